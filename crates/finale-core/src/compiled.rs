@@ -1,0 +1,170 @@
+//! A definition made ready to run: nodes as numbers, edges as flat slices, expressions compiled.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+
+use crate::definition::{Definition, EdgeKind, Node, NodeKind, Verdict};
+use crate::expression::Expression;
+
+/// A checked definition; made only by [`compile`](crate::compile()).
+///
+/// It is read on every event of every execution, so it is meant to be kept once per thread and passed by reference.
+#[derive(Debug)]
+pub struct Compiled {
+    pub(crate) definition: Definition,
+    pub(crate) hash: DefinitionHash,
+    pub(crate) index: FxHashMap<String, u32>,
+    pub(crate) nodes: Box<[CompiledNode]>,
+    pub(crate) edges: Box<[OutEdge]>,
+    pub(crate) start: u32,
+    pub(crate) output: Option<Expression>,
+    /// Tasks behind which only control nodes come; one alone gives the output of the execution.
+    pub(crate) sinks: Box<[u32]>,
+    pub(crate) unsupported: Box<[Unsupported]>,
+}
+
+/// Names a definition by its content, whatever its version says.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DefinitionHash(pub(crate) [u8; 16]);
+
+/// A feature that a definition may name and this release does not run; activation refuses it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsupported {
+    /// Id of the node.
+    pub node: String,
+    /// What it asks for.
+    pub feature: &'static str,
+}
+
+/// What the core needs to know of a node on each event.
+#[derive(Debug)]
+pub(crate) struct CompiledNode {
+    pub(crate) step: Step,
+    pub(crate) in_degree: u32,
+    pub(crate) out: Range<u32>,
+    pub(crate) optional: bool,
+    pub(crate) attempts: u16,
+    pub(crate) backoff: Duration,
+    pub(crate) timeout: Option<Duration>,
+    /// The condition of a conditional, the input of a task.
+    pub(crate) expression: Option<Expression>,
+    /// Who is asked to do the task: its own assignee, else the nearest assignment before it.
+    pub(crate) assignee: Option<String>,
+}
+
+/// What happens when a node is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It completes at once: start, end, split, assignment.
+    Pass,
+    /// It completes at once; its trigger tolerates what the policy tolerates.
+    Join,
+    /// Its condition is evaluated.
+    Decide,
+    /// It waits for a verdict, unless one was given in advance.
+    Judge(Option<Verdict>),
+    /// A handler runs.
+    Handle,
+    /// Somebody outside is asked.
+    Ask,
+    /// Another workflow is called; refused at activation for now.
+    Call,
+}
+
+/// An edge, seen from its source.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OutEdge {
+    pub(crate) target: u32,
+    pub(crate) kind: EdgeKind,
+}
+
+impl Compiled {
+    /// The definition this was made from.
+    pub fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    /// What names the definition by its content.
+    pub fn hash(&self) -> DefinitionHash {
+        self.hash
+    }
+
+    /// How many nodes there are; node numbers are below it.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there are no nodes: never, a start and an end are required.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The number of the node with that id.
+    pub fn position(&self, id: &str) -> Option<u32> {
+        self.index.get(id).copied()
+    }
+
+    /// The node with that number, as it was defined.
+    ///
+    /// # Panics
+    /// When the number is not below [`len`](Self::len).
+    pub fn node(&self, position: u32) -> &Node {
+        &self.definition.nodes[position as usize]
+    }
+
+    /// Who is asked to do a task: its own assignee, else the nearest assignment before it.
+    pub fn assignee(&self, position: u32) -> Option<&str> {
+        self.at(position).assignee.as_deref()
+    }
+
+    /// The name of the handler that does a node, if one does.
+    pub fn handler(&self, position: u32) -> Option<&str> {
+        match &self.node(position).kind {
+            NodeKind::Task(task) => match &task.work {
+                crate::definition::Work::Handler(name) => Some(name),
+                crate::definition::Work::External => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// What it asks for that this release does not run.
+    pub fn unsupported(&self) -> &[Unsupported] {
+        &self.unsupported
+    }
+
+    pub(crate) fn at(&self, position: u32) -> &CompiledNode {
+        &self.nodes[position as usize]
+    }
+
+    pub(crate) fn edges_of(&self, position: u32) -> &[OutEdge] {
+        let Range { start, end } = self.at(position).out;
+        &self.edges[start as usize..end as usize]
+    }
+}
+
+impl DefinitionHash {
+    /// The hash as bytes.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// A hash read back from its bytes.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl std::fmt::Display for DefinitionHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl std::fmt::Debug for DefinitionHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
+}

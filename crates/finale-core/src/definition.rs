@@ -1,0 +1,379 @@
+//! A workflow definition as somebody wrote it: nothing here is checked yet.
+//!
+//! Loaders and builders fill these types, [`compile`](crate::compile()) checks them and makes what can be run.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A graph of nodes, with what holds for the execution as a whole.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Definition {
+    /// Names the workflow; together with the version it is what a sub-workflow is found by.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// `MAJOR.MINOR.PATCH`, without leading zeros.
+    #[serde(default = "first_version")]
+    pub version: String,
+    /// What an activation must or may hand in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<Declaration>,
+    /// What a sub-workflow gives back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<Declaration>,
+    /// How the execution ends.
+    #[serde(default)]
+    pub policy: Policy,
+    /// Expression for the output of the execution; by default the output of the only last task,
+    /// else a map from node id to output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    /// The nodes; their order is kept and means nothing but the order of listings.
+    pub nodes: Vec<Node>,
+    /// The edges between them.
+    pub edges: Vec<Edge>,
+}
+
+fn first_version() -> String {
+    "1.0.0".to_owned()
+}
+
+/// One step of a workflow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Node {
+    /// Unique in the definition.
+    pub id: String,
+    /// What people call it.
+    pub label: String,
+    /// What it does.
+    pub kind: NodeKind,
+}
+
+/// What a node does when it is reached.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeKind {
+    /// Where the execution begins; there is exactly one.
+    Start,
+    /// Where the execution has arrived; there is exactly one.
+    End,
+    /// Work, done by a handler or outside.
+    Task(Task),
+    /// Chooses between its `conditional_true` and its `conditional_false` edge.
+    Conditional(Conditional),
+    /// Starts all its branches.
+    ParallelSplit(ParallelSplit),
+    /// Waits for all edges that lead to it.
+    ParallelJoin(ParallelJoin),
+    /// Names who does the nearest tasks behind it.
+    AgentAssignment(AgentAssignment),
+    /// Waits for a verdict on the work before it.
+    Verification(Verification),
+    /// Runs another workflow as a step.
+    Subworkflow(Subworkflow),
+}
+
+impl NodeKind {
+    /// The name of the kind in definition files and records.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::End => "end",
+            Self::Task(_) => "task",
+            Self::Conditional(_) => "conditional",
+            Self::ParallelSplit(_) => "parallel_split",
+            Self::ParallelJoin(_) => "parallel_join",
+            Self::AgentAssignment(_) => "agent_assignment",
+            Self::Verification(_) => "verification",
+            Self::Subworkflow(_) => "subworkflow",
+        }
+    }
+}
+
+/// A piece of work.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Task {
+    /// What is to be done, for people; required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Who does it.
+    #[serde(default)]
+    pub work: Work,
+    /// Expression for the input of the handler; by default the input of the execution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+    /// Whether the execution may complete although this task failed: the failure is recorded, what depends on it goes on.
+    #[serde(default)]
+    pub optional: bool,
+    /// How long one attempt may take; by default for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Duration>,
+    /// What happens when an attempt fails.
+    #[serde(default)]
+    pub retry: Retry,
+    /// Who is asked to do it, if it is external; an assignment node before it says the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignee: Option<String>,
+    /// Facts about the task that finale keeps and shows but gives no meaning.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Who does a task.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// Somebody outside, who reports by task id.
+    #[default]
+    External,
+    /// The handler registered under this name.
+    Handler(String),
+}
+
+/// How often a task is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retry {
+    /// How many attempts in all, at least 1; default 1.
+    pub attempts: u16,
+    /// How long to wait before the next one; default none.
+    #[serde(default)]
+    pub backoff: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { attempts: 1, backoff: Duration::ZERO }
+    }
+}
+
+/// A decision.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Conditional {
+    /// Expression that must give `true` or `false`; without one the answer is `false`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+}
+
+/// The beginning of branches.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ParallelSplit {
+    /// How many of its branches may run at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_concurrency: Option<u32>,
+}
+
+/// The meeting of branches.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ParallelJoin {
+    /// When it goes on.
+    #[serde(default)]
+    pub strategy: JoinStrategy,
+}
+
+/// When a join goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JoinStrategy {
+    /// When all its edges are settled.
+    #[default]
+    All,
+    /// When the first edge is live.
+    Any,
+}
+
+/// Who does the nearest tasks behind it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentAssignment {
+    /// The agent; without a name the tasks stay unassigned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+}
+
+/// A judgement on the work before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verification {
+    /// What it is judged by; required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rubric: Option<String>,
+    /// Who judges; required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluator: Option<String>,
+    /// A verdict given in advance: the node does not wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<Verdict>,
+}
+
+/// What a verification comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The work is good.
+    Pass,
+    /// The work is not good.
+    Fail,
+    /// Somebody else has to look.
+    Refer,
+}
+
+/// A call of another workflow.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subworkflow {
+    /// Id of the workflow that is called; required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<String>,
+    /// Its version; required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Input name to value; a text `@parent.path` is looked up in the caller.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub input_bindings: BTreeMap<String, Value>,
+    /// Output name to value; a text `@child.path` or `@parent.path` is looked up.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub output_bindings: BTreeMap<String, Value>,
+}
+
+/// A way from one node to another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Edge {
+    /// Unique in the definition.
+    pub id: String,
+    /// Id of the node it leaves.
+    pub source: String,
+    /// Id of the node it enters.
+    pub target: String,
+    /// When it is taken.
+    #[serde(default)]
+    pub kind: EdgeKind,
+}
+
+/// When an edge is taken, once its source has completed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EdgeKind {
+    /// Always.
+    #[default]
+    Sequential,
+    /// When the condition is true.
+    ConditionalTrue,
+    /// When the condition is false.
+    ConditionalFalse,
+    /// Always: a branch of a split.
+    ParallelBranch,
+    /// When the verdict is `pass`.
+    VerificationPass,
+    /// When the verdict is `fail`.
+    VerificationFail,
+    /// When the verdict is `refer`.
+    VerificationRefer,
+}
+
+impl EdgeKind {
+    /// The name of the kind in definition files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sequential => "sequential",
+            Self::ConditionalTrue => "conditional_true",
+            Self::ConditionalFalse => "conditional_false",
+            Self::ParallelBranch => "parallel_branch",
+            Self::VerificationPass => "verification_pass",
+            Self::VerificationFail => "verification_fail",
+            Self::VerificationRefer => "verification_refer",
+        }
+    }
+}
+
+/// One input or output of a workflow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Declaration {
+    /// Unique in its list.
+    pub name: String,
+    /// What values it takes.
+    #[serde(rename = "type")]
+    pub kind: DeclaredType,
+    /// Whether it must be given; default true. An output is always required.
+    #[serde(default = "yes")]
+    pub required: bool,
+    /// What an optional one is when it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Value>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// The type of an input or output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeclaredType {
+    /// Text.
+    String,
+    /// A whole number.
+    Integer,
+    /// A number.
+    Float,
+    /// `true` or `false`.
+    Boolean,
+    /// ISO 8601 date and time, as text.
+    Datetime,
+    /// Anything.
+    Json,
+    /// Text that names a task.
+    TaskRef,
+    /// Text that names an agent.
+    AgentRef,
+}
+
+/// How an execution ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// What a failed task does to the execution.
+    #[serde(default)]
+    pub on_failure: OnFailure,
+    /// What becomes of running tasks when the end is decided.
+    #[serde(default)]
+    pub siblings: Siblings,
+}
+
+/// What a failed required task does to the execution.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// The first one ends it.
+    #[default]
+    FailFast,
+    /// What does not depend on it runs to its end, then the execution fails.
+    WaitAll,
+    /// That many may fail and the execution can still complete; one more ends it.
+    Tolerate {
+        /// How many.
+        count: u32,
+    },
+}
+
+/// What becomes of running tasks when the end is decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Siblings {
+    /// They are told to stop, and stopped after the grace.
+    #[default]
+    Cancel,
+    /// They run to their end; their results are recorded and change nothing.
+    Finish,
+}

@@ -1,0 +1,95 @@
+//! Why a task was not done.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What kind of failure it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FailureClass {
+    /// The handler or the outside reported that it could not be done.
+    Failed,
+    /// Somebody cancelled this task.
+    Cancelled,
+    /// Whoever was asked refused.
+    Rejected,
+    /// The task was deleted where it was kept.
+    Deleted,
+    /// An attempt took longer than allowed.
+    TimedOut,
+    /// The handler panicked.
+    Panicked,
+    /// Nobody knows what became of it.
+    Lost,
+    /// An expression of the node could not be evaluated.
+    Expression,
+}
+
+impl FailureClass {
+    /// The name in records, logs and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Rejected => "rejected",
+            Self::Deleted => "deleted",
+            Self::TimedOut => "timed_out",
+            Self::Panicked => "panicked",
+            Self::Lost => "lost",
+            Self::Expression => "expression",
+        }
+    }
+
+    /// Whether another attempt could help; what people decided is not tried again.
+    pub const fn is_retryable(self) -> bool {
+        matches!(self, Self::Failed | Self::TimedOut | Self::Panicked | Self::Lost)
+    }
+}
+
+impl fmt::Display for FailureClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TimedOut => "timed out",
+            other => other.name(),
+        })
+    }
+}
+
+/// Why a task was not done, in the words of whoever reports it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What kind of failure it was.
+    pub class: FailureClass,
+    /// In words; may be empty.
+    pub reason: Box<str>,
+    /// Whether the reporter knows that another attempt cannot help.
+    pub permanent: bool,
+}
+
+impl Failure {
+    /// A failure of that class, for that reason.
+    pub fn new(class: FailureClass, reason: impl Into<Box<str>>) -> Self {
+        Self { class, reason: reason.into(), permanent: false }
+    }
+
+    /// The same failure, not to be tried again.
+    pub fn permanent(self) -> Self {
+        Self { permanent: true, ..self }
+    }
+
+    /// Whether another attempt could help.
+    pub const fn is_retryable(&self) -> bool {
+        self.class.is_retryable() && !self.permanent
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.reason.is_empty() {
+            return self.class.fmt(f);
+        }
+        write!(f, "{}: {}", self.class, self.reason)
+    }
+}

@@ -1,0 +1,95 @@
+//! Where an execution and its nodes can be.
+
+use serde::{Deserialize, Serialize};
+
+/// Where an execution is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExecutionStatus {
+    /// Handed in, not yet acknowledged.
+    Pending,
+    /// Acknowledged; its tasks run.
+    Running,
+    /// How it ends is decided; what still runs is stopped or waited for.
+    Ending,
+    /// Parked after it brought its actor down again and again; an operator releases or fails it.
+    Quarantined,
+    /// Over: everything required was done.
+    Completed,
+    /// Over: a failure decided it.
+    Failed,
+    /// Over: somebody cancelled it.
+    Cancelled,
+}
+
+impl ExecutionStatus {
+    /// Whether nothing can change it any more.
+    pub const fn is_terminal(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+
+    /// The name in records, logs and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Ending => "ending",
+            Self::Quarantined => "quarantined",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl std::fmt::Display for ExecutionStatus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Where a node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeStatus {
+    /// Not reached yet.
+    Pending,
+    /// A handler works on it.
+    Running,
+    /// It waits for somebody outside, for a verdict or for its next attempt.
+    Waiting,
+    /// Done.
+    Completed,
+    /// Not done, and not tried again.
+    Failed,
+    /// Begun, and closed by the end of the execution.
+    Cancelled,
+    /// Never begun: a decision, a failure before it, or the end of the execution went past it.
+    Skipped,
+}
+
+impl NodeStatus {
+    /// Whether nothing can change it any more.
+    pub const fn is_settled(self) -> bool {
+        !matches!(self, Self::Pending | Self::Running | Self::Waiting)
+    }
+
+    /// The name in records and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+impl std::fmt::Display for NodeStatus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
