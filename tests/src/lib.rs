@@ -1,1 +1,12 @@
-//! finale-tests
+//! What the tests share: ways to write definitions down, a driver that checks every step, and a second opinion.
+//!
+//! [`Driven`](driven::Driven) tells an execution things and checks after each what must always hold;
+//! [`Naive`](naive::Naive) is the reference that the core is compared with.
+
+pub mod chart;
+pub mod driven;
+pub mod formula;
+mod ledger;
+pub mod naive;
+pub mod random;
+pub mod scenario;

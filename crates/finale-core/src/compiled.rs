@@ -130,6 +130,16 @@ impl Compiled {
         }
     }
 
+    /// Whether a node is a task.
+    pub fn is_task(&self, position: u32) -> bool {
+        matches!(self.at(position).step, Step::Handle | Step::Ask)
+    }
+
+    /// Whether a node is a task that is done outside; false also for a number that is no node's.
+    pub fn is_external(&self, position: u32) -> bool {
+        self.nodes.get(position as usize).is_some_and(|node| node.step == Step::Ask)
+    }
+
     /// What it asks for that this release does not run.
     pub fn unsupported(&self) -> &[Unsupported] {
         &self.unsupported

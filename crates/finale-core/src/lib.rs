@@ -1,18 +1,28 @@
-//! The deciding half of finale.
+//! The deciding half of finale: definitions, validation, expressions and the execution state machine.
+//!
+//! Nothing here reads a clock, draws a random number, does I/O or waits: times, ids and seeds are arguments.
+//! The same inputs give the same facts, byte for byte.
 
+pub mod compile;
 pub mod compiled;
 pub mod definition;
+pub mod execution;
 pub mod expression;
+pub mod fact;
 pub mod failure;
 pub mod id;
 pub mod payload;
+pub mod record;
 pub mod status;
 pub mod time;
 
+pub use compile::compile;
 pub use compiled::{Compiled, DefinitionHash};
 pub use definition::Definition;
+pub use execution::Execution;
 pub use failure::{Failure, FailureClass};
 pub use id::{Dispatch, ExecutionId, TaskId, WorkKey};
 pub use payload::{Payload, PayloadError};
+pub use record::{Outcome, Record};
 pub use status::{ExecutionStatus, NodeStatus};
 pub use time::Time;

@@ -1,1 +1,45 @@
-//! finale-formats
+//! Definition files in: bytes become a [`Definition`](finale_core::Definition) that
+//! [`compile`](finale_core::compile()) can check.
+//!
+//! Three formats are read, from JSON or YAML text:
+//!
+//! - `SynthOrg` workflow definitions and `blueprint:` files ([`synthorg`]), whose conditions are
+//!   translated into expressions of finale ([`condition`]),
+//! - `WfCommons` `WfFormat`, the traces of real runs ([`wfformat`]),
+//! - the serialized form of [`Definition`](finale_core::Definition) itself.
+//!
+//! [`load()`] tells them apart. What cannot be represented is a [`LoadError`] that says what is
+//! wrong and where; what can be represented but makes no sense (a blank id, a cycle, a task without
+//! a title) is loaded as it stands and reported when the definition is compiled.
+//!
+//! ```
+//! use finale_formats::{Format, load};
+//!
+//! let text = br#"
+//! blueprint:
+//!   name: greeting
+//!   display_name: Greeting
+//!   nodes:
+//!     - {id: hello, type: task, label: Hello, config: {title: Say hello}}
+//! "#;
+//! let loaded = load(text, Format::Auto, "greeting.yaml")?;
+//! assert_eq!(loaded.format, Format::Blueprint);
+//! assert_eq!(loaded.definition.nodes.len(), 3);
+//! # Ok::<(), finale_formats::LoadError>(())
+//! ```
+
+pub mod condition;
+pub mod error;
+pub mod load;
+pub mod synthorg;
+pub mod wfformat;
+
+mod fields;
+mod json;
+mod nearest;
+mod tree;
+mod yaml;
+
+pub use error::{LoadError, LoadProblem, Step};
+pub use load::{Format, Limits, Loaded, load};
+pub use wfformat::WfWorkflow;

@@ -1,1 +1,56 @@
-//! finale
+//! Runs workflows inside an actix application and sees every one of them to its end.
+//!
+//! A workflow is a graph of nodes. Activating it makes an execution; its tasks are done by handlers or outside; their
+//! completion or failure drives the execution to COMPLETED, FAILED (with `error`) or CANCELLED, always with
+//! `completed_at`, exactly once.
+
+mod activation;
+mod builder;
+mod clock;
+mod completion;
+mod context;
+mod errors;
+mod events;
+mod execution_actor;
+mod faults;
+mod fence;
+mod handle;
+mod handler;
+mod late;
+mod metering;
+mod mint;
+mod observe;
+mod options;
+mod permits;
+mod runtime;
+mod shard;
+mod supervisor;
+mod task_engine;
+mod workflow;
+
+pub mod message;
+pub mod telemetry;
+
+pub use activation::{Activate, ActivateError};
+pub use builder::Builder;
+pub use completion::Abandoned;
+pub use context::{BlockingContext, TaskContext, TaskOutputError};
+pub use errors::{CommandError, ReportError};
+pub use events::{Event, EventKind, EventNumber, Events, Lagged};
+#[doc(hidden)]
+pub use faults::Faults;
+pub use handle::{CancelReceipt, CancelledTask, ExecutionHandle, Fate};
+pub use handler::{Handler, TaskError};
+pub use late::LateEvent;
+pub use options::{Limits, Shards};
+pub use runtime::{Page, Runtime, ShutdownReport, StartError};
+pub use supervisor::{Filter, Summary};
+pub use task_engine::{OpenTask, TaskPage};
+pub use workflow::Workflow;
+
+pub use actix;
+pub use finale_core as core;
+pub use finale_core::{
+    Definition, ExecutionId, ExecutionStatus, Failure, FailureClass, NodeStatus, Outcome, Payload, Record, TaskId, Time,
+};
+pub use finale_journal as journal;

@@ -1,0 +1,81 @@
+//! One pass over all measures, as one document.
+
+use std::env::consts;
+use std::thread;
+
+use serde::Serialize;
+
+use crate::at_once::{self, AtOnce};
+use crate::check::Wrong;
+use crate::contender::Contender;
+use crate::goals::{self, Goal};
+use crate::latency::{self, Latency};
+use crate::memory::{self, Memory};
+use crate::scale::Scale;
+use crate::throughput::{self, Throughput};
+
+/// Everything that is printed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The version of finale.
+    pub version: &'static str,
+    /// Where it ran; figures of two machines do not compare, ratios nearly do.
+    pub machine: Machine,
+    /// Whether only results were checked; the times then mean nothing.
+    pub quick: bool,
+    /// How many executions were in flight.
+    pub in_flight: usize,
+    /// What was measured.
+    #[serde(flatten)]
+    pub measured: Measured,
+    /// What was promised; nothing is judged in a quick pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub goals: Option<Vec<Goal>>,
+}
+
+/// Where it ran.
+#[derive(Clone, Debug, Serialize)]
+pub struct Machine {
+    /// The operating system.
+    pub os: &'static str,
+    /// The processor's family.
+    pub arch: &'static str,
+    /// How many threads run at once.
+    pub cpus: usize,
+}
+
+/// The measures.
+#[derive(Clone, Debug, Serialize)]
+pub struct Measured {
+    /// Executions a second, by shape.
+    pub throughput: Vec<Throughput>,
+    /// One execution at a time, by shape and contender.
+    pub latency: Vec<Latency>,
+    /// Executions that wait, by contender; `null` where the system does not say.
+    pub memory: Option<Vec<Memory>>,
+    /// All executions at once, by contender.
+    pub at_once: Vec<AtOnce>,
+}
+
+/// Measures everything, unless a result is wrong.
+pub fn measure(contenders: &mut [Box<dyn Contender>], scale: &Scale) -> Result<Report, Wrong> {
+    let measured = Measured {
+        throughput: throughput::measure(contenders, scale)?,
+        latency: latency::measure(contenders, scale)?,
+        at_once: at_once::measure(contenders, scale)?,
+        memory: memory::measure(contenders, scale)?,
+    };
+    Ok(Report {
+        version: env!("CARGO_PKG_VERSION"),
+        machine: machine(),
+        quick: scale.quick,
+        in_flight: scale.in_flight,
+        goals: (!scale.quick).then(|| goals::judge(&measured)),
+        measured,
+    })
+}
+
+fn machine() -> Machine {
+    let cpus = thread::available_parallelism().map_or(1, usize::from);
+    Machine { os: consts::OS, arch: consts::ARCH, cpus }
+}

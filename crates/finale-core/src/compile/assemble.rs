@@ -1,0 +1,186 @@
+//! A checked definition made into what is run.
+
+use sha2::{Digest, Sha256};
+
+use super::checks::find;
+use super::expressions::Expressions;
+use super::graph::{Graph, numbers};
+use crate::compiled::{Compiled, CompiledNode, DefinitionHash, Step, Unsupported};
+use crate::definition::{Definition, JoinStrategy, Node, NodeKind, Task, Work};
+use crate::expression::Expression;
+
+/// Puts together what the phases found; the definition has passed them.
+pub(super) fn assemble(definition: Definition, graph: Graph, expressions: Expressions) -> Compiled {
+    let order = graph.topological();
+    let assignees = assignees(&definition, &graph, &order);
+    let sinks = sinks(&definition, &graph, &order);
+    let hash = hash(&definition);
+    let Graph { index, out, into } = graph;
+    let parts = definition
+        .nodes
+        .iter()
+        .zip(expressions.nodes)
+        .zip(assignees);
+    let nodes = (parts.zip(out.ranges).zip(&into.ranges))
+        .map(|((((node, expression), assignee), out), into)| {
+            let in_degree = into.end - into.start;
+            CompiledNode {
+                in_degree,
+                out,
+                ..compiled(node, expression, assignee)
+            }
+        })
+        .collect();
+    Compiled {
+        hash,
+        index,
+        nodes,
+        edges: out.items,
+        start: find(&definition, &NodeKind::Start).expect("the structure has exactly one start"),
+        output: expressions.output,
+        sinks,
+        unsupported: definition.nodes.iter().filter_map(unsupported).collect(),
+        definition,
+    }
+}
+
+fn compiled(node: &Node, expression: Option<Expression>, assignee: Option<String>) -> CompiledNode {
+    let plain = Task::default();
+    let task = match &node.kind {
+        NodeKind::Task(task) => task,
+        _ => &plain,
+    };
+    CompiledNode {
+        step: step(&node.kind),
+        in_degree: 0,
+        out: 0..0,
+        optional: task.optional,
+        attempts: task.retry.attempts,
+        backoff: task.retry.backoff,
+        timeout: task.timeout,
+        expression,
+        assignee,
+    }
+}
+
+fn step(kind: &NodeKind) -> Step {
+    match kind {
+        NodeKind::Start
+        | NodeKind::End
+        | NodeKind::ParallelSplit(_)
+        | NodeKind::AgentAssignment(_) => Step::Pass,
+        NodeKind::ParallelJoin(_) => Step::Join,
+        NodeKind::Conditional(_) => Step::Decide,
+        NodeKind::Verification(verification) => Step::Judge(verification.preset),
+        NodeKind::Task(task) => match task.work {
+            Work::Handler(_) => Step::Handle,
+            Work::External => Step::Ask,
+        },
+        NodeKind::Subworkflow(_) => Step::Call,
+    }
+}
+
+fn unsupported(node: &Node) -> Option<Unsupported> {
+    let feature = match &node.kind {
+        NodeKind::Subworkflow(_) => "a sub-workflow",
+        NodeKind::ParallelJoin(join) if join.strategy == JoinStrategy::Any => "join strategy any",
+        _ => return None,
+    };
+    Some(Unsupported {
+        node: node.id.clone(),
+        feature,
+    })
+}
+
+const fn is_work(kind: &NodeKind) -> bool {
+    matches!(kind, NodeKind::Task(_) | NodeKind::Subworkflow(_))
+}
+
+/// By node: its own assignee, else that of the nearest assignment before it; of several equally near the last one counts.
+fn assignees(definition: &Definition, graph: &Graph, order: &[u32]) -> Vec<Option<String>> {
+    let mut nearest: Vec<Option<Assignment>> = vec![None; graph.len()];
+    for &node in order {
+        let sources = graph.into.of(node).iter();
+        nearest[node as usize] = sources
+            .filter_map(|&source| handed_on(definition, &nearest, source))
+            .min();
+    }
+    let assignee = |(node, nearest): (&Node, Option<Assignment>)| match &node.kind {
+        NodeKind::Task(task) => task
+            .assignee
+            .clone()
+            .or_else(|| agent(definition, nearest?)),
+        _ => None,
+    };
+    definition.nodes.iter().zip(nearest).map(assignee).collect()
+}
+
+/// An assignment, seen from behind; the smallest is the one that counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Assignment {
+    distance: u32,
+    position: std::cmp::Reverse<u32>,
+}
+
+/// What a node hands on to those behind it: itself, what came to it, or nothing behind a piece of work.
+fn handed_on(
+    definition: &Definition,
+    nearest: &[Option<Assignment>],
+    node: u32,
+) -> Option<Assignment> {
+    match &definition.nodes[node as usize].kind {
+        NodeKind::AgentAssignment(_) => Some(Assignment {
+            distance: 1,
+            position: std::cmp::Reverse(node),
+        }),
+        kind if is_work(kind) => None,
+        _ => nearest[node as usize].map(|far| Assignment {
+            distance: far.distance + 1,
+            ..far
+        }),
+    }
+}
+
+fn agent(definition: &Definition, assignment: Assignment) -> Option<String> {
+    match &definition.nodes[assignment.position.0 as usize].kind {
+        NodeKind::AgentAssignment(assignment) => assignment.agent.clone(),
+        _ => None,
+    }
+}
+
+/// The work behind which only control nodes come.
+fn sinks(definition: &Definition, graph: &Graph, order: &[u32]) -> Box<[u32]> {
+    let works = |node: u32| is_work(&definition.nodes[node as usize].kind);
+    let mut is_before_work = vec![false; graph.len()];
+    for &node in order.iter().rev() {
+        let mut behind = graph.out.of(node).iter().map(|edge| edge.target);
+        is_before_work[node as usize] =
+            behind.any(|target| works(target) || is_before_work[target as usize]);
+    }
+    numbers(graph.len())
+        .filter(|&node| works(node) && !is_before_work[node as usize])
+        .collect()
+}
+
+fn hash(definition: &Definition) -> DefinitionHash {
+    let mut hasher = Hasher(Sha256::new());
+    serde_json::to_writer(&mut hasher, definition)
+        .expect("definitions have a JSON form, and a hasher takes all");
+    let digest = hasher.0.finalize();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    DefinitionHash::from_bytes(bytes)
+}
+
+struct Hasher(Sha256);
+
+impl std::io::Write for Hasher {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,293 @@
+//! The second phase: whether the graph can be run.
+
+use rustc_hash::FxHashSet;
+
+use super::graph::{self, Graph};
+use super::problem::{Code, Problem};
+use super::structure::is_blank;
+use crate::definition::{Definition, EdgeKind, Node, NodeKind, Task, Verification};
+
+/// How many nodes of a cycle its message names.
+const CYCLE_SHOWN_MAX: usize = 12;
+
+/// Checks ways, cycles and what each kind of node needs; expressions are checked where they are compiled.
+pub(super) fn check(definition: &Definition, graph: &Graph) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    check_ways(definition, graph, &mut problems);
+    check_cycles(definition, graph, &mut problems);
+    check_duplicate_edges(definition, graph, &mut problems);
+    for (position, node) in (0..).zip(&definition.nodes) {
+        let mut report = Report {
+            node: &node.id,
+            problems: &mut problems,
+        };
+        check_node(node, &Tally::new(graph, position), &mut report);
+    }
+    problems
+}
+
+fn check_ways(definition: &Definition, graph: &Graph, problems: &mut Vec<Problem>) {
+    let (start, end) = (
+        find(definition, &NodeKind::Start),
+        find(definition, &NodeKind::End),
+    );
+    let (reached, leading) = (graph.reached_from(start), graph.reaching(end));
+    let is_end_reached = end.is_some_and(|end| reached[end as usize]);
+    for (position, node) in definition.nodes.iter().enumerate() {
+        let id = &node.id;
+        let problem = match (reached[position], leading[position]) {
+            (false, _) if matches!(node.kind, NodeKind::End) => Problem::of(
+                Code::EndNotReachable,
+                id,
+                format!("no way leads from the start to the end {id:?}"),
+            ),
+            (false, _) => Problem::of(
+                Code::UnreachableNode,
+                id,
+                format!("no way leads from the start to {id:?}"),
+            ),
+            (true, false) if is_end_reached => Problem::of(
+                Code::DeadEndNode,
+                id,
+                format!("no way leads from {id:?} to the end"),
+            ),
+            _ => continue,
+        };
+        problems.push(problem);
+    }
+}
+
+/// The first node of a kind without content.
+pub(super) fn find(definition: &Definition, kind: &NodeKind) -> Option<u32> {
+    let position = definition
+        .nodes
+        .iter()
+        .position(|node| node.kind == *kind)?;
+    u32::try_from(position).ok()
+}
+
+fn check_cycles(definition: &Definition, graph: &Graph, problems: &mut Vec<Problem>) {
+    let start = find(definition, &NodeKind::Start).unwrap_or_default();
+    let next = |node: u32, n: usize| graph.out.of(node).get(n).map(|edge| edge.target);
+    for cycle in graph::cycles(graph.len(), start, next) {
+        let nodes: Vec<String> = cycle
+            .iter()
+            .map(|&node| definition.nodes[node as usize].id.clone())
+            .collect();
+        let message = format!("{} is a cycle", round(&nodes));
+        problems.push(Problem {
+            code: Code::CycleDetected,
+            nodes,
+            message,
+        });
+    }
+}
+
+/// A cycle in words: `a -> b -> a`.
+pub(super) fn round(nodes: &[String]) -> String {
+    let shown = nodes.len().min(CYCLE_SHOWN_MAX);
+    let mut text = nodes[..shown].join(" -> ");
+    if nodes.len() > shown {
+        text.push_str(&format!(" -> ({} more)", nodes.len() - shown));
+    }
+    if let Some(first) = nodes.first() {
+        text.push_str(" -> ");
+        text.push_str(first);
+    }
+    text
+}
+
+/// Answers and verdicts that are given twice are reported with their node instead.
+fn check_duplicate_edges(definition: &Definition, graph: &Graph, problems: &mut Vec<Problem>) {
+    let mut seen = FxHashSet::default();
+    for edge in &definition.edges {
+        let (Some(&source), Some(&target)) =
+            (graph.index.get(&edge.source), graph.index.get(&edge.target))
+        else {
+            continue;
+        };
+        let is_choice = match &definition.nodes[source as usize].kind {
+            NodeKind::Conditional(_) => is_answer(edge.kind),
+            NodeKind::Verification(_) => is_verdict(edge.kind),
+            _ => false,
+        };
+        if !seen.insert((source, target, edge.kind)) && !is_choice {
+            let kind = edge.kind.name();
+            let message = format!(
+                "edge {:?} repeats a {kind} edge from {:?} to {:?}",
+                edge.id, edge.source, edge.target
+            );
+            let nodes = vec![edge.source.clone(), edge.target.clone()];
+            problems.push(Problem {
+                code: Code::DuplicateEdge,
+                nodes,
+                message,
+            });
+        }
+    }
+}
+
+const fn is_answer(kind: EdgeKind) -> bool {
+    matches!(kind, EdgeKind::ConditionalTrue | EdgeKind::ConditionalFalse)
+}
+
+const fn is_verdict(kind: EdgeKind) -> bool {
+    matches!(
+        kind,
+        EdgeKind::VerificationPass | EdgeKind::VerificationFail | EdgeKind::VerificationRefer
+    )
+}
+
+/// How many edges of each kind leave a node.
+struct Tally([usize; 7]);
+
+impl Tally {
+    fn new(graph: &Graph, node: u32) -> Self {
+        let mut counts = [0; 7];
+        for edge in graph.out.of(node) {
+            counts[edge.kind as usize] += 1;
+        }
+        Self(counts)
+    }
+
+    fn of(&self, kind: EdgeKind) -> usize {
+        self.0[kind as usize]
+    }
+
+    fn all(&self) -> usize {
+        self.0.iter().sum()
+    }
+
+    fn answers(&self) -> usize {
+        self.of(EdgeKind::ConditionalTrue) + self.of(EdgeKind::ConditionalFalse)
+    }
+
+    fn verdicts(&self) -> usize {
+        self.of(EdgeKind::VerificationPass)
+            + self.of(EdgeKind::VerificationFail)
+            + self.of(EdgeKind::VerificationRefer)
+    }
+}
+
+/// Where the problems of one node go.
+struct Report<'r> {
+    node: &'r str,
+    problems: &'r mut Vec<Problem>,
+}
+
+impl Report<'_> {
+    fn add_if(&mut self, is_wrong: bool, code: Code, message: impl FnOnce(&str) -> String) {
+        if is_wrong {
+            self.problems
+                .push(Problem::of(code, self.node, message(self.node)));
+        }
+    }
+}
+
+fn check_node(node: &Node, tally: &Tally, report: &mut Report<'_>) {
+    match &node.kind {
+        NodeKind::Conditional(_) => check_conditional(tally, report),
+        NodeKind::Verification(verification) => check_verification(verification, tally, report),
+        NodeKind::ParallelSplit(_) => check_split(tally, report),
+        NodeKind::Task(task) => check_task(task, report),
+        NodeKind::Start
+        | NodeKind::End
+        | NodeKind::ParallelJoin(_)
+        | NodeKind::AgentAssignment(_)
+        | NodeKind::Subworkflow(_) => {}
+    }
+    check_outside(&node.kind, tally, report);
+}
+
+fn check_conditional(tally: &Tally, report: &mut Report<'_>) {
+    let answers = [
+        (EdgeKind::ConditionalTrue, Code::ConditionalMissingTrue),
+        (EdgeKind::ConditionalFalse, Code::ConditionalMissingFalse),
+    ];
+    check_choices(&answers, Code::ConditionalDuplicateEdge, tally, report);
+    report.add_if(tally.all() > tally.answers(), Code::ConditionalExtraOutgoing, |node| {
+        format!("conditional {node:?} has edges that are neither conditional_true nor conditional_false")
+    });
+}
+
+fn check_verification(verification: &Verification, tally: &Tally, report: &mut Report<'_>) {
+    for (what, text) in [
+        ("rubric", &verification.rubric),
+        ("evaluator", &verification.evaluator),
+    ] {
+        let is_missing = text.as_deref().is_none_or(is_blank);
+        report.add_if(is_missing, Code::VerificationMissingConfig, |node| {
+            format!("verification {node:?} has no {what}")
+        });
+    }
+    let verdicts = [
+        (EdgeKind::VerificationPass, Code::VerificationMissingPass),
+        (EdgeKind::VerificationFail, Code::VerificationMissingFail),
+        (EdgeKind::VerificationRefer, Code::VerificationMissingRefer),
+    ];
+    check_choices(&verdicts, Code::VerificationDuplicateEdge, tally, report);
+    report.add_if(
+        tally.all() > tally.verdicts(),
+        Code::VerificationExtraOutgoing,
+        |node| format!("verification {node:?} has edges that belong to no verdict"),
+    );
+}
+
+/// Each choice needs exactly one edge.
+fn check_choices(
+    choices: &[(EdgeKind, Code)],
+    duplicate: Code,
+    tally: &Tally,
+    report: &mut Report<'_>,
+) {
+    for &(kind, missing) in choices {
+        let (count, name) = (tally.of(kind), kind.name());
+        report.add_if(count == 0, missing, |node| {
+            format!("{node:?} has no {name} edge")
+        });
+        report.add_if(count > 1, duplicate, |node| {
+            format!("{node:?} has {count} {name} edges, there must be exactly one")
+        });
+    }
+}
+
+fn check_split(tally: &Tally, report: &mut Report<'_>) {
+    let count = tally.of(EdgeKind::ParallelBranch);
+    report.add_if(count < 2, Code::SplitTooFewBranches, |node| {
+        format!("split {node:?} needs at least two parallel_branch edges, it has {count}")
+    });
+}
+
+fn check_task(task: &Task, report: &mut Report<'_>) {
+    report.add_if(
+        task.title.as_deref().is_none_or(is_blank),
+        Code::TaskMissingTitle,
+        |node| format!("task {node:?} has no title"),
+    );
+    report.add_if(task.retry.attempts == 0, Code::BadRetry, |node| {
+        format!("task {node:?} allows no attempt; 1 is the least")
+    });
+}
+
+/// Conditionals and verifications already report edges of other types.
+fn check_outside(kind: &NodeKind, tally: &Tally, report: &mut Report<'_>) {
+    let name = kind.name();
+    let judges = matches!(kind, NodeKind::Verification(_));
+    let chooses = judges || matches!(kind, NodeKind::Conditional(_));
+    let branches = chooses || matches!(kind, NodeKind::ParallelSplit(_));
+    report.add_if(
+        !judges && tally.verdicts() > 0,
+        Code::VerificationEdgeOutside,
+        |node| format!("a verification edge leaves {node:?}, which is a {name}"),
+    );
+    report.add_if(
+        !chooses && tally.answers() > 0,
+        Code::ConditionalEdgeOutside,
+        |node| format!("a conditional edge leaves {node:?}, which is a {name}"),
+    );
+    report.add_if(
+        !branches && tally.of(EdgeKind::ParallelBranch) > 0,
+        Code::BranchEdgeOutside,
+        |node| format!("a parallel_branch edge leaves {node:?}, which is a {name}"),
+    );
+}

@@ -1,0 +1,53 @@
+//! How large a definition may be.
+
+/// How large a definition may be; checked before anything else is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The most nodes; default 100,000.
+    pub nodes_max: usize,
+    /// The most edges; default 1,000,000.
+    pub edges_max: usize,
+    /// The most nodes and edges that all expressions with `vars` together may look back at; default 10,000,000.
+    ///
+    /// Each such expression keeps the tasks before its node, so that without a limit the cost were quadratic.
+    pub lookups_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            nodes_max: 100_000,
+            edges_max: 1_000_000,
+            lookups_max: 10_000_000,
+        }
+    }
+}
+
+impl Limits {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the most nodes.
+    #[must_use]
+    pub const fn nodes_max(self, nodes_max: usize) -> Self {
+        Self { nodes_max, ..self }
+    }
+
+    /// Sets the most edges.
+    #[must_use]
+    pub const fn edges_max(self, edges_max: usize) -> Self {
+        Self { edges_max, ..self }
+    }
+
+    /// Sets the most nodes and edges that expressions with `vars` may look back at.
+    #[must_use]
+    pub const fn lookups_max(self, lookups_max: usize) -> Self {
+        Self {
+            lookups_max,
+            ..self
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! From a definition that somebody wrote to one that can be run.
+//!
+//! The checks come in phases: the [structure](check_structure), then the [graph](check_graph), then the links to
+//! [sub-workflows](check_subworkflow_io). A phase begins only if the one before found nothing, and reports all it finds.
+//! All checks are iterative and linear in the size of the definition.
+
+mod assemble;
+mod checks;
+mod expressions;
+mod graph;
+mod limits;
+mod links;
+pub(crate) mod nearest;
+mod problem;
+mod registry;
+mod structure;
+#[cfg(test)]
+mod tests;
+mod types;
+
+pub use self::limits::Limits;
+pub use self::links::{check_subworkflow_cycle, check_subworkflow_io};
+pub use self::problem::{Code, CompileError, Phase, Problem};
+pub use self::registry::Registry;
+pub use self::structure::check_structure;
+
+use self::graph::Graph;
+use crate::compiled::Compiled;
+use crate::definition::{Definition, NodeKind};
+
+/// Checks a definition and makes what can be run.
+///
+/// ```
+/// use finale_core::compile::{Registry, compile};
+/// use finale_core::definition::Definition;
+///
+/// let definition: Definition = serde_json::from_str(
+///     r#"{
+///         "id": "greet", "name": "Greet somebody",
+///         "nodes": [
+///             {"id": "start", "label": "Start", "kind": "start"},
+///             {"id": "hello", "label": "Say hello", "kind": {"task": {"title": "Say hello"}}},
+///             {"id": "end", "label": "End", "kind": "end"}
+///         ],
+///         "edges": [{"id": "1", "source": "start", "target": "hello"}]
+///     }"#,
+/// )?;
+/// let error = compile(definition, &Registry::new()).unwrap_err();
+/// assert_eq!(error.to_string(), r#"workflow "greet" has 1 problem in its graph:
+///   end_not_reachable: no way leads from the start to the end "end""#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+pub fn compile(definition: Definition, registry: &Registry) -> Result<Compiled, CompileError> {
+    compile_within(definition, registry, &Limits::default())
+}
+
+/// Like [`compile()`], with other limits than the default ones.
+pub fn compile_within(
+    definition: Definition,
+    registry: &Registry,
+    limits: &Limits,
+) -> Result<Compiled, CompileError> {
+    pass(
+        &definition,
+        Phase::Structure,
+        check_structure(&definition, limits),
+    )?;
+    let graph = Graph::new(&definition);
+    let mut problems = checks::check(&definition, &graph);
+    let expressions = expressions::compile(&definition, &graph, limits, &mut problems);
+    pass(&definition, Phase::Graph, problems)?;
+    pass(
+        &definition,
+        Phase::Links,
+        check_links(&definition, registry),
+    )?;
+    Ok(assemble::assemble(definition, graph, expressions))
+}
+
+/// Checks ways, cycles, expressions and what each kind of node needs.
+///
+/// What [`check_structure`] would refuse does no harm here and may go unmentioned.
+pub fn check_graph(definition: &Definition, limits: &Limits) -> Vec<Problem> {
+    let graph = Graph::new(definition);
+    let mut problems = checks::check(definition, &graph);
+    expressions::compile(definition, &graph, limits, &mut problems);
+    problems
+}
+
+fn check_links(definition: &Definition, registry: &Registry) -> Vec<Problem> {
+    if !definition
+        .nodes
+        .iter()
+        .any(|node| matches!(node.kind, NodeKind::Subworkflow(_)))
+    {
+        return Vec::new();
+    }
+    let mut problems = check_subworkflow_io(definition, registry);
+    problems.extend(check_subworkflow_cycle(definition, registry));
+    problems
+}
+
+fn pass(definition: &Definition, phase: Phase, problems: Vec<Problem>) -> Result<(), CompileError> {
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(CompileError {
+        workflow: definition.id.clone(),
+        phase,
+        problems,
+    })
+}

@@ -1,0 +1,256 @@
+//! What can be wrong with a definition.
+
+use std::fmt;
+
+/// The stable name of a kind of problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Code {
+    /// The definition has more nodes than allowed.
+    TooManyNodes,
+    /// The definition has more edges than allowed.
+    TooManyEdges,
+    /// A name or id that is required is blank.
+    BlankField,
+    /// The version is not `MAJOR.MINOR.PATCH` without leading zeros.
+    BadVersion,
+    /// Two nodes have one id.
+    DuplicateNodeId,
+    /// Two edges have one id.
+    DuplicateEdgeId,
+    /// An edge leaves a node that does not exist.
+    UnknownEdgeSource,
+    /// An edge enters a node that does not exist.
+    UnknownEdgeTarget,
+    /// An edge leads from a node to itself.
+    SelfLoop,
+    /// There is not exactly one start.
+    StartCount,
+    /// There is not exactly one end.
+    EndCount,
+    /// Two inputs have one name.
+    DuplicateInput,
+    /// Two outputs have one name.
+    DuplicateOutput,
+    /// A required input or output has a default, which could never be used.
+    RequiredWithDefault,
+    /// A default is not of the declared type.
+    DefaultType,
+    /// An output is declared optional.
+    OptionalOutput,
+    /// No way leads from the start to a node.
+    UnreachableNode,
+    /// No way leads from the start to the end.
+    EndNotReachable,
+    /// No way leads from a node to the end.
+    DeadEndNode,
+    /// Edges lead in a circle.
+    CycleDetected,
+    /// Two edges of one type lead from one node to one other.
+    DuplicateEdge,
+    /// A conditional has no `conditional_true` edge.
+    ConditionalMissingTrue,
+    /// A conditional has no `conditional_false` edge.
+    ConditionalMissingFalse,
+    /// A conditional has two edges for one answer.
+    ConditionalDuplicateEdge,
+    /// A conditional has an edge of another type than its answers.
+    ConditionalExtraOutgoing,
+    /// A `conditional_true` or `conditional_false` edge leaves a node that does not decide.
+    ConditionalEdgeOutside,
+    /// A split has fewer than two `parallel_branch` edges.
+    SplitTooFewBranches,
+    /// A `parallel_branch` edge leaves a node that is no split.
+    BranchEdgeOutside,
+    /// A task has no title.
+    TaskMissingTitle,
+    /// A task allows no attempt.
+    BadRetry,
+    /// A verification has no rubric or no evaluator.
+    VerificationMissingConfig,
+    /// A verification has no `verification_pass` edge.
+    VerificationMissingPass,
+    /// A verification has no `verification_fail` edge.
+    VerificationMissingFail,
+    /// A verification has no `verification_refer` edge.
+    VerificationMissingRefer,
+    /// A verification has two edges for one verdict.
+    VerificationDuplicateEdge,
+    /// A verification has an edge of another type than its verdicts.
+    VerificationExtraOutgoing,
+    /// A verification edge leaves a node that does not judge.
+    VerificationEdgeOutside,
+    /// A condition, an input or the output is not an expression.
+    ExpressionInvalid,
+    /// The expressions with `vars` look back at more nodes, all together, than allowed.
+    TooManyLookups,
+    /// A sub-workflow node does not say which workflow it calls.
+    SubworkflowRefMissing,
+    /// A sub-workflow node does not say which version it calls.
+    SubworkflowVersionUnpinned,
+    /// The registry does not have the workflow that is called.
+    SubworkflowNotFound,
+    /// A required input of the called workflow is not bound.
+    SubworkflowInputMissing,
+    /// An input is bound that the called workflow does not have.
+    SubworkflowInputUnknown,
+    /// An input is bound to a value of another type.
+    SubworkflowInputTypeMismatch,
+    /// An output of the called workflow is not bound.
+    SubworkflowOutputMissing,
+    /// An output is bound that the called workflow does not have.
+    SubworkflowOutputUnknown,
+    /// An output is bound to a value of another type.
+    SubworkflowOutputTypeMismatch,
+    /// Workflows call each other in a circle.
+    SubworkflowCycleDetected,
+}
+
+impl Code {
+    /// The name in messages and records; it never changes.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TooManyNodes => "too_many_nodes",
+            Self::TooManyEdges => "too_many_edges",
+            Self::BlankField => "blank_field",
+            Self::BadVersion => "bad_version",
+            Self::DuplicateNodeId => "duplicate_node_id",
+            Self::DuplicateEdgeId => "duplicate_edge_id",
+            Self::UnknownEdgeSource => "unknown_edge_source",
+            Self::UnknownEdgeTarget => "unknown_edge_target",
+            Self::SelfLoop => "self_loop",
+            Self::StartCount => "start_count",
+            Self::EndCount => "end_count",
+            Self::DuplicateInput => "duplicate_input",
+            Self::DuplicateOutput => "duplicate_output",
+            Self::RequiredWithDefault => "required_with_default",
+            Self::DefaultType => "default_type",
+            Self::OptionalOutput => "optional_output",
+            Self::UnreachableNode => "unreachable_node",
+            Self::EndNotReachable => "end_not_reachable",
+            Self::DeadEndNode => "dead_end_node",
+            Self::CycleDetected => "cycle_detected",
+            Self::DuplicateEdge => "duplicate_edge",
+            Self::ConditionalMissingTrue => "conditional_missing_true",
+            Self::ConditionalMissingFalse => "conditional_missing_false",
+            Self::ConditionalDuplicateEdge => "conditional_duplicate_edge",
+            Self::ConditionalExtraOutgoing => "conditional_extra_outgoing",
+            Self::ConditionalEdgeOutside => "conditional_edge_outside",
+            Self::SplitTooFewBranches => "split_too_few_branches",
+            Self::BranchEdgeOutside => "branch_edge_outside",
+            Self::TaskMissingTitle => "task_missing_title",
+            Self::BadRetry => "bad_retry",
+            Self::VerificationMissingConfig => "verification_missing_config",
+            Self::VerificationMissingPass => "verification_missing_pass",
+            Self::VerificationMissingFail => "verification_missing_fail",
+            Self::VerificationMissingRefer => "verification_missing_refer",
+            Self::VerificationDuplicateEdge => "verification_duplicate_edge",
+            Self::VerificationExtraOutgoing => "verification_extra_outgoing",
+            Self::VerificationEdgeOutside => "verification_edge_outside",
+            Self::ExpressionInvalid => "expression_invalid",
+            Self::TooManyLookups => "too_many_lookups",
+            Self::SubworkflowRefMissing => "subworkflow_ref_missing",
+            Self::SubworkflowVersionUnpinned => "subworkflow_version_unpinned",
+            Self::SubworkflowNotFound => "subworkflow_not_found",
+            Self::SubworkflowInputMissing => "subworkflow_input_missing",
+            Self::SubworkflowInputUnknown => "subworkflow_input_unknown",
+            Self::SubworkflowInputTypeMismatch => "subworkflow_input_type_mismatch",
+            Self::SubworkflowOutputMissing => "subworkflow_output_missing",
+            Self::SubworkflowOutputUnknown => "subworkflow_output_unknown",
+            Self::SubworkflowOutputTypeMismatch => "subworkflow_output_type_mismatch",
+            Self::SubworkflowCycleDetected => "subworkflow_cycle_detected",
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One thing that is wrong with a definition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Its kind.
+    pub code: Code,
+    /// The ids of the nodes that are concerned; empty if it is about the definition as a whole.
+    pub nodes: Vec<String>,
+    /// What is wrong, for people.
+    pub message: String,
+}
+
+impl Problem {
+    /// A problem of the definition as a whole.
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            nodes: Vec::new(),
+            message: message.into(),
+        }
+    }
+
+    /// A problem of one node.
+    pub(crate) fn of(code: Code, node: &str, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            nodes: vec![node.to_owned()],
+            message: message.into(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+/// Which checks found the problems; a phase begins only if the one before found none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Whether the parts fit together: ids, edges, declarations.
+    Structure,
+    /// Whether the graph can be run: ways, branches, expressions.
+    Graph,
+    /// Whether the sub-workflows that are called exist and fit.
+    Links,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Structure => "structure",
+            Self::Graph => "graph",
+            Self::Links => "links",
+        })
+    }
+}
+
+/// Why a definition cannot be run: all problems that one phase found.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub struct CompileError {
+    /// Id of the workflow.
+    pub workflow: String,
+    /// Which checks found them.
+    pub phase: Phase,
+    /// What they found; never empty.
+    pub problems: Vec<Problem>,
+}
+
+impl fmt::Display for CompileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.problems.len();
+        let noun = if count == 1 { "problem" } else { "problems" };
+        write!(
+            f,
+            "workflow {:?} has {count} {noun} in its {}:",
+            self.workflow, self.phase
+        )?;
+        self.problems
+            .iter()
+            .try_for_each(|problem| write!(f, "\n  {problem}"))
+    }
+}

@@ -1,0 +1,372 @@
+//! The only mutator: live, recovery and replay all go through here.
+
+use super::{AfterStop, Effect, Execution, NodeState, Notice, Notices, Phase, Ruling, Sealed, timeout};
+use crate::compiled::{Compiled, Step};
+use crate::definition::{EdgeKind, Verdict};
+use crate::fact::{Activation, Decision, Decree, Fact, Seal, Stop, Terminal, Timer};
+use crate::failure::{Failure, FailureClass};
+use crate::id::WorkKey;
+use crate::payload::Payload;
+use crate::status::ExecutionStatus;
+use crate::time::Time;
+
+/// A fact that does not fit the execution it is applied to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ReplayError(&'static str);
+
+type Applied = Result<(), ReplayError>;
+
+impl Execution {
+    /// Takes in one fact and draws every consequence of it.
+    ///
+    /// Facts decided by [`handle`](Self::handle) always fit; one that does not comes from a damaged or foreign history,
+    /// and the execution is of no use afterwards.
+    pub fn apply(
+        &mut self,
+        definition: &Compiled,
+        at: Time,
+        fact: &Fact,
+        notices: &mut impl Notices,
+    ) -> Applied {
+        self.sequence += 1;
+        self.at = at;
+        match fact {
+            Fact::Activated(activation) => self.activated(definition, activation, notices)?,
+            Fact::Decided { node, decision } => self.decided(definition, *node, decision, notices)?,
+            Fact::Outcome { key, attempt, result, started, ended } => {
+                let span = (*started, *ended);
+                self.outcome(definition, *key, *attempt, result, span, notices)?;
+            }
+            Fact::Stopped { key, attempt, how } => self.stopped(*key, *attempt, *how, notices)?,
+            Fact::Fired(timer) => self.fired(definition, *timer, notices)?,
+            Fact::Ending(decree) => self.decreed(definition, decree, notices)?,
+            Fact::Ended(seal) => return self.sealed(seal, notices),
+        }
+        self.draw_consequences(definition, notices);
+        self.judge(definition, notices);
+        Ok(())
+    }
+
+    fn activated(&mut self, definition: &Compiled, activation: &Activation, notices: &mut impl Notices) -> Applied {
+        if self.phase != Phase::New {
+            return Err(ReplayError("it was activated before"));
+        }
+        if activation.definition != definition.hash {
+            return Err(ReplayError("it was activated with another definition"));
+        }
+        self.phase = Phase::Running;
+        self.created_at = self.at;
+        self.activation = Some(Box::new(activation.clone()));
+        notices.notice_status(ExecutionStatus::Pending, ExecutionStatus::Running);
+        if let Some(due) = activation.deadline {
+            notices.effect(Effect::ArmTimer { timer: Timer::Deadline, due });
+        }
+        self.nodes[definition.start as usize] = NodeState::Reached;
+        self.reached.push(definition.start);
+        Ok(())
+    }
+
+    fn decided(
+        &mut self,
+        definition: &Compiled,
+        node: u32,
+        decision: &Decision,
+        notices: &mut impl Notices,
+    ) -> Applied {
+        if let Decision::Verdict(verdict, _) = decision {
+            return self.judged(node, *verdict, notices);
+        }
+        if self.undecided.pop_front() != Some(node) {
+            return Err(ReplayError("no decision was due at this node"));
+        }
+        match decision {
+            Decision::Branch(value) => {
+                if notices.watched() {
+                    notices.notice(Notice::Condition { node, value: *value });
+                }
+                let taken = if *value { EdgeKind::ConditionalTrue } else { EdgeKind::ConditionalFalse };
+                self.pass(node, Some(taken), notices);
+            }
+            Decision::Input(input) => {
+                self.inputs.insert(node, input.clone());
+                self.dispatch_work(definition, node, 1, notices);
+            }
+            Decision::Failed(reason) => self.undecidable(definition, node, reason, notices),
+            Decision::Verdict(..) => {}
+        }
+        Ok(())
+    }
+
+    fn judged(&mut self, node: u32, verdict: Verdict, notices: &mut impl Notices) -> Applied {
+        let Some(NodeState::Judged { .. }) = self.nodes.get(node as usize) else {
+            return Err(ReplayError("no verdict was awaited at this node"));
+        };
+        self.waiting -= 1;
+        self.pass(node, Some(verdict.edge()), notices);
+        Ok(())
+    }
+
+    fn undecidable(&mut self, definition: &Compiled, node: u32, reason: &str, notices: &mut impl Notices) {
+        if notices.watched() {
+            notices.notice(Notice::ExpressionFailed { node, reason: reason.into() });
+        }
+        let failure = Failure::new(FailureClass::Expression, reason);
+        let at = self.at;
+        self.fail(definition, node, NodeState::Failed { attempt: 0, started: at, ended: at, failure: Box::new(failure) }, notices);
+    }
+
+    fn outcome(
+        &mut self,
+        definition: &Compiled,
+        key: WorkKey,
+        attempt: u16,
+        result: &Result<Payload, Failure>,
+        (started, ended): (Time, Time),
+        notices: &mut impl Notices,
+    ) -> Applied {
+        self.leave_work(definition, key, attempt, notices)?;
+        if notices.watched() {
+            let failure = result.as_ref().err().cloned().map(Box::new);
+            let took = ended.since(started);
+            notices.notice(Notice::Attempt { key, attempt, failure, took });
+        }
+        match result {
+            Ok(output) => {
+                let output = output.clone();
+                self.inputs.remove(&key.node);
+                self.open -= 1;
+                self.move_to(key.node, NodeState::Completed { attempt, started, ended, output }, notices);
+                self.reached.push(key.node);
+            }
+            Err(failure) => self.attempt_failed(definition, key, attempt, failure, (started, ended), notices),
+        }
+        Ok(())
+    }
+
+    /// Takes a node out of the hands of whoever works on this attempt.
+    fn leave_work(&mut self, definition: &Compiled, key: WorkKey, attempt: u16, notices: &mut impl Notices) -> Applied {
+        let dispatch = self.dispatch(key, attempt);
+        match self.nodes.get(key.node as usize) {
+            Some(NodeState::Running { attempt: current, .. }) if *current == attempt => self.running -= 1,
+            Some(NodeState::Asked { attempt: current, .. }) if *current == attempt => {
+                self.waiting -= 1;
+                notices.effect(Effect::Withdraw { dispatch });
+            }
+            _ => return Err(ReplayError("nobody worked on this attempt")),
+        }
+        disarm_timeout(definition, key, attempt, notices);
+        Ok(())
+    }
+
+    fn attempt_failed(
+        &mut self,
+        definition: &Compiled,
+        key: WorkKey,
+        attempt: u16,
+        failure: &Failure,
+        (started, ended): (Time, Time),
+        notices: &mut impl Notices,
+    ) {
+        let drop_handler = matches!(failure.class, FailureClass::Cancelled | FailureClass::TimedOut)
+            && definition.at(key.node).step == Step::Handle;
+        if drop_handler {
+            let dispatch = self.dispatch(key, attempt);
+            notices.effect(Effect::Stop { dispatch, then: AfterStop::Forget });
+        }
+        let another = self.phase == Phase::Running
+            && failure.is_retryable()
+            && attempt < definition.at(key.node).attempts;
+        if another {
+            return self.try_again(definition, key.node, attempt + 1, notices);
+        }
+        let failure = Box::new(failure.clone());
+        let state = NodeState::Failed { attempt, started, ended, failure };
+        self.fail(definition, key.node, state, notices);
+    }
+
+    fn fail(&mut self, definition: &Compiled, node: u32, state: NodeState, notices: &mut impl Notices) {
+        self.inputs.remove(&node);
+        self.open -= 1;
+        if !definition.at(node).optional {
+            self.failures.push(node);
+        }
+        self.move_to(node, state, notices);
+        self.reached.push(node);
+    }
+
+    fn try_again(&mut self, definition: &Compiled, node: u32, attempt: u16, notices: &mut impl Notices) {
+        let backoff = definition.at(node).backoff;
+        if backoff.is_zero() {
+            return self.dispatch_work(definition, node, attempt, notices);
+        }
+        let until = self.at.after(backoff);
+        self.waiting += 1;
+        self.move_to(node, NodeState::Backing { attempt, since: self.at, until }, notices);
+        let timer = Timer::Backoff(WorkKey::node(node), attempt);
+        notices.effect(Effect::ArmTimer { timer, due: until });
+    }
+
+    fn stopped(&mut self, key: WorkKey, attempt: u16, how: Stop, notices: &mut impl Notices) -> Applied {
+        let stopping = self.is_stopping();
+        let since = match self.nodes.get(key.node as usize) {
+            Some(NodeState::Running { attempt: current, since }) if stopping && *current == attempt => *since,
+            _ => return Err(ReplayError("nobody was told to stop this attempt")),
+        };
+        self.running -= 1;
+        self.open -= 1;
+        self.inputs.remove(&key.node);
+        self.move_to(key.node, NodeState::Cancelled { attempt, since, at: self.at, how }, notices);
+        Ok(())
+    }
+
+    fn fired(&mut self, definition: &Compiled, timer: Timer, notices: &mut impl Notices) -> Applied {
+        match timer {
+            Timer::Deadline => {
+                if self.phase != Phase::Running || self.deadline().is_none() {
+                    return Err(ReplayError("no deadline was awaited"));
+                }
+                self.conclude(definition, Ruling::Deadline, notices);
+                Ok(())
+            }
+            Timer::Timeout(key, attempt) => self.timed_out(definition, key, attempt, notices),
+            Timer::Backoff(key, attempt) => {
+                match self.nodes.get(key.node as usize) {
+                    Some(NodeState::Backing { attempt: next, .. }) if *next == attempt => {}
+                    _ => return Err(ReplayError("no next attempt was awaited")),
+                }
+                self.waiting -= 1;
+                self.dispatch_work(definition, key.node, attempt, notices);
+                Ok(())
+            }
+        }
+    }
+
+    fn timed_out(&mut self, definition: &Compiled, key: WorkKey, attempt: u16, notices: &mut impl Notices) -> Applied {
+        let since = match self.nodes.get(key.node as usize) {
+            Some(NodeState::Running { since, .. } | NodeState::Asked { since, .. }) => *since,
+            _ => return Err(ReplayError("nobody worked on this attempt")),
+        };
+        let limit = definition.at(key.node).timeout.unwrap_or_default();
+        let failure = Failure::new(FailureClass::TimedOut, format!("no result within {limit:?}"));
+        self.outcome(definition, key, attempt, &Err(failure), (since, self.at), notices)
+    }
+
+    fn decreed(&mut self, definition: &Compiled, decree: &Decree, notices: &mut impl Notices) -> Applied {
+        match (&mut self.phase, decree) {
+            (Phase::Running, _) => {
+                let ruling = self.ruling_of(decree);
+                self.conclude(definition, ruling, notices);
+            }
+            (Phase::Ending(conclusion), Decree::Output(reason)) => {
+                conclusion.ruling = Ruling::Output(reason.clone());
+            }
+            (Phase::Ending(_), Decree::Cancel(_)) => self.stop_running(definition, notices),
+            _ => return Err(ReplayError("the end could not be decided then")),
+        }
+        Ok(())
+    }
+
+    fn ruling_of(&self, decree: &Decree) -> Ruling {
+        match decree {
+            Decree::Cancel(by) => Ruling::Cancelled(by.clone()),
+            Decree::Complete(by) => Ruling::Declared(by.clone()),
+            Decree::Fail { by, reason } => Ruling::DeclaredFailed { by: by.clone(), reason: reason.clone() },
+            Decree::Output(reason) => Ruling::Output(reason.clone()),
+            Decree::Stalled => Ruling::Stalled(self.unsettled()),
+        }
+    }
+
+    fn sealed(&mut self, seal: &Seal, notices: &mut impl Notices) -> Applied {
+        let Phase::Ending(conclusion) = &mut self.phase else {
+            return Err(ReplayError("its end was not decided"));
+        };
+        if self.running > 0 || conclusion.ruling.terminal() != seal.status {
+            return Err(ReplayError("it could not end like that"));
+        }
+        let from = match conclusion.interrupted.is_empty() {
+            true => ExecutionStatus::Running,
+            false => ExecutionStatus::Ending,
+        };
+        let mut conclusion = std::mem::take(conclusion);
+        conclusion.sealed = Some(Sealed { at: self.at, status: seal.status, output: seal.output.clone() });
+        self.phase = Phase::Ended(conclusion);
+        notices.notice_status(from, seal.status.into());
+        notices.effect(Effect::Ended);
+        Ok(())
+    }
+
+    /// Hands the work of a node to whoever does it.
+    pub(super) fn dispatch_work(&mut self, definition: &Compiled, node: u32, attempt: u16, notices: &mut impl Notices) {
+        let key = WorkKey::node(node);
+        let dispatch = self.dispatch(key, attempt);
+        let (since, input) = (self.at, self.input_of(node));
+        if definition.at(node).step == Step::Ask {
+            self.waiting += 1;
+            self.move_to(node, NodeState::Asked { attempt, since }, notices);
+            notices.effect(Effect::Offer { dispatch, input });
+        } else {
+            self.running += 1;
+            self.move_to(node, NodeState::Running { attempt, since }, notices);
+            notices.effect(Effect::Run { dispatch, input });
+        }
+        if let Some(timer) = timeout(definition, key, attempt, since) {
+            notices.effect(timer);
+        }
+    }
+
+    /// Passes a control node, on the way it chose if it had to choose.
+    pub(super) fn pass(&mut self, node: u32, taken: Option<EdgeKind>, notices: &mut impl Notices) {
+        self.open -= 1;
+        self.move_to(node, NodeState::Passed { at: self.at, taken }, notices);
+        self.reached.push(node);
+    }
+
+    pub(super) fn move_to(&mut self, node: u32, state: NodeState, notices: &mut impl Notices) {
+        let place = &mut self.nodes[node as usize];
+        if notices.watched() {
+            let (from, to) = (place.status(), state.status());
+            let attempt = state.attempt().unwrap_or(0);
+            notices.notice(Notice::Node { node, from, to, attempt });
+        }
+        *place = state;
+    }
+}
+
+pub(super) fn disarm_timeout(definition: &Compiled, key: WorkKey, attempt: u16, notices: &mut impl Notices) {
+    if definition.at(key.node).timeout.is_some() {
+        notices.effect(Effect::DisarmTimer { timer: Timer::Timeout(key, attempt) });
+    }
+}
+
+/// What is said in the same words at several places.
+trait Say: Notices {
+    fn notice_status(&mut self, from: ExecutionStatus, to: ExecutionStatus) {
+        if self.watched() {
+            self.notice(Notice::Status { from, to });
+        }
+    }
+}
+
+impl<N: Notices> Say for N {}
+
+impl Verdict {
+    pub(super) const fn edge(self) -> EdgeKind {
+        match self {
+            Self::Pass => EdgeKind::VerificationPass,
+            Self::Fail => EdgeKind::VerificationFail,
+            Self::Refer => EdgeKind::VerificationRefer,
+        }
+    }
+}
+
+impl Terminal {
+    /// The name in records, logs and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}

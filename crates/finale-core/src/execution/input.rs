@@ -1,0 +1,120 @@
+//! What an execution can be told, and why it can refuse.
+
+use crate::definition::Verdict;
+use crate::fact::{Activation, Stop, Timer};
+use crate::failure::Failure;
+use crate::id::{Dispatch, WorkKey};
+use crate::payload::Payload;
+use crate::status::{ExecutionStatus, NodeStatus};
+use crate::time::Time;
+
+/// Something an execution is told.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Input {
+    /// Begin.
+    Activate(Activation),
+    /// A handler came to its result.
+    Outcome {
+        /// What the handler was run for.
+        dispatch: Dispatch,
+        /// What came of it.
+        result: Result<Payload, Failure>,
+        /// When it began.
+        started: Time,
+        /// When it was over.
+        ended: Time,
+    },
+    /// Somebody outside reports on a task.
+    Reported {
+        /// Which work.
+        key: WorkKey,
+        /// What came of it.
+        result: Result<Payload, Failure>,
+    },
+    /// A handler that was told to stop is gone.
+    Stopped {
+        /// What the handler was run for.
+        dispatch: Dispatch,
+        /// How far it was stopped.
+        how: Stop,
+    },
+    /// Somebody judged the work before a verification.
+    Verdict {
+        /// Number of the verification.
+        node: u32,
+        /// What it comes to.
+        verdict: Verdict,
+        /// Who says so.
+        by: Box<str>,
+    },
+    /// A moment that was waited for has come.
+    TimerFired(Timer),
+    /// An operator wants something of the execution as a whole.
+    Command(Command),
+}
+
+/// What an operator wants of an execution as a whole.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Command {
+    /// Stop it; it ends CANCELLED.
+    Cancel {
+        /// Who says so.
+        by: Box<str>,
+    },
+    /// Declare it COMPLETED whatever its tasks are at.
+    Complete {
+        /// Who says so.
+        by: Box<str>,
+    },
+    /// Declare it FAILED.
+    Fail {
+        /// Who says so.
+        by: Box<str>,
+        /// Why; not blank, and kept verbatim as the error.
+        reason: Box<str>,
+    },
+}
+
+/// Why an input changed nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// The command needs a running execution.
+    #[error("the execution is {0}, not running")]
+    NotRunning(ExecutionStatus),
+    /// The execution is over.
+    #[error("the execution is over already: {0}")]
+    AlreadyTerminal(ExecutionStatus),
+    /// What was said makes no sense.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// The node has not come to the point where this can be said.
+    #[error("node number {node} is {status}: it is too early for this")]
+    NotReady {
+        /// The node.
+        node: u32,
+        /// Where it is.
+        status: NodeStatus,
+    },
+    /// The node is past the point where this could be said.
+    #[error("node number {node} is {status} already")]
+    Settled {
+        /// The node.
+        node: u32,
+        /// Where it is.
+        status: NodeStatus,
+    },
+    /// A newer attempt has taken the place of this one.
+    #[error("attempt {attempt} of node number {node} is not the current one")]
+    Stale {
+        /// The node.
+        node: u32,
+        /// The attempt that reported.
+        attempt: u16,
+    },
+    /// The definition has no such work.
+    #[error("there is no such work in the execution")]
+    Unknown,
+}

@@ -1,0 +1,310 @@
+//! One execution: it is told things, decides, and says what is to be done.
+//!
+//! The canonical loop of whoever drives it:
+//!
+//! ```text
+//! execution.handle(&definition, now, input, &mut turn)?;   // decide, then apply
+//! journal.append(turn.facts());                            // one append
+//! turn.appended();
+//! wait_until_durable(turn.last_sequence());
+//! for effect in turn.take_effects() { perform(effect) }    // and never before
+//! ```
+
+mod apply;
+mod conclude;
+mod decide;
+mod edges;
+mod explain;
+mod handle;
+mod input;
+mod node;
+mod render;
+mod turn;
+
+pub use apply::ReplayError;
+pub use explain::{Awaited, Why};
+pub use input::{Command, Input, Refused};
+pub use turn::{AfterStop, Effect, Notice, Noticed, Notices, Replay, Turn};
+
+pub(crate) use conclude::Ruling;
+use node::{NodeState, Settled, Skip};
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::compiled::Compiled;
+use crate::fact::{Activation, DecodeError, Facts, Terminal, Timer};
+use crate::id::{Dispatch, ExecutionId, WorkKey};
+use crate::payload::Payload;
+use crate::status::{ExecutionStatus, NodeStatus};
+use crate::time::Time;
+
+/// The revision of the semantics in this release; an execution notes the one it began under.
+pub const SEMANTICS: u16 = 1;
+
+/// One execution of a workflow as plain data.
+///
+/// It holds no definition, no handle and no queue: whoever drives it passes those in, and a parked execution is just this value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Execution {
+    id: ExecutionId,
+    /// Which life it is in; what an earlier one began is stale.
+    epoch: u32,
+    sequence: u64,
+    /// Time of the last fact: time never runs backwards here.
+    at: Time,
+    created_at: Time,
+    activation: Option<Box<Activation>>,
+    phase: Phase,
+    nodes: Box<[NodeState]>,
+    /// Nodes that are not settled.
+    open: u32,
+    /// Nodes a handler works on.
+    running: u32,
+    /// Nodes that wait for the outside, a verdict or their next attempt.
+    waiting: u32,
+    /// Required nodes that failed, in order.
+    failures: Vec<u32>,
+    /// Nodes reached or settled whose consequences are not drawn yet; empty between facts.
+    reached: Vec<u32>,
+    /// Nodes that wait for an expression; empty between turns.
+    undecided: VecDeque<u32>,
+    /// Inputs that an expression gave, as long as their tasks are open.
+    inputs: BTreeMap<u32, Payload>,
+}
+
+/// How far along an execution is.
+#[derive(Clone, Debug, PartialEq)]
+enum Phase {
+    New,
+    Running,
+    Ending(Box<Conclusion>),
+    Ended(Box<Conclusion>),
+}
+
+/// What is known of the end once it is decided.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Conclusion {
+    ruling: Ruling,
+    /// What was in flight when it was decided.
+    interrupted: Vec<u32>,
+    /// Whether running handlers were told to stop, rather than left to finish.
+    stopping: bool,
+    /// The seal, once there is one.
+    sealed: Option<Sealed>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Sealed {
+    at: Time,
+    status: Terminal,
+    output: Option<Payload>,
+}
+
+/// What became of something that was in flight when the end was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interruption {
+    /// It is still being stopped or waited for.
+    Stopping,
+    /// It was over before it could be stopped.
+    Finished,
+    /// It was stopped, that far.
+    Stopped(crate::fact::Stop),
+}
+
+/// Why a history cannot be folded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FoldError {
+    /// The bytes are no facts.
+    #[error("fact {sequence} cannot be read: {error}")]
+    Decode {
+        /// Which fact.
+        sequence: u64,
+        /// What is wrong with it.
+        error: DecodeError,
+    },
+    /// A fact does not fit what came before it.
+    #[error("fact {sequence} does not fit: {error}")]
+    Replay {
+        /// Which fact.
+        sequence: u64,
+        /// What is wrong with it.
+        error: ReplayError,
+    },
+}
+
+impl Execution {
+    /// An execution to which nothing has happened yet.
+    pub fn new(id: ExecutionId, definition: &Compiled) -> Self {
+        let reached_over = |node: &crate::compiled::CompiledNode| NodeState::reached_over(node.in_degree);
+        Self {
+            id,
+            epoch: 0,
+            sequence: 0,
+            at: Time::default(),
+            created_at: Time::default(),
+            activation: None,
+            phase: Phase::New,
+            nodes: definition.nodes.iter().map(reached_over).collect(),
+            open: definition.nodes.len() as u32,
+            running: 0,
+            waiting: 0,
+            failures: Vec::new(),
+            reached: Vec::new(),
+            undecided: VecDeque::new(),
+            inputs: BTreeMap::new(),
+        }
+    }
+
+    /// What a history comes to.
+    pub fn fold(id: ExecutionId, definition: &Compiled, history: &[u8]) -> Result<Self, FoldError> {
+        let mut execution = Self::new(id, definition);
+        for recorded in Facts::new(history) {
+            let sequence = execution.sequence + 1;
+            let recorded = recorded.map_err(|error| FoldError::Decode { sequence, error })?;
+            execution
+                .apply(definition, recorded.at, &recorded.fact, &mut ())
+                .map_err(|error| FoldError::Replay { sequence, error })?;
+        }
+        Ok(execution)
+    }
+
+    /// Its id.
+    pub fn id(&self) -> ExecutionId {
+        self.id
+    }
+
+    /// How many facts there are about it.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// When it was activated.
+    pub fn created_at(&self) -> Time {
+        self.created_at
+    }
+
+    /// How it was activated, once it was.
+    pub fn activation(&self) -> Option<&Activation> {
+        self.activation.as_deref()
+    }
+
+    /// Where it is.
+    pub fn status(&self) -> ExecutionStatus {
+        match &self.phase {
+            Phase::New => ExecutionStatus::Pending,
+            Phase::Running => ExecutionStatus::Running,
+            Phase::Ending(_) => ExecutionStatus::Ending,
+            Phase::Ended(conclusion) => match &conclusion.sealed {
+                Some(sealed) => sealed.status.into(),
+                None => ExecutionStatus::Ending,
+            },
+        }
+    }
+
+    /// Where a node is; none if there is no such node.
+    pub fn node_status(&self, node: u32) -> Option<NodeStatus> {
+        self.nodes.get(node as usize).map(NodeState::status)
+    }
+
+    /// How many handlers work on it.
+    pub fn running(&self) -> u32 {
+        self.running
+    }
+
+    /// How many of its nodes wait for the outside, a verdict or their next attempt.
+    pub fn waiting(&self) -> u32 {
+        self.waiting
+    }
+
+    /// The output of a task that was done.
+    pub fn output_of(&self, node: u32) -> Option<&Payload> {
+        match self.nodes.get(node as usize)? {
+            NodeState::Completed { output, .. } => Some(output),
+            _ => None,
+        }
+    }
+
+    /// What must be under way for it: what was performed for it, if nothing was lost.
+    ///
+    /// A shell that has lost track performs what is missing; what it already does it leaves alone.
+    pub fn under_way(&self, definition: &Compiled) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if matches!(self.phase, Phase::New | Phase::Ended(_)) {
+            return effects;
+        }
+        for (node, state) in (0u32..).zip(&self.nodes) {
+            self.node_under_way(definition, node, state, &mut effects);
+        }
+        if let (Phase::Running, Some(due)) = (&self.phase, self.deadline()) {
+            effects.push(Effect::ArmTimer { timer: Timer::Deadline, due });
+        }
+        effects
+    }
+
+    /// What was in flight when the end was decided, and how far each was stopped.
+    pub fn interrupted(&self) -> Vec<(Dispatch, Interruption)> {
+        let (Phase::Ending(conclusion) | Phase::Ended(conclusion)) = &self.phase else {
+            return Vec::new();
+        };
+        let of = |&node: &u32| {
+            let state = &self.nodes[node as usize];
+            let interruption = match state {
+                NodeState::Cancelled { how, .. } => Interruption::Stopped(*how),
+                NodeState::Running { .. } => Interruption::Stopping,
+                _ => Interruption::Finished,
+            };
+            (self.dispatch(WorkKey::node(node), state.attempt().unwrap_or(0)), interruption)
+        };
+        conclusion.interrupted.iter().map(of).collect()
+    }
+
+    fn dispatch(&self, key: WorkKey, attempt: u16) -> Dispatch {
+        Dispatch { key, attempt, epoch: self.epoch }
+    }
+
+    /// Whether running handlers were told to stop, rather than left to finish.
+    fn is_stopping(&self) -> bool {
+        matches!(&self.phase, Phase::Ending(conclusion) if conclusion.stopping)
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        self.activation.as_ref()?.deadline
+    }
+
+    /// What the work of a node is given: what its expression gave, else what the execution was given.
+    fn input_of(&self, node: u32) -> Payload {
+        let given = || self.activation.as_ref().map(|activation| activation.input.clone());
+        self.inputs.get(&node).cloned().or_else(given).unwrap_or_default()
+    }
+
+    fn node_under_way(&self, definition: &Compiled, node: u32, state: &NodeState, effects: &mut Vec<Effect>) {
+        let key = WorkKey::node(node);
+        match *state {
+            // What was told to stop is not run again: whoever has lost it reports it as stopped.
+            NodeState::Running { attempt, .. } if self.is_stopping() => {
+                effects.push(Effect::Stop { dispatch: self.dispatch(key, attempt), then: AfterStop::Report });
+            }
+            NodeState::Running { attempt, since } => {
+                let dispatch = self.dispatch(key, attempt);
+                effects.push(Effect::Run { dispatch, input: self.input_of(node) });
+                effects.extend(timeout(definition, key, attempt, since));
+            }
+            NodeState::Asked { attempt, since } => {
+                let dispatch = self.dispatch(key, attempt);
+                effects.push(Effect::Offer { dispatch, input: self.input_of(node) });
+                effects.extend(timeout(definition, key, attempt, since));
+            }
+            NodeState::Backing { attempt, until, .. } => {
+                effects.push(Effect::ArmTimer { timer: Timer::Backoff(key, attempt), due: until });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The timer of an attempt, where its task has a limit.
+fn timeout(definition: &Compiled, key: WorkKey, attempt: u16, since: Time) -> Option<Effect> {
+    let limit = definition.at(key.node).timeout?;
+    Some(Effect::ArmTimer { timer: Timer::Timeout(key, attempt), due: since.after(limit) })
+}

@@ -1,0 +1,118 @@
+//! What an execution knows of each of its nodes.
+
+use crate::definition::EdgeKind;
+use crate::fact::Stop;
+use crate::failure::Failure;
+use crate::payload::Payload;
+use crate::status::NodeStatus;
+use crate::time::Time;
+
+/// One node of one execution.
+///
+/// There are as many as the definition has nodes, so it is kept to 48 bytes: what is rare is boxed.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum NodeState {
+    /// Edges that lead here are not settled yet.
+    Pending(Approach),
+    /// Reached: what it does comes next, or waits for an expression to be evaluated.
+    Reached,
+    /// A handler works on it.
+    Running { attempt: u16, since: Time },
+    /// Somebody outside is asked.
+    Asked { attempt: u16, since: Time },
+    /// A verdict is awaited.
+    Judged { since: Time },
+    /// The attempt with that number is awaited.
+    Backing { attempt: u16, since: Time, until: Time },
+    /// A control node that was passed, and the way it chose if it had to.
+    Passed { at: Time, taken: Option<EdgeKind> },
+    /// A task that was done.
+    Completed { attempt: u16, started: Time, ended: Time, output: Payload },
+    /// Not done, and not tried again.
+    Failed { attempt: u16, started: Time, ended: Time, failure: Box<Failure> },
+    /// Begun, and closed by the end of the execution.
+    Cancelled { attempt: u16, since: Time, at: Time, how: Stop },
+    /// Never begun.
+    Skipped(Skip),
+}
+
+/// How far the edges into a node are settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Approach {
+    pub(crate) unsettled: u32,
+    pub(crate) live: bool,
+    /// The first failure that stands in the way.
+    pub(crate) blocked: Option<Skip>,
+    /// The last decision that went elsewhere.
+    pub(crate) dead: Option<Skip>,
+}
+
+/// Why a node was never begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Skip {
+    /// The decision at that node went that way, which is not this one.
+    Decided { node: u32, taken: EdgeKind },
+    /// The work of that node, on which this one depends, was not done.
+    Failed { node: u32 },
+    /// The execution ended first.
+    Ended,
+}
+
+/// What settles an edge.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Settled {
+    Live,
+    Dead(Skip),
+    Blocked(Skip),
+}
+
+impl NodeState {
+    pub(crate) const fn reached_over(edges: u32) -> Self {
+        Self::Pending(Approach { unsettled: edges, live: false, blocked: None, dead: None })
+    }
+
+    pub(crate) const fn status(&self) -> NodeStatus {
+        match self {
+            Self::Pending(_) | Self::Reached => NodeStatus::Pending,
+            Self::Running { .. } => NodeStatus::Running,
+            Self::Asked { .. } | Self::Judged { .. } | Self::Backing { .. } => NodeStatus::Waiting,
+            Self::Passed { .. } | Self::Completed { .. } => NodeStatus::Completed,
+            Self::Failed { .. } => NodeStatus::Failed,
+            Self::Cancelled { .. } => NodeStatus::Cancelled,
+            Self::Skipped(_) => NodeStatus::Skipped,
+        }
+    }
+
+    /// Which attempt is or was the last one, or is waited for; none for what has no attempts or never came to one.
+    pub(crate) const fn attempt(&self) -> Option<u16> {
+        match self {
+            Self::Running { attempt, .. }
+            | Self::Asked { attempt, .. }
+            | Self::Backing { attempt, .. }
+            | Self::Completed { attempt, .. } => Some(*attempt),
+            Self::Failed { attempt, .. } | Self::Cancelled { attempt, .. } if *attempt > 0 => Some(*attempt),
+            _ => None,
+        }
+    }
+}
+
+impl Approach {
+    /// Takes in one settled edge; gives the whole once it was the last one.
+    pub(crate) fn settle(&mut self, edge: Settled) -> Option<Self> {
+        self.unsettled -= 1;
+        match edge {
+            Settled::Live => self.live = true,
+            Settled::Dead(skip) => self.dead = Some(skip),
+            Settled::Blocked(skip) => self.blocked = self.blocked.or(Some(skip)),
+        }
+        (self.unsettled == 0).then_some(*self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_node_state_stays_small() {
+        assert!(size_of::<super::NodeState>() <= 48);
+    }
+}

@@ -1,0 +1,309 @@
+//! What comes out of handling inputs: facts to make durable, then effects to perform.
+
+use std::time::Duration;
+
+use crate::compiled::Compiled;
+use crate::fact::{self, Fact, Timer};
+use crate::id::{Dispatch, WorkKey};
+use crate::payload::Payload;
+use crate::status::{ExecutionStatus, NodeStatus};
+use crate::time::Time;
+
+/// What one or more inputs came to.
+///
+/// The caller owns it and reuses it. Its contract: append the [`facts`](Self::facts) to the journal, wait until they are
+/// durable, then perform the effects in their order. A turn dropped with facts in it is a bug and says so in debug builds.
+#[derive(Debug, Default)]
+#[must_use = "the facts of a turn must become durable before its effects are performed"]
+pub struct Turn {
+    facts: Vec<u8>,
+    count: u32,
+    last_sequence: u64,
+    effects: Vec<Effect>,
+    notices: Vec<Noticed>,
+    watched: bool,
+}
+
+/// Something the shell must do once the facts before it are durable.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Effect {
+    /// Run the handler of a node.
+    Run {
+        /// Which attempt at which work; the outcome must name it.
+        dispatch: Dispatch,
+        /// What the handler is given.
+        input: Payload,
+    },
+    /// Ask somebody outside.
+    Offer {
+        /// Which attempt at which work.
+        dispatch: Dispatch,
+        /// What the work is about.
+        input: Payload,
+    },
+    /// Take back what was asked: it is not wanted any more.
+    Withdraw {
+        /// Which attempt at which work.
+        dispatch: Dispatch,
+    },
+    /// Tell a running handler to stop, and stop it after the grace.
+    Stop {
+        /// Which attempt at which work.
+        dispatch: Dispatch,
+        /// What the shell must report.
+        then: AfterStop,
+    },
+    /// Report when this moment has come.
+    ArmTimer {
+        /// What to report.
+        timer: Timer,
+        /// When.
+        due: Time,
+    },
+    /// The moment is of no interest any more.
+    DisarmTimer {
+        /// Which one.
+        timer: Timer,
+    },
+    /// The execution is over; always the last effect.
+    Ended,
+}
+
+/// What becomes of a handler that was told to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterStop {
+    /// The execution waits for the report how far it stopped.
+    Report,
+    /// Its result is recorded already: drop it at once.
+    Forget,
+}
+
+/// Something that observers may want to know; derived from a fact, so that a replay gives the same ones.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// The execution went from one status to another.
+    Status {
+        /// From.
+        from: ExecutionStatus,
+        /// To.
+        to: ExecutionStatus,
+    },
+    /// A node went from one status to another.
+    Node {
+        /// Its number.
+        node: u32,
+        /// From.
+        from: NodeStatus,
+        /// To.
+        to: NodeStatus,
+        /// Which attempt, where there are attempts.
+        attempt: u16,
+    },
+    /// A condition was evaluated.
+    Condition {
+        /// Number of the node.
+        node: u32,
+        /// What it came to.
+        value: bool,
+    },
+    /// An expression could not be evaluated.
+    ExpressionFailed {
+        /// Number of the node.
+        node: u32,
+        /// Why.
+        reason: Box<str>,
+    },
+    /// An attempt came to its result.
+    Attempt {
+        /// Which work.
+        key: WorkKey,
+        /// Which attempt.
+        attempt: u16,
+        /// The failure; none if it was done.
+        failure: Option<Box<crate::failure::Failure>>,
+        /// How long it took.
+        took: Duration,
+    },
+}
+
+/// A notice and the number that a stream of them can be resumed by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Noticed {
+    /// Sequence number of the fact it follows from.
+    pub sequence: u64,
+    /// Which of the notices of that fact, counted from 0.
+    pub index: u32,
+    /// When the fact became one.
+    pub at: Time,
+    /// What.
+    pub notice: Notice,
+}
+
+/// Takes what follows from a fact while it is applied.
+pub trait Notices {
+    /// Whether anybody wants notices; if not, none are made.
+    fn watched(&self) -> bool {
+        false
+    }
+
+    /// Something observers may want to know.
+    fn notice(&mut self, _notice: Notice) {}
+
+    /// Something to perform once the fact is durable.
+    fn effect(&mut self, _effect: Effect) {}
+}
+
+/// Takes nothing: for a replay nobody watches.
+impl Notices for () {}
+
+impl Turn {
+    /// An empty turn.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks for notices from now on, or for none.
+    pub fn watch(&mut self, watched: bool) {
+        self.watched = watched;
+    }
+
+    /// The encoded facts, to be appended as they are.
+    pub fn facts(&self) -> &[u8] {
+        &self.facts
+    }
+
+    /// How many facts there are.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Sequence number of the last fact; they are numbered without gaps from 1.
+    pub fn last_sequence(&self) -> u64 {
+        self.last_sequence
+    }
+
+    /// What is to be performed, in this order.
+    pub fn effects(&self) -> &[Effect] {
+        &self.effects
+    }
+
+    /// What observers may want to know, in order.
+    pub fn notices(&self) -> &[Noticed] {
+        &self.notices
+    }
+
+    /// Whether nothing came of the inputs.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0 && self.effects.is_empty()
+    }
+
+    /// Says that the facts are in the journal: the turn may be dropped from now on.
+    pub fn appended(&mut self) {
+        self.facts.clear();
+        self.count = 0;
+    }
+
+    /// Takes the effects out.
+    pub fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Takes the notices out.
+    pub fn take_notices(&mut self) -> Vec<Noticed> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// Gives back the storage that effects were taken in, so that it is used again.
+    pub fn reuse_effects(&mut self, mut storage: Vec<Effect>) {
+        storage.clear();
+        if storage.capacity() > self.effects.capacity() && self.effects.is_empty() {
+            self.effects = storage;
+        }
+    }
+
+    /// Forgets everything: what the facts say could not be made durable.
+    pub fn discard(&mut self) {
+        self.appended();
+        self.effects.clear();
+        self.notices.clear();
+    }
+
+    pub(crate) fn record(&mut self, sequence: u64, last: Time, at: Time, fact: &Fact) -> Recording<'_> {
+        fact::encode(&mut self.facts, last, at, fact);
+        self.count += 1;
+        self.last_sequence = sequence;
+        Recording { turn: self, sequence, index: 0, at }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        debug_assert!(
+            self.count == 0 || std::thread::panicking(),
+            "a turn was dropped before its facts were appended"
+        );
+    }
+}
+
+/// Numbers the notices of one fact.
+pub(crate) struct Recording<'a> {
+    turn: &'a mut Turn,
+    sequence: u64,
+    index: u32,
+    at: Time,
+}
+
+impl Notices for Recording<'_> {
+    fn watched(&self) -> bool {
+        self.turn.watched
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        let (sequence, index, at) = (self.sequence, self.index, self.at);
+        self.index += 1;
+        self.turn.notices.push(Noticed { sequence, index, at, notice });
+    }
+
+    fn effect(&mut self, effect: Effect) {
+        self.turn.effects.push(effect);
+    }
+}
+
+/// Collects the notices of a replay, with the numbers they had when they were new.
+#[derive(Debug, Default)]
+pub struct Replay {
+    /// The notices so far.
+    pub notices: Vec<Noticed>,
+    sequence: u64,
+    index: u32,
+    at: Time,
+}
+
+impl Replay {
+    /// Applies one fact of a history and collects what follows from it.
+    pub fn apply(
+        &mut self,
+        execution: &mut super::Execution,
+        definition: &Compiled,
+        recorded: &fact::Recorded,
+    ) -> Result<(), super::ReplayError> {
+        self.sequence = execution.sequence() + 1;
+        self.index = 0;
+        self.at = recorded.at;
+        execution.apply(definition, recorded.at, &recorded.fact, self)
+    }
+}
+
+impl Notices for Replay {
+    fn watched(&self) -> bool {
+        true
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        let Self { sequence, index, at, .. } = *self;
+        self.index += 1;
+        self.notices.push(Noticed { sequence, index, at, notice });
+    }
+}

@@ -1,0 +1,204 @@
+//! What can be wrong with an expression, before and while it is evaluated.
+
+use minijinja::ErrorKind;
+
+use super::json::Unprintable;
+use super::limits;
+
+/// Why a text is no expression.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExpressionError {
+    /// The text is longer than allowed.
+    #[error("{bytes} bytes are more than the {bytes_max} bytes allowed for an expression")]
+    TooLong {
+        /// Length of the text.
+        bytes: usize,
+        /// The limit it exceeds.
+        bytes_max: usize,
+    },
+    /// There are more words and signs than allowed.
+    #[error("more than the {tokens_max} words and signs allowed for an expression")]
+    TooManyTokens {
+        /// The limit it exceeds.
+        tokens_max: usize,
+    },
+    /// Brackets are nested deeper than allowed.
+    #[error("brackets are nested deeper than the {depth_max} levels allowed")]
+    NestedTooDeep {
+        /// The limit it exceeds.
+        depth_max: usize,
+    },
+    /// Operators are chained longer than allowed.
+    #[error(
+        "more than the {links_max} operators, accesses and filters allowed in one chain; split the expression over several nodes"
+    )]
+    ChainTooLong {
+        /// The limit it exceeds.
+        links_max: usize,
+    },
+    /// `else`, `not` or `-` follow each other longer than allowed.
+    #[error("more than the {links_max} uses of `else`, `not` and `-` allowed in one chain")]
+    PrefixesTooMany {
+        /// The limit it exceeds.
+        links_max: usize,
+    },
+    /// The grammar does not allow it.
+    #[error("{detail}")]
+    Syntax {
+        /// What was found where.
+        detail: String,
+    },
+    /// There is no variable or function of that name.
+    #[error(
+        "`{name}` is unknown: an expression sees `input`, `nodes` and `vars`{}",
+        hint_for_name(name)
+    )]
+    UnknownName {
+        /// The name.
+        name: String,
+    },
+    /// There is no filter of that name.
+    #[error("there is no filter `{name}`")]
+    UnknownFilter {
+        /// The name.
+        name: String,
+    },
+    /// There is no test of that name.
+    #[error("there is no test `{name}`")]
+    UnknownTest {
+        /// The name.
+        name: String,
+    },
+    /// There is no node with that id.
+    #[error("there is no node {id:?}{}", hint_for_node(nearest.as_deref()))]
+    UnknownNode {
+        /// The id that was asked for.
+        id: String,
+        /// The id that is most like it, if one is.
+        nearest: Option<String>,
+    },
+    /// The id of a node holds a hyphen, which the dot notation reads as a subtraction.
+    #[error("`nodes.{id}` is read as a subtraction; write `nodes[\"{id}\"]`")]
+    Hyphen {
+        /// The id that was meant.
+        id: String,
+    },
+    /// `nodes` is used in another way than by a fixed id.
+    #[error(
+        "`nodes` needs the id of a node right behind it: write `nodes.name` or `nodes[\"name\"]`"
+    )]
+    BareNodes,
+}
+
+fn hint_for_name(name: &str) -> String {
+    match name {
+        "null" => "; nothing is written `none`".to_owned(),
+        name => format!(" (perhaps `input.{name}` or `vars.{name}`)"),
+    }
+}
+
+fn hint_for_node(nearest: Option<&str>) -> String {
+    nearest
+        .map(|id| format!("; did you mean {id:?}?"))
+        .unwrap_or_default()
+}
+
+/// Why an expression gave nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EvaluationError {
+    /// Something undefined was used, or is the result.
+    #[error("{what} is undefined; ask with `is defined` or give a `| default(...)`")]
+    Undefined {
+        /// What is undefined, as far as it is known.
+        what: String,
+    },
+    /// A condition gave something else than `true` or `false`.
+    #[error("a condition must give true or false, this one gave a {found}")]
+    NotBoolean {
+        /// The type it gave.
+        found: String,
+    },
+    /// A number in the result is not finite.
+    #[error("the result holds a number that is infinite or none (NaN)")]
+    NotFinite,
+    /// The result is something that JSON cannot say.
+    #[error("the result holds a {found}, which JSON cannot say")]
+    NotJson {
+        /// The type it holds.
+        found: String,
+    },
+    /// The result is larger than allowed.
+    #[error("the result is larger than the {bytes_max} bytes allowed")]
+    TooLarge {
+        /// The limit it exceeds.
+        bytes_max: usize,
+    },
+    /// The result is nested deeper than allowed.
+    #[error("the result is nested deeper than the {depth_max} levels allowed")]
+    TooDeep {
+        /// The limit it exceeds.
+        depth_max: usize,
+    },
+    /// The evaluation took more steps than allowed.
+    #[error("the evaluation takes more than the {fuel_max} steps allowed")]
+    TooMuchWork {
+        /// The limit it exceeds.
+        fuel_max: u64,
+    },
+    /// An input or output that it needs could not be read.
+    #[error("{what} cannot be read: {detail}")]
+    Unreadable {
+        /// Which one.
+        what: String,
+        /// What the parser says.
+        detail: String,
+    },
+    /// An operation does not fit its operands.
+    #[error("{detail}")]
+    Failed {
+        /// Which operation, and why.
+        detail: String,
+    },
+}
+
+impl From<minijinja::Error> for EvaluationError {
+    fn from(error: minijinja::Error) -> Self {
+        let detail = describe(&error);
+        match error.kind() {
+            ErrorKind::OutOfFuel => Self::TooMuchWork {
+                fuel_max: limits::FUEL_MAX,
+            },
+            ErrorKind::UndefinedError => Self::Undefined {
+                what: error.detail().unwrap_or("a value it uses").to_owned(),
+            },
+            _ => Self::Failed { detail },
+        }
+    }
+}
+
+impl From<Unprintable> for EvaluationError {
+    fn from(error: Unprintable) -> Self {
+        match error {
+            Unprintable::Undefined => Self::Undefined {
+                what: "a part of the result".to_owned(),
+            },
+            Unprintable::NotFinite => Self::NotFinite,
+            Unprintable::TooLarge { bytes_max } => Self::TooLarge { bytes_max },
+            Unprintable::TooDeep => Self::TooDeep {
+                depth_max: limits::RESULT_DEPTH_MAX,
+            },
+            Unprintable::Foreign { found } => Self::NotJson { found },
+            Unprintable::Broken(error) => error.into(),
+        }
+    }
+}
+
+/// The kind and the detail of an error, without the position in a text that the user has not written so.
+pub(super) fn describe(error: &minijinja::Error) -> String {
+    match error.detail() {
+        Some(detail) => format!("{}: {detail}", error.kind()),
+        None => error.kind().to_string(),
+    }
+}

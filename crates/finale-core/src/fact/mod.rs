@@ -1,0 +1,175 @@
+//! What happened to an execution: the accepted inputs and what a library decided.
+//!
+//! Everything else (skips, joins, dispatch, closures) is derived from facts by [`Execution::apply`](crate::Execution::apply),
+//! so a list of facts is the whole truth about an execution.
+
+mod encoding;
+
+pub use encoding::{DecodeError, FORMAT, Facts};
+pub(crate) use encoding::encode;
+
+use crate::compiled::DefinitionHash;
+use crate::definition::Verdict;
+use crate::failure::Failure;
+use crate::id::WorkKey;
+use crate::payload::Payload;
+use crate::time::Time;
+
+/// A fact and when it became one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    /// When; never earlier than the fact before it.
+    pub at: Time,
+    /// What.
+    pub fact: Fact,
+}
+
+/// One thing that happened to an execution.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Fact {
+    /// It was activated; always the first.
+    Activated(Activation),
+    /// A library, or somebody asked, decided something at a node.
+    Decided {
+        /// Number of the node.
+        node: u32,
+        /// What was decided.
+        decision: Decision,
+    },
+    /// An attempt at a piece of work came to its result.
+    Outcome {
+        /// Which work.
+        key: WorkKey,
+        /// Which attempt.
+        attempt: u16,
+        /// What came of it.
+        result: Result<Payload, Failure>,
+        /// When the attempt began.
+        started: Time,
+        /// When it was over.
+        ended: Time,
+    },
+    /// An attempt was stopped because the end of the execution was decided.
+    Stopped {
+        /// Which work.
+        key: WorkKey,
+        /// Which attempt.
+        attempt: u16,
+        /// How far it was stopped.
+        how: Stop,
+    },
+    /// A timer came due.
+    Fired(Timer),
+    /// Somebody, or the core itself, decided the end apart from the tasks.
+    Ending(Decree),
+    /// It is over; always the last.
+    Ended(Seal),
+}
+
+/// How an execution begins.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Activation {
+    /// What it runs.
+    pub definition: DefinitionHash,
+    /// Which revision of finale's semantics it began under.
+    pub semantics: u16,
+    /// What was handed in.
+    pub input: Payload,
+    /// Who activated it.
+    pub by: Box<str>,
+    /// When it must be over.
+    pub deadline: Option<Time>,
+    /// What a second activation of the same thing is known by.
+    pub idempotency_key: Option<Box<str>>,
+}
+
+/// Something decided at a node.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Decision {
+    /// Which way a condition went.
+    Branch(bool),
+    /// What a verification came to, and who said so.
+    Verdict(Verdict, Box<str>),
+    /// The input of a task.
+    Input(Payload),
+    /// An expression could not be evaluated.
+    Failed(Box<str>),
+}
+
+/// How far an attempt was stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stop {
+    /// Nobody worked on it: it was only closed.
+    Closed,
+    /// It was told to stop and did.
+    Stopped,
+    /// It did not stop in time and was dropped.
+    Aborted,
+    /// It could not be stopped, and nobody waits for it any more.
+    Lost,
+}
+
+/// What a moment was waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Timer {
+    /// The execution must be over.
+    Deadline,
+    /// This attempt must be over.
+    Timeout(WorkKey, u16),
+    /// This attempt may begin.
+    Backoff(WorkKey, u16),
+}
+
+/// An end that was decided apart from the tasks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Decree {
+    /// Somebody cancelled the execution.
+    Cancel(Box<str>),
+    /// Somebody declared it complete.
+    Complete(Box<str>),
+    /// Somebody declared it failed.
+    Fail {
+        /// Who.
+        by: Box<str>,
+        /// Why, verbatim.
+        reason: Box<str>,
+    },
+    /// Its output expression could not be evaluated.
+    Output(Box<str>),
+    /// Nothing could ever move again.
+    Stalled,
+}
+
+/// How an execution ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seal {
+    /// As what.
+    pub status: Terminal,
+    /// The value of the output expression, where the definition has one.
+    pub output: Option<Payload>,
+}
+
+/// The three ways to be over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Terminal {
+    /// Everything required was done.
+    Completed,
+    /// A failure decided it.
+    Failed,
+    /// Somebody cancelled it.
+    Cancelled,
+}
+
+impl From<Terminal> for crate::status::ExecutionStatus {
+    fn from(terminal: Terminal) -> Self {
+        match terminal {
+            Terminal::Completed => Self::Completed,
+            Terminal::Failed => Self::Failed,
+            Terminal::Cancelled => Self::Cancelled,
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! An execution as others see it: what is stored, shown and handed over.
+//!
+//! Serialized flat (`status`, `completed_at`, `error`, ...) and checked when read back.
+
+mod flat;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::failure::FailureClass;
+use crate::id::{ExecutionId, TaskId};
+use crate::payload::{Payload, PayloadError};
+use crate::status::{ExecutionStatus, NodeStatus};
+use crate::time::Time;
+
+pub use flat::RecordError;
+
+/// Everything there is to know about one execution.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(into = "flat::FlatRecord", try_from = "flat::FlatRecord")]
+pub struct Record {
+    /// Its id.
+    pub id: ExecutionId,
+    /// What it runs.
+    pub workflow: WorkflowName,
+    /// Who activated it.
+    pub activated_by: String,
+    /// When.
+    pub created_at: Time,
+    /// Where it is.
+    pub state: State,
+    /// How many tasks are where.
+    pub counts: Counts,
+    /// Its nodes, in the order of the definition.
+    pub nodes: Vec<NodeRecord>,
+}
+
+/// Names the definition of an execution.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct WorkflowName {
+    /// The id of the definition.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// Where an execution is, with what is known there and only there.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum State {
+    /// Handed in, not yet acknowledged.
+    Pending,
+    /// Its tasks run.
+    Running,
+    /// Its end is decided, by that clause.
+    Ending(DecidedBy),
+    /// Parked after it brought its actor down again and again.
+    Quarantined {
+        /// What happened.
+        reason: String,
+    },
+    /// Over.
+    Ended(Outcome),
+}
+
+impl State {
+    /// The status alone.
+    pub fn status(&self) -> ExecutionStatus {
+        match self {
+            Self::Pending => ExecutionStatus::Pending,
+            Self::Running => ExecutionStatus::Running,
+            Self::Ending(_) => ExecutionStatus::Ending,
+            Self::Quarantined { .. } => ExecutionStatus::Quarantined,
+            Self::Ended(outcome) => outcome.status(),
+        }
+    }
+}
+
+/// How an execution ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// When.
+    pub completed_at: Time,
+    /// Which clause decided it.
+    pub decided_by: DecidedBy,
+    /// How many tasks ended where.
+    pub counts: Counts,
+    /// As what.
+    pub end: End,
+}
+
+/// The three ways to be over.
+#[derive(Clone, Debug, PartialEq)]
+pub enum End {
+    /// Everything required was done.
+    Completed {
+        /// What came of it.
+        output: Payload,
+    },
+    /// A failure decided it.
+    Failed {
+        /// Which, and all others.
+        error: ExecutionError,
+    },
+    /// Somebody cancelled it.
+    Cancelled {
+        /// Who.
+        by: String,
+    },
+}
+
+impl Outcome {
+    /// The status alone.
+    pub fn status(&self) -> ExecutionStatus {
+        match self.end {
+            End::Completed { .. } => ExecutionStatus::Completed,
+            End::Failed { .. } => ExecutionStatus::Failed,
+            End::Cancelled { .. } => ExecutionStatus::Cancelled,
+        }
+    }
+
+    /// The output as the type the caller expects.
+    pub fn output<T: serde::de::DeserializeOwned>(&self) -> Result<T, OutputError> {
+        match &self.end {
+            End::Completed { output } => output.decode().map_err(OutputError::Type),
+            End::Failed { error } => Err(OutputError::Failed(error.clone())),
+            End::Cancelled { by } => Err(OutputError::Cancelled { by: by.clone() }),
+        }
+    }
+
+    /// Why it failed; none if it did not.
+    pub fn error(&self) -> Option<&ExecutionError> {
+        match &self.end {
+            End::Failed { error } => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Why an execution has no output.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OutputError {
+    /// The output is of another type.
+    #[error("the output is not of the expected type: {0}")]
+    Type(#[source] PayloadError),
+    /// It failed.
+    #[error(transparent)]
+    Failed(ExecutionError),
+    /// It was cancelled.
+    #[error("the execution was cancelled by {by}")]
+    Cancelled {
+        /// Who cancelled it.
+        by: String,
+    },
+}
+
+/// Why an execution failed; never blank.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExecutionError {
+    message: Box<str>,
+    failures: Box<[NodeFailure]>,
+}
+
+impl ExecutionError {
+    /// An error in words, with the failed tasks behind it, the cause first.
+    ///
+    /// Blank words are no error: there is none then.
+    pub fn new(message: impl Into<Box<str>>, failures: Vec<NodeFailure>) -> Option<Self> {
+        let message = message.into();
+        (!message.trim().is_empty()).then(|| Self { message, failures: failures.into() })
+    }
+
+    /// The error in words.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The tasks that failed, in the order in which they did; the first is the cause.
+    pub fn failures(&self) -> &[NodeFailure] {
+        &self.failures
+    }
+}
+
+impl fmt::Display for ExecutionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for ExecutionError {}
+
+/// One failed task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeFailure {
+    /// Id of the node.
+    pub node: String,
+    /// What was to be done.
+    pub title: String,
+    /// The last attempt.
+    pub attempt: u16,
+    /// How many attempts it had.
+    pub attempts: u16,
+    /// What kind of failure it was.
+    pub class: FailureClass,
+    /// In the words of whoever reported it.
+    pub reason: String,
+}
+
+impl fmt::Display for NodeFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task \"{}\" ({}) {}", self.title, self.node, self.class)?;
+        if !self.reason.is_empty() {
+            write!(f, ": {}", self.reason)?;
+        }
+        // A task whose input could not be evaluated never came to an attempt.
+        if self.attempts > 1 && self.attempt > 0 {
+            write!(f, " [attempt {} of {}]", self.attempt, self.attempts)?;
+        }
+        Ok(())
+    }
+}
+
+/// Which clause decided how an execution ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "clause", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum DecidedBy {
+    /// Everything is settled, and no failure counts against it.
+    AllSettled,
+    /// `fail_fast`: the first failure.
+    FailFast {
+        /// Id of the node that failed.
+        node: String,
+    },
+    /// `wait_all`: failures, after everything else was done.
+    WaitAll {
+        /// Id of the node that failed first.
+        node: String,
+    },
+    /// `tolerate`: one failure more than tolerated.
+    Tolerate {
+        /// Id of the node whose failure was one too many.
+        node: String,
+        /// How many are tolerated.
+        count: u32,
+    },
+    /// An operator declared it.
+    Operator {
+        /// Who.
+        by: String,
+    },
+    /// Its deadline passed.
+    Deadline,
+    /// Its output could not be evaluated.
+    Output,
+    /// Nothing could move any more.
+    Stalled {
+        /// Ids of the nodes that were open.
+        nodes: Vec<String>,
+    },
+    /// Somebody cancelled it.
+    Cancelled {
+        /// Who.
+        by: String,
+    },
+}
+
+/// How many tasks are where; control nodes are not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// All tasks of the definition.
+    pub tasks: u32,
+    /// Not reached yet.
+    pub pending: u32,
+    /// With a handler at work.
+    pub running: u32,
+    /// Waiting for the outside or their next attempt.
+    pub waiting: u32,
+    /// Done.
+    pub completed: u32,
+    /// Not done.
+    pub failed: u32,
+    /// Of those that failed, how many the execution could complete without.
+    pub tolerated: u32,
+    /// Begun, and closed by the end of the execution.
+    pub cancelled: u32,
+    /// Never begun.
+    pub skipped: u32,
+}
+
+/// One node of one execution.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(into = "flat::FlatNode", try_from = "flat::FlatNode")]
+pub struct NodeRecord {
+    /// Its id in the definition.
+    pub id: String,
+    /// What kind of node it is.
+    pub kind: String,
+    /// The task it is; none for nodes that are no work.
+    pub task_id: Option<TaskId>,
+    /// Where it is.
+    pub state: NodeRecordState,
+}
+
+/// Where a node is, with what is known there and only there.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum NodeRecordState {
+    /// Not reached yet.
+    Pending,
+    /// A handler works on it.
+    Running(Begun),
+    /// It waits.
+    Waiting(Begun),
+    /// Done.
+    Completed {
+        /// The attempt that did it; 0 for nodes without attempts.
+        begun: Begun,
+        /// When.
+        completed_at: Time,
+        /// What came of it; `null` for nodes that are no work.
+        output: Payload,
+    },
+    /// Not done.
+    Failed {
+        /// The last attempt.
+        begun: Begun,
+        /// When it was over.
+        completed_at: Time,
+        /// What kind of failure it was.
+        class: FailureClass,
+        /// In words; never blank.
+        error: String,
+    },
+    /// Closed by the end of the execution.
+    Cancelled {
+        /// The last attempt.
+        begun: Begun,
+        /// When it was closed.
+        completed_at: Time,
+    },
+    /// Never begun.
+    Skipped {
+        /// Which decision, failure or end went past it.
+        reason: String,
+    },
+}
+
+/// The attempt a node is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// Counted from 1; 0 for nodes without attempts.
+    pub attempt: u16,
+    /// When it began.
+    pub started_at: Time,
+}
+
+impl NodeRecordState {
+    /// The status alone.
+    pub fn status(&self) -> NodeStatus {
+        match self {
+            Self::Pending => NodeStatus::Pending,
+            Self::Running(_) => NodeStatus::Running,
+            Self::Waiting(_) => NodeStatus::Waiting,
+            Self::Completed { .. } => NodeStatus::Completed,
+            Self::Failed { .. } => NodeStatus::Failed,
+            Self::Cancelled { .. } => NodeStatus::Cancelled,
+            Self::Skipped { .. } => NodeStatus::Skipped,
+        }
+    }
+}

@@ -1,0 +1,50 @@
+use super::*;
+
+fn node(status: &str, more: &str) -> String {
+    format!(r#"{{"id":"a","kind":"task","status":"{status}"{more}}}"#)
+}
+
+#[test]
+fn a_skipped_node_needs_its_reason() {
+    assert!(serde_json::from_str::<NodeRecord>(&node("skipped", "")).is_err());
+    assert!(serde_json::from_str::<NodeRecord>(&node("skipped", r#","skipped_reason":"b failed""#)).is_ok());
+}
+
+#[test]
+fn a_pending_node_has_no_error() {
+    let error = serde_json::from_str::<NodeRecord>(&node("pending", r#","error":"x""#)).unwrap_err();
+    assert!(error.to_string().contains("an error belongs to failed nodes"), "{error}");
+}
+
+fn record(status: &str, more: &str) -> Result<Record, serde_json::Error> {
+    let counts = serde_json::to_string(&Counts::default()).unwrap();
+    serde_json::from_str(&format!(
+        r#"{{"id":"00000000-0000-0000-0000-000000000001","workflow":{{"id":"w","name":"w","version":"1.0.0"}},
+        "status":"{status}","activated_by":"me","created_at":"2026-01-01T00:00:00Z","counts":{counts},"nodes":[]{more}}}"#
+    ))
+}
+
+const ENDED: &str = r#","completed_at":"2026-01-01T00:00:01Z","decided_by":{"clause":"deadline"}"#;
+
+#[test]
+fn completed_at_exists_iff_terminal() {
+    assert!(record("running", "").is_ok());
+    assert!(record("running", r#","completed_at":"2026-01-01T00:00:01Z""#).is_err());
+    assert!(record("completed", "").is_err());
+    assert!(record("completed", ENDED).is_ok());
+}
+
+#[test]
+fn an_error_exists_iff_failed_and_is_never_blank() {
+    assert!(record("failed", ENDED).is_err());
+    assert!(record("failed", &format!(r#"{ENDED},"error":"  ""#)).is_err());
+    assert!(record("failed", &format!(r#"{ENDED},"error":"late""#)).is_ok());
+    assert!(record("completed", &format!(r#"{ENDED},"error":"late""#)).is_err());
+}
+
+#[test]
+fn a_record_reads_back_as_it_was() {
+    let failed = record("failed", &format!(r#"{ENDED},"error":"late""#)).unwrap();
+    let text = serde_json::to_string(&failed).unwrap();
+    assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), failed);
+}

@@ -1,0 +1,231 @@
+//! Loading a file of any of the formats.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use finale_core::Definition;
+
+use crate::error::{Fault, LoadError, LoadProblem};
+use crate::tree::{Located, Tree};
+use crate::{json, synthorg, wfformat, yaml};
+
+/// Loads a definition with the default [`Limits`].
+///
+/// `origin` is the name of the file; it is used in errors, and its ending, `.json`, `.yaml` or
+/// `.yml`, tells what the text is written in. With another ending, text that begins with `{` or `[`
+/// is JSON, and anything else is YAML.
+pub fn load(bytes: &[u8], format: Format, origin: &str) -> Result<Loaded, LoadError> {
+    Limits::default().load(bytes, format, origin)
+}
+
+/// What a file contained.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Loaded {
+    /// The format it was in; never [`Format::Auto`].
+    pub format: Format,
+    /// The definition, not checked yet.
+    pub definition: Definition,
+    /// How long each task took in the recorded run, by node id; empty for all formats but `WfFormat`.
+    pub runtimes: BTreeMap<String, Duration>,
+}
+
+/// What a file contains.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// Whatever its keys say: `blueprint`, `workflow` or `nodes`.
+    #[default]
+    Auto,
+    /// A `SynthOrg` blueprint.
+    Blueprint,
+    /// A `WfCommons` trace.
+    WfFormat,
+    /// A `SynthOrg` workflow definition, or the serialized form of [`Definition`].
+    Definition,
+}
+
+const FORMATS: [(&str, Format); 4] = [
+    ("auto", Format::Auto),
+    ("blueprint", Format::Blueprint),
+    ("wfformat", Format::WfFormat),
+    ("definition", Format::Definition),
+];
+
+impl Format {
+    /// The name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Blueprint => "blueprint",
+            Self::WfFormat => "wfformat",
+            Self::Definition => "definition",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(name: &str) -> Result<Self, UnknownFormat> {
+        FORMATS
+            .into_iter()
+            .find_map(|(known, format)| (known == name).then_some(format))
+            .ok_or_else(|| UnknownFormat { name: name.to_owned() })
+    }
+}
+
+/// No format has this name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown format `{name}`; there are `auto`, `blueprint`, `wfformat` and `definition`")]
+pub struct UnknownFormat {
+    name: String,
+}
+
+/// How much of a file is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Length of the file; default 64 MiB.
+    pub bytes_max: usize,
+    /// Number of values (texts, numbers, lists, maps, ...) in the document, with YAML aliases
+    /// expanded; default 4 Mi, which 100,000 nodes do not reach.
+    pub values_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { bytes_max: 64 << 20, values_max: 4 << 20 }
+    }
+}
+
+impl Limits {
+    /// Changes the length that a file may have.
+    #[must_use]
+    pub const fn with_bytes_max(mut self, bytes_max: usize) -> Self {
+        self.bytes_max = bytes_max;
+        self
+    }
+
+    /// Changes the number of values that a document may have.
+    #[must_use]
+    pub const fn with_values_max(mut self, values_max: usize) -> Self {
+        self.values_max = values_max;
+        self
+    }
+
+    /// Loads a definition, like [`load()`], within these limits.
+    pub fn load(&self, bytes: &[u8], format: Format, origin: &str) -> Result<Loaded, LoadError> {
+        let text = self.text(bytes).map_err(|problem| LoadError::new(origin, problem))?;
+        let document = Document { text, syntax: Syntax::of(text, origin), values_max: self.values_max };
+        document.load(format).map_err(|fault| fault.into_error(origin))
+    }
+
+    fn text<'a>(&self, bytes: &'a [u8]) -> Result<&'a str, LoadProblem> {
+        let bytes_max = self.bytes_max;
+        if bytes.len() > bytes_max {
+            return Err(LoadProblem::TooLarge { bytes: bytes.len(), bytes_max });
+        }
+        let text = str::from_utf8(bytes).map_err(|error| LoadProblem::NotUtf8 { valid_bytes: error.valid_up_to() })?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        if text.trim().is_empty() {
+            return Err(LoadProblem::Empty);
+        }
+        Ok(text)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Syntax {
+    Json,
+    Yaml,
+}
+
+impl Syntax {
+    fn of(text: &str, origin: &str) -> Self {
+        let ending = Path::new(origin).extension().and_then(|ending| ending.to_str());
+        match ending.map(str::to_ascii_lowercase).as_deref() {
+            Some("json") => Self::Json,
+            Some("yaml" | "yml") => Self::Yaml,
+            _ if text.trim_start().starts_with(['{', '[']) => Self::Json,
+            _ => Self::Yaml,
+        }
+    }
+}
+
+struct Document<'a> {
+    text: &'a str,
+    syntax: Syntax,
+    values_max: usize,
+}
+
+impl Document<'_> {
+    fn load(&self, format: Format) -> Result<Loaded, Fault> {
+        let root = match self.syntax {
+            Syntax::Json => json::parse(self.text, self.values_max)?,
+            Syntax::Yaml => yaml::parse(self.text, self.values_max)?,
+        };
+        self.interpret(&root, format).map_err(|fault| match self.syntax {
+            Syntax::Json => fault.located_by(|path| json::place_of(self.text, path)),
+            Syntax::Yaml => fault,
+        })
+    }
+
+    fn interpret(&self, root: &Located, format: Format) -> Result<Loaded, Fault> {
+        let format = if format == Format::Auto { detect(root)? } else { format };
+        let (definition, runtimes) = match format {
+            Format::WfFormat => {
+                let workflow = wfformat::workflow(root)?;
+                (workflow.definition, workflow.runtimes)
+            }
+            Format::Blueprint => (synthorg::blueprint(root)?, BTreeMap::new()),
+            _ if is_own_form(root) => (self.decode()?, BTreeMap::new()),
+            _ => (synthorg::definition(root)?, BTreeMap::new()),
+        };
+        Ok(Loaded { format, definition, runtimes })
+    }
+
+    fn decode(&self) -> Result<Definition, Fault> {
+        match self.syntax {
+            Syntax::Json => json::decode(self.text),
+            Syntax::Yaml => yaml::decode(self.text, self.values_max),
+        }
+    }
+}
+
+fn detect(root: &Located) -> Result<Format, Fault> {
+    let fields = root.open_fields()?;
+    let has = |key| fields.get(key).is_some();
+    if has("blueprint") {
+        Ok(Format::Blueprint)
+    } else if has("workflow") {
+        Ok(Format::WfFormat)
+    } else if has("nodes") {
+        Ok(Format::Definition)
+    } else {
+        const KEYS_MAX: usize = 5;
+        let keys = fields.entries().map(|(key, _)| key.chars().take(40).collect());
+        Err(Fault::new(LoadProblem::UnknownFormat { keys: keys.take(KEYS_MAX).collect() }))
+    }
+}
+
+/// The own form of a definition and `SynthOrg`'s differ in the keys of their nodes and edges.
+fn is_own_form(root: &Located) -> bool {
+    let first_has = |list: &str, key: &str| match root.tree.get(list).map(|list| &list.tree) {
+        Some(Tree::List(elements)) => elements.first().is_some_and(|first| first.tree.get(key).is_some()),
+        _ => false,
+    };
+    root.tree.get("policy").is_some()
+        || root.tree.get("output").is_some()
+        || first_has("nodes", "kind")
+        || first_has("edges", "source")
+}

@@ -1,0 +1,115 @@
+//! YAML text to a [`Located`] value; the only module that knows the YAML library.
+
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess};
+use serde_saphyr::budget::BudgetBreach;
+use serde_saphyr::options::{AliasLimits, MergeKeyPolicy};
+use serde_saphyr::{Error, Options, Spanned};
+
+use crate::error::{Fault, LoadProblem, Place};
+use crate::tree::{Inside, Located, Tree, TreeVisitor};
+
+/// Reads a document of at most that many values, aliases expanded.
+pub(crate) fn parse(text: &str, values_max: usize) -> Result<Located, Fault> {
+    read::<Spanned<Marked>>(text, values_max)
+        .map(Located::from)
+        .map_err(|error| fault(error, values_max, |message, source| LoadProblem::Syntax { message, source }))
+}
+
+/// Decodes text that could be parsed into a type that says itself what it accepts.
+pub(crate) fn decode<T: DeserializeOwned>(text: &str, values_max: usize) -> Result<T, Fault> {
+    read(text, values_max)
+        .map_err(|error| fault(error, values_max, |message, source| LoadProblem::Shape { message, source }))
+}
+
+fn read<T: DeserializeOwned>(text: &str, values_max: usize) -> Result<T, Error> {
+    serde_saphyr::from_str_with_options(text, options(values_max))
+}
+
+/// An alias repeats what it stands for, so a small file could ask for a huge document.
+const REPLAYED_EVENTS_MAX: usize = 100_000;
+const ANCHORS_MAX: usize = 1_000;
+
+/// The parser recurses and takes up to 40 KiB of stack per level in a debug build, where a thread
+/// may have no more than 2 MiB. A definition has seven levels, and the values in it a few more.
+const DEPTH_MAX: usize = 24;
+
+fn options(values_max: usize) -> Options {
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            // A list or a map is one value and two events.
+            max_events: values_max.saturating_mul(2),
+            max_nodes: values_max,
+            max_documents: 1,
+            max_depth: DEPTH_MAX,
+            max_anchors: ANCHORS_MAX,
+            max_aliases: REPLAYED_EVENTS_MAX,
+        },
+        alias_limits: alias_limits(),
+        merge_keys: MergeKeyPolicy::Merge,
+        strict_booleans: true,
+        emit_comments: false,
+        with_snippet: false,
+    }
+}
+
+fn alias_limits() -> AliasLimits {
+    serde_saphyr::alias_limits! {
+        max_total_replayed_events: REPLAYED_EVENTS_MAX,
+        max_replay_stack_depth: 32,
+    }
+}
+
+fn fault(
+    error: Error,
+    values_max: usize,
+    otherwise: fn(String, Box<dyn std::error::Error + Send + Sync>) -> LoadProblem,
+) -> Fault {
+    let place = error.location().and_then(place);
+    let problem = match &error {
+        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => LoadProblem::TooDeep,
+        Error::Budget { breach: BudgetBreach::Events { .. } | BudgetBreach::Nodes { .. }, .. } => {
+            LoadProblem::TooManyValues { values_max }
+        }
+        _ => {
+            let mut message = error.to_string();
+            // The place is told apart from the message.
+            if let Some(end) = message.find(" at line ") {
+                message.truncate(end);
+            }
+            otherwise(message, Box::new(error))
+        }
+    };
+    Fault::new(problem).at(place)
+}
+
+fn place(location: serde_saphyr::Location) -> Option<Place> {
+    let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+    (location.line() > 0).then(|| Place { line: count(location.line()), column: count(location.column()) })
+}
+
+struct Marked(Tree);
+
+impl<'de> Deserialize<'de> for Marked {
+    fn deserialize<D: Deserializer<'de>>(decoder: D) -> Result<Self, D::Error> {
+        decoder.deserialize_any(TreeVisitor::new(Marks)).map(Self)
+    }
+}
+
+impl From<Spanned<Marked>> for Located {
+    fn from(marked: Spanned<Marked>) -> Self {
+        Self { tree: marked.value.0, place: place(marked.referenced) }
+    }
+}
+
+struct Marks;
+
+impl<'de> Inside<'de> for Marks {
+    fn element<A: SeqAccess<'de>>(&self, list: &mut A) -> Result<Option<Located>, A::Error> {
+        let element = list.next_element::<Spanned<Marked>>()?;
+        Ok(element.map(Located::from))
+    }
+
+    fn value<A: MapAccess<'de>>(&self, map: &mut A) -> Result<Located, A::Error> {
+        map.next_value::<Spanned<Marked>>().map(Located::from)
+    }
+}

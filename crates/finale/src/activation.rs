@@ -1,0 +1,136 @@
+//! Activating a workflow.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use finale_core::compile::CompileError;
+use finale_core::{ExecutionId, Payload, PayloadError};
+use finale_journal::JournalError;
+
+use crate::completion::Completion;
+use crate::handle::ExecutionHandle;
+use crate::runtime::Runtime;
+use crate::workflow::Workflow;
+
+/// Why a workflow was not activated; nothing of it exists then.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ActivateError {
+    /// The definition does not compile.
+    #[error(transparent)]
+    Definition(CompileError),
+    /// The definition asks for something that this release does not run.
+    #[error("node {node:?} asks for {feature}, which this release does not run")]
+    Unsupported {
+        /// Id of the node.
+        node: String,
+        /// What it asks for.
+        feature: &'static str,
+    },
+    /// No handler of that name was registered.
+    #[error("no handler {handler:?} is registered; there are: {}", registered.join(", "))]
+    HandlerNotRegistered {
+        /// The name in the definition.
+        handler: String,
+        /// The names that are registered.
+        registered: Vec<String>,
+    },
+    /// The input is no payload.
+    #[error("the input: {0}")]
+    Input(#[from] PayloadError),
+    /// There are as many open executions as allowed; try again later.
+    #[error("{open_executions_max} executions are open already")]
+    Saturated {
+        /// The limit.
+        open_executions_max: usize,
+    },
+    /// The idempotency key was used with another workflow or input.
+    #[error("idempotency key {key:?} belongs to execution {execution}, which was activated with something else")]
+    IdempotencyConflict {
+        /// The key.
+        key: String,
+        /// The execution it belongs to.
+        execution: ExecutionId,
+    },
+    /// An execution with that id exists already.
+    #[error("execution {0} exists already")]
+    IdConflict(ExecutionId),
+    /// The journal failed, so that nothing can be made durable.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The runtime has stopped or is about to.
+    #[error("the runtime has stopped or is about to")]
+    Stopped,
+}
+
+/// An activation that is not handed in yet: await it.
+#[must_use = "nothing is activated before this is awaited"]
+#[derive(Debug)]
+pub struct Activate {
+    pub(crate) runtime: Runtime,
+    pub(crate) request: Result<Request, ActivateError>,
+}
+
+/// What a shard needs to know to begin an execution.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) workflow: Workflow,
+    pub(crate) input: Payload,
+    pub(crate) by: Box<str>,
+    pub(crate) idempotency_key: Option<Box<str>>,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) id: Option<ExecutionId>,
+    pub(crate) completion: Arc<Completion>,
+}
+
+impl Activate {
+    /// Who activates it; by default `unknown`.
+    pub fn by(self, who: impl Into<Box<str>>) -> Self {
+        self.with(|request| request.by = who.into())
+    }
+
+    /// What a repetition is known by: with the same key, workflow and input it gives the same execution.
+    pub fn idempotency_key(self, key: impl Into<Box<str>>) -> Self {
+        self.with(|request| request.idempotency_key = Some(key.into()))
+    }
+
+    /// How long the execution may take; after that it fails.
+    pub fn deadline(self, deadline: Duration) -> Self {
+        self.with(|request| request.deadline = Some(deadline))
+    }
+
+    /// The id it gets, from [`Runtime::new_execution_id`]: for those who must note it before anything begins.
+    pub fn id(self, id: ExecutionId) -> Self {
+        self.with(|request| request.id = Some(id))
+    }
+
+    /// Hands the activation in and waits until it is durable.
+    ///
+    /// # Errors
+    /// When it is refused; nothing of it exists then.
+    pub async fn start(self) -> Result<ExecutionHandle, ActivateError> {
+        let request = self.request?;
+        let completion = Arc::clone(&request.completion);
+        self.runtime.hand_in(request);
+        let (id, completion) = completion.acknowledged().await?;
+        Ok(ExecutionHandle { runtime: self.runtime, id, completion })
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Request)) -> Self {
+        if let Ok(request) = &mut self.request {
+            change(request);
+        }
+        self
+    }
+}
+
+impl IntoFuture for Activate {
+    type Output = Result<ExecutionHandle, ActivateError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.start())
+    }
+}

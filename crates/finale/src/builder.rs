@@ -1,0 +1,291 @@
+//! Building and starting a runtime.
+
+use std::rc::Rc;
+use std::sync::{Arc, OnceLock, mpsc};
+use std::time::Duration;
+
+use actix::{Actor, Addr, Arbiter, Context, Recipient, System};
+use finale_journal::{Journal, JournalError, Listener, MemoryJournal};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::context::{BlockingContext, Data};
+use crate::faults::Faults;
+use crate::handler::{Asked, Blocking, Handle, Handler, Handlers, TaskError, Typed};
+use crate::message::RunTask;
+use crate::options::{Limits, Options, Shards};
+use crate::permits::{Lease, Pool};
+use crate::runtime::{Runtime, ShardHandle, StartError};
+use crate::shard::{Plan, Shard};
+use crate::supervisor::{Supervisor, Watermark};
+use crate::task_engine::{Peers, PermitNews, Permits, Pools, TaskEngine};
+
+/// Says what a runtime is made of; see [`Runtime::builder`].
+#[must_use = "nothing runs before start is called"]
+pub struct Builder {
+    shards: Shards,
+    limits: Limits,
+    grace: Duration,
+    sweep_interval: Duration,
+    journal: Arc<dyn Journal>,
+    handlers: Vec<(String, Registration)>,
+    handler_limits: Vec<(String, usize)>,
+    data: Data,
+    faults: Option<Arc<Faults>>,
+}
+
+/// Made into a handler when the limits are known.
+type Registration = Box<dyn FnOnce(usize) -> Arc<dyn Handle>>;
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            shards: Shards::default(),
+            limits: Limits::default(),
+            grace: Duration::from_secs(2),
+            sweep_interval: Duration::from_secs(1),
+            journal: Arc::new(MemoryJournal::new()),
+            handlers: Vec::new(),
+            handler_limits: Vec::new(),
+            data: Data::default(),
+            faults: None,
+        }
+    }
+}
+
+impl Builder {
+    /// Where executions run; default one thread per two cores.
+    pub fn shards(mut self, shards: Shards) -> Self {
+        self.shards = shards;
+        self
+    }
+
+    /// What the runtime is bounded by.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How long a handler that was told to stop may take before it is dropped; default 2 s.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// How often each shard looks whether something was lost on its way; default 1 s.
+    pub fn sweep_interval(mut self, interval: Duration) -> Self {
+        self.sweep_interval = interval;
+        self
+    }
+
+    /// Where facts are kept; default in memory.
+    pub fn journal(mut self, journal: impl Journal) -> Self {
+        self.journal = Arc::new(journal);
+        self
+    }
+
+    /// State of the application, for [`TaskContext::data`](crate::TaskContext::data); one value of each type.
+    pub fn data<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.data.insert(value);
+        self
+    }
+
+    /// An async function that does the tasks with that handler name.
+    pub fn handler<H, Input, Output>(self, name: impl Into<String>, handler: H) -> Self
+    where
+        H: Handler<Input, Output>,
+        Input: DeserializeOwned + 'static,
+        Output: Serialize + 'static,
+    {
+        self.register(name, |bytes_max| Arc::new(Typed::new(handler, bytes_max)))
+    }
+
+    /// A function that blocks its thread; it runs on one of its own.
+    ///
+    /// It can be asked to stop, not stopped: see [`BlockingContext::is_cancelled`].
+    pub fn blocking_handler<F, Input, Output>(self, name: impl Into<String>, function: F) -> Self
+    where
+        F: Fn(BlockingContext, Input) -> Result<Output, TaskError> + Send + Sync + 'static,
+        Input: DeserializeOwned + 'static,
+        Output: Serialize + 'static,
+    {
+        self.register(name, |bytes_max| Arc::new(Blocking::new(function, bytes_max)))
+    }
+
+    /// An actor that does the tasks with that handler name.
+    pub fn actor_handler(self, name: impl Into<String>, actor: Recipient<RunTask>) -> Self {
+        self.register(name, |_| Arc::new(Asked(actor)))
+    }
+
+    /// How many tasks of that handler may be at work at once in the runtime; further ones wait.
+    pub fn handler_limit(mut self, name: impl Into<String>, running_max: usize) -> Self {
+        self.handler_limits.push((name.into(), running_max));
+        self
+    }
+
+    #[doc(hidden)]
+    pub fn faults(mut self, faults: Arc<Faults>) -> Self {
+        self.faults = Some(faults);
+        self
+    }
+
+    fn register(mut self, name: impl Into<String>, make: impl FnOnce(usize) -> Arc<dyn Handle> + 'static) -> Self {
+        self.handlers.push((name.into(), Box::new(make)));
+        self
+    }
+
+    /// Starts the runtime.
+    ///
+    /// # Errors
+    /// When there is no running actix `System`, a limit makes no sense, or the journal cannot be opened.
+    pub fn start(self) -> Result<Runtime, StartError> {
+        let system = System::try_current().ok_or(StartError::NoSystem)?;
+        let Self { shards: place, limits, grace, sweep_interval, journal, handlers, handler_limits, data, faults } =
+            self;
+        check_limits(&limits, &handler_limits)?;
+        let shards = match place {
+            Shards::Own(shards) => shards.max(1),
+            Shards::Current => 1,
+        };
+        let handlers = register_all(handlers, &handler_limits, limits.payload_bytes_max)?;
+        let pools = Pools::new(&limits, &handlers, shards);
+        let open = Arc::new(Pool::new(limits.open_executions_max, shards));
+        let deaths_window = Duration::from_secs(60);
+        let options = Options { shards, limits, grace, sweep_interval, deaths_max: 3, deaths_window };
+        let options = Arc::new(options);
+        let engines = Arc::<OnceLock<Vec<Addr<TaskEngine>>>>::default();
+        let peers = peers(Arc::clone(&engines));
+        let launch = |index| Launch {
+            plan: Plan {
+                index,
+                options: Arc::clone(&options),
+                handlers: handlers.clone(),
+                data: data.clone(),
+                faults: faults.clone(),
+                journal: Arc::clone(&journal),
+            },
+            pools: pools.clone(),
+            peers: Arc::clone(&peers),
+            open: Arc::clone(&open),
+        };
+        let started: Vec<ShardHandle> = match place {
+            Shards::Current => vec![launch(0).start()?],
+            Shards::Own(_) => {
+                (0..shards).map(|index| start_elsewhere(&system, launch(index))).collect::<Result<_, _>>()?
+            }
+        };
+        // Set once, here: nothing was activated before, so no engine had anything to tell.
+        let _ = engines.set(started.iter().map(|shard| shard.engine.clone()).collect());
+        Ok(Runtime::new(started, options))
+    }
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder").field("shards", &self.shards).field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+fn check_limits(limits: &Limits, handler_limits: &[(String, usize)]) -> Result<(), StartError> {
+    let all = [
+        ("open_executions_max", limits.open_executions_max),
+        ("active_executions_max", limits.active_executions_max),
+        ("running_tasks_max", limits.running_tasks_max),
+        ("payload_bytes_max", limits.payload_bytes_max),
+    ];
+    let own = handler_limits.iter().map(|(_, limit)| ("the limit of a handler", *limit));
+    match all.into_iter().chain(own).find(|(_, limit)| *limit == 0) {
+        Some((name, _)) => Err(StartError::ZeroLimit(name)),
+        None => Ok(()),
+    }
+}
+
+fn register_all(
+    registrations: Vec<(String, Registration)>,
+    limits: &[(String, usize)],
+    payload_bytes_max: usize,
+) -> Result<Handlers, StartError> {
+    let mut handlers = Handlers::default();
+    for (name, make) in registrations {
+        handlers.register(name, make(payload_bytes_max));
+    }
+    for (name, running_max) in limits {
+        if !handlers.limit(name, *running_max) {
+            return Err(StartError::UnknownHandler(name.clone()));
+        }
+    }
+    Ok(handlers)
+}
+
+impl Pools {
+    fn new(limits: &Limits, handlers: &Handlers, shards: u16) -> Self {
+        let pool = |permits| Arc::new(Pool::new(permits, shards));
+        let mut own: Vec<_> = handlers.iter().collect();
+        own.sort_unstable_by_key(|registered| registered.index);
+        Self {
+            running: pool(limits.running_tasks_max),
+            handlers: own.into_iter().map(|registered| registered.running_max.map(pool)).collect(),
+        }
+    }
+}
+
+/// Tells engines of other shards about permits.
+fn peers(engines: Arc<OnceLock<Vec<Addr<TaskEngine>>>>) -> Peers {
+    Arc::new(move |news| {
+        for (shard, engine) in (0u16..).zip(engines.get().into_iter().flatten()) {
+            let concerned = match news {
+                PermitNews::Free(waiting) => waiting.includes(shard),
+                PermitNews::Wanted(by) => by != shard,
+            };
+            if concerned {
+                engine.do_send(Permits(news));
+            }
+        }
+    })
+}
+
+/// Everything one shard is started from; it can be sent to its thread.
+struct Launch {
+    plan: Plan,
+    pools: Pools,
+    peers: Peers,
+    open: Arc<Pool>,
+}
+
+impl Launch {
+    /// Starts the actors of a shard on this thread.
+    fn start(self) -> Result<ShardHandle, JournalError> {
+        let Self { plan, pools, peers, open } = self;
+        let index = plan.index;
+        let to_supervisor = Arc::<OnceLock<Addr<Supervisor>>>::default();
+        let told = Arc::clone(&to_supervisor);
+        let listener = Listener::new(move |watermark| {
+            if let Some(supervisor) = told.get() {
+                supervisor.do_send(Watermark(watermark));
+            }
+        });
+        let writer = plan.journal.writer(index, listener)?;
+        let shard = Shard::new(plan, writer);
+        let engine = TaskEngine::new(Rc::clone(&shard), &pools, peers).start();
+        let lease = Lease::new(open, index);
+        let supervisor = Supervisor::create(|_: &mut Context<Supervisor>| Supervisor::new(Rc::clone(&shard), lease));
+        // Set once, here: nothing was appended before, so there was nothing to tell.
+        let _ = to_supervisor.set(supervisor.clone());
+        shard.staff(engine.clone(), supervisor.clone());
+        Ok(ShardHandle { supervisor, engine, arbiter: None })
+    }
+}
+
+/// Starts a shard on a thread of its own.
+fn start_elsewhere(_system: &System, launch: Launch) -> Result<ShardHandle, StartError> {
+    let arbiter = Arbiter::new();
+    let handle = arbiter.handle();
+    let (answer, answered) = mpsc::channel();
+    let sent = handle.spawn_fn(move || drop(answer.send(launch.start())));
+    if !sent {
+        return Err(StartError::Thread);
+    }
+    let mut shard = answered.recv().map_err(|_| StartError::Thread)??;
+    shard.arbiter = Some(handle);
+    Ok(shard)
+}

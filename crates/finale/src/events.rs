@@ -1,0 +1,158 @@
+//! The stream of what happens to one execution, numbered so that it can be resumed.
+
+use finale_core::execution::{Notice, Noticed};
+use finale_core::{Compiled, ExecutionId, ExecutionStatus, NodeStatus, Time};
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+/// The number of an event: the fact it follows from, and which of its consequences it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct EventNumber {
+    /// Sequence number of the fact, from 1.
+    pub sequence: u64,
+    /// Which of its consequences, from 0.
+    pub index: u32,
+}
+
+/// Something that happened to an execution, durably.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Event {
+    /// What a stream can be resumed after.
+    pub number: EventNumber,
+    /// Which execution.
+    pub execution: ExecutionId,
+    /// When.
+    pub at: Time,
+    /// What.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EventKind {
+    /// The execution went from one status to another.
+    StatusTransitioned {
+        /// From.
+        from: ExecutionStatus,
+        /// To.
+        to: ExecutionStatus,
+    },
+    /// A node went from one status to another.
+    NodeTransitioned {
+        /// Id of the node.
+        node: String,
+        /// From.
+        from: NodeStatus,
+        /// To.
+        to: NodeStatus,
+        /// Which attempt; 0 where there are none.
+        attempt: u16,
+    },
+    /// A condition was evaluated.
+    ConditionEvaluated {
+        /// Id of the node.
+        node: String,
+        /// What it came to.
+        value: bool,
+    },
+    /// An expression could not be evaluated.
+    ExpressionFailed {
+        /// Id of the node.
+        node: String,
+        /// Why.
+        reason: String,
+    },
+    /// An attempt at a task came to its result.
+    Attempted {
+        /// Id of the node.
+        node: String,
+        /// Which attempt.
+        attempt: u16,
+        /// Why it failed; none if it was done.
+        failure: Option<finale_core::Failure>,
+    },
+}
+
+/// The events of one execution, from its beginning or from where the reader left off, to its end.
+#[derive(Debug)]
+pub struct Events {
+    pub(crate) receiver: mpsc::Receiver<Event>,
+    pub(crate) last: EventNumber,
+    pub(crate) ended: bool,
+}
+
+/// The stream was cut because its reader lagged behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the reader lagged behind: resume after {after:?}")]
+pub struct Lagged {
+    /// The last event that was read.
+    pub after: EventNumber,
+}
+
+impl Events {
+    /// The next event; none after the end of the execution, or when the runtime has stopped.
+    ///
+    /// # Errors
+    /// When the reader lagged so far behind that events were not kept for it.
+    pub async fn next(&mut self) -> Result<Option<Event>, Lagged> {
+        if let Some(event) = self.receiver.recv().await {
+            self.last = event.number;
+            self.ended = event.ends();
+            return Ok(Some(event));
+        }
+        if self.ended { Ok(None) } else { Err(Lagged { after: self.last }) }
+    }
+}
+
+impl Event {
+    pub(crate) fn new(execution: ExecutionId, compiled: &Compiled, noticed: Noticed) -> Option<Self> {
+        let Noticed { sequence, index, at, notice } = noticed;
+        let id = |node| compiled.node(node).id.clone();
+        let kind = match notice {
+            Notice::Status { from, to } => EventKind::StatusTransitioned { from, to },
+            Notice::Node { node, from, to, attempt } => {
+                EventKind::NodeTransitioned { node: id(node), from, to, attempt }
+            }
+            Notice::Condition { node, value } => EventKind::ConditionEvaluated { node: id(node), value },
+            Notice::ExpressionFailed { node, reason } => {
+                EventKind::ExpressionFailed { node: id(node), reason: reason.into() }
+            }
+            Notice::Attempt { key, attempt, failure, .. } => {
+                let failure = failure.map(|failure| *failure);
+                EventKind::Attempted { node: id(key.node), attempt, failure }
+            }
+            _ => return None,
+        };
+        Some(Self { number: EventNumber { sequence, index }, execution, at, kind })
+    }
+
+    fn ends(&self) -> bool {
+        matches!(&self.kind, EventKind::StatusTransitioned { to, .. } if to.is_terminal())
+    }
+}
+
+/// The sending end of one stream.
+pub(crate) struct Subscriber {
+    sender: mpsc::Sender<Event>,
+    after: EventNumber,
+}
+
+impl Subscriber {
+    pub(crate) fn new(after: EventNumber, lag_max: usize) -> (Self, Events) {
+        let (sender, receiver) = mpsc::channel(lag_max.max(1));
+        (Self { sender, after }, Events { receiver, last: after, ended: false })
+    }
+
+    /// Passes an event on; false if the reader is gone or lags too far behind.
+    pub(crate) fn pass(&mut self, event: &Event) -> bool {
+        if event.number <= self.after {
+            return true;
+        }
+        self.after = event.number;
+        self.sender.try_send(event.clone()).is_ok()
+    }
+}

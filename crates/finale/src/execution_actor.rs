@@ -1,0 +1,122 @@
+//! The actor of one execution: it owns the core's state and is the only one who changes it.
+
+use std::rc::Rc;
+
+use actix::{Actor, Context, Handler};
+use finale_core::execution::{Input, Refused, Turn};
+use finale_core::{Execution, Time};
+
+use crate::faults::Faults;
+use crate::observe;
+use crate::shard::{Answers, Live, Mail, Note, Nudge, Shard};
+
+/// Mail that is handled in one turn at most, so that one execution cannot keep its thread for itself.
+const TURN_MAIL_MAX: usize = 256;
+
+/// There is one for each execution that has something to do; one that only waits has none.
+pub(crate) struct ExecutionActor {
+    shard: Rc<Shard>,
+    live: Rc<Live>,
+}
+
+impl ExecutionActor {
+    pub(crate) fn new(shard: Rc<Shard>, live: Rc<Live>) -> Self {
+        Self { shard, live }
+    }
+
+    /// Reads the mail, lets the core decide, and makes durable what it decided.
+    fn turn(&self) {
+        self.live.reading();
+        if !self.live.has_mail() {
+            return;
+        }
+        let mut turn = self.shard.take_turn();
+        turn.watch(observe::watched() || self.live.is_watched());
+        let answers = self.decide(&mut turn);
+        let performs = !turn.effects().is_empty();
+        self.shard.commit(&self.live, turn, answers);
+        if self.live.has_mail() {
+            self.live.nudge();
+        } else if !performs || self.shard.holds_turns() || self.live.has_ended() {
+            self.shard.park(&self.live);
+        }
+    }
+
+    fn decide(&self, turn: &mut Turn) -> Answers {
+        let mut answers = Answers::default();
+        let mut in_hand = self.live.take_in_hand(TURN_MAIL_MAX);
+        let now = self.shard.clock.now();
+        self.live.change(|execution| {
+            let told: Vec<_> = in_hand.iter().map(|mail| self.tell(execution, now, mail, turn)).collect();
+            self.strike();
+            for (mail, result) in in_hand.drain(..).zip(told) {
+                self.answer(execution, mail, result, &mut answers);
+            }
+        });
+        answers
+    }
+
+    /// The input is copied, and the mail stays in hand until the whole turn is decided: an actor that dies loses none.
+    fn tell(&self, execution: &mut Execution, now: Time, mail: &Mail, turn: &mut Turn) -> Result<(), Refused> {
+        match mail {
+            Mail::Tell(input, _) => execution.handle(&self.live.bound.compiled, now, input.clone(), turn),
+            Mail::Look(_) => Ok(()),
+        }
+    }
+
+    fn answer(&self, execution: &Execution, mail: Mail, result: Result<(), Refused>, answers: &mut Answers) {
+        match mail {
+            Mail::Look(look) => answers.shown.push(look(execution)),
+            Mail::Tell(input, reply) => {
+                if let Err(refused) = &result {
+                    if is_early(&input, refused, &self.live)
+                        && let Some(reply) = reply
+                    {
+                        return self.shard.keep_early(&self.live, input, reply);
+                    }
+                    self.shard.note_late(self.live.id, &input, refused);
+                }
+                answers.replies.extend(reply.map(|reply| (reply, result)));
+            }
+        }
+    }
+
+    fn strike(&self) {
+        if let Some(faults) = &self.shard.faults {
+            assert!(!Faults::strike(&faults.panic_in_turn), "a fault was injected");
+        }
+    }
+}
+
+/// Whether a report came before its task was asked for: it is kept until then.
+fn is_early(input: &Input, refused: &Refused, live: &Live) -> bool {
+    let Input::Reported { key, .. } = input else {
+        return false;
+    };
+    matches!(refused, Refused::NotReady { .. }) && live.bound.compiled.is_external(key.node)
+}
+
+impl Actor for ExecutionActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, _context: &mut Self::Context) {
+        self.turn();
+    }
+}
+
+impl Handler<Nudge> for ExecutionActor {
+    type Result = ();
+
+    fn handle(&mut self, _nudge: Nudge, _context: &mut Self::Context) {
+        self.turn();
+    }
+}
+
+impl Drop for ExecutionActor {
+    fn drop(&mut self) {
+        // actix has no supervision that survives a panic: this is how ours hears of one.
+        if std::thread::panicking() {
+            self.shard.note(Note::Died(Rc::clone(&self.live)));
+        }
+    }
+}

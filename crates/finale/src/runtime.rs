@@ -1,0 +1,374 @@
+//! What an application holds of finale.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix::Addr;
+use finale_core::definition::Verdict;
+use finale_core::execution::{Command, Why};
+use finale_core::{ExecutionId, ExecutionStatus, Failure, FailureClass, Payload, Record, TaskId};
+use finale_journal::JournalError;
+use serde::Serialize;
+use tokio::sync::oneshot;
+
+use crate::activation::{Activate, ActivateError, Request};
+use crate::builder::Builder;
+use crate::completion::Completion;
+use crate::errors::{CommandError, ReportError};
+use crate::events::{EventNumber, Events};
+use crate::handle::{CancelReceipt, ExecutionHandle};
+use crate::late::LateEvent;
+use crate::mint::{Mint, shard_of};
+use crate::options::Options;
+use crate::supervisor::{Ask, Filter, List, Question, Stop, Summary, Supervisor};
+use crate::task_engine::{Drain, ListTasks, OpenTask, Report, TaskEngine, TaskPage};
+use crate::workflow::Workflow;
+
+/// Runs workflows; a clone is the same runtime, usable from any thread.
+///
+/// It is started inside a running actix `System` by [`Runtime::builder`]. When the System stops without
+/// [`shutdown`](Self::shutdown), handlers at work are dropped where they are, whoever waits for an outcome is told
+/// [`Abandoned`](crate::Abandoned), and executions that had not ended are what the journal says about them:
+/// with the in-memory journal they are gone.
+#[derive(Clone, Debug)]
+pub struct Runtime(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    shards: Vec<ShardHandle>,
+    options: Arc<Options>,
+    /// Where the next execution goes, if nothing else decides it.
+    next: AtomicUsize,
+}
+
+/// How one shard is reached from other threads.
+#[derive(Clone, Debug)]
+pub(crate) struct ShardHandle {
+    pub(crate) supervisor: Addr<Supervisor>,
+    pub(crate) engine: Addr<TaskEngine>,
+    /// Its thread, if it has one of its own.
+    pub(crate) arbiter: Option<actix::ArbiterHandle>,
+}
+
+/// One page of executions, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Page {
+    /// The executions.
+    pub executions: Vec<Summary>,
+    /// What the next page begins before; none if this is the last one.
+    pub next: Option<ExecutionId>,
+}
+
+/// What was left when a runtime was shut down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// Executions that had not ended.
+    pub unfinished: usize,
+    /// Handlers that were still at work at the deadline and were dropped.
+    pub dropped: usize,
+    /// Shards that did not answer in time: a handler keeps their thread for itself.
+    pub unresponsive: usize,
+}
+
+impl Runtime {
+    /// Begins a runtime.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn new(shards: Vec<ShardHandle>, options: Arc<Options>) -> Self {
+        Self(Arc::new(Inner { shards, options, next: AtomicUsize::new(0) }))
+    }
+
+    /// Activates a workflow: await what it gives.
+    ///
+    /// The activation is acknowledged when it is durable. Dropping the future after it was first polled does not take
+    /// the activation back.
+    pub fn activate<I: Serialize>(&self, workflow: &Workflow, input: I) -> Activate {
+        let encoded = Payload::encode(&input);
+        let encoded = encoded.and_then(|payload| payload.limited(self.0.options.limits.payload_bytes_max));
+        let request = encoded.map(|input| Request {
+            workflow: workflow.clone(),
+            input,
+            by: "unknown".into(),
+            idempotency_key: None,
+            deadline: None,
+            id: None,
+            completion: Arc::<Completion>::default(),
+        });
+        Activate { runtime: self.clone(), request: request.map_err(ActivateError::Input) }
+    }
+
+    /// An id for an execution that is activated later.
+    pub fn new_execution_id(&self) -> ExecutionId {
+        let shards = self.0.options.shards;
+        let shard = (self.0.next.fetch_add(1, Ordering::Relaxed) % usize::from(shards)) as u16;
+        Mint::new(shard, shards).mint(crate::clock::Clock::start().now())
+    }
+
+    pub(crate) fn hand_in(&self, request: Request) {
+        let place = match (&request.id, &request.idempotency_key) {
+            (Some(id), _) => usize::from(shard_of(*id, self.0.options.shards)),
+            // Repetitions meet where the key leads, so that one thread decides which is the first.
+            (None, Some(key)) => place_of(key, self.0.shards.len()),
+            (None, None) => self.0.next.fetch_add(1, Ordering::Relaxed) % self.0.shards.len(),
+        };
+        let completion = Arc::clone(&request.completion);
+        let supervisor = &self.0.shards[place].supervisor;
+        supervisor.do_send(request);
+        if !supervisor.connected() {
+            completion.abandon();
+        }
+    }
+
+    /// The execution with that id.
+    ///
+    /// # Errors
+    /// When there is none, it is forgotten, or the runtime has stopped.
+    pub async fn execution(&self, id: ExecutionId) -> Result<ExecutionHandle, CommandError> {
+        let completion = self.ask(id, Question::Completion).await?;
+        Ok(ExecutionHandle { runtime: self.clone(), id, completion })
+    }
+
+    /// Executions, newest first, page by page.
+    ///
+    /// # Errors
+    /// When the runtime has stopped.
+    pub async fn executions(&self, filter: Filter) -> Result<Page, CommandError> {
+        let mut all = Vec::new();
+        for shard in &self.0.shards {
+            let listed = shard.supervisor.send(List(filter.clone())).await;
+            all.extend(listed.map_err(|_| CommandError::Stopped)?);
+        }
+        all.sort_unstable_by_key(|summary| std::cmp::Reverse(summary.id));
+        let more = all.len() >= filter.limited();
+        all.truncate(filter.limited());
+        let next = all.last().filter(|_| more).map(|summary| summary.id);
+        Ok(Page { executions: all, next })
+    }
+
+    /// Cancels an execution, and waits until nothing of it runs any more.
+    ///
+    /// # Errors
+    /// When it is over already, there is none, or the runtime has stopped.
+    pub async fn cancel_execution(&self, id: ExecutionId, by: &str) -> Result<CancelReceipt, CommandError> {
+        let by = by.into();
+        self.ask(id, |answer| Question::Cancel(by, answer)).await
+    }
+
+    /// Declares a running execution completed, whatever its tasks are at.
+    ///
+    /// # Errors
+    /// When it is not running, there is none, or the runtime has stopped.
+    pub async fn complete_execution(&self, id: ExecutionId, by: &str) -> Result<(), CommandError> {
+        let command = Command::Complete { by: by.into() };
+        self.ask(id, |answer| Question::Command(command, answer)).await
+    }
+
+    /// Declares a running execution failed; the reason becomes its error.
+    ///
+    /// # Errors
+    /// When it is not running, the reason is blank, there is none, or the runtime has stopped.
+    pub async fn fail_execution(&self, id: ExecutionId, by: &str, reason: &str) -> Result<(), CommandError> {
+        let command = Command::Fail { by: by.into(), reason: reason.into() };
+        self.ask(id, |answer| Question::Command(command, answer)).await
+    }
+
+    /// Gives the verdict that a verification waits for.
+    ///
+    /// # Errors
+    /// When the node is not there yet, not a verification, or the execution is over or unknown.
+    pub async fn give_verdict(
+        &self,
+        id: ExecutionId,
+        node: &str,
+        verdict: Verdict,
+        by: &str,
+    ) -> Result<(), CommandError> {
+        let (node, by) = (node.to_owned(), by.into());
+        self.ask(id, |answer| Question::Verdict { node, verdict, by, answer }).await
+    }
+
+    /// Lets a quarantined execution go on.
+    ///
+    /// # Errors
+    /// When it is not quarantined, there is none, or the runtime has stopped.
+    pub async fn release_execution(&self, id: ExecutionId) -> Result<(), CommandError> {
+        self.ask(id, Question::Release).await
+    }
+
+    /// Tasks that wait for somebody outside, in ascending order of their ids; at most `limit`, up to 1,000.
+    ///
+    /// # Errors
+    /// When the runtime has stopped.
+    pub async fn open_tasks(&self, after: Option<TaskId>, limit: usize) -> Result<TaskPage, CommandError> {
+        let limit = limit.clamp(1, 1_000);
+        let mut tasks = Vec::new();
+        for shard in &self.0.shards {
+            tasks.extend(list_tasks(shard, after, None, limit).await?);
+        }
+        tasks.sort_unstable_by_key(|task: &OpenTask| task.id);
+        let more = tasks.len() >= limit;
+        tasks.truncate(limit);
+        let next = tasks.last().filter(|_| more).map(|task| task.id);
+        Ok(TaskPage { tasks, next })
+    }
+
+    /// All tasks of one execution that wait for somebody outside.
+    ///
+    /// # Errors
+    /// When the runtime has stopped.
+    pub async fn open_tasks_of(&self, execution: ExecutionId) -> Result<Vec<OpenTask>, CommandError> {
+        list_tasks(self.shard(execution), None, Some(execution), usize::MAX).await
+    }
+
+    /// Reports that a task was done; returns when that is durable.
+    ///
+    /// A report that comes before its task is asked for is kept until then.
+    ///
+    /// # Errors
+    /// When the task is settled, unknown, or done by a handler; the report changes nothing then.
+    pub async fn complete_task<T: Serialize>(&self, task: TaskId, output: T) -> Result<(), ReportError> {
+        let output = Payload::encode(&output)?.limited(self.0.options.limits.payload_bytes_max)?;
+        self.report(task, Ok(output)).await
+    }
+
+    /// Reports that a task was not done; returns when that is durable.
+    ///
+    /// # Errors
+    /// When the task is settled, unknown, or done by a handler; the report changes nothing then.
+    pub async fn fail_task(&self, task: TaskId, failure: Failure) -> Result<(), ReportError> {
+        self.report(task, Err(failure)).await
+    }
+
+    /// Cancels one task, also one that a handler works on: it fails with class `cancelled`.
+    ///
+    /// # Errors
+    /// When the task is settled, unknown or not begun.
+    pub async fn cancel_task(&self, task: TaskId, by: &str) -> Result<(), ReportError> {
+        self.report(task, Err(Failure::new(FailureClass::Cancelled, format!("by {by}")))).await
+    }
+
+    /// Late, duplicate and unknown outcomes that were noted about an execution, oldest first.
+    ///
+    /// # Errors
+    /// When there is no such execution, or the runtime has stopped.
+    pub async fn late_events(&self, id: ExecutionId) -> Result<Vec<LateEvent>, CommandError> {
+        self.ask(id, Question::Late).await
+    }
+
+    /// Ends the runtime: admits nothing more, lets handlers at work finish until the deadline, then drops them.
+    ///
+    /// It returns within the deadline, give or take the moment it takes to answer, whatever handlers do.
+    /// Executions that have not ended stay in the journal as they are.
+    pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
+        let until = tokio::time::Instant::now() + deadline;
+        self.tell_all(|shard| shard.supervisor.do_send(Stop { for_good: false }));
+        let drains: Vec<_> = self.0.shards.iter().map(|shard| drain(shard, deadline)).collect();
+        let mut report = ShutdownReport::default();
+        // A little later than the shards' own deadline, so that they can say what they dropped.
+        let patience = until + ANSWER_PATIENCE;
+        for (shard, drained) in self.0.shards.iter().zip(drains) {
+            match tokio::time::timeout_at(patience, drained).await {
+                Ok(Ok(dropped)) => report.dropped += dropped,
+                _ => report.unresponsive += 1,
+            }
+            let stopped = shard.supervisor.send(Stop { for_good: true });
+            if let Ok(Ok(unfinished)) = tokio::time::timeout_at(patience, stopped).await {
+                report.unfinished += unfinished;
+            }
+            if let Some(arbiter) = &shard.arbiter {
+                arbiter.stop();
+            }
+        }
+        report
+    }
+
+    fn tell_all(&self, tell: impl Fn(&ShardHandle)) {
+        self.0.shards.iter().for_each(tell);
+    }
+
+    pub(crate) async fn status(&self, id: ExecutionId) -> Result<ExecutionStatus, CommandError> {
+        self.ask(id, Question::Status).await
+    }
+
+    pub(crate) async fn snapshot(&self, id: ExecutionId) -> Result<Record, CommandError> {
+        self.ask(id, Question::Snapshot).await
+    }
+
+    pub(crate) async fn why(&self, id: ExecutionId) -> Result<Why, CommandError> {
+        self.ask(id, Question::Why).await
+    }
+
+    pub(crate) async fn events(&self, id: ExecutionId, after: EventNumber) -> Result<Events, CommandError> {
+        self.ask(id, |answer| Question::Events(after, answer)).await
+    }
+
+    fn shard(&self, execution: ExecutionId) -> &ShardHandle {
+        &self.0.shards[usize::from(shard_of(execution, self.0.options.shards))]
+    }
+
+    async fn ask<T>(
+        &self,
+        execution: ExecutionId,
+        question: impl FnOnce(oneshot::Sender<Result<T, CommandError>>) -> Question,
+    ) -> Result<T, CommandError> {
+        let (answer, answered) = oneshot::channel();
+        self.shard(execution).supervisor.do_send(Ask { execution, question: question(answer) });
+        answered.await.unwrap_or(Err(CommandError::Stopped))
+    }
+
+    async fn report(&self, task: TaskId, result: Result<Payload, Failure>) -> Result<(), ReportError> {
+        let (reply, answered) = oneshot::channel();
+        self.shard(task.execution).engine.do_send(Report { task, result, reply });
+        answered.await.unwrap_or(Err(ReportError::Stopped))
+    }
+}
+
+/// How much longer than the deadline a shard may take to answer.
+const ANSWER_PATIENCE: Duration = Duration::from_millis(100);
+
+fn place_of(key: &str, places: usize) -> usize {
+    use std::hash::{BuildHasher, BuildHasherDefault};
+    let hash = BuildHasherDefault::<rustc_hash::FxHasher>::default().hash_one(key);
+    (hash % places as u64) as usize
+}
+
+fn drain(shard: &ShardHandle, deadline: Duration) -> oneshot::Receiver<usize> {
+    let (answer, answered) = oneshot::channel();
+    shard.engine.do_send(Drain { deadline, answer });
+    answered
+}
+
+async fn list_tasks(
+    shard: &ShardHandle,
+    after: Option<TaskId>,
+    execution: Option<ExecutionId>,
+    limit: usize,
+) -> Result<Vec<OpenTask>, CommandError> {
+    shard.engine.send(ListTasks { after, execution, limit }).await.map_err(|_| CommandError::Stopped)
+}
+
+/// Why a runtime was not started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// There is no running actix `System` on this thread.
+    #[error("a runtime is started inside a running actix System: there is none on this thread")]
+    NoSystem,
+    /// A limit for a handler that was not registered.
+    #[error("a limit is set for handler {0:?}, which is not registered")]
+    UnknownHandler(String),
+    /// A limit that lets nothing happen.
+    #[error("{0} must be at least 1")]
+    ZeroLimit(&'static str),
+    /// The journal could not be opened.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A thread of the runtime did not start.
+    #[error("a thread of the runtime did not start")]
+    Thread,
+}

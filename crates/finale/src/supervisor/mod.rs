@@ -1,0 +1,114 @@
+//! The actor that admits executions, publishes how they ended, and rebuilds those whose actor died.
+
+mod admission;
+mod ended;
+mod query;
+mod rebuild;
+mod stop;
+mod sweep;
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use actix::{Actor, AsyncContext, Context, Handler, Message};
+use finale_core::ExecutionId;
+use finale_journal::{JournalError, Position};
+use rustc_hash::FxHashMap;
+
+use crate::activation::Request;
+use crate::permits::Lease;
+use crate::shard::{Note, Nudge, Shard};
+
+pub(crate) use query::{Ask, List, Question};
+pub use query::{Filter, Summary};
+pub(crate) use stop::Stop;
+
+use ended::Archive;
+
+/// Notes taken before other actors of the thread get their turn.
+const NOTES_MAX: usize = 1_024;
+
+/// There is one per shard.
+pub(crate) struct Supervisor {
+    shard: Rc<Shard>,
+    archive: Archive,
+    /// Handed in and waiting for a place, oldest first.
+    queue: VecDeque<Request>,
+    /// One permit per open execution.
+    open: Lease,
+    keys: FxHashMap<Box<str>, admission::Keyed>,
+    /// Where the sweep goes on.
+    swept: Option<ExecutionId>,
+    stopping: bool,
+}
+
+impl Supervisor {
+    pub(crate) fn new(shard: Rc<Shard>, open: Lease) -> Self {
+        let archive = Archive::new(shard.options.share(shard.options.limits.ended_executions_max));
+        Self { shard, archive, queue: VecDeque::new(), open, keys: FxHashMap::default(), swept: None, stopping: false }
+    }
+
+    fn take_notes(&mut self) -> bool {
+        for _ in 0..NOTES_MAX {
+            match self.shard.next_note() {
+                Some(Note::Ended(live)) => self.publish(&live),
+                Some(Note::Died(live)) => self.rebuild(&live),
+                Some(Note::Place) => {}
+                Some(Note::JournalFailed) => self.fail_stop(),
+                None => {
+                    self.admit_waiting();
+                    return true;
+                }
+            }
+        }
+        self.admit_waiting();
+        false
+    }
+}
+
+impl Actor for Supervisor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        context.run_interval(self.shard.options.sweep_interval, |supervisor, _context| supervisor.sweep());
+    }
+}
+
+impl Handler<Nudge> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, _nudge: Nudge, context: &mut Self::Context) {
+        if !self.take_notes() {
+            // A mailbox is emptied before anything else gets its turn, so going on is asked for from outside of it.
+            context.run_later(std::time::Duration::ZERO, |_supervisor, context| context.notify(Nudge));
+        }
+    }
+}
+
+impl Handler<Request> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, request: Request, _context: &mut Self::Context) {
+        self.hand_in(request);
+    }
+}
+
+impl Message for Request {
+    type Result = ();
+}
+
+/// What the journal says about how far facts are durable.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Watermark(pub(crate) Result<Position, JournalError>);
+
+impl Handler<Watermark> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, Watermark(watermark): Watermark, _context: &mut Self::Context) {
+        match watermark {
+            Ok(position) => self.shard.watermark(position),
+            Err(error) => self.shard.journal_failed(error),
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! Answers questions about executions, as far as the answers are durable.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix::{Handler, Message};
+use finale_core::definition::Verdict;
+use finale_core::execution::{Command, Input, Replay, Why};
+use finale_core::fact::Facts;
+use finale_core::record::{State, WorkflowName};
+use finale_core::{Execution, ExecutionId, ExecutionStatus, Record, Time};
+use serde::Serialize;
+use tokio::sync::oneshot;
+
+use super::Supervisor;
+use super::ended::Ended;
+use crate::completion::Completion;
+use crate::errors::CommandError;
+use crate::events::{Event, EventNumber, Events, Subscriber};
+use crate::handle::CancelReceipt;
+use crate::late::LateEvent;
+use crate::observe;
+use crate::shard::{Bound, Live, Mail, Reply, Shown};
+
+type Answer<T> = oneshot::Sender<Result<T, CommandError>>;
+
+/// Something asked of one execution.
+pub(crate) enum Question {
+    Completion(Answer<Arc<Completion>>),
+    Status(Answer<ExecutionStatus>),
+    Snapshot(Answer<Record>),
+    Why(Answer<Why>),
+    Events(EventNumber, Answer<Events>),
+    Late(Answer<Vec<LateEvent>>),
+    Cancel(Box<str>, Answer<CancelReceipt>),
+    Command(Command, Answer<()>),
+    Verdict { node: String, verdict: Verdict, by: Box<str>, answer: Answer<()> },
+    Release(Answer<()>),
+}
+
+/// Asks something of one execution.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Ask {
+    pub(crate) execution: ExecutionId,
+    pub(crate) question: Question,
+}
+
+impl Handler<Ask> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, ask: Ask, _context: &mut Self::Context) {
+        let Ask { execution, question } = ask;
+        match self.shard.find(execution) {
+            Some(live) => self.ask_live(&live, question),
+            None => self.ask_ended(execution, question),
+        }
+    }
+}
+
+/// Nobody may be waiting for an answer any more: that is theirs to decide.
+fn give<T>(answer: Answer<T>, value: Result<T, CommandError>) {
+    drop(answer.send(value));
+}
+
+impl Supervisor {
+    fn ask_live(&mut self, live: &Rc<Live>, question: Question) {
+        match question {
+            Question::Completion(answer) => give(answer, Ok(Arc::clone(&live.completion))),
+            Question::Status(answer) => give(answer, Ok(live.visible_status())),
+            Question::Snapshot(answer) => self.look(live, answer, |live, execution| live.record(execution)),
+            Question::Why(answer) => self.look(live, answer, |live, execution| live.why(execution)),
+            Question::Events(after, answer) => self.subscribe(live, after, answer),
+            Question::Late(answer) => give(answer, Ok(self.shard.ledger.borrow().of(live.id))),
+            Question::Release(answer) => give(answer, self.release(live)),
+            Question::Cancel(by, answer) => {
+                self.command(live, Input::Command(Command::Cancel { by }), Reply::Cancel(answer));
+            }
+            Question::Command(command, answer) => {
+                self.command(live, Input::Command(command), Reply::Command(answer));
+            }
+            Question::Verdict { node, verdict, by, answer } => match live.bound.compiled.position(&node) {
+                Some(node) => self.command(live, Input::Verdict { node, verdict, by }, Reply::Command(answer)),
+                None => give(answer, Err(CommandError::NotFound)),
+            },
+        }
+    }
+
+    fn command(&self, live: &Rc<Live>, input: Input, reply: Reply) {
+        if let Some(error) = self.shard.journal_error() {
+            return reply.fail(&error);
+        }
+        if live.is_quarantined() {
+            // An operator's word counts also for an execution that was parked; its actor gets one more try.
+            live.extra(|extra| extra.quarantined = None);
+        }
+        self.shard.deliver(live, Mail::Tell(input, Some(reply)));
+    }
+
+    /// Looks at an execution now and shows what was seen once that is durable.
+    fn look<T: 'static>(
+        &self,
+        live: &Rc<Live>,
+        answer: Answer<T>,
+        look: impl FnOnce(&Live, &Execution) -> T + 'static,
+    ) {
+        if live.is_durable() || live.is_quarantined() || self.shard.journal_error().is_some() {
+            return give(answer, Ok(live.read(|execution| look(live, execution))));
+        }
+        let seen_at = Rc::clone(live);
+        let look = move |execution: &Execution| -> Shown {
+            let seen = look(&seen_at, execution);
+            Box::new(move || give(answer, Ok(seen)))
+        };
+        self.shard.deliver(live, Mail::Look(Box::new(look)));
+    }
+
+    fn ask_ended(&mut self, execution: ExecutionId, question: Question) {
+        let Some(ended) = self.archive.get(execution) else {
+            return question.refuse(&CommandError::NotFound);
+        };
+        let status = ended.outcome.status();
+        match question {
+            Question::Completion(answer) => give(answer, Ok(Arc::clone(&ended.completion))),
+            Question::Status(answer) => give(answer, Ok(status)),
+            Question::Snapshot(answer) => {
+                let folded = self.fold(execution, &ended.bound);
+                give(answer, folded.map(|execution| execution.record(&ended.bound.compiled)));
+            }
+            Question::Why(answer) => {
+                let folded = self.fold(execution, &ended.bound);
+                give(answer, folded.map(|execution| execution.why(&ended.bound.compiled)));
+            }
+            Question::Events(after, answer) => give(answer, self.past_events(execution, &ended.bound, after)),
+            Question::Late(answer) => give(answer, Ok(self.shard.ledger.borrow().of(execution))),
+            Question::Cancel(_, answer) => {
+                observe::cancel_conflict(execution, status);
+                give(answer, Err(CommandError::AlreadyTerminal(status)));
+            }
+            Question::Command(_, answer) | Question::Release(answer) => {
+                observe::invalid_status(execution, status);
+                give(answer, Err(CommandError::NotRunning(status)));
+            }
+            Question::Verdict { answer, .. } => give(answer, Err(CommandError::AlreadyTerminal(status))),
+        }
+    }
+
+    fn history(&self, execution: ExecutionId) -> Result<Vec<u8>, CommandError> {
+        self.shard.journal.history(execution)?.ok_or(CommandError::NotFound)
+    }
+
+    fn fold(&self, execution: ExecutionId, bound: &Bound) -> Result<Execution, CommandError> {
+        let history = self.history(execution)?;
+        Execution::fold(execution, &bound.compiled, &history).map_err(|error| CommandError::Invalid(error.to_string()))
+    }
+
+    /// The events of the past come from the history, those of the future from the turns as they become durable.
+    fn subscribe(&self, live: &Rc<Live>, after: EventNumber, answer: Answer<Events>) {
+        let subscribed = self.replay(live.id, &live.bound, live.durable.get());
+        let subscribed = subscribed.map(|past| {
+            let (subscriber, events) = self.stream(past, after);
+            live.extra(|extra| extra.subscribers.extend(subscriber));
+            events
+        });
+        give(answer, subscribed);
+    }
+
+    fn past_events(&self, execution: ExecutionId, bound: &Bound, after: EventNumber) -> Result<Events, CommandError> {
+        let past = self.replay(execution, bound, u64::MAX)?;
+        Ok(self.stream(past, after).1)
+    }
+
+    /// A stream that begins with what is past; its sending end is gone if that does not fit.
+    fn stream(&self, past: Vec<Event>, after: EventNumber) -> (Option<Subscriber>, Events) {
+        let room = self.shard.options.limits.event_lag_max + past.len();
+        let (mut subscriber, events) = Subscriber::new(after, room);
+        let passed = past.iter().all(|event| subscriber.pass(event));
+        (passed.then_some(subscriber), events)
+    }
+
+    fn replay(&self, execution: ExecutionId, bound: &Bound, up_to: u64) -> Result<Vec<Event>, CommandError> {
+        let history = match self.history(execution) {
+            Err(CommandError::NotFound) => Vec::new(),
+            history => history?,
+        };
+        let mut state = Execution::new(execution, &bound.compiled);
+        let mut replay = Replay::default();
+        for recorded in Facts::new(&history) {
+            if state.sequence() >= up_to {
+                break;
+            }
+            let recorded = recorded.map_err(|error| CommandError::Invalid(error.to_string()))?;
+            replay
+                .apply(&mut state, &bound.compiled, &recorded)
+                .map_err(|error| CommandError::Invalid(error.to_string()))?;
+        }
+        let event = |noticed| Event::new(execution, &bound.compiled, noticed);
+        Ok(replay.notices.into_iter().filter_map(event).collect())
+    }
+}
+
+impl Question {
+    fn refuse(self, error: &CommandError) {
+        match self {
+            Self::Completion(answer) => give(answer, Err(error.clone())),
+            Self::Status(answer) => give(answer, Err(error.clone())),
+            Self::Snapshot(answer) => give(answer, Err(error.clone())),
+            Self::Why(answer) => give(answer, Err(error.clone())),
+            Self::Events(_, answer) => give(answer, Err(error.clone())),
+            Self::Late(answer) => give(answer, Err(error.clone())),
+            Self::Cancel(_, answer) => give(answer, Err(error.clone())),
+            Self::Command(_, answer) | Self::Release(answer) | Self::Verdict { answer, .. } => {
+                give(answer, Err(error.clone()));
+            }
+        }
+    }
+}
+
+impl Live {
+    fn visible_status(&self) -> ExecutionStatus {
+        if self.is_quarantined() { ExecutionStatus::Quarantined } else { self.published.get() }
+    }
+
+    fn record(&self, execution: &Execution) -> Record {
+        let mut record = execution.record(&self.bound.compiled);
+        if let Some(reason) = self.if_extra(|extra| extra.quarantined.clone()).flatten() {
+            record.state = State::Quarantined { reason };
+        }
+        record
+    }
+
+    fn why(&self, execution: &Execution) -> Why {
+        let mut why = execution.why(&self.bound.compiled);
+        if let Some(reason) = self.if_extra(|extra| extra.quarantined.clone()).flatten() {
+            why.status = ExecutionStatus::Quarantined;
+            why.error = Some(reason);
+        }
+        why
+    }
+}
+
+/// Which executions are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub(crate) status: Option<ExecutionStatus>,
+    pub(crate) workflow: Option<String>,
+    pub(crate) before: Option<ExecutionId>,
+    pub(crate) limit: Option<usize>,
+}
+
+impl Filter {
+    /// All executions.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Those with that status.
+    #[must_use]
+    pub fn status(mut self, status: ExecutionStatus) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// Those of the workflow with that id.
+    #[must_use]
+    pub fn workflow(mut self, workflow: impl Into<String>) -> Self {
+        self.workflow = Some(workflow.into());
+        self
+    }
+
+    /// Those older than that one: the `next` of the page before.
+    #[must_use]
+    pub fn before(mut self, execution: ExecutionId) -> Self {
+        self.before = Some(execution);
+        self
+    }
+
+    /// At most that many, up to 1,000; default 100.
+    #[must_use]
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    pub(crate) fn limited(&self) -> usize {
+        self.limit.unwrap_or(100).clamp(1, 1_000)
+    }
+
+    fn takes(&self, summary: &Summary) -> bool {
+        self.status.is_none_or(|status| status == summary.status)
+            && self.workflow.as_ref().is_none_or(|workflow| *workflow == summary.workflow.id)
+    }
+}
+
+/// One execution in a list.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Its id.
+    pub id: ExecutionId,
+    /// What it runs.
+    pub workflow: WorkflowName,
+    /// Where it is.
+    pub status: ExecutionStatus,
+    /// Who activated it.
+    pub activated_by: String,
+    /// When.
+    pub created_at: Time,
+    /// When it ended, if it has.
+    pub completed_at: Option<Time>,
+    /// Why it failed, if it did.
+    pub error: Option<String>,
+}
+
+/// Lists executions of one shard, newest first.
+#[derive(Message)]
+#[rtype(result = "Vec<Summary>")]
+pub(crate) struct List(pub(crate) Filter);
+
+impl Handler<List> for Supervisor {
+    type Result = Vec<Summary>;
+
+    fn handle(&mut self, List(filter): List, _context: &mut Self::Context) -> Self::Result {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let directory = self.shard.directory.borrow();
+        let before = filter.before.map_or(Unbounded, Excluded);
+        let open = directory.range((Unbounded, before)).rev().map(|(_, live)| live.summary());
+        let open = open.filter(|summary| filter.takes(summary)).take(filter.limited());
+        let ended = self.archive.newest_first(filter.before).map(|(id, ended)| ended.summary(*id));
+        let ended = ended.filter(|summary| filter.takes(summary)).take(filter.limited());
+        let mut all: Vec<_> = open.chain(ended).collect();
+        all.sort_unstable_by_key(|summary| std::cmp::Reverse(summary.id));
+        all.truncate(filter.limited());
+        all
+    }
+}
+
+impl Live {
+    fn summary(&self) -> Summary {
+        self.read(|execution| Summary {
+            id: self.id,
+            workflow: self.bound.compiled.workflow_name(),
+            status: self.visible_status(),
+            activated_by: execution.activation().map(|activation| activation.by.to_string()).unwrap_or_default(),
+            created_at: execution.created_at(),
+            completed_at: None,
+            error: None,
+        })
+    }
+}
+
+impl Ended {
+    fn summary(&self, id: ExecutionId) -> Summary {
+        Summary {
+            id,
+            workflow: self.bound.compiled.workflow_name(),
+            status: self.outcome.status(),
+            activated_by: self.activated_by.to_string(),
+            created_at: self.created_at,
+            completed_at: Some(self.outcome.completed_at),
+            error: self.outcome.error().map(ToString::to_string),
+        }
+    }
+}

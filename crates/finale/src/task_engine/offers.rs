@@ -1,0 +1,209 @@
+//! Tasks that are done outside: listed, and reported on by id.
+
+use std::collections::BTreeMap;
+use std::ops::Bound::{Excluded, Unbounded};
+use std::rc::Rc;
+
+use actix::{Context, Handler, Message, ResponseFuture};
+use finale_core::execution::{Input, Refused};
+use finale_core::{Dispatch, ExecutionId, Failure, Payload, TaskId, Time, WorkKey};
+use serde::Serialize;
+use tokio::sync::oneshot;
+
+use super::TaskEngine;
+use crate::errors::ReportError;
+use crate::faults::Faults;
+use crate::message::{TaskCompleted, TaskFailed};
+use crate::shard::{Live, Mail, Reply};
+
+/// A task that waits for somebody outside.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct OpenTask {
+    /// What it is reported on by.
+    pub id: TaskId,
+    /// Id of its workflow.
+    pub workflow: String,
+    /// Id of its node.
+    pub node: String,
+    /// What is to be done.
+    pub title: String,
+    /// Who is asked, if somebody is named.
+    pub assignee: Option<String>,
+    /// Which attempt, counted from 1.
+    pub attempt: u16,
+    /// Since when it waits.
+    pub since: Time,
+    /// The input of the task.
+    pub input: Payload,
+}
+
+/// One page of open tasks, in ascending order of their ids.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct TaskPage {
+    /// The tasks.
+    pub tasks: Vec<OpenTask>,
+    /// What the next page begins after; none if this is the last one.
+    pub next: Option<TaskId>,
+}
+
+/// The open tasks of one shard.
+#[derive(Default)]
+pub(super) struct Offers(BTreeMap<TaskId, Offer>);
+
+struct Offer {
+    live: Rc<Live>,
+    attempt: u16,
+    since: Time,
+    input: Payload,
+    /// What was reported and is not recorded yet: it can be delivered again if it was lost.
+    reported: Option<Result<Payload, Failure>>,
+}
+
+impl Offers {
+    pub(super) fn is_open(&self, execution: ExecutionId, key: WorkKey) -> bool {
+        self.0.contains_key(&TaskId { execution, key })
+    }
+
+    pub(super) fn withdraw(&mut self, execution: ExecutionId, key: WorkKey) {
+        self.0.remove(&TaskId { execution, key });
+    }
+
+    fn page(&self, after: Option<TaskId>, execution: Option<ExecutionId>, limit: usize) -> Vec<OpenTask> {
+        let from = after.map_or(Unbounded, Excluded);
+        let wanted = |(id, _): &(&TaskId, &Offer)| execution.is_none_or(|execution| id.execution == execution);
+        self.0.range((from, Unbounded)).filter(wanted).take(limit).map(|(id, offer)| offer.open_task(*id)).collect()
+    }
+}
+
+impl Offer {
+    fn open_task(&self, id: TaskId) -> OpenTask {
+        let compiled = &self.live.bound.compiled;
+        let node = id.key.node;
+        OpenTask {
+            id,
+            workflow: compiled.definition().id.clone(),
+            node: compiled.node(node).id.clone(),
+            title: compiled.title(node).to_owned(),
+            assignee: compiled.assignee(node).map(str::to_owned),
+            attempt: self.attempt,
+            since: self.since,
+            input: self.input.clone(),
+        }
+    }
+}
+
+impl TaskEngine {
+    /// Opens a task to the outside; a report that came before is delivered at once.
+    pub(super) fn offer(&mut self, live: &Rc<Live>, dispatch: Dispatch, input: Payload) {
+        let Dispatch { key, attempt, .. } = dispatch;
+        let since = self.shard.clock.now();
+        let offer = Offer { live: Rc::clone(live), attempt, since, input, reported: None };
+        self.offers.0.insert(TaskId { execution: live.id, key }, offer);
+        let early = live.if_extra(|extra| {
+            let place = extra.early.iter().position(|(early, ..)| *early == key)?;
+            Some(extra.early.remove(place))
+        });
+        if let Some((_, result, reply)) = early.flatten() {
+            self.shard.early.set(self.shard.early.get() - 1);
+            self.report(live, key, result, Some(reply));
+        }
+    }
+
+    fn report(&mut self, live: &Rc<Live>, key: WorkKey, result: Result<Payload, Failure>, reply: Option<Reply>) {
+        if let Some(offer) = self.offers.0.get_mut(&TaskId { execution: live.id, key }) {
+            offer.reported = Some(result.clone());
+        }
+        if let Some(faults) = &self.shard.faults
+            && Faults::strike(&faults.lose_outcomes)
+        {
+            return;
+        }
+        self.shard.deliver(live, Mail::Tell(Input::Reported { key, result }, reply));
+    }
+
+    /// Delivers a report again that was taken here and never recorded.
+    pub(super) fn report_again(&mut self, live: &Rc<Live>, key: WorkKey) {
+        let offer = self.offers.0.get(&TaskId { execution: live.id, key });
+        if let Some(result) = offer.and_then(|offer| offer.reported.clone()) {
+            self.shard.deliver(live, Mail::Tell(Input::Reported { key, result }, None));
+        }
+    }
+}
+
+/// Somebody outside reports on a task.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Report {
+    pub(crate) task: TaskId,
+    pub(crate) result: Result<Payload, Failure>,
+    pub(crate) reply: oneshot::Sender<Result<(), ReportError>>,
+}
+
+impl Handler<Report> for TaskEngine {
+    type Result = ();
+
+    fn handle(&mut self, report: Report, _context: &mut Self::Context) {
+        let Report { task, result, reply } = report;
+        let reply = Reply::Report(reply);
+        if let Some(error) = self.shard.journal_error() {
+            return reply.fail(&error);
+        }
+        match self.shard.find(task.execution) {
+            Some(live) => self.report(&live, task.key, result, Some(reply)),
+            None => {
+                let refused =
+                    self.shard.ended_status(task.execution).map_or(Refused::Unknown, Refused::AlreadyTerminal);
+                self.shard.note_late_event(task.execution, "report on a task", refused.to_string());
+                reply.send(Err(refused));
+            }
+        }
+    }
+}
+
+/// Lists open tasks.
+#[derive(Message)]
+#[rtype(result = "Vec<OpenTask>")]
+pub(crate) struct ListTasks {
+    pub(crate) after: Option<TaskId>,
+    pub(crate) execution: Option<ExecutionId>,
+    pub(crate) limit: usize,
+}
+
+impl Handler<ListTasks> for TaskEngine {
+    type Result = Vec<OpenTask>;
+
+    fn handle(&mut self, list: ListTasks, _context: &mut Self::Context) -> Self::Result {
+        self.offers.page(list.after, list.execution, list.limit)
+    }
+}
+
+impl Handler<TaskCompleted> for TaskEngine {
+    type Result = ResponseFuture<Result<(), ReportError>>;
+
+    fn handle(&mut self, completed: TaskCompleted, context: &mut Self::Context) -> Self::Result {
+        self.take_report(completed.task, Ok(completed.output), context)
+    }
+}
+
+impl Handler<TaskFailed> for TaskEngine {
+    type Result = ResponseFuture<Result<(), ReportError>>;
+
+    fn handle(&mut self, failed: TaskFailed, context: &mut Self::Context) -> Self::Result {
+        self.take_report(failed.task, Err(failed.failure), context)
+    }
+}
+
+impl TaskEngine {
+    fn take_report(
+        &mut self,
+        task: TaskId,
+        result: Result<Payload, Failure>,
+        context: &mut Context<Self>,
+    ) -> ResponseFuture<Result<(), ReportError>> {
+        let (reply, answer) = oneshot::channel();
+        self.handle(Report { task, result, reply }, context);
+        Box::pin(async move { answer.await.unwrap_or(Err(ReportError::Stopped)) })
+    }
+}

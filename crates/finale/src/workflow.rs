@@ -1,0 +1,62 @@
+//! A definition that was checked and can be activated.
+
+use std::fmt;
+use std::sync::Arc;
+
+use finale_core::compile::{CompileError, Registry};
+use finale_core::{Compiled, Definition, DefinitionHash};
+
+/// A checked definition; a clone is the same one.
+#[derive(Clone)]
+pub struct Workflow(Arc<Inner>);
+
+struct Inner {
+    compiled: Compiled,
+    registry: Registry,
+}
+
+impl Workflow {
+    /// Checks a definition.
+    ///
+    /// # Errors
+    /// All problems of the first phase that has any, each with its code and its nodes.
+    pub fn new(definition: Definition) -> Result<Self, CompileError> {
+        Self::with_registry(definition, Registry::default())
+    }
+
+    /// Checks a definition whose sub-workflows are found in the registry.
+    ///
+    /// # Errors
+    /// All problems of the first phase that has any, each with its code and its nodes.
+    pub fn with_registry(definition: Definition, registry: Registry) -> Result<Self, CompileError> {
+        let compiled = finale_core::compile(definition, &registry)?;
+        Ok(Self(Arc::new(Inner { compiled, registry })))
+    }
+
+    /// The definition as it was written.
+    pub fn definition(&self) -> &Definition {
+        self.0.compiled.definition()
+    }
+
+    /// The definition made ready to run.
+    pub fn compiled(&self) -> &Compiled {
+        &self.0.compiled
+    }
+
+    /// What names the definition by its content.
+    pub fn hash(&self) -> DefinitionHash {
+        self.0.compiled.hash()
+    }
+
+    /// Another compiled copy: threads that share one pay for it with every access.
+    pub(crate) fn compile_again(&self) -> Result<Compiled, CompileError> {
+        finale_core::compile(self.definition().clone(), &self.0.registry)
+    }
+}
+
+impl fmt::Debug for Workflow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let definition = self.definition();
+        write!(f, "Workflow({} {})", definition.id, definition.version)
+    }
+}

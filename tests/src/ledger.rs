@@ -1,0 +1,127 @@
+//! Keeps the books on effects: what was begun, what is still under way, which timers are armed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use finale_core::execution::{AfterStop, Effect, Execution};
+use finale_core::fact::{Fact, Timer};
+use finale_core::{Compiled, Dispatch, ExecutionStatus, Time};
+
+/// What was asked of a shell so far, and what has come of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ledger {
+    /// By dispatch: how many settlements it has.
+    begun: BTreeMap<Dispatch, u32>,
+    runs: BTreeSet<Dispatch>,
+    offers: BTreeSet<Dispatch>,
+    stopping: BTreeSet<Dispatch>,
+    armed: BTreeMap<Timer, Time>,
+    has_ended: bool,
+}
+
+impl Ledger {
+    /// Every dispatch there ever was.
+    pub(crate) fn begun(&self) -> Vec<Dispatch> {
+        self.begun.keys().copied().collect()
+    }
+
+    /// The handlers that were told to stop and have not reported.
+    pub(crate) fn stopping(&self) -> Vec<Dispatch> {
+        self.stopping.iter().copied().collect()
+    }
+
+    /// The timers that are armed.
+    pub(crate) fn armed(&self) -> Vec<Timer> {
+        self.armed.keys().copied().collect()
+    }
+
+    /// Books one fact, with the effects that followed from it and the status after it.
+    pub(crate) fn book(&mut self, fact: &Fact, effects: &[Effect], status: ExecutionStatus) {
+        assert!(!self.has_ended, "a fact came after the end: {fact:?}");
+        self.settle(fact);
+        for effect in effects {
+            self.perform(effect, status);
+        }
+        assert_eq!(matches!(fact, Fact::Ended(_)), status.is_terminal(), "the end comes with its fact");
+    }
+
+    /// A run is settled by what is reported about it, an offer by being withdrawn.
+    fn settle(&mut self, fact: &Fact) {
+        let (key, attempt) = match fact {
+            Fact::Outcome { key, attempt, .. } | Fact::Stopped { key, attempt, .. } => (*key, *attempt),
+            Fact::Fired(timer) => {
+                assert!(self.armed.remove(timer).is_some(), "{timer:?} fired and was not armed");
+                match timer {
+                    Timer::Timeout(key, attempt) => (*key, *attempt),
+                    _ => return,
+                }
+            }
+            _ => return,
+        };
+        let dispatch = Dispatch { key, attempt, epoch: 0 };
+        if self.runs.remove(&dispatch) {
+            self.count(dispatch);
+            self.stopping.remove(&dispatch);
+        } else {
+            assert!(self.offers.contains(&dispatch), "{dispatch:?} was settled and not under way");
+        }
+    }
+
+    fn count(&mut self, dispatch: Dispatch) {
+        let settlements = self.begun.entry(dispatch).or_default();
+        *settlements += 1;
+        assert_eq!(*settlements, 1, "{dispatch:?} was settled twice");
+    }
+
+    fn perform(&mut self, effect: &Effect, status: ExecutionStatus) {
+        assert!(!self.has_ended, "{effect:?} came after the last effect");
+        match effect {
+            Effect::Run { dispatch, .. } | Effect::Offer { dispatch, .. } => {
+                assert_eq!(status, ExecutionStatus::Running, "{dispatch:?} was dispatched after the end was decided");
+                assert_eq!(self.begun.insert(*dispatch, 0), None, "{dispatch:?} was dispatched twice");
+                let is_run = matches!(effect, Effect::Run { .. });
+                if is_run { &mut self.runs } else { &mut self.offers }.insert(*dispatch);
+            }
+            Effect::Withdraw { dispatch } => {
+                assert!(self.offers.remove(dispatch), "{dispatch:?} was withdrawn and not offered");
+                self.count(*dispatch);
+            }
+            Effect::Stop { dispatch, then: AfterStop::Report } => {
+                assert!(self.runs.contains(dispatch), "{dispatch:?} was stopped and does not run");
+                assert!(self.stopping.insert(*dispatch), "{dispatch:?} was told to stop twice");
+            }
+            Effect::Stop { dispatch, then: AfterStop::Forget } => {
+                assert_eq!(self.begun.get(dispatch), Some(&1), "{dispatch:?} was forgotten before it was settled");
+            }
+            Effect::ArmTimer { timer, due } => {
+                assert_eq!(self.armed.insert(*timer, *due), None, "{timer:?} was armed twice");
+            }
+            Effect::DisarmTimer { timer } => {
+                self.armed.remove(timer);
+            }
+            Effect::Ended => self.has_ended = true,
+            other => panic!("{other:?} is unknown to the books"),
+        }
+    }
+
+    /// The books and the execution agree on what is under way; after the end nothing is.
+    pub(crate) fn compare(&self, definition: &Compiled, execution: &Execution) {
+        let (mut runs, mut offers, mut stopping) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let mut armed = BTreeMap::new();
+        for effect in execution.under_way(definition) {
+            match effect {
+                Effect::Run { dispatch, .. } => _ = runs.insert(dispatch),
+                Effect::Offer { dispatch, .. } => _ = offers.insert(dispatch),
+                Effect::Stop { dispatch, .. } => _ = (stopping.insert(dispatch), runs.insert(dispatch)),
+                Effect::ArmTimer { timer, due } => _ = armed.insert(timer, due),
+                other => panic!("{other:?} is nothing that can be under way"),
+            }
+        }
+        assert_eq!((&runs, &offers), (&self.runs, &self.offers), "what is under way is what was dispatched");
+        assert_eq!(stopping, self.stopping, "what is being stopped is what was told to stop");
+        assert_eq!(armed, self.armed, "timers are armed for what the state says");
+        assert_eq!(self.has_ended, execution.status().is_terminal());
+        if self.has_ended {
+            assert!(self.begun.values().all(|settlements| *settlements == 1), "a dispatch was never settled");
+        }
+    }
+}

@@ -1,0 +1,498 @@
+//! A second opinion on how executions go: written from the semantics alone, slow, and without any cleverness.
+//!
+//! Whatever changes, it looks at the whole graph again and again until nothing moves. It shares words with the core
+//! (definitions, inputs), and no code. One thing the semantics leaves open: which of several expressions that are due is
+//! evaluated first. That order is handed in; the naive reading checks only that it was possible.
+
+use finale_core::definition::{Definition, EdgeKind, Node, NodeKind, OnFailure, Siblings, Task, Verdict, Work};
+use finale_core::execution::{Command, Input, Refused};
+use finale_core::fact::Timer;
+use finale_core::failure::{Failure, FailureClass};
+use finale_core::id::WorkKey;
+use finale_core::{ExecutionStatus, NodeStatus, Payload};
+use serde_json::Value;
+
+use crate::formula::Formula;
+
+/// An execution as the semantics has it.
+#[derive(Clone, Debug)]
+pub struct Naive {
+    definition: Definition,
+    input: Value,
+    has_deadline: bool,
+    phase: Phase,
+    places: Vec<Place>,
+    /// The last attempt of each node, or the next one if that is waited for.
+    attempts: Vec<u16>,
+    failures: Vec<usize>,
+    output: Option<Value>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Phase {
+    New,
+    Running,
+    Ending { end: ExecutionStatus, stopping: bool },
+    Ended(ExecutionStatus),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Place {
+    Pending,
+    /// It may begin once its expression is evaluated.
+    Due,
+    Running,
+    Asked,
+    Judged,
+    Backing,
+    Passed(Option<EdgeKind>),
+    Done(Value),
+    Failed,
+    Cancelled,
+    Skipped(Way),
+}
+
+/// What has become of an edge.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Way {
+    Pending,
+    Live,
+    Dead,
+    Blocked,
+}
+
+/// Why an input changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum No {
+    /// It is not running.
+    NotRunning,
+    /// It is over.
+    Over,
+    /// It makes no sense.
+    Invalid,
+    /// It comes before its time.
+    Early,
+    /// It comes after its time.
+    Late,
+    /// It is about another attempt.
+    Stale,
+    /// It is about work that does not exist.
+    Unknown,
+}
+
+impl From<&Refused> for No {
+    fn from(refused: &Refused) -> Self {
+        match refused {
+            Refused::NotRunning(_) => Self::NotRunning,
+            Refused::AlreadyTerminal(_) => Self::Over,
+            Refused::NotReady { .. } => Self::Early,
+            Refused::Settled { .. } => Self::Late,
+            Refused::Stale { .. } => Self::Stale,
+            Refused::Unknown => Self::Unknown,
+            _ => Self::Invalid,
+        }
+    }
+}
+
+impl Naive {
+    /// An execution to which nothing has happened.
+    pub fn new(definition: Definition) -> Self {
+        let count = definition.nodes.len();
+        Self {
+            definition,
+            input: Value::Null,
+            has_deadline: false,
+            phase: Phase::New,
+            places: vec![Place::Pending; count],
+            attempts: vec![0; count],
+            failures: Vec::new(),
+            output: None,
+        }
+    }
+
+    /// Where the execution is.
+    pub fn status(&self) -> ExecutionStatus {
+        match self.phase {
+            Phase::New => ExecutionStatus::Pending,
+            Phase::Running => ExecutionStatus::Running,
+            Phase::Ending { .. } => ExecutionStatus::Ending,
+            Phase::Ended(end) => end,
+        }
+    }
+
+    /// Where each node is.
+    pub fn nodes(&self) -> Vec<NodeStatus> {
+        self.places.iter().map(status).collect()
+    }
+
+    /// The required nodes that failed, in order.
+    pub fn failures(&self) -> &[usize] {
+        &self.failures
+    }
+
+    /// The output, once it has completed.
+    pub fn output(&self) -> Option<&Value> {
+        self.output.as_ref()
+    }
+
+    /// Takes in one input; `order` are the nodes whose expressions were evaluated thereafter.
+    pub fn tell(&mut self, input: &Input, order: &[u32]) -> Result<(), No> {
+        match input {
+            Input::Activate(activation) => {
+                if self.phase != Phase::New {
+                    return Err(No::Invalid);
+                }
+                self.phase = Phase::Running;
+                self.input = decode(&activation.input);
+                self.has_deadline = activation.deadline.is_some();
+            }
+            Input::Outcome { dispatch, result, .. } => {
+                let node = self.at_work(dispatch.key, dispatch.attempt, dispatch.epoch)?;
+                self.outcome(node, result);
+            }
+            Input::Reported { key, result } => self.reported(*key, result)?,
+            Input::Stopped { dispatch, .. } => {
+                let node = self.at_work(dispatch.key, dispatch.attempt, dispatch.epoch)?;
+                if !matches!(self.phase, Phase::Ending { stopping: true, .. }) {
+                    return Err(No::Invalid);
+                }
+                self.places[node] = Place::Cancelled;
+            }
+            Input::Verdict { node, verdict, .. } => self.verdict(*node, *verdict)?,
+            Input::TimerFired(timer) => self.fired(*timer)?,
+            Input::Command(command) => self.command(command)?,
+            _ => return Err(No::Invalid),
+        }
+        self.go_on(order);
+        Ok(())
+    }
+
+    fn known(&self, key: WorkKey) -> Result<usize, No> {
+        let exists = (key.node as usize) < self.places.len() && key.item == 0 && key.round == 0;
+        match self.phase {
+            Phase::New => Err(No::NotRunning),
+            _ if !exists => Err(No::Unknown),
+            Phase::Ended(_) => Err(No::Over),
+            _ => Ok(key.node as usize),
+        }
+    }
+
+    fn at_work(&self, key: WorkKey, attempt: u16, epoch: u32) -> Result<usize, No> {
+        let node = self.known(key)?;
+        let is_at_work = matches!(self.places[node], Place::Running | Place::Asked);
+        match self.attempts[node] {
+            current if is_at_work && current == attempt && epoch == 0 => Ok(node),
+            current if current > 0 && (current != attempt || epoch != 0) => Err(No::Stale),
+            _ => Err(self.when(node)),
+        }
+    }
+
+    fn when(&self, node: usize) -> No {
+        if status(&self.places[node]).is_settled() { No::Late } else { No::Early }
+    }
+
+    fn reported(&mut self, key: WorkKey, result: &Result<Payload, Failure>) -> Result<(), No> {
+        let node = self.known(key)?;
+        let is_cancel = matches!(result, Err(failure) if failure.class == FailureClass::Cancelled);
+        match self.places[node] {
+            Place::Asked => self.outcome(node, result),
+            Place::Running if is_cancel => self.outcome(node, result),
+            Place::Running => return Err(No::Invalid),
+            _ if self.task(node).is_some() => return Err(self.when(node)),
+            _ => return Err(No::Invalid),
+        }
+        Ok(())
+    }
+
+    fn outcome(&mut self, node: usize, result: &Result<Payload, Failure>) {
+        let failure = match result {
+            Ok(output) => return self.places[node] = Place::Done(decode(output)),
+            Err(failure) => failure,
+        };
+        let could_help = !failure.permanent
+            && !matches!(failure.class, FailureClass::Cancelled | FailureClass::Rejected | FailureClass::Deleted);
+        let retry = self.task(node).map(|task| task.retry).unwrap_or_default();
+        if self.phase != Phase::Running || !could_help || self.attempts[node] >= retry.attempts {
+            return self.fail(node);
+        }
+        self.attempts[node] += 1;
+        match retry.backoff.is_zero() {
+            true => self.dispatch(node),
+            false => self.places[node] = Place::Backing,
+        }
+    }
+
+    fn verdict(&mut self, node: u32, verdict: Verdict) -> Result<(), No> {
+        let node = self.known(WorkKey::node(node))?;
+        if !matches!(self.definition.nodes[node].kind, NodeKind::Verification(_)) {
+            return Err(No::Invalid);
+        }
+        if self.places[node] != Place::Judged {
+            return Err(self.when(node));
+        }
+        self.places[node] = Place::Passed(Some(edge(verdict)));
+        Ok(())
+    }
+
+    fn fired(&mut self, timer: Timer) -> Result<(), No> {
+        match timer {
+            Timer::Deadline if self.phase != Phase::Running => return Err(No::NotRunning),
+            Timer::Deadline if !self.has_deadline => return Err(No::Invalid),
+            Timer::Deadline => self.decide_end(ExecutionStatus::Failed, true),
+            Timer::Timeout(key, attempt) => {
+                let node = self.at_work(key, attempt, 0)?;
+                let is_limited = self.task(node).is_some_and(|task| task.timeout.is_some());
+                if !is_limited || matches!(self.phase, Phase::Ending { stopping: true, .. }) {
+                    return Err(No::Invalid);
+                }
+                self.outcome(node, &Err(Failure::new(FailureClass::TimedOut, "")));
+            }
+            Timer::Backoff(key, attempt) => {
+                let node = self.known(key)?;
+                if self.places[node] != Place::Backing || self.attempts[node] != attempt {
+                    return Err(No::Stale);
+                }
+                self.dispatch(node);
+            }
+        }
+        Ok(())
+    }
+
+    fn command(&mut self, command: &Command) -> Result<(), No> {
+        let end = match command {
+            Command::Cancel { .. } => ExecutionStatus::Cancelled,
+            Command::Complete { .. } => ExecutionStatus::Completed,
+            Command::Fail { reason, .. } if reason.trim().is_empty() => return Err(No::Invalid),
+            _ => ExecutionStatus::Failed,
+        };
+        match (&mut self.phase, end) {
+            (Phase::Running, _) => self.decide_end(end, true),
+            (Phase::Ending { stopping, .. }, ExecutionStatus::Cancelled) => *stopping = true,
+            (Phase::Ended(_), ExecutionStatus::Cancelled) => return Err(No::Over),
+            _ => return Err(No::NotRunning),
+        }
+        Ok(())
+    }
+
+    fn go_on(&mut self, order: &[u32]) {
+        self.move_all();
+        for &node in order {
+            assert_eq!(self.places[node as usize], Place::Due, "node {node} was evaluated before its time");
+            self.evaluate(node as usize);
+            self.move_all();
+        }
+        assert!(!self.places.contains(&Place::Due), "a node that was due was not evaluated");
+        if let Phase::Ending { end, .. } = self.phase
+            && !self.places.contains(&Place::Running)
+        {
+            self.phase = Phase::Ended(self.end(end));
+        }
+    }
+
+    /// Looks at the graph until nothing moves: nodes begin, nodes are skipped, and maybe the end is decided.
+    fn move_all(&mut self) {
+        while self.phase == Phase::Running && !self.has_failed_enough() {
+            let is_next = |node: &usize| self.places[*node] == Place::Pending && self.verdict_of_edges(*node) != Way::Pending;
+            let Some(node) = (0..self.places.len()).find(is_next) else {
+                break;
+            };
+            match self.verdict_of_edges(node) {
+                Way::Live => self.begin(node),
+                other => self.places[node] = Place::Skipped(other),
+            }
+        }
+        if self.phase != Phase::Running {
+            return;
+        }
+        let is_all_settled = self.places.iter().all(|place| status(place).is_settled());
+        let is_waiting_for_all = self.definition.policy.on_failure == OnFailure::WaitAll;
+        if self.has_failed_enough() {
+            self.decide_end(ExecutionStatus::Failed, false);
+        } else if is_all_settled && is_waiting_for_all && !self.failures.is_empty() {
+            self.decide_end(ExecutionStatus::Failed, true);
+        } else if is_all_settled {
+            self.decide_end(ExecutionStatus::Completed, true);
+        }
+    }
+
+    fn has_failed_enough(&self) -> bool {
+        match self.definition.policy.on_failure {
+            OnFailure::FailFast => !self.failures.is_empty(),
+            OnFailure::WaitAll => false,
+            OnFailure::Tolerate { count } => self.failures.len() > count as usize,
+        }
+    }
+
+    /// What the edges into a node, all together, say about it.
+    fn verdict_of_edges(&self, node: usize) -> Way {
+        let Node { id, kind, .. } = &self.definition.nodes[node];
+        let into = self.definition.edges.iter().filter(|edge| edge.target == *id);
+        let ways: Vec<Way> = into.map(|edge| self.way(&edge.source, edge.kind)).collect();
+        let is_tolerant = matches!(kind, NodeKind::ParallelJoin(_))
+            && matches!(self.definition.policy.on_failure, OnFailure::Tolerate { .. });
+        let (is_live, is_blocked) = (ways.contains(&Way::Live), ways.contains(&Way::Blocked));
+        if ways.contains(&Way::Pending) {
+            Way::Pending
+        } else if is_blocked && !(is_tolerant && is_live) {
+            Way::Blocked
+        } else if is_live || matches!(kind, NodeKind::Start) {
+            Way::Live
+        } else {
+            Way::Dead
+        }
+    }
+
+    fn way(&self, source: &str, kind: EdgeKind) -> Way {
+        let source = self.definition.nodes.iter().position(|node| node.id == source).expect("the source exists");
+        match &self.places[source] {
+            Place::Passed(Some(taken)) if *taken != kind => Way::Dead,
+            Place::Passed(_) | Place::Done(_) => Way::Live,
+            Place::Failed if self.task(source).is_some_and(|task| task.optional) => Way::Live,
+            Place::Failed => Way::Blocked,
+            Place::Skipped(way) => *way,
+            _ => Way::Pending,
+        }
+    }
+
+    fn begin(&mut self, node: usize) {
+        match &self.definition.nodes[node].kind {
+            NodeKind::Verification(verification) => {
+                let passed = verification.preset.map(|verdict| Place::Passed(Some(edge(verdict))));
+                self.places[node] = passed.unwrap_or(Place::Judged);
+            }
+            NodeKind::Conditional(conditional) if conditional.condition.is_none() => {
+                self.places[node] = Place::Passed(Some(EdgeKind::ConditionalFalse));
+            }
+            NodeKind::Conditional(_) => self.places[node] = Place::Due,
+            NodeKind::Task(task) if task.input.is_some() => self.places[node] = Place::Due,
+            NodeKind::Task(_) => {
+                self.attempts[node] = 1;
+                self.dispatch(node);
+            }
+            _ => self.places[node] = Place::Passed(None),
+        }
+    }
+
+    fn evaluate(&mut self, node: usize) {
+        let (is_task, source) = match &self.definition.nodes[node].kind {
+            NodeKind::Task(task) => (true, task.input.as_deref()),
+            NodeKind::Conditional(conditional) => (false, conditional.condition.as_deref()),
+            _ => (false, None),
+        };
+        match (is_task, self.value(source.expect("only nodes with expressions are due"))) {
+            (true, Some(_)) => {
+                self.attempts[node] = 1;
+                self.dispatch(node);
+            }
+            (false, Some(Value::Bool(true))) => self.places[node] = Place::Passed(Some(EdgeKind::ConditionalTrue)),
+            (false, Some(Value::Bool(false))) => self.places[node] = Place::Passed(Some(EdgeKind::ConditionalFalse)),
+            _ => self.fail(node),
+        }
+    }
+
+    fn value(&self, source: &str) -> Option<Value> {
+        let view = |number: usize| {
+            let id = format!("n{number}");
+            let node = self.definition.nodes.iter().position(|node| node.id == id).expect("the node exists");
+            let place = &self.places[node];
+            let output = if let Place::Done(output) = place { Some(output.clone()) } else { None };
+            (status(place) == NodeStatus::Completed, output)
+        };
+        Formula::of(source).value(self.input["x"].as_u64().expect("x is a number"), view)
+    }
+
+    fn dispatch(&mut self, node: usize) {
+        let is_outside = self.task(node).is_some_and(|task| task.work == Work::External);
+        self.places[node] = if is_outside { Place::Asked } else { Place::Running };
+    }
+
+    fn fail(&mut self, node: usize) {
+        self.places[node] = Place::Failed;
+        if !self.task(node).is_some_and(|task| task.optional) {
+            self.failures.push(node);
+        }
+    }
+
+    /// Decides the end; people who want an end do not want to wait for handlers, whatever the policy says.
+    fn decide_end(&mut self, end: ExecutionStatus, by_other_than_failure: bool) {
+        for (place, attempt) in self.places.iter_mut().zip(&mut self.attempts) {
+            *place = match place {
+                Place::Pending | Place::Due => Place::Skipped(Way::Pending),
+                Place::Asked | Place::Judged => Place::Cancelled,
+                Place::Backing => {
+                    *attempt -= 1;
+                    Place::Cancelled
+                }
+                _ => continue,
+            };
+        }
+        let stopping = by_other_than_failure || self.definition.policy.siblings == Siblings::Cancel;
+        self.phase = Phase::Ending { end, stopping };
+    }
+
+    fn end(&mut self, end: ExecutionStatus) -> ExecutionStatus {
+        if end != ExecutionStatus::Completed {
+            return end;
+        }
+        self.output = match &self.definition.output {
+            Some(source) => self.value(source),
+            None => Some(self.default_output()),
+        };
+        if self.output.is_some() { end } else { ExecutionStatus::Failed }
+    }
+
+    /// The output of the only last task, else all outputs of last tasks by id.
+    fn default_output(&self) -> Value {
+        let last: Vec<usize> = (0..self.places.len()).filter(|&node| self.is_last_task(node)).collect();
+        let output = |node: usize| if let Place::Done(output) = &self.places[node] { Some(output.clone()) } else { None };
+        if let [only] = last[..] {
+            return output(only).unwrap_or_default();
+        }
+        let named = |&node: &usize| Some((self.definition.nodes[node].id.clone(), output(node)?));
+        Value::Object(last.iter().filter_map(named).collect())
+    }
+
+    fn is_last_task(&self, node: usize) -> bool {
+        let mut behind = vec![node];
+        let mut next = 0;
+        while let Some(&from) = behind.get(next) {
+            next += 1;
+            let from = &self.definition.nodes[from].id;
+            for edge in self.definition.edges.iter().filter(|edge| edge.source == *from) {
+                behind.extend(self.definition.nodes.iter().position(|node| node.id == edge.target));
+            }
+        }
+        self.task(node).is_some() && behind[1..].iter().all(|&later| self.task(later).is_none())
+    }
+
+    fn task(&self, node: usize) -> Option<&Task> {
+        match &self.definition.nodes[node].kind {
+            NodeKind::Task(task) => Some(task),
+            _ => None,
+        }
+    }
+}
+
+const fn status(place: &Place) -> NodeStatus {
+    match place {
+        Place::Pending | Place::Due => NodeStatus::Pending,
+        Place::Running => NodeStatus::Running,
+        Place::Asked | Place::Judged | Place::Backing => NodeStatus::Waiting,
+        Place::Passed(_) | Place::Done(_) => NodeStatus::Completed,
+        Place::Failed => NodeStatus::Failed,
+        Place::Cancelled => NodeStatus::Cancelled,
+        Place::Skipped(_) => NodeStatus::Skipped,
+    }
+}
+
+const fn edge(verdict: Verdict) -> EdgeKind {
+    match verdict {
+        Verdict::Pass => EdgeKind::VerificationPass,
+        Verdict::Fail => EdgeKind::VerificationFail,
+        Verdict::Refer => EdgeKind::VerificationRefer,
+    }
+}
+
+fn decode(payload: &Payload) -> Value {
+    payload.decode().expect("payloads of tests are JSON")
+}

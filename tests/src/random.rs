@@ -1,0 +1,272 @@
+//! Random definitions and random inputs, made from small numbers so that they are cheap to draw and shrink well.
+
+use std::time::Duration;
+
+use finale_core::definition::{
+    AgentAssignment, Conditional, Definition, Edge, EdgeKind, Node, NodeKind, ParallelJoin, ParallelSplit, Policy, Retry,
+    Task, Verdict, Work,
+};
+use finale_core::execution::{Command, Effect, Input};
+use finale_core::fact::{Stop, Timer};
+use finale_core::failure::{Failure, FailureClass};
+use finale_core::{Dispatch, Payload, WorkKey};
+use proptest::prelude::*;
+
+use crate::chart::verification;
+use crate::driven::Driven;
+use crate::formula::Formula;
+
+/// What one node is made from.
+pub type NodeSeed = (u8, u8, u8, u8);
+
+/// What one input is made from.
+pub type InputSeed = (u8, u8, u8);
+
+/// What one case is made from.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The nodes between start and end.
+    pub nodes: Vec<NodeSeed>,
+    /// What is told, step by step.
+    pub inputs: Vec<InputSeed>,
+    /// The order of the nodes in the definition, the output, the deadline.
+    pub head: (u8, u8, bool),
+}
+
+/// Draws cases.
+pub fn cases() -> impl Strategy<Value = Case> {
+    let nodes = prop::collection::vec(any::<NodeSeed>(), 0..13);
+    let inputs = prop::collection::vec(any::<InputSeed>(), 0..40);
+    (nodes, inputs, any::<(u8, u8, bool)>()).prop_map(|(nodes, inputs, head)| Case { nodes, inputs, head })
+}
+
+impl Case {
+    /// The definition: `n0` is the start, the highest number the end, edges lead from lower numbers to higher ones.
+    pub fn definition(&self, policy: Policy) -> Definition {
+        let last = self.nodes.len() + 1;
+        let mut edges = Edges::default();
+        let mut kinds = vec![NodeKind::Start];
+        for (number, seed) in (1..).zip(&self.nodes) {
+            kinds.push(kind(number, last, *seed));
+        }
+        kinds.push(NodeKind::End);
+        edges.add(0, EdgeKind::Sequential, 1);
+        for (number, seed) in (1..).zip(&self.nodes) {
+            edges.leave(number, last, &kinds[number], *seed);
+        }
+        for number in 1..=last {
+            if !edges.0.iter().any(|(_, _, target)| *target == number) {
+                edges.add(0, EdgeKind::Sequential, number);
+            }
+        }
+        let mut nodes: Vec<Node> = (0..).zip(kinds).map(|(number, kind)| node(number, kind)).collect();
+        if self.head.0.is_multiple_of(2) {
+            nodes.reverse();
+        }
+        let rotation = usize::from(self.head.0 / 2) % nodes.len();
+        nodes.rotate_left(rotation);
+        Definition {
+            id: "random".to_owned(),
+            name: "Random".to_owned(),
+            version: "1.0.0".to_owned(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            policy,
+            output: (self.head.1 < 100).then(|| formula(self.head.1, last + 1).source()),
+            nodes,
+            edges: edges.0.into_iter().enumerate().map(edge).collect(),
+        }
+    }
+}
+
+fn node(number: usize, kind: NodeKind) -> Node {
+    Node { id: format!("n{number}"), label: format!("Node {number}"), kind }
+}
+
+fn edge((number, (source, kind, target)): (usize, (usize, EdgeKind, usize))) -> Edge {
+    Edge { id: format!("e{number}"), source: format!("n{source}"), target: format!("n{target}"), kind }
+}
+
+fn kind(number: usize, last: usize, (kind, a, b, c): NodeSeed) -> NodeKind {
+    match kind % 16 {
+        0..=4 => NodeKind::Task(task(Work::Handler("h".to_owned()), number, a, b, c)),
+        5..=7 => NodeKind::Task(task(Work::External, number, a, b, c)),
+        8 | 9 => NodeKind::Conditional(Conditional { condition: (c < 240).then(|| formula(c, number).source()) }),
+        10 => NodeKind::Verification(verification((c >= 200).then(|| verdict(c)))),
+        11 | 12 if number + 1 < last => NodeKind::ParallelSplit(ParallelSplit::default()),
+        11..=14 => NodeKind::ParallelJoin(ParallelJoin::default()),
+        _ => NodeKind::AgentAssignment(AgentAssignment { agent: Some("an agent".to_owned()) }),
+    }
+}
+
+fn task(work: Work, number: usize, a: u8, b: u8, c: u8) -> Task {
+    let backoff = if b.is_multiple_of(2) { Duration::ZERO } else { Duration::from_micros(u64::from(b)) };
+    Task {
+        title: Some(format!("Task {number}")),
+        work,
+        input: (c < 64).then(|| formula(c, number).source()),
+        optional: c.is_multiple_of(5),
+        timeout: (c % 3 == 1).then(|| Duration::from_micros(50)),
+        retry: Retry { attempts: 1 + u16::from(a ^ b) % 3, backoff },
+        ..Task::default()
+    }
+}
+
+/// An expression that may look at the nodes with lower numbers.
+fn formula(seed: u8, below: usize) -> Formula {
+    let other = usize::from(seed / 8) % below;
+    match seed % 8 {
+        0..=2 => Formula::XAbove(seed / 8 % 4),
+        3 => Formula::X,
+        4 | 5 => Formula::Completed(other),
+        6 => Formula::Output(other),
+        _ if seed.is_multiple_of(3) => Formula::Missing,
+        _ => Formula::Output(other),
+    }
+}
+
+fn verdict(seed: u8) -> Verdict {
+    [Verdict::Pass, Verdict::Fail, Verdict::Refer][usize::from(seed) % 3]
+}
+
+#[derive(Default)]
+struct Edges(Vec<(usize, EdgeKind, usize)>);
+
+impl Edges {
+    fn add(&mut self, source: usize, kind: EdgeKind, target: usize) {
+        if !self.0.contains(&(source, kind, target)) {
+            self.0.push((source, kind, target));
+        }
+    }
+
+    fn leave(&mut self, number: usize, last: usize, kind: &NodeKind, (_, a, b, c): NodeSeed) {
+        let near = |seed: u8| (number + 1 + usize::from(seed) % 4).min(last);
+        let kinds: &[EdgeKind] = match kind {
+            NodeKind::Conditional(_) => &[EdgeKind::ConditionalTrue, EdgeKind::ConditionalFalse],
+            NodeKind::Verification(_) => {
+                &[EdgeKind::VerificationPass, EdgeKind::VerificationFail, EdgeKind::VerificationRefer]
+            }
+            NodeKind::ParallelSplit(_) => {
+                self.add(number, EdgeKind::ParallelBranch, number + 1);
+                self.add(number, EdgeKind::ParallelBranch, number + 2);
+                &[EdgeKind::ParallelBranch, EdgeKind::Sequential]
+            }
+            _ if a >= 160 => &[EdgeKind::Sequential, EdgeKind::Sequential],
+            _ => &[EdgeKind::Sequential],
+        };
+        for (kind, seed) in kinds.iter().zip([a / 4, b / 4, c / 4]) {
+            self.add(number, *kind, near(seed));
+        }
+    }
+}
+
+/// What to tell next: mostly what fits, now and then what does not.
+pub fn input(driven: &Driven, (kind, pick, more): InputSeed) -> Input {
+    let (mut runs, mut offers) = (Vec::new(), Vec::new());
+    for effect in driven.execution().under_way(driven.definition()) {
+        match effect {
+            Effect::Run { dispatch, .. } => runs.push(dispatch),
+            Effect::Offer { dispatch, .. } => offers.push(dispatch),
+            _ => {}
+        }
+    }
+    let nodes = driven.definition().len() as u32;
+    let node = u32::from(pick) % nodes;
+    let nothing = Dispatch { key: WorkKey::node(node), attempt: 1, epoch: 0 };
+    let begun = || chosen(&driven.begun(), pick).unwrap_or(nothing);
+    let fitting = match kind % 32 {
+        0..=9 => chosen(&runs, pick).map(|dispatch| outcome(dispatch, more)),
+        10..=14 => chosen(&offers, pick).map(|dispatch| Input::Reported { key: dispatch.key, result: result(more) }),
+        15 | 16 => chosen(&driven.judged(), pick).map(|node| judged(node, more)),
+        17..=20 => chosen(&driven.armed(), pick).map(Input::TimerFired),
+        21 | 22 => chosen(&driven.stopping(), pick).map(|dispatch| stopped(dispatch, more)),
+        _ => None,
+    };
+    fitting.unwrap_or_else(|| match kind % 32 {
+        23 => Input::Command(command(pick, more)),
+        24 => outcome(begun(), more),
+        25 => outcome(elsewhere(begun(), nodes, more), more),
+        26 => Input::Reported { key: WorkKey::node(node), result: result(more) },
+        27 => Input::Reported { key: elsewhere(begun(), nodes, more).key, result: Err(failure(FailureClass::Cancelled)) },
+        28 => judged(u32::from(pick) % (nodes + 1), more),
+        29 => Input::TimerFired(timer(begun(), more)),
+        30 => stopped(begun(), more),
+        31 if more.is_multiple_of(8) => driven.activation(Payload::NULL, None),
+        _ => chosen(&[runs, driven.stopping()].concat(), pick).map_or_else(
+            || judged(node, more),
+            |dispatch| if more.is_multiple_of(2) { stopped(dispatch, more) } else { outcome(dispatch, more) },
+        ),
+    })
+}
+
+fn chosen<T: Copy>(from: &[T], pick: u8) -> Option<T> {
+    from.get(usize::from(pick).checked_rem(from.len())?).copied()
+}
+
+/// A report by the handler of a dispatch.
+pub fn outcome(dispatch: Dispatch, more: u8) -> Input {
+    Input::Outcome { dispatch, result: result(more), started: Default::default(), ended: Default::default() }
+}
+
+fn result(more: u8) -> Result<Payload, Failure> {
+    let classes = [
+        FailureClass::Failed,
+        FailureClass::Failed,
+        FailureClass::Cancelled,
+        FailureClass::Rejected,
+        FailureClass::Deleted,
+        FailureClass::TimedOut,
+        FailureClass::Panicked,
+        FailureClass::Lost,
+    ];
+    match more % 16 {
+        0..=7 => Ok(Payload::from_json([&b"true"[..], b"false", b"7", b"null"][usize::from(more) % 4]).expect("it is JSON")),
+        other if more >= 240 => Err(failure(classes[usize::from(other) - 8]).permanent()),
+        other => Err(failure(classes[usize::from(other) - 8])),
+    }
+}
+
+fn failure(class: FailureClass) -> Failure {
+    Failure::new(class, "so it is")
+}
+
+fn judged(node: u32, more: u8) -> Input {
+    Input::Verdict { node, verdict: verdict(more), by: "a judge".into() }
+}
+
+/// A report that a handler is gone.
+pub fn stopped(dispatch: Dispatch, more: u8) -> Input {
+    Input::Stopped { dispatch, how: [Stop::Stopped, Stop::Aborted, Stop::Lost][usize::from(more) % 3] }
+}
+
+fn command(pick: u8, more: u8) -> Command {
+    let by = "an operator".into();
+    match pick % 8 {
+        0..=4 => Command::Cancel { by },
+        5 => Command::Complete { by },
+        6 => Command::Fail { by, reason: " ".into() },
+        _ => Command::Fail { by, reason: format!("reason {more}").into() },
+    }
+}
+
+/// A dispatch that is not the current one, or does not exist.
+fn elsewhere(dispatch: Dispatch, nodes: u32, more: u8) -> Dispatch {
+    let Dispatch { key, attempt, epoch } = dispatch;
+    match more / 16 % 5 {
+        0 => Dispatch { attempt: attempt + 1, ..dispatch },
+        1 => Dispatch { attempt: attempt.saturating_sub(1), ..dispatch },
+        2 => Dispatch { epoch: epoch + 1, ..dispatch },
+        3 => Dispatch { key: WorkKey { node: nodes + u32::from(more), ..key }, ..dispatch },
+        _ => Dispatch { key: WorkKey { item: 1, ..key }, ..dispatch },
+    }
+}
+
+fn timer(dispatch: Dispatch, more: u8) -> Timer {
+    let Dispatch { key, attempt, .. } = dispatch;
+    match more % 4 {
+        0 => Timer::Deadline,
+        1 => Timer::Backoff(key, attempt + 1),
+        2 => Timer::Backoff(key, attempt),
+        _ => Timer::Timeout(key, attempt),
+    }
+}

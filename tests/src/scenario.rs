@@ -1,0 +1,251 @@
+//! Tells a story about one execution in virtual time, and checks what is said about it.
+
+use std::time::Duration;
+
+use finale_core::definition::Verdict;
+use finale_core::execution::{Command, Effect, Input};
+use finale_core::fact::{Stop, Timer};
+use finale_core::failure::{Failure, FailureClass};
+use finale_core::record::{NodeRecord, NodeRecordState, Outcome, Record, State};
+use finale_core::{Dispatch, ExecutionStatus, NodeStatus, Payload, Time, WorkKey};
+use serde_json::Value;
+
+use crate::chart::Chart;
+use crate::driven::Driven;
+
+/// A story about one execution; each step panics if it cannot be taken, and the whole history is checked at the end.
+#[derive(Debug)]
+#[must_use]
+pub struct Scenario {
+    driven: Driven,
+    now: Time,
+    input: Value,
+    deadline: Option<Time>,
+    /// The effects that were looked at already.
+    seen: usize,
+}
+
+impl Scenario {
+    /// Begins a story.
+    pub fn new(chart: Chart) -> Self {
+        let driven = Driven::new(chart.definition());
+        Self { driven, now: Time::from_micros(1_000_000), input: Value::Null, deadline: None, seen: 0 }
+    }
+
+    /// What the execution is activated with.
+    pub fn input(mut self, input: Value) -> Self {
+        self.input = input;
+        self
+    }
+
+    /// How long the execution may take.
+    pub fn deadline(mut self, span: Duration) -> Self {
+        self.deadline = Some(self.now.after(span));
+        self
+    }
+
+    /// Activates the execution.
+    pub fn activate(self) -> Self {
+        let input = self.driven.activation(payload(&self.input), self.deadline);
+        self.tell(input)
+    }
+
+    /// Tells it something that it takes.
+    pub fn tell(mut self, input: Input) -> Self {
+        let told = format!("{input:?}");
+        self.driven.tell(self.now, input).unwrap_or_else(|refused| panic!("{told} was refused: {refused}"));
+        self
+    }
+
+    /// Somebody finished the task, with that output.
+    pub fn complete(self, node: &str, output: Value) -> Self {
+        let result = Ok(payload(&output));
+        self.report(node, result)
+    }
+
+    /// Somebody failed at the task.
+    pub fn fail(self, node: &str, reason: &str) -> Self {
+        self.fail_as(node, FailureClass::Failed, reason)
+    }
+
+    /// Somebody failed at the task, in that way.
+    pub fn fail_as(self, node: &str, class: FailureClass, reason: &str) -> Self {
+        self.report(node, Err(Failure::new(class, reason)))
+    }
+
+    fn report(self, node: &str, result: Result<Payload, Failure>) -> Self {
+        let key = self.key(node);
+        let input = match self.dispatch(node) {
+            Some(dispatch) => Input::Outcome { dispatch, result, started: self.now, ended: self.now },
+            None => Input::Reported { key, result },
+        };
+        self.tell(input)
+    }
+
+    /// A person cancels the task.
+    pub fn cancel_task(self, node: &str, reason: &str) -> Self {
+        let key = self.key(node);
+        self.tell(Input::Reported { key, result: Err(Failure::new(FailureClass::Cancelled, reason)) })
+    }
+
+    /// A handler that was told to stop is gone.
+    pub fn stopped(self, node: &str, how: Stop) -> Self {
+        let dispatch = self.dispatch(node).unwrap_or_else(|| panic!("no handler works on {node}"));
+        self.tell(Input::Stopped { dispatch, how })
+    }
+
+    /// A verdict is given.
+    pub fn verdict(self, node: &str, verdict: Verdict) -> Self {
+        let node = self.key(node).node;
+        self.tell(Input::Verdict { node, verdict, by: "jo".into() })
+    }
+
+    /// Somebody cancels the execution.
+    pub fn cancel(self) -> Self {
+        self.tell(Input::Command(Command::Cancel { by: "jo".into() }))
+    }
+
+    /// Time goes by; timers fire when they are due.
+    pub fn advance(mut self, span: Duration) -> Self {
+        let until = self.now.after(span);
+        while let Some((due, timer)) = self.next_timer(until) {
+            self.now = self.now.max(due);
+            self = self.tell(Input::TimerFired(timer));
+        }
+        self.now = until;
+        self
+    }
+
+    fn next_timer(&self, until: Time) -> Option<(Time, Timer)> {
+        let armed = self.under_way().into_iter().filter_map(|effect| match effect {
+            Effect::ArmTimer { timer, due } => Some((due, timer)),
+            _ => None,
+        });
+        armed.filter(|(due, _)| *due <= until).min()
+    }
+
+    /// Something it must refuse, in those words; nothing changes.
+    pub fn refuses(mut self, input: Input, words: &str) -> Self {
+        match self.driven.tell(self.now, input) {
+            Ok(facts) => panic!("it should have been refused, and became {facts:?}"),
+            Err(refused) => assert_eq!(refused.to_string(), words),
+        }
+        self
+    }
+
+    /// The execution is there now.
+    pub fn expect_status(self, status: ExecutionStatus) -> Self {
+        assert_eq!(self.driven.execution().status(), status);
+        self
+    }
+
+    /// The node is there now.
+    pub fn expect_node(self, node: &str, status: NodeStatus) -> Self {
+        assert_eq!(self.node(node).state.status(), status, "the status of {node}");
+        self
+    }
+
+    /// The nodes are there now.
+    pub fn expect_nodes(self, nodes: &[&str], status: NodeStatus) -> Self {
+        nodes.iter().fold(self, |story, node| story.expect_node(node, status))
+    }
+
+    /// The node was skipped for that reason.
+    pub fn expect_skipped(self, node: &str, why: &str) -> Self {
+        match self.node(node).state {
+            NodeRecordState::Skipped { reason } => assert_eq!(reason, why, "the reason why {node} was skipped"),
+            other => panic!("{node} was not skipped: {other:?}"),
+        }
+        self
+    }
+
+    /// The execution failed, with that error.
+    pub fn expect_error(self, words: &str) -> Self {
+        let outcome = self.outcome();
+        assert_eq!(outcome.error().map(ToString::to_string).as_deref(), Some(words));
+        self
+    }
+
+    /// The execution completed, with that output.
+    pub fn expect_output(self, output: Value) -> Self {
+        assert_eq!(self.outcome().output::<Value>(), Ok(output));
+        self
+    }
+
+    /// The effects since the last time somebody looked.
+    pub fn expect_effects(mut self, expected: &[Effect]) -> Self {
+        assert_eq!(&self.driven.effects()[self.seen..], expected);
+        self.seen = self.driven.effects().len();
+        self
+    }
+
+    /// Looks at something else.
+    pub fn look(self, look: impl FnOnce(&Driven)) -> Self {
+        look(&self.driven);
+        self
+    }
+
+    /// Which work that node is.
+    ///
+    /// # Panics
+    /// When there is no such node.
+    pub fn key(&self, node: &str) -> WorkKey {
+        let position = self.driven.definition().position(node);
+        WorkKey::node(position.unwrap_or_else(|| panic!("there is no node {node}")))
+    }
+
+    /// The dispatch that a handler works on, or was told to leave.
+    pub fn dispatch(&self, node: &str) -> Option<Dispatch> {
+        let key = self.key(node);
+        let run = self.under_way().into_iter().find_map(|effect| match effect {
+            Effect::Run { dispatch, .. } | Effect::Stop { dispatch, .. } => Some(dispatch).filter(|it| it.key == key),
+            _ => None,
+        });
+        run
+    }
+
+    fn under_way(&self) -> Vec<Effect> {
+        self.driven.execution().under_way(self.driven.definition())
+    }
+
+    /// Everything there is to know about the execution.
+    pub fn record(&self) -> Record {
+        self.driven.execution().record(self.driven.definition())
+    }
+
+    /// What is known of a node.
+    ///
+    /// # Panics
+    /// When there is no such node.
+    pub fn node(&self, node: &str) -> NodeRecord {
+        self.record().nodes.swap_remove(self.key(node).node as usize)
+    }
+
+    /// How it ended.
+    ///
+    /// # Panics
+    /// When it has not.
+    pub fn outcome(&self) -> Outcome {
+        match self.record().state {
+            State::Ended(outcome) => outcome,
+            other => panic!("it is not over: {other:?}"),
+        }
+    }
+
+    /// Why it is where it is, in words.
+    pub fn why(&self) -> String {
+        self.driven.execution().why(self.driven.definition()).to_string()
+    }
+}
+
+impl Drop for Scenario {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.driven.check_history();
+        }
+    }
+}
+
+fn payload(value: &Value) -> Payload {
+    Payload::encode(value).expect("values are JSON")
+}

@@ -1,0 +1,129 @@
+//! Random definitions, random inputs: the core must agree with the naive reading of the semantics at every step.
+//!
+//! The cases are the same in every run. `FINALE_SEED=<number>` draws others, `FINALE_CASES=<number>` more or fewer.
+
+use finale_core::definition::{OnFailure, Policy, Siblings};
+use finale_core::execution::{Command, Input};
+use finale_core::record::{End, State};
+use finale_core::{Payload, Time};
+use finale_tests::driven::{Driven, evaluated};
+use finale_tests::naive::{Naive, No};
+use finale_tests::random::{self, Case};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use serde_json::Value;
+
+/// Cases of all tests in this file together.
+const CASES: u32 = 20_000;
+const SEED: u64 = 1;
+
+#[test]
+fn fail_fast_agrees_with_the_naive_reading() {
+    check(OnFailure::FailFast, Siblings::Cancel);
+}
+
+#[test]
+fn fail_fast_that_lets_siblings_finish_agrees_with_the_naive_reading() {
+    check(OnFailure::FailFast, Siblings::Finish);
+}
+
+#[test]
+fn wait_all_agrees_with_the_naive_reading() {
+    check(OnFailure::WaitAll, Siblings::Finish);
+}
+
+#[test]
+fn tolerate_agrees_with_the_naive_reading() {
+    check(OnFailure::Tolerate { count: 1 }, Siblings::Cancel);
+}
+
+#[test]
+fn tolerate_that_lets_siblings_finish_agrees_with_the_naive_reading() {
+    check(OnFailure::Tolerate { count: 2 }, Siblings::Finish);
+}
+
+fn check(on_failure: OnFailure, siblings: Siblings) {
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number is wanted"));
+    let seed: u64 = number("FINALE_SEED").unwrap_or(SEED);
+    let cases = number("FINALE_CASES").map_or(CASES, |cases| cases as u32) / 5;
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    let policy = Policy { on_failure, siblings };
+    let outcome = runner.run(&random::cases(), |case| {
+        drive(&case, policy);
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        let again = format!("FINALE_SEED={seed} cargo test -p finale-tests --test core_properties");
+        panic!("{policy:?}: {error}\nrun it again: {again}");
+    }
+}
+
+/// The core and the naive reading side by side.
+struct Both {
+    driven: Driven,
+    naive: Naive,
+    now: i64,
+}
+
+fn drive(case: &Case, policy: Policy) {
+    let definition = case.definition(policy);
+    let mut both = Both { driven: Driven::new(definition.clone()), naive: Naive::new(definition), now: 1_000 };
+    let (_, x, has_deadline) = case.head;
+    let too_early = Input::Command(Command::Cancel { by: "nobody".into() });
+    both.tell(too_early);
+    let input = Payload::encode(&serde_json::json!({ "x": x / 32 })).expect("it is JSON");
+    let deadline = has_deadline.then_some(Time::from_micros(9_000));
+    both.tell(both.driven.activation(input, deadline));
+    for &seed in &case.inputs {
+        // Clocks may go back now and then.
+        both.now += i64::from(seed.2) - 20;
+        both.tell(random::input(&both.driven, seed));
+    }
+    both.finish();
+    both.driven.check_history();
+}
+
+impl Both {
+    fn tell(&mut self, input: Input) {
+        let answer = self.driven.tell(Time::from_micros(self.now), input.clone());
+        let order = answer.as_deref().map(evaluated).unwrap_or_default();
+        let expected = self.naive.tell(&input, &order);
+        let answer = answer.as_ref().map(|_| ()).map_err(No::from);
+        assert_eq!(answer, expected, "the answer to {input:?}");
+        assert_eq!(self.driven.execution().status(), self.naive.status(), "the status after {input:?}");
+        assert_eq!(self.driven.nodes(), self.naive.nodes(), "the nodes after {input:?}");
+    }
+
+    /// Does whatever is asked for until it is over, then looks at the result.
+    fn finish(&mut self) {
+        let mut steps = 0;
+        while !self.driven.execution().status().is_terminal() {
+            steps += 1;
+            assert!(steps < 200, "it never ends");
+            let seeds = [(21, 0, 0), (0, 0, 0), (10, 0, 1), (15, 0, 0), (17, 0, 0)];
+            for seed in seeds {
+                self.tell(random::input(&self.driven, seed));
+            }
+        }
+        let record = self.driven.execution().record(self.driven.definition());
+        let State::Ended(outcome) = record.state else {
+            panic!("it is over and its record does not say so");
+        };
+        match outcome.end {
+            End::Completed { output } => {
+                assert_eq!(Some(&output.decode::<Value>().expect("outputs are JSON")), self.naive.output());
+            }
+            End::Failed { error } => self.compare_failures(error.failures().iter().map(|failure| failure.node.as_str())),
+            End::Cancelled { by } => assert_eq!(by, "an operator"),
+        }
+    }
+
+    fn compare_failures<'a>(&self, failures: impl Iterator<Item = &'a str>) {
+        let definition = self.driven.definition();
+        let position = |id: &str| definition.position(id).expect("the node exists") as usize;
+        assert_eq!(failures.map(position).collect::<Vec<_>>(), self.naive.failures());
+    }
+}
