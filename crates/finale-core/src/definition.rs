@@ -2,6 +2,10 @@
 //!
 //! Loaders and builders fill these types, [`compile`](crate::compile()) checks them and makes what can be run.
 
+mod builder;
+
+pub use builder::DefinitionBuilder;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

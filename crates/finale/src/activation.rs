@@ -82,7 +82,36 @@ pub(crate) struct Request {
     pub(crate) idempotency_key: Option<Box<str>>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) id: Option<ExecutionId>,
-    pub(crate) completion: Arc<Completion>,
+    pub(crate) pledge: Pledge,
+}
+
+/// Says that somebody waits for what becomes of an activation.
+///
+/// A request can be lost on its way: with a mailbox whose actor has stopped. Then whoever waits is told when it is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Pledge(Option<Arc<Completion>>);
+
+impl Pledge {
+    pub(crate) fn new() -> Self {
+        Self(Some(Arc::default()))
+    }
+
+    pub(crate) fn completion(&self) -> Arc<Completion> {
+        self.0.clone().unwrap_or_default()
+    }
+
+    /// Hands the pledge over to the execution that was begun.
+    pub(crate) fn redeem(mut self) -> Arc<Completion> {
+        self.0.take().unwrap_or_default()
+    }
+}
+
+impl Drop for Pledge {
+    fn drop(&mut self) {
+        if let Some(completion) = &self.0 {
+            completion.abandon();
+        }
+    }
 }
 
 impl Activate {
@@ -112,7 +141,7 @@ impl Activate {
     /// When it is refused; nothing of it exists then.
     pub async fn start(self) -> Result<ExecutionHandle, ActivateError> {
         let request = self.request?;
-        let completion = Arc::clone(&request.completion);
+        let completion = request.pledge.completion();
         self.runtime.hand_in(request);
         let (id, completion) = completion.acknowledged().await?;
         Ok(ExecutionHandle { runtime: self.runtime, id, completion })

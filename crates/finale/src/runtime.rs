@@ -12,9 +12,8 @@ use finale_journal::JournalError;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use crate::activation::{Activate, ActivateError, Request};
+use crate::activation::{Activate, ActivateError, Pledge, Request};
 use crate::builder::Builder;
-use crate::completion::Completion;
 use crate::errors::{CommandError, ReportError};
 use crate::events::{EventNumber, Events};
 use crate::handle::{CancelReceipt, ExecutionHandle};
@@ -97,7 +96,7 @@ impl Runtime {
             idempotency_key: None,
             deadline: None,
             id: None,
-            completion: Arc::<Completion>::default(),
+            pledge: Pledge::new(),
         });
         Activate { runtime: self.clone(), request: request.map_err(ActivateError::Input) }
     }
@@ -116,12 +115,7 @@ impl Runtime {
             (None, Some(key)) => place_of(key, self.0.shards.len()),
             (None, None) => self.0.next.fetch_add(1, Ordering::Relaxed) % self.0.shards.len(),
         };
-        let completion = Arc::clone(&request.completion);
-        let supervisor = &self.0.shards[place].supervisor;
-        supervisor.do_send(request);
-        if !supervisor.connected() {
-            completion.abandon();
-        }
+        self.0.shards[place].supervisor.do_send(request);
     }
 
     /// The execution with that id.

@@ -23,11 +23,11 @@ pub(super) struct Keyed {
 impl Supervisor {
     pub(super) fn hand_in(&mut self, request: Request) {
         if let Err(error) = self.check(&request) {
-            return request.completion.refuse(error);
+            return request.pledge.completion().refuse(error);
         }
         if !self.open.take() {
             let open_executions_max = self.shard.options.limits.open_executions_max;
-            return request.completion.refuse(ActivateError::Saturated { open_executions_max });
+            return request.pledge.completion().refuse(ActivateError::Saturated { open_executions_max });
         }
         self.queue.push_back(request);
         self.admit_waiting();
@@ -59,7 +59,7 @@ impl Supervisor {
     }
 
     fn admit(&mut self, request: Request) {
-        let completion = Arc::clone(&request.completion);
+        let completion = request.pledge.completion();
         // Looked at again: the one it repeats, or collides with, may have been before it in the queue.
         let admitted = self.check(&request).and_then(|()| self.repeated(&request));
         let admitted = admitted.and_then(|repeated| match repeated {
@@ -101,7 +101,7 @@ impl Supervisor {
             deadline: request.deadline.map(|deadline| now.after(deadline)),
             idempotency_key: request.idempotency_key,
         };
-        let live = Rc::new(Live::new(id, bound, request.completion));
+        let live = Rc::new(Live::new(id, bound, request.pledge.redeem()));
         // It can be found, and its callback reached, before anything of it can run.
         self.shard.directory.borrow_mut().insert(id, Rc::clone(&live));
         self.shard.deliver(&live, Mail::Tell(Input::Activate(activation), None));
@@ -125,7 +125,7 @@ impl Keyed {
             execution,
             definition: bound.compiled.hash(),
             input: request.input.clone(),
-            completion: Arc::clone(&request.completion),
+            completion: request.pledge.completion(),
         }
     }
 }

@@ -49,7 +49,7 @@ impl Supervisor {
 
     fn refuse_waiting(&mut self, error: &ActivateError) {
         for request in self.queue.drain(..) {
-            request.completion.refuse(error.clone());
+            request.pledge.completion().refuse(error.clone());
         }
     }
 

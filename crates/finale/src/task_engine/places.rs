@@ -13,14 +13,14 @@ use crate::shard::Live;
 
 /// How many handlers may be at work: in the runtime, and of each handler that has a limit of its own.
 pub(super) struct Places {
-    runtime: Places1,
-    handlers: Vec<Option<Places1>>,
+    runtime: Place,
+    handlers: Vec<Option<Place>>,
     /// Which tasks wait; one that is not in here any more was called off.
     waiting: FxHashSet<(ExecutionId, Dispatch)>,
 }
 
 /// One limit and who waits for it, oldest first.
-struct Places1 {
+struct Place {
     lease: Lease,
     queue: VecDeque<Queued>,
 }
@@ -44,7 +44,7 @@ impl Queued {
     }
 }
 
-impl Places1 {
+impl Place {
     fn new(pool: &Arc<Pool>, shard: u16) -> Self {
         Self { lease: Lease::new(Arc::clone(pool), shard), queue: VecDeque::new() }
     }
@@ -52,9 +52,9 @@ impl Places1 {
 
 impl Places {
     pub(super) fn new(pools: &Pools, shard: u16) -> Self {
-        let own = |pool: &Option<Arc<Pool>>| pool.as_ref().map(|pool| Places1::new(pool, shard));
+        let own = |pool: &Option<Arc<Pool>>| pool.as_ref().map(|pool| Place::new(pool, shard));
         Self {
-            runtime: Places1::new(&pools.running, shard),
+            runtime: Place::new(&pools.running, shard),
             handlers: pools.handlers.iter().map(own).collect(),
             waiting: FxHashSet::default(),
         }
@@ -74,6 +74,9 @@ impl Places {
 
     /// The next waiting task for which there is a place now.
     pub(super) fn next(&mut self) -> Option<Queued> {
+        if self.waiting.is_empty() {
+            return None;
+        }
         (0..self.handlers.len()).find_map(|handler| self.next_in(Some(handler))).or_else(|| self.next_in(None))
     }
 
@@ -149,7 +152,7 @@ impl Places {
         self.handlers.iter_mut().flatten().for_each(|own| own.queue.clear());
     }
 
-    fn own(&self, handler: Option<usize>) -> Option<&Places1> {
+    fn own(&self, handler: Option<usize>) -> Option<&Place> {
         self.handlers.get(handler?)?.as_ref()
     }
 
