@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use finale_core::compile::{self, Registry};
 use finale_core::execution::{Effect, Execution, Input, Notice, Notices, Refused, Replay, Turn};
 use finale_core::fact::{Activation, Decision, Fact, Facts, Recorded, Timer};
-use finale_core::{
-    Compiled, Definition, Dispatch, ExecutionId, ExecutionStatus, NodeStatus, Payload, Record, Time,
-};
+use finale_core::{Compiled, Definition, Dispatch, ExecutionId, ExecutionStatus, NodeStatus, Payload, Record, Time};
 
 use crate::ledger::Ledger;
 
@@ -210,8 +208,12 @@ impl Driven {
         let open = count(NodeStatus::Pending) + count(NodeStatus::Running) + count(NodeStatus::Waiting);
         match execution.status() {
             ExecutionStatus::Pending => assert_eq!(open as usize, nodes.len()),
-            ExecutionStatus::Running => assert!(execution.running() + execution.waiting() > 0, "it runs, and nothing can move"),
-            ExecutionStatus::Ending => assert!(execution.running() == open && open > 0, "it ends while handlers run, and only then"),
+            ExecutionStatus::Running => {
+                assert!(execution.running() + execution.waiting() > 0, "it runs, and nothing can move");
+            }
+            ExecutionStatus::Ending => {
+                assert!(execution.running() == open && open > 0, "it ends while handlers run, and only then");
+            }
             _ => assert_eq!(open, 0, "it is over, and a node is not"),
         }
     }

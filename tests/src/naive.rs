@@ -4,13 +4,17 @@
 //! (definitions, inputs), and no code. One thing the semantics leaves open: which of several expressions that are due is
 //! evaluated first. That order is handed in; the naive reading checks only that it was possible.
 
+mod no;
+
 use finale_core::definition::{Definition, EdgeKind, Node, NodeKind, OnFailure, Siblings, Task, Verdict, Work};
-use finale_core::execution::{Command, Input, Refused};
+use finale_core::execution::{Command, Input};
 use finale_core::fact::Timer;
 use finale_core::failure::{Failure, FailureClass};
 use finale_core::id::WorkKey;
 use finale_core::{ExecutionStatus, NodeStatus, Payload};
 use serde_json::Value;
+
+pub use no::No;
 
 use crate::formula::Formula;
 
@@ -59,39 +63,6 @@ enum Way {
     Live,
     Dead,
     Blocked,
-}
-
-/// Why an input changes nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum No {
-    /// It is not running.
-    NotRunning,
-    /// It is over.
-    Over,
-    /// It makes no sense.
-    Invalid,
-    /// It comes before its time.
-    Early,
-    /// It comes after its time.
-    Late,
-    /// It is about another attempt.
-    Stale,
-    /// It is about work that does not exist.
-    Unknown,
-}
-
-impl From<&Refused> for No {
-    fn from(refused: &Refused) -> Self {
-        match refused {
-            Refused::NotRunning(_) => Self::NotRunning,
-            Refused::AlreadyTerminal(_) => Self::Over,
-            Refused::NotReady { .. } => Self::Early,
-            Refused::Settled { .. } => Self::Late,
-            Refused::Stale { .. } => Self::Stale,
-            Refused::Unknown => Self::Unknown,
-            _ => Self::Invalid,
-        }
-    }
 }
 
 impl Naive {
@@ -153,7 +124,7 @@ impl Naive {
             Input::Reported { key, result } => self.reported(*key, result)?,
             Input::Stopped { dispatch, .. } => {
                 let node = self.at_work(dispatch.key, dispatch.attempt, dispatch.epoch)?;
-                if !matches!(self.phase, Phase::Ending { stopping: true, .. }) {
+                if !matches!(self.phase, Phase::Ending { .. }) {
                     return Err(No::Invalid);
                 }
                 self.places[node] = Place::Cancelled;
@@ -196,7 +167,7 @@ impl Naive {
         let is_cancel = matches!(result, Err(failure) if failure.class == FailureClass::Cancelled);
         match self.places[node] {
             Place::Asked => self.outcome(node, result),
-            Place::Running if is_cancel => self.outcome(node, result),
+            Place::Running | Place::Backing if is_cancel => self.outcome(node, result),
             Place::Running => return Err(No::Invalid),
             _ if self.task(node).is_some() => return Err(self.when(node)),
             _ => return Err(No::Invalid),
@@ -236,9 +207,12 @@ impl Naive {
 
     fn fired(&mut self, timer: Timer) -> Result<(), No> {
         match timer {
-            Timer::Deadline if self.phase != Phase::Running => return Err(No::NotRunning),
-            Timer::Deadline if !self.has_deadline => return Err(No::Invalid),
-            Timer::Deadline => self.decide_end(ExecutionStatus::Failed, true),
+            Timer::Deadline => match &mut self.phase {
+                Phase::Running if !self.has_deadline => return Err(No::Invalid),
+                Phase::Running => self.decide_end(ExecutionStatus::Failed, true),
+                Phase::Ending { stopping, .. } if !*stopping && self.has_deadline => *stopping = true,
+                _ => return Err(No::NotRunning),
+            },
             Timer::Timeout(key, attempt) => {
                 let node = self.at_work(key, attempt, 0)?;
                 let is_limited = self.task(node).is_some_and(|task| task.timeout.is_some());
@@ -292,7 +266,8 @@ impl Naive {
     /// Looks at the graph until nothing moves: nodes begin, nodes are skipped, and maybe the end is decided.
     fn move_all(&mut self) {
         while self.phase == Phase::Running && !self.has_failed_enough() {
-            let is_next = |node: &usize| self.places[*node] == Place::Pending && self.verdict_of_edges(*node) != Way::Pending;
+            let is_next =
+                |node: &usize| self.places[*node] == Place::Pending && self.verdict_of_edges(*node) != Way::Pending;
             let Some(node) = (0..self.places.len()).find(is_next) else {
                 break;
             };
@@ -444,7 +419,8 @@ impl Naive {
     /// The output of the only last task, else all outputs of last tasks by id.
     fn default_output(&self) -> Value {
         let last: Vec<usize> = (0..self.places.len()).filter(|&node| self.is_last_task(node)).collect();
-        let output = |node: usize| if let Place::Done(output) = &self.places[node] { Some(output.clone()) } else { None };
+        let output =
+            |node: usize| if let Place::Done(output) = &self.places[node] { Some(output.clone()) } else { None };
         if let [only] = last[..] {
             return output(only).unwrap_or_default();
         }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use finale_core::definition::{
-    AgentAssignment, Conditional, Definition, Edge, EdgeKind, Node, NodeKind, ParallelJoin, ParallelSplit, Policy, Retry,
-    Task, Verdict, Work,
+    AgentAssignment, Conditional, Definition, Edge, EdgeKind, Node, NodeKind, ParallelJoin, ParallelSplit, Policy,
+    Retry, Task, Verdict, Work,
 };
 use finale_core::execution::{Command, Effect, Input};
 use finale_core::fact::{Stop, Timer};
@@ -187,7 +187,9 @@ pub fn input(driven: &Driven, (kind, pick, more): InputSeed) -> Input {
         24 => outcome(begun(), more),
         25 => outcome(elsewhere(begun(), nodes, more), more),
         26 => Input::Reported { key: WorkKey::node(node), result: result(more) },
-        27 => Input::Reported { key: elsewhere(begun(), nodes, more).key, result: Err(failure(FailureClass::Cancelled)) },
+        27 => {
+            Input::Reported { key: elsewhere(begun(), nodes, more).key, result: Err(failure(FailureClass::Cancelled)) }
+        }
         28 => judged(u32::from(pick) % (nodes + 1), more),
         29 => Input::TimerFired(timer(begun(), more)),
         30 => stopped(begun(), more),
@@ -220,7 +222,9 @@ fn result(more: u8) -> Result<Payload, Failure> {
         FailureClass::Lost,
     ];
     match more % 16 {
-        0..=7 => Ok(Payload::from_json([&b"true"[..], b"false", b"7", b"null"][usize::from(more) % 4]).expect("it is JSON")),
+        0..=7 => {
+            Ok(Payload::from_json([&b"true"[..], b"false", b"7", b"null"][usize::from(more) % 4]).expect("it is JSON"))
+        }
         other if more >= 240 => Err(failure(classes[usize::from(other) - 8]).permanent()),
         other => Err(failure(classes[usize::from(other) - 8])),
     }

@@ -44,6 +44,12 @@ impl Scenario {
         self
     }
 
+    /// Sets the clock, maybe back.
+    pub fn clock(mut self, now: Time) -> Self {
+        self.now = now;
+        self
+    }
+
     /// Activates the execution.
     pub fn activate(self) -> Self {
         let input = self.driven.activation(payload(&self.input), self.deadline);
@@ -58,6 +64,7 @@ impl Scenario {
     }
 
     /// Somebody finished the task, with that output.
+    #[expect(clippy::needless_pass_by_value, reason = "a story reads better without ampersands")]
     pub fn complete(self, node: &str, output: Value) -> Self {
         let result = Ok(payload(&output));
         self.report(node, result)
@@ -197,11 +204,10 @@ impl Scenario {
     /// The dispatch that a handler works on, or was told to leave.
     pub fn dispatch(&self, node: &str) -> Option<Dispatch> {
         let key = self.key(node);
-        let run = self.under_way().into_iter().find_map(|effect| match effect {
-            Effect::Run { dispatch, .. } | Effect::Stop { dispatch, .. } => Some(dispatch).filter(|it| it.key == key),
+        self.under_way().into_iter().find_map(|effect| match effect {
+            Effect::Run { dispatch, .. } => Some(dispatch).filter(|it| it.key == key),
             _ => None,
-        });
-        run
+        })
     }
 
     fn under_way(&self) -> Vec<Effect> {

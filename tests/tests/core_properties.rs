@@ -2,13 +2,18 @@
 //!
 //! The cases are the same in every run. `FINALE_SEED=<number>` draws others, `FINALE_CASES=<number>` more or fewer.
 
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::sync::Once;
+
 use finale_core::definition::{OnFailure, Policy, Siblings};
 use finale_core::execution::{Command, Input};
-use finale_core::record::{End, State};
+use finale_core::record::{End, NodeRecord, Outcome, Record, State};
 use finale_core::{Payload, Time};
 use finale_tests::driven::{Driven, evaluated};
 use finale_tests::naive::{Naive, No};
 use finale_tests::random::{self, Case};
+use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value;
 
@@ -41,22 +46,73 @@ fn tolerate_that_lets_siblings_finish_agrees_with_the_naive_reading() {
     check(OnFailure::Tolerate { count: 2 }, Siblings::Finish);
 }
 
-fn check(on_failure: OnFailure, siblings: Siblings) {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number is wanted"));
-    let seed: u64 = number("FINALE_SEED").unwrap_or(SEED);
-    let cases = number("FINALE_CASES").map_or(CASES, |cases| cases as u32) / 5;
+/// A comparison is worth as much as what comes up in it.
+#[test]
+fn the_random_cases_come_to_every_kind_of_end_and_of_node() {
+    let mut seen = BTreeSet::new();
+    let policies = [OnFailure::FailFast, OnFailure::WaitAll, OnFailure::Tolerate { count: 1 }];
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng(SEED));
+    for round in 0..600 {
+        let case = random::cases().new_tree(&mut runner).expect("cases can be drawn").current();
+        let policy = Policy { on_failure: policies[round % 3], siblings: Siblings::Cancel };
+        let record = drive(&case, policy);
+        let State::Ended(Outcome { decided_by, .. }) = &record.state else {
+            panic!("it is over and its record does not say so");
+        };
+        let clause = serde_json::to_value(decided_by).expect("it is JSON")["clause"].to_string();
+        seen.insert(clause);
+        let node = |node: &NodeRecord| format!("{} {}", node.kind, node.state.status());
+        seen.extend(record.nodes.iter().map(node));
+    }
+    let clauses = ["all_settled", "fail_fast", "wait_all", "tolerate", "operator", "deadline", "output", "cancelled"];
+    let clauses = clauses.map(|clause| format!("\"{clause}\""));
+    let works = ["completed", "failed", "cancelled", "skipped"].map(|status| format!("task {status}"));
+    let others = ["parallel_join completed", "verification cancelled", "conditional failed", "conditional completed"];
+    for wanted in clauses.into_iter().chain(works).chain(others.map(str::to_owned)) {
+        assert!(seen.contains(&wanted), "{wanted} never comes up; what does: {seen:?}");
+    }
+}
+
+fn rng(seed: u64) -> TestRng {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    TestRng::from_seed(RngAlgorithm::ChaCha, &bytes)
+}
+
+thread_local! {
+    /// While a failing case is made smaller, each smaller one panics; only what is left of it is worth reading.
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+fn silence_while_shrinking() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let loud = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !QUIET.get() {
+                loud(panic);
+            }
+        }));
+    });
+}
+
+fn check(on_failure: OnFailure, siblings: Siblings) {
+    silence_while_shrinking();
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number is wanted"));
+    let seed: u64 = number("FINALE_SEED").unwrap_or(SEED);
+    let all = number("FINALE_CASES").unwrap_or(CASES.into());
+    let cases = u32::try_from(all / 5).expect("so many cases take for ever");
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
-    let mut runner = TestRunner::new_with_rng(config, rng);
+    let mut runner = TestRunner::new_with_rng(config, rng(seed));
     let policy = Policy { on_failure, siblings };
+    QUIET.set(true);
     let outcome = runner.run(&random::cases(), |case| {
         drive(&case, policy);
         Ok(())
     });
+    QUIET.set(false);
     if let Err(error) = outcome {
-        let again = format!("FINALE_SEED={seed} cargo test -p finale-tests --test core_properties");
+        let again = format!("FINALE_SEED={seed} FINALE_CASES={all} cargo test -p finale-tests --test core_properties");
         panic!("{policy:?}: {error}\nrun it again: {again}");
     }
 }
@@ -68,29 +124,30 @@ struct Both {
     now: i64,
 }
 
-fn drive(case: &Case, policy: Policy) {
+fn drive(case: &Case, policy: Policy) -> Record {
     let definition = case.definition(policy);
     let mut both = Both { driven: Driven::new(definition.clone()), naive: Naive::new(definition), now: 1_000 };
     let (_, x, has_deadline) = case.head;
     let too_early = Input::Command(Command::Cancel { by: "nobody".into() });
-    both.tell(too_early);
+    both.tell(&too_early);
     let input = Payload::encode(&serde_json::json!({ "x": x / 32 })).expect("it is JSON");
     let deadline = has_deadline.then_some(Time::from_micros(9_000));
-    both.tell(both.driven.activation(input, deadline));
+    both.tell(&both.driven.activation(input, deadline));
     for &seed in &case.inputs {
         // Clocks may go back now and then.
         both.now += i64::from(seed.2) - 20;
-        both.tell(random::input(&both.driven, seed));
+        both.tell(&random::input(&both.driven, seed));
     }
     both.finish();
     both.driven.check_history();
+    both.driven.execution().record(both.driven.definition())
 }
 
 impl Both {
-    fn tell(&mut self, input: Input) {
+    fn tell(&mut self, input: &Input) {
         let answer = self.driven.tell(Time::from_micros(self.now), input.clone());
         let order = answer.as_deref().map(evaluated).unwrap_or_default();
-        let expected = self.naive.tell(&input, &order);
+        let expected = self.naive.tell(input, &order);
         let answer = answer.as_ref().map(|_| ()).map_err(No::from);
         assert_eq!(answer, expected, "the answer to {input:?}");
         assert_eq!(self.driven.execution().status(), self.naive.status(), "the status after {input:?}");
@@ -105,7 +162,7 @@ impl Both {
             assert!(steps < 200, "it never ends");
             let seeds = [(21, 0, 0), (0, 0, 0), (10, 0, 1), (15, 0, 0), (17, 0, 0)];
             for seed in seeds {
-                self.tell(random::input(&self.driven, seed));
+                self.tell(&random::input(&self.driven, seed));
             }
         }
         let record = self.driven.execution().record(self.driven.definition());
@@ -116,7 +173,9 @@ impl Both {
             End::Completed { output } => {
                 assert_eq!(Some(&output.decode::<Value>().expect("outputs are JSON")), self.naive.output());
             }
-            End::Failed { error } => self.compare_failures(error.failures().iter().map(|failure| failure.node.as_str())),
+            End::Failed { error } => {
+                self.compare_failures(error.failures().iter().map(|failure| failure.node.as_str()));
+            }
             End::Cancelled { by } => assert_eq!(by, "an operator"),
         }
     }

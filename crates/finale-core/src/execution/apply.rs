@@ -38,7 +38,7 @@ impl Execution {
                 let span = (*started, *ended);
                 self.outcome(definition, *key, *attempt, result, span, notices)?;
             }
-            Fact::Stopped { key, attempt, how } => self.stopped(*key, *attempt, *how, notices)?,
+            Fact::Stopped { key, attempt, how } => self.stopped(definition, *key, *attempt, *how, notices)?,
             Fact::Fired(timer) => self.fired(definition, *timer, notices)?,
             Fact::Ending(decree) => self.decreed(definition, decree, notices)?,
             Fact::Ended(seal) => return self.sealed(seal, notices),
@@ -125,7 +125,12 @@ impl Execution {
         (started, ended): (Time, Time),
         notices: &mut impl Notices,
     ) -> Applied {
+        let handled = matches!(self.nodes.get(key.node as usize), Some(NodeState::Running { .. }));
         self.leave_work(definition, key, attempt, notices)?;
+        if handled && result.as_ref().is_err_and(leaves_its_handler) {
+            let dispatch = self.dispatch(key, attempt);
+            notices.effect(Effect::Stop { dispatch, then: AfterStop::Forget });
+        }
         if notices.watched() {
             let failure = result.as_ref().err().cloned().map(Box::new);
             let took = ended.since(started);
@@ -153,6 +158,12 @@ impl Execution {
                 self.waiting -= 1;
                 notices.effect(Effect::Withdraw { dispatch });
             }
+            // Cancelled while it waited for its next attempt.
+            Some(NodeState::Backing { attempt: next, .. }) if *next == attempt => {
+                self.waiting -= 1;
+                notices.effect(Effect::DisarmTimer { timer: Timer::Backoff(key, attempt) });
+                return Ok(());
+            }
             _ => return Err(ReplayError("nobody worked on this attempt")),
         }
         disarm_timeout(definition, key, attempt, notices);
@@ -168,12 +179,6 @@ impl Execution {
         (started, ended): (Time, Time),
         notices: &mut impl Notices,
     ) {
-        let drop_handler = matches!(failure.class, FailureClass::Cancelled | FailureClass::TimedOut)
-            && definition.at(key.node).step == Step::Handle;
-        if drop_handler {
-            let dispatch = self.dispatch(key, attempt);
-            notices.effect(Effect::Stop { dispatch, then: AfterStop::Forget });
-        }
         let another = self.phase == Phase::Running
             && failure.is_retryable()
             && attempt < definition.at(key.node).attempts;
@@ -207,15 +212,26 @@ impl Execution {
         notices.effect(Effect::ArmTimer { timer, due: until });
     }
 
-    fn stopped(&mut self, key: WorkKey, attempt: u16, how: Stop, notices: &mut impl Notices) -> Applied {
-        let stopping = self.is_stopping();
+    fn stopped(
+        &mut self,
+        definition: &Compiled,
+        key: WorkKey,
+        attempt: u16,
+        how: Stop,
+        notices: &mut impl Notices,
+    ) -> Applied {
+        let ending = matches!(self.phase, Phase::Ending(_));
         let since = match self.nodes.get(key.node as usize) {
-            Some(NodeState::Running { attempt: current, since }) if stopping && *current == attempt => *since,
+            Some(NodeState::Running { attempt: current, since }) if ending && *current == attempt => *since,
             _ => return Err(ReplayError("nobody was told to stop this attempt")),
         };
         self.running -= 1;
         self.open -= 1;
         self.inputs.remove(&key.node);
+        // Of those that are told to stop the timers are disarmed when they are told; a lost sibling was not told.
+        if !self.is_stopping() {
+            disarm_timeout(definition, key, attempt, notices);
+        }
         self.move_to(key.node, NodeState::Cancelled { attempt, since, at: self.at, how }, notices);
         Ok(())
     }
@@ -223,10 +239,14 @@ impl Execution {
     fn fired(&mut self, definition: &Compiled, timer: Timer, notices: &mut impl Notices) -> Applied {
         match timer {
             Timer::Deadline => {
-                if self.phase != Phase::Running || self.deadline().is_none() {
+                if !self.awaits_deadline() {
                     return Err(ReplayError("no deadline was awaited"));
                 }
-                self.conclude(definition, Ruling::Deadline, notices);
+                match self.phase {
+                    Phase::Running => self.conclude(definition, Ruling::Deadline, notices),
+                    // The end is decided already, but siblings were left to finish: no longer.
+                    _ => self.stop_running(definition, notices),
+                }
                 Ok(())
             }
             Timer::Timeout(key, attempt) => self.timed_out(definition, key, attempt, notices),
@@ -278,6 +298,7 @@ impl Execution {
     }
 
     fn sealed(&mut self, seal: &Seal, notices: &mut impl Notices) -> Applied {
+        let awaits_deadline = self.awaits_deadline();
         let Phase::Ending(conclusion) = &mut self.phase else {
             return Err(ReplayError("its end was not decided"));
         };
@@ -291,6 +312,9 @@ impl Execution {
         let mut conclusion = std::mem::take(conclusion);
         conclusion.sealed = Some(Sealed { at: self.at, status: seal.status, output: seal.output.clone() });
         self.phase = Phase::Ended(conclusion);
+        if awaits_deadline {
+            notices.effect(Effect::DisarmTimer { timer: Timer::Deadline });
+        }
         notices.notice_status(from, seal.status.into());
         notices.effect(Effect::Ended);
         Ok(())
@@ -331,6 +355,11 @@ impl Execution {
         }
         *place = state;
     }
+}
+
+/// Whether a failure was decided while the handler may still be at work.
+fn leaves_its_handler(failure: &Failure) -> bool {
+    matches!(failure.class, FailureClass::Cancelled | FailureClass::TimedOut)
 }
 
 pub(super) fn disarm_timeout(definition: &Compiled, key: WorkKey, attempt: u16, notices: &mut impl Notices) {

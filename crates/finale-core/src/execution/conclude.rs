@@ -85,9 +85,6 @@ impl Execution {
         if notices.watched() && !interrupted.is_empty() {
             notices.notice(Notice::Status { from: ExecutionStatus::Running, to: ExecutionStatus::Ending });
         }
-        if self.deadline().is_some() && ruling != Ruling::Deadline {
-            notices.effect(Effect::DisarmTimer { timer: Timer::Deadline });
-        }
         self.phase = Phase::Ending(Box::new(Conclusion { ruling, interrupted, stopping: false, sealed: None }));
         if !finish {
             self.stop_running(definition, notices);
@@ -138,6 +135,9 @@ impl Execution {
 
     /// Tells every running handler to stop; what they report decides how they are recorded.
     pub(super) fn stop_running(&mut self, definition: &Compiled, notices: &mut impl Notices) {
+        if self.awaits_deadline() {
+            notices.effect(Effect::DisarmTimer { timer: Timer::Deadline });
+        }
         let Phase::Ending(conclusion) = &mut self.phase else {
             return;
         };

@@ -13,13 +13,7 @@ impl Execution {
     /// Takes in one input: decides, records facts, draws their consequences.
     ///
     /// A refusal changes nothing. `at` earlier than the last fact counts as the time of that fact.
-    pub fn handle(
-        &mut self,
-        definition: &Compiled,
-        at: Time,
-        input: Input,
-        turn: &mut Turn,
-    ) -> Result<(), Refused> {
+    pub fn handle(&mut self, definition: &Compiled, at: Time, input: Input, turn: &mut Turn) -> Result<(), Refused> {
         let fact = self.accept(definition, at, input)?;
         if let Some(fact) = fact {
             self.commit(definition, at, &fact, turn);
@@ -37,13 +31,9 @@ impl Execution {
                 let Dispatch { key, attempt, .. } = dispatch;
                 Ok(Some(Fact::Outcome { key, attempt, result, started, ended }))
             }
-            Input::Reported { key, result } => {
-                self.accept_report(definition, at.max(self.at), key, result).map(Some)
-            }
+            Input::Reported { key, result } => self.accept_report(definition, at.max(self.at), key, result).map(Some),
             Input::Stopped { dispatch, how } => self.accept_stop(dispatch, how).map(Some),
-            Input::Verdict { node, verdict, by } => {
-                self.accept_verdict(definition, node, verdict, by).map(Some)
-            }
+            Input::Verdict { node, verdict, by } => self.accept_verdict(definition, node, verdict, by).map(Some),
             Input::TimerFired(timer) => self.accept_timer(definition, timer).map(Some),
             Input::Command(command) => self.accept_command(command),
         }
@@ -87,21 +77,26 @@ impl Execution {
         key: WorkKey,
         result: Result<Payload, Failure>,
     ) -> Result<Fact, Refused> {
-        let outcome = |attempt, started| Fact::Outcome { key, attempt, result: result.clone(), started, ended: at };
-        match self.work(key)? {
-            NodeState::Asked { attempt, since } => Ok(outcome(*attempt, *since)),
-            NodeState::Running { attempt, since } if is_cancel(&result) => Ok(outcome(*attempt, *since)),
-            NodeState::Running { .. } => Err(Refused::Invalid("a handler works on this task; it can only be cancelled")),
-            state if matches!(definition.at(key.node).step, Step::Ask | Step::Handle) => {
-                Err(self.not_now(key.node, state))
+        let (attempt, started) = match self.work(key)? {
+            NodeState::Asked { attempt, since } => (*attempt, *since),
+            NodeState::Running { attempt, since } | NodeState::Backing { attempt, since, .. } if is_cancel(&result) => {
+                (*attempt, *since)
             }
-            _ => Err(Refused::Invalid("the node is not a task")),
-        }
+            NodeState::Running { .. } => {
+                return Err(Refused::Invalid("a handler works on this task; it can only be cancelled"));
+            }
+            state if matches!(definition.at(key.node).step, Step::Ask | Step::Handle) => {
+                return Err(self.not_now(key.node, state));
+            }
+            _ => return Err(Refused::Invalid("the node is not a task")),
+        };
+        Ok(Fact::Outcome { key, attempt, result, started, ended: at })
     }
 
     fn accept_stop(&self, dispatch: Dispatch, how: Stop) -> Result<Fact, Refused> {
         self.check_dispatch(dispatch)?;
-        if !self.is_stopping() {
+        // With siblings left to finish nobody told it to, but a handler that was lost is not run again either.
+        if !matches!(self.phase, Phase::Ending(_)) {
             return Err(Refused::Invalid("nobody told it to stop"));
         }
         Ok(Fact::Stopped { key: dispatch.key, attempt: dispatch.attempt, how })
@@ -127,8 +122,9 @@ impl Execution {
     fn accept_timer(&self, definition: &Compiled, timer: Timer) -> Result<Fact, Refused> {
         const NOT_ARMED: Refused = Refused::Invalid("nobody waits for this moment");
         match timer {
+            Timer::Deadline if self.awaits_deadline() => Ok(Fact::Fired(timer)),
             Timer::Deadline if self.phase != Phase::Running => Err(Refused::NotRunning(self.status())),
-            Timer::Deadline => self.deadline().map(|_| Fact::Fired(timer)).ok_or(NOT_ARMED),
+            Timer::Deadline => Err(NOT_ARMED),
             Timer::Timeout(key, attempt) => {
                 self.check_dispatch(self.dispatch(key, attempt))?;
                 let is_armed = definition.at(key.node).timeout.is_some() && !self.is_stopping();
@@ -223,8 +219,7 @@ impl Execution {
     fn commit(&mut self, definition: &Compiled, at: Time, fact: &Fact, turn: &mut Turn) {
         let (last, at) = (self.at, self.at.max(at));
         let mut recording = turn.record(self.sequence + 1, last, at, fact);
-        self.apply(definition, at, fact, &mut recording)
-            .expect("a fact decided here fits the state it was decided on");
+        self.apply(definition, at, fact, &mut recording).expect("a fact decided here fits the state it was decided on");
     }
 }
 

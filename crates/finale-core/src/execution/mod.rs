@@ -227,7 +227,8 @@ impl Execution {
 
     /// What must be under way for it: what was performed for it, if nothing was lost.
     ///
-    /// A shell that has lost track performs what is missing; what it already does it leaves alone.
+    /// A shell that has lost track performs what is missing; what it already does it leaves alone. Once the end is
+    /// decided nothing is run again: a run that is missing then is reported as stopped, lost.
     pub fn under_way(&self, definition: &Compiled) -> Vec<Effect> {
         let mut effects = Vec::new();
         if matches!(self.phase, Phase::New | Phase::Ended(_)) {
@@ -236,7 +237,7 @@ impl Execution {
         for (node, state) in (0u32..).zip(&self.nodes) {
             self.node_under_way(definition, node, state, &mut effects);
         }
-        if let (Phase::Running, Some(due)) = (&self.phase, self.deadline()) {
+        if let (true, Some(due)) = (self.awaits_deadline(), self.deadline()) {
             effects.push(Effect::ArmTimer { timer: Timer::Deadline, due });
         }
         effects
@@ -268,6 +269,16 @@ impl Execution {
         matches!(&self.phase, Phase::Ending(conclusion) if conclusion.stopping)
     }
 
+    /// Whether the deadline still stops something: until everything was told to stop.
+    fn awaits_deadline(&self) -> bool {
+        let undecided = match &self.phase {
+            Phase::Running => true,
+            Phase::Ending(conclusion) => !conclusion.stopping,
+            Phase::New | Phase::Ended(_) => false,
+        };
+        undecided && self.deadline().is_some()
+    }
+
     fn deadline(&self) -> Option<Time> {
         self.activation.as_ref()?.deadline
     }
@@ -281,14 +292,12 @@ impl Execution {
     fn node_under_way(&self, definition: &Compiled, node: u32, state: &NodeState, effects: &mut Vec<Effect>) {
         let key = WorkKey::node(node);
         match *state {
-            // What was told to stop is not run again: whoever has lost it reports it as stopped.
-            NodeState::Running { attempt, .. } if self.is_stopping() => {
-                effects.push(Effect::Stop { dispatch: self.dispatch(key, attempt), then: AfterStop::Report });
-            }
             NodeState::Running { attempt, since } => {
                 let dispatch = self.dispatch(key, attempt);
                 effects.push(Effect::Run { dispatch, input: self.input_of(node) });
-                effects.extend(timeout(definition, key, attempt, since));
+                if !self.is_stopping() {
+                    effects.extend(timeout(definition, key, attempt, since));
+                }
             }
             NodeState::Asked { attempt, since } => {
                 let dispatch = self.dispatch(key, attempt);

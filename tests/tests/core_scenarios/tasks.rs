@@ -1,0 +1,122 @@
+//! What becomes of one task: attempts, backoff, timeouts, expressions.
+
+use super::*;
+
+#[test]
+fn a_task_is_tried_again_after_its_backoff_and_the_error_counts_the_attempts() {
+    let chart = chart("s>charge charge>e").task("charge", |task| {
+        task.title = Some("Charge card".to_owned());
+        task.retry = Retry { attempts: 3, backoff: SECOND };
+    });
+    let _story = Scenario::new(chart)
+        .activate()
+        .fail("charge", "network")
+        .expect_node("charge", NodeStatus::Waiting)
+        .advance(SECOND / 2)
+        .expect_node("charge", NodeStatus::Waiting)
+        .advance(SECOND / 2)
+        .expect_node("charge", NodeStatus::Running)
+        .fail("charge", "network")
+        .advance(SECOND)
+        .fail("charge", "card declined")
+        .expect_status(ExecutionStatus::Failed)
+        .expect_error(r#"task "Charge card" (charge) failed: card declined [attempt 3 of 3]"#);
+}
+
+#[test]
+fn a_task_without_backoff_is_tried_again_at_once() {
+    let scenario = Scenario::new(chart("s>a a>e").task("a", retried(2, Duration::ZERO))).activate().fail("a", "once");
+    let second = dispatch(&scenario, "a", 2);
+    let _story = scenario
+        .look(|driven| {
+            assert_eq!(driven.effects().last(), Some(&Effect::Run { dispatch: second, input: Payload::NULL }));
+        })
+        .complete("a", json!(true))
+        .expect_output(json!(true));
+}
+
+#[test]
+fn what_people_decided_and_what_is_permanent_is_not_tried_again() {
+    for class in [FailureClass::Cancelled, FailureClass::Rejected, FailureClass::Deleted] {
+        let _story = Scenario::new(chart("s>a a>e").outside("a").task("a", retried(3, SECOND)))
+            .activate()
+            .fail_as("a", class, "")
+            .expect_status(ExecutionStatus::Failed)
+            .expect_error(&format!(r#"task "Do a" (a) {class} [attempt 1 of 3]"#));
+    }
+    let scenario = Scenario::new(chart("s>a a>e").outside("a").task("a", retried(3, SECOND))).activate();
+    let result = Err(Failure::new(FailureClass::Failed, "bad card").permanent());
+    let input = Input::Reported { key: scenario.key("a"), result };
+    let _story = scenario.tell(input).expect_status(ExecutionStatus::Failed);
+}
+
+#[test]
+fn an_attempt_that_takes_too_long_is_dropped_and_fails() {
+    let scenario = Scenario::new(chart("s>a a>e").task("a", |task| task.timeout = Some(SECOND))).activate();
+    let (first, key) = (dispatch(&scenario, "a", 1), scenario.key("a"));
+    let due = Time::from_micros(2_000_000);
+    let _story = scenario
+        .expect_effects(&[
+            Effect::Run { dispatch: first, input: Payload::NULL },
+            Effect::ArmTimer { timer: Timer::Timeout(key, 1), due },
+        ])
+        .advance(SECOND)
+        .look(|driven| {
+            let dropped = Effect::Stop { dispatch: first, then: AfterStop::Forget };
+            assert!(driven.effects().contains(&dropped), "{:?}", driven.effects());
+        })
+        .expect_error(r#"task "Do a" (a) timed out: no result within 1s"#);
+}
+
+#[test]
+fn an_external_task_may_time_out_too_and_is_withdrawn() {
+    let chart = chart("s>a a>e").outside("a").task("a", |task| task.timeout = Some(SECOND));
+    let scenario = Scenario::new(chart).activate().expect_node("a", NodeStatus::Waiting);
+    let first = dispatch(&scenario, "a", 1);
+    let _story = scenario
+        .advance(SECOND)
+        .expect_status(ExecutionStatus::Failed)
+        .look(|driven| assert!(driven.effects().contains(&Effect::Withdraw { dispatch: first })));
+}
+
+#[test]
+fn a_person_can_cancel_a_task_that_a_handler_works_on() {
+    let scenario = Scenario::new(chart("s>a a>e")).activate();
+    let first = dispatch(&scenario, "a", 1);
+    let _story = scenario.cancel_task("a", "not needed").expect_error(r#"task "Do a" (a) cancelled: not needed"#).look(
+        |driven| {
+            let dropped = Effect::Stop { dispatch: first, then: AfterStop::Forget };
+            assert!(driven.effects().contains(&dropped), "{:?}", driven.effects());
+        },
+    );
+}
+
+#[test]
+fn an_expression_that_cannot_be_evaluated_fails_its_node() {
+    let chart = chart("s>a a>e").task("a", |task| {
+        task.input = Some("input.missing".to_owned());
+        task.retry = Retry { attempts: 3, backoff: Duration::ZERO };
+    });
+    let scenario = Scenario::new(chart).input(json!({"x": 1})).activate().expect_status(ExecutionStatus::Failed);
+    match scenario.node("a").state {
+        NodeRecordState::Failed { class, begun, .. } => {
+            assert_eq!((class, begun.attempt), (FailureClass::Expression, 0));
+        }
+        other => panic!("{other:?}"),
+    }
+    let error = scenario.outcome().error().expect("it failed").to_string();
+    assert!(error.starts_with(r#"task "Do a" (a) expression: "#), "{error}");
+    assert!(!error.contains("attempt"), "it never came to an attempt: {error}");
+}
+
+#[test]
+fn a_task_is_given_what_its_input_expression_says() {
+    let chart = chart("s>a a>b b>e").task("b", |task| task.input = Some("nodes.a.output.id".to_owned()));
+    let scenario = Scenario::new(chart).input(json!({"x": 1})).activate();
+    let (a, b) = (dispatch(&scenario, "a", 1), dispatch(&scenario, "b", 1));
+    let given = |value: Value| Payload::encode(&value).unwrap();
+    let _story = scenario
+        .expect_effects(&[Effect::Run { dispatch: a, input: given(json!({"x": 1})) }])
+        .complete("a", json!({"id": 42}))
+        .expect_effects(&[Effect::Run { dispatch: b, input: given(json!(42)) }]);
+}
