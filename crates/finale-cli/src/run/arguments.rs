@@ -1,0 +1,158 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use finale::core::definition::OnFailure;
+use finale_formats::Format;
+use serde_json::{Map, Value};
+
+const EXAMPLES: &str = "\
+Examples:
+  finale run order.json
+      at a terminal: asks what became of each task that is done outside
+  finale run order.json --simulate --input express=true --input items=3
+      every task is done at once
+  finale run order.json --simulate --fail charge='card declined' --on-failure wait_all
+      what the workflow does when a task fails
+  finale run import.json --time-scale 0.01 --json
+      replays a recorded run a hundred times as fast; the record goes to standard output
+
+Exit codes: 0 completed, 1 failed, 2 bad input or usage, 3 cancelled.
+Ctrl-C cancels the execution and says on standard error what became of its tasks.";
+
+/// The arguments of `finale run`.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The definition: a JSON or YAML file.
+    pub(crate) file: PathBuf,
+
+    /// What the file contains.
+    #[arg(long, value_name = "auto|blueprint|wfformat|definition", default_value_t)]
+    pub(crate) format: Format,
+
+    /// One input of the execution; JSON if it can be read as such, else text. May be repeated.
+    #[arg(long = "input", value_name = "KEY=VALUE", value_parser = input)]
+    inputs: Vec<(String, Value)>,
+
+    /// Complete external tasks, stand in for handlers, and give the verdict `pass`.
+    #[arg(long)]
+    pub(crate) simulate: bool,
+
+    /// What the runtimes of a recorded run are multiplied by; 0 is as fast as possible.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = time_scale, allow_negative_numbers = true)]
+    pub(crate) time_scale: f64,
+
+    /// Make a task fail. May be repeated.
+    #[arg(long = "fail", value_name = "NODE[=REASON]")]
+    pub(crate) failures: Vec<String>,
+
+    /// What a failed task does to the execution; by default what the file says.
+    #[arg(long, value_name = "fail_fast|wait_all|tolerate=N", value_parser = on_failure)]
+    pub(crate) on_failure: Option<OnFailure>,
+
+    /// Write the whole record as one line of JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Why an argument makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ArgumentError {
+    #[error("expected KEY=VALUE")]
+    InputWithoutValue,
+    #[error("the key is blank")]
+    InputWithoutKey,
+    #[error("--input {0:?} is given twice")]
+    InputTwice(String),
+    #[error("expected a number")]
+    NotANumber,
+    #[error("expected a finite number that is not negative")]
+    NotAFactor,
+    #[error("expected fail_fast, wait_all or tolerate=N")]
+    NotAPolicy,
+}
+
+impl Arguments {
+    /// The input of the execution.
+    pub(crate) fn input(&self) -> Result<Map<String, Value>, ArgumentError> {
+        let mut input = Map::new();
+        for (key, value) in &self.inputs {
+            if input.insert(key.clone(), value.clone()).is_some() {
+                return Err(ArgumentError::InputTwice(key.clone()));
+            }
+        }
+        Ok(input)
+    }
+}
+
+fn input(text: &str) -> Result<(String, Value), ArgumentError> {
+    let (key, value) = text.split_once('=').ok_or(ArgumentError::InputWithoutValue)?;
+    if key.trim().is_empty() {
+        return Err(ArgumentError::InputWithoutKey);
+    }
+    Ok((key.to_owned(), json_or_text(value)))
+}
+
+/// The value that the text is in JSON, else the text itself.
+pub(crate) fn json_or_text(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
+}
+
+fn time_scale(text: &str) -> Result<f64, ArgumentError> {
+    let factor: f64 = text.parse().map_err(|_| ArgumentError::NotANumber)?;
+    if factor.is_finite() && factor >= 0.0 { Ok(factor) } else { Err(ArgumentError::NotAFactor) }
+}
+
+fn on_failure(text: &str) -> Result<OnFailure, ArgumentError> {
+    match text.split_once('=') {
+        None if text == "fail_fast" => Ok(OnFailure::FailFast),
+        None if text == "wait_all" => Ok(OnFailure::WaitAll),
+        Some(("tolerate", count)) => {
+            let count = count.parse().map_err(|_| ArgumentError::NotAPolicy)?;
+            Ok(OnFailure::Tolerate { count })
+        }
+        _ => Err(ArgumentError::NotAPolicy),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_value_is_json_if_it_parses_and_text_if_not() {
+        assert_eq!(input("express=true"), Ok(("express".into(), json!(true))));
+        assert_eq!(input("size={\"x\": 1}"), Ok(("size".into(), json!({"x": 1}))));
+        assert_eq!(input("name=a=b"), Ok(("name".into(), json!("a=b"))));
+        assert_eq!(input("empty="), Ok(("empty".into(), json!(""))));
+        assert_eq!(input("scale=NaN"), Ok(("scale".into(), json!("NaN"))));
+    }
+
+    #[test]
+    fn an_input_without_key_or_value_is_refused() {
+        assert_eq!(input("express"), Err(ArgumentError::InputWithoutValue));
+        assert_eq!(input(" =1"), Err(ArgumentError::InputWithoutKey));
+    }
+
+    #[test]
+    fn a_time_scale_is_finite_and_not_negative() {
+        assert_eq!(time_scale("0.5"), Ok(0.5));
+        for text in ["-1", "inf", "NaN", "1e999"] {
+            assert_eq!(time_scale(text), Err(ArgumentError::NotAFactor), "{text}");
+        }
+        assert_eq!(time_scale("fast"), Err(ArgumentError::NotANumber));
+    }
+
+    #[test]
+    fn a_policy_is_one_of_three() {
+        assert_eq!(on_failure("wait_all"), Ok(OnFailure::WaitAll));
+        assert_eq!(on_failure("tolerate=2"), Ok(OnFailure::Tolerate { count: 2 }));
+        for text in ["tolerate", "tolerate=", "tolerate=-1", "tolerate=4294967296", "fail_fast=1", ""] {
+            assert_eq!(on_failure(text), Err(ArgumentError::NotAPolicy), "{text}");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Asking at the terminal what became of a task.
+
+use std::collections::VecDeque;
+use std::io;
+
+use finale::core::definition::{Node, NodeKind, Verdict};
+use finale::{NodeStatus, TaskId};
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use super::arguments::json_or_text;
+use crate::console;
+
+/// Lines that somebody types; they end when nobody is there any more.
+pub(crate) type Lines = mpsc::UnboundedReceiver<String>;
+
+/// Reads the lines of the standard input.
+pub(crate) fn read_lines() -> Lines {
+    let (sender, lines) = mpsc::unbounded_channel();
+    // A thread of its own, for which nobody waits: a read from a terminal cannot be called off.
+    std::thread::spawn(move || {
+        let mut typed = io::stdin().lines().map_while(Result::ok);
+        while typed.next().is_some_and(|line| sender.send(line).is_ok()) {}
+    });
+    lines
+}
+
+/// Something to be asked.
+#[derive(Debug)]
+pub(crate) struct Question {
+    node: String,
+    title: String,
+    about: About,
+}
+
+#[derive(Debug)]
+enum About {
+    Task { id: TaskId, attempt: u16, assignee: Option<String> },
+    Verdict,
+}
+
+/// What somebody answered.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Answer {
+    /// The task is done, with that output.
+    Done(TaskId, Value),
+    /// The task cannot be done, for that reason.
+    Fail(TaskId, String),
+    /// The task is not to be done.
+    Cancel(TaskId),
+    /// The verification comes to that.
+    Verdict(Verdict),
+}
+
+impl Question {
+    /// What became of a task?
+    pub(crate) fn task(node: &Node, id: TaskId, attempt: u16, assignee: Option<&str>) -> Self {
+        Self::new(node, About::Task { id, attempt, assignee: assignee.map(str::to_owned) })
+    }
+
+    /// What does a verification come to?
+    pub(crate) fn verdict(node: &Node) -> Self {
+        Self::new(node, About::Verdict)
+    }
+
+    fn new(node: &Node, about: About) -> Self {
+        let title = match &node.kind {
+            NodeKind::Task(task) => task.title.as_ref(),
+            _ => None,
+        };
+        Self { node: node.id.clone(), title: title.unwrap_or(&node.label).clone(), about }
+    }
+
+    fn ask(&self) {
+        let Self { node, title, about } = self;
+        match about {
+            About::Task { id, attempt, assignee } => {
+                let whom = assignee.as_ref().map_or_else(String::new, |assignee| format!(", for {assignee}"));
+                let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+                console::say(format_args!("\ntask {title:?} ({node}){whom}{again}\n  {id}"));
+            }
+            About::Verdict => console::say(format_args!("\nverification {title:?} ({node})")),
+        }
+        console::say(format_args!("  {}", self.accepted()));
+        console::prompt();
+    }
+
+    fn accepted(&self) -> &'static str {
+        match self.about {
+            About::Task { .. } => "done [OUTPUT], fail REASON or cancel?",
+            About::Verdict => "pass, fail or refer?",
+        }
+    }
+
+    fn understand(&self, line: &str) -> Option<Answer> {
+        let line = line.trim();
+        let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        match (&self.about, word, rest.trim()) {
+            (About::Task { id, .. }, "done", "") => Some(Answer::Done(*id, Value::Null)),
+            (About::Task { id, .. }, "done", output) => Some(Answer::Done(*id, json_or_text(output))),
+            (About::Task { .. }, "fail", "") => None,
+            (About::Task { id, .. }, "fail", reason) => Some(Answer::Fail(*id, reason.to_owned())),
+            (About::Task { id, .. }, "cancel", "") => Some(Answer::Cancel(*id)),
+            (About::Verdict, "pass", "") => Some(Answer::Verdict(Verdict::Pass)),
+            (About::Verdict, "fail", "") => Some(Answer::Verdict(Verdict::Fail)),
+            (About::Verdict, "refer", "") => Some(Answer::Verdict(Verdict::Refer)),
+            _ => None,
+        }
+    }
+}
+
+/// What is to be asked, one after the other.
+#[derive(Debug)]
+pub(crate) struct Questions {
+    open: VecDeque<Question>,
+    /// Whether the first one was asked.
+    asked: bool,
+    lines: Option<Lines>,
+}
+
+impl Questions {
+    /// No questions yet, for those who type these lines.
+    pub(crate) fn new(lines: Option<Lines>) -> Self {
+        Self { open: VecDeque::new(), asked: false, lines }
+    }
+
+    /// Asks that, after all questions before.
+    pub(crate) fn add(&mut self, question: Question) {
+        self.open.push_back(question);
+    }
+
+    /// Drops the question about a node that is settled without an answer.
+    pub(crate) fn close(&mut self, node: &str, status: NodeStatus) {
+        let position = self.open.iter().position(|question| question.node == node);
+        let Some(position) = position.filter(|_| status.is_settled()) else {
+            return;
+        };
+        self.open.remove(position);
+        if position == 0 && self.asked {
+            self.asked = false;
+            console::say(format_args!("\n{node:?} is {status}: no answer is needed any more"));
+        }
+    }
+
+    /// Drops all questions.
+    pub(crate) fn clear(&mut self) {
+        self.open.clear();
+        self.asked = false;
+    }
+
+    /// The next line that answers a question; none if there will be no more.
+    ///
+    /// Asks when it is polled: to be polled when nothing else is known that could make the question pointless.
+    pub(crate) async fn line(&mut self) -> Option<String> {
+        let (Some(lines), Some(question)) = (&mut self.lines, self.open.front()) else {
+            return std::future::pending().await;
+        };
+        if !self.asked {
+            self.asked = true;
+            question.ask();
+        }
+        lines.recv().await
+    }
+
+    /// The node that was asked about, and the answer; none if it was not understood.
+    pub(crate) fn answered(&mut self, line: &str) -> Option<(String, Answer)> {
+        let question = self.open.front()?;
+        let Some(answer) = question.understand(line) else {
+            console::say(format_args!("  {}", question.accepted()));
+            console::prompt();
+            return None;
+        };
+        self.asked = false;
+        self.open.pop_front().map(|question| (question.node, answer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use finale::ExecutionId;
+    use finale::core::WorkKey;
+    use serde_json::json;
+
+    use super::*;
+
+    fn id() -> TaskId {
+        let execution: ExecutionId = "0199b1c2-0000-7000-8000-000000000000".parse().unwrap();
+        TaskId { execution, key: WorkKey::node(1) }
+    }
+
+    fn question(about: About) -> Question {
+        Question { node: "pick".into(), title: "Pick".into(), about }
+    }
+
+    #[test]
+    fn a_task_is_done_failed_or_cancelled() {
+        let task = question(About::Task { id: id(), attempt: 1, assignee: None });
+        assert_eq!(task.understand("done"), Some(Answer::Done(id(), Value::Null)));
+        assert_eq!(task.understand(" done  {\"boxes\": 2} "), Some(Answer::Done(id(), json!({"boxes": 2}))));
+        assert_eq!(task.understand("done two boxes"), Some(Answer::Done(id(), json!("two boxes"))));
+        assert_eq!(task.understand("fail out of stock"), Some(Answer::Fail(id(), "out of stock".into())));
+        assert_eq!(task.understand("cancel"), Some(Answer::Cancel(id())));
+    }
+
+    #[test]
+    fn a_verification_is_given_a_verdict() {
+        let verification = question(About::Verdict);
+        assert_eq!(verification.understand("refer"), Some(Answer::Verdict(Verdict::Refer)));
+        assert_eq!(verification.understand("done"), None);
+    }
+
+    #[test]
+    fn anything_else_is_not_understood() {
+        let task = question(About::Task { id: id(), attempt: 1, assignee: None });
+        for line in ["", "fail", "pass", "cancel it", "Done", "donee"] {
+            assert_eq!(task.understand(line), None, "{line}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Why nothing came of a run.
+
+use std::io;
+
+use finale::core::compile::CompileError;
+use finale::{Abandoned, ActivateError, CommandError, ReportError, StartError};
+use finale_formats::LoadError;
+
+use super::arguments::ArgumentError;
+use super::failing::BadFailure;
+use super::file::ReadError;
+use super::{BAD_INPUT, CANCELLED, FAILED};
+
+/// Why nothing came of a run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunError {
+    /// The arguments contradict each other.
+    #[error(transparent)]
+    Arguments(#[from] ArgumentError),
+    /// The file could not be read.
+    #[error("{file}: {error}")]
+    Read { file: String, error: ReadError },
+    /// The file is no definition; the error names the file itself.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The definition cannot be run.
+    #[error("{file}: {error}")]
+    Compile { file: String, error: CompileError },
+    /// A task that is to fail does not exist.
+    #[error("{file}: {error}")]
+    Fail { file: String, error: BadFailure },
+    /// Somebody outside has to do something, and there is nobody.
+    #[error(
+        "{file}: {what} needs somebody outside: add --simulate, \
+         or run it at a terminal to be asked"
+    )]
+    NobodyOutside { file: String, what: String },
+    /// The handlers of an application are not here.
+    #[error("{file}: task {node:?} is done by the handler {handler:?} of an application: add --simulate to stand in")]
+    NoHandler { file: String, node: String, handler: String },
+    /// The runtime did not take it.
+    #[error("{file}: {error}")]
+    Activate { file: String, error: ActivateError },
+    /// Ctrl-C came first.
+    #[error("interrupted before anything was activated")]
+    Interrupted,
+    /// The runtime did not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The runtime did not do what it was asked.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// The runtime did not take what became of a task.
+    #[error("a task could not be reported on: {0}")]
+    Report(#[from] ReportError),
+    /// The runtime stopped on its own.
+    #[error(transparent)]
+    Abandoned(#[from] Abandoned),
+    /// The result is known and could not be written.
+    #[error("the result could not be written: {0}")]
+    Write(#[source] io::Error),
+}
+
+impl RunError {
+    /// What the process ends with.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Activate { error: ActivateError::Journal(_) | ActivateError::Stopped, .. }
+            | Self::Start(_)
+            | Self::Command(_)
+            | Self::Report(_)
+            | Self::Abandoned(_)
+            | Self::Write(_) => FAILED,
+            Self::Interrupted => CANCELLED,
+            _ => BAD_INPUT,
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! What is done outside: by the simulation, or by whoever sits at the terminal.
+
+use std::collections::HashSet;
+
+use finale::core::WorkKey;
+use finale::core::definition::{Node, NodeKind, Verdict};
+use finale::{
+    CommandError, Event, EventKind, ExecutionHandle, Failure, FailureClass, NodeStatus, ReportError, Runtime, TaskId,
+};
+use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::FuturesUnordered;
+use serde_json::Value;
+
+use super::ask::{Answer, Lines, Question, Questions};
+use super::error::RunError;
+use super::execute::{self, BY};
+use super::prepare::Prepared;
+use crate::console;
+
+/// Who does what is done outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outside {
+    /// There is nothing to do.
+    Nobody,
+    /// The simulation.
+    Simulated,
+    /// Whoever sits at the terminal.
+    Asked,
+}
+
+/// Does what is done outside until the execution is over.
+pub(crate) async fn follow(
+    prepared: &Prepared,
+    runtime: &Runtime,
+    handle: &ExecutionHandle,
+    lines: Option<Lines>,
+) -> Result<(), RunError> {
+    let mut events = handle.events().await?;
+    let mut follower = Follower::new(prepared, runtime, handle, lines);
+    loop {
+        tokio::select! {
+            // What has happened is heard first: it may answer a question before it is asked.
+            biased;
+            event = events.next() => match event {
+                Ok(Some(event)) => follower.hear(&event),
+                Ok(None) => return Ok(()),
+                Err(lagged) => events = handle.events_after(lagged.after).await?,
+            },
+            Some(reported) = follower.reports.next() => reported?,
+            line = follower.questions.line() => follower.answer(line).await?,
+        }
+    }
+}
+
+/// What is known of the outside.
+struct Follower<'a> {
+    prepared: &'a Prepared,
+    runtime: &'a Runtime,
+    handle: &'a ExecutionHandle,
+    /// Reports that are not durable yet: one must not wait for another.
+    reports: FuturesUnordered<LocalBoxFuture<'a, Result<(), RunError>>>,
+    questions: Questions,
+    /// Tasks that wait for the time of their next attempt, by node id.
+    backing_off: HashSet<String>,
+}
+
+impl<'a> Follower<'a> {
+    fn new(prepared: &'a Prepared, runtime: &'a Runtime, handle: &'a ExecutionHandle, lines: Option<Lines>) -> Self {
+        let (reports, backing_off) = (FuturesUnordered::new(), HashSet::new());
+        Self { prepared, runtime, handle, reports, questions: Questions::new(lines), backing_off }
+    }
+
+    fn hear(&mut self, event: &Event) {
+        let EventKind::NodeTransitioned { node, to, attempt, .. } = &event.kind else {
+            return;
+        };
+        self.questions.close(node, *to);
+        let Some((position, node)) = self.outside(node).filter(|_| *to == NodeStatus::Waiting) else {
+            return;
+        };
+        if !self.is_backing_off(node, *attempt) {
+            self.wanted(position, node, *attempt);
+        }
+    }
+
+    /// The node with that id and its number, if it is done outside: a task of a handler waits only for its next attempt.
+    fn outside(&self, id: &str) -> Option<(u32, &'a Node)> {
+        let compiled = self.prepared.workflow.compiled();
+        let position = compiled.position(id)?;
+        let node = compiled.node(position);
+        let outside = compiled.is_external(position) || matches!(node.kind, NodeKind::Verification(_));
+        outside.then_some((position, node))
+    }
+
+    /// A task with a backoff is told to wait twice before each further attempt: for its time, then for its outcome.
+    fn is_backing_off(&mut self, node: &Node, attempt: u16) -> bool {
+        let backs_off = match &node.kind {
+            NodeKind::Task(task) => attempt > 1 && !task.retry.backoff.is_zero(),
+            _ => false,
+        };
+        if !backs_off || self.backing_off.remove(&node.id) {
+            return false;
+        }
+        self.backing_off.insert(node.id.clone())
+    }
+
+    /// Something is to be done outside.
+    fn wanted(&mut self, position: u32, node: &'a Node, attempt: u16) {
+        let task = TaskId { execution: self.handle.id(), key: WorkKey::node(position) };
+        let (runtime, simulated) = (self.runtime, self.prepared.outside == Outside::Simulated);
+        let report: LocalBoxFuture<'a, _> = match (&node.kind, self.prepared.simulation.failure(&node.id)) {
+            (NodeKind::Verification(_), _) if simulated => Box::pin(judge(runtime, self.handle, &node.id)),
+            (NodeKind::Verification(_), _) => return self.questions.add(Question::verdict(node)),
+            (_, Some(reason)) => Box::pin(report(runtime, task, Err(failed(reason)))),
+            (_, None) if simulated => Box::pin(report(runtime, task, Ok(Value::Null))),
+            (_, None) => {
+                let assignee = self.prepared.workflow.compiled().assignee(position);
+                return self.questions.add(Question::task(node, task, attempt, assignee));
+            }
+        };
+        self.reports.push(report);
+    }
+
+    /// Does what was answered at the terminal; no line means that nobody is there any more.
+    async fn answer(&mut self, line: Option<String>) -> Result<(), RunError> {
+        let Some(line) = line else {
+            self.questions.clear();
+            console::say("");
+            return execute::cancel(self.handle, "the end of the input").await;
+        };
+        let Some((node, answer)) = self.questions.answered(&line) else {
+            return Ok(());
+        };
+        if let Err(refused) = self.pass_on(&node, answer).await {
+            console::say(format_args!("that changed nothing: {refused}"));
+        }
+        Ok(())
+    }
+
+    async fn pass_on(&self, node: &str, answer: Answer) -> Result<(), Refusal> {
+        match answer {
+            Answer::Done(task, output) => self.runtime.complete_task(task, output).await?,
+            Answer::Fail(task, reason) => self.runtime.fail_task(task, failed(&reason)).await?,
+            Answer::Cancel(task) => self.runtime.cancel_task(task, BY).await?,
+            Answer::Verdict(verdict) => self.runtime.give_verdict(self.handle.id(), node, verdict, BY).await?,
+        }
+        Ok(())
+    }
+}
+
+/// Why an answer changed nothing.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    #[error(transparent)]
+    Command(#[from] CommandError),
+}
+
+fn failed(reason: &str) -> Failure {
+    Failure::new(FailureClass::Failed, reason)
+}
+
+async fn report(runtime: &Runtime, task: TaskId, result: Result<Value, Failure>) -> Result<(), RunError> {
+    let reported = match result {
+        Ok(output) => runtime.complete_task(task, output).await,
+        Err(failure) => runtime.fail_task(task, failure).await,
+    };
+    match reported {
+        // The end of the execution, or of its time, can come first.
+        Ok(()) | Err(ReportError::AlreadyTerminal(_) | ReportError::AlreadySettled(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn judge(runtime: &Runtime, handle: &ExecutionHandle, node: &str) -> Result<(), RunError> {
+    match runtime.give_verdict(handle.id(), node, Verdict::Pass, "simulate").await {
+        // The end of the execution can come first; a verification that it closed takes no verdict.
+        Ok(()) | Err(CommandError::AlreadyTerminal(_) | CommandError::Invalid(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,86 @@
+//! From a file and the arguments to what can be activated.
+
+use finale::Workflow;
+use finale::core::definition::{Definition, Node, NodeKind, Verification, Work};
+use finale_formats::{Limits, Loaded};
+use serde_json::{Map, Value};
+
+use super::arguments::Arguments;
+use super::error::RunError;
+use super::outside::Outside;
+use super::simulate::{Simulation, scaled};
+use super::{failing, file};
+
+/// Everything that is known before anything runs.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// The name of the file, for errors.
+    pub(crate) file: String,
+    /// What runs.
+    pub(crate) workflow: Workflow,
+    /// What is handed in.
+    pub(crate) input: Map<String, Value>,
+    /// What tasks come to that nobody really does.
+    pub(crate) simulation: Simulation,
+    /// Who does what is done outside.
+    pub(crate) outside: Outside,
+}
+
+impl Prepared {
+    /// Loads and checks; `terminal` says whether somebody is there to be asked.
+    pub(crate) fn new(arguments: &Arguments, terminal: bool) -> Result<Self, RunError> {
+        let input = arguments.input()?;
+        let file = arguments.file.display().to_string();
+        let Loaded { mut definition, runtimes, .. } = load(arguments, &file)?;
+        if let Some(on_failure) = arguments.on_failure {
+            definition.policy.on_failure = on_failure;
+        }
+        let workflow = Workflow::new(definition);
+        let workflow = workflow.map_err(|error| RunError::Compile { file: file.clone(), error })?;
+        let failures = failing::failures(&arguments.failures, workflow.compiled());
+        let failures = failures.map_err(|error| RunError::Fail { file: file.clone(), error })?;
+        let simulation = Simulation::new(scaled(runtimes, arguments.time_scale), failures);
+        let (definition, simulate) = (workflow.definition(), arguments.simulate);
+        let simulation = if simulate { simulation.of_all_handlers(definition) } else { simulation };
+        check_handlers(&simulation, definition, &file)?;
+        let outside = outside(definition, simulate, terminal, &file)?;
+        Ok(Self { file, workflow, input, simulation, outside })
+    }
+}
+
+fn load(arguments: &Arguments, file: &str) -> Result<Loaded, RunError> {
+    let limits = Limits::default();
+    let bytes = file::read(&arguments.file, limits.bytes_max as u64);
+    let bytes = bytes.map_err(|error| RunError::Read { file: file.to_owned(), error })?;
+    Ok(limits.load(&bytes, arguments.format, file)?)
+}
+
+fn check_handlers(simulation: &Simulation, definition: &Definition, file: &str) -> Result<(), RunError> {
+    match simulation.missing(definition) {
+        None => Ok(()),
+        Some((node, handler)) => {
+            let (node, handler) = (node.to_owned(), handler.to_owned());
+            Err(RunError::NoHandler { file: file.to_owned(), node, handler })
+        }
+    }
+}
+
+fn outside(definition: &Definition, simulate: bool, terminal: bool, file: &str) -> Result<Outside, RunError> {
+    match definition.nodes.iter().find(|node| is_outside(node)) {
+        None => Ok(Outside::Nobody),
+        Some(_) if simulate => Ok(Outside::Simulated),
+        Some(_) if terminal => Ok(Outside::Asked),
+        Some(node) => {
+            let what = format!("the {} {:?}", node.kind.name(), node.id);
+            Err(RunError::NobodyOutside { file: file.to_owned(), what })
+        }
+    }
+}
+
+fn is_outside(node: &Node) -> bool {
+    match &node.kind {
+        NodeKind::Task(task) => task.work == Work::External,
+        NodeKind::Verification(Verification { preset, .. }) => preset.is_none(),
+        _ => false,
+    }
+}

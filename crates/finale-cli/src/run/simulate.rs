@@ -1,0 +1,109 @@
+//! Standing in for those who do the tasks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use finale::core::definition::{Definition, NodeKind, Work};
+use finale::{Builder, TaskContext, TaskError};
+use finale_formats::wfformat::SIMULATE;
+use serde::de::IgnoredAny;
+
+/// What tasks that nobody really does come to.
+#[derive(Clone, Debug)]
+pub(crate) struct Simulation {
+    /// The names of the handlers to stand in for.
+    handlers: BTreeSet<String>,
+    script: Arc<Script>,
+}
+
+#[derive(Debug)]
+struct Script {
+    /// How long tasks take, by node id; all others are done at once.
+    times: BTreeMap<String, Duration>,
+    /// Why tasks fail, by node id; all others are done.
+    failures: BTreeMap<String, String>,
+}
+
+impl Simulation {
+    pub(crate) fn new(times: BTreeMap<String, Duration>, failures: BTreeMap<String, String>) -> Self {
+        let handlers = [SIMULATE.to_owned()].into();
+        Self { handlers, script: Arc::new(Script { times, failures }) }
+    }
+
+    /// Stands in for all handlers of the definition, not only for those of recorded runs.
+    pub(crate) fn of_all_handlers(mut self, definition: &Definition) -> Self {
+        self.handlers.extend(handlers(definition).map(|(_, handler)| handler.to_owned()));
+        self
+    }
+
+    /// The first task of a handler that nobody stands in for: its node and the handler.
+    pub(crate) fn missing<'d>(&self, definition: &'d Definition) -> Option<(&'d str, &'d str)> {
+        handlers(definition).find(|(_, handler)| !self.handlers.contains(*handler))
+    }
+
+    /// Why a task is to fail, if it is.
+    pub(crate) fn failure(&self, node: &str) -> Option<&str> {
+        self.script.failures.get(node).map(String::as_str)
+    }
+
+    /// Registers the handlers that stand in.
+    pub(crate) fn register(&self, builder: Builder) -> Builder {
+        self.handlers.iter().fold(builder, |builder, name| {
+            let script = Arc::clone(&self.script);
+            builder.handler(name, move |context: TaskContext, _input: IgnoredAny| play(Arc::clone(&script), context))
+        })
+    }
+}
+
+fn handlers(definition: &Definition) -> impl Iterator<Item = (&str, &str)> {
+    definition.nodes.iter().filter_map(|node| match &node.kind {
+        NodeKind::Task(task) => match &task.work {
+            Work::Handler(handler) => Some((node.id.as_str(), handler.as_str())),
+            Work::External => None,
+        },
+        _ => None,
+    })
+}
+
+async fn play(script: Arc<Script>, context: TaskContext) -> Result<(), TaskError> {
+    let time = script.times.get(context.node()).copied().unwrap_or_default();
+    // The shortest sleep takes a tick of the clock, which is longer than nothing.
+    if !time.is_zero() {
+        tokio::select! {
+            () = tokio::time::sleep(time) => {}
+            () = context.cancelled() => return Err(TaskError::new("cancelled")),
+        }
+    }
+    match script.failures.get(context.node()) {
+        Some(reason) => Err(TaskError::new(reason)),
+        None => Ok(()),
+    }
+}
+
+/// Recorded times, stretched.
+pub(crate) fn scaled(times: BTreeMap<String, Duration>, scale: f64) -> BTreeMap<String, Duration> {
+    // What no clock can count takes for ever.
+    let stretch = |time: Duration| Duration::try_from_secs_f64(time.as_secs_f64() * scale).unwrap_or(Duration::MAX);
+    times.into_iter().map(|(node, time)| (node, stretch(time))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stretched(seconds: u64, scale: f64) -> Duration {
+        scaled([("a".to_owned(), Duration::from_secs(seconds))].into(), scale)["a"]
+    }
+
+    #[test]
+    fn a_time_is_multiplied_by_the_scale() {
+        assert_eq!(stretched(3, 0.5), Duration::from_millis(1_500));
+        assert_eq!(stretched(3, 0.0), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_time_beyond_all_clocks_lasts_for_ever() {
+        assert_eq!(stretched(3, f64::MAX), Duration::MAX);
+    }
+}
