@@ -262,6 +262,9 @@ pub struct Edge {
     /// When it is taken.
     #[serde(default)]
     pub kind: EdgeKind,
+    /// What people call it; not blank.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
 }
 
 /// When an edge is taken, once its source has completed.

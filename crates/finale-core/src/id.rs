@@ -48,10 +48,7 @@ impl FromStr for ExecutionId {
     type Err = ParseIdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Uuid::try_parse(text).map(Self).map_err(|_| ParseIdError {
-            what: "execution id",
-            text: text.to_owned(),
-        })
+        Uuid::try_parse(text).map(Self).map_err(|_| ParseIdError { what: "execution id", text: text.to_owned() })
     }
 }
 
@@ -97,10 +94,7 @@ impl FromStr for TaskId {
     type Err = ParseIdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        parse_task_id(text).ok_or_else(|| ParseIdError {
-            what: "task id",
-            text: text.to_owned(),
-        })
+        parse_task_id(text).ok_or_else(|| ParseIdError { what: "task id", text: text.to_owned() })
     }
 }
 

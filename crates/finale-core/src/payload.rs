@@ -95,8 +95,7 @@ impl fmt::Debug for Payload {
 
 impl Serialize for Payload {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let document: &RawValue =
-            serde_json::from_slice(self.as_bytes()).map_err(serde::ser::Error::custom)?;
+        let document: &RawValue = serde_json::from_slice(self.as_bytes()).map_err(serde::ser::Error::custom)?;
         document.serialize(serializer)
     }
 }

@@ -16,19 +16,11 @@ pub(super) fn assemble(definition: Definition, graph: Graph, expressions: Expres
     let sinks = sinks(&definition, &graph, &order);
     let hash = hash(&definition);
     let Graph { index, out, into } = graph;
-    let parts = definition
-        .nodes
-        .iter()
-        .zip(expressions.nodes)
-        .zip(assignees);
+    let parts = definition.nodes.iter().zip(expressions.nodes).zip(assignees);
     let nodes = (parts.zip(out.ranges).zip(&into.ranges))
         .map(|((((node, expression), assignee), out), into)| {
             let in_degree = into.end - into.start;
-            CompiledNode {
-                in_degree,
-                out,
-                ..compiled(node, expression, assignee)
-            }
+            CompiledNode { in_degree, out, ..compiled(node, expression, assignee) }
         })
         .collect();
     Compiled {
@@ -65,10 +57,7 @@ fn compiled(node: &Node, expression: Option<Expression>, assignee: Option<String
 
 fn step(kind: &NodeKind) -> Step {
     match kind {
-        NodeKind::Start
-        | NodeKind::End
-        | NodeKind::ParallelSplit(_)
-        | NodeKind::AgentAssignment(_) => Step::Pass,
+        NodeKind::Start | NodeKind::End | NodeKind::ParallelSplit(_) | NodeKind::AgentAssignment(_) => Step::Pass,
         NodeKind::ParallelJoin(_) => Step::Join,
         NodeKind::Conditional(_) => Step::Decide,
         NodeKind::Verification(verification) => Step::Judge(verification.preset),
@@ -86,10 +75,7 @@ fn unsupported(node: &Node) -> Option<Unsupported> {
         NodeKind::ParallelJoin(join) if join.strategy == JoinStrategy::Any => "join strategy any",
         _ => return None,
     };
-    Some(Unsupported {
-        node: node.id.clone(),
-        feature,
-    })
+    Some(Unsupported { node: node.id.clone(), feature })
 }
 
 const fn is_work(kind: &NodeKind) -> bool {
@@ -101,15 +87,10 @@ fn assignees(definition: &Definition, graph: &Graph, order: &[u32]) -> Vec<Optio
     let mut nearest: Vec<Option<Assignment>> = vec![None; graph.len()];
     for &node in order {
         let sources = graph.into.of(node).iter();
-        nearest[node as usize] = sources
-            .filter_map(|&source| handed_on(definition, &nearest, source))
-            .min();
+        nearest[node as usize] = sources.filter_map(|&source| handed_on(definition, &nearest, source)).min();
     }
     let assignee = |(node, nearest): (&Node, Option<Assignment>)| match &node.kind {
-        NodeKind::Task(task) => task
-            .assignee
-            .clone()
-            .or_else(|| agent(definition, nearest?)),
+        NodeKind::Task(task) => task.assignee.clone().or_else(|| agent(definition, nearest?)),
         _ => None,
     };
     definition.nodes.iter().zip(nearest).map(assignee).collect()
@@ -123,21 +104,11 @@ struct Assignment {
 }
 
 /// What a node hands on to those behind it: itself, what came to it, or nothing behind a piece of work.
-fn handed_on(
-    definition: &Definition,
-    nearest: &[Option<Assignment>],
-    node: u32,
-) -> Option<Assignment> {
+fn handed_on(definition: &Definition, nearest: &[Option<Assignment>], node: u32) -> Option<Assignment> {
     match &definition.nodes[node as usize].kind {
-        NodeKind::AgentAssignment(_) => Some(Assignment {
-            distance: 1,
-            position: std::cmp::Reverse(node),
-        }),
+        NodeKind::AgentAssignment(_) => Some(Assignment { distance: 1, position: std::cmp::Reverse(node) }),
         kind if is_work(kind) => None,
-        _ => nearest[node as usize].map(|far| Assignment {
-            distance: far.distance + 1,
-            ..far
-        }),
+        _ => nearest[node as usize].map(|far| Assignment { distance: far.distance + 1, ..far }),
     }
 }
 
@@ -154,18 +125,14 @@ fn sinks(definition: &Definition, graph: &Graph, order: &[u32]) -> Box<[u32]> {
     let mut is_before_work = vec![false; graph.len()];
     for &node in order.iter().rev() {
         let mut behind = graph.out.of(node).iter().map(|edge| edge.target);
-        is_before_work[node as usize] =
-            behind.any(|target| works(target) || is_before_work[target as usize]);
+        is_before_work[node as usize] = behind.any(|target| works(target) || is_before_work[target as usize]);
     }
-    numbers(graph.len())
-        .filter(|&node| works(node) && !is_before_work[node as usize])
-        .collect()
+    numbers(graph.len()).filter(|&node| works(node) && !is_before_work[node as usize]).collect()
 }
 
 fn hash(definition: &Definition) -> DefinitionHash {
     let mut hasher = Hasher(Sha256::new());
-    serde_json::to_writer(&mut hasher, definition)
-        .expect("definitions have a JSON form, and a hasher takes all");
+    serde_json::to_writer(&mut hasher, definition).expect("definitions have a JSON form, and a hasher takes all");
     let digest = hasher.0.finalize();
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);

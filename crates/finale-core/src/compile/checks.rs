@@ -17,40 +17,26 @@ pub(super) fn check(definition: &Definition, graph: &Graph) -> Vec<Problem> {
     check_cycles(definition, graph, &mut problems);
     check_duplicate_edges(definition, graph, &mut problems);
     for (position, node) in (0..).zip(&definition.nodes) {
-        let mut report = Report {
-            node: &node.id,
-            problems: &mut problems,
-        };
+        let mut report = Report { node: &node.id, problems: &mut problems };
         check_node(node, &Tally::new(graph, position), &mut report);
     }
     problems
 }
 
 fn check_ways(definition: &Definition, graph: &Graph, problems: &mut Vec<Problem>) {
-    let (start, end) = (
-        find(definition, &NodeKind::Start),
-        find(definition, &NodeKind::End),
-    );
+    let (start, end) = (find(definition, &NodeKind::Start), find(definition, &NodeKind::End));
     let (reached, leading) = (graph.reached_from(start), graph.reaching(end));
     let is_end_reached = end.is_some_and(|end| reached[end as usize]);
     for (position, node) in definition.nodes.iter().enumerate() {
         let id = &node.id;
         let problem = match (reached[position], leading[position]) {
-            (false, _) if matches!(node.kind, NodeKind::End) => Problem::of(
-                Code::EndNotReachable,
-                id,
-                format!("no way leads from the start to the end {id:?}"),
-            ),
-            (false, _) => Problem::of(
-                Code::UnreachableNode,
-                id,
-                format!("no way leads from the start to {id:?}"),
-            ),
-            (true, false) if is_end_reached => Problem::of(
-                Code::DeadEndNode,
-                id,
-                format!("no way leads from {id:?} to the end"),
-            ),
+            (false, _) if matches!(node.kind, NodeKind::End) => {
+                Problem::of(Code::EndNotReachable, id, format!("no way leads from the start to the end {id:?}"))
+            }
+            (false, _) => Problem::of(Code::UnreachableNode, id, format!("no way leads from the start to {id:?}")),
+            (true, false) if is_end_reached => {
+                Problem::of(Code::DeadEndNode, id, format!("no way leads from {id:?} to the end"))
+            }
             _ => continue,
         };
         problems.push(problem);
@@ -59,10 +45,7 @@ fn check_ways(definition: &Definition, graph: &Graph, problems: &mut Vec<Problem
 
 /// The first node of a kind without content.
 pub(super) fn find(definition: &Definition, kind: &NodeKind) -> Option<u32> {
-    let position = definition
-        .nodes
-        .iter()
-        .position(|node| node.kind == *kind)?;
+    let position = definition.nodes.iter().position(|node| node.kind == *kind)?;
     u32::try_from(position).ok()
 }
 
@@ -70,16 +53,9 @@ fn check_cycles(definition: &Definition, graph: &Graph, problems: &mut Vec<Probl
     let start = find(definition, &NodeKind::Start).unwrap_or_default();
     let next = |node: u32, n: usize| graph.out.of(node).get(n).map(|edge| edge.target);
     for cycle in graph::cycles(graph.len(), start, next) {
-        let nodes: Vec<String> = cycle
-            .iter()
-            .map(|&node| definition.nodes[node as usize].id.clone())
-            .collect();
+        let nodes: Vec<String> = cycle.iter().map(|&node| definition.nodes[node as usize].id.clone()).collect();
         let message = format!("{} is a cycle", round(&nodes));
-        problems.push(Problem {
-            code: Code::CycleDetected,
-            nodes,
-            message,
-        });
+        problems.push(Problem { code: Code::CycleDetected, nodes, message });
     }
 }
 
@@ -101,9 +77,7 @@ pub(super) fn round(nodes: &[String]) -> String {
 fn check_duplicate_edges(definition: &Definition, graph: &Graph, problems: &mut Vec<Problem>) {
     let mut seen = FxHashSet::default();
     for edge in &definition.edges {
-        let (Some(&source), Some(&target)) =
-            (graph.index.get(&edge.source), graph.index.get(&edge.target))
-        else {
+        let (Some(&source), Some(&target)) = (graph.index.get(&edge.source), graph.index.get(&edge.target)) else {
             continue;
         };
         let is_choice = match &definition.nodes[source as usize].kind {
@@ -113,16 +87,10 @@ fn check_duplicate_edges(definition: &Definition, graph: &Graph, problems: &mut 
         };
         if !seen.insert((source, target, edge.kind)) && !is_choice {
             let kind = edge.kind.name();
-            let message = format!(
-                "edge {:?} repeats a {kind} edge from {:?} to {:?}",
-                edge.id, edge.source, edge.target
-            );
+            let message =
+                format!("edge {:?} repeats a {kind} edge from {:?} to {:?}", edge.id, edge.source, edge.target);
             let nodes = vec![edge.source.clone(), edge.target.clone()];
-            problems.push(Problem {
-                code: Code::DuplicateEdge,
-                nodes,
-                message,
-            });
+            problems.push(Problem { code: Code::DuplicateEdge, nodes, message });
         }
     }
 }
@@ -132,10 +100,7 @@ const fn is_answer(kind: EdgeKind) -> bool {
 }
 
 const fn is_verdict(kind: EdgeKind) -> bool {
-    matches!(
-        kind,
-        EdgeKind::VerificationPass | EdgeKind::VerificationFail | EdgeKind::VerificationRefer
-    )
+    matches!(kind, EdgeKind::VerificationPass | EdgeKind::VerificationFail | EdgeKind::VerificationRefer)
 }
 
 /// How many edges of each kind leave a node.
@@ -163,9 +128,7 @@ impl Tally {
     }
 
     fn verdicts(&self) -> usize {
-        self.of(EdgeKind::VerificationPass)
-            + self.of(EdgeKind::VerificationFail)
-            + self.of(EdgeKind::VerificationRefer)
+        self.of(EdgeKind::VerificationPass) + self.of(EdgeKind::VerificationFail) + self.of(EdgeKind::VerificationRefer)
     }
 }
 
@@ -178,8 +141,7 @@ struct Report<'r> {
 impl Report<'_> {
     fn add_if(&mut self, is_wrong: bool, code: Code, message: impl FnOnce(&str) -> String) {
         if is_wrong {
-            self.problems
-                .push(Problem::of(code, self.node, message(self.node)));
+            self.problems.push(Problem::of(code, self.node, message(self.node)));
         }
     }
 }
@@ -211,14 +173,10 @@ fn check_conditional(tally: &Tally, report: &mut Report<'_>) {
 }
 
 fn check_verification(verification: &Verification, tally: &Tally, report: &mut Report<'_>) {
-    for (what, text) in [
-        ("rubric", &verification.rubric),
-        ("evaluator", &verification.evaluator),
-    ] {
+    for (what, text) in [("rubric", &verification.rubric), ("evaluator", &verification.evaluator)] {
         let is_missing = text.as_deref().is_none_or(is_blank);
-        report.add_if(is_missing, Code::VerificationMissingConfig, |node| {
-            format!("verification {node:?} has no {what}")
-        });
+        report
+            .add_if(is_missing, Code::VerificationMissingConfig, |node| format!("verification {node:?} has no {what}"));
     }
     let verdicts = [
         (EdgeKind::VerificationPass, Code::VerificationMissingPass),
@@ -226,25 +184,16 @@ fn check_verification(verification: &Verification, tally: &Tally, report: &mut R
         (EdgeKind::VerificationRefer, Code::VerificationMissingRefer),
     ];
     check_choices(&verdicts, Code::VerificationDuplicateEdge, tally, report);
-    report.add_if(
-        tally.all() > tally.verdicts(),
-        Code::VerificationExtraOutgoing,
-        |node| format!("verification {node:?} has edges that belong to no verdict"),
-    );
+    report.add_if(tally.all() > tally.verdicts(), Code::VerificationExtraOutgoing, |node| {
+        format!("verification {node:?} has edges that belong to no verdict")
+    });
 }
 
 /// Each choice needs exactly one edge.
-fn check_choices(
-    choices: &[(EdgeKind, Code)],
-    duplicate: Code,
-    tally: &Tally,
-    report: &mut Report<'_>,
-) {
+fn check_choices(choices: &[(EdgeKind, Code)], duplicate: Code, tally: &Tally, report: &mut Report<'_>) {
     for &(kind, missing) in choices {
         let (count, name) = (tally.of(kind), kind.name());
-        report.add_if(count == 0, missing, |node| {
-            format!("{node:?} has no {name} edge")
-        });
+        report.add_if(count == 0, missing, |node| format!("{node:?} has no {name} edge"));
         report.add_if(count > 1, duplicate, |node| {
             format!("{node:?} has {count} {name} edges, there must be exactly one")
         });
@@ -259,11 +208,9 @@ fn check_split(tally: &Tally, report: &mut Report<'_>) {
 }
 
 fn check_task(task: &Task, report: &mut Report<'_>) {
-    report.add_if(
-        task.title.as_deref().is_none_or(is_blank),
-        Code::TaskMissingTitle,
-        |node| format!("task {node:?} has no title"),
-    );
+    report.add_if(task.title.as_deref().is_none_or(is_blank), Code::TaskMissingTitle, |node| {
+        format!("task {node:?} has no title")
+    });
     report.add_if(task.retry.attempts == 0, Code::BadRetry, |node| {
         format!("task {node:?} allows no attempt; 1 is the least")
     });
@@ -275,19 +222,13 @@ fn check_outside(kind: &NodeKind, tally: &Tally, report: &mut Report<'_>) {
     let judges = matches!(kind, NodeKind::Verification(_));
     let chooses = judges || matches!(kind, NodeKind::Conditional(_));
     let branches = chooses || matches!(kind, NodeKind::ParallelSplit(_));
-    report.add_if(
-        !judges && tally.verdicts() > 0,
-        Code::VerificationEdgeOutside,
-        |node| format!("a verification edge leaves {node:?}, which is a {name}"),
-    );
-    report.add_if(
-        !chooses && tally.answers() > 0,
-        Code::ConditionalEdgeOutside,
-        |node| format!("a conditional edge leaves {node:?}, which is a {name}"),
-    );
-    report.add_if(
-        !branches && tally.of(EdgeKind::ParallelBranch) > 0,
-        Code::BranchEdgeOutside,
-        |node| format!("a parallel_branch edge leaves {node:?}, which is a {name}"),
-    );
+    report.add_if(!judges && tally.verdicts() > 0, Code::VerificationEdgeOutside, |node| {
+        format!("a verification edge leaves {node:?}, which is a {name}")
+    });
+    report.add_if(!chooses && tally.answers() > 0, Code::ConditionalEdgeOutside, |node| {
+        format!("a conditional edge leaves {node:?}, which is a {name}")
+    });
+    report.add_if(!branches && tally.of(EdgeKind::ParallelBranch) > 0, Code::BranchEdgeOutside, |node| {
+        format!("a parallel_branch edge leaves {node:?}, which is a {name}")
+    });
 }

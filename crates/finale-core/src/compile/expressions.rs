@@ -21,25 +21,16 @@ pub(super) fn compile(
     limits: &Limits,
     problems: &mut Vec<Problem>,
 ) -> Expressions {
-    let mut compiler = Compiler {
-        definition,
-        graph,
-        upstream: Upstream::new(graph.len(), limits.lookups_max),
-        problems,
-    };
-    let nodes = (0..)
-        .zip(&definition.nodes)
-        .map(|(position, node)| compiler.node(position, node))
-        .collect();
+    let mut compiler =
+        Compiler { definition, graph, upstream: Upstream::new(graph.len(), limits.lookups_max), problems };
+    let nodes = (0..).zip(&definition.nodes).map(|(position, node)| compiler.node(position, node)).collect();
     let output = compiler.output();
     if compiler.upstream.is_exhausted {
         let message = format!(
             "the expressions with `vars` look back at more than {} nodes and edges; name nodes instead: `nodes.name.output`",
             limits.lookups_max
         );
-        compiler
-            .problems
-            .push(Problem::new(Code::TooManyLookups, message));
+        compiler.problems.push(Problem::new(Code::TooManyLookups, message));
     }
     Expressions { nodes, output }
 }
@@ -59,32 +50,22 @@ impl Compiler<'_> {
             _ => return None,
         };
         let (definition, graph, upstream) = (self.definition, self.graph, &mut self.upstream);
-        let compiled = Expression::compile(source, &graph.index, || {
-            upstream.tasks(definition, graph, position)
-        });
+        let compiled = Expression::compile(source, &graph.index, || upstream.tasks(definition, graph, position));
         let report = |error| {
             let message = format!("the {what} of {:?} is no expression: {error}", node.id);
-            self.problems
-                .push(Problem::of(Code::ExpressionInvalid, &node.id, message));
+            self.problems.push(Problem::of(Code::ExpressionInvalid, &node.id, message));
         };
         compiled.map_err(report).ok()
     }
 
     fn output(&mut self) -> Option<Expression> {
         let source = self.definition.output.as_deref()?;
-        let tasks = || {
-            numbers(self.graph.len())
-                .filter(|&node| is_task(self.definition, node))
-                .collect()
-        };
+        let tasks = || numbers(self.graph.len()).filter(|&node| is_task(self.definition, node)).collect();
         let report = |error| {
             let message = format!("the output of the workflow is no expression: {error}");
-            self.problems
-                .push(Problem::new(Code::ExpressionInvalid, message));
+            self.problems.push(Problem::new(Code::ExpressionInvalid, message));
         };
-        Expression::compile(source, &self.graph.index, tasks)
-            .map_err(report)
-            .ok()
+        Expression::compile(source, &self.graph.index, tasks).map_err(report).ok()
     }
 }
 
@@ -103,12 +84,7 @@ struct Upstream {
 
 impl Upstream {
     fn new(count: usize, budget: usize) -> Self {
-        Self {
-            seen: vec![0; count],
-            search: 0,
-            budget,
-            is_exhausted: false,
-        }
+        Self { seen: vec![0; count], search: 0, budget, is_exhausted: false }
     }
 
     /// The tasks before a node in the order of the definition.

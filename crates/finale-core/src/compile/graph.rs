@@ -25,20 +25,11 @@ impl Graph {
         }
         let ends = |edge: &crate::definition::Edge| {
             let (source, target) = (*index.get(&edge.source)?, *index.get(&edge.target)?);
-            Some((
-                source,
-                OutEdge {
-                    target,
-                    kind: edge.kind,
-                },
-            ))
+            Some((source, OutEdge { target, kind: edge.kind }))
         };
         let edges: Vec<(u32, OutEdge)> = definition.edges.iter().filter_map(ends).collect();
         let out = Adjacency::new(count, &edges);
-        let reversed: Vec<(u32, u32)> = edges
-            .iter()
-            .map(|(source, edge)| (edge.target, *source))
-            .collect();
+        let reversed: Vec<(u32, u32)> = edges.iter().map(|(source, edge)| (edge.target, *source)).collect();
         let into = Adjacency::new(count, &reversed);
         Self { index, out, into }
     }
@@ -49,9 +40,7 @@ impl Graph {
 
     /// Which nodes can be reached from one; none from no node.
     pub(super) fn reached_from(&self, node: Option<u32>) -> Vec<bool> {
-        walk(self.len(), node, |at| {
-            self.out.of(at).iter().map(|edge| edge.target)
-        })
+        walk(self.len(), node, |at| self.out.of(at).iter().map(|edge| edge.target))
     }
 
     /// From which nodes one can be reached.
@@ -61,12 +50,8 @@ impl Graph {
 
     /// The nodes, each after all before it; what is on or behind a cycle is left out.
     pub(super) fn topological(&self) -> Vec<u32> {
-        let mut missing: Vec<u32> = numbers(self.len())
-            .map(|node| self.into.of(node).len() as u32)
-            .collect();
-        let mut order: Vec<u32> = numbers(self.len())
-            .filter(|&node| missing[node as usize] == 0)
-            .collect();
+        let mut missing: Vec<u32> = numbers(self.len()).map(|node| self.into.of(node).len() as u32).collect();
+        let mut order: Vec<u32> = numbers(self.len()).filter(|&node| missing[node as usize] == 0).collect();
         let mut next = 0;
         while let Some(&node) = order.get(next) {
             next += 1;
@@ -108,10 +93,7 @@ impl<T: Copy> Adjacency<T> {
             start += length;
         }
         let Some(&(_, first)) = items.first() else {
-            return Self {
-                ranges,
-                items: Box::new([]),
-            };
+            return Self { ranges, items: Box::new([]) };
         };
         let mut sorted = vec![first; items.len()].into_boxed_slice();
         for (node, item) in items {
@@ -119,10 +101,7 @@ impl<T: Copy> Adjacency<T> {
             sorted[range.end as usize] = *item;
             range.end += 1;
         }
-        Self {
-            ranges,
-            items: sorted,
-        }
+        Self { ranges, items: sorted }
     }
 
     pub(super) fn of(&self, node: u32) -> &[T] {
@@ -131,11 +110,7 @@ impl<T: Copy> Adjacency<T> {
     }
 }
 
-fn walk<I: Iterator<Item = u32>>(
-    count: usize,
-    from: Option<u32>,
-    next: impl Fn(u32) -> I,
-) -> Vec<bool> {
+fn walk<I: Iterator<Item = u32>>(count: usize, from: Option<u32>, next: impl Fn(u32) -> I) -> Vec<bool> {
     let mut seen = vec![false; count];
     let mut open = Vec::new();
     if let Some(from) = from {
@@ -156,17 +131,9 @@ fn walk<I: Iterator<Item = u32>>(
 ///
 /// `next(node, n)` is the n-th successor of a node. There are no more than the walk meets: with overlapping cycles the first
 /// one found is named, so that the cost and the report stay linear.
-pub(super) fn cycles(
-    count: usize,
-    first: u32,
-    next: impl Fn(u32, usize) -> Option<u32>,
-) -> Vec<Vec<u32>> {
-    let mut search = CycleSearch {
-        place: vec![Place::Unseen; count],
-        path: Vec::new(),
-        named: Vec::new(),
-        cycles: Vec::new(),
-    };
+pub(super) fn cycles(count: usize, first: u32, next: impl Fn(u32, usize) -> Option<u32>) -> Vec<Vec<u32>> {
+    let mut search =
+        CycleSearch { place: vec![Place::Unseen; count], path: Vec::new(), named: Vec::new(), cycles: Vec::new() };
     for root in std::iter::once(first).chain(numbers(count)) {
         if search.place.get(root as usize) == Some(&Place::Unseen) {
             search.enter(root);
@@ -202,11 +169,7 @@ impl CycleSearch {
         if let Some((node, _)) = self.path.pop() {
             self.place[node as usize] = Place::Left;
         }
-        while self
-            .named
-            .last()
-            .is_some_and(|(first, _)| *first >= self.path.len())
-        {
+        while self.named.last().is_some_and(|(first, _)| *first >= self.path.len()) {
             self.named.pop();
         }
     }
@@ -226,14 +189,9 @@ impl CycleSearch {
 
     /// The end of the path leads back to its node at that index.
     fn close(&mut self, at: usize) {
-        if self
-            .named
-            .last()
-            .is_none_or(|(_, last)| at > *last.min(&(self.path.len() - 1)))
-        {
+        if self.named.last().is_none_or(|(_, last)| at > *last.min(&(self.path.len() - 1))) {
             self.named.push((at, self.path.len() - 1));
-            self.cycles
-                .push(self.path[at..].iter().map(|(node, _)| *node).collect());
+            self.cycles.push(self.path[at..].iter().map(|(node, _)| *node).collect());
         }
     }
 }

@@ -16,11 +16,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            nodes_max: 100_000,
-            edges_max: 1_000_000,
-            lookups_max: 10_000_000,
-        }
+        Self { nodes_max: 100_000, edges_max: 1_000_000, lookups_max: 10_000_000 }
     }
 }
 
@@ -45,9 +41,6 @@ impl Limits {
     /// Sets the most nodes and edges that expressions with `vars` may look back at.
     #[must_use]
     pub const fn lookups_max(self, lookups_max: usize) -> Self {
-        Self {
-            lookups_max,
-            ..self
-        }
+        Self { lookups_max, ..self }
     }
 }

@@ -32,21 +32,11 @@ pub fn check_subworkflow_cycle(definition: &Definition, registry: &Registry) -> 
     let network = Network::new(definition, registry);
     let next = |workflow: u32, n: usize| network.calls[workflow as usize].get(n).copied();
     let describe = |cycle: Vec<u32>| {
-        let names: Vec<String> = cycle
-            .iter()
-            .map(|&workflow| network.name(workflow))
-            .collect();
+        let names: Vec<String> = cycle.iter().map(|&workflow| network.name(workflow)).collect();
         let message = format!("workflows call each other in a circle: {}", round(&names));
-        Problem {
-            code: Code::SubworkflowCycleDetected,
-            nodes: network.callers_in(definition, cycle[0]),
-            message,
-        }
+        Problem { code: Code::SubworkflowCycleDetected, nodes: network.callers_in(definition, cycle[0]), message }
     };
-    graph::cycles(network.calls.len(), 0, next)
-        .into_iter()
-        .map(describe)
-        .collect()
+    graph::cycles(network.calls.len(), 0, next).into_iter().map(describe).collect()
 }
 
 fn calls(definition: &Definition) -> impl Iterator<Item = (&str, &Subworkflow)> {
@@ -56,36 +46,22 @@ fn calls(definition: &Definition) -> impl Iterator<Item = (&str, &Subworkflow)> 
     })
 }
 
-fn target<'r>(
-    node: &str,
-    call: &Subworkflow,
-    registry: &'r Registry,
-) -> Result<&'r Definition, Problem> {
+fn target<'r>(node: &str, call: &Subworkflow, registry: &'r Registry) -> Result<&'r Definition, Problem> {
     let given = |text: &'_ Option<String>| text.clone().filter(|text| !is_blank(text));
     let workflow = given(&call.workflow).ok_or_else(|| {
-        Problem::of(
-            Code::SubworkflowRefMissing,
-            node,
-            format!("{node:?} does not say which workflow it calls"),
-        )
+        Problem::of(Code::SubworkflowRefMissing, node, format!("{node:?} does not say which workflow it calls"))
     })?;
     let version = given(&call.version).ok_or_else(|| {
         let message = format!("{node:?} does not say which version of {workflow:?} it calls");
         Problem::of(Code::SubworkflowVersionUnpinned, node, message)
     })?;
     registry.get(&workflow, &version).ok_or_else(|| {
-        let message =
-            format!("{node:?} calls {workflow:?} version {version}, which is not registered");
+        let message = format!("{node:?} calls {workflow:?} version {version}, which is not registered");
         Problem::of(Code::SubworkflowNotFound, node, message)
     })
 }
 
-fn check_bindings(
-    node: &str,
-    call: &Subworkflow,
-    callee: &Definition,
-    problems: &mut Vec<Problem>,
-) {
+fn check_bindings(node: &str, call: &Subworkflow, callee: &Definition, problems: &mut Vec<Problem>) {
     INPUTS.check(node, &call.input_bindings, &callee.inputs, problems);
     OUTPUTS.check(node, &call.output_bindings, &callee.outputs, problems);
 }
@@ -124,44 +100,22 @@ impl Side {
         declarations: &[Declaration],
         problems: &mut Vec<Problem>,
     ) {
-        let declared: FxHashMap<&str, &Declaration> = declarations
-            .iter()
-            .map(|declaration| (declaration.name.as_str(), declaration))
-            .collect();
+        let declared: FxHashMap<&str, &Declaration> =
+            declarations.iter().map(|declaration| (declaration.name.as_str(), declaration)).collect();
         for (name, value) in bindings {
-            problems.extend(self.check_binding(
-                node,
-                name,
-                value,
-                declared.get(name.as_str()).copied(),
-            ));
+            problems.extend(self.check_binding(node, name, value, declared.get(name.as_str()).copied()));
         }
-        for declaration in declarations
-            .iter()
-            .filter(|declaration| declaration.required)
-        {
+        for declaration in declarations.iter().filter(|declaration| declaration.required) {
             if !bindings.contains_key(&declaration.name) {
-                let message = format!(
-                    "{node:?} does not bind {} {:?}",
-                    self.name, declaration.name
-                );
+                let message = format!("{node:?} does not bind {} {:?}", self.name, declaration.name);
                 problems.push(Problem::of(self.missing, node, message));
             }
         }
     }
 
-    fn check_binding(
-        &self,
-        node: &str,
-        name: &str,
-        value: &Value,
-        declared: Option<&Declaration>,
-    ) -> Option<Problem> {
+    fn check_binding(&self, node: &str, name: &str, value: &Value, declared: Option<&Declaration>) -> Option<Problem> {
         let Some(declared) = declared else {
-            let message = format!(
-                "{node:?} binds {} {name:?}, which the workflow it calls does not have",
-                self.name
-            );
+            let message = format!("{node:?} binds {} {name:?}, which the workflow it calls does not have", self.name);
             return Some(Problem::of(self.unknown, node, message));
         };
         let wanted = match value.as_str().filter(|text| text.starts_with('@')) {
@@ -172,11 +126,7 @@ impl Side {
             None if types::matches(declared.kind, value) => return None,
             None => format!("of type {}", types::name(declared.kind)),
         };
-        let message = format!(
-            "{node:?} binds {} {name:?} to {}, which is not {wanted}",
-            self.name,
-            shown(value)
-        );
+        let message = format!("{node:?} binds {} {name:?} to {}, which is not {wanted}", self.name, shown(value));
         Some(Problem::of(self.mismatch, node, message))
     }
 }
@@ -200,15 +150,11 @@ struct Network<'n> {
 impl<'n> Network<'n> {
     fn new(root: &'n Definition, registry: &'n Registry) -> Self {
         let mut index = FxHashMap::from_iter([((root.id.as_str(), root.version.as_str()), 0)]);
-        let mut network = Self {
-            workflows: vec![root],
-            calls: Vec::new(),
-        };
+        let mut network = Self { workflows: vec![root], calls: Vec::new() };
         while let Some(&workflow) = network.workflows.get(network.calls.len()) {
             let mut callees = Vec::new();
             for (_, call) in calls(workflow) {
-                let (Some(id), Some(version)) = (call.workflow.as_deref(), call.version.as_deref())
-                else {
+                let (Some(id), Some(version)) = (call.workflow.as_deref(), call.version.as_deref()) else {
                     continue;
                 };
                 if let Some(&known) = index.get(&(id, version)) {
@@ -235,8 +181,7 @@ impl<'n> Network<'n> {
         let resolved = calls(definition).filter(|(_, call)| {
             let is = |workflow: u32| {
                 let callee = self.workflows[workflow as usize];
-                call.workflow.as_deref() == Some(&callee.id)
-                    && call.version.as_deref() == Some(&callee.version)
+                call.workflow.as_deref() == Some(&callee.id) && call.version.as_deref() == Some(&callee.version)
             };
             first == 0 || is(first)
         });

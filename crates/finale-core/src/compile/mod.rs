@@ -8,6 +8,7 @@ mod assemble;
 mod checks;
 mod expressions;
 mod graph;
+mod inputs;
 mod limits;
 mod links;
 pub(crate) mod nearest;
@@ -18,6 +19,7 @@ mod structure;
 mod tests;
 mod types;
 
+pub use self::inputs::{InputError, accept_input};
 pub use self::limits::Limits;
 pub use self::links::{check_subworkflow_cycle, check_subworkflow_io};
 pub use self::problem::{Code, CompileError, Phase, Problem};
@@ -55,25 +57,13 @@ pub fn compile(definition: Definition, registry: &Registry) -> Result<Compiled, 
 }
 
 /// Like [`compile()`], with other limits than the default ones.
-pub fn compile_within(
-    definition: Definition,
-    registry: &Registry,
-    limits: &Limits,
-) -> Result<Compiled, CompileError> {
-    pass(
-        &definition,
-        Phase::Structure,
-        check_structure(&definition, limits),
-    )?;
+pub fn compile_within(definition: Definition, registry: &Registry, limits: &Limits) -> Result<Compiled, CompileError> {
+    pass(&definition, Phase::Structure, check_structure(&definition, limits))?;
     let graph = Graph::new(&definition);
     let mut problems = checks::check(&definition, &graph);
     let expressions = expressions::compile(&definition, &graph, limits, &mut problems);
     pass(&definition, Phase::Graph, problems)?;
-    pass(
-        &definition,
-        Phase::Links,
-        check_links(&definition, registry),
-    )?;
+    pass(&definition, Phase::Links, check_links(&definition, registry))?;
     Ok(assemble::assemble(definition, graph, expressions))
 }
 
@@ -88,11 +78,7 @@ pub fn check_graph(definition: &Definition, limits: &Limits) -> Vec<Problem> {
 }
 
 fn check_links(definition: &Definition, registry: &Registry) -> Vec<Problem> {
-    if !definition
-        .nodes
-        .iter()
-        .any(|node| matches!(node.kind, NodeKind::Subworkflow(_)))
-    {
+    if !definition.nodes.iter().any(|node| matches!(node.kind, NodeKind::Subworkflow(_))) {
         return Vec::new();
     }
     let mut problems = check_subworkflow_io(definition, registry);
@@ -104,9 +90,5 @@ fn pass(definition: &Definition, phase: Phase, problems: Vec<Problem>) -> Result
     if problems.is_empty() {
         return Ok(());
     }
-    Err(CompileError {
-        workflow: definition.id.clone(),
-        phase,
-        problems,
-    })
+    Err(CompileError { workflow: definition.id.clone(), phase, problems })
 }

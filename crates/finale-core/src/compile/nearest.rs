@@ -8,19 +8,14 @@ const CHARS_MAX: usize = 32;
 const DISTANCE_MAX: usize = 2;
 
 /// The name with the fewest differences, if there are few.
-pub(crate) fn nearest<'n>(
-    name: &str,
-    names: impl ExactSizeIterator<Item = &'n String>,
-) -> Option<&'n String> {
+pub(crate) fn nearest<'n>(name: &str, names: impl ExactSizeIterator<Item = &'n String>) -> Option<&'n String> {
     let name: Vec<char> = name.chars().take(CHARS_MAX + 1).collect();
     if names.len() > NAMES_MAX || name.len() > CHARS_MAX {
         return None;
     }
     names
         .filter_map(|candidate| Some((distance(&name, candidate)?, candidate)))
-        .filter(|(distance, candidate)| {
-            *distance <= DISTANCE_MAX && *distance < candidate.chars().count()
-        })
+        .filter(|(distance, candidate)| *distance <= DISTANCE_MAX && *distance < candidate.chars().count())
         .min()
         .map(|(_, candidate)| candidate)
 }

@@ -183,20 +183,12 @@ pub struct Problem {
 impl Problem {
     /// A problem of the definition as a whole.
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            nodes: Vec::new(),
-            message: message.into(),
-        }
+        Self { code, nodes: Vec::new(), message: message.into() }
     }
 
     /// A problem of one node.
     pub(crate) fn of(code: Code, node: &str, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            nodes: vec![node.to_owned()],
-            message: message.into(),
-        }
+        Self { code, nodes: vec![node.to_owned()], message: message.into() }
     }
 }
 
@@ -244,13 +236,7 @@ impl fmt::Display for CompileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.problems.len();
         let noun = if count == 1 { "problem" } else { "problems" };
-        write!(
-            f,
-            "workflow {:?} has {count} {noun} in its {}:",
-            self.workflow, self.phase
-        )?;
-        self.problems
-            .iter()
-            .try_for_each(|problem| write!(f, "\n  {problem}"))
+        write!(f, "workflow {:?} has {count} {noun} in its {}:", self.workflow, self.phase)?;
+        self.problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
     }
 }

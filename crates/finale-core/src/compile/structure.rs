@@ -17,18 +17,8 @@ pub fn check_structure(definition: &Definition, limits: &Limits) -> Vec<Problem>
     }
     let mut problems = Vec::new();
     check_head(definition, &mut problems);
-    check_declarations(
-        "input",
-        Code::DuplicateInput,
-        &definition.inputs,
-        &mut problems,
-    );
-    check_declarations(
-        "output",
-        Code::DuplicateOutput,
-        &definition.outputs,
-        &mut problems,
-    );
+    check_declarations("input", Code::DuplicateInput, &definition.inputs, &mut problems);
+    check_declarations("output", Code::DuplicateOutput, &definition.outputs, &mut problems);
     check_outputs(&definition.outputs, &mut problems);
     check_nodes(&definition.nodes, &mut problems);
     check_counts(&definition.nodes, &mut problems);
@@ -40,17 +30,11 @@ fn check_size(definition: &Definition, limits: &Limits) -> Vec<Problem> {
     let (nodes, edges) = (definition.nodes.len(), definition.edges.len());
     let mut problems = Vec::new();
     if nodes > limits.nodes_max {
-        let message = format!(
-            "{nodes} nodes are more than the {} allowed",
-            limits.nodes_max
-        );
+        let message = format!("{nodes} nodes are more than the {} allowed", limits.nodes_max);
         problems.push(Problem::new(Code::TooManyNodes, message));
     }
     if edges > limits.edges_max {
-        let message = format!(
-            "{edges} edges are more than the {} allowed",
-            limits.edges_max
-        );
+        let message = format!("{edges} edges are more than the {} allowed", limits.edges_max);
         problems.push(Problem::new(Code::TooManyEdges, message));
     }
     problems
@@ -59,53 +43,31 @@ fn check_size(definition: &Definition, limits: &Limits) -> Vec<Problem> {
 fn check_head(definition: &Definition, problems: &mut Vec<Problem>) {
     for (what, text) in [("id", &definition.id), ("name", &definition.name)] {
         if is_blank(text) {
-            problems.push(Problem::new(
-                Code::BlankField,
-                format!("the {what} of the workflow is blank"),
-            ));
+            problems.push(Problem::new(Code::BlankField, format!("the {what} of the workflow is blank")));
         }
     }
     if !is_version(&definition.version) {
-        let message = format!(
-            "version {:?} is not MAJOR.MINOR.PATCH, like 1.0.0",
-            definition.version
-        );
+        let message = format!("version {:?} is not MAJOR.MINOR.PATCH, like 1.0.0", definition.version);
         problems.push(Problem::new(Code::BadVersion, message));
     }
 }
 
-fn check_declarations(
-    list: &str,
-    duplicate: Code,
-    declarations: &[Declaration],
-    problems: &mut Vec<Problem>,
-) {
+fn check_declarations(list: &str, duplicate: Code, declarations: &[Declaration], problems: &mut Vec<Problem>) {
     let mut names = FxHashSet::default();
     for declaration in declarations {
         let name = &declaration.name;
         if is_blank(name) {
-            problems.push(Problem::new(
-                Code::BlankField,
-                format!("the name of an {list} is blank"),
-            ));
+            problems.push(Problem::new(Code::BlankField, format!("the name of an {list} is blank")));
         }
         if !names.insert(name) {
-            problems.push(Problem::new(
-                duplicate,
-                format!("two {list}s are called {name:?}"),
-            ));
+            problems.push(Problem::new(duplicate, format!("two {list}s are called {name:?}")));
         }
         check_default(list, declaration, problems);
     }
 }
 
 fn check_default(list: &str, declaration: &Declaration, problems: &mut Vec<Problem>) {
-    let Declaration {
-        name,
-        kind,
-        required,
-        default,
-    } = declaration;
+    let Declaration { name, kind, required, default } = declaration;
     let Some(default) = default else {
         return;
     };
@@ -114,20 +76,14 @@ fn check_default(list: &str, declaration: &Declaration, problems: &mut Vec<Probl
         problems.push(Problem::new(Code::RequiredWithDefault, message));
     }
     if !types::matches(*kind, default) {
-        let message = format!(
-            "the default of {list} {name:?} is not of type {}",
-            types::name(*kind)
-        );
+        let message = format!("the default of {list} {name:?} is not of type {}", types::name(*kind));
         problems.push(Problem::new(Code::DefaultType, message));
     }
 }
 
 fn check_outputs(outputs: &[Declaration], problems: &mut Vec<Problem>) {
     for output in outputs.iter().filter(|output| !output.required) {
-        let message = format!(
-            "output {:?} is optional; a workflow gives all its outputs",
-            output.name
-        );
+        let message = format!("output {:?} is optional; a workflow gives all its outputs", output.name);
         problems.push(Problem::new(Code::OptionalOutput, message));
     }
 }
@@ -135,100 +91,61 @@ fn check_outputs(outputs: &[Declaration], problems: &mut Vec<Problem>) {
 fn check_nodes(nodes: &[Node], problems: &mut Vec<Problem>) {
     let mut ids = FxHashSet::default();
     for Node { id, label, kind } in nodes {
-        let blank = |what: &str| {
-            Problem::of(
-                Code::BlankField,
-                id,
-                format!("the {what} of node {id:?} is blank"),
-            )
-        };
+        let blank = |what: &str| Problem::of(Code::BlankField, id, format!("the {what} of node {id:?} is blank"));
         if is_blank(id) {
             problems.push(blank("id"));
         }
         if is_blank(label) {
             problems.push(blank("label"));
         }
-        if matches!(kind, NodeKind::Task(task) if matches!(&task.work, Work::Handler(name) if is_blank(name)))
-        {
+        if matches!(kind, NodeKind::Task(task) if matches!(&task.work, Work::Handler(name) if is_blank(name))) {
             problems.push(blank("handler"));
         }
         if !ids.insert(id) {
-            problems.push(Problem::of(
-                Code::DuplicateNodeId,
-                id,
-                format!("two nodes have the id {id:?}"),
-            ));
+            problems.push(Problem::of(Code::DuplicateNodeId, id, format!("two nodes have the id {id:?}")));
         }
     }
 }
 
 fn check_counts(nodes: &[Node], problems: &mut Vec<Problem>) {
-    let starts = nodes
-        .iter()
-        .filter(|node| matches!(node.kind, NodeKind::Start));
+    let starts = nodes.iter().filter(|node| matches!(node.kind, NodeKind::Start));
     check_count(Code::StartCount, "start", starts, problems);
-    let ends = nodes
-        .iter()
-        .filter(|node| matches!(node.kind, NodeKind::End));
+    let ends = nodes.iter().filter(|node| matches!(node.kind, NodeKind::End));
     check_count(Code::EndCount, "end", ends, problems);
 }
 
-fn check_count<'n>(
-    code: Code,
-    what: &str,
-    found: impl Iterator<Item = &'n Node>,
-    problems: &mut Vec<Problem>,
-) {
+fn check_count<'n>(code: Code, what: &str, found: impl Iterator<Item = &'n Node>, problems: &mut Vec<Problem>) {
     let nodes: Vec<String> = found.map(|node| node.id.clone()).collect();
     if nodes.len() != 1 {
-        let message = format!(
-            "there are {} {what} nodes, there must be exactly one",
-            nodes.len()
-        );
-        problems.push(Problem {
-            code,
-            nodes,
-            message,
-        });
+        let message = format!("there are {} {what} nodes, there must be exactly one", nodes.len());
+        problems.push(Problem { code, nodes, message });
     }
 }
 
 fn check_edges(definition: &Definition, problems: &mut Vec<Problem>) {
-    let nodes: FxHashSet<&str> = definition
-        .nodes
-        .iter()
-        .map(|node| node.id.as_str())
-        .collect();
+    let nodes: FxHashSet<&str> = definition.nodes.iter().map(|node| node.id.as_str()).collect();
     let mut ids = FxHashSet::default();
     for edge in &definition.edges {
         if is_blank(&edge.id) {
-            let message = format!(
-                "the id of the edge from {:?} to {:?} is blank",
-                edge.source, edge.target
-            );
+            let message = format!("the id of the edge from {:?} to {:?} is blank", edge.source, edge.target);
+            problems.push(Problem::new(Code::BlankField, message));
+        }
+        if edge.label.as_deref().is_some_and(is_blank) {
+            let message = format!("the label of edge {:?} is blank", edge.id);
             problems.push(Problem::new(Code::BlankField, message));
         }
         if !ids.insert(&edge.id) {
-            problems.push(Problem::new(
-                Code::DuplicateEdgeId,
-                format!("two edges have the id {:?}", edge.id),
-            ));
+            problems.push(Problem::new(Code::DuplicateEdgeId, format!("two edges have the id {:?}", edge.id)));
         }
         check_ends(edge, &nodes, problems);
     }
 }
 
 fn check_ends(edge: &Edge, nodes: &FxHashSet<&str>, problems: &mut Vec<Problem>) {
-    let Edge {
-        id, source, target, ..
-    } = edge;
+    let Edge { id, source, target, .. } = edge;
     let unknown = |code, known: &str, message: String| Problem {
         code,
-        nodes: nodes
-            .get(known)
-            .map(|node| (*node).to_owned())
-            .into_iter()
-            .collect(),
+        nodes: nodes.get(known).map(|node| (*node).to_owned()).into_iter().collect(),
         message,
     };
     if !nodes.contains(source.as_str()) {
@@ -240,11 +157,7 @@ fn check_ends(edge: &Edge, nodes: &FxHashSet<&str>, problems: &mut Vec<Problem>)
         problems.push(unknown(Code::UnknownEdgeTarget, source, message));
     }
     if source == target {
-        problems.push(Problem::of(
-            Code::SelfLoop,
-            source,
-            format!("edge {id:?} leads from {source:?} to itself"),
-        ));
+        problems.push(Problem::of(Code::SelfLoop, source, format!("edge {id:?} leads from {source:?} to itself")));
     }
 }
 

@@ -14,9 +14,7 @@ pub(super) fn matches(kind: DeclaredType, value: &Value) -> bool {
         DeclaredType::Boolean => value.is_boolean(),
         DeclaredType::Datetime => value.as_str().is_some_and(is_datetime),
         DeclaredType::Json => true,
-        DeclaredType::TaskRef | DeclaredType::AgentRef => {
-            value.as_str().is_some_and(|text| !text.trim().is_empty())
-        }
+        DeclaredType::TaskRef | DeclaredType::AgentRef => value.as_str().is_some_and(|text| !text.trim().is_empty()),
     }
 }
 
@@ -54,8 +52,7 @@ fn date_length(text: &str) -> Option<usize> {
     candidates.into_iter().find(|&length| {
         let date = text.get(..length);
         let after = text.as_bytes().get(length);
-        date.is_some_and(is_date)
-            && !after.is_some_and(|byte| byte.is_ascii_digit() && length != 10)
+        date.is_some_and(is_date) && !after.is_some_and(|byte| byte.is_ascii_digit() && length != 10)
     })
 }
 
@@ -65,10 +62,7 @@ fn is_date(date: &str) -> bool {
             return week_day(&date.replace('-', ""), date.matches('-').count() == 2);
         }
         (8, true, true) => {
-            return week_day(
-                &format!("{}1", date.replace('-', "")),
-                date.matches('-').count() == 1,
-            );
+            return week_day(&format!("{}1", date.replace('-', "")), date.matches('-').count() == 1);
         }
         (8, true, false) => return week_day(date, true),
         (7, true, false) => return week_day(&format!("{date}1"), true),
@@ -77,10 +71,7 @@ fn is_date(date: &str) -> bool {
         _ => return false,
     };
     let digits = date.bytes().filter(u8::is_ascii_digit).count();
-    digits == 8
-        && formats
-            .iter()
-            .any(|format| NaiveDate::parse_from_str(date, format).is_ok())
+    digits == 8 && formats.iter().any(|format| NaiveDate::parse_from_str(date, format).is_ok())
 }
 
 /// Whether a text is `YYYYWwwD`.
@@ -94,9 +85,7 @@ fn is_time(text: &str) -> bool {
         None => (text, ""),
     };
     is_clock(clock, 24)
-        && (offset.is_empty()
-            || offset == "Z"
-            || is_clock(&offset[1..], 24) && !offset.starts_with('Z'))
+        && (offset.is_empty() || offset == "Z" || is_clock(&offset[1..], 24) && !offset.starts_with('Z'))
 }
 
 /// Whether a text is `HH`, `HH:MM`, `HH:MM:SS` or the same without colons, with a fraction behind the seconds.
@@ -109,9 +98,8 @@ fn is_clock(text: &str, hours: u8) -> bool {
         return false;
     };
     let in_range = parts[0] < hours && parts[1..].iter().all(|part| *part < 60);
-    let is_fraction = |digits: &str| {
-        parts.len() == 3 && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
-    };
+    let is_fraction =
+        |digits: &str| parts.len() == 3 && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     in_range && fraction.is_none_or(is_fraction)
 }
 

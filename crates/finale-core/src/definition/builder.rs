@@ -91,7 +91,7 @@ impl DefinitionBuilder {
     pub fn edge(mut self, source: &str, target: &str, kind: EdgeKind) -> Self {
         let id = format!("e{}", self.definition.edges.len() + 1);
         let (source, target) = (source.to_owned(), target.to_owned());
-        self.definition.edges.push(Edge { id, source, target, kind });
+        self.definition.edges.push(Edge { id, source, target, kind, label: None });
         self
     }
 
@@ -122,7 +122,7 @@ impl DefinitionBuilder {
         self.definition.nodes.push(Node { label: id.clone(), id, kind });
         for (number, (source, target)) in (self.definition.edges.len() + 1..).zip(pairs) {
             let (id, kind) = (format!("e{number}"), EdgeKind::Sequential);
-            self.definition.edges.push(Edge { id, source, target, kind });
+            self.definition.edges.push(Edge { id, source, target, kind, label: None });
         }
     }
 }

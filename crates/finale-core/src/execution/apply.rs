@@ -22,13 +22,7 @@ impl Execution {
     ///
     /// Facts decided by [`handle`](Self::handle) always fit; one that does not comes from a damaged or foreign history,
     /// and the execution is of no use afterwards.
-    pub fn apply(
-        &mut self,
-        definition: &Compiled,
-        at: Time,
-        fact: &Fact,
-        notices: &mut impl Notices,
-    ) -> Applied {
+    pub fn apply(&mut self, definition: &Compiled, at: Time, fact: &Fact, notices: &mut impl Notices) -> Applied {
         self.sequence += 1;
         self.at = at;
         match fact {
@@ -113,7 +107,12 @@ impl Execution {
         }
         let failure = Failure::new(FailureClass::Expression, reason);
         let at = self.at;
-        self.fail(definition, node, NodeState::Failed { attempt: 0, started: at, ended: at, failure: Box::new(failure) }, notices);
+        self.fail(
+            definition,
+            node,
+            NodeState::Failed { attempt: 0, started: at, ended: at, failure: Box::new(failure) },
+            notices,
+        );
     }
 
     fn outcome(
@@ -179,9 +178,8 @@ impl Execution {
         (started, ended): (Time, Time),
         notices: &mut impl Notices,
     ) {
-        let another = self.phase == Phase::Running
-            && failure.is_retryable()
-            && attempt < definition.at(key.node).attempts;
+        let another =
+            self.phase == Phase::Running && failure.is_retryable() && attempt < definition.at(key.node).attempts;
         if another {
             return self.try_again(definition, key.node, attempt + 1, notices);
         }

@@ -58,9 +58,7 @@ impl Execution {
             NodeState::Passed { taken: Some(taken), .. } if *taken != edge.kind => {
                 Settled::Dead(Skip::Decided { node, taken: *taken })
             }
-            NodeState::Failed { .. } if !definition.at(node).optional => {
-                Settled::Blocked(Skip::Failed { node })
-            }
+            NodeState::Failed { .. } if !definition.at(node).optional => Settled::Blocked(Skip::Failed { node }),
             NodeState::Skipped(skip @ Skip::Decided { .. }) => Settled::Dead(*skip),
             NodeState::Skipped(skip) => Settled::Blocked(*skip),
             _ => Settled::Live,

@@ -7,8 +7,8 @@ use crate::fact::Terminal;
 use crate::id::{TaskId, WorkKey};
 use crate::payload::Payload;
 use crate::record::{
-    Begun, Counts, DecidedBy, End, ExecutionError, NodeFailure, NodeRecord, NodeRecordState, Outcome, Record,
-    State, WorkflowName,
+    Begun, Counts, DecidedBy, End, ExecutionError, NodeFailure, NodeRecord, NodeRecordState, Outcome, Record, State,
+    WorkflowName,
 };
 use crate::status::NodeStatus;
 
@@ -99,7 +99,9 @@ impl Execution {
                 None => "the deadline passed".to_owned(),
             },
             Ruling::Output(reason) => format!("the output could not be evaluated: {reason}"),
-            Ruling::Stalled(nodes) => format!("stalled: nothing can move, open are {}", names(definition, nodes).join(", ")),
+            Ruling::Stalled(nodes) => {
+                format!("stalled: nothing can move, open are {}", names(definition, nodes).join(", "))
+            }
             _ => listed(),
         };
         let unsaid = || ExecutionError::new("failed for an unknown reason", Vec::new());
@@ -142,11 +144,9 @@ impl Execution {
                 NodeRecordState::Waiting(begun(*attempt, *since))
             }
             NodeState::Judged { since } => NodeRecordState::Waiting(begun(0, *since)),
-            NodeState::Passed { at, .. } => NodeRecordState::Completed {
-                begun: begun(0, *at),
-                completed_at: *at,
-                output: Payload::NULL,
-            },
+            NodeState::Passed { at, .. } => {
+                NodeRecordState::Completed { begun: begun(0, *at), completed_at: *at, output: Payload::NULL }
+            }
             NodeState::Completed { attempt, started, ended, output } => NodeRecordState::Completed {
                 begun: begun(*attempt, *started),
                 completed_at: *ended,
@@ -202,11 +202,7 @@ impl Compiled {
     /// What names the definition in records.
     pub fn workflow_name(&self) -> WorkflowName {
         let definition = &self.definition;
-        WorkflowName {
-            id: definition.id.clone(),
-            name: definition.name.clone(),
-            version: definition.version.clone(),
-        }
+        WorkflowName { id: definition.id.clone(), name: definition.name.clone(), version: definition.version.clone() }
     }
 
     /// What is to be done at a node, in words: the title of a task, else the label.

@@ -240,10 +240,7 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        debug_assert!(
-            self.count == 0 || std::thread::panicking(),
-            "a turn was dropped before its facts were appended"
-        );
+        debug_assert!(self.count == 0 || std::thread::panicking(), "a turn was dropped before its facts were appended");
     }
 }
 

@@ -49,9 +49,8 @@ pub(super) const FILTERS: [&str; 38] = [
     "unique",
     "upper",
 ];
-const FILTERS_REMOVED: [&str; 10] = [
-    "batch", "chain", "e", "escape", "format", "indent", "pprint", "safe", "slice", "zip",
-];
+const FILTERS_REMOVED: [&str; 10] =
+    ["batch", "chain", "e", "escape", "format", "indent", "pprint", "safe", "slice", "zip"];
 
 /// The tests; `truthy` and `printed_as` are what conditions of other formats are translated to.
 pub(super) const TESTS: [&str; 32] = [
@@ -88,9 +87,8 @@ pub(super) const TESTS: [&str; 32] = [
     "undefined",
     "upper",
 ];
-const TESTS_REMOVED: [&str; 12] = [
-    "!=", "<", "<=", "==", ">", ">=", "escaped", "filter", "in", "safe", "sameas", "test",
-];
+const TESTS_REMOVED: [&str; 12] =
+    ["!=", "<", "<=", "==", ">", ">=", "escaped", "filter", "in", "safe", "sameas", "test"];
 
 /// The functions and variables.
 const NAMES: [&str; 5] = ["dict", "input", "nodes", "range", "vars"];
@@ -98,14 +96,8 @@ const NAMES: [&str; 5] = ["dict", "input", "nodes", "range", "vars"];
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(environment);
 
 /// Compiles a text whose size was checked before.
-pub(super) fn compile(
-    source: String,
-) -> Result<minijinja::Expression<'static, 'static>, ExpressionError> {
-    ENVIRONMENT
-        .compile_expression_owned(source)
-        .map_err(|error| ExpressionError::Syntax {
-            detail: describe(&error),
-        })
+pub(super) fn compile(source: String) -> Result<minijinja::Expression<'static, 'static>, ExpressionError> {
+    ENVIRONMENT.compile_expression_owned(source).map_err(|error| ExpressionError::Syntax { detail: describe(&error) })
 }
 
 /// Whether a name means something in every expression.
@@ -116,9 +108,7 @@ pub(super) fn is_known(name: &str) -> bool {
 /// What a text between quotes says.
 pub(super) fn literal(quoted: &str) -> Option<String> {
     if !quoted.contains('\\') {
-        return quoted
-            .get(1..quoted.len().checked_sub(1)?)
-            .map(str::to_owned);
+        return quoted.get(1..quoted.len().checked_sub(1)?).map(str::to_owned);
     }
     let value = ENVIRONMENT.compile_expression(quoted).ok()?.eval(()).ok()?;
     value.as_str().map(str::to_owned)
@@ -130,12 +120,8 @@ fn environment() -> Environment<'static> {
     environment.set_fuel(Some(limits::FUEL_MAX));
     // Debug information would make errors differ between builds.
     environment.set_debug(false);
-    FILTERS_REMOVED
-        .iter()
-        .for_each(|name| environment.remove_filter(name));
-    TESTS_REMOVED
-        .iter()
-        .for_each(|name| environment.remove_test(name));
+    FILTERS_REMOVED.iter().for_each(|name| environment.remove_filter(name));
+    TESTS_REMOVED.iter().for_each(|name| environment.remove_test(name));
     environment.remove_global("debug");
     environment.remove_global("namespace");
     environment.add_filter(guard::OPERAND, operand);
@@ -160,9 +146,7 @@ fn add_comparisons(environment: &mut Environment<'static>) {
     ];
     for (names, compare) in comparisons {
         for name in names {
-            let test = move |a: &Value, b: &Value| {
-                Ok::<_, Error>(compare(&operand(a, name)?, &operand(b, name)?))
-            };
+            let test = move |a: &Value, b: &Value| Ok::<_, Error>(compare(&operand(a, name)?, &operand(b, name)?));
             environment.add_test(*name, test);
         }
     }
@@ -178,10 +162,9 @@ fn operand(value: &Value, source: &str) -> Result<Value, Error> {
 
 fn factor(value: &Value, _source: &str) -> Result<Value, Error> {
     match value.kind() {
-        ValueKind::Seq | ValueKind::Iterable => Err(Error::new(
-            ErrorKind::InvalidOperation,
-            "a list cannot be repeated with `*`",
-        )),
+        ValueKind::Seq | ValueKind::Iterable => {
+            Err(Error::new(ErrorKind::InvalidOperation, "a list cannot be repeated with `*`"))
+        }
         _ => Ok(value.clone()),
     }
 }
@@ -191,24 +174,13 @@ fn refuse_large(value: &Value) -> Result<(), Error> {
     let (mut parts, mut open) = (0, vec![value.clone()]);
     while let Some(value) = open.pop() {
         parts += 1 + value.as_str().map_or(0, |text| text.len() / 64);
-        if let (ValueKind::Seq | ValueKind::Iterable | ValueKind::Map, Ok(items)) =
-            (value.kind(), value.try_iter())
-        {
+        if let (ValueKind::Seq | ValueKind::Iterable | ValueKind::Map, Ok(items)) = (value.kind(), value.try_iter()) {
             let is_map = value.kind() == ValueKind::Map;
-            let members = items.map(|item| {
-                if is_map {
-                    value.get_item(&item).unwrap_or_default()
-                } else {
-                    item
-                }
-            });
+            let members = items.map(|item| if is_map { value.get_item(&item).unwrap_or_default() } else { item });
             open.extend(members.take(limits::COMPARED_PARTS_MAX));
         }
         if parts + open.len() > limits::COMPARED_PARTS_MAX {
-            let detail = format!(
-                "a value of more than {} parts cannot be compared",
-                limits::COMPARED_PARTS_MAX
-            );
+            let detail = format!("a value of more than {} parts cannot be compared", limits::COMPARED_PARTS_MAX);
             return Err(Error::new(ErrorKind::InvalidOperation, detail));
         }
     }
@@ -230,11 +202,7 @@ fn sum(values: &Value) -> Result<Value, Error> {
             is_whole = false;
         }
     }
-    Ok(if is_whole {
-        Value::from(whole)
-    } else {
-        Value::from(broken + whole as f64)
-    })
+    Ok(if is_whole { Value::from(whole) } else { Value::from(broken + whole as f64) })
 }
 
 /// The truth of a JSON value; what is undefined is false.
@@ -248,8 +216,7 @@ fn printed_as(value: &Value, text: &str) -> Result<bool, Error> {
         ValueKind::Undefined => Ok(false),
         ValueKind::String => Ok(value.as_str() == Some(text)),
         _ => {
-            let printed = json::write(value, limits::RESULT_BYTES_MAX)
-                .map_err(json::Unprintable::into_error)?;
+            let printed = json::write(value, limits::RESULT_BYTES_MAX).map_err(json::Unprintable::into_error)?;
             Ok(printed == text.as_bytes() || printed.strip_suffix(b".0") == Some(text.as_bytes()))
         }
     }

@@ -50,10 +50,7 @@ pub enum ExpressionError {
         detail: String,
     },
     /// There is no variable or function of that name.
-    #[error(
-        "`{name}` is unknown: an expression sees `input`, `nodes` and `vars`{}",
-        hint_for_name(name)
-    )]
+    #[error("`{name}` is unknown: an expression sees `input`, `nodes` and `vars`{}", hint_for_name(name))]
     UnknownName {
         /// The name.
         name: String,
@@ -85,9 +82,7 @@ pub enum ExpressionError {
         id: String,
     },
     /// `nodes` is used in another way than by a fixed id.
-    #[error(
-        "`nodes` needs the id of a node right behind it: write `nodes.name` or `nodes[\"name\"]`"
-    )]
+    #[error("`nodes` needs the id of a node right behind it: write `nodes.name` or `nodes[\"name\"]`")]
     BareNodes,
 }
 
@@ -99,9 +94,7 @@ fn hint_for_name(name: &str) -> String {
 }
 
 fn hint_for_node(nearest: Option<&str>) -> String {
-    nearest
-        .map(|id| format!("; did you mean {id:?}?"))
-        .unwrap_or_default()
+    nearest.map(|id| format!("; did you mean {id:?}?")).unwrap_or_default()
 }
 
 /// Why an expression gave nothing.
@@ -167,12 +160,10 @@ impl From<minijinja::Error> for EvaluationError {
     fn from(error: minijinja::Error) -> Self {
         let detail = describe(&error);
         match error.kind() {
-            ErrorKind::OutOfFuel => Self::TooMuchWork {
-                fuel_max: limits::FUEL_MAX,
-            },
-            ErrorKind::UndefinedError => Self::Undefined {
-                what: error.detail().unwrap_or("a value it uses").to_owned(),
-            },
+            ErrorKind::OutOfFuel => Self::TooMuchWork { fuel_max: limits::FUEL_MAX },
+            ErrorKind::UndefinedError => {
+                Self::Undefined { what: error.detail().unwrap_or("a value it uses").to_owned() }
+            }
             _ => Self::Failed { detail },
         }
     }
@@ -181,14 +172,10 @@ impl From<minijinja::Error> for EvaluationError {
 impl From<Unprintable> for EvaluationError {
     fn from(error: Unprintable) -> Self {
         match error {
-            Unprintable::Undefined => Self::Undefined {
-                what: "a part of the result".to_owned(),
-            },
+            Unprintable::Undefined => Self::Undefined { what: "a part of the result".to_owned() },
             Unprintable::NotFinite => Self::NotFinite,
             Unprintable::TooLarge { bytes_max } => Self::TooLarge { bytes_max },
-            Unprintable::TooDeep => Self::TooDeep {
-                depth_max: limits::RESULT_DEPTH_MAX,
-            },
+            Unprintable::TooDeep => Self::TooDeep { depth_max: limits::RESULT_DEPTH_MAX },
             Unprintable::Foreign { found } => Self::NotJson { found },
             Unprintable::Broken(error) => error.into(),
         }

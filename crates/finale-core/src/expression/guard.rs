@@ -25,20 +25,10 @@ pub(super) fn operands(source: &str, tokens: &[Token<'_>]) -> String {
     if let Some(level) = levels.last() {
         level.end(&mut guards, tokens, tokens.len());
     }
-    for at in
-        (1..tokens.len()).filter(|&at| tokens[at].is_sign("*") && ends_operand(&tokens[at - 1]))
-    {
-        guards.push(Guard {
-            filter: FACTOR,
-            start: tokens[at - 1].start,
-            end: tokens[at - 1].end(),
-        });
+    for at in (1..tokens.len()).filter(|&at| tokens[at].is_sign("*") && ends_operand(&tokens[at - 1])) {
+        guards.push(Guard { filter: FACTOR, start: tokens[at - 1].start, end: tokens[at - 1].end() });
         let end = tokens[operand_end(tokens, at + 1) - 1].end();
-        guards.push(Guard {
-            filter: FACTOR,
-            start: end,
-            end,
-        });
+        guards.push(Guard { filter: FACTOR, start: end, end });
     }
     insert(source, guards)
 }
@@ -57,12 +47,7 @@ fn operand_end(tokens: &[Token<'_>], begin: usize) -> usize {
             Role::Close if depth == 0 => return at,
             Role::Close => depth -= 1,
             Role::Boundary | Role::Comparison if depth == 0 => return at,
-            Role::Part
-                if depth == 0
-                    && is_arithmetic(&tokens[at])
-                    && at > begin
-                    && ends_operand(&tokens[at - 1]) =>
-            {
+            Role::Part if depth == 0 && is_arithmetic(&tokens[at]) && at > begin && ends_operand(&tokens[at - 1]) => {
                 return at;
             }
             Role::Boundary | Role::Comparison | Role::Prefix | Role::Part => {}
@@ -72,8 +57,7 @@ fn operand_end(tokens: &[Token<'_>], begin: usize) -> usize {
 }
 
 fn is_arithmetic(token: &Token<'_>) -> bool {
-    token.kind == Kind::Sign
-        && matches!(token.text, "+" | "-" | "*" | "/" | "//" | "%" | "**" | "~")
+    token.kind == Kind::Sign && matches!(token.text, "+" | "-" | "*" | "/" | "//" | "%" | "**" | "~")
 }
 
 /// A filter is due behind the bytes `start..end`.
@@ -100,11 +84,7 @@ impl Level {
 
     fn guard(&self, guards: &mut Vec<Guard>, tokens: &[Token<'_>], at: usize) {
         if self.begin < at {
-            guards.push(Guard {
-                filter: OPERAND,
-                start: tokens[self.begin].start,
-                end: tokens[at - 1].end(),
-            });
+            guards.push(Guard { filter: OPERAND, start: tokens[self.begin].start, end: tokens[at - 1].end() });
         }
     }
 }
@@ -114,10 +94,7 @@ fn visit(levels: &mut Vec<Level>, guards: &mut Vec<Guard>, tokens: &[Token<'_>],
     let level = levels.last().copied().unwrap_or_default();
     let next = match role(tokens, at) {
         Role::Open => {
-            return levels.push(Level {
-                begin: at + 1,
-                compared: false,
-            });
+            return levels.push(Level { begin: at + 1, compared: false });
         }
         Role::Close => {
             level.end(guards, tokens, at);
@@ -129,22 +106,13 @@ fn visit(levels: &mut Vec<Level>, guards: &mut Vec<Guard>, tokens: &[Token<'_>],
         Role::Comparison => {
             level.guard(guards, tokens, at);
             let words = if token.is_word("not") { 2 } else { 1 };
-            Level {
-                begin: at + words,
-                compared: true,
-            }
+            Level { begin: at + words, compared: true }
         }
         Role::Boundary => {
             level.end(guards, tokens, at);
-            Level {
-                begin: at + 1,
-                compared: false,
-            }
+            Level { begin: at + 1, compared: false }
         }
-        Role::Prefix => Level {
-            begin: at + 1,
-            ..level
-        },
+        Role::Prefix => Level { begin: at + 1, ..level },
         Role::Part => return,
     };
     if let Some(top) = levels.last_mut() {
@@ -174,9 +142,7 @@ fn role(tokens: &[Token<'_>], at: usize) -> Role {
         (Kind::Word, "and" | "or" | "if" | "else") => Role::Boundary,
         // `is not in` and `is in` are tests; in `not in` the first word is the comparison.
         (Kind::Word, "not") if follows("is") => Role::Part,
-        (Kind::Word, "not") if tokens.get(at + 1).is_some_and(|next| next.is_word("in")) => {
-            Role::Comparison
-        }
+        (Kind::Word, "not") if tokens.get(at + 1).is_some_and(|next| next.is_word("in")) => Role::Comparison,
         (Kind::Word, "not") => Role::Prefix,
         (Kind::Word, "in") if follows("is") || follows("not") => Role::Part,
         (Kind::Word, "in") => Role::Comparison,
@@ -190,8 +156,7 @@ fn insert(source: &str, mut guards: Vec<Guard>) -> String {
     let mut copied = 0;
     for Guard { filter, start, end } in guards {
         text.push_str(&source[copied..end]);
-        write!(text, "|{filter}({})", quoted(&source[start..end]))
-            .expect("a string takes all that is written");
+        write!(text, "|{filter}({})", quoted(&source[start..end])).expect("a string takes all that is written");
         copied = end;
     }
     text.push_str(&source[copied..]);
@@ -199,11 +164,7 @@ fn insert(source: &str, mut guards: Vec<Guard>) -> String {
 }
 
 fn quoted(operand: &str) -> String {
-    let shown: String = operand
-        .chars()
-        .take(SHOWN_BYTES_MAX)
-        .flat_map(escape)
-        .collect();
+    let shown: String = operand.chars().take(SHOWN_BYTES_MAX).flat_map(escape).collect();
     format!("\"{shown}\"")
 }
 

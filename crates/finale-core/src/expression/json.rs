@@ -31,10 +31,7 @@ impl Unprintable {
 
 /// Writes a value; stops as soon as it is larger or deeper than allowed.
 pub(super) fn write(value: &Value, bytes_max: usize) -> Result<Vec<u8>, Unprintable> {
-    let mut writer = Writer {
-        bytes: Vec::new(),
-        bytes_max,
-    };
+    let mut writer = Writer { bytes: Vec::new(), bytes_max };
     writer.value(value, 0)?;
     writer.fits()?;
     Ok(writer.bytes)
@@ -56,9 +53,7 @@ impl Writer {
             ValueKind::String => self.text(value.as_str().unwrap_or_default()),
             ValueKind::Seq | ValueKind::Iterable => self.list(value, depth + 1),
             ValueKind::Map => self.map(value, depth + 1),
-            kind => Err(Unprintable::Foreign {
-                found: kind.to_string(),
-            }),
+            kind => Err(Unprintable::Foreign { found: kind.to_string() }),
         }
     }
 
@@ -75,9 +70,7 @@ impl Writer {
 
     fn text(&mut self, text: &str) -> Result<(), Unprintable> {
         if text.len() > self.bytes_max {
-            return Err(Unprintable::TooLarge {
-                bytes_max: self.bytes_max,
-            });
+            return Err(Unprintable::TooLarge { bytes_max: self.bytes_max });
         }
         self.encode(text)
     }
@@ -110,9 +103,7 @@ impl Writer {
         match key.as_str() {
             Some(text) => self.text(text),
             None if key.is_integer() => self.text(&key.to_string()),
-            None => Err(Unprintable::Foreign {
-                found: format!("key of type {}", key.kind()),
-            }),
+            None => Err(Unprintable::Foreign { found: format!("key of type {}", key.kind()) }),
         }
     }
 
@@ -128,16 +119,13 @@ impl Writer {
     }
 
     fn encode<T: serde::Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unprintable> {
-        serde_json::to_writer(&mut self.bytes, value)
-            .expect("texts and finite numbers have a JSON form");
+        serde_json::to_writer(&mut self.bytes, value).expect("texts and finite numbers have a JSON form");
         Ok(())
     }
 
     fn fits(&self) -> Result<(), Unprintable> {
         if self.bytes.len() > self.bytes_max {
-            return Err(Unprintable::TooLarge {
-                bytes_max: self.bytes_max,
-            });
+            return Err(Unprintable::TooLarge { bytes_max: self.bytes_max });
         }
         Ok(())
     }
@@ -148,9 +136,5 @@ fn items(value: &Value) -> Result<impl Iterator<Item = Value>, Unprintable> {
 }
 
 fn deep_enough(depth: usize) -> Result<(), Unprintable> {
-    if depth > RESULT_DEPTH_MAX {
-        Err(Unprintable::TooDeep)
-    } else {
-        Ok(())
-    }
+    if depth > RESULT_DEPTH_MAX { Err(Unprintable::TooDeep) } else { Ok(()) }
 }

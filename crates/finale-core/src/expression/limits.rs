@@ -36,14 +36,9 @@ pub(super) fn check(tokens: &[Token<'_>]) -> Result<(), ExpressionError> {
             Kind::Word => word(&mut levels, token.text),
             Kind::Text | Kind::Number => top(&mut levels).prefixes = 0,
         }
-        let prefixes = levels
-            .iter()
-            .map(|level| level.prefixes + level.elses)
-            .sum::<usize>();
+        let prefixes = levels.iter().map(|level| level.prefixes + level.elses).sum::<usize>();
         if prefixes > PREFIXES_MAX {
-            return Err(ExpressionError::PrefixesTooMany {
-                links_max: PREFIXES_MAX,
-            });
+            return Err(ExpressionError::PrefixesTooMany { links_max: PREFIXES_MAX });
         }
     }
     while let Some(level) = levels.pop() {
@@ -83,10 +78,7 @@ impl Level {
     }
 
     fn next_element(&mut self) {
-        *self = Self {
-            element: self.height(),
-            ..Self::default()
-        };
+        *self = Self { element: self.height(), ..Self::default() };
     }
 }
 
@@ -98,9 +90,7 @@ fn sign(levels: &mut Vec<Level>, text: &str) -> Result<(), ExpressionError> {
             level.links += 1;
             levels.push(Level::default());
             if levels.len() > DEPTH_MAX + 1 {
-                return Err(ExpressionError::NestedTooDeep {
-                    depth_max: DEPTH_MAX,
-                });
+                return Err(ExpressionError::NestedTooDeep { depth_max: DEPTH_MAX });
             }
         }
         ")" | "]" | "}" if is_inside => {
@@ -147,9 +137,7 @@ fn top(levels: &mut Vec<Level>) -> &mut Level {
 
 fn close(levels: &mut [Level], height: usize) -> Result<(), ExpressionError> {
     if height > LINKS_MAX {
-        return Err(ExpressionError::ChainTooLong {
-            links_max: LINKS_MAX,
-        });
+        return Err(ExpressionError::ChainTooLong { links_max: LINKS_MAX });
     }
     if let Some(parent) = levels.last_mut() {
         parent.inner = parent.inner.max(height + 1);

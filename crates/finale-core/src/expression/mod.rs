@@ -75,11 +75,7 @@ impl Expression {
         let scope = references::find(source, &tokens, names, upstream)?;
         let program = environment::compile(guard::operands(source, &tokens))?;
         refuse_unknown_names(&program)?;
-        Ok(Self {
-            source: source.into(),
-            program,
-            scope,
-        })
+        Ok(Self { source: source.into(), program, scope })
     }
 
     /// The text it was compiled from.
@@ -92,9 +88,7 @@ impl Expression {
         let value = self.evaluate(facts)?;
         match value.kind() {
             ValueKind::Bool => Ok(value.is_true()),
-            kind => Err(EvaluationError::NotBoolean {
-                found: kind.to_string(),
-            }),
+            kind => Err(EvaluationError::NotBoolean { found: kind.to_string() }),
         }
     }
 
@@ -108,20 +102,14 @@ impl Expression {
     fn evaluate(&self, facts: &dyn Facts) -> Result<Value, EvaluationError> {
         let value = self.program.eval(self.scope.open(facts)?)?;
         if value.is_undefined() {
-            return Err(EvaluationError::Undefined {
-                what: format!("`{}`", self.source),
-            });
+            return Err(EvaluationError::Undefined { what: format!("`{}`", self.source) });
         }
         Ok(value)
     }
 }
 
 fn refuse_unknown_names(program: &minijinja::Expression<'_, '_>) -> Result<(), ExpressionError> {
-    let unknown = program
-        .undeclared_variables(false)
-        .into_iter()
-        .filter(|name| !environment::is_known(name))
-        .min();
+    let unknown = program.undeclared_variables(false).into_iter().filter(|name| !environment::is_known(name)).min();
     match unknown {
         Some(name) => Err(ExpressionError::UnknownName { name }),
         None => Ok(()),

@@ -15,25 +15,14 @@ pub(super) fn find(
     names: &FxHashMap<String, u32>,
     upstream: impl FnOnce() -> Vec<u32>,
 ) -> Result<Scope, ExpressionError> {
-    let mut finder = Finder {
-        source,
-        names,
-        input: false,
-        nodes: FxHashMap::default(),
-        keys: None,
-    };
+    let mut finder = Finder { source, names, input: false, nodes: FxHashMap::default(), keys: None };
     for at in 0..tokens.len() {
         finder.visit(tokens, at)?;
     }
-    let Finder {
-        input, nodes, keys, ..
-    } = finder;
+    let Finder { input, nodes, keys, .. } = finder;
     let mut nodes: Vec<_> = nodes.into_values().collect();
     nodes.sort_unstable_by_key(|node: &NodeReference| node.position);
-    let vars = keys.map(|keys| Vars {
-        keys: keys.sorted(),
-        upstream: upstream(),
-    });
+    let vars = keys.map(|keys| Vars { keys: keys.sorted(), upstream: upstream() });
     Ok(Scope { input, nodes, vars })
 }
 
@@ -75,9 +64,7 @@ impl Finder<'_, '_> {
             Some(before) if before.is_sign(".") => Ok(()),
             Some(before) if before.is_sign("|") => filter(token.text),
             Some(before) if before.is_word("is") && token.text != "not" => test(token.text),
-            Some(before) if before.is_word("not") && at > 1 && tokens[at - 2].is_word("is") => {
-                test(token.text)
-            }
+            Some(before) if before.is_word("not") && at > 1 && tokens[at - 2].is_word("is") => test(token.text),
             _ => self.name(tokens, at),
         }
     }
@@ -104,26 +91,19 @@ impl Finder<'_, '_> {
             let nearest = nearest::nearest(&id, self.names.keys()).cloned();
             return Err(ExpressionError::UnknownNode { id, nearest });
         };
-        self.nodes
-            .entry(position)
-            .or_insert(NodeReference { id, position });
+        self.nodes.entry(position).or_insert(NodeReference { id, position });
         Ok(())
     }
 
     /// `nodes.task-a` is a subtraction for the parser, and never meant so when there is a node `task-a` or no node `task`.
     fn refuse_hyphen(&self, id: String, start: usize) -> Result<String, ExpressionError> {
         let rest = &self.source[start..];
-        let length = rest
-            .bytes()
-            .take_while(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte))
-            .count();
+        let length = rest.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte)).count();
         let run = rest[..length].trim_end_matches('-');
         if run != id && (self.names.contains_key(run) || !self.names.contains_key(&id)) {
             let meant = match self.names.contains_key(run) {
                 true => run.to_owned(),
-                false => nearest::nearest(run, self.names.keys())
-                    .cloned()
-                    .unwrap_or_else(|| run.to_owned()),
+                false => nearest::nearest(run, self.names.keys()).cloned().unwrap_or_else(|| run.to_owned()),
             };
             return Err(ExpressionError::Hyphen { id: meant });
         }
@@ -132,10 +112,7 @@ impl Finder<'_, '_> {
 
     fn vars(&mut self, tokens: &[Token<'_>], at: usize) {
         let key = key(tokens, at);
-        match (
-            self.keys.get_or_insert_with(|| Keys::These(Vec::new())),
-            key,
-        ) {
+        match (self.keys.get_or_insert_with(|| Keys::These(Vec::new())), key) {
             (Keys::These(keys), Some((key, _))) => keys.push(key),
             (keys, _) => *keys = Keys::All,
         }
@@ -159,16 +136,12 @@ fn filter(name: &str) -> Result<(), ExpressionError> {
     if environment::FILTERS.contains(&name) {
         return Ok(());
     }
-    Err(ExpressionError::UnknownFilter {
-        name: name.to_owned(),
-    })
+    Err(ExpressionError::UnknownFilter { name: name.to_owned() })
 }
 
 fn test(name: &str) -> Result<(), ExpressionError> {
     if environment::TESTS.contains(&name) {
         return Ok(());
     }
-    Err(ExpressionError::UnknownTest {
-        name: name.to_owned(),
-    })
+    Err(ExpressionError::UnknownTest { name: name.to_owned() })
 }

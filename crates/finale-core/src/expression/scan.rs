@@ -42,25 +42,16 @@ impl Token<'_> {
 pub(super) fn tokens(source: &str) -> Result<Vec<Token<'_>>, ExpressionError> {
     let bytes = source.len();
     if bytes > SOURCE_BYTES_MAX {
-        return Err(ExpressionError::TooLong {
-            bytes,
-            bytes_max: SOURCE_BYTES_MAX,
-        });
+        return Err(ExpressionError::TooLong { bytes, bytes_max: SOURCE_BYTES_MAX });
     }
     let mut tokens = Vec::new();
     let mut start = skip_space(source, 0);
     while start < bytes {
         if tokens.len() == TOKENS_MAX {
-            return Err(ExpressionError::TooManyTokens {
-                tokens_max: TOKENS_MAX,
-            });
+            return Err(ExpressionError::TooManyTokens { tokens_max: TOKENS_MAX });
         }
         let (kind, length) = next(&source[start..]);
-        tokens.push(Token {
-            kind,
-            text: &source[start..start + length],
-            start,
-        });
+        tokens.push(Token { kind, text: &source[start..start + length], start });
         start = skip_space(source, start + length);
     }
     Ok(tokens)
@@ -68,10 +59,7 @@ pub(super) fn tokens(source: &str) -> Result<Vec<Token<'_>>, ExpressionError> {
 
 fn skip_space(source: &str, from: usize) -> usize {
     let rest = &source[from..];
-    from + (rest.len()
-        - rest
-            .trim_start_matches(|c: char| c.is_ascii_whitespace())
-            .len())
+    from + (rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_whitespace()).len())
 }
 
 fn next(rest: &str) -> (Kind, usize) {
@@ -85,10 +73,7 @@ fn next(rest: &str) -> (Kind, usize) {
 }
 
 fn word_length(bytes: &[u8]) -> usize {
-    bytes
-        .iter()
-        .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
-        .count()
+    bytes.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count()
 }
 
 fn text_length(bytes: &[u8]) -> usize {

@@ -41,10 +41,7 @@ impl Scope {
     pub(super) fn open(&self, facts: &dyn Facts) -> Result<Value, EvaluationError> {
         let mut names = BTreeMap::new();
         if self.input {
-            names.insert(
-                "input",
-                parse(facts.input()).map_err(|error| unreadable("the input", &error))?,
-            );
+            names.insert("input", parse(facts.input()).map_err(|error| unreadable("the input", &error))?);
         }
         if !self.nodes.is_empty() {
             names.insert("nodes", self.nodes(facts));
@@ -58,14 +55,7 @@ impl Scope {
     fn nodes(&self, facts: &dyn Facts) -> Value {
         let node = |node: &NodeReference| {
             let view = facts.node(node.position);
-            (
-                node.id.clone(),
-                Value::from_object(SeenNode {
-                    id: node.id.clone(),
-                    view,
-                    output: OnceLock::new(),
-                }),
-            )
+            (node.id.clone(), Value::from_object(SeenNode { id: node.id.clone(), view, output: OnceLock::new() }))
         };
         Value::from(self.nodes.iter().map(node).collect::<BTreeMap<_, _>>())
     }
@@ -81,35 +71,27 @@ impl Vars {
             }
             let view = facts.node(position);
             if let (NodeStatus::Completed, Some(output)) = (view.status, &view.output) {
-                self.overlay(&mut found, output)
-                    .map_err(|error| unreadable("the output of a task", &error))?;
+                self.overlay(&mut found, output).map_err(|error| unreadable("the output of a task", &error))?;
             }
         }
         if !self.is_complete(&found) {
-            self.overlay(&mut found, facts.input())
-                .map_err(|error| unreadable("the input", &error))?;
+            self.overlay(&mut found, facts.input()).map_err(|error| unreadable("the input", &error))?;
         }
         Ok(Value::from(found))
     }
 
     fn is_complete(&self, found: &BTreeMap<String, Value>) -> bool {
-        self.keys
-            .as_ref()
-            .is_some_and(|keys| keys.len() == found.len())
+        self.keys.as_ref().is_some_and(|keys| keys.len() == found.len())
     }
 
     /// Adds the members of a document that were not found in a later one; other documents than objects have none.
-    fn overlay(
-        &self,
-        found: &mut BTreeMap<String, Value>,
-        document: &Payload,
-    ) -> serde_json::Result<()> {
+    fn overlay(&self, found: &mut BTreeMap<String, Value>, document: &Payload) -> serde_json::Result<()> {
         let bytes = document.as_bytes();
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             return Ok(());
         }
-        for (key, value) in Members(self.keys.as_deref())
-            .deserialize(&mut serde_json::Deserializer::from_slice(bytes))?
+        for (key, value) in
+            Members(self.keys.as_deref()).deserialize(&mut serde_json::Deserializer::from_slice(bytes))?
         {
             found.entry(key).or_insert(value);
         }
@@ -123,10 +105,7 @@ struct Members<'k>(Option<&'k [String]>);
 impl<'de> DeserializeSeed<'de> for Members<'_> {
     type Value = BTreeMap<String, Value>;
 
-    fn deserialize<D: serde::Deserializer<'de>>(
-        self,
-        deserializer: D,
-    ) -> Result<Self::Value, D::Error> {
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
@@ -194,8 +173,5 @@ fn parse(document: &Payload) -> serde_json::Result<Value> {
 }
 
 fn unreadable(what: &str, error: &serde_json::Error) -> EvaluationError {
-    EvaluationError::Unreadable {
-        what: what.to_owned(),
-        detail: error.to_string(),
-    }
+    EvaluationError::Unreadable { what: what.to_owned(), detail: error.to_string() }
 }

@@ -324,9 +324,7 @@ impl<'a> Reader<'a> {
         Ok(match kind {
             kind::ACTIVATED => Fact::Activated(self.activation(at)?),
             kind::BRANCH => self.decided(|from| Ok(Decision::Branch(from.flag()?)))?,
-            kind::VERDICT => {
-                self.decided(|from| Ok(Decision::Verdict(from.verdict()?, from.text()?)))?
-            }
+            kind::VERDICT => self.decided(|from| Ok(Decision::Verdict(from.verdict()?, from.text()?)))?,
             kind::INPUT => self.decided(|from| Ok(Decision::Input(from.payload()?)))?,
             kind::UNDECIDED => self.decided(|from| Ok(Decision::Failed(from.text()?)))?,
             kind::COMPLETED => self.outcome(at, |from| Ok(Ok(from.payload()?)))?,
@@ -337,10 +335,7 @@ impl<'a> Reader<'a> {
             }
             kind::FIRED => Fact::Fired(self.timer()?),
             kind::ENDING => Fact::Ending(self.decree()?),
-            kind::ENDED => Fact::Ended(Seal {
-                status: self.terminal()?,
-                output: self.option(Self::payload)?,
-            }),
+            kind::ENDED => Fact::Ended(Seal { status: self.terminal()?, output: self.option(Self::payload)? }),
             _ => return Err("the kind of fact is unknown"),
         })
     }
@@ -362,11 +357,7 @@ impl<'a> Reader<'a> {
         Ok(Fact::Decided { node: self.narrow()?, decision: read(self)? })
     }
 
-    fn outcome(
-        &mut self,
-        at: Time,
-        read: impl FnOnce(&mut Self) -> Read<Result<Payload, Failure>>,
-    ) -> Read<Fact> {
+    fn outcome(&mut self, at: Time, read: impl FnOnce(&mut Self) -> Read<Result<Payload, Failure>>) -> Read<Fact> {
         let (key, attempt) = self.work()?;
         let ended = self.earlier(at)?;
         let started = self.earlier(ended)?;

@@ -5,8 +5,8 @@
 
 mod encoding;
 
-pub use encoding::{DecodeError, FORMAT, Facts};
 pub(crate) use encoding::encode;
+pub use encoding::{DecodeError, FORMAT, Facts};
 
 use crate::compiled::DefinitionHash;
 use crate::definition::Verdict;

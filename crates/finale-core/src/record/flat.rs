@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Begun, Counts, DecidedBy, End, ExecutionError, NodeFailure, NodeRecord, NodeRecordState, Outcome,
-    Record, State, WorkflowName,
+    Begun, Counts, DecidedBy, End, ExecutionError, NodeFailure, NodeRecord, NodeRecordState, Outcome, Record, State,
+    WorkflowName,
 };
 use crate::failure::FailureClass;
 use crate::id::{ExecutionId, TaskId};
@@ -111,9 +111,7 @@ impl FlatRecord {
     fn outcome(&mut self) -> Result<Outcome, &'static str> {
         let decided_by = self.decided_by.take().ok_or("lacks decided_by")?;
         let end = match (self.status, self.error.take(), &decided_by) {
-            (ExecutionStatus::Completed, None, _) => {
-                End::Completed { output: self.output.take().unwrap_or_default() }
-            }
+            (ExecutionStatus::Completed, None, _) => End::Completed { output: self.output.take().unwrap_or_default() },
             (ExecutionStatus::Failed, Some(error), _) => {
                 let failures = std::mem::take(&mut self.failures);
                 let error = ExecutionError::new(error, failures).ok_or("its error is blank")?;
@@ -237,12 +235,8 @@ impl FlatNode {
                 class: self.class.ok_or("lacks its class of failure")?,
                 error: self.error.take().filter(|error| !error.trim().is_empty()).ok_or("its error is blank")?,
             },
-            NodeStatus::Cancelled => {
-                NodeRecordState::Cancelled { begun: self.begun()?, completed_at: completed_at? }
-            }
-            NodeStatus::Skipped => NodeRecordState::Skipped {
-                reason: self.skipped_reason.take().unwrap_or_default(),
-            },
+            NodeStatus::Cancelled => NodeRecordState::Cancelled { begun: self.begun()?, completed_at: completed_at? },
+            NodeStatus::Skipped => NodeRecordState::Skipped { reason: self.skipped_reason.take().unwrap_or_default() },
         })
     }
 }

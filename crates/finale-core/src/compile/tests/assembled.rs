@@ -5,36 +5,17 @@ use crate::compiled::Step;
 
 #[test]
 fn a_conditional_without_a_condition_is_accepted() {
-    let edges = [
-        "s c",
-        "c a conditional_true",
-        "c e conditional_false",
-        "a e",
-    ];
-    let compiled = compiled(workflow(
-        vec![
-            node("c", NodeKind::Conditional(Conditional::default())),
-            task("a"),
-        ],
-        &edges,
-    ));
+    let edges = ["s c", "c a conditional_true", "c e conditional_false", "a e"];
+    let compiled =
+        compiled(workflow(vec![node("c", NodeKind::Conditional(Conditional::default())), task("a")], &edges));
     assert_eq!(compiled.at(2).step, Step::Decide);
     assert!(compiled.at(2).expression.is_none());
 }
 
 #[test]
 fn vars_shows_the_tasks_upstream_only() {
-    let edges = [
-        "s a",
-        "a c",
-        "c b conditional_true",
-        "c e conditional_false",
-        "b e",
-    ];
-    let definition = workflow(
-        vec![conditional("c", "vars.go"), task("b"), task("a")],
-        &edges,
-    );
+    let edges = ["s a", "a c", "c b conditional_true", "c e conditional_false", "b e"];
+    let definition = workflow(vec![conditional("c", "vars.go"), task("b"), task("a")], &edges);
     let limits = Limits::default().lookups_max(3);
     let error = compile_within(definition.clone(), &Registry::new(), &limits).unwrap_err();
     assert_eq!(codes(&error.problems), ["too_many_lookups"]);
@@ -50,79 +31,29 @@ fn a_compiled_definition_keeps_the_order_of_nodes_and_edges() {
         task.work = Work::Handler("charge".to_owned());
         task.optional = true;
     }
-    let edges = [
-        "p b parallel_branch",
-        "s p",
-        "p a parallel_branch",
-        "a j",
-        "b j",
-        "j e",
-    ];
-    let compiled = compiled(workflow(
-        vec![split("p"), handled, task("b"), join("j", JoinStrategy::All)],
-        &edges,
-    ));
+    let edges = ["p b parallel_branch", "s p", "p a parallel_branch", "a j", "b j", "j e"];
+    let compiled = compiled(workflow(vec![split("p"), handled, task("b"), join("j", JoinStrategy::All)], &edges));
     assert_eq!(compiled.position("p"), Some(2));
-    let targets: Vec<u32> = compiled
-        .edges_of(2)
-        .iter()
-        .map(|edge| edge.target)
-        .collect();
+    let targets: Vec<u32> = compiled.edges_of(2).iter().map(|edge| edge.target).collect();
     assert_eq!(targets, [4, 3]);
-    assert_eq!(
-        (
-            compiled.start,
-            compiled.at(5).in_degree,
-            compiled.at(5).step
-        ),
-        (0, 2, Step::Join)
-    );
-    assert_eq!(
-        (
-            compiled.at(3).step,
-            compiled.at(4).step,
-            compiled.at(3).optional
-        ),
-        (Step::Handle, Step::Ask, true)
-    );
+    assert_eq!((compiled.start, compiled.at(5).in_degree, compiled.at(5).step), (0, 2, Step::Join));
+    assert_eq!((compiled.at(3).step, compiled.at(4).step, compiled.at(3).optional), (Step::Handle, Step::Ask, true));
     assert_eq!(*compiled.sinks, [3, 4]);
 }
 
 #[test]
 fn a_sink_has_only_control_nodes_behind_it() {
-    let compiled = compiled(workflow(
-        vec![task("a"), task("b"), assignment("g")],
-        &["s a", "a b", "b g", "g e"],
-    ));
+    let compiled = compiled(workflow(vec![task("a"), task("b"), assignment("g")], &["s a", "a b", "b g", "g e"]));
     assert_eq!(*compiled.sinks, [3]);
 }
 
 #[test]
 fn an_assignment_reaches_the_nearest_tasks_and_no_further() {
-    let nodes = vec![
-        assignment("g"),
-        split("p"),
-        task("a"),
-        task("b"),
-        join("j", JoinStrategy::All),
-        task("c"),
-    ];
-    let edges = [
-        "s g",
-        "g p",
-        "p a parallel_branch",
-        "p b parallel_branch",
-        "a j",
-        "b j",
-        "j c",
-        "c e",
-    ];
+    let nodes = vec![assignment("g"), split("p"), task("a"), task("b"), join("j", JoinStrategy::All), task("c")];
+    let edges = ["s g", "g p", "p a parallel_branch", "p b parallel_branch", "a j", "b j", "j c", "c e"];
     let compiled = compiled(workflow(nodes, &edges));
     let assignee = |id: &str| compiled.assignee(compiled.position(id).unwrap());
-    assert_eq!(
-        (assignee("a"), assignee("b"), assignee("c")),
-        (Some("agent-g"), Some("agent-g"), None)
-    );
+    assert_eq!((assignee("a"), assignee("b"), assignee("c")), (Some("agent-g"), Some("agent-g"), None));
 }
 
 #[test]
@@ -131,70 +62,28 @@ fn the_nearest_assignment_wins_and_the_own_assignee_before_it() {
     if let NodeKind::Task(task) = &mut own.kind {
         task.assignee = Some("me".to_owned());
     }
-    let nodes = vec![
-        assignment("g"),
-        assignment("h"),
-        task("a"),
-        assignment("i"),
-        own,
-    ];
+    let nodes = vec![assignment("g"), assignment("h"), task("a"), assignment("i"), own];
     let compiled = compiled(workflow(nodes, &["s g", "g h", "h a", "a i", "i b", "b e"]));
-    assert_eq!(
-        (compiled.assignee(4), compiled.assignee(6)),
-        (Some("agent-h"), Some("me"))
-    );
+    assert_eq!((compiled.assignee(4), compiled.assignee(6)), (Some("agent-h"), Some("me")));
 }
 
 #[test]
 fn of_equally_near_assignments_the_last_counts() {
-    let nodes = vec![
-        split("p"),
-        assignment("g"),
-        assignment("h"),
-        join("j", JoinStrategy::All),
-        task("a"),
-    ];
-    let edges = [
-        "s p",
-        "p h parallel_branch",
-        "p g parallel_branch",
-        "h j",
-        "g j",
-        "j a",
-        "a e",
-    ];
+    let nodes = vec![split("p"), assignment("g"), assignment("h"), join("j", JoinStrategy::All), task("a")];
+    let edges = ["s p", "p h parallel_branch", "p g parallel_branch", "h j", "g j", "j a", "a e"];
     let compiled = compiled(workflow(nodes, &edges));
     assert_eq!(compiled.assignee(6), Some("agent-h"));
 }
 
 #[test]
 fn what_this_release_does_not_run_is_listed() {
-    let nodes = vec![
-        split("p"),
-        task("a"),
-        call("w", "child"),
-        join("j", JoinStrategy::Any),
-    ];
-    let edges = [
-        "s p",
-        "p a parallel_branch",
-        "p w parallel_branch",
-        "a j",
-        "w j",
-        "j e",
-    ];
+    let nodes = vec![split("p"), task("a"), call("w", "child"), join("j", JoinStrategy::Any)];
+    let edges = ["s p", "p a parallel_branch", "p w parallel_branch", "a j", "w j", "j e"];
     let mut child = workflow(vec![], &["s e"]);
     child.id = "child".to_owned();
     let compiled = compile(workflow(nodes, &edges), &[child].into_iter().collect()).unwrap();
-    let features: Vec<_> = compiled
-        .unsupported()
-        .iter()
-        .map(|u| (u.node.as_str(), u.feature))
-        .collect();
-    assert_eq!(
-        features,
-        [("w", "a sub-workflow"), ("j", "join strategy any")]
-    );
+    let features: Vec<_> = compiled.unsupported().iter().map(|u| (u.node.as_str(), u.feature)).collect();
+    assert_eq!(features, [("w", "a sub-workflow"), ("j", "join strategy any")]);
 }
 
 #[test]

@@ -7,10 +7,7 @@ use super::*;
 #[test]
 fn an_unresolved_call_is_a_problem_of_the_links() {
     let error = error(workflow(vec![call("w", "nope")], &["s w", "w e"]));
-    assert_eq!(
-        (error.phase, codes(&error.problems)),
-        (Phase::Links, vec!["subworkflow_not_found"])
-    );
+    assert_eq!((error.phase, codes(&error.problems)), (Phase::Links, vec!["subworkflow_not_found"]));
 }
 
 #[test]
@@ -20,39 +17,22 @@ fn workflows_that_call_each_other_are_refused_with_the_circle() {
         definition.id = id.to_owned();
         definition
     };
-    let registry: Registry = [calling("a", "b"), calling("b", "wf"), calling("x", "x")]
-        .into_iter()
-        .collect();
+    let registry: Registry = [calling("a", "b"), calling("b", "wf"), calling("x", "x")].into_iter().collect();
     let problems = check_subworkflow_cycle(&calling("wf", "a"), &registry);
     assert_eq!(problems.len(), 1);
     assert_eq!(problems[0].nodes, ["w"]);
-    let message =
-        "workflows call each other in a circle: wf 1.0.0 -> a 1.0.0 -> b 1.0.0 -> wf 1.0.0";
+    let message = "workflows call each other in a circle: wf 1.0.0 -> a 1.0.0 -> b 1.0.0 -> wf 1.0.0";
     assert_eq!(problems[0].message, message);
-    assert_eq!(
-        codes(&check_subworkflow_cycle(&calling("wf", "x"), &registry)),
-        ["subworkflow_cycle_detected"]
-    );
+    assert_eq!(codes(&check_subworkflow_cycle(&calling("wf", "x"), &registry)), ["subworkflow_cycle_detected"]);
 }
 
 #[test]
 fn bindings_fit_the_declarations() {
-    let declare = |name: &str, kind| Declaration {
-        name: name.to_owned(),
-        kind,
-        required: true,
-        default: None,
-    };
+    let declare = |name: &str, kind| Declaration { name: name.to_owned(), kind, required: true, default: None };
     let mut child = workflow(vec![], &["s e"]);
     child.id = "child".to_owned();
-    child.inputs = vec![
-        declare("n", DeclaredType::Integer),
-        declare("j", DeclaredType::Json),
-    ];
-    child.outputs = vec![
-        declare("o", DeclaredType::String),
-        declare("p", DeclaredType::String),
-    ];
+    child.inputs = vec![declare("n", DeclaredType::Integer), declare("j", DeclaredType::Json)];
+    child.outputs = vec![declare("o", DeclaredType::String), declare("p", DeclaredType::String)];
     let registry: Registry = [child].into_iter().collect();
     let check = |inputs: serde_json::Value, outputs: serde_json::Value| {
         let mut caller = workflow(vec![call("w", "child")], &["s w", "w e"]);
@@ -63,31 +43,9 @@ fn bindings_fit_the_declarations() {
         codes(&check_subworkflow_io(&caller, &registry))
     };
     let none: [&str; 0] = [];
-    assert_eq!(
-        check(
-            json!({"n": "@parent.a.b", "j": null}),
-            json!({"o": "@child.x", "p": "@parent.y"})
-        ),
-        none
-    );
-    let expected = [
-        "subworkflow_input_type_mismatch",
-        "subworkflow_input_type_mismatch",
-    ];
-    assert_eq!(
-        check(
-            json!({"n": true, "j": "@child.x"}),
-            json!({"o": "a", "p": "b"})
-        ),
-        expected
-    );
-    let expected = [
-        "subworkflow_input_missing",
-        "subworkflow_output_missing",
-        "subworkflow_output_unknown",
-    ];
-    assert_eq!(
-        check(json!({"n": 1}), json!({"o": "a", "z": "b"})),
-        expected
-    );
+    assert_eq!(check(json!({"n": "@parent.a.b", "j": null}), json!({"o": "@child.x", "p": "@parent.y"})), none);
+    let expected = ["subworkflow_input_type_mismatch", "subworkflow_input_type_mismatch"];
+    assert_eq!(check(json!({"n": true, "j": "@child.x"}), json!({"o": "a", "p": "b"})), expected);
+    let expected = ["subworkflow_input_missing", "subworkflow_output_missing", "subworkflow_output_unknown"];
+    assert_eq!(check(json!({"n": 1}), json!({"o": "a", "z": "b"})), expected);
 }

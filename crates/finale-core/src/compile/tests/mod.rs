@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::*;
 use crate::definition::{
-    AgentAssignment, Conditional, Declaration, DeclaredType, Edge, EdgeKind, JoinStrategy, Node,
-    ParallelJoin, Retry, Subworkflow, Task, Verification, Work,
+    AgentAssignment, Conditional, Declaration, DeclaredType, Edge, EdgeKind, JoinStrategy, Node, ParallelJoin, Retry,
+    Subworkflow, Task, Verification, Work,
 };
 
 mod assembled;
@@ -13,39 +13,19 @@ mod links;
 mod size;
 
 fn node(id: &str, kind: NodeKind) -> Node {
-    Node {
-        id: id.to_owned(),
-        label: id.to_owned(),
-        kind,
-    }
+    Node { id: id.to_owned(), label: id.to_owned(), kind }
 }
 
 fn task(id: &str) -> Node {
-    node(
-        id,
-        NodeKind::Task(Task {
-            title: Some(format!("Do {id}")),
-            ..Task::default()
-        }),
-    )
+    node(id, NodeKind::Task(Task { title: Some(format!("Do {id}")), ..Task::default() }))
 }
 
 fn assignment(id: &str) -> Node {
-    node(
-        id,
-        NodeKind::AgentAssignment(AgentAssignment {
-            agent: Some(format!("agent-{id}")),
-        }),
-    )
+    node(id, NodeKind::AgentAssignment(AgentAssignment { agent: Some(format!("agent-{id}")) }))
 }
 
 fn conditional(id: &str, condition: &str) -> Node {
-    node(
-        id,
-        NodeKind::Conditional(Conditional {
-            condition: Some(condition.to_owned()),
-        }),
-    )
+    node(id, NodeKind::Conditional(Conditional { condition: Some(condition.to_owned()) }))
 }
 
 fn split(id: &str) -> Node {
@@ -57,11 +37,8 @@ fn join(id: &str, strategy: JoinStrategy) -> Node {
 }
 
 fn call(id: &str, workflow: &str) -> Node {
-    let call = Subworkflow {
-        workflow: Some(workflow.to_owned()),
-        version: Some("1.0.0".to_owned()),
-        ..Default::default()
-    };
+    let call =
+        Subworkflow { workflow: Some(workflow.to_owned()), version: Some("1.0.0".to_owned()), ..Default::default() };
     node(id, NodeKind::Subworkflow(call))
 }
 
@@ -77,36 +54,20 @@ fn workflow(nodes: Vec<Node>, edges: &[&str]) -> Definition {
         policy: Default::default(),
         output: None,
         nodes: ends.into_iter().chain(nodes).collect(),
-        edges: edges
-            .iter()
-            .enumerate()
-            .map(|(number, text)| edge(number, text))
-            .collect(),
+        edges: edges.iter().enumerate().map(|(number, text)| edge(number, text)).collect(),
     }
 }
 
 fn edge(number: usize, text: &str) -> Edge {
     let words: Vec<&str> = text.split(' ').collect();
-    let kind = words.get(2).map_or(EdgeKind::Sequential, |kind| {
-        serde_json::from_value(json!(kind)).unwrap()
-    });
-    Edge {
-        id: format!("x{number}"),
-        source: words[0].to_owned(),
-        target: words[1].to_owned(),
-        kind,
-    }
+    let kind = words.get(2).map_or(EdgeKind::Sequential, |kind| serde_json::from_value(json!(kind)).unwrap());
+    Edge { id: format!("x{number}"), source: words[0].to_owned(), target: words[1].to_owned(), kind, label: None }
 }
 
 fn chain(length: usize) -> Definition {
-    let mut definition = workflow(
-        (0..length).map(|n| task(&format!("t{n}"))).collect(),
-        &["s t0"],
-    );
+    let mut definition = workflow((0..length).map(|n| task(&format!("t{n}"))).collect(), &["s t0"]);
     let ends = (1..length).map(|n| edge(n, &format!("t{} t{n}", n - 1)));
-    definition
-        .edges
-        .extend(ends.chain([edge(length, &format!("t{} e", length - 1))]));
+    definition.edges.extend(ends.chain([edge(length, &format!("t{} e", length - 1))]));
     definition
 }
 
@@ -119,10 +80,7 @@ fn error(definition: Definition) -> CompileError {
 }
 
 fn codes(problems: &[Problem]) -> Vec<&'static str> {
-    let mut codes: Vec<_> = problems
-        .iter()
-        .map(|problem| problem.code.as_str())
-        .collect();
+    let mut codes: Vec<_> = problems.iter().map(|problem| problem.code.as_str()).collect();
     codes.sort_unstable();
     codes
 }
@@ -134,23 +92,14 @@ fn structure_gates_the_graph() {
     definition.nodes[2].label = " ".to_owned();
     let error = error(definition);
     assert_eq!(error.phase, Phase::Structure);
-    let expected = [
-        "bad_version",
-        "blank_field",
-        "duplicate_node_id",
-        "self_loop",
-        "unknown_edge_source",
-        "unknown_edge_target",
-    ];
+    let expected =
+        ["bad_version", "blank_field", "duplicate_node_id", "self_loop", "unknown_edge_source", "unknown_edge_target"];
     assert_eq!(codes(&error.problems), expected);
 }
 
 #[test]
 fn all_problems_of_the_graph_are_listed_one_per_line() {
-    let definition = workflow(
-        vec![node("t", NodeKind::Task(Task::default())), task("o")],
-        &["s t", "t e"],
-    );
+    let definition = workflow(vec![node("t", NodeKind::Task(Task::default())), task("o")], &["s t", "t e"]);
     let error = error(definition);
     assert_eq!(
         error.to_string(),
@@ -162,12 +111,7 @@ fn all_problems_of_the_graph_are_listed_one_per_line() {
 
 #[test]
 fn declarations_are_checked() {
-    let declare = |name: &str, kind, required, default| Declaration {
-        name: name.to_owned(),
-        kind,
-        required,
-        default,
-    };
+    let declare = |name: &str, kind, required, default| Declaration { name: name.to_owned(), kind, required, default };
     let mut definition = workflow(vec![], &["s e"]);
     definition.inputs = vec![
         declare("a", DeclaredType::Integer, false, Some(json!(true))),
@@ -175,10 +119,8 @@ fn declarations_are_checked() {
         declare("c", DeclaredType::TaskRef, true, Some(json!("x"))),
         declare(" ", DeclaredType::Json, true, None),
     ];
-    definition.outputs = vec![
-        declare("a", DeclaredType::String, false, None),
-        declare("a", DeclaredType::String, true, None),
-    ];
+    definition.outputs =
+        vec![declare("a", DeclaredType::String, false, None), declare("a", DeclaredType::String, true, None)];
     let expected = [
         "blank_field",
         "default_type",
@@ -187,10 +129,7 @@ fn declarations_are_checked() {
         "optional_output",
         "required_with_default",
     ];
-    assert_eq!(
-        codes(&check_structure(&definition, &Limits::default())),
-        expected
-    );
+    assert_eq!(codes(&check_structure(&definition, &Limits::default())), expected);
 }
 
 #[test]
@@ -210,10 +149,7 @@ fn dates_and_times_are_those_of_iso_8601() {
         "2026-01-02T03:04:05,5-0800",
         "2024-02-29T23:59:59+00:00",
     ] {
-        assert!(
-            types::matches(DeclaredType::Datetime, &json!(text)),
-            "{text}"
-        );
+        assert!(types::matches(DeclaredType::Datetime, &json!(text)), "{text}");
     }
     for text in [
         "",
@@ -235,63 +171,38 @@ fn dates_and_times_are_those_of_iso_8601() {
         "\u{e9}026-01-02",
         "2026-01-0\u{e9}",
     ] {
-        assert!(
-            !types::matches(DeclaredType::Datetime, &json!(text)),
-            "{text}"
-        );
+        assert!(!types::matches(DeclaredType::Datetime, &json!(text)), "{text}");
     }
 }
 
 #[test]
 fn a_cycle_is_reported_with_its_path() {
-    let definition = workflow(
-        vec![task("a"), task("b"), task("c")],
-        &["s a", "a b", "b c", "c b", "c e"],
-    );
+    let definition = workflow(vec![task("a"), task("b"), task("c")], &["s a", "a b", "b c", "c b", "c e"]);
     let error = error(definition);
     assert_eq!(error.problems.len(), 1);
     assert_eq!(error.problems[0].nodes, ["b", "c"]);
-    assert_eq!(
-        error.problems[0].to_string(),
-        "cycle_detected: b -> c -> b is a cycle"
-    );
+    assert_eq!(error.problems[0].to_string(), "cycle_detected: b -> c -> b is a cycle");
 }
 
 #[test]
 fn cycles_without_common_nodes_are_all_reported() {
     let nodes = ["a", "b", "c", "d"].map(task).to_vec();
-    let definition = workflow(
-        nodes,
-        &["s a", "a b", "b a", "b c", "c d", "d c", "d a", "d e"],
-    );
-    let cycles: Vec<Vec<String>> = error(definition)
-        .problems
-        .into_iter()
-        .map(|problem| problem.nodes)
-        .collect();
+    let definition = workflow(nodes, &["s a", "a b", "b a", "b c", "c d", "d c", "d a", "d e"]);
+    let cycles: Vec<Vec<String>> = error(definition).problems.into_iter().map(|problem| problem.nodes).collect();
     assert_eq!(cycles, [["a", "b"], ["c", "d"]]);
 }
 
 #[test]
 fn a_node_without_a_way_to_the_end_is_a_dead_end() {
     let error = error(workflow(vec![task("a"), task("d")], &["s a", "a e", "a d"]));
-    assert_eq!(
-        (codes(&error.problems), &error.problems[0].nodes),
-        (vec!["dead_end_node"], &vec!["d".to_owned()])
-    );
+    assert_eq!((codes(&error.problems), &error.problems[0].nodes), (vec!["dead_end_node"], &vec!["d".to_owned()]));
 }
 
 #[test]
 fn choices_need_exactly_their_edges() {
     let nodes = vec![conditional("c", "true"), task("a"), task("b")];
-    let edges = [
-        "s c",
-        "c a conditional_true",
-        "c b conditional_true",
-        "c e parallel_branch",
-        "a e verification_pass",
-        "b e",
-    ];
+    let edges =
+        ["s c", "c a conditional_true", "c b conditional_true", "c e parallel_branch", "a e verification_pass", "b e"];
     let expected = [
         "conditional_duplicate_edge",
         "conditional_extra_outgoing",
@@ -299,18 +210,8 @@ fn choices_need_exactly_their_edges() {
         "verification_edge_outside",
     ];
     assert_eq!(codes(&error(workflow(nodes, &edges)).problems), expected);
-    let nodes = vec![
-        node("v", NodeKind::Verification(Verification::default())),
-        task("a"),
-    ];
-    let edges = [
-        "s v",
-        "v e verification_pass",
-        "v a verification_pass",
-        "v a verification_fail",
-        "v a",
-        "a e",
-    ];
+    let nodes = vec![node("v", NodeKind::Verification(Verification::default())), task("a")];
+    let edges = ["s v", "v e verification_pass", "v a verification_pass", "v a verification_fail", "v a", "a e"];
     let expected = [
         "verification_duplicate_edge",
         "verification_extra_outgoing",
@@ -325,25 +226,13 @@ fn choices_need_exactly_their_edges() {
 fn edges_of_a_choice_belong_to_nodes_that_choose() {
     let edges = ["s a conditional_true", "s b parallel_branch", "a e", "b e"];
     let expected = ["branch_edge_outside", "conditional_edge_outside"];
-    assert_eq!(
-        codes(&error(workflow(vec![task("a"), task("b")], &edges)).problems),
-        expected
-    );
+    assert_eq!(codes(&error(workflow(vec![task("a"), task("b")], &edges)).problems), expected);
 }
 
 #[test]
 fn two_edges_of_one_type_between_two_nodes_are_one_too_many() {
-    let edges = [
-        "s p",
-        "p a parallel_branch",
-        "p a parallel_branch",
-        "p a",
-        "a e",
-    ];
-    assert_eq!(
-        codes(&error(workflow(vec![split("p"), task("a")], &edges)).problems),
-        ["duplicate_edge"]
-    );
+    let edges = ["s p", "p a parallel_branch", "p a parallel_branch", "p a", "a e"];
+    assert_eq!(codes(&error(workflow(vec![split("p"), task("a")], &edges)).problems), ["duplicate_edge"]);
 }
 
 #[test]
@@ -351,29 +240,13 @@ fn a_bad_expression_is_reported_with_its_place() {
     let mut asks = task("a");
     if let NodeKind::Task(task) = &mut asks.kind {
         task.input = Some("nodes.z.output".to_owned());
-        task.retry = Retry {
-            attempts: 0,
-            backoff: Duration::ZERO,
-        };
+        task.retry = Retry { attempts: 0, backoff: Duration::ZERO };
     }
-    let edges = [
-        "s c",
-        "c a conditional_true",
-        "c e conditional_false",
-        "a e",
-    ];
+    let edges = ["s c", "c a conditional_true", "c e conditional_false", "a e"];
     let mut definition = workflow(vec![conditional("c", "1 +"), asks], &edges);
     definition.output = Some("amount".to_owned());
     let error = error(definition);
-    assert_eq!(
-        codes(&error.problems),
-        [
-            "bad_retry",
-            "expression_invalid",
-            "expression_invalid",
-            "expression_invalid"
-        ]
-    );
+    assert_eq!(codes(&error.problems), ["bad_retry", "expression_invalid", "expression_invalid", "expression_invalid"]);
     let text = error.to_string();
     for part in [
         "the condition of \"c\" is no expression: syntax error",

@@ -8,21 +8,13 @@ use super::*;
 
 /// Runs on a stack as small as the threads of most runtimes have.
 fn on_two_mebibytes<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
-    std::thread::Builder::new()
-        .stack_size(2 << 20)
-        .spawn(run)
-        .unwrap()
-        .join()
-        .unwrap()
+    std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap()
 }
 
 #[test]
 fn work_and_results_are_limited() {
     let begun = Instant::now();
-    let long = World::new(
-        json!({"s": "x".repeat(500_000), "l": vec![0; 100_000]}),
-        Vec::new(),
-    );
+    let long = World::new(json!({"s": "x".repeat(500_000), "l": vec![0; 100_000]}), Vec::new());
     for source in [
         "'a' * 1000000000",
         "('a' * 100000000) is truthy",
@@ -46,31 +38,17 @@ fn work_and_results_are_limited() {
         "(2 ** 126) * (2 ** 126) * (2 ** 126)",
     ] {
         let result = value(source, &long);
-        assert!(
-            result.is_err(),
-            "{source} gave {} bytes",
-            result.unwrap().to_string().len()
-        );
+        assert!(result.is_err(), "{source} gave {} bytes", result.unwrap().to_string().len());
     }
-    assert!(
-        begun.elapsed() < Duration::from_secs(20),
-        "it took {:?}",
-        begun.elapsed()
-    );
+    assert!(begun.elapsed() < Duration::from_secs(20), "it took {:?}", begun.elapsed());
 }
 
 #[test]
 fn what_is_too_long_is_refused_by_name() {
     let long = "1".repeat(limits::SOURCE_BYTES_MAX + 1);
-    assert!(matches!(
-        compile(&long),
-        Err(ExpressionError::TooLong { .. })
-    ));
+    assert!(matches!(compile(&long), Err(ExpressionError::TooLong { .. })));
     let many = format!("[{}]", vec!["1"; 2000].join(","));
-    assert!(matches!(
-        compile(&many),
-        Err(ExpressionError::TooManyTokens { .. })
-    ));
+    assert!(matches!(compile(&many), Err(ExpressionError::TooManyTokens { .. })));
 }
 
 #[test]
@@ -90,19 +68,9 @@ fn a_translated_condition_of_128_atoms_is_possible() {
         };
         let flat = (0..128).map(atom).collect::<Vec<_>>().join(" and ");
         assert_eq!(value(&flat, &nothing()), Ok(json!(false)));
-        let nested = format!(
-            "{}{}{}",
-            "not (vars[\"a\"] is truthy and (".repeat(32),
-            atom(1),
-            "))".repeat(32)
-        );
+        let nested = format!("{}{}{}", "not (vars[\"a\"] is truthy and (".repeat(32), atom(1), "))".repeat(32));
         assert!(value(&nested, &nothing()).is_ok());
-        let nested = format!(
-            "{}{}{}",
-            "(vars[\"a\"] is truthy or not ".repeat(64),
-            atom(1),
-            ")".repeat(64)
-        );
+        let nested = format!("{}{}{}", "(vars[\"a\"] is truthy or not ".repeat(64), atom(1), ")".repeat(64));
         assert!(value(&nested, &nothing()).is_ok());
     });
 }
@@ -135,9 +103,7 @@ const SHAPES: [fn(usize) -> String; 20] = [
 fn no_text_overflows_a_stack_of_two_mebibytes() {
     on_two_mebibytes(|| {
         for shape in SHAPES {
-            for n in (1..72).chain([
-                80, 127, 128, 191, 192, 250, 383, 384, 500, 1000, 2000, 10_000, 30_000,
-            ]) {
+            for n in (1..72).chain([80, 127, 128, 191, 192, 250, 383, 384, 500, 1000, 2000, 10_000, 30_000]) {
                 let _ = compile(&shape(n)).map(|expression| expression.value(&nothing()));
             }
         }
@@ -147,18 +113,10 @@ fn no_text_overflows_a_stack_of_two_mebibytes() {
 #[test]
 fn chains_have_three_times_the_stack_they_need() {
     for shape in &SHAPES[..13] {
-        let at_limit = (1..400)
-            .rev()
-            .find(|n| compile(&shape(*n)).is_ok())
-            .unwrap();
+        let at_limit = (1..400).rev().find(|n| compile(&shape(*n)).is_ok()).unwrap();
         let source = shape(at_limit);
         let stack = std::thread::Builder::new().stack_size((2 << 20) / 3 + (64 << 10));
-        stack
-            .spawn(move || compile(&source).map(|_| ()))
-            .unwrap()
-            .join()
-            .unwrap()
-            .unwrap();
+        stack.spawn(move || compile(&source).map(|_| ())).unwrap().join().unwrap().unwrap();
     }
 }
 
@@ -184,7 +142,6 @@ proptest::proptest! {
 }
 
 const WORDS: [&str; 30] = [
-    "1", "input", "'x'", "[", "]", "(", ")", "{", "}", ":", ",", ".a", "==", "<", "in", "not",
-    "not in", "is", "is not", "odd", "eq", "and", "or", "if", "else", "-", "*", "**", "|abs",
-    "range(1)",
+    "1", "input", "'x'", "[", "]", "(", ")", "{", "}", ":", ",", ".a", "==", "<", "in", "not", "not in", "is",
+    "is not", "odd", "eq", "and", "or", "if", "else", "-", "*", "**", "|abs", "range(1)",
 ];

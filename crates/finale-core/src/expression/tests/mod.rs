@@ -12,15 +12,9 @@ struct World {
 }
 
 impl World {
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "tests read better without borrows"
-    )]
+    #[expect(clippy::needless_pass_by_value, reason = "tests read better without borrows")]
     fn new(input: Value, outputs: Vec<Result<Value, &'static str>>) -> Self {
-        Self {
-            input: Payload::encode(&input).unwrap(),
-            outputs,
-        }
+        Self { input: Payload::encode(&input).unwrap(), outputs }
     }
 }
 
@@ -31,24 +25,12 @@ impl Facts for World {
 
     fn node(&self, position: u32) -> NodeView {
         match self.outputs.get(position as usize) {
-            None => NodeView {
-                status: NodeStatus::Pending,
-                output: None,
-                error: None,
-            },
+            None => NodeView { status: NodeStatus::Pending, output: None, error: None },
             Some(Ok(output)) => {
                 let output = Some(Payload::encode(output).unwrap());
-                NodeView {
-                    status: NodeStatus::Completed,
-                    output,
-                    error: None,
-                }
+                NodeView { status: NodeStatus::Completed, output, error: None }
             }
-            Some(Err(error)) => NodeView {
-                status: NodeStatus::Failed,
-                output: None,
-                error: Some((*error).to_owned()),
-            },
+            Some(Err(error)) => NodeView { status: NodeStatus::Failed, output: None, error: Some((*error).to_owned()) },
         }
     }
 }
@@ -56,19 +38,13 @@ impl Facts for World {
 const NAMES: [&str; 3] = ["a", "b", "task-c"];
 
 fn compile(source: &str) -> Result<Expression, ExpressionError> {
-    let names: FxHashMap<String, u32> = NAMES
-        .iter()
-        .map(|name| (*name).to_owned())
-        .zip(0..)
-        .collect();
+    let names: FxHashMap<String, u32> = NAMES.iter().map(|name| (*name).to_owned()).zip(0..).collect();
     Expression::compile(source, &names, || vec![0, 1, 2])
 }
 
 fn value(source: &str, world: &World) -> Result<Value, EvaluationError> {
     let expression = compile(source).unwrap_or_else(|error| panic!("{source}: {error}"));
-    expression
-        .value(world)
-        .map(|payload| payload.decode().unwrap())
+    expression.value(world).map(|payload| payload.decode().unwrap())
 }
 
 fn condition(source: &str, input: Value) -> Result<bool, EvaluationError> {
@@ -77,9 +53,7 @@ fn condition(source: &str, input: Value) -> Result<bool, EvaluationError> {
 }
 
 fn refused(source: &str) -> String {
-    compile(source)
-        .expect_err("it should be refused")
-        .to_string()
+    compile(source).expect_err("it should be refused").to_string()
 }
 
 fn nothing() -> World {
@@ -88,45 +62,23 @@ fn nothing() -> World {
 
 #[test]
 fn input_and_outputs_of_nodes_can_be_read() {
-    let world = World::new(
-        json!({"n": 2}),
-        vec![Ok(json!({"x": [10, 20]})), Err("declined"), Ok(json!(7))],
-    );
-    assert_eq!(
-        value("input.n + nodes.a.output.x[1]", &world),
-        Ok(json!(22))
-    );
+    let world = World::new(json!({"n": 2}), vec![Ok(json!({"x": [10, 20]})), Err("declined"), Ok(json!(7))]);
+    assert_eq!(value("input.n + nodes.a.output.x[1]", &world), Ok(json!(22)));
     assert_eq!(value(r#"nodes["task-c"].output"#, &world), Ok(json!(7)));
-    assert_eq!(
-        value("nodes.b.error ~ '/' ~ nodes.b.status", &world),
-        Ok(json!("declined/failed"))
-    );
+    assert_eq!(value("nodes.b.error ~ '/' ~ nodes.b.status", &world), Ok(json!("declined/failed")));
     assert_eq!(value("nodes.b.output is defined", &world), Ok(json!(false)));
-    assert_eq!(
-        value("nodes.a", &world),
-        Ok(json!({"status": "completed", "output": {"x": [10, 20]}}))
-    );
+    assert_eq!(value("nodes.a", &world), Ok(json!({"status": "completed", "output": {"x": [10, 20]}})));
 }
 
 #[test]
 fn later_outputs_overlay_earlier_ones_and_the_input_in_vars() {
     let world = World::new(
         json!({"x": 0, "y": 0, "z": 0}),
-        vec![
-            Ok(json!({"x": 1, "y": 1})),
-            Ok(json!([1])),
-            Ok(json!({"x": 3})),
-        ],
+        vec![Ok(json!({"x": 1, "y": 1})), Ok(json!([1])), Ok(json!({"x": 3}))],
     );
-    assert_eq!(
-        value("[vars.x, vars['y'], vars.z]", &world),
-        Ok(json!([3, 1, 0]))
-    );
+    assert_eq!(value("[vars.x, vars['y'], vars.z]", &world), Ok(json!([3, 1, 0])));
     assert_eq!(value("vars", &world), Ok(json!({"x": 3, "y": 1, "z": 0})));
-    assert_eq!(
-        value("vars.none is defined or vars.other is truthy", &world),
-        Ok(json!(false))
-    );
+    assert_eq!(value("vars.none is defined or vars.other is truthy", &world), Ok(json!(false)));
 }
 
 #[test]
@@ -138,19 +90,10 @@ fn only_what_is_referred_to_is_asked_for() {
         }
         fn node(&self, position: u32) -> NodeView {
             assert_eq!(position, 1, "only b is needed");
-            NodeView {
-                status: NodeStatus::Completed,
-                output: None,
-                error: None,
-            }
+            NodeView { status: NodeStatus::Completed, output: None, error: None }
         }
     }
-    assert_eq!(
-        compile("nodes.b.status == 'completed'")
-            .unwrap()
-            .condition(&Panics),
-        Ok(true)
-    );
+    assert_eq!(compile("nodes.b.status == 'completed'").unwrap().condition(&Panics), Ok(true));
 }
 
 #[test]
@@ -162,11 +105,7 @@ fn vars_stops_looking_when_all_its_keys_are_found() {
         }
         fn node(&self, position: u32) -> NodeView {
             assert_eq!(position, 2, "the last task has it");
-            NodeView {
-                status: NodeStatus::Completed,
-                output: Some(self.0.clone()),
-                error: None,
-            }
+            NodeView { status: NodeStatus::Completed, output: Some(self.0.clone()), error: None }
         }
     }
     let last = Last(Payload::from_json(br#"{"go": true}"#).unwrap());
@@ -177,10 +116,7 @@ fn vars_stops_looking_when_all_its_keys_are_found() {
 fn a_condition_must_be_true_or_false() {
     assert_eq!(condition("input > 1", json!(2)), Ok(true));
     let error = condition("input", json!("true")).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "a condition must give true or false, this one gave a string"
-    );
+    assert_eq!(error.to_string(), "a condition must give true or false, this one gave a string");
 }
 
 #[test]
@@ -203,18 +139,12 @@ fn what_is_undefined_cannot_be_used() {
     ] {
         let error = value(source, &World::new(json!({"a": false}), Vec::new())).unwrap_err();
         assert!(
-            matches!(
-                error,
-                EvaluationError::Undefined { .. } | EvaluationError::Failed { .. }
-            ),
+            matches!(error, EvaluationError::Undefined { .. } | EvaluationError::Failed { .. }),
             "{source}: {error}"
         );
     }
     let error = condition("input.amuont > 100", json!({})).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "`input.amuont` is undefined; ask with `is defined` or give a `| default(...)`"
-    );
+    assert_eq!(error.to_string(), "`input.amuont` is undefined; ask with `is defined` or give a `| default(...)`");
 }
 
 #[test]
@@ -236,34 +166,11 @@ fn what_is_undefined_can_be_asked_for() {
 
 #[test]
 fn truth_is_that_of_json() {
-    for falsy in [
-        json!(false),
-        json!(0),
-        json!(0.0),
-        json!(""),
-        json!(null),
-        json!([]),
-        json!({}),
-    ] {
-        assert_eq!(
-            condition("input.x is truthy", json!({"x": falsy})),
-            Ok(false),
-            "{falsy}"
-        );
+    for falsy in [json!(false), json!(0), json!(0.0), json!(""), json!(null), json!([]), json!({})] {
+        assert_eq!(condition("input.x is truthy", json!({"x": falsy})), Ok(false), "{falsy}");
     }
-    for truthy in [
-        json!(true),
-        json!(-1),
-        json!(0.5),
-        json!("false"),
-        json!([0]),
-        json!({"a": null}),
-    ] {
-        assert_eq!(
-            condition("input.x is truthy", json!({"x": truthy})),
-            Ok(true),
-            "{truthy}"
-        );
+    for truthy in [json!(true), json!(-1), json!(0.5), json!("false"), json!([0]), json!({"a": null})] {
+        assert_eq!(condition("input.x is truthy", json!({"x": truthy})), Ok(true), "{truthy}");
     }
 }
 
@@ -286,36 +193,18 @@ fn values_are_compared_as_they_print() {
         let source = format!("input.x is printed_as({})", json!(text));
         assert_eq!(condition(&source, json!({"x": given})), Ok(true), "{given}");
     }
-    assert_eq!(
-        condition("input.x is printed_as('1.0')", json!({"x": 1})),
-        Ok(false)
-    );
-    assert_eq!(
-        condition("input.x is printed_as('abc')", json!({"x": "Abc"})),
-        Ok(false)
-    );
+    assert_eq!(condition("input.x is printed_as('1.0')", json!({"x": 1})), Ok(false));
+    assert_eq!(condition("input.x is printed_as('abc')", json!({"x": "Abc"})), Ok(false));
 }
 
 #[test]
 fn a_result_must_be_json() {
-    assert_eq!(
-        value("1e308 * 10", &nothing()),
-        Err(EvaluationError::NotFinite)
-    );
-    assert_eq!(
-        value("[1e308 * 10 - 1e308 * 10]", &nothing()),
-        Err(EvaluationError::NotFinite)
-    );
-    assert!(matches!(
-        value("range", &nothing()),
-        Err(EvaluationError::NotJson { .. })
-    ));
+    assert_eq!(value("1e308 * 10", &nothing()), Err(EvaluationError::NotFinite));
+    assert_eq!(value("[1e308 * 10 - 1e308 * 10]", &nothing()), Err(EvaluationError::NotFinite));
+    assert!(matches!(value("range", &nothing()), Err(EvaluationError::NotJson { .. })));
     assert_eq!(value("{1: 'a'}", &nothing()), Ok(json!({"1": "a"})));
     assert_eq!(value("range(3)", &nothing()), Ok(json!([0, 1, 2])));
-    assert_eq!(
-        value("18446744073709551615", &nothing()),
-        Ok(json!(u64::MAX))
-    );
+    assert_eq!(value("18446744073709551615", &nothing()), Ok(json!(u64::MAX)));
 }
 
 #[test]
@@ -326,60 +215,28 @@ fn a_result_that_no_parser_could_read_back_is_refused() {
     }
     let world = World::new(deep, Vec::new());
     assert!(value("[[[input]]]", &world).is_ok());
-    assert_eq!(
-        value("[[[[[[[[[[input]]]]]]]]]]", &world),
-        Err(EvaluationError::TooDeep { depth_max: 127 })
-    );
+    assert_eq!(value("[[[[[[[[[[input]]]]]]]]]]", &world), Err(EvaluationError::TooDeep { depth_max: 127 }));
 }
 
 #[test]
 fn a_document_that_cannot_be_read_is_an_error() {
-    let broken = World {
-        input: Payload::trusted(b"{\"a\": 1e999}"),
-        outputs: Vec::new(),
-    };
+    let broken = World { input: Payload::trusted(b"{\"a\": 1e999}"), outputs: Vec::new() };
     let error = compile("input.a").unwrap().value(&broken).unwrap_err();
-    assert!(
-        matches!(error, EvaluationError::Unreadable { .. }),
-        "{error}"
-    );
+    assert!(matches!(error, EvaluationError::Unreadable { .. }), "{error}");
 }
 
 #[test]
 fn nodes_are_named_one_by_one() {
-    for source in [
-        "nodes",
-        "nodes[input.which]",
-        "nodes | length",
-        "(nodes).a",
-        "nodes['a' ~ 'b']",
-        "nodes.0",
-    ] {
-        assert_eq!(
-            compile(source).unwrap_err(),
-            ExpressionError::BareNodes,
-            "{source}"
-        );
+    for source in ["nodes", "nodes[input.which]", "nodes | length", "(nodes).a", "nodes['a' ~ 'b']", "nodes.0"] {
+        assert_eq!(compile(source).unwrap_err(), ExpressionError::BareNodes, "{source}");
     }
-    assert_eq!(
-        value(
-            "{'nodes': input.nodes}",
-            &World::new(json!({"nodes": 1}), Vec::new())
-        ),
-        Ok(json!({"nodes": 1}))
-    );
+    assert_eq!(value("{'nodes': input.nodes}", &World::new(json!({"nodes": 1}), Vec::new())), Ok(json!({"nodes": 1})));
 }
 
 #[test]
 fn an_unknown_node_is_refused_with_the_nearest_name() {
-    assert_eq!(
-        refused(r#"nodes["tsk-c"].output"#),
-        r#"there is no node "tsk-c"; did you mean "task-c"?"#
-    );
-    assert_eq!(
-        refused("nodes.reserve.output"),
-        r#"there is no node "reserve""#
-    );
+    assert_eq!(refused(r#"nodes["tsk-c"].output"#), r#"there is no node "tsk-c"; did you mean "task-c"?"#);
+    assert_eq!(refused("nodes.reserve.output"), r#"there is no node "reserve""#);
 }
 
 #[test]
@@ -392,23 +249,13 @@ fn a_hyphen_in_the_name_of_a_node_has_its_own_hint() {
 
 #[test]
 fn unknown_names_filters_and_tests_are_refused() {
-    assert!(
-        refused("amount > 1")
-            .starts_with("`amount` is unknown: an expression sees `input`, `nodes` and `vars`")
-    );
+    assert!(refused("amount > 1").starts_with("`amount` is unknown: an expression sees `input`, `nodes` and `vars`"));
     assert!(refused("null").contains("`none`"));
     assert!(refused("now()").starts_with("`now` is unknown"));
     assert!(refused("debug()").starts_with("`debug` is unknown"));
     assert_eq!(refused("input | shout"), "there is no filter `shout`");
-    assert_eq!(
-        refused("input is not odd_one"),
-        "there is no test `odd_one`"
-    );
-    assert!(
-        refused("input +").starts_with("syntax error"),
-        "{}",
-        refused("input +")
-    );
+    assert_eq!(refused("input is not odd_one"), "there is no test `odd_one`");
+    assert!(refused("input +").starts_with("syntax error"), "{}", refused("input +"));
     assert!(refused("").starts_with("syntax error"));
 }
 
@@ -416,10 +263,7 @@ fn unknown_names_filters_and_tests_are_refused() {
 fn every_filter_and_test_on_the_list_exists() {
     for filter in environment::FILTERS {
         let result = value(&format!("input | {filter}"), &nothing());
-        assert!(
-            !format!("{result:?}").contains("unknown filter"),
-            "{filter}"
-        );
+        assert!(!format!("{result:?}").contains("unknown filter"), "{filter}");
     }
     for test in environment::TESTS {
         let result = value(&format!("input is {test}"), &nothing());
@@ -430,10 +274,7 @@ fn every_filter_and_test_on_the_list_exists() {
 #[test]
 fn removed_filters_cannot_be_reached_by_name() {
     for name in ["format", "indent", "pprint", "chain"] {
-        assert!(
-            value(&format!("[1] | map('{name}') | list"), &nothing()).is_err(),
-            "{name}"
-        );
+        assert!(value(&format!("[1] | map('{name}') | list"), &nothing()).is_err(), "{name}");
     }
 }
 

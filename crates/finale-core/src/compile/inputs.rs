@@ -1,0 +1,119 @@
+//! What an activation hands in, checked against what the definition declares.
+
+use serde_json::{Map, Value};
+
+use super::types;
+use crate::definition::{Declaration, Definition};
+use crate::payload::Payload;
+
+/// What is wrong with the input of an activation; all of it at once.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .problems.join("; "))]
+pub struct InputError {
+    problems: Vec<String>,
+}
+
+impl InputError {
+    /// The problems, in the order of the declarations.
+    pub fn problems(&self) -> &[String] {
+        &self.problems
+    }
+}
+
+/// Checks an input against the declared inputs and fills in the defaults of those that are not given.
+///
+/// A definition that declares none takes anything. What is not declared is passed on as it is.
+///
+/// ```
+/// use finale_core::Payload;
+/// use finale_core::compile::accept_input;
+/// use finale_core::definition::{Declaration, DeclaredType, Definition};
+///
+/// let mut definition = Definition::builder("order").build();
+/// let (name, kind, default) = ("express".to_owned(), DeclaredType::Boolean, Some(false.into()));
+/// definition.inputs.push(Declaration { name, kind, required: false, default });
+///
+/// let filled = accept_input(&definition, Payload::NULL)?;
+/// assert_eq!(filled.as_bytes(), br#"{"express":false}"#);
+///
+/// let wrong = Payload::from_json(br#"{"express": 7}"#).unwrap();
+/// let error = accept_input(&definition, wrong).unwrap_err();
+/// assert_eq!(error.to_string(), "input \"express\" must be of type boolean, not 7");
+/// # Ok::<(), finale_core::compile::InputError>(())
+/// ```
+///
+/// # Errors
+/// When a required input is missing, one is of another type, or the input as a whole is no object.
+pub fn accept_input(definition: &Definition, input: Payload) -> Result<Payload, InputError> {
+    if definition.inputs.is_empty() {
+        return Ok(input);
+    }
+    let mut given = object(&input)?;
+    let check = |declared| check(declared, &mut given);
+    let problems: Vec<_> = definition.inputs.iter().filter_map(check).collect();
+    if !problems.is_empty() {
+        return Err(InputError { problems });
+    }
+    Payload::encode(&given).map_err(|error| InputError { problems: vec![error.to_string()] })
+}
+
+/// The given inputs by name; nothing at all counts as none.
+fn object(input: &Payload) -> Result<Map<String, Value>, InputError> {
+    let object: Result<Option<Map<String, Value>>, _> = input.decode();
+    let problem = |_| InputError { problems: vec!["the workflow declares inputs: an object is needed".to_owned()] };
+    object.map(Option::unwrap_or_default).map_err(problem)
+}
+
+fn check(declared: &Declaration, given: &mut Map<String, Value>) -> Option<String> {
+    let Declaration { name, kind, required, default } = declared;
+    match (given.get(name), default) {
+        (Some(Value::Null), _) if !required => None,
+        (Some(value), _) if types::matches(*kind, value) => None,
+        (Some(value), _) => Some(format!("input {name:?} must be of type {}, not {value}", types::name(*kind))),
+        (None, Some(default)) => {
+            given.insert(name.clone(), default.clone());
+            None
+        }
+        (None, None) if *required => Some(format!("input {name:?} is missing")),
+        (None, None) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::definition::DeclaredType;
+
+    fn definition(required: bool) -> Definition {
+        let mut definition = Definition::builder("w").build();
+        for (name, kind) in [("count", DeclaredType::Integer), ("who", DeclaredType::String)] {
+            definition.inputs.push(Declaration { name: name.to_owned(), kind, required, default: None });
+        }
+        definition
+    }
+
+    fn payload(json: &str) -> Payload {
+        Payload::from_json(json.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn all_problems_of_an_input_are_told_at_once() {
+        let error = accept_input(&definition(true), payload(r#"{"count": "x"}"#)).unwrap_err();
+        assert_eq!(
+            error.problems(),
+            ["input \"count\" must be of type integer, not \"x\"", "input \"who\" is missing"]
+        );
+    }
+
+    #[test]
+    fn what_is_not_declared_is_passed_on() {
+        let accepted = accept_input(&definition(false), payload(r#"{"more": 1}"#)).unwrap();
+        assert_eq!(accepted.as_bytes(), br#"{"more":1}"#);
+    }
+
+    #[test]
+    fn an_input_that_is_no_object_is_refused_only_where_inputs_are_declared() {
+        assert!(accept_input(&definition(false), payload("[1]")).is_err());
+        assert!(accept_input(&Definition::builder("w").build(), payload("[1]")).is_ok());
+    }
+}
