@@ -1,5 +1,7 @@
 //! An execution that waits for a person: the task is listed, and completed from outside by its id.
 
+#![expect(clippy::print_stdout, reason = "an example says what it does")]
+
 use std::error::Error;
 
 use finale::core::definition::Work;

@@ -1,5 +1,7 @@
 //! Three tasks in a row: the smallest thing that is worth a workflow.
 
+#![expect(clippy::print_stdout, reason = "an example says what it does")]
+
 use std::error::Error;
 
 use finale::core::definition::Work;
