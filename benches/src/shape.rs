@@ -125,7 +125,7 @@ fn node(id: String, kind: NodeKind) -> Node {
 }
 
 fn edge(source: String, target: String) -> Edge {
-    Edge { id: format!("{source}-{target}"), source, target, kind: EdgeKind::Sequential }
+    Edge { id: format!("{source}-{target}"), source, target, kind: EdgeKind::Sequential, label: None }
 }
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ impl Chart {
             }
         }
         let id = format!("{}", self.0.edges.len());
-        self.0.edges.push(Edge { id, source: from.to_owned(), target: to.to_owned(), kind });
+        self.0.edges.push(Edge { id, source: from.to_owned(), target: to.to_owned(), kind, label: None });
     }
 
     fn kind(&mut self, id: &str) -> &mut NodeKind {

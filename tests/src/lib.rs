@@ -3,10 +3,13 @@
 //! [`Driven`](driven::Driven) tells an execution things and checks after each what must always hold;
 //! [`Naive`](naive::Naive) is the reference that the core is compared with.
 
+pub mod actor;
 pub mod chart;
+pub mod conformance;
 pub mod driven;
 pub mod formula;
 mod ledger;
 pub mod naive;
 pub mod random;
 pub mod scenario;
+pub mod tasks;

@@ -84,7 +84,7 @@ fn node(number: usize, kind: NodeKind) -> Node {
 }
 
 fn edge((number, (source, kind, target)): (usize, (usize, EdgeKind, usize))) -> Edge {
-    Edge { id: format!("e{number}"), source: format!("n{source}"), target: format!("n{target}"), kind }
+    Edge { id: format!("e{number}"), source: format!("n{source}"), target: format!("n{target}"), kind, label: None }
 }
 
 fn kind(number: usize, last: usize, (kind, a, b, c): NodeSeed) -> NodeKind {

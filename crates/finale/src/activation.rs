@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use finale_core::compile::CompileError;
+use finale_core::compile::{CompileError, InputError};
 use finale_core::{ExecutionId, Payload, PayloadError};
 use finale_journal::JournalError;
 
@@ -40,6 +40,9 @@ pub enum ActivateError {
     /// The input is no payload.
     #[error("the input: {0}")]
     Input(#[from] PayloadError),
+    /// The input is not what the definition declares.
+    #[error(transparent)]
+    InputDeclaration(#[from] InputError),
     /// There are as many open executions as allowed; try again later.
     #[error("{open_executions_max} executions are open already")]
     Saturated {
@@ -57,6 +60,12 @@ pub enum ActivateError {
     /// An execution with that id exists already.
     #[error("execution {0} exists already")]
     IdConflict(ExecutionId),
+    /// Its actor died over the activation, again and again.
+    #[error("the execution could not be begun: {reason}")]
+    NotBegun {
+        /// What happened.
+        reason: String,
+    },
     /// The journal failed, so that nothing can be made durable.
     #[error(transparent)]
     Journal(#[from] JournalError),

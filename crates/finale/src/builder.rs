@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 
-use actix::{Actor, Addr, Arbiter, Context, Recipient, System};
+use actix::{Actor, Addr, Arbiter, Recipient, System};
 use finale_journal::{Journal, JournalError, Listener, MemoryJournal};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,7 +17,7 @@ use crate::options::{Limits, Options, Shards};
 use crate::permits::{Lease, Pool};
 use crate::runtime::{Runtime, ShardHandle, StartError};
 use crate::shard::{Plan, Shard};
-use crate::supervisor::{Supervisor, Watermark};
+use crate::supervisor::{Everyone, Keys, Supervisor, Watermark};
 use crate::task_engine::{Peers, PermitNews, Permits, Pools, TaskEngine};
 
 /// Says what a runtime is made of; see [`Runtime::builder`].
@@ -114,7 +114,7 @@ impl Builder {
 
     /// An actor that does the tasks with that handler name.
     pub fn actor_handler(self, name: impl Into<String>, actor: Recipient<RunTask>) -> Self {
-        self.register(name, |_| Arc::new(Asked(actor)))
+        self.register(name, |payload_bytes_max| Arc::new(Asked { actor, payload_bytes_max }))
     }
 
     /// How many tasks of that handler may be at work at once in the runtime; further ones wait.
@@ -155,6 +155,7 @@ impl Builder {
         let options = Arc::new(options);
         let engines = Arc::<OnceLock<Vec<Addr<TaskEngine>>>>::default();
         let peers = peers(Arc::clone(&engines));
+        let (keys, everyone) = (Arc::<Keys>::default(), Everyone::default());
         let launch = |index| Launch {
             plan: Plan {
                 index,
@@ -167,6 +168,8 @@ impl Builder {
             pools: pools.clone(),
             peers: Arc::clone(&peers),
             open: Arc::clone(&open),
+            keys: Arc::clone(&keys),
+            everyone: Arc::clone(&everyone),
         };
         let started: Vec<ShardHandle> = match place {
             Shards::Current => vec![launch(0).start()?],
@@ -176,6 +179,7 @@ impl Builder {
         };
         // Set once, here: nothing was activated before, so no engine had anything to tell.
         let _ = engines.set(started.iter().map(|shard| shard.engine.clone()).collect());
+        let _ = everyone.set(started.iter().map(|shard| shard.supervisor.clone()).collect());
         Ok(Runtime::new(started, options))
     }
 }
@@ -250,12 +254,14 @@ struct Launch {
     pools: Pools,
     peers: Peers,
     open: Arc<Pool>,
+    keys: Arc<Keys>,
+    everyone: Everyone,
 }
 
 impl Launch {
     /// Starts the actors of a shard on this thread.
     fn start(self) -> Result<ShardHandle, JournalError> {
-        let Self { plan, pools, peers, open } = self;
+        let Self { plan, pools, peers, open, keys, everyone } = self;
         let index = plan.index;
         let to_supervisor = Arc::<OnceLock<Addr<Supervisor>>>::default();
         let told = Arc::clone(&to_supervisor);
@@ -268,7 +274,7 @@ impl Launch {
         let shard = Shard::new(plan, writer);
         let engine = TaskEngine::new(Rc::clone(&shard), &pools, peers).start();
         let lease = Lease::new(open, index);
-        let supervisor = Supervisor::create(|_: &mut Context<Supervisor>| Supervisor::new(Rc::clone(&shard), lease));
+        let supervisor = Supervisor::new(Rc::clone(&shard), lease, keys, everyone).start();
         // Set once, here: nothing was appended before, so there was nothing to tell.
         let _ = to_supervisor.set(supervisor.clone());
         shard.staff(engine.clone(), supervisor.clone());

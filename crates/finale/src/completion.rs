@@ -26,7 +26,7 @@ enum Stage {
     Pending,
     Acknowledged(ExecutionId),
     /// The activation was a repetition: this is the execution it repeats.
-    Repeated(ExecutionId, Arc<Completion>),
+    Repeated(Arc<Completion>),
     Refused(ActivateError),
     Ended(ExecutionId, Arc<Outcome>),
     Abandoned(Option<ExecutionId>),
@@ -39,10 +39,23 @@ pub struct Abandoned;
 
 type Acknowledged = Result<(ExecutionId, Arc<Completion>), ActivateError>;
 
+enum Answered {
+    First(Acknowledged),
+    /// The answer is what the execution that it repeats is answered.
+    Repetition(Arc<Completion>),
+}
+
 impl Completion {
-    /// Waits until the activation is durable or refused.
+    /// Waits until the activation is durable or refused; a repetition until the one that it repeats is.
     pub(crate) async fn acknowledged(self: Arc<Self>) -> Acknowledged {
-        poll_fn(|context| self.poll(context, |stage| self.acknowledgement(stage))).await
+        let mut asked = self;
+        loop {
+            let acknowledged = poll_fn(|context| asked.poll(context, |stage| asked.acknowledgement(stage))).await;
+            match acknowledged {
+                Answered::First(acknowledged) => return acknowledged,
+                Answered::Repetition(of) => asked = of,
+            }
+        }
     }
 
     /// Waits until the execution has ended.
@@ -69,8 +82,8 @@ impl Completion {
         self.advance(Stage::Acknowledged(execution));
     }
 
-    pub(crate) fn repeat(&self, execution: ExecutionId, of: Arc<Self>) {
-        self.advance(Stage::Repeated(execution, of));
+    pub(crate) fn repeat(&self, of: Arc<Self>) {
+        self.advance(Stage::Repeated(of));
     }
 
     pub(crate) fn refuse(&self, error: ActivateError) {
@@ -91,15 +104,15 @@ impl Completion {
         self.advance(stage);
     }
 
-    fn acknowledgement(self: &Arc<Self>, stage: &Stage) -> Option<Acknowledged> {
+    fn acknowledgement(self: &Arc<Self>, stage: &Stage) -> Option<Answered> {
         match stage {
             Stage::Pending => None,
             Stage::Acknowledged(execution) | Stage::Ended(execution, _) | Stage::Abandoned(Some(execution)) => {
-                Some(Ok((*execution, Arc::clone(self))))
+                Some(Answered::First(Ok((*execution, Arc::clone(self)))))
             }
-            Stage::Repeated(execution, of) => Some(Ok((*execution, Arc::clone(of)))),
-            Stage::Refused(error) => Some(Err(error.clone())),
-            Stage::Abandoned(None) => Some(Err(ActivateError::Stopped)),
+            Stage::Repeated(of) => Some(Answered::Repetition(Arc::clone(of))),
+            Stage::Refused(error) => Some(Answered::First(Err(error.clone()))),
+            Stage::Abandoned(None) => Some(Answered::First(Err(ActivateError::Stopped))),
         }
     }
 

@@ -3,15 +3,15 @@
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Poll, Waker};
+use std::task::Waker;
 
 use finale_core::{Dispatch, Payload, TaskId};
 use rustc_hash::FxHashMap;
 use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
 
 use crate::shard::Live;
 
@@ -24,8 +24,8 @@ pub(crate) struct Task {
     pub(crate) live: Rc<Live>,
     pub(crate) dispatch: Dispatch,
     stop: Cell<StopAsked>,
-    /// The handler, when it waits to be told to stop.
-    handler: RefCell<Option<Waker>>,
+    /// Tells all who wait for it to stop: a handler may have helpers.
+    told: Notify,
     /// The engine's future of this task, to be polled again when it is to be dropped.
     engine: RefCell<Option<Waker>>,
     /// What a blocking handler looks at, once there is one.
@@ -107,14 +107,10 @@ impl TaskContext {
 
     /// Waits until the handler is told to stop; it then has its grace to clean up.
     pub async fn cancelled(&self) {
-        poll_fn(|context| {
-            if self.is_cancelled() {
-                return Poll::Ready(());
-            }
-            *self.0.handler.borrow_mut() = Some(context.waker().clone());
-            Poll::Pending
-        })
-        .await;
+        let told = self.0.told.notified();
+        if !self.is_cancelled() {
+            told.await;
+        }
     }
 
     pub(crate) fn for_blocking(&self) -> BlockingContext {
@@ -148,7 +144,7 @@ impl Task {
             live,
             dispatch,
             stop: Cell::new(StopAsked::No),
-            handler: RefCell::default(),
+            told: Notify::new(),
             engine: RefCell::default(),
             flag: RefCell::default(),
         }
@@ -164,9 +160,10 @@ impl Task {
         if let Some(flag) = &*self.flag.borrow() {
             flag.store(true, Ordering::Relaxed);
         }
-        // Taken out first: a waker may poll, and the poll may come back here.
-        let (handler, engine) = (self.handler.take(), self.engine.take());
-        handler.into_iter().chain(engine).for_each(Waker::wake);
+        // The engine first: what waits for the token is woken by code of the user, which may panic.
+        let engine = self.engine.take();
+        engine.into_iter().for_each(Waker::wake);
+        self.told.notify_waiters();
     }
 
     pub(crate) fn polled_by(&self, waker: &Waker) {

@@ -23,6 +23,9 @@ pub enum CommandError {
     /// The node has not come to the point where this can be said.
     #[error("the node is {0}: it is too early for this")]
     NotReady(NodeStatus),
+    /// The node is past the point where this could be said: it changes nothing.
+    #[error("the node is {0} already")]
+    AlreadySettled(NodeStatus),
     /// The journal failed, so that nothing can be made durable.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -73,6 +76,7 @@ impl From<Refused> for CommandError {
             Refused::NotRunning(status) => Self::NotRunning(status),
             Refused::AlreadyTerminal(status) => Self::AlreadyTerminal(status),
             Refused::NotReady { status, .. } => Self::NotReady(status),
+            Refused::Settled { status, .. } => Self::AlreadySettled(status),
             Refused::Unknown => Self::NotFound,
             other => Self::Invalid(other.to_string()),
         }

@@ -1,5 +1,8 @@
 //! The stream of what happens to one execution, numbered so that it can be resumed.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use finale_core::execution::{Notice, Noticed};
 use finale_core::{Compiled, ExecutionId, ExecutionStatus, NodeStatus, Time};
 use serde::Serialize;
@@ -81,8 +84,9 @@ pub enum EventKind {
 #[derive(Debug)]
 pub struct Events {
     pub(crate) receiver: mpsc::Receiver<Event>,
-    pub(crate) last: EventNumber,
-    pub(crate) ended: bool,
+    last: EventNumber,
+    /// Whether the stream was cut because this reader lagged behind.
+    lagged: Arc<AtomicBool>,
 }
 
 /// The stream was cut because its reader lagged behind.
@@ -101,10 +105,9 @@ impl Events {
     pub async fn next(&mut self) -> Result<Option<Event>, Lagged> {
         if let Some(event) = self.receiver.recv().await {
             self.last = event.number;
-            self.ended = event.ends();
             return Ok(Some(event));
         }
-        if self.ended { Ok(None) } else { Err(Lagged { after: self.last }) }
+        if self.lagged.load(Ordering::Acquire) { Err(Lagged { after: self.last }) } else { Ok(None) }
     }
 }
 
@@ -129,22 +132,20 @@ impl Event {
         };
         Some(Self { number: EventNumber { sequence, index }, execution, at, kind })
     }
-
-    fn ends(&self) -> bool {
-        matches!(&self.kind, EventKind::StatusTransitioned { to, .. } if to.is_terminal())
-    }
 }
 
 /// The sending end of one stream.
 pub(crate) struct Subscriber {
     sender: mpsc::Sender<Event>,
     after: EventNumber,
+    lagged: Arc<AtomicBool>,
 }
 
 impl Subscriber {
     pub(crate) fn new(after: EventNumber, lag_max: usize) -> (Self, Events) {
         let (sender, receiver) = mpsc::channel(lag_max.max(1));
-        (Self { sender, after }, Events { receiver, last: after, ended: false })
+        let lagged = Arc::<AtomicBool>::default();
+        (Self { sender, after, lagged: Arc::clone(&lagged) }, Events { receiver, last: after, lagged })
     }
 
     /// Passes an event on; false if the reader is gone or lags too far behind.
@@ -153,6 +154,15 @@ impl Subscriber {
             return true;
         }
         self.after = event.number;
-        self.sender.try_send(event.clone()).is_ok()
+        let passed = self.sender.try_send(event.clone());
+        if let Err(mpsc::error::TrySendError::Full(_)) = passed {
+            self.lagged.store(true, Ordering::Release);
+        }
+        passed.is_ok()
+    }
+
+    /// Ends the stream before the end of its execution: the reader has to resume.
+    pub(crate) fn cut(self) {
+        self.lagged.store(true, Ordering::Release);
     }
 }

@@ -8,7 +8,7 @@ use finale_core::{Execution, Time};
 
 use crate::faults::Faults;
 use crate::observe;
-use crate::shard::{Answers, Live, Mail, Note, Nudge, Shard};
+use crate::shard::{Answers, Attempted, Live, Mail, Note, Nudge, Shard};
 
 /// Mail that is handled in one turn at most, so that one execution cannot keep its thread for itself.
 const TURN_MAIL_MAX: usize = 256;
@@ -31,7 +31,6 @@ impl ExecutionActor {
             return;
         }
         let mut turn = self.shard.take_turn();
-        turn.watch(observe::watched() || self.live.is_watched());
         let answers = self.decide(&mut turn);
         let performs = !turn.effects().is_empty();
         self.shard.commit(&self.live, turn, answers);
@@ -44,7 +43,10 @@ impl ExecutionActor {
 
     fn decide(&self, turn: &mut Turn) -> Answers {
         let mut answers = Answers::default();
-        let mut in_hand = self.live.take_in_hand(TURN_MAIL_MAX);
+        let overruled = self.live.if_extra(|extra| std::mem::take(&mut extra.overruled)) == Some(true);
+        let mut in_hand = self.live.take_in_hand(if overruled { 1 } else { TURN_MAIL_MAX });
+        answers.watched = observe::watched() || self.live.is_watched() || in_hand.iter().any(only_notices_tell);
+        turn.watch(answers.watched);
         let now = self.shard.clock.now();
         self.live.change(|execution| {
             let told: Vec<_> = in_hand.iter().map(|mail| self.tell(execution, now, mail, turn)).collect();
@@ -66,7 +68,7 @@ impl ExecutionActor {
 
     fn answer(&self, execution: &Execution, mail: Mail, result: Result<(), Refused>, answers: &mut Answers) {
         match mail {
-            Mail::Look(look) => answers.shown.push(look(execution)),
+            Mail::Look(look) => answers.shown.push(look(&self.live, execution)),
             Mail::Tell(input, reply) => {
                 if let Err(refused) = &result {
                     if is_early(&input, refused, &self.live)
@@ -74,7 +76,9 @@ impl ExecutionActor {
                     {
                         return self.shard.keep_early(&self.live, input, reply);
                     }
-                    self.shard.note_late(self.live.id, &input, refused);
+                    answers.late.extend(self.shard.late_event(self.live.id, &input, refused));
+                } else if !answers.watched {
+                    answers.attempts.extend(attempted(&input));
                 }
                 answers.replies.extend(reply.map(|reply| (reply, result)));
             }
@@ -94,6 +98,20 @@ fn is_early(input: &Input, refused: &Refused, live: &Live) -> bool {
         return false;
     };
     matches!(refused, Refused::NotReady { .. }) && live.bound.compiled.is_external(key.node)
+}
+
+/// Whether an attempt may come to its end with this in a way that only the notices of the core tell in full.
+fn only_notices_tell(mail: &Mail) -> bool {
+    matches!(mail, Mail::Tell(Input::Reported { .. } | Input::TimerFired(_), _))
+}
+
+/// What a handler came to, to be counted once it is durable.
+fn attempted(input: &Input) -> Option<Attempted> {
+    let Input::Outcome { dispatch, result, started, ended } = input else {
+        return None;
+    };
+    let failure = result.as_ref().err().map(|failure| failure.class);
+    Some(Attempted { node: dispatch.key.node, failure, took: ended.since(*started) })
 }
 
 impl Actor for ExecutionActor {

@@ -9,7 +9,19 @@ use finale_core::{Failure, FailureClass};
 ///
 /// Nothing of ours is changed inside the closure, so whatever the panic left half-done is the user's alone.
 pub(crate) fn fenced<T>(call: impl FnOnce() -> T) -> Result<T, Failure> {
-    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| Failure::new(FailureClass::Panicked, said(panic.as_ref())))
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
+        let failure = Failure::new(FailureClass::Panicked, said(panic.as_ref()));
+        discard(panic);
+        failure
+    })
+}
+
+/// Throws away what a panic carried, which is the user's as well and can panic when it is dropped.
+#[allow(clippy::mem_forget, reason = "there is no end to destructors that panic with what panics when dropped")]
+fn discard(panic: Box<dyn Any + Send>) {
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        std::mem::forget(again);
+    }
 }
 
 /// Drops something of the user; a panic in its destructor harms nobody else.

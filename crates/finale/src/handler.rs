@@ -169,16 +169,19 @@ where
 }
 
 /// Asks an actor of the application.
-pub(crate) struct Asked(pub(crate) Recipient<RunTask>);
+pub(crate) struct Asked {
+    pub(crate) actor: Recipient<RunTask>,
+    pub(crate) payload_bytes_max: usize,
+}
 
 impl Handle for Asked {
     fn call(&self, context: TaskContext, input: Payload) -> TaskFuture {
         let task =
             RunTask { task: context.task_id(), attempt: context.attempt(), node: context.node().to_owned(), input };
-        let asked = self.0.send(task);
+        let (asked, bytes_max) = (self.actor.send(task), self.payload_bytes_max);
         Box::pin(async move {
             match asked.await {
-                Ok(result) => result.map_err(Failure::from),
+                Ok(result) => result.map_err(Failure::from).and_then(|output| limit_output(output, bytes_max)),
                 Err(error) => Err(Failure::new(FailureClass::Lost, format!("the actor did not answer: {error}"))),
             }
         })
@@ -192,9 +195,15 @@ fn decode_input<T: DeserializeOwned>(input: &Payload) -> Result<T, Failure> {
 }
 
 fn encode_output<T: Serialize>(output: &T, bytes_max: usize) -> TaskResult {
-    Payload::encode(output)
-        .and_then(|payload| payload.limited(bytes_max))
-        .map_err(|error| Failure::new(FailureClass::Failed, format!("the output: {error}")).permanent())
+    Payload::encode(output).map_err(|error| unusable(&error)).and_then(|output| limit_output(output, bytes_max))
+}
+
+fn limit_output(output: Payload, bytes_max: usize) -> TaskResult {
+    output.limited(bytes_max).map_err(|error| unusable(&error))
+}
+
+fn unusable(error: &finale_core::PayloadError) -> Failure {
+    Failure::new(FailureClass::Failed, format!("the output: {error}")).permanent()
 }
 
 /// The handlers of a runtime, by name.

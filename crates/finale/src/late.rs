@@ -1,13 +1,14 @@
 //! The ledger of what came too late, twice or for nothing: kept beside the history, never part of it.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use finale_core::execution::{Input, Refused};
-use finale_core::{ExecutionId, Time};
+use finale_core::{ExecutionId, ExecutionStatus, Time, WorkKey};
 use serde::Serialize;
 
 use crate::observe;
-use crate::shard::{Live, Reply, Shard};
+use crate::shard::{EarlyReport, Live, Mail, Reply, Shard};
 
 /// Something that changed nothing, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -40,28 +41,31 @@ impl Ledger {
     }
 
     fn push(&mut self, event: LateEvent) {
-        if self.events.len() >= self.events_max {
+        self.events.push_back(event);
+        if self.events.len() > self.events_max {
             self.events.pop_front();
         }
-        self.events.push_back(event);
     }
 }
 
 impl Shard {
-    /// Notes an outcome that changed nothing; refused commands are answered and noted nowhere.
-    pub(crate) fn note_late(&self, execution: ExecutionId, input: &Input, refused: &Refused) {
+    /// What is noted of an outcome that changed nothing; refused commands are answered and noted nowhere.
+    pub(crate) fn late_event(&self, execution: ExecutionId, input: &Input, refused: &Refused) -> Option<LateEvent> {
         let what = match input {
             Input::Outcome { .. } => "outcome of a handler",
             Input::Reported { .. } => "report on a task",
             Input::Stopped { .. } => "report of a stopped handler",
             Input::Verdict { .. } => "verdict",
-            _ => return,
+            _ => return None,
         };
-        self.note_late_event(execution, what, refused.to_string());
+        Some(LateEvent { execution, at: self.clock.now(), what, reason: refused.to_string() })
     }
 
     pub(crate) fn note_late_event(&self, execution: ExecutionId, what: &'static str, reason: String) {
-        let event = LateEvent { execution, at: self.clock.now(), what, reason };
+        self.note_late(LateEvent { execution, at: self.clock.now(), what, reason });
+    }
+
+    pub(crate) fn note_late(&self, event: LateEvent) {
         observe::late(&event);
         self.ledger.borrow_mut().push(event);
     }
@@ -71,11 +75,40 @@ impl Shard {
         let Input::Reported { key, result } = input else {
             return;
         };
-        let early_max = self.options.share(self.options.limits.early_outcomes_max);
-        if self.early.get() >= early_max {
+        if !self.take_early_place() {
             return reply.saturated(self.options.limits.early_outcomes_max);
         }
-        self.early.set(self.early.get() + 1);
         live.extra(|extra| extra.early.push((key, result, reply)));
+    }
+
+    /// Takes a place for an early report; false if there is none.
+    pub(crate) fn take_early_place(&self) -> bool {
+        let free = self.early.get() < self.options.share(self.options.limits.early_outcomes_max);
+        self.early.set(self.early.get() + usize::from(free));
+        free
+    }
+
+    pub(crate) fn give_early_place(&self) {
+        self.early.set(self.early.get() - 1);
+    }
+
+    /// Delivers the early reports on tasks that will never be asked for, so that their senders hear of it.
+    pub(crate) fn answer_settled_early(self: &Rc<Self>, live: &Rc<Live>) {
+        // Those that the end goes past hear of the end.
+        if live.published.get() != ExecutionStatus::Running {
+            return;
+        }
+        let settled = |key: WorkKey| live.read(|execution| execution.node_status(key.node)?.is_settled().then_some(()));
+        for (key, result, reply) in self.take_early(live, |key| settled(key).is_some()) {
+            self.deliver(live, Mail::Tell(Input::Reported { key, result }, Some(reply)));
+        }
+    }
+
+    /// Takes the early reports on these tasks out of where they are kept.
+    pub(crate) fn take_early(&self, live: &Live, which: impl Fn(WorkKey) -> bool) -> Vec<EarlyReport> {
+        let taken = live.if_extra(|extra| extra.early.extract_if(.., |(key, ..)| which(*key)).collect::<Vec<_>>());
+        let taken = taken.unwrap_or_default();
+        taken.iter().for_each(|_| self.give_early_place());
+        taken
     }
 }

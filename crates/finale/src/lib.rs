@@ -54,3 +54,8 @@ pub use finale_core::{
     Definition, ExecutionId, ExecutionStatus, Failure, FailureClass, NodeStatus, Outcome, Payload, Record, TaskId, Time,
 };
 pub use finale_journal as journal;
+
+/// The README's program, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

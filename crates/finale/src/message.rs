@@ -23,7 +23,9 @@ pub struct RunTask {
     pub input: Payload,
 }
 
-/// Reports that a task was done. Answered when the execution's record of it is durable.
+/// Reports that a task was done; for [`Runtime::task_completed`](crate::Runtime::task_completed).
+///
+/// Answered when the execution's record of it is durable.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<(), ReportError>")]
 pub struct TaskCompleted {
@@ -33,7 +35,9 @@ pub struct TaskCompleted {
     pub output: Payload,
 }
 
-/// Reports that a task was not done. Answered when the execution's record of it is durable.
+/// Reports that a task was not done; for [`Runtime::task_failed`](crate::Runtime::task_failed).
+///
+/// Answered when the execution's record of it is durable.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<(), ReportError>")]
 pub struct TaskFailed {

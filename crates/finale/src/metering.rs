@@ -2,6 +2,7 @@
 //!
 //! They are bound to the recorder that is installed when a definition is first activated: install it before.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use finale_core::fact::Terminal;
@@ -12,12 +13,20 @@ use crate::telemetry::metric;
 
 /// What is counted of one shard.
 pub(crate) struct ShardMetrics {
-    pub(crate) executions_running: Gauge,
-    pub(crate) tasks_running: Gauge,
-    pub(crate) admission_queue: Gauge,
-    pub(crate) task_queue: Gauge,
+    pub(crate) executions_running: Share,
+    pub(crate) tasks_running: Share,
+    pub(crate) admission_queue: Share,
+    pub(crate) task_queue: Share,
     commit_facts: Histogram,
     commit_seconds: Histogram,
+}
+
+/// What one shard adds to a gauge of the runtime, until it is dropped.
+///
+/// Shards that set the gauge would overwrite each other, so each only says by how much its share has changed.
+pub(crate) struct Share {
+    gauge: Gauge,
+    share: Cell<usize>,
 }
 
 /// What is counted of one definition.
@@ -50,10 +59,10 @@ const ENDS: [Terminal; 3] = [Terminal::Completed, Terminal::Failed, Terminal::Ca
 impl ShardMetrics {
     pub(crate) fn new() -> Self {
         Self {
-            executions_running: gauge!(metric::EXECUTIONS_RUNNING),
-            tasks_running: gauge!(metric::TASKS_RUNNING),
-            admission_queue: gauge!(metric::ADMISSION_QUEUE_DEPTH),
-            task_queue: gauge!(metric::TASK_QUEUE_DEPTH),
+            executions_running: Share::of(gauge!(metric::EXECUTIONS_RUNNING)),
+            tasks_running: Share::of(gauge!(metric::TASKS_RUNNING)),
+            admission_queue: Share::of(gauge!(metric::ADMISSION_QUEUE_DEPTH)),
+            task_queue: Share::of(gauge!(metric::TASK_QUEUE_DEPTH)),
             commit_facts: histogram!(metric::JOURNAL_COMMIT_FACTS),
             commit_seconds: histogram!(metric::JOURNAL_COMMIT_SECONDS),
         }
@@ -65,6 +74,27 @@ impl ShardMetrics {
 
     pub(crate) fn durable_after(&self, took: Duration) {
         self.commit_seconds.record(took);
+    }
+}
+
+impl Share {
+    fn of(gauge: Gauge) -> Self {
+        Self { gauge, share: Cell::new(0) }
+    }
+
+    pub(crate) fn set(&self, share: usize) {
+        let before = self.share.replace(share);
+        if share > before {
+            self.gauge.increment((share - before) as f64);
+        } else if share < before {
+            self.gauge.decrement((before - share) as f64);
+        }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.set(0);
     }
 }
 

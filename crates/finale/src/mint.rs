@@ -21,6 +21,12 @@ impl Mint {
         Self { shard, shards, random, millis: 0, counter: 0 }
     }
 
+    /// Goes on with the ids of another shard.
+    pub(crate) fn lead_to(&mut self, shard: u16) -> &mut Self {
+        self.shard = shard;
+        self
+    }
+
     /// The layout is that of RFC 9562, method 1: milliseconds, a counter, then random bits.
     pub(crate) fn mint(&mut self, now: Time) -> ExecutionId {
         let millis = u64::try_from(now.as_micros() / 1_000).unwrap_or(0);
@@ -53,7 +59,7 @@ impl Mint {
         tail as u16
     }
 
-    /// SplitMix64 (Steele, Lea, Flood 2014): ids must differ, not be secret.
+    /// `SplitMix64` (Steele, Lea, Flood 2014): ids must differ, not be secret.
     fn random(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.random;

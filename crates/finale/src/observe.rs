@@ -1,12 +1,12 @@
 //! Where observers hang: log events and streams, after the facts are durable and never before.
 
-use finale_core::execution::{Notice, Noticed};
-use finale_core::{ExecutionId, ExecutionStatus, NodeStatus, Outcome};
+use finale_core::execution::{Effect, Notice, Noticed, Refused};
+use finale_core::{ExecutionId, ExecutionStatus, NodeStatus, Outcome, TaskId};
 use tracing::{Level, debug, info, warn};
 
 use crate::events::Event;
 use crate::late::LateEvent;
-use crate::shard::Live;
+use crate::shard::{Attempted, Live, Reply};
 use crate::telemetry::{TARGET, event};
 
 /// Whether anybody reads what happens to nodes.
@@ -47,17 +47,51 @@ pub(crate) fn ended(live: &Live, outcome: &Outcome) {
 /// Passes notices on to the log and to the streams of their execution.
 pub(crate) fn notices(live: &Live, notices: Vec<Noticed>) {
     for noticed in notices {
+        if let Notice::Attempt { key, failure, took, .. } = &noticed.notice {
+            let failure = failure.as_ref().map(|failure| failure.class);
+            live.bound.metrics.attempted(key.node, failure, *took);
+        }
         log(live, &noticed.notice);
         if live.is_watched() {
             let event = Event::new(live.id, &live.bound.compiled, noticed);
-            stream(live, event);
+            event.iter().for_each(|event| stream(live, event));
         }
     }
 }
 
-fn stream(live: &Live, event: Option<Event>) {
-    if let Some(event) = event {
-        live.extra(|extra| extra.subscribers.retain_mut(|subscriber| subscriber.pass(&event)));
+/// Passes an event on to those who watch its execution.
+pub(crate) fn stream(live: &Live, event: &Event) {
+    live.extra(|extra| extra.subscribers.retain_mut(|subscriber| subscriber.pass(event)));
+}
+
+/// Counts what no notice tells.
+pub(crate) fn attempts(live: &Live, attempts: impl Iterator<Item = Attempted>) {
+    for Attempted { node, failure, took } in attempts {
+        live.bound.metrics.attempted(node, failure, took);
+    }
+}
+
+/// Says which tasks are about to be handed to whoever does them.
+pub(crate) fn created(live: &Live, effects: &[Effect]) {
+    if effects.is_empty() || !watched() {
+        return;
+    }
+    for effect in effects {
+        if let Effect::Run { dispatch, .. } | Effect::Offer { dispatch, .. } = effect {
+            let (execution, attempt) = (live.id, dispatch.attempt);
+            let task = TaskId { execution, key: dispatch.key };
+            let node = live.bound.compiled.node(dispatch.key.node).id.as_str();
+            debug!(target: TARGET, event = event::TASK_CREATED, %execution, node, %task, attempt);
+        }
+    }
+}
+
+/// Says that an operator asked for what cannot be done any more.
+pub(crate) fn refused(execution: ExecutionId, reply: &Reply, result: &Result<(), Refused>) {
+    match (reply, result) {
+        (Reply::Cancel(_), Err(Refused::AlreadyTerminal(status))) => cancel_conflict(execution, *status),
+        (Reply::Command(_), Err(Refused::NotRunning(status))) => invalid_status(execution, *status),
+        _ => {}
     }
 }
 
@@ -68,15 +102,11 @@ fn log(live: &Live, notice: &Notice) {
         Notice::Status { from, to } => {
             debug!(target: TARGET, event = event::STATUS_TRANSITIONED, %execution, %from, %to);
         }
-        Notice::Node { node, from, to, attempt } => {
+        Notice::Node { node, from, to, .. } => {
             let node = name(*node);
             debug!(target: TARGET, event = event::NODE_STATUS_TRANSITIONED, %execution, node, %from, %to);
-            match to {
-                NodeStatus::Skipped => debug!(target: TARGET, event = event::NODE_SKIPPED, %execution, node),
-                NodeStatus::Running | NodeStatus::Waiting if *attempt > 0 => {
-                    debug!(target: TARGET, event = event::TASK_CREATED, %execution, node, attempt);
-                }
-                _ => {}
+            if *to == NodeStatus::Skipped {
+                debug!(target: TARGET, event = event::NODE_SKIPPED, %execution, node);
             }
         }
         Notice::Condition { node, value } => {
@@ -112,4 +142,14 @@ pub(crate) fn cancel_conflict(execution: ExecutionId, status: ExecutionStatus) {
 /// Says that something was asked of an execution that is not running.
 pub(crate) fn invalid_status(execution: ExecutionId, status: ExecutionStatus) {
     debug!(target: TARGET, event = event::INVALID_STATUS, %execution, %status);
+}
+
+/// Says that something was asked of an execution that is not there.
+pub(crate) fn not_found(execution: ExecutionId) {
+    debug!(target: TARGET, event = event::NOT_FOUND, %execution);
+}
+
+/// Says that a definition was refused.
+pub(crate) fn invalid_definition(workflow: &str, error: &dyn std::fmt::Display) {
+    warn!(target: TARGET, event = event::INVALID_DEFINITION, workflow, %error);
 }

@@ -4,22 +4,29 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// The permits that no shard holds.
+/// The permits of a limit: those that no shard holds, and those that shards hold and do not use.
 #[derive(Debug)]
 pub(crate) struct Pool {
     free: AtomicUsize,
     /// How many a shard takes at once.
     block: usize,
+    /// What lies around unused in each shard. A shard that finds nothing else takes from there: a limit must let
+    /// everybody in for whom there is a permit, wherever it lies.
+    unused: Box<[Unused]>,
     /// One bit per shard that waits for a permit.
     waiting: AtomicU64,
 }
+
+/// On a cache line of its own: shards do not wait for each other as long as each has permits.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Unused(AtomicUsize);
 
 /// The permits of one shard.
 #[derive(Debug)]
 pub(crate) struct Lease {
     pool: Arc<Pool>,
     shard: u16,
-    local: Cell<usize>,
     used: Cell<usize>,
 }
 
@@ -30,9 +37,10 @@ pub(crate) struct Waiting(pub(crate) u64);
 
 impl Pool {
     pub(crate) fn new(permits: usize, shards: u16) -> Self {
-        // Small limits are not leased ahead: a permit that lies around in one shard is missing in another.
+        // Small limits are not leased ahead: a permit that lies around in one shard must be fetched from there.
         let block = (permits / (usize::from(shards) * 8)).clamp(1, 64);
-        Self { free: AtomicUsize::new(permits), block, waiting: AtomicU64::new(0) }
+        let unused = (0..shards).map(|_| Unused::default()).collect();
+        Self { free: AtomicUsize::new(permits), block, unused, waiting: AtomicU64::new(0) }
     }
 
     fn take_block(&self) -> usize {
@@ -49,9 +57,15 @@ impl Pool {
     }
 }
 
+impl Unused {
+    fn take(&self, permits: usize) -> bool {
+        self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |unused| unused.checked_sub(permits)).is_ok()
+    }
+}
+
 impl Lease {
     pub(crate) fn new(pool: Arc<Pool>, shard: u16) -> Self {
-        Self { pool, shard, local: Cell::new(0), used: Cell::new(0) }
+        Self { pool, shard, used: Cell::new(0) }
     }
 
     /// How many permits are in use here.
@@ -61,23 +75,23 @@ impl Lease {
 
     /// Takes a permit; if there is none, this shard is noted as waiting for one.
     pub(crate) fn take(&self) -> bool {
-        self.take_local() || self.take_from_pool() || {
+        let taken = self.unused().take(1) || self.fetch() || {
             self.pool.waiting.fetch_or(1 << (self.shard % 64), Ordering::AcqRel);
             // Looked at once more: a permit may have come back before the note was there to be seen.
-            self.take_from_pool()
-        }
+            self.fetch()
+        };
+        self.used.set(self.used.get() + usize::from(taken));
+        taken
     }
 
     /// Gives a permit back.
     pub(crate) fn give(&self) -> Waiting {
         self.used.set(self.used.get() - 1);
-        self.local.set(self.local.get() + 1);
-        let wanted = self.pool.waiting.load(Ordering::Acquire) != 0;
-        if wanted {
+        let unused = self.unused().0.fetch_add(1, Ordering::AcqRel) + 1;
+        if self.pool.waiting.load(Ordering::Acquire) != 0 {
             return self.give_all_back();
         }
-        if self.local.get() > 2 * self.pool.block {
-            self.local.set(self.local.get() - self.pool.block);
+        if unused > 2 * self.pool.block && self.unused().take(self.pool.block) {
             return self.pool.give(self.pool.block);
         }
         Waiting::default()
@@ -85,21 +99,22 @@ impl Lease {
 
     /// Gives back what lies around unused.
     pub(crate) fn give_all_back(&self) -> Waiting {
-        self.pool.give(self.local.take())
+        self.pool.give(self.unused().0.swap(0, Ordering::AcqRel))
     }
 
-    fn take_local(&self) -> bool {
-        let Some(left) = self.local.get().checked_sub(1) else {
-            return false;
-        };
-        self.local.set(left);
-        self.used.set(self.used.get() + 1);
-        true
+    fn unused(&self) -> &Unused {
+        &self.pool.unused[usize::from(self.shard)]
     }
 
-    fn take_from_pool(&self) -> bool {
-        self.local.set(self.local.get() + self.pool.take_block());
-        self.take_local()
+    /// Takes a permit from the pool, else one that lies around in another shard.
+    fn fetch(&self) -> bool {
+        match self.pool.take_block() {
+            0 => self.pool.unused.iter().any(|unused| unused.take(1)),
+            taken => {
+                self.unused().0.fetch_add(taken - 1, Ordering::AcqRel);
+                true
+            }
+        }
     }
 }
 
@@ -144,6 +159,20 @@ mod tests {
         }
         let _ = leases[1].give_all_back();
         assert!(leases[0].take());
+    }
+
+    #[test]
+    fn a_permit_that_lies_around_in_another_shard_is_not_missing_here() {
+        let leases = leases(1_000, 3);
+        while leases[0].take() {}
+        for _ in 0..1_000 {
+            let _ = leases[0].give();
+        }
+        assert_eq!(leases[0].used(), 0);
+        for taken in 0..1_000 {
+            assert!(leases[2].take(), "after {taken} of 1,000");
+        }
+        assert!(!leases[1].take());
     }
 
     #[test]

@@ -1,27 +1,31 @@
 //! What an application holds of finale.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use actix::Addr;
+use actix::{Addr, Recipient};
 use finale_core::definition::Verdict;
 use finale_core::execution::{Command, Why};
 use finale_core::{ExecutionId, ExecutionStatus, Failure, FailureClass, Payload, Record, TaskId};
 use finale_journal::JournalError;
+use futures_util::future::join_all;
 use serde::Serialize;
 use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
 
 use crate::activation::{Activate, ActivateError, Pledge, Request};
 use crate::builder::Builder;
+use crate::clock::Clock;
 use crate::errors::{CommandError, ReportError};
 use crate::events::{EventNumber, Events};
 use crate::handle::{CancelReceipt, ExecutionHandle};
 use crate::late::LateEvent;
+use crate::message::{TaskCompleted, TaskFailed};
 use crate::mint::{Mint, shard_of};
 use crate::options::Options;
-use crate::supervisor::{Ask, Filter, List, Question, Stop, Summary, Supervisor};
-use crate::task_engine::{Drain, ListTasks, OpenTask, Report, TaskEngine, TaskPage};
+use crate::supervisor::{Ask, Close, Filter, Leave, List, Question, Report, Summary, Supervisor};
+use crate::task_engine::{Drain, ListTasks, OpenTask, TaskEngine, TaskPage};
 use crate::workflow::Workflow;
 
 /// Runs workflows; a clone is the same runtime, usable from any thread.
@@ -39,6 +43,9 @@ struct Inner {
     options: Arc<Options>,
     /// Where the next execution goes, if nothing else decides it.
     next: AtomicUsize,
+    /// Of the ids that are given away before their execution begins.
+    mint: Mutex<Mint>,
+    clock: Clock,
 }
 
 /// How one shard is reached from other threads.
@@ -72,6 +79,16 @@ pub struct ShutdownReport {
     pub unresponsive: usize,
 }
 
+impl ShutdownReport {
+    fn and(self, other: Self) -> Self {
+        Self {
+            unfinished: self.unfinished + other.unfinished,
+            dropped: self.dropped + other.dropped,
+            unresponsive: self.unresponsive + other.unresponsive,
+        }
+    }
+}
+
 impl Runtime {
     /// Begins a runtime.
     pub fn builder() -> Builder {
@@ -79,7 +96,8 @@ impl Runtime {
     }
 
     pub(crate) fn new(shards: Vec<ShardHandle>, options: Arc<Options>) -> Self {
-        Self(Arc::new(Inner { shards, options, next: AtomicUsize::new(0) }))
+        let (mint, clock) = (Mutex::new(Mint::new(0, options.shards)), Clock::start());
+        Self(Arc::new(Inner { shards, options, next: AtomicUsize::new(0), mint, clock }))
     }
 
     /// Activates a workflow: await what it gives.
@@ -87,9 +105,7 @@ impl Runtime {
     /// The activation is acknowledged when it is durable. Dropping the future after it was first polled does not take
     /// the activation back.
     pub fn activate<I: Serialize>(&self, workflow: &Workflow, input: I) -> Activate {
-        let encoded = Payload::encode(&input);
-        let encoded = encoded.and_then(|payload| payload.limited(self.0.options.limits.payload_bytes_max));
-        let request = encoded.map(|input| Request {
+        let request = self.accept_input(workflow, &input).map(|input| Request {
             workflow: workflow.clone(),
             input,
             by: "unknown".into(),
@@ -98,22 +114,26 @@ impl Runtime {
             id: None,
             pledge: Pledge::new(),
         });
-        Activate { runtime: self.clone(), request: request.map_err(ActivateError::Input) }
+        Activate { runtime: self.clone(), request }
     }
 
-    /// An id for an execution that is activated later.
+    fn accept_input(&self, workflow: &Workflow, input: &impl Serialize) -> Result<Payload, ActivateError> {
+        let input = Payload::encode(input)?.limited(self.0.options.limits.payload_bytes_max)?;
+        Ok(finale_core::compile::accept_input(workflow.definition(), input)?)
+    }
+
+    /// An id for an execution that is activated later; each is greater than the one before.
     pub fn new_execution_id(&self) -> ExecutionId {
-        let shards = self.0.options.shards;
-        let shard = (self.0.next.fetch_add(1, Ordering::Relaxed) % usize::from(shards)) as u16;
-        Mint::new(shard, shards).mint(crate::clock::Clock::start().now())
+        let shard = self.next_place() as u16;
+        // A panic elsewhere leaves a mint whole: there is nothing in it that belongs together.
+        let mut mint = self.0.mint.lock().unwrap_or_else(PoisonError::into_inner);
+        mint.lead_to(shard).mint(self.0.clock.now())
     }
 
     pub(crate) fn hand_in(&self, request: Request) {
-        let place = match (&request.id, &request.idempotency_key) {
-            (Some(id), _) => usize::from(shard_of(*id, self.0.options.shards)),
-            // Repetitions meet where the key leads, so that one thread decides which is the first.
-            (None, Some(key)) => place_of(key, self.0.shards.len()),
-            (None, None) => self.0.next.fetch_add(1, Ordering::Relaxed) % self.0.shards.len(),
+        let place = match request.id {
+            Some(id) => usize::from(shard_of(id, self.0.options.shards)),
+            None => self.next_place(),
         };
         self.0.shards[place].supervisor.do_send(request);
     }
@@ -138,7 +158,7 @@ impl Runtime {
             all.extend(listed.map_err(|_| CommandError::Stopped)?);
         }
         all.sort_unstable_by_key(|summary| std::cmp::Reverse(summary.id));
-        let more = all.len() >= filter.limited();
+        let more = all.len() > filter.limited();
         all.truncate(filter.limited());
         let next = all.last().filter(|_| more).map(|summary| summary.id);
         Ok(Page { executions: all, next })
@@ -202,10 +222,11 @@ impl Runtime {
         let limit = limit.clamp(1, 1_000);
         let mut tasks = Vec::new();
         for shard in &self.0.shards {
-            tasks.extend(list_tasks(shard, after, None, limit).await?);
+            // One more than wanted: it tells that there is another page.
+            tasks.extend(list_tasks(shard, after, None, limit + 1).await?);
         }
         tasks.sort_unstable_by_key(|task: &OpenTask| task.id);
-        let more = tasks.len() >= limit;
+        let more = tasks.len() > limit;
         tasks.truncate(limit);
         let next = tasks.last().filter(|_| more).map(|task| task.id);
         Ok(TaskPage { tasks, next })
@@ -238,10 +259,20 @@ impl Runtime {
         self.report(task, Err(failure)).await
     }
 
+    /// Takes reports that actors send as messages, on tasks of all executions.
+    pub fn task_completed(&self) -> Recipient<TaskCompleted> {
+        self.0.shards[self.next_place()].supervisor.clone().recipient()
+    }
+
+    /// Takes reports of failures that actors send as messages, on tasks of all executions.
+    pub fn task_failed(&self) -> Recipient<TaskFailed> {
+        self.0.shards[self.next_place()].supervisor.clone().recipient()
+    }
+
     /// Cancels one task, also one that a handler works on: it fails with class `cancelled`.
     ///
     /// # Errors
-    /// When the task is settled, unknown or not begun.
+    /// When the task is settled or unknown, or its handler has not begun.
     pub async fn cancel_task(&self, task: TaskId, by: &str) -> Result<(), ReportError> {
         self.report(task, Err(Failure::new(FailureClass::Cancelled, format!("by {by}")))).await
     }
@@ -259,30 +290,10 @@ impl Runtime {
     /// It returns within the deadline, give or take the moment it takes to answer, whatever handlers do.
     /// Executions that have not ended stay in the journal as they are.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
-        let until = tokio::time::Instant::now() + deadline;
-        self.tell_all(|shard| shard.supervisor.do_send(Stop { for_good: false }));
-        let drains: Vec<_> = self.0.shards.iter().map(|shard| drain(shard, deadline)).collect();
-        let mut report = ShutdownReport::default();
-        // A little later than the shards' own deadline, so that they can say what they dropped.
-        let patience = until + ANSWER_PATIENCE;
-        for (shard, drained) in self.0.shards.iter().zip(drains) {
-            match tokio::time::timeout_at(patience, drained).await {
-                Ok(Ok(dropped)) => report.dropped += dropped,
-                _ => report.unresponsive += 1,
-            }
-            let stopped = shard.supervisor.send(Stop { for_good: true });
-            if let Ok(Ok(unfinished)) = tokio::time::timeout_at(patience, stopped).await {
-                report.unfinished += unfinished;
-            }
-            if let Some(arbiter) = &shard.arbiter {
-                arbiter.stop();
-            }
-        }
-        report
-    }
-
-    fn tell_all(&self, tell: impl Fn(&ShardHandle)) {
-        self.0.shards.iter().for_each(tell);
+        // All are told before the first is waited for.
+        self.0.shards.iter().for_each(|shard| shard.supervisor.do_send(Close));
+        let ends: Vec<_> = self.0.shards.iter().map(|shard| end(shard, deadline)).collect();
+        join_all(ends).await.into_iter().fold(ShutdownReport::default(), ShutdownReport::and)
     }
 
     pub(crate) async fn status(&self, id: ExecutionId) -> Result<ExecutionStatus, CommandError> {
@@ -301,6 +312,10 @@ impl Runtime {
         self.ask(id, |answer| Question::Events(after, answer)).await
     }
 
+    fn next_place(&self) -> usize {
+        self.0.next.fetch_add(1, Ordering::Relaxed) % self.0.shards.len()
+    }
+
     fn shard(&self, execution: ExecutionId) -> &ShardHandle {
         &self.0.shards[usize::from(shard_of(execution, self.0.options.shards))]
     }
@@ -317,7 +332,7 @@ impl Runtime {
 
     async fn report(&self, task: TaskId, result: Result<Payload, Failure>) -> Result<(), ReportError> {
         let (reply, answered) = oneshot::channel();
-        self.shard(task.execution).engine.do_send(Report { task, result, reply });
+        self.shard(task.execution).supervisor.do_send(Report { task, result, reply });
         answered.await.unwrap_or(Err(ReportError::Stopped))
     }
 }
@@ -325,16 +340,27 @@ impl Runtime {
 /// How much longer than the deadline a shard may take to answer.
 const ANSWER_PATIENCE: Duration = Duration::from_millis(100);
 
-fn place_of(key: &str, places: usize) -> usize {
-    use std::hash::{BuildHasher, BuildHasherDefault};
-    let hash = BuildHasherDefault::<rustc_hash::FxHasher>::default().hash_one(key);
-    (hash % places as u64) as usize
-}
-
-fn drain(shard: &ShardHandle, deadline: Duration) -> oneshot::Receiver<usize> {
-    let (answer, answered) = oneshot::channel();
+/// Ends one shard. One that is gone already has nothing to report.
+async fn end(shard: &ShardHandle, deadline: Duration) -> ShutdownReport {
+    let mut report = ShutdownReport::default();
+    let until = Instant::now() + deadline;
+    let (answer, drained) = oneshot::channel();
     shard.engine.do_send(Drain { deadline, answer });
-    answered
+    // A little later than the shard's own deadline, so that it can say what it dropped.
+    match timeout_at(until + ANSWER_PATIENCE, drained).await {
+        Ok(dropped) => report.dropped = dropped.unwrap_or_default(),
+        Err(_) => report.unresponsive = 1,
+    }
+    let (answer, left) = oneshot::channel();
+    shard.supervisor.do_send(Leave { patience: until.saturating_duration_since(Instant::now()), answer });
+    match timeout_at(until + ANSWER_PATIENCE, left).await {
+        Ok(unfinished) => report.unfinished = unfinished.unwrap_or_default(),
+        Err(_) => report.unresponsive = 1,
+    }
+    if let Some(arbiter) = &shard.arbiter {
+        arbiter.stop();
+    }
+    report
 }
 
 async fn list_tasks(

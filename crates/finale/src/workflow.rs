@@ -29,7 +29,9 @@ impl Workflow {
     /// # Errors
     /// All problems of the first phase that has any, each with its code and its nodes.
     pub fn with_registry(definition: Definition, registry: Registry) -> Result<Self, CompileError> {
-        let compiled = finale_core::compile(definition, &registry)?;
+        let id = definition.id.clone();
+        let compiled = finale_core::compile(definition, &registry)
+            .inspect_err(|error| crate::observe::invalid_definition(&id, error))?;
         Ok(Self(Arc::new(Inner { compiled, registry })))
     }
 

@@ -117,6 +117,7 @@ fn edge(edge: &Located) -> Result<Edge, Fault> {
         source: fields.text("source_node_id")?,
         target: fields.text("target_node_id")?,
         kind: kind.unwrap_or_default(),
+        label: fields.read("label", Located::as_text)?.map(str::to_owned),
     })
 }
 
@@ -185,6 +186,7 @@ fn imply_ends(nodes: &mut Vec<Node>) -> Vec<Edge> {
         source,
         target,
         kind: EdgeKind::Sequential,
+        label: None,
     };
     ways.into_iter().enumerate().map(edge).collect()
 }

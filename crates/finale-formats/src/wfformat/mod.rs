@@ -223,6 +223,7 @@ fn edge((position, (source, target)): (usize, (&str, &str))) -> Edge {
         source: source.to_owned(),
         target: target.to_owned(),
         kind: EdgeKind::Sequential,
+        label: None,
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use actix::Addr;
 use finale_core::execution::{Input, Refused};
 use finale_core::{Execution, ExecutionId, ExecutionStatus, Failure, Payload, WorkKey};
+use finale_journal::JournalError;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -34,6 +35,8 @@ pub(crate) struct Live {
     in_hand: RefCell<VecDeque<Mail>>,
     actor: RefCell<Option<Addr<ExecutionActor>>>,
     nudged: Cell<bool>,
+    /// How many of its turns lie with the engine, durable and not performed yet.
+    pub(crate) unperformed: Cell<u32>,
     /// What few executions need.
     extra: RefCell<Option<Box<Extra>>>,
 }
@@ -45,23 +48,30 @@ pub(crate) struct Extra {
     pub(crate) deaths: VecDeque<Instant>,
     /// Why it is parked until an operator decides.
     pub(crate) quarantined: Option<String>,
+    /// Whether the next mail is read alone: it is the word of an operator about mail that brings the actor down.
+    pub(crate) overruled: bool,
     /// Reports on tasks that were not asked for yet.
-    pub(crate) early: Vec<(WorkKey, Result<Payload, Failure>, Reply)>,
+    pub(crate) early: Vec<EarlyReport>,
     /// Who waits for the end of a cancellation.
     pub(crate) cancels: Vec<oneshot::Sender<Result<CancelReceipt, CommandError>>>,
     pub(crate) subscribers: Vec<Subscriber>,
 }
+
+/// A report on a task that was not asked for yet.
+pub(crate) type EarlyReport = (WorkKey, Result<Payload, Failure>, Reply);
 
 /// Something an execution is told.
 pub(crate) enum Mail {
     /// Something its core decides on, and who wants to know what came of it.
     Tell(Input, Option<Reply>),
     /// Somebody wants to look at it; what is seen is shown once it is durable.
-    Look(Box<dyn FnOnce(&Execution) -> Shown>),
+    Look(Look),
 }
 
-/// What somebody saw, ready to be shown.
-pub(crate) type Shown = Box<dyn FnOnce()>;
+pub(crate) type Look = Box<dyn FnOnce(&Live, &Execution) -> Shown>;
+
+/// What somebody saw, to be shown when it is durable; or the error because of which it never will be.
+pub(crate) type Shown = Box<dyn FnOnce(Result<(), &JournalError>)>;
 
 /// Who wants to know what came of an input.
 pub(crate) enum Reply {
@@ -92,7 +102,7 @@ impl Reply {
     }
 
     /// Says that it cannot be made durable.
-    pub(crate) fn fail(self, error: &finale_journal::JournalError) {
+    pub(crate) fn fail(self, error: &JournalError) {
         match self {
             Self::Command(sender) => drop(sender.send(Err(error.clone().into()))),
             Self::Cancel(sender) => drop(sender.send(Err(error.clone().into()))),
@@ -114,6 +124,7 @@ impl Live {
             in_hand: RefCell::default(),
             actor: RefCell::default(),
             nudged: Cell::new(false),
+            unperformed: Cell::new(0),
             extra: RefCell::default(),
         }
     }
@@ -133,6 +144,11 @@ impl Live {
         self.durable.get() == self.state.borrow().sequence()
     }
 
+    /// Whether its end is decided, durably.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.published.get() == ExecutionStatus::Ending
+    }
+
     /// Whether nothing can happen to it any more.
     pub(crate) fn has_ended(&self) -> bool {
         self.state.borrow().status().is_terminal()
@@ -146,9 +162,9 @@ impl Live {
         !self.inbox.borrow().is_empty()
     }
 
-    /// Whether something was taken or lies there that its state does not know of.
+    /// Whether something is on its way to it that its state does not know of, or from it that the engine does not.
     pub(crate) fn is_busy(&self) -> bool {
-        self.has_mail() || !self.in_hand.borrow().is_empty()
+        self.has_mail() || !self.in_hand.borrow().is_empty() || self.unperformed.get() > 0
     }
 
     /// Takes mail in hand, at most that much.
@@ -169,6 +185,47 @@ impl Live {
         while let Some(mail) = in_hand.pop_back() {
             inbox.push_front(mail);
         }
+    }
+
+    /// Puts mail before all other.
+    pub(crate) fn put_first(&self, mail: Mail) {
+        self.put_back();
+        self.inbox.borrow_mut().push_front(mail);
+    }
+
+    /// Shows those who asked to look at it another state than that after the mail before: that will not be read.
+    pub(crate) fn show(&self, state: &Execution) {
+        self.put_back();
+        let (looks, other) = self.inbox.take().into_iter().partition(|mail| matches!(mail, Mail::Look(_)));
+        *self.inbox.borrow_mut() = other;
+        for mail in <VecDeque<Mail>>::into_iter(looks) {
+            if let Mail::Look(look) = mail {
+                look(self, state)(Ok(()));
+            }
+        }
+    }
+
+    /// Tells everybody who waits for an answer that there will be none, because the journal has failed.
+    pub(crate) fn fail(&self, error: &JournalError) {
+        self.put_back();
+        for mail in self.inbox.take() {
+            match mail {
+                Mail::Tell(_, reply) => reply.into_iter().for_each(|reply| reply.fail(error)),
+                Mail::Look(look) => self.read(|execution| look(self, execution))(Err(error)),
+            }
+        }
+        let Some(extra) = self.extra.take() else { return };
+        extra.early.into_iter().for_each(|(_, _, reply)| reply.fail(error));
+        extra.cancels.into_iter().for_each(|cancel| Reply::Cancel(cancel).fail(error));
+    }
+
+    /// The key of the activation that it was handed in with and that was not recorded yet.
+    pub(crate) fn unrecorded_key(&self) -> Option<Box<str>> {
+        let (inbox, in_hand) = (self.inbox.borrow(), self.in_hand.borrow());
+        in_hand.iter().chain(inbox.iter()).find_map(|mail| match mail {
+            Mail::Tell(Input::Activate(activation), _) => activation.idempotency_key.clone(),
+            _ => None,
+        })
     }
 
     /// Tells its actor that there is mail; false if it has none.

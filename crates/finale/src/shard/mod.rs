@@ -6,11 +6,12 @@
 
 mod bound;
 mod live;
+mod past;
 mod turns;
 
 pub(crate) use bound::Bound;
-pub(crate) use live::{Live, Mail, Reply, Shown};
-pub(crate) use turns::Answers;
+pub(crate) use live::{EarlyReport, Live, Mail, Reply, Shown};
+pub(crate) use turns::{Answers, Attempted};
 
 use turns::Held;
 
@@ -21,7 +22,7 @@ use std::sync::Arc;
 
 use actix::Addr;
 use finale_core::execution::{Effect, Turn};
-use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus};
+use finale_core::{DefinitionHash, ExecutionId, Failure, Payload, WorkKey};
 use finale_journal::{Journal, JournalError, Position, Writer};
 use rustc_hash::FxHashMap;
 
@@ -35,7 +36,7 @@ use crate::metering::ShardMetrics;
 use crate::mint::Mint;
 use crate::options::Options;
 use crate::supervisor::Supervisor;
-use crate::task_engine::TaskEngine;
+use crate::task_engine::{Dismiss, TaskEngine};
 
 /// What the actors of one thread share.
 pub(crate) struct Shard {
@@ -60,8 +61,6 @@ pub(crate) struct Shard {
     pub(crate) bounds: RefCell<FxHashMap<DefinitionHash, Rc<Bound>>>,
     /// Every execution that has not ended, newest last.
     pub(crate) directory: RefCell<BTreeMap<ExecutionId, Rc<Live>>>,
-    /// How those ended that can still be asked about.
-    pub(crate) ended: RefCell<FxHashMap<ExecutionId, ExecutionStatus>>,
     /// How many executions have something to do.
     pub(crate) active: Cell<usize>,
     /// How many early outcomes are kept.
@@ -76,6 +75,8 @@ pub(crate) struct Shard {
 pub(crate) enum Work {
     /// Perform these effects, in this order.
     Perform(Rc<Live>, Vec<Effect>),
+    /// Hand over what somebody outside reports on a task.
+    Report(Rc<Live>, WorkKey, Result<Payload, Failure>, Reply),
     /// Look whether everything that must be under way is.
     Reconcile(Rc<Live>),
 }
@@ -165,7 +166,6 @@ impl Shard {
             turn: RefCell::default(),
             bounds: RefCell::default(),
             directory: RefCell::default(),
-            ended: RefCell::default(),
             active: Cell::new(0),
             early: Cell::new(0),
             engine: Desk::new(),
@@ -183,11 +183,6 @@ impl Shard {
 
     pub(crate) fn find(&self, execution: ExecutionId) -> Option<Rc<Live>> {
         self.directory.borrow().get(&execution).cloned()
-    }
-
-    /// How an execution ended, if it can still be asked about.
-    pub(crate) fn ended_status(&self, execution: ExecutionId) -> Option<ExecutionStatus> {
-        self.ended.borrow().get(&execution).copied()
     }
 
     pub(crate) fn work(&self, work: Work) {
@@ -230,6 +225,15 @@ impl Shard {
         self.active.set(self.active.get() - 1);
         if self.active.get() < self.options.limits.active_executions_max {
             self.note(Note::Place);
+        }
+    }
+
+    /// Throws away what waits for the journal or the engine, and sends the engine away: the shard is at its end.
+    pub(crate) fn close(&self) {
+        drop(self.held.take());
+        drop(self.engine.pile.take());
+        if let Some(engine) = self.engine.actor.get() {
+            engine.do_send(Dismiss);
         }
     }
 

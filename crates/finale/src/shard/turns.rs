@@ -1,14 +1,16 @@
 //! From decided to performed: append, wait for the watermark, then perform. Nothing gets past here before it is durable.
 
 use std::rc::Rc;
+use std::time::Duration;
 
-use finale_core::ExecutionStatus;
 use finale_core::execution::{Effect, Noticed, Refused, Turn};
+use finale_core::{ExecutionStatus, FailureClass};
 use finale_journal::{Append, Appended, JournalError, Position};
 use tokio::time::Instant;
 
 use super::live::Shown;
 use super::{Live, Note, Reply, Shard, Work};
+use crate::late::LateEvent;
 use crate::observe;
 
 /// What becomes visible of a turn once its facts are durable.
@@ -18,21 +20,35 @@ pub(crate) struct Held {
     since: Option<Instant>,
     live: Rc<Live>,
     last_sequence: u64,
+    status: ExecutionStatus,
     effects: Vec<Effect>,
     notices: Vec<Noticed>,
     answers: Answers,
 }
 
-/// What is said to those who asked.
+/// What is said of a turn: to those who asked, and to those who count and watch.
 #[derive(Default)]
 pub(crate) struct Answers {
     pub(crate) replies: Vec<(Reply, Result<(), Refused>)>,
     pub(crate) shown: Vec<Shown>,
+    /// What came too late, twice or for nothing.
+    pub(crate) late: Vec<LateEvent>,
+    /// Whether there are notices.
+    pub(crate) watched: bool,
+    /// What the handlers came to, if there are no notices that say so.
+    pub(crate) attempts: Vec<Attempted>,
+}
+
+/// An attempt that came to its result, to be counted.
+pub(crate) struct Attempted {
+    pub(crate) node: u32,
+    pub(crate) failure: Option<FailureClass>,
+    pub(crate) took: Duration,
 }
 
 impl Answers {
     fn is_empty(&self) -> bool {
-        self.replies.is_empty() && self.shown.is_empty()
+        self.replies.is_empty() && self.shown.is_empty() && self.late.is_empty()
     }
 }
 
@@ -46,13 +62,14 @@ impl Shard {
     pub(crate) fn commit(self: &Rc<Self>, live: &Rc<Live>, mut turn: Turn, answers: Answers) {
         let appended = match self.append(live, &mut turn) {
             Ok(appended) => appended,
-            Err(error) => return self.refuse(turn, answers, &error),
+            Err(error) => return self.refuse(live, turn, answers, &error),
         };
         let held = Held {
             position: appended.position,
             since: (!appended.durable).then(Instant::now),
             live: Rc::clone(live),
             last_sequence: live.read(finale_core::Execution::sequence),
+            status: live.read(finale_core::Execution::status),
             effects: turn.take_effects(),
             notices: turn.take_notices(),
             answers,
@@ -81,18 +98,22 @@ impl Shard {
             facts: turn.facts(),
             ends: matches!(turn.effects().last(), Some(Effect::Ended)),
         };
-        self.metrics.committed(turn.count());
         let appended = self.writer.borrow_mut().append(append)?;
+        self.metrics.committed(turn.count());
         turn.appended();
         self.appended.set(appended.position);
         Ok(appended)
     }
 
     /// The facts could not be made durable: nothing of the turn ever happened.
-    fn refuse(&self, mut turn: Turn, answers: Answers, error: &JournalError) {
+    fn refuse(&self, live: &Rc<Live>, mut turn: Turn, answers: Answers, error: &JournalError) {
         turn.discard();
-        answers.replies.into_iter().for_each(|(reply, _)| reply.fail(error));
-        self.journal_failed(error.clone());
+        answers.fail(error);
+        match error {
+            // Its state is not what the journal says: that concerns nobody else, and is mended by folding it again.
+            JournalError::Gap { .. } | JournalError::Ended(_) => self.note(Note::Died(Rc::clone(live))),
+            _ => self.journal_failed(error),
+        }
     }
 
     /// Everything up to this position is durable.
@@ -114,30 +135,40 @@ impl Shard {
     }
 
     /// The journal takes nothing more: what was not durable never happened, and nothing new begins.
-    pub(crate) fn journal_failed(&self, error: JournalError) {
+    pub(crate) fn journal_failed(&self, error: &JournalError) {
         if self.failed.borrow().is_some() {
             return;
         }
         *self.failed.borrow_mut() = Some(error.clone());
         for held in self.held.take() {
-            held.answers.replies.into_iter().for_each(|(reply, _)| reply.fail(&error));
+            held.answers.fail(error);
         }
         self.note(Note::JournalFailed);
     }
 
     fn perform(self: &Rc<Self>, held: Held) {
-        let Held { live, last_sequence, mut effects, notices, answers, .. } = held;
-        let begins = live.durable.get() == 0 && last_sequence > 0;
-        live.durable.set(last_sequence);
-        if !notices.is_empty() {
-            observe::notices(&live, notices);
-        }
-        if begins {
+        let Held { live, last_sequence, status, mut effects, notices, mut answers, .. } = held;
+        let before = live.durable.replace(last_sequence);
+        let begins = before == 0 && last_sequence > 0;
+        let decided = status == ExecutionStatus::Ending && !live.is_ending();
+        if !status.is_terminal() {
+            live.published.set(status);
+        } else if begins {
+            // That it has ended is published by the supervisor, in a moment.
             live.published.set(ExecutionStatus::Running);
+        }
+        if !answers.watched && live.is_watched() {
+            self.catch_up(&live, before, last_sequence);
+        }
+        observe::attempts(&live, answers.attempts.drain(..));
+        observe::notices(&live, notices);
+        observe::created(&live, &effects);
+        if begins {
             live.completion.acknowledge(live.id);
             observe::activated(&live);
         }
-        answers.give(&live);
+        answers.give(self, &live);
+        self.answer_settled_early(&live);
         let ended = matches!(effects.last(), Some(Effect::Ended));
         if ended {
             effects.pop();
@@ -146,7 +177,21 @@ impl Shard {
         if effects.is_empty() {
             self.turn.borrow_mut().reuse_effects(effects);
         } else {
-            self.work(Work::Perform(live, effects));
+            live.unperformed.set(live.unperformed.get() + 1);
+            self.work(Work::Perform(Rc::clone(&live), effects));
+        }
+        if decided {
+            // What waits for a place is closed: nothing begins after the end is decided.
+            self.work(Work::Reconcile(live));
+        }
+    }
+
+    /// Tells those who began to watch after a turn was decided, and before it was durable, what followed from it.
+    fn catch_up(&self, live: &Live, after: u64, up_to: u64) {
+        match self.replay(live.id, &live.bound, after, up_to) {
+            Ok(events) => events.iter().for_each(|event| observe::stream(live, event)),
+            // They can resume from where they are.
+            Err(_) => live.extra(|extra| extra.subscribers.drain(..).for_each(crate::events::Subscriber::cut)),
         }
     }
 
@@ -162,17 +207,25 @@ impl Shard {
 }
 
 impl Answers {
-    fn give(self, live: &Live) {
+    fn give(self, shard: &Shard, live: &Live) {
         if self.is_empty() {
             return;
         }
+        self.late.into_iter().for_each(|late| shard.note_late(late));
         for (reply, result) in self.replies {
+            observe::refused(live.id, &reply, &result);
             match (reply, result) {
                 // A cancellation is answered when everything is stopped, with what became of it.
                 (Reply::Cancel(sender), Ok(())) => live.extra(|extra| extra.cancels.push(sender)),
                 (reply, result) => reply.send(result),
             }
         }
-        self.shown.into_iter().for_each(|show| show());
+        self.shown.into_iter().for_each(|show| show(Ok(())));
+    }
+
+    /// Says that it will never be durable.
+    fn fail(self, error: &JournalError) {
+        self.replies.into_iter().for_each(|(reply, _)| reply.fail(error));
+        self.shown.into_iter().for_each(|show| show(Err(error)));
     }
 }

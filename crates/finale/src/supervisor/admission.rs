@@ -3,31 +3,36 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use finale_core::execution::{Input, SEMANTICS};
+use finale_core::ExecutionId;
+use finale_core::execution::{Input, Refused, SEMANTICS};
 use finale_core::fact::Activation;
-use finale_core::{DefinitionHash, ExecutionId, Payload};
 
 use super::Supervisor;
 use crate::activation::{ActivateError, Request};
 use crate::completion::Completion;
+use crate::observe;
 use crate::shard::{Bound, Live, Mail};
 
-/// What an idempotency key stands for.
-pub(super) struct Keyed {
-    execution: ExecutionId,
-    definition: DefinitionHash,
-    input: Payload,
-    completion: Arc<Completion>,
+/// What becomes of a request that is let in.
+enum Admitted {
+    Begins(ExecutionId, Rc<Bound>),
+    /// It is the repetition of one before it.
+    Repeats(Arc<Completion>),
 }
 
 impl Supervisor {
     pub(super) fn hand_in(&mut self, request: Request) {
-        if let Err(error) = self.check(&request) {
-            return request.pledge.completion().refuse(error);
+        match self.check(&request) {
+            Ok(None) => {}
+            Ok(Some(of)) => return request.pledge.completion().repeat(of),
+            Err(error) => return request.pledge.completion().refuse(error),
         }
         if !self.open.take() {
             let open_executions_max = self.shard.options.limits.open_executions_max;
             return request.pledge.completion().refuse(ActivateError::Saturated { open_executions_max });
+        }
+        if let Some(id) = request.id {
+            self.expected.entry(id).or_default();
         }
         self.queue.push_back(request);
         self.admit_waiting();
@@ -39,60 +44,59 @@ impl Supervisor {
             let Some(request) = self.queue.pop_front() else { break };
             self.admit(request);
         }
-        self.shard.metrics.admission_queue.set(self.queue.len() as f64);
-        self.shard.metrics.executions_running.set(self.open.used() as f64);
+        self.shard.metrics.admission_queue.set(self.queue.len());
+        self.shard.metrics.executions_running.set(self.shard.directory.borrow().len());
     }
 
-    fn check(&self, request: &Request) -> Result<(), ActivateError> {
+    /// Whether a request may go on; not if it is the repetition of one before it, which is told then.
+    fn check(&self, request: &Request) -> Result<Option<Arc<Completion>>, ActivateError> {
         if self.stopping {
             return Err(ActivateError::Stopped);
         }
         if let Some(error) = self.shard.journal_error() {
             return Err(error.into());
         }
+        // First of all: the repetition of an activation names the same id again, and that is no conflict.
+        if let Some(of) = self.keys.find(request)? {
+            return Ok(Some(of));
+        }
         match request.id {
             Some(id) if self.shard.find(id).is_some() || self.archive.get(id).is_some() => {
                 Err(ActivateError::IdConflict(id))
             }
-            _ => Ok(()),
+            _ => Ok(None),
         }
     }
 
     fn admit(&mut self, request: Request) {
-        let completion = request.pledge.completion();
-        // Looked at again: the one it repeats, or collides with, may have been before it in the queue.
-        let admitted = self.check(&request).and_then(|()| self.repeated(&request));
-        let admitted = admitted.and_then(|repeated| match repeated {
-            Some((id, of)) => Ok(Some((id, of))),
-            None => self.begin(request).map(|()| None),
-        });
-        match admitted {
-            Ok(None) => return,
-            Ok(Some((id, of))) => completion.repeat(id, of),
-            Err(error) => completion.refuse(error),
+        // The answer is given before the request is dropped: that would tell that nothing became of it.
+        match self.look_into(&request) {
+            Ok(Admitted::Begins(id, bound)) => return self.begin(id, bound, request),
+            Ok(Admitted::Repeats(of)) => request.pledge.completion().repeat(of),
+            Err(error) => request.pledge.completion().refuse(error),
         }
         self.close_one();
-    }
-
-    /// The execution that was activated with the same key before.
-    fn repeated(&self, request: &Request) -> Result<Option<(ExecutionId, Arc<Completion>)>, ActivateError> {
-        let known = request.idempotency_key.as_ref().and_then(|key| Some((key, self.keys.get(key)?)));
-        let Some((key, keyed)) = known else {
-            return Ok(None);
-        };
-        if keyed.definition == request.workflow.hash() && keyed.input == request.input {
-            return Ok(Some((keyed.execution, Arc::clone(&keyed.completion))));
+        for early in request.id.and_then(|id| self.expected.remove(&id)).into_iter().flatten() {
+            self.shard.give_early_place();
+            early.reply.send(Err(Refused::Unknown));
         }
-        Err(ActivateError::IdempotencyConflict { key: key.to_string(), execution: keyed.execution })
     }
 
-    fn begin(&mut self, request: Request) -> Result<(), ActivateError> {
-        let bound = self.shard.bind(&request.workflow)?;
+    fn look_into(&self, request: &Request) -> Result<Admitted, ActivateError> {
+        // Looked at again: the one it repeats, or collides with, may have been before it in the queue.
+        if let Some(of) = self.check(request)? {
+            return Ok(Admitted::Repeats(of));
+        }
+        let bound = self.shard.bind(&request.workflow).inspect_err(|error| {
+            observe::invalid_definition(&request.workflow.definition().id, error);
+        })?;
+        let id = request.id.unwrap_or_else(|| self.shard.mint.borrow_mut().mint(self.shard.clock.now()));
+        let of = self.keys.claim(id, request)?;
+        Ok(of.map_or(Admitted::Begins(id, bound), Admitted::Repeats))
+    }
+
+    fn begin(&mut self, id: ExecutionId, bound: Rc<Bound>, request: Request) {
         let now = self.shard.clock.now();
-        let id = request.id.unwrap_or_else(|| self.shard.mint.borrow_mut().mint(now));
-        if let Some(key) = &request.idempotency_key {
-            self.keys.insert(key.clone(), Keyed::new(id, &bound, &request));
-        }
         let activation = Activation {
             definition: bound.compiled.hash(),
             semantics: SEMANTICS,
@@ -105,27 +109,16 @@ impl Supervisor {
         // It can be found, and its callback reached, before anything of it can run.
         self.shard.directory.borrow_mut().insert(id, Rc::clone(&live));
         self.shard.deliver(&live, Mail::Tell(Input::Activate(activation), None));
-        Ok(())
+        for early in self.expected.remove(&id).into_iter().flatten() {
+            self.shard.give_early_place();
+            let reported = Input::Reported { key: early.key, result: early.result };
+            self.shard.deliver(&live, Mail::Tell(reported, Some(early.reply)));
+        }
     }
 
     /// One execution less is open.
     pub(super) fn close_one(&self) {
         // Whoever was refused was told so: nobody waits for these permits.
         let _ = self.open.give();
-    }
-
-    pub(super) fn forget_key(&mut self, key: &str) {
-        self.keys.remove(key);
-    }
-}
-
-impl Keyed {
-    fn new(execution: ExecutionId, bound: &Bound, request: &Request) -> Self {
-        Self {
-            execution,
-            definition: bound.compiled.hash(),
-            input: request.input.clone(),
-            completion: request.pledge.completion(),
-        }
     }
 }

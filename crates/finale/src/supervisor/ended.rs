@@ -28,8 +28,8 @@ pub(super) struct Ended {
     pub(super) idempotency_key: Option<Box<str>>,
 }
 
-/// How many are forgotten at once: in batches, so that the journal is not asked for each.
-const FORGET_BATCH: usize = 64;
+/// How many are forgotten at once, at most: in batches, so that the journal is not asked for each.
+const FORGET_BATCH_MAX: usize = 64;
 
 impl Archive {
     pub(super) fn new(ended_max: usize) -> Self {
@@ -47,11 +47,11 @@ impl Archive {
 
     fn insert(&mut self, execution: ExecutionId, ended: Ended) -> Vec<(ExecutionId, Ended)> {
         self.ended.insert(execution, ended);
-        if self.ended.len() < self.ended_max + FORGET_BATCH {
+        if self.ended.len() <= self.ended_max {
             return Vec::new();
         }
-        let surplus = self.ended.len() - self.ended_max;
-        (0..surplus).filter_map(|_| self.ended.pop_first()).collect()
+        let batch = (self.ended_max / 64).clamp(1, FORGET_BATCH_MAX);
+        (0..batch).filter_map(|_| self.ended.pop_first()).collect()
     }
 }
 
@@ -79,10 +79,7 @@ impl Supervisor {
         }
         let ids: Vec<_> = forgotten.iter().map(|(id, _)| *id).collect();
         for key in forgotten.into_iter().filter_map(|(_, ended)| ended.idempotency_key) {
-            self.forget_key(&key);
-        }
-        for id in &ids {
-            self.shard.ended.borrow_mut().remove(id);
+            self.keys.forget(&key);
         }
         if let Err(error) = self.shard.journal.forget(&ids) {
             tracing::warn!(target: crate::telemetry::TARGET, %error, "ended executions could not be forgotten");
@@ -126,13 +123,12 @@ impl Shard {
     /// Takes an execution that has ended out of the way.
     fn retire(&self, live: &Live, status: ExecutionStatus) {
         self.directory.borrow_mut().remove(&live.id);
-        self.ended.borrow_mut().insert(live.id, status);
         let early = live.if_extra(|extra| {
             extra.subscribers.clear();
             std::mem::take(&mut extra.early)
         });
         for (_, _, reply) in early.into_iter().flatten() {
-            self.early.set(self.early.get() - 1);
+            self.give_early_place();
             reply.send(Err(finale_core::execution::Refused::AlreadyTerminal(status)));
         }
     }

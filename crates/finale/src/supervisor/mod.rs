@@ -2,31 +2,40 @@
 
 mod admission;
 mod ended;
+mod keys;
 mod query;
 mod rebuild;
+mod report;
 mod stop;
 mod sweep;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
 
-use actix::{Actor, AsyncContext, Context, Handler, Message};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
 use finale_core::ExecutionId;
 use finale_journal::{JournalError, Position};
 use rustc_hash::FxHashMap;
+use tokio::sync::oneshot;
 
 use crate::activation::Request;
 use crate::permits::Lease;
 use crate::shard::{Note, Nudge, Shard};
 
+pub(crate) use keys::Keys;
 pub(crate) use query::{Ask, List, Question};
 pub use query::{Filter, Summary};
-pub(crate) use stop::Stop;
+pub(crate) use report::Report;
+pub(crate) use stop::{Close, Leave};
 
 use ended::Archive;
 
 /// Notes taken before other actors of the thread get their turn.
 const NOTES_MAX: usize = 1_024;
+
+/// The supervisors of all shards, once they are there.
+pub(crate) type Everyone = Arc<OnceLock<Vec<Addr<Supervisor>>>>;
 
 /// There is one per shard.
 pub(crate) struct Supervisor {
@@ -36,16 +45,32 @@ pub(crate) struct Supervisor {
     queue: VecDeque<Request>,
     /// One permit per open execution.
     open: Lease,
-    keys: FxHashMap<Box<str>, admission::Keyed>,
+    keys: Arc<Keys>,
+    /// Ids in the queue that were known before, and what was reported on their tasks meanwhile.
+    expected: FxHashMap<ExecutionId, Vec<report::Early>>,
+    /// The supervisors of all shards.
+    everyone: Everyone,
     /// Where the sweep goes on.
     swept: Option<ExecutionId>,
     stopping: bool,
+    /// Who waits for the end of the shard.
+    leaving: Option<oneshot::Sender<usize>>,
 }
 
 impl Supervisor {
-    pub(crate) fn new(shard: Rc<Shard>, open: Lease) -> Self {
-        let archive = Archive::new(shard.options.share(shard.options.limits.ended_executions_max));
-        Self { shard, archive, queue: VecDeque::new(), open, keys: FxHashMap::default(), swept: None, stopping: false }
+    pub(crate) fn new(shard: Rc<Shard>, open: Lease, keys: Arc<Keys>, everyone: Everyone) -> Self {
+        Self {
+            archive: Archive::new(shard.options.share(shard.options.limits.ended_executions_max)),
+            shard,
+            queue: VecDeque::new(),
+            open,
+            keys,
+            expected: FxHashMap::default(),
+            everyone,
+            swept: None,
+            stopping: false,
+            leaving: None,
+        }
     }
 
     fn take_notes(&mut self) -> bool {
@@ -70,6 +95,10 @@ impl Actor for Supervisor {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
+        // An actor that never had its turn is started when its thread ends, and then there is no clock any more.
+        if tokio::runtime::Handle::try_current().is_err() {
+            return;
+        }
         context.run_interval(self.shard.options.sweep_interval, |supervisor, _context| supervisor.sweep());
     }
 }
@@ -82,6 +111,7 @@ impl Handler<Nudge> for Supervisor {
             // A mailbox is emptied before anything else gets its turn, so going on is asked for from outside of it.
             context.run_later(std::time::Duration::ZERO, |_supervisor, context| context.notify(Nudge));
         }
+        self.leave_if_quiet(context);
     }
 }
 
@@ -105,10 +135,11 @@ pub(crate) struct Watermark(pub(crate) Result<Position, JournalError>);
 impl Handler<Watermark> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, Watermark(watermark): Watermark, _context: &mut Self::Context) {
+    fn handle(&mut self, Watermark(watermark): Watermark, context: &mut Self::Context) {
         match watermark {
             Ok(position) => self.shard.watermark(position),
-            Err(error) => self.shard.journal_failed(error),
+            Err(error) => self.shard.journal_failed(&error),
         }
+        self.leave_if_quiet(context);
     }
 }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use actix::{Handler, Message};
 use finale_core::definition::Verdict;
-use finale_core::execution::{Command, Input, Replay, Why};
-use finale_core::fact::Facts;
+use finale_core::execution::{Command, Input, Why};
 use finale_core::record::{State, WorkflowName};
 use finale_core::{Execution, ExecutionId, ExecutionStatus, Record, Time};
 use serde::Serialize;
@@ -91,8 +90,7 @@ impl Supervisor {
             return reply.fail(&error);
         }
         if live.is_quarantined() {
-            // An operator's word counts also for an execution that was parked; its actor gets one more try.
-            live.extra(|extra| extra.quarantined = None);
+            return self.overrule(live, input, reply);
         }
         self.shard.deliver(live, Mail::Tell(input, Some(reply)));
     }
@@ -104,19 +102,23 @@ impl Supervisor {
         answer: Answer<T>,
         look: impl FnOnce(&Live, &Execution) -> T + 'static,
     ) {
-        if live.is_durable() || live.is_quarantined() || self.shard.journal_error().is_some() {
+        if live.is_durable() {
             return give(answer, Ok(live.read(|execution| look(live, execution))));
         }
-        let seen_at = Rc::clone(live);
-        let look = move |execution: &Execution| -> Shown {
-            let seen = look(&seen_at, execution);
-            Box::new(move || give(answer, Ok(seen)))
+        if live.is_quarantined() || self.shard.journal_error().is_some() {
+            // What is not durable may never be.
+            return give(answer, self.shard.durable(live).map(|execution| look(live, &execution)));
+        }
+        let look = move |live: &Live, execution: &Execution| -> Shown {
+            let seen = look(live, execution);
+            Box::new(move |durable| give(answer, durable.map(|()| seen).map_err(|error| error.clone().into())))
         };
         self.shard.deliver(live, Mail::Look(Box::new(look)));
     }
 
     fn ask_ended(&mut self, execution: ExecutionId, question: Question) {
         let Some(ended) = self.archive.get(execution) else {
+            observe::not_found(execution);
             return question.refuse(&CommandError::NotFound);
         };
         let status = ended.outcome.status();
@@ -124,11 +126,11 @@ impl Supervisor {
             Question::Completion(answer) => give(answer, Ok(Arc::clone(&ended.completion))),
             Question::Status(answer) => give(answer, Ok(status)),
             Question::Snapshot(answer) => {
-                let folded = self.fold(execution, &ended.bound);
+                let folded = self.shard.fold(execution, &ended.bound);
                 give(answer, folded.map(|execution| execution.record(&ended.bound.compiled)));
             }
             Question::Why(answer) => {
-                let folded = self.fold(execution, &ended.bound);
+                let folded = self.shard.fold(execution, &ended.bound);
                 give(answer, folded.map(|execution| execution.why(&ended.bound.compiled)));
             }
             Question::Events(after, answer) => give(answer, self.past_events(execution, &ended.bound, after)),
@@ -145,20 +147,11 @@ impl Supervisor {
         }
     }
 
-    fn history(&self, execution: ExecutionId) -> Result<Vec<u8>, CommandError> {
-        self.shard.journal.history(execution)?.ok_or(CommandError::NotFound)
-    }
-
-    fn fold(&self, execution: ExecutionId, bound: &Bound) -> Result<Execution, CommandError> {
-        let history = self.history(execution)?;
-        Execution::fold(execution, &bound.compiled, &history).map_err(|error| CommandError::Invalid(error.to_string()))
-    }
-
     /// The events of the past come from the history, those of the future from the turns as they become durable.
     fn subscribe(&self, live: &Rc<Live>, after: EventNumber, answer: Answer<Events>) {
-        let subscribed = self.replay(live.id, &live.bound, live.durable.get());
+        let subscribed = self.shard.replay(live.id, &live.bound, 0, live.durable.get());
         let subscribed = subscribed.map(|past| {
-            let (subscriber, events) = self.stream(past, after);
+            let (subscriber, events) = self.stream(&past, after);
             live.extra(|extra| extra.subscribers.extend(subscriber));
             events
         });
@@ -166,36 +159,16 @@ impl Supervisor {
     }
 
     fn past_events(&self, execution: ExecutionId, bound: &Bound, after: EventNumber) -> Result<Events, CommandError> {
-        let past = self.replay(execution, bound, u64::MAX)?;
-        Ok(self.stream(past, after).1)
+        let past = self.shard.replay(execution, bound, 0, u64::MAX)?;
+        Ok(self.stream(&past, after).1)
     }
 
     /// A stream that begins with what is past; its sending end is gone if that does not fit.
-    fn stream(&self, past: Vec<Event>, after: EventNumber) -> (Option<Subscriber>, Events) {
+    fn stream(&self, past: &[Event], after: EventNumber) -> (Option<Subscriber>, Events) {
         let room = self.shard.options.limits.event_lag_max + past.len();
         let (mut subscriber, events) = Subscriber::new(after, room);
         let passed = past.iter().all(|event| subscriber.pass(event));
         (passed.then_some(subscriber), events)
-    }
-
-    fn replay(&self, execution: ExecutionId, bound: &Bound, up_to: u64) -> Result<Vec<Event>, CommandError> {
-        let history = match self.history(execution) {
-            Err(CommandError::NotFound) => Vec::new(),
-            history => history?,
-        };
-        let mut state = Execution::new(execution, &bound.compiled);
-        let mut replay = Replay::default();
-        for recorded in Facts::new(&history) {
-            if state.sequence() >= up_to {
-                break;
-            }
-            let recorded = recorded.map_err(|error| CommandError::Invalid(error.to_string()))?;
-            replay
-                .apply(&mut state, &bound.compiled, &recorded)
-                .map_err(|error| CommandError::Invalid(error.to_string()))?;
-        }
-        let event = |noticed| Event::new(execution, &bound.compiled, noticed);
-        Ok(replay.notices.into_iter().filter_map(event).collect())
     }
 }
 
@@ -322,29 +295,34 @@ impl Handler<List> for Supervisor {
 
     fn handle(&mut self, List(filter): List, _context: &mut Self::Context) -> Self::Result {
         use std::ops::Bound::{Excluded, Unbounded};
+        // One more than wanted: it tells that there is another page.
+        let limit = filter.limited() + 1;
         let directory = self.shard.directory.borrow();
         let before = filter.before.map_or(Unbounded, Excluded);
-        let open = directory.range((Unbounded, before)).rev().map(|(_, live)| live.summary());
-        let open = open.filter(|summary| filter.takes(summary)).take(filter.limited());
+        let open = directory.range((Unbounded, before)).rev().filter_map(|(_, live)| live.summary());
+        let open = open.filter(|summary| filter.takes(summary)).take(limit);
         let ended = self.archive.newest_first(filter.before).map(|(id, ended)| ended.summary(*id));
-        let ended = ended.filter(|summary| filter.takes(summary)).take(filter.limited());
+        let ended = ended.filter(|summary| filter.takes(summary)).take(limit);
         let mut all: Vec<_> = open.chain(ended).collect();
         all.sort_unstable_by_key(|summary| std::cmp::Reverse(summary.id));
-        all.truncate(filter.limited());
+        all.truncate(limit);
         all
     }
 }
 
 impl Live {
-    fn summary(&self) -> Summary {
-        self.read(|execution| Summary {
-            id: self.id,
-            workflow: self.bound.compiled.workflow_name(),
-            status: self.visible_status(),
-            activated_by: execution.activation().map(|activation| activation.by.to_string()).unwrap_or_default(),
-            created_at: execution.created_at(),
-            completed_at: None,
-            error: None,
+    /// None if it was handed in and its first turn is still to come.
+    fn summary(&self) -> Option<Summary> {
+        self.read(|execution| {
+            Some(Summary {
+                id: self.id,
+                workflow: self.bound.compiled.workflow_name(),
+                status: self.visible_status(),
+                activated_by: execution.activation()?.by.to_string(),
+                created_at: execution.created_at(),
+                completed_at: None,
+                error: None,
+            })
         })
     }
 }

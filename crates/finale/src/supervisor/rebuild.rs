@@ -3,11 +3,13 @@
 use std::rc::Rc;
 
 use finale_core::Execution;
+use finale_core::execution::{Input, Refused};
 use tokio::time::Instant;
 
 use super::Supervisor;
+use crate::activation::ActivateError;
 use crate::errors::CommandError;
-use crate::shard::{Live, Work};
+use crate::shard::{Live, Mail, Reply, Work};
 use crate::telemetry::TARGET;
 
 impl Supervisor {
@@ -16,11 +18,20 @@ impl Supervisor {
         if live.unseat() {
             self.shard.active.set(self.shard.active.get() - 1);
         }
-        if self.dies_too_often(live) {
-            return quarantine(live, "its actor died again and again");
+        // First of all, also if it is parked: what the actor decided last and did not record never happened.
+        let folded = self.fold_again(live);
+        let parked = match folded {
+            Ok(()) if self.dies_too_often(live) => Err("its actor died again and again".to_owned()),
+            folded => folded,
+        };
+        match parked {
+            Ok(()) => {
+                tracing::error!(target: TARGET, execution = %live.id, "the actor of an execution died and is rebuilt");
+                self.go_on(live);
+            }
+            Err(reason) if live.read(Execution::sequence) == 0 => self.give_up(live, reason),
+            Err(reason) => self.quarantine(live, &reason),
         }
-        tracing::error!(target: TARGET, execution = %live.id, "the actor of an execution died and is rebuilt");
-        self.restore(live);
     }
 
     /// An operator lets a parked execution go on.
@@ -28,19 +39,29 @@ impl Supervisor {
         if !live.is_quarantined() {
             return Err(CommandError::Invalid("the execution is not quarantined".to_owned()));
         }
+        self.fold_again(live).map_err(CommandError::Invalid)?;
         live.extra(|extra| {
             extra.quarantined = None;
             extra.deaths.clear();
         });
-        self.restore(live);
+        self.go_on(live);
         Ok(())
     }
 
-    fn restore(&self, live: &Rc<Live>) {
-        match self.folded(live) {
-            Ok(execution) => live.change(|state| *state = execution),
-            Err(reason) => return quarantine(live, &reason),
+    /// An operator's word counts also for a parked execution: it is heard before the mail that brought the actor down.
+    pub(super) fn overrule(&self, live: &Rc<Live>, input: Input, reply: Reply) {
+        if self.fold_again(live).is_err() {
+            return reply.send(Err(Refused::Invalid("its history cannot be read")));
         }
+        live.put_first(Mail::Tell(input, Some(reply)));
+        live.extra(|extra| {
+            extra.quarantined = None;
+            extra.overruled = true;
+        });
+        self.shard.wake(live);
+    }
+
+    fn go_on(&self, live: &Rc<Live>) {
         live.put_back();
         self.shard.work(Work::Reconcile(Rc::clone(live)));
         if live.has_mail() {
@@ -48,10 +69,12 @@ impl Supervisor {
         }
     }
 
-    fn folded(&self, live: &Live) -> Result<Execution, String> {
+    fn fold_again(&self, live: &Live) -> Result<(), String> {
         let history = self.shard.journal.history(live.id).map_err(|error| error.to_string())?;
         let history = history.unwrap_or_default();
-        Execution::fold(live.id, &live.bound.compiled, &history).map_err(|error| error.to_string())
+        let folded = Execution::fold(live.id, &live.bound.compiled, &history).map_err(|error| error.to_string())?;
+        live.change(|state| *state = folded);
+        Ok(())
     }
 
     fn dies_too_often(&self, live: &Live) -> bool {
@@ -63,9 +86,25 @@ impl Supervisor {
             extra.deaths.len() > options.deaths_max
         })
     }
-}
 
-fn quarantine(live: &Live, reason: &str) {
-    tracing::error!(target: TARGET, execution = %live.id, reason, "an execution is quarantined");
-    live.extra(|extra| extra.quarantined = Some(reason.to_owned()));
+    fn quarantine(&self, live: &Live, reason: &str) {
+        tracing::error!(target: TARGET, execution = %live.id, reason, "an execution is quarantined");
+        live.extra(|extra| extra.quarantined = Some(reason.to_owned()));
+        // Whoever waited to look at it sees it as it is now; all other mail waits for the operator.
+        if let Ok(durable) = self.shard.durable(live) {
+            live.show(&durable);
+        }
+    }
+
+    /// Nothing of it is recorded, and nobody knows of it but who wants to activate it.
+    fn give_up(&self, live: &Live, reason: String) {
+        tracing::error!(target: TARGET, execution = %live.id, reason, "an execution could not be begun");
+        if let Some(key) = live.unrecorded_key() {
+            self.keys.forget(&key);
+        }
+        self.shard.directory.borrow_mut().remove(&live.id);
+        self.close_one();
+        live.completion.refuse(ActivateError::NotBegun { reason });
+        live.clear();
+    }
 }

@@ -1,31 +1,45 @@
 //! The end of a shard: no more executions, and nobody waits for what will not come.
 
-use actix::{ActorContext, Handler, Message};
+use std::time::Duration;
+
+use actix::{ActorContext, AsyncContext, Context, Handler, Message};
+use tokio::sync::oneshot;
 
 use super::Supervisor;
 use crate::activation::ActivateError;
 
-/// Ends a shard.
+/// Admits no more executions from now on.
 #[derive(Message)]
-#[rtype(result = "usize")]
-pub(crate) struct Stop {
-    /// Whether executions are let go; else only no more are admitted.
-    pub(crate) for_good: bool,
+#[rtype(result = "()")]
+pub(crate) struct Close;
+
+/// Ends a shard, as soon as what was under way to the journal has arrived there; answers how many executions have not ended.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Leave {
+    /// How long it waits for the journal.
+    pub(crate) patience: Duration,
+    pub(crate) answer: oneshot::Sender<usize>,
 }
 
-impl Handler<Stop> for Supervisor {
-    /// How many executions have not ended.
-    type Result = usize;
+impl Handler<Close> for Supervisor {
+    type Result = ();
 
-    fn handle(&mut self, stop: Stop, context: &mut Self::Context) -> usize {
+    fn handle(&mut self, _close: Close, _context: &mut Self::Context) {
         self.stopping = true;
         self.refuse_waiting(&ActivateError::Stopped);
-        let unfinished = self.shard.directory.borrow().len();
-        if stop.for_good {
-            self.let_go();
-            context.stop();
-        }
-        unfinished
+    }
+}
+
+impl Handler<Leave> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, leave: Leave, context: &mut Self::Context) {
+        self.stopping = true;
+        self.refuse_waiting(&ActivateError::Stopped);
+        self.leaving = Some(leave.answer);
+        context.run_later(leave.patience, Self::leave);
+        self.leave_if_quiet(context);
     }
 }
 
@@ -42,7 +56,10 @@ impl Supervisor {
             if live.durable.get() == 0 {
                 live.completion.refuse(ActivateError::Journal(error.clone()));
             }
-            live.unseat();
+            if live.unseat() {
+                self.shard.active.set(self.shard.active.get() - 1);
+            }
+            live.fail(&error);
             live.completion.abandon();
         }
     }
@@ -51,6 +68,34 @@ impl Supervisor {
         for request in self.queue.drain(..) {
             request.pledge.completion().refuse(error.clone());
         }
+        for early in std::mem::take(&mut self.expected).into_values().flatten() {
+            self.shard.give_early_place();
+            match error {
+                ActivateError::Journal(error) => early.reply.fail(error),
+                // Its sender hears that the runtime has stopped.
+                _ => drop(early),
+            }
+        }
+    }
+
+    /// Leaves, if that was asked for, as soon as everything that happened is recorded.
+    pub(super) fn leave_if_quiet(&mut self, context: &mut Context<Self>) {
+        if self.leaving.is_some() && self.shard.active.get() == 0 && !self.shard.holds_turns() {
+            self.leave(context);
+        }
+    }
+
+    fn leave(&mut self, context: &mut Context<Self>) {
+        let Some(answer) = self.leaving.take() else {
+            return;
+        };
+        // What has ended durably is told before all others are let go.
+        while !self.take_notes() {}
+        // Whoever asked may have given up already.
+        let _ = answer.send(self.shard.directory.borrow().len());
+        self.let_go();
+        self.shard.close();
+        context.stop();
     }
 
     fn let_go(&mut self) {

@@ -33,11 +33,17 @@ impl ActorFuture<TaskEngine> for Drive {
 impl TaskEngine {
     fn drive(&mut self, context: &mut TaskContext<'_>) {
         let mut now = None;
+        if self.more_waiting {
+            self.begin_waiting();
+        }
         for _ in 0..TAKEN_MAX {
             let worked = self.take_result(context, &mut now) | self.take_moment(context);
             if !worked {
-                self.shard.metrics.tasks_running.set(self.places.used() as f64);
-                self.shard.metrics.task_queue.set(self.places.waiting() as f64);
+                self.shard.metrics.tasks_running.set(self.places.used());
+                self.shard.metrics.task_queue.set(self.places.waiting());
+                if self.more_waiting {
+                    context.waker().wake_by_ref();
+                }
                 return;
             }
         }

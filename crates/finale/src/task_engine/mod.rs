@@ -11,7 +11,7 @@ mod timers;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix::{Actor, AsyncContext, Context, Handler, Message};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message};
 use finale_core::execution::{AfterStop, Effect, Input};
 use finale_core::fact::Stop;
 use finale_core::{Dispatch, Execution, ExecutionStatus, Time};
@@ -20,7 +20,7 @@ use crate::faults::Faults;
 use crate::permits::{Pool, Waiting};
 use crate::shard::{Live, Mail, Nudge, Shard, Work};
 
-pub(crate) use offers::{ListTasks, Report};
+pub(crate) use offers::ListTasks;
 pub use offers::{OpenTask, TaskPage};
 
 use offers::Offers;
@@ -38,6 +38,8 @@ pub(crate) struct TaskEngine {
     offers: Offers,
     timers: Timers,
     places: Places,
+    /// Whether there may be places for tasks that wait and were left for later.
+    more_waiting: bool,
     peers: Peers,
     drained: Option<tokio::sync::oneshot::Sender<usize>>,
 }
@@ -68,6 +70,7 @@ impl TaskEngine {
             offers: Offers::default(),
             timers: Timers::new(shard.clock),
             places: Places::new(pools, shard.index),
+            more_waiting: false,
             peers,
             drained: None,
             shard,
@@ -78,6 +81,7 @@ impl TaskEngine {
         for _ in 0..WORK_MAX {
             match self.shard.next_work() {
                 Some(Work::Perform(live, effects)) => self.perform(&live, effects),
+                Some(Work::Report(live, key, result, reply)) => self.report(&live, key, result, Some(reply)),
                 Some(Work::Reconcile(live)) => self.reconcile(&live),
                 None => {
                     self.begin_waiting();
@@ -90,6 +94,7 @@ impl TaskEngine {
 
     fn perform(&mut self, live: &Rc<Live>, mut effects: Vec<Effect>) {
         let mut now = None;
+        live.unperformed.set(live.unperformed.get() - 1);
         for effect in effects.drain(..) {
             self.perform_one(live, effect, &mut now);
         }
@@ -136,6 +141,11 @@ impl TaskEngine {
 
     fn reconcile_one(&mut self, live: &Rc<Live>, status: ExecutionStatus, effect: Effect, now: &mut Option<Time>) {
         match effect {
+            Effect::Run { dispatch, .. }
+                if status == ExecutionStatus::Ending && self.places.call_off(live.id, dispatch) =>
+            {
+                self.close(live, dispatch);
+            }
             Effect::Run { dispatch, .. } if self.is_at_work(live, dispatch) => {}
             Effect::Run { dispatch, .. } if status == ExecutionStatus::Ending => {
                 self.shard.deliver(live, Mail::Tell(Input::Stopped { dispatch, how: Stop::Lost }, None));
@@ -155,8 +165,7 @@ impl TaskEngine {
     fn stop(&mut self, live: &Rc<Live>, dispatch: Dispatch, then: AfterStop) {
         if self.places.call_off(live.id, dispatch) {
             if then == AfterStop::Report {
-                let how = Stop::Stopped;
-                self.shard.deliver(live, Mail::Tell(Input::Stopped { dispatch, how }, None));
+                self.close(live, dispatch);
             }
             return;
         }
@@ -236,6 +245,20 @@ impl Handler<Drain> for TaskEngine {
         self.drained = Some(drain.answer);
         self.answer_if_drained();
         context.run_later(drain.deadline, |engine, _context| engine.give_up());
+    }
+}
+
+/// Ends the engine; handlers that are still at work are dropped.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Dismiss;
+
+impl Handler<Dismiss> for TaskEngine {
+    type Result = ();
+
+    fn handle(&mut self, _dismiss: Dismiss, context: &mut Self::Context) {
+        self.running.abandon();
+        context.stop();
     }
 }
 

@@ -1,19 +1,16 @@
 //! Tasks that are done outside: listed, and reported on by id.
 
 use std::collections::BTreeMap;
-use std::ops::Bound::{Excluded, Unbounded};
+use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::rc::Rc;
 
-use actix::{Context, Handler, Message, ResponseFuture};
-use finale_core::execution::{Input, Refused};
+use actix::{Handler, Message};
+use finale_core::execution::Input;
 use finale_core::{Dispatch, ExecutionId, Failure, Payload, TaskId, Time, WorkKey};
 use serde::Serialize;
-use tokio::sync::oneshot;
 
 use super::TaskEngine;
-use crate::errors::ReportError;
 use crate::faults::Faults;
-use crate::message::{TaskCompleted, TaskFailed};
 use crate::shard::{Live, Mail, Reply};
 
 /// A task that waits for somebody outside.
@@ -71,9 +68,10 @@ impl Offers {
     }
 
     fn page(&self, after: Option<TaskId>, execution: Option<ExecutionId>, limit: usize) -> Vec<OpenTask> {
-        let from = after.map_or(Unbounded, Excluded);
+        let first = execution.map(|execution| TaskId { execution, key: WorkKey::default() });
+        let from = after.map(Excluded).or(first.map(Included)).unwrap_or(Unbounded);
         let wanted = |(id, _): &(&TaskId, &Offer)| execution.is_none_or(|execution| id.execution == execution);
-        self.0.range((from, Unbounded)).filter(wanted).take(limit).map(|(id, offer)| offer.open_task(*id)).collect()
+        self.0.range((from, Unbounded)).take_while(wanted).take(limit).map(|(id, offer)| offer.open_task(*id)).collect()
     }
 }
 
@@ -101,17 +99,19 @@ impl TaskEngine {
         let since = self.shard.clock.now();
         let offer = Offer { live: Rc::clone(live), attempt, since, input, reported: None };
         self.offers.0.insert(TaskId { execution: live.id, key }, offer);
-        let early = live.if_extra(|extra| {
-            let place = extra.early.iter().position(|(early, ..)| *early == key)?;
-            Some(extra.early.remove(place))
-        });
-        if let Some((_, result, reply)) = early.flatten() {
-            self.shard.early.set(self.shard.early.get() - 1);
+        self.shard.take_early(live, |early| early == key).into_iter().for_each(|(key, result, reply)| {
             self.report(live, key, result, Some(reply));
-        }
+        });
     }
 
-    fn report(&mut self, live: &Rc<Live>, key: WorkKey, result: Result<Payload, Failure>, reply: Option<Reply>) {
+    /// Hands a report to its execution.
+    pub(super) fn report(
+        &mut self,
+        live: &Rc<Live>,
+        key: WorkKey,
+        result: Result<Payload, Failure>,
+        reply: Option<Reply>,
+    ) {
         if let Some(offer) = self.offers.0.get_mut(&TaskId { execution: live.id, key }) {
             offer.reported = Some(result.clone());
         }
@@ -132,36 +132,6 @@ impl TaskEngine {
     }
 }
 
-/// Somebody outside reports on a task.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Report {
-    pub(crate) task: TaskId,
-    pub(crate) result: Result<Payload, Failure>,
-    pub(crate) reply: oneshot::Sender<Result<(), ReportError>>,
-}
-
-impl Handler<Report> for TaskEngine {
-    type Result = ();
-
-    fn handle(&mut self, report: Report, _context: &mut Self::Context) {
-        let Report { task, result, reply } = report;
-        let reply = Reply::Report(reply);
-        if let Some(error) = self.shard.journal_error() {
-            return reply.fail(&error);
-        }
-        match self.shard.find(task.execution) {
-            Some(live) => self.report(&live, task.key, result, Some(reply)),
-            None => {
-                let refused =
-                    self.shard.ended_status(task.execution).map_or(Refused::Unknown, Refused::AlreadyTerminal);
-                self.shard.note_late_event(task.execution, "report on a task", refused.to_string());
-                reply.send(Err(refused));
-            }
-        }
-    }
-}
-
 /// Lists open tasks.
 #[derive(Message)]
 #[rtype(result = "Vec<OpenTask>")]
@@ -176,34 +146,5 @@ impl Handler<ListTasks> for TaskEngine {
 
     fn handle(&mut self, list: ListTasks, _context: &mut Self::Context) -> Self::Result {
         self.offers.page(list.after, list.execution, list.limit)
-    }
-}
-
-impl Handler<TaskCompleted> for TaskEngine {
-    type Result = ResponseFuture<Result<(), ReportError>>;
-
-    fn handle(&mut self, completed: TaskCompleted, context: &mut Self::Context) -> Self::Result {
-        self.take_report(completed.task, Ok(completed.output), context)
-    }
-}
-
-impl Handler<TaskFailed> for TaskEngine {
-    type Result = ResponseFuture<Result<(), ReportError>>;
-
-    fn handle(&mut self, failed: TaskFailed, context: &mut Self::Context) -> Self::Result {
-        self.take_report(failed.task, Err(failed.failure), context)
-    }
-}
-
-impl TaskEngine {
-    fn take_report(
-        &mut self,
-        task: TaskId,
-        result: Result<Payload, Failure>,
-        context: &mut Context<Self>,
-    ) -> ResponseFuture<Result<(), ReportError>> {
-        let (reply, answer) = oneshot::channel();
-        self.handle(Report { task, result, reply }, context);
-        Box::pin(async move { answer.await.unwrap_or(Err(ReportError::Stopped)) })
     }
 }

@@ -17,12 +17,16 @@ pub(super) struct Places {
     handlers: Vec<Option<Place>>,
     /// Which tasks wait; one that is not in here any more was called off.
     waiting: FxHashSet<(ExecutionId, Dispatch)>,
+    /// How many tasks ever had to wait.
+    queued: u64,
+    /// Who waits for permits that came back here and is not told yet.
+    untold: Waiting,
 }
 
-/// One limit and who waits for it, oldest first.
+/// One limit and who waits for it, each with its number in the order of all who wait, oldest first.
 struct Place {
     lease: Lease,
-    queue: VecDeque<Queued>,
+    queue: VecDeque<(u64, Queued)>,
 }
 
 /// A task that waits for a place.
@@ -38,7 +42,7 @@ impl Queued {
     }
 
     /// The number of its handler, if that has a limit of its own.
-    fn limited_handler(&self) -> Option<usize> {
+    pub(super) fn limited_handler(&self) -> Option<usize> {
         let registered = self.live.bound.handler(self.dispatch.key.node)?;
         registered.running_max.map(|_| registered.index)
     }
@@ -47,6 +51,16 @@ impl Queued {
 impl Place {
     fn new(pool: &Arc<Pool>, shard: u16) -> Self {
         Self { lease: Lease::new(Arc::clone(pool), shard), queue: VecDeque::new() }
+    }
+
+    /// The number of the task that has waited longest.
+    fn oldest(&self) -> Option<u64> {
+        self.queue.front().map(|(number, _)| *number)
+    }
+
+    fn put(&mut self, number: u64, task: Queued) {
+        let place = self.queue.partition_point(|(other, _)| *other < number);
+        self.queue.insert(place, (number, task));
     }
 }
 
@@ -57,6 +71,8 @@ impl Places {
             runtime: Place::new(&pools.running, shard),
             handlers: pools.handlers.iter().map(own).collect(),
             waiting: FxHashSet::default(),
+            queued: 0,
+            untold: Waiting::default(),
         }
     }
 
@@ -66,22 +82,19 @@ impl Places {
             Ok(()) => Some(task),
             Err(missing) => {
                 self.waiting.insert(task.key());
-                self.queue(missing).push_back(task);
+                self.queued += 1;
+                let number = self.queued;
+                self.place(missing).put(number, task);
                 None
             }
         }
     }
 
-    /// The next waiting task for which there is a place now.
+    /// The task that has waited longest of those for which there is a place now.
     pub(super) fn next(&mut self) -> Option<Queued> {
-        if self.waiting.is_empty() {
-            return None;
-        }
-        (0..self.handlers.len()).find_map(|handler| self.next_in(Some(handler))).or_else(|| self.next_in(None))
-    }
-
-    fn next_in(&mut self, limit: Option<usize>) -> Option<Queued> {
-        while let Some(task) = self.queue(limit).pop_front() {
+        let mut tried = 0;
+        while let Some((_, limit)) = self.oldest_after(tried) {
+            let (number, task) = self.place(limit).queue.pop_front()?;
             if !self.waiting.contains(&task.key()) {
                 continue;
             }
@@ -90,18 +103,33 @@ impl Places {
                     self.waiting.remove(&task.key());
                     return Some(task);
                 }
-                Err(missing) if missing == limit => {
-                    self.queue(limit).push_front(task);
+                Err(None) => {
+                    // The runtime is full: there is no place for anybody.
+                    self.place(limit).put(number, task);
                     return None;
                 }
-                Err(missing) => self.queue(missing).push_back(task),
+                Err(missing) => {
+                    self.place(missing).put(number, task);
+                    tried = number;
+                }
             }
         }
         None
     }
 
+    /// The oldest task of those that came after that one, and the limit it waits for.
+    fn oldest_after(&self, tried: u64) -> Option<(u64, Option<usize>)> {
+        if self.waiting.is_empty() {
+            return None;
+        }
+        let own = self.handlers.iter().enumerate();
+        let own = own.filter_map(|(handler, own)| Some((own.as_ref()?.oldest()?, Some(handler))));
+        let all = self.runtime.oldest().map(|number| (number, None)).into_iter().chain(own);
+        all.filter(|(number, _)| *number > tried).min()
+    }
+
     /// Takes what a task needs; else says which limit stands in the way: that of a handler, or that of the runtime.
-    fn try_take(&self, task: &Queued) -> Result<(), Option<usize>> {
+    fn try_take(&mut self, task: &Queued) -> Result<(), Option<usize>> {
         let handler = task.limited_handler();
         let own = self.own(handler);
         if !own.is_none_or(|own| own.lease.take()) {
@@ -110,11 +138,15 @@ impl Places {
         if self.runtime.lease.take() {
             return Ok(());
         }
-        if let Some(own) = own {
-            // Nobody is told: this permit was not missed by anybody before it was taken.
-            let _ = own.lease.give();
-        }
+        // While it was taken here for nothing, somebody else may have begun to wait for it.
+        let missed = own.map(|own| own.lease.give()).unwrap_or_default();
+        self.untold = self.untold.and(missed);
         Err(None)
+    }
+
+    /// Who is to be told that there may be permits.
+    pub(super) fn take_untold(&mut self) -> Waiting {
+        std::mem::take(&mut self.untold)
     }
 
     /// Gives back the place of a task that is over.
@@ -131,7 +163,11 @@ impl Places {
 
     /// Calls a waiting task off; false if it does not wait.
     pub(super) fn call_off(&mut self, execution: ExecutionId, dispatch: Dispatch) -> bool {
-        self.waiting.remove(&(execution, dispatch))
+        let waited = self.waiting.remove(&(execution, dispatch));
+        if waited && self.waiting.is_empty() {
+            self.clear();
+        }
+        waited
     }
 
     pub(super) fn waits(&self, execution: ExecutionId, dispatch: Dispatch) -> bool {
@@ -156,10 +192,7 @@ impl Places {
         self.handlers.get(handler?)?.as_ref()
     }
 
-    fn queue(&mut self, limit: Option<usize>) -> &mut VecDeque<Queued> {
-        match limit.and_then(|handler| self.handlers.get_mut(handler)?.as_mut()) {
-            Some(own) => &mut own.queue,
-            None => &mut self.runtime.queue,
-        }
+    fn place(&mut self, limit: Option<usize>) -> &mut Place {
+        limit.and_then(|handler| self.handlers.get_mut(handler)?.as_mut()).unwrap_or(&mut self.runtime)
     }
 }

@@ -19,6 +19,9 @@ use crate::handler::{TaskFuture, TaskResult};
 use crate::permits::Waiting;
 use crate::shard::{Live, Mail};
 
+/// Waiting tasks begun before other actors of the thread get their turn.
+const BEGUN_MAX: usize = 256;
+
 /// The handlers that did not come to their result at once.
 #[derive(Default)]
 pub(super) struct Running {
@@ -166,21 +169,46 @@ impl TaskEngine {
         if self.shard.draining.get() {
             return;
         }
+        if live.is_ending() {
+            return self.close(live, dispatch);
+        }
         let live = Rc::clone(live);
         match self.places.take(Queued { live, dispatch, input }) {
             Some(task) => self.begin(task, now),
-            None => (self.peers)(PermitNews::Wanted(self.shard.index)),
+            None => {
+                (self.peers)(PermitNews::Wanted(self.shard.index));
+                let untold = self.places.take_untold();
+                self.pass_on(untold);
+            }
         }
     }
 
-    /// Begins the waiting tasks for which there is a place.
+    /// Says that a task is not begun any more, because the end of its execution was decided before.
+    pub(super) fn close(&self, live: &Rc<Live>, dispatch: Dispatch) {
+        self.shard.deliver(live, Mail::Tell(Input::Stopped { dispatch, how: Stop::Closed }, None));
+    }
+
+    /// Begins the waiting tasks for which there is a place, and leaves some for later if there are many.
     pub(super) fn begin_waiting(&mut self) {
         let mut now = None;
-        while let Some(task) = self.places.next() {
+        let mut left = if self.shard.draining.get() { 0 } else { BEGUN_MAX };
+        self.more_waiting = false;
+        while left > 0
+            && let Some(task) = self.places.next()
+        {
+            left -= 1;
+            self.more_waiting = left == 0;
             let live = Rc::clone(&task.live);
-            self.begin(task, &mut now);
+            if live.is_ending() {
+                self.pass_on(self.places.give(task.limited_handler()));
+                self.close(&live, task.dispatch);
+            } else {
+                self.begin(task, &mut now);
+            }
             self.shard.park(&live);
         }
+        let untold = self.places.take_untold();
+        self.pass_on(untold);
     }
 
     /// Calls the handler and polls it once in place: many are ready at once, and those cost no place in any set.
@@ -230,8 +258,6 @@ impl TaskEngine {
             // It was told to stop and gave up its work: that is no failure.
             (HowOver::Result(Err(_)), StopAsked::Gently) => self.shard.deliver(live, stopped(Stop::Stopped)),
             (HowOver::Result(result), _) => {
-                let failure = result.as_ref().err().map(|failure| failure.class);
-                live.bound.metrics.attempted(dispatch.key.node, failure, ended.since(started));
                 self.deliver_outcome(live, Input::Outcome { dispatch, result, started, ended });
             }
         }

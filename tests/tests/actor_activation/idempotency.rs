@@ -1,0 +1,156 @@
+//! A repeated activation gives the same execution.
+
+use finale::journal::{Acknowledgement, HeldJournal};
+use finale::{ActivateError, Filter, Limits, Runtime, Shards};
+use finale_tests::actor::{Dummies, chart, for_each_journal, for_each_journal_in_real_time, runtime, settle, workflow};
+use finale_tests::tasks::task_of;
+
+async fn count(runtime: &Runtime) -> usize {
+    runtime.executions(Filter::new()).await.unwrap().executions.len()
+}
+
+#[actix::test]
+async fn the_same_key_and_input_give_the_same_execution_also_after_it_has_ended() {
+    for_each_journal(async |journal| {
+        let runtime = runtime(&journal).start().unwrap();
+        let ask = chart("s>a a>e").outside("a").workflow();
+        let first = runtime.activate(&ask, 7).idempotency_key("order 7").await.unwrap();
+        let again = runtime.activate(&ask, 7).idempotency_key("order 7").await.unwrap();
+        assert_eq!(again.id(), first.id());
+        runtime.complete_task(task_of(first.id(), &ask, "a"), "done").await.unwrap();
+        assert_eq!(again.outcome().await.unwrap().output::<String>().unwrap(), "done");
+
+        let later = runtime.activate(&ask, 7).idempotency_key("order 7").await.unwrap();
+        assert_eq!(later.id(), first.id());
+        assert_eq!(later.outcome().await.unwrap(), first.outcome().await.unwrap());
+        assert_eq!(count(&runtime).await, 1);
+    })
+    .await;
+}
+
+#[actix::test]
+async fn activations_with_the_same_key_that_come_at_once_give_one_execution() {
+    for_each_journal(async |journal| {
+        let runtime = runtime(&journal).done("a").start().unwrap();
+        let one = workflow("s>a a>e");
+        let activate = || runtime.activate(&one, 7).idempotency_key("order 7").start();
+        let (first, second, third) = tokio::join!(activate(), activate(), activate());
+        let id = first.unwrap().id();
+        assert_eq!((second.unwrap().id(), third.unwrap().id()), (id, id));
+        assert_eq!(count(&runtime).await, 1);
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_repetition_is_acknowledged_with_the_first_and_not_before() {
+    tokio::time::pause();
+    let journal = HeldJournal::new(Acknowledgement::Held);
+    let runtime = runtime(&journal).done("a").start().unwrap();
+    let one = workflow("s>a a>e");
+    let first = actix::spawn(runtime.activate(&one, 7).idempotency_key("order 7").start());
+    let second = actix::spawn(runtime.activate(&one, 7).idempotency_key("order 7").start());
+    settle().await;
+    assert!(!first.is_finished() && !second.is_finished());
+    journal.release();
+    assert_eq!(second.await.unwrap().unwrap().id(), first.await.unwrap().unwrap().id());
+}
+
+#[actix::test]
+async fn a_repetition_of_what_could_not_be_made_durable_is_told_so_too() {
+    tokio::time::pause();
+    let journal = HeldJournal::new(Acknowledgement::Held);
+    let runtime = runtime(&journal).done("a").start().unwrap();
+    let one = workflow("s>a a>e");
+    let first = actix::spawn(runtime.activate(&one, 7).idempotency_key("order 7").start());
+    let second = actix::spawn(runtime.activate(&one, 7).idempotency_key("order 7").start());
+    settle().await;
+    journal.fail("the disk is full");
+    for refused in [first.await.unwrap().unwrap_err(), second.await.unwrap().unwrap_err()] {
+        assert!(matches!(refused, ActivateError::Journal(_)), "{refused}");
+    }
+}
+
+#[actix::test]
+async fn a_key_that_was_used_with_something_else_is_a_conflict_that_names_the_execution() {
+    for_each_journal(async |journal| {
+        let runtime = runtime(&journal).done("a b").start().unwrap();
+        let (one, other) = (workflow("s>a a>e"), workflow("s>b b>e"));
+        let first = runtime.activate(&one, 7).idempotency_key("order").await.unwrap();
+        for moment in ["live", "ended"] {
+            for attempt in [runtime.activate(&one, 8), runtime.activate(&other, 7)] {
+                let refused = attempt.idempotency_key("order").await.unwrap_err();
+                let ActivateError::IdempotencyConflict { key, execution } = &refused else {
+                    panic!("{moment}: {refused}");
+                };
+                assert_eq!((key.as_str(), *execution), ("order", first.id()));
+            }
+            first.outcome().await.unwrap();
+        }
+        assert_eq!(count(&runtime).await, 1);
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_repetition_needs_no_place_of_its_own() {
+    for_each_journal(async |journal| {
+        let mut limits = Limits::default();
+        limits.open_executions_max = 1;
+        let runtime = runtime(&journal).limits(limits).start().unwrap();
+        let ask = chart("s>a a>e").outside("a").workflow();
+        let first = runtime.activate(&ask, 7).idempotency_key("order").await.unwrap();
+        let again = runtime.activate(&ask, 7).idempotency_key("order").await.unwrap();
+        assert_eq!(again.id(), first.id());
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_repetition_may_name_the_id_that_the_first_was_given() {
+    for_each_journal(async |journal| {
+        let runtime = runtime(&journal).done("a").start().unwrap();
+        let (one, id) = (workflow("s>a a>e"), runtime.new_execution_id());
+        for _ in 0..3 {
+            let execution = runtime.activate(&one, 7).id(id).idempotency_key("order").await.unwrap();
+            assert_eq!(execution.id(), id);
+            execution.outcome().await.unwrap();
+        }
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_key_means_the_same_in_all_shards() {
+    for_each_journal_in_real_time(async |journal| {
+        let runtime = Runtime::builder().shards(Shards::Own(3)).journal(journal.clone()).done("a").start().unwrap();
+        let one = workflow("s>a a>e");
+        let first = runtime.activate(&one, 7).idempotency_key("order").await.unwrap();
+        for _ in 0..6 {
+            let chosen = runtime.new_execution_id();
+            let by_id = runtime.activate(&one, 7).id(chosen).idempotency_key("order").await.unwrap();
+            let by_key = runtime.activate(&one, 7).idempotency_key("order").await.unwrap();
+            assert_eq!((by_id.id(), by_key.id()), (first.id(), first.id()));
+            let refused = runtime.activate(&one, 8).idempotency_key("order").await.unwrap_err();
+            assert!(matches!(refused, ActivateError::IdempotencyConflict { .. }), "{refused}");
+        }
+        assert_eq!(count(&runtime).await, 1);
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_key_is_free_again_when_its_execution_is_forgotten() {
+    for_each_journal(async |journal| {
+        let mut limits = Limits::default();
+        limits.ended_executions_max = 1;
+        let runtime = runtime(&journal).limits(limits).done("a").start().unwrap();
+        let one = workflow("s>a a>e");
+        let first = runtime.activate(&one, 7).idempotency_key("order").await.unwrap();
+        first.outcome().await.unwrap();
+        runtime.activate(&one, 7).await.unwrap().outcome().await.unwrap();
+        let other = runtime.activate(&one, 8).idempotency_key("order").await.unwrap();
+        assert_ne!(other.id(), first.id());
+    })
+    .await;
+}

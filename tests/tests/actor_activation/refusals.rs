@@ -1,0 +1,184 @@
+//! What is refused leaves nothing behind.
+
+use finale::core::PayloadError;
+use finale::core::compile::Registry;
+use finale::core::definition::{Conditional, Definition, JoinStrategy, NodeKind, ParallelJoin, Subworkflow};
+use finale::{ActivateError, Runtime, Shards, Workflow};
+use finale_tests::actor::{
+    Dummies, chart, for_each_journal, for_each_journal_in_real_time, limits, runtime, settle, workflow,
+};
+use finale_tests::tasks::{expect_nothing, task_of};
+
+fn with_node(edges: &str, node: &str, kind: NodeKind) -> Definition {
+    let mut definition = chart(edges).definition();
+    let place = definition.nodes.iter_mut().find(|known| known.id == node).unwrap();
+    place.kind = kind;
+    definition
+}
+
+#[test]
+fn a_bad_definition_does_not_become_a_workflow() {
+    let error = Workflow::new(with_node("s>a a>e", "a", NodeKind::Conditional(Conditional::default()))).unwrap_err();
+    assert!(error.to_string().contains('a'), "{error}");
+}
+
+#[actix::test]
+async fn what_this_release_does_not_run_is_refused_by_the_name_of_its_node() {
+    for_each_journal(async |journal| {
+        let runtime = runtime(&journal).done("a b").start().unwrap();
+        let any = NodeKind::ParallelJoin(ParallelJoin { strategy: JoinStrategy::Any });
+        let any = with_node("s>x x:branch>a x:branch>b a>join b>join join>e", "join", any);
+        let refused = runtime.activate(&Workflow::new(any).unwrap(), ()).await.unwrap_err();
+        assert!(matches!(&refused, ActivateError::Unsupported { node, .. } if node == "join"), "{refused}");
+
+        let called =
+            Subworkflow { workflow: Some("other".into()), version: Some("1.0.0".into()), ..Subworkflow::default() };
+        let mut other = chart("s>a a>e").definition();
+        other.id = "other".into();
+        let mut registry = Registry::default();
+        registry.insert(other);
+        let calls = with_node("s>call call>e", "call", NodeKind::Subworkflow(called));
+        let calls = Workflow::with_registry(calls, registry).unwrap();
+        let refused = runtime.activate(&calls, ()).await.unwrap_err();
+        assert!(matches!(&refused, ActivateError::Unsupported { node, .. } if node == "call"), "{refused}");
+        expect_nothing(&runtime).await;
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_missing_handler_is_refused_with_the_list_of_those_that_are_there() {
+    for_each_journal(async |journal| {
+        let runtime = runtime(&journal).done("charge ship").start().unwrap();
+        let refused = runtime.activate(&workflow("s>bill bill>e"), ()).await.unwrap_err();
+        let ActivateError::HandlerNotRegistered { handler, registered } = &refused else {
+            panic!("{refused}");
+        };
+        assert_eq!(handler, "bill");
+        assert_eq!(*registered, ["charge", "ship"]);
+        expect_nothing(&runtime).await;
+        // It is refused again, and what can be run still is.
+        assert!(runtime.activate(&workflow("s>bill bill>e"), ()).await.is_err());
+        runtime.activate(&workflow("s>ship ship>e"), ()).await.unwrap().outcome().await.unwrap();
+    })
+    .await;
+}
+
+#[actix::test]
+async fn an_input_may_have_as_many_bytes_as_the_limit_and_not_one_more() {
+    for_each_journal(async |journal| {
+        let limits = limits(|limits| limits.payload_bytes_max = 10);
+        let runtime = runtime(&journal).done("a").limits(limits).start().unwrap();
+        let one = workflow("s>a a>e");
+        // Two bytes are the quotes.
+        let refused = runtime.activate(&one, "x".repeat(9)).await.unwrap_err();
+        let ActivateError::Input(PayloadError::TooLarge { bytes: 11, bytes_max: 10 }) = refused else {
+            panic!("{refused}");
+        };
+        expect_nothing(&runtime).await;
+        runtime.activate(&one, "x".repeat(8)).await.unwrap();
+    })
+    .await;
+}
+
+#[actix::test]
+async fn an_input_that_is_no_json_is_refused() {
+    for_each_journal(async |journal| {
+        let runtime = runtime(&journal).done("a").start().unwrap();
+        let no_key = std::collections::HashMap::from([((1, 2), 3)]);
+        let refused = runtime.activate(&workflow("s>a a>e"), no_key).await.unwrap_err();
+        assert!(matches!(refused, ActivateError::Input(PayloadError::Json(_))), "{refused}");
+        expect_nothing(&runtime).await;
+    })
+    .await;
+}
+
+#[actix::test]
+async fn no_more_executions_are_open_than_the_limit_and_a_place_is_free_when_one_ends() {
+    for_each_journal(async |journal| {
+        let limits = limits(|limits| limits.open_executions_max = 2);
+        let runtime = runtime(&journal).limits(limits).start().unwrap();
+        let ask = chart("s>a a>e").outside("a").workflow();
+        let first = runtime.activate(&ask, ()).await.unwrap();
+        let _second = runtime.activate(&ask, ()).await.unwrap();
+        let refused = runtime.activate(&ask, ()).await.unwrap_err();
+        assert!(matches!(refused, ActivateError::Saturated { open_executions_max: 2 }), "{refused}");
+
+        runtime.complete_task(task_of(first.id(), &ask, "a"), ()).await.unwrap();
+        first.outcome().await.unwrap();
+        runtime.activate(&ask, ()).await.unwrap();
+        assert!(runtime.activate(&ask, ()).await.is_err());
+    })
+    .await;
+}
+
+#[actix::test]
+async fn what_is_refused_takes_no_place() {
+    for_each_journal(async |journal| {
+        let limits = limits(|limits| limits.open_executions_max = 1);
+        let runtime = runtime(&journal).limits(limits).start().unwrap();
+        for _ in 0..3 {
+            let refused = runtime.activate(&workflow("s>a a>e"), ()).await.unwrap_err();
+            assert!(matches!(refused, ActivateError::HandlerNotRegistered { .. }), "{refused}");
+        }
+        let ask = chart("s>a a>e").outside("a").workflow();
+        runtime.activate(&ask, ()).await.unwrap();
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_place_that_one_shard_has_left_is_free_in_all_others() {
+    for_each_journal_in_real_time(async |journal| {
+        let limits = limits(|limits| limits.open_executions_max = 2);
+        let builder = Runtime::builder().shards(Shards::Own(3)).journal(journal.clone());
+        let runtime = builder.done("a").limits(limits).start().unwrap();
+        let one = workflow("s>a a>e");
+        for turn in 0..12 {
+            let execution = runtime.activate(&one, ()).await;
+            let execution = execution.unwrap_or_else(|refused| panic!("activation {turn}: {refused}"));
+            execution.outcome().await.unwrap();
+        }
+    })
+    .await;
+}
+
+#[actix::test]
+async fn an_id_belongs_to_one_execution_also_when_that_has_ended() {
+    for_each_journal(async |journal| {
+        let runtime = runtime(&journal).done("b").start().unwrap();
+        let ask = chart("s>a a>e").outside("a").workflow();
+        let id = runtime.new_execution_id();
+        let first = runtime.activate(&ask, ()).id(id).await.unwrap();
+        for moment in ["live", "ended"] {
+            let refused = runtime.activate(&workflow("s>b b>e"), ()).id(id).await.unwrap_err();
+            assert!(matches!(refused, ActivateError::IdConflict(named) if named == id), "{moment}: {refused}");
+            // It is already over the second time.
+            let _ = runtime.cancel_execution(id, "ann").await;
+        }
+        assert_eq!(first.snapshot().await.unwrap().workflow.name, "Test");
+    })
+    .await;
+}
+
+#[actix::test]
+async fn of_two_activations_with_one_id_that_come_at_once_one_is_refused() {
+    for_each_journal(async |journal| {
+        let limits = limits(|limits| limits.active_executions_max = 1);
+        let runtime = runtime(&journal).limits(limits).start().unwrap();
+        let ask = chart("s>a a>e").outside("a").workflow();
+        let id = runtime.new_execution_id();
+        let (other, first, second) = tokio::join!(
+            runtime.activate(&ask, ()).start(),
+            runtime.activate(&ask, ()).id(id).start(),
+            runtime.activate(&ask, ()).id(id).start()
+        );
+        other.unwrap();
+        assert_eq!(first.unwrap().id(), id);
+        let refused = second.unwrap_err();
+        assert!(matches!(refused, ActivateError::IdConflict(named) if named == id), "{refused}");
+        settle().await;
+        assert_eq!(runtime.open_tasks(None, 10).await.unwrap().tasks.len(), 2);
+    })
+    .await;
+}

@@ -1,0 +1,176 @@
+//! Many at once, wide and deep: everything ends, in order, and nobody else starves.
+
+use std::cell::Cell;
+use std::fmt::Write;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+
+use finale::{ExecutionStatus, TaskContext, TaskError};
+use finale_tests::actor::{Any, Dummies, Gate, for_each_journal, limits, outcome_of, runtime, settle, workflow};
+
+fn chain(length: usize) -> String {
+    let mut edges = "s>n1".to_owned();
+    for node in 1..length {
+        write!(edges, " n{node}>n{}", node + 1).expect("a string takes everything");
+    }
+    write!(edges, " n{length}>e").expect("a string takes everything");
+    edges
+}
+
+fn fan(width: usize) -> String {
+    (1..=width).fold("s>n0".to_owned(), |edges, node| format!("{edges} n0>n{node} n{node}>join")) + " join>e"
+}
+
+/// Lets all others on this thread have their turn, once.
+async fn one_turn() {
+    let mut had = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut had, true) {
+            return Poll::Ready(());
+        }
+        // Not `yield_now`, which comes back only after a whole round of the runtime.
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// The names of the handlers of a chain or fan.
+fn names(count: usize) -> String {
+    (0..=count).fold(String::new(), |names, node| format!("{names}n{node} "))
+}
+
+#[actix::test]
+async fn a_wide_fan_out_completes() {
+    for_each_journal(async |journal| {
+        let gate = Gate::closed();
+        let runtime = runtime(&journal).gated(&names(1_000), &gate).start().unwrap();
+        let execution = runtime.activate(&workflow(&fan(1_000)), ()).await.unwrap();
+        gate.let_through(1);
+        settle().await;
+        assert_eq!(gate.inside(), 1_000);
+        gate.open();
+        let outcome = execution.outcome().await.unwrap();
+        assert_eq!((outcome.status(), outcome.counts.completed), (ExecutionStatus::Completed, 1_001));
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_wide_fan_out_of_handlers_that_are_ready_at_once_completes() {
+    for_each_journal(async |journal| {
+        let runtime = runtime(&journal).done(&names(1_000)).start().unwrap();
+        let outcome = outcome_of(&runtime, &workflow(&fan(1_000))).await;
+        assert_eq!((outcome.status(), outcome.counts.completed), (ExecutionStatus::Completed, 1_001));
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_deep_chain_completes() {
+    for_each_journal(async |journal| {
+        let runtime = runtime(&journal).done(&names(2_000)).start().unwrap();
+        let outcome = outcome_of(&runtime, &workflow(&chain(2_000))).await;
+        assert_eq!((outcome.status(), outcome.counts.completed), (ExecutionStatus::Completed, 2_000));
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_load_of_ready_handlers_does_not_starve_others_on_its_thread() {
+    const STEPS: usize = 500;
+    const EXECUTIONS: usize = 100;
+    for_each_journal(async |journal| {
+        let runtime = runtime(&journal).done(&names(STEPS)).start().unwrap();
+        let (turns, over) = (Rc::new(Cell::new(0_u64)), Rc::new(Cell::new(false)));
+        let (counted, is_over) = (Rc::clone(&turns), Rc::clone(&over));
+        let other = actix::spawn(async move {
+            while !is_over.get() {
+                counted.set(counted.get() + 1);
+                one_turn().await;
+            }
+        });
+        let flow = workflow(&chain(STEPS));
+        let mut executions = Vec::new();
+        for _ in 0..EXECUTIONS {
+            executions.push(runtime.activate(&flow, ()).await.unwrap());
+        }
+        for execution in executions {
+            assert_eq!(execution.outcome().await.unwrap().status(), ExecutionStatus::Completed);
+        }
+        over.set(true);
+        other.await.unwrap();
+        let steps = (STEPS * EXECUTIONS) as u64;
+        assert!(turns.get() > steps / 1_000, "{} turns beside {steps} steps", turns.get());
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_queue_of_ready_handlers_does_not_starve_others_on_its_thread() {
+    for_each_journal(async |journal| {
+        let (gate, turns) = (Gate::closed(), Rc::new(Cell::new(0_u64)));
+        let runtime = runtime(&journal).done(&names(5_000)).gated("first", &gate);
+        let runtime = runtime.limits(limits(|limits| limits.running_tasks_max = 1)).start().unwrap();
+        let first = runtime.activate(&workflow("s>first first>e"), ()).await.unwrap();
+        let wide = (1..=5_000).fold(String::new(), |edges, node| format!("{edges} s>n{node} n{node}>join"));
+        let wide = runtime.activate(&workflow(&(wide + " join>e")), ()).await.unwrap();
+        settle().await;
+        let counted = Rc::clone(&turns);
+        let other = actix::spawn(async move {
+            loop {
+                counted.set(counted.get() + 1);
+                one_turn().await;
+            }
+        });
+        turns.set(0);
+        gate.open();
+        first.outcome().await.unwrap();
+        wide.outcome().await.unwrap();
+        other.abort();
+        assert!(turns.get() >= 4, "{} turns beside 5,000 tasks", turns.get());
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_hundred_executions_with_two_active_all_end() {
+    for_each_journal(async |journal| {
+        let slow = async |_: TaskContext, _: Any| {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            Ok::<_, TaskError>(())
+        };
+        let runtime = runtime(&journal).limits(limits(|limits| limits.active_executions_max = 2));
+        let runtime = runtime.handler("a", slow).done("b").start().unwrap();
+        let flow = workflow("s>a a>b b>e");
+        let activations: Vec<_> = (0..100).map(|_| actix::spawn(runtime.activate(&flow, ()).start())).collect();
+        for activation in activations {
+            let execution = activation.await.unwrap().unwrap();
+            assert_eq!(execution.outcome().await.unwrap().status(), ExecutionStatus::Completed);
+        }
+    })
+    .await;
+}
+
+#[actix::test]
+async fn executions_are_admitted_oldest_first() {
+    for_each_journal(async |journal| {
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&order);
+        let noting = move |_: TaskContext, number: usize| {
+            noted.lock().unwrap().push(number);
+            async { Ok::<_, TaskError>(()) }
+        };
+        let runtime = runtime(&journal).limits(limits(|limits| limits.active_executions_max = 2));
+        let runtime = runtime.handler("a", noting).start().unwrap();
+        let flow = workflow("s>a a>e");
+        let activations: Vec<_> =
+            (0..100_usize).map(|number| actix::spawn(runtime.activate(&flow, number).start())).collect();
+        for activation in activations {
+            activation.await.unwrap().unwrap().outcome().await.unwrap();
+        }
+        assert_eq!(*order.lock().unwrap(), (0..100).collect::<Vec<_>>());
+    })
+    .await;
+}

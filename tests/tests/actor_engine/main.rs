@@ -1,0 +1,9 @@
+//! What the engine promises about the work of an execution: handlers, failures, stops, attempts, limits and load.
+
+mod attempts;
+mod failing;
+mod handlers;
+mod limits;
+mod load;
+mod panics;
+mod stopping;

@@ -1,0 +1,203 @@
+//! When the journal fails nothing is acknowledged and nothing goes on, and everybody who waits is told.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use finale::journal::{
+    Acknowledgement, Append, Appended, HeldJournal, Journal, JournalError, Listener, MemoryJournal, Writer,
+};
+use finale::{Abandoned, ActivateError, CommandError, ExecutionId, ExecutionStatus, ReportError, Runtime, Shards};
+use finale_tests::actor::{Dummies, Gate, chart, for_each_journal, outcome_of, runtime, settle, workflow};
+
+fn broken() -> JournalError {
+    JournalError::Failed("the disk is full".into())
+}
+
+#[actix::test]
+async fn an_activation_after_the_failure_is_refused() {
+    for_each_journal(async |journal| {
+        let gate = Gate::closed();
+        let runtime = runtime(&journal).gated("a", &gate).start().unwrap();
+        journal.fail("the disk is full");
+        for _ in 0..2 {
+            let refused = runtime.activate(&workflow("s>a a>e"), ()).await.unwrap_err();
+            assert!(matches!(&refused, ActivateError::Journal(error) if *error == broken()), "{refused:?}");
+        }
+        assert_eq!(gate.begun(), 0);
+    })
+    .await;
+}
+
+#[actix::test]
+async fn an_activation_that_was_in_flight_is_refused_and_nothing_of_it_begins() {
+    tokio::time::pause();
+    let (journal, gate) = (HeldJournal::new(Acknowledgement::Held), Gate::closed());
+    let runtime = runtime(&journal).gated("a", &gate).start().unwrap();
+    let activation = runtime.activate(&workflow("s>a a>e"), ());
+    let activation = actix::spawn(activation.start());
+    settle().await;
+    journal.fail("the disk is full");
+    let refused = activation.await.unwrap().unwrap_err();
+    assert!(matches!(&refused, ActivateError::Journal(error) if *error == broken()), "{refused:?}");
+    journal.release();
+    settle().await;
+    assert_eq!(gate.begun(), 0);
+}
+
+#[actix::test]
+async fn whoever_waits_for_an_outcome_is_told() {
+    for_each_journal(async |journal| {
+        let runtime = runtime(&journal).never("a").start().unwrap();
+        let execution = runtime.activate(&workflow("s>a a>e"), ()).await.unwrap();
+        settle().await;
+        let outcome = actix::spawn(execution.outcome());
+        journal.fail("the disk is full");
+        assert_eq!(outcome.await.unwrap(), Err(Abandoned));
+    })
+    .await;
+}
+
+#[actix::test]
+async fn no_task_begins_after_the_failure() {
+    for_each_journal(async |journal| {
+        let (first, second) = (Gate::closed(), Gate::closed());
+        let runtime = runtime(&journal).gated("a", &first).gated("b", &second).handler_limit("b", 1).start().unwrap();
+        let full = runtime.activate(&workflow("s>b b>e"), ()).await.unwrap();
+        let waiting = runtime.activate(&workflow("s>b b>e"), ()).await.unwrap();
+        let execution = runtime.activate(&workflow("s>a a>b b>e"), ()).await.unwrap();
+        settle().await;
+        journal.fail("the disk is full");
+        settle().await;
+        first.open();
+        // Its place is free now, and somebody waits for it.
+        second.let_through(1);
+        for execution in [full, waiting, execution] {
+            assert_eq!(execution.outcome().await, Err(Abandoned));
+        }
+        settle().await;
+        assert_eq!((first.begun(), second.begun()), (1, 1));
+    })
+    .await;
+}
+
+#[actix::test]
+async fn commands_and_reports_are_answered_with_the_error() {
+    for_each_journal(async |journal| {
+        let runtime = runtime(&journal).start().unwrap();
+        let execution = runtime.activate(&chart("s>a a>e").outside("a").workflow(), ()).await.unwrap();
+        settle().await;
+        let [task] = runtime.open_tasks_of(execution.id()).await.unwrap().try_into().unwrap();
+        journal.fail("the disk is full");
+        assert_eq!(runtime.complete_task(task.id, ()).await, Err(ReportError::Journal(broken())));
+        assert_eq!(execution.cancel("me").await, Err(CommandError::Journal(broken())));
+        let failed = runtime.fail_execution(execution.id(), "me", "no use").await;
+        assert_eq!(failed, Err(CommandError::Journal(broken())));
+    })
+    .await;
+}
+
+#[actix::test]
+async fn what_was_asked_before_the_failure_is_answered_with_the_error() {
+    tokio::time::pause();
+    let journal = HeldJournal::default();
+    let runtime = runtime(&journal).never("b").start().unwrap();
+    let flow = chart("s>a s>b a>join b>join join>e").outside("a").workflow();
+    let execution = runtime.activate(&flow, ()).await.unwrap();
+    settle().await;
+    // The first cancellation is durable and waits for the handler; all others wait for the journal.
+    let cancel = actix::spawn({
+        let execution = execution.clone();
+        async move { execution.cancel("me").await }
+    });
+    let other = runtime.activate(&flow, ()).await.unwrap();
+    settle().await;
+    journal.set(Acknowledgement::Held);
+    let [task] = runtime.open_tasks_of(other.id()).await.unwrap().try_into().unwrap();
+    let report = actix::spawn({
+        let runtime = runtime.clone();
+        async move { runtime.complete_task(task.id, ()).await }
+    });
+    settle().await;
+    let snapshot = actix::spawn(async move { other.snapshot().await });
+    settle().await;
+    journal.fail("the disk is full");
+    assert_eq!(report.await.unwrap(), Err(ReportError::Journal(broken())));
+    assert_eq!(snapshot.await.unwrap().map(|record| record.id), Err(CommandError::Journal(broken())));
+    assert_eq!(cancel.await.unwrap(), Err(CommandError::Journal(broken())));
+}
+
+#[actix::test]
+async fn what_was_not_durable_is_not_shown_afterwards() {
+    tokio::time::pause();
+    let (journal, gate) = (HeldJournal::default(), Gate::closed());
+    let runtime = runtime(&journal).gated("a", &gate).start().unwrap();
+    let execution = runtime.activate(&workflow("s>a a>e"), ()).await.unwrap();
+    settle().await;
+    journal.set(Acknowledgement::Held);
+    gate.open();
+    settle().await;
+    assert_eq!(journal.held(), 1);
+    journal.fail("the disk is full");
+    settle().await;
+    assert_eq!(execution.status().await.unwrap(), ExecutionStatus::Running);
+    assert_eq!(execution.snapshot().await.unwrap().state.status(), ExecutionStatus::Running);
+    assert_eq!(execution.why().await.unwrap().awaited.len(), 1);
+}
+
+/// A journal that once does not take the facts of one execution.
+#[derive(Clone, Debug, Default)]
+struct Gapped {
+    memory: MemoryJournal,
+    gaps: Arc<AtomicU32>,
+}
+
+struct GappedWriter {
+    inner: Box<dyn Writer>,
+    gaps: Arc<AtomicU32>,
+}
+
+impl Writer for GappedWriter {
+    fn append(&mut self, append: Append<'_>) -> Result<Appended, JournalError> {
+        let gap = self.gaps.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |gaps| gaps.checked_sub(1));
+        if gap.is_ok() {
+            let (execution, found) = (append.execution, append.first_sequence);
+            return Err(JournalError::Gap { execution, expected: found + 1, found });
+        }
+        self.inner.append(append)
+    }
+}
+
+impl Journal for Gapped {
+    fn writer(&self, shard: u16, listener: Listener) -> Result<Box<dyn Writer>, JournalError> {
+        let inner = self.memory.writer(shard, listener)?;
+        Ok(Box::new(GappedWriter { inner, gaps: Arc::clone(&self.gaps) }))
+    }
+
+    fn history(&self, execution: ExecutionId) -> Result<Option<Vec<u8>>, JournalError> {
+        self.memory.history(execution)
+    }
+
+    fn load(&self, after: Option<ExecutionId>, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
+        self.memory.load(after, limit)
+    }
+
+    fn forget(&self, executions: &[ExecutionId]) -> Result<(), JournalError> {
+        self.memory.forget(executions)
+    }
+}
+
+#[actix::test]
+async fn an_append_that_does_not_fit_harms_its_own_execution_only() {
+    tokio::time::pause();
+    let (journal, gate) = (Gapped::default(), Gate::closed());
+    let builder = Runtime::builder().shards(Shards::Current).journal(journal.clone());
+    let runtime = builder.gated("a", &gate).done("b").start().unwrap();
+    let execution = runtime.activate(&workflow("s>a a>e"), ()).await.unwrap();
+    settle().await;
+    journal.gaps.store(1, Ordering::SeqCst);
+    gate.open();
+    // Its state is folded from the journal again, and what is missing there is done again.
+    assert_eq!(execution.outcome().await.unwrap().status(), ExecutionStatus::Completed);
+    assert_eq!(outcome_of(&runtime, &workflow("s>b b>e")).await.status(), ExecutionStatus::Completed);
+    assert_eq!(gate.begun(), 2);
+}

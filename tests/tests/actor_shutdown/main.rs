@@ -1,0 +1,4 @@
+//! The end of a runtime: in order and in time, or all of a sudden.
+
+mod stopped;
+mod system;

@@ -1,0 +1,105 @@
+//! An actix `System` that stops under a runtime: whoever waits on another thread is told, and the process is not hung.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use finale::{
+    Abandoned, ActivateError, CommandError, ExecutionHandle, ReportError, Runtime, Shards, StartError, TaskId,
+};
+use finale_tests::actor::{Dummies, chart, workflow};
+
+/// Long enough for any machine; it only decides how long a test that hangs takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A runtime in a System on a thread of its own, and what ends it.
+struct Elsewhere {
+    runtime: Runtime,
+    execution: ExecutionHandle,
+    task: TaskId,
+    end: tokio::sync::oneshot::Sender<()>,
+    thread: thread::JoinHandle<()>,
+}
+
+/// Starts an execution with a handler that is never ready and a task for somebody outside.
+fn begin(shards: Shards, stops: bool) -> Elsewhere {
+    let (begun, has_begun) = mpsc::channel();
+    let (end, ends) = tokio::sync::oneshot::channel();
+    let thread = thread::spawn(move || {
+        let system = actix::System::new();
+        system.block_on(async move {
+            let runtime = Runtime::builder().shards(shards).never("a").start().expect("it starts");
+            let flow = chart("s>a s>b a>join b>join join>e").outside("b").workflow();
+            let execution = runtime.activate(&flow, ()).await.expect("it is activated");
+            let task = loop {
+                let open = runtime.open_tasks_of(execution.id()).await.expect("it runs");
+                match open.first() {
+                    Some(task) => break task.id,
+                    None => tokio::task::yield_now().await,
+                }
+            };
+            begun.send((runtime, execution, task)).expect("the test waits for it");
+        });
+        let ended = async move {
+            // Dropped is as good as sent.
+            let _ = ends.await;
+        };
+        if stops {
+            system.block_on(async move { drop(actix::spawn(stop_after(ended))) });
+            system.run().expect("it stops in order");
+        } else {
+            system.block_on(ended);
+        }
+    });
+    let (runtime, execution, task) = has_begun.recv_timeout(PATIENCE).expect("it begins");
+    Elsewhere { runtime, execution, task, end, thread }
+}
+
+async fn stop_after(ended: impl Future<Output = ()>) {
+    ended.await;
+    actix::System::current().stop();
+}
+
+/// Waits for something on a thread that has no runtime of its own.
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("it can be built");
+    runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await.expect("nobody says anything") })
+}
+
+fn all_who_wait_are_told(shards: Shards, stops: bool) {
+    let Elsewhere { runtime, execution, task, end, thread } = begin(shards, stops);
+    let (waited, waiting) = (execution.clone(), execution.clone());
+    let outcome = thread::spawn(move || wait(waited.outcome()));
+    let cancel = thread::spawn(move || wait(waiting.cancel("me")));
+    drop(end);
+    thread.join().expect("the System ends");
+    assert_eq!(outcome.join().expect("it does not hang"), Err(Abandoned));
+    assert_eq!(cancel.join().expect("it does not hang"), Err(CommandError::Stopped));
+    assert_eq!(wait(execution.outcome()), Err(Abandoned), "also those who ask afterwards");
+    assert_eq!(wait(execution.status()), Err(CommandError::Stopped));
+    assert_eq!(wait(runtime.complete_task(task, ())), Err(ReportError::Stopped));
+    let refused = wait(runtime.activate(&workflow("s>a a>e"), ()).start());
+    assert!(matches!(refused, Err(ActivateError::Stopped)), "{refused:?}");
+    let report = wait(runtime.shutdown(Duration::from_secs(10)));
+    assert_eq!((report.unfinished, report.dropped, report.unresponsive), (0, 0, 0));
+}
+
+#[test]
+fn whoever_waits_is_told_when_the_system_of_the_runtime_is_dropped() {
+    all_who_wait_are_told(Shards::Current, false);
+}
+
+#[test]
+fn whoever_waits_is_told_when_the_system_of_the_runtime_stops() {
+    all_who_wait_are_told(Shards::Current, true);
+}
+
+#[test]
+fn whoever_waits_is_told_when_the_system_stops_the_threads_of_the_runtime() {
+    all_who_wait_are_told(Shards::Own(2), true);
+}
+
+#[test]
+fn without_a_system_a_runtime_is_not_started() {
+    assert!(matches!(Runtime::builder().start(), Err(StartError::NoSystem)));
+}

@@ -1,0 +1,114 @@
+//! Arrows only point down: which crate may know which.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Each crate of the house that has a layer, and the ones it may name.
+const MAY_NAME: [(&str, &[&str]); 5] = [
+    ("finale-core", &[]),
+    ("finale-formats", &["finale-core"]),
+    ("finale-journal", &["finale-core"]),
+    ("finale", &["finale-core", "finale-journal"]),
+    ("finale-cli", &["finale", "finale-core", "finale-formats", "finale-journal"]),
+];
+
+/// What would bring time, chance, threads, tasks or I/O into the core.
+const NOT_IN_THE_CORE: [&str; 18] = [
+    "actix",
+    "actix-rt",
+    "async-std",
+    "crossbeam-channel",
+    "fastrand",
+    "futures",
+    "futures-core",
+    "futures-util",
+    "getrandom",
+    "metrics",
+    "mio",
+    "parking_lot",
+    "rand",
+    "rand_core",
+    "smol",
+    "socket2",
+    "tokio",
+    "tracing",
+];
+
+fn cargo(arguments: &[&str]) -> String {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+    let done = Command::new(env!("CARGO")).args(arguments).args(["--offline", "--manifest-path", manifest]).output();
+    let done = done.expect("cargo runs: it runs this test");
+    assert!(done.status.success(), "cargo {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).expect("cargo writes UTF-8")
+}
+
+/// The crates of the workspace and what each names, those for tests left out.
+fn named() -> BTreeMap<String, BTreeSet<String>> {
+    let metadata: Value = serde_json::from_str(&cargo(&["metadata", "--format-version", "1", "--no-deps"])).unwrap();
+    let text = |value: &Value| value.as_str().expect("a name").to_owned();
+    let packages = metadata["packages"].as_array().unwrap().iter();
+    packages
+        .map(|package| {
+            let dependencies = package["dependencies"].as_array().unwrap().iter();
+            let real = dependencies.filter(|dependency| dependency["kind"] != "dev");
+            (text(&package["name"]), real.map(|dependency| text(&dependency["name"])).collect())
+        })
+        .collect()
+}
+
+/// Every crate that a crate of ours is built from, itself included.
+fn built_from(package: &str) -> BTreeSet<String> {
+    let tree = cargo(&["tree", "-p", package, "-e", "normal,build", "--prefix", "none", "--format", "{p}"]);
+    tree.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn no_crate_names_one_above_it() {
+    let named = named();
+    for (name, may_name) in MAY_NAME {
+        let ours = named.keys().filter(|known| named[name].contains(*known));
+        let forbidden: Vec<_> = ours.filter(|known| !may_name.contains(&known.as_str())).collect();
+        assert!(forbidden.is_empty(), "{name} names {forbidden:?}");
+    }
+}
+
+#[test]
+fn every_crate_of_the_house_has_its_layer() {
+    let with_layer: BTreeSet<_> = MAY_NAME.iter().map(|(name, _)| (*name).to_owned()).collect();
+    // Packages that are not for users may know everything.
+    let internal = ["finale-benches", "finale-examples", "finale-tests"].map(str::to_owned);
+    let all: BTreeSet<_> = named().into_keys().filter(|name| !internal.contains(name)).collect();
+    assert_eq!(all, with_layer);
+}
+
+#[test]
+fn nothing_that_is_not_for_users_is_needed_by_what_is() {
+    for (name, dependencies) in named() {
+        if MAY_NAME.iter().any(|(layer, _)| *layer == name) {
+            let internal = ["finale-benches", "finale-examples", "finale-tests"];
+            assert!(internal.iter().all(|package| !dependencies.contains(*package)), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_core_has_no_clock_no_chance_no_tasks_and_no_input_or_output() {
+    let built_from = built_from("finale-core");
+    assert!(built_from.contains("finale-core"), "the list is that of the core: {built_from:?}");
+    let found: Vec<_> = NOT_IN_THE_CORE.iter().filter(|name| built_from.contains(**name)).collect();
+    assert!(found.is_empty(), "the core is built from {found:?}");
+    let ours: Vec<_> = built_from.iter().filter(|name| name.starts_with("finale")).collect();
+    assert_eq!(ours, ["finale-core"]);
+}
+
+#[test]
+fn formats_know_no_shell() {
+    let built_from = built_from("finale-formats");
+    for shell in ["actix", "tokio", "finale", "finale-journal"] {
+        assert!(!built_from.contains(shell), "{shell}");
+    }
+}
