@@ -1,4 +1,4 @@
-//! What the tests of the actors share: a runtime on this thread, under a clock that stands still until nothing can move.
+//! What the tests of the actors share: a runtime on this thread, under a clock that stands still while anything moves.
 //!
 //! ```
 //! # use finale_tests::actor::{Dummies, for_each_journal, runtime, workflow};
@@ -40,7 +40,16 @@ pub async fn for_each_journal(test: impl AsyncFn(HeldJournal)) {
     }
 }
 
-/// Like [`for_each_journal`], in real time: for tests with threads of their own, whom a clock that jumps does not wait for.
+/// Runs a test with a journal that acknowledges like that, under a paused clock.
+///
+/// # Panics
+/// When the test hangs.
+pub async fn with_journal(acknowledgement: Acknowledgement, test: impl AsyncFn(HeldJournal)) {
+    tokio::time::pause();
+    within(acknowledgement, PATIENCE, &test).await;
+}
+
+/// Like [`for_each_journal`], in real time: a clock that jumps does not wait for threads of a test.
 ///
 /// # Panics
 /// When the test hangs.

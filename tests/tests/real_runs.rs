@@ -2,7 +2,11 @@
 //!
 //! The files are looked for in the folder `FINALE_CASES`, else in `../shared/data`; without them these tests say so.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests: a panic is a failure, and what is missing is told")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "these are tests: a panic is a failure, and what is missing is told"
+)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -115,7 +115,7 @@ pub struct Task {
     /// Whether the execution may complete although this task failed: the failure is recorded, what depends on it goes on.
     #[serde(default)]
     pub optional: bool,
-    /// How long one attempt may take; by default for ever.
+    /// How long one attempt may take, the wait for a place among the running ones included; by default for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
     /// What happens when an attempt fails.

@@ -27,6 +27,8 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
     fn writer(&self, shard: u16, listener: Listener) -> Result<Box<dyn Writer>, JournalError>;
 
     /// All facts of one execution, encoded, in the order of their numbers; none if it is unknown or forgotten.
+    ///
+    /// Facts that were appended and are not durable yet are among them: an execution whose actor died is rebuilt from here.
     fn history(&self, execution: ExecutionId) -> Result<Option<Vec<u8>>, JournalError>;
 
     /// Ids of the executions that have not ended, in ascending order, beginning after `after`; at most `limit`.

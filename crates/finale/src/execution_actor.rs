@@ -1,10 +1,12 @@
 //! The actor of one execution: it owns the core's state and is the only one who changes it.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use actix::{Actor, Context, Handler};
 use finale_core::execution::{Input, Refused, Turn};
 use finale_core::{Execution, Time};
+use smallvec::SmallVec;
 
 use crate::faults::Faults;
 use crate::observe;
@@ -49,8 +51,9 @@ impl ExecutionActor {
         turn.watch(answers.watched);
         let now = self.shard.clock.now();
         self.live.change(|execution| {
-            let told: Vec<_> = in_hand.iter().map(|mail| self.tell(execution, now, mail, turn)).collect();
-            self.strike();
+            // Most turns are about one input: no allocation for that.
+            let told: SmallVec<[_; 4]> = in_hand.iter().map(|mail| self.tell(execution, now, mail, turn)).collect();
+            self.strike(&in_hand);
             for (mail, result) in in_hand.drain(..).zip(told) {
                 self.answer(execution, mail, result, &mut answers);
             }
@@ -85,9 +88,11 @@ impl ExecutionActor {
         }
     }
 
-    fn strike(&self) {
+    fn strike(&self, in_hand: &VecDeque<Mail>) {
         if let Some(faults) = &self.shard.faults {
-            assert!(!Faults::strike(&faults.panic_in_turn), "a fault was injected");
+            let is_outcome = |mail: &Mail| matches!(mail, Mail::Tell(Input::Outcome { .. }, _));
+            let over_outcome = in_hand.iter().any(is_outcome) && Faults::strike(&faults.panic_over_outcome);
+            assert!(!over_outcome && !Faults::strike(&faults.panic_in_turn), "a fault was injected");
         }
     }
 }

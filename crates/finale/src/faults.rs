@@ -10,6 +10,8 @@ pub struct Faults {
     pub lose_outcomes: AtomicU32,
     /// Turns in which the execution's actor panics before it has appended anything.
     pub panic_in_turn: AtomicU32,
+    /// The same, of turns that take in the outcome of a handler only.
+    pub panic_over_outcome: AtomicU32,
 }
 
 impl Faults {

@@ -37,7 +37,7 @@ pub struct Limits {
     pub running_tasks_max: usize,
     /// Outcomes kept that came before their task was asked for, in the runtime; default 10,000.
     pub early_outcomes_max: usize,
-    /// Ended executions that can still be asked about, in the runtime; default 100,000. The oldest are forgotten first.
+    /// Ended executions that can still be asked about, in the runtime; default 10,000. The oldest are forgotten first.
     pub ended_executions_max: usize,
     /// Late, duplicate and unknown outcomes kept to be read, in each shard; default 1,024.
     pub late_events_max: usize,
@@ -53,7 +53,7 @@ impl Default for Limits {
             active_executions_max: 64,
             running_tasks_max: 10_000,
             early_outcomes_max: 10_000,
-            ended_executions_max: 100_000,
+            ended_executions_max: 10_000,
             late_events_max: 1_024,
             event_lag_max: 1_024,
         }

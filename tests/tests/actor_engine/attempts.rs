@@ -94,11 +94,13 @@ async fn an_attempt_that_takes_too_long_is_timed_out_and_its_handler_dropped() {
         let (begin, gate) = (Instant::now(), Gate::closed());
         let runtime = runtime(&journal).gated("a", &gate).start().unwrap();
         let flow = chart("s>a a>e").task("a", |task| task.timeout = Some(MINUTE)).workflow();
-        let failure = only_failure(&outcome_of(&runtime, &flow).await);
+        let execution = runtime.activate(&flow, ()).await.unwrap();
+        let failure = only_failure(&execution.outcome().await.unwrap());
         assert_eq!(failure, (FailureClass::TimedOut, "no result within 60s".to_owned()));
         assert!(begin.elapsed() >= MINUTE && begin.elapsed() < MINUTE + Duration::from_secs(1));
         settle().await;
         assert_eq!(gate.inside(), 0);
+        assert_eq!(runtime.late_events(execution.id()).await.unwrap(), [], "its handler reports nothing more");
     })
     .await;
 }

@@ -119,8 +119,10 @@ async fn a_task_that_waits_for_a_place_does_not_begin_after_the_end_is_decided()
             let flow = if finish { chart(FORK).finish() } else { chart(FORK) };
             let execution = runtime.activate(&flow.workflow(), ()).await.unwrap();
             settle().await;
+            let decided = tokio::time::Instant::now();
             failing.let_through(1);
             let record = ended(&execution).await;
+            assert!(decided.elapsed().as_millis() < 100, "not first when somebody sweeps");
             assert_eq!(status_of(&record, "b"), NodeStatus::Cancelled);
             assert_eq!(full.begun(), 1, "finish: {finish}");
         }

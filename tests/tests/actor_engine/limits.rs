@@ -93,6 +93,28 @@ async fn both_limits_are_kept_at_once() {
 }
 
 #[actix::test]
+async fn a_task_whose_handler_is_at_its_limit_does_not_stand_in_the_way_of_others() {
+    for_each_journal(async |journal| {
+        let (limited, free) = (Gate::closed(), Gate::closed());
+        let runtime = runtime(&journal).gated("a", &limited).gated("b", &free).handler_limit("a", 1);
+        let runtime = runtime.limits(limits(|limits| limits.running_tasks_max = 2)).start().unwrap();
+        let mut executions = Vec::new();
+        // Both places are taken, then one task of each waits: first the one whose handler is at its limit.
+        for edges in ["s>a a>e", "s>b b>e", "s>a a>e", "s>b b>e"] {
+            executions.extend(activate(&runtime, &workflow(edges), 1).await);
+        }
+        settle().await;
+        free.let_through(1);
+        settle().await;
+        assert_eq!((limited.begun(), free.begun()), (1, 2));
+        limited.open();
+        free.open();
+        all_complete(executions).await;
+    })
+    .await;
+}
+
+#[actix::test]
 async fn tasks_that_wait_for_a_place_get_it_oldest_first() {
     for_each_journal(async |journal| {
         let (gate, order) = (Gate::closed(), Arc::new(Mutex::new(Vec::new())));

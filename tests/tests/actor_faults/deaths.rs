@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use finale::core::record::State;
+use finale::core::record::{DecidedBy, State};
 use finale::journal::HeldJournal;
 use finale::{ActivateError, Builder, CommandError, ExecutionHandle, ExecutionStatus, Faults, Filter, Runtime, TaskId};
 use finale_tests::actor::{Dummies, Gate, chart, for_each_journal, outcome_of, runtime, settle, workflow};
@@ -175,6 +175,28 @@ async fn an_operator_can_fail_a_parked_execution() {
         assert_eq!(outcome.error().unwrap().message(), "beyond repair");
         assert_eq!(execution.snapshot().await.unwrap().state.status(), ExecutionStatus::Failed);
         assert_eq!(outcome_of(&runtime, &workflow("s>b b>e")).await.status(), ExecutionStatus::Completed);
+    })
+    .await;
+}
+
+#[actix::test]
+async fn the_word_of_an_operator_is_heard_before_the_mail_that_brings_the_actor_down() {
+    for_each_journal(async |journal| {
+        let (builder, faults) = faulty(&journal);
+        let runtime = builder.done("a").start().unwrap();
+        faults.panic_over_outcome.store(u32::MAX, Ordering::Relaxed);
+        let execution = runtime.activate(&workflow("s>a a>e"), ()).await.unwrap();
+        settle().await;
+        assert_eq!(execution.status().await.unwrap(), ExecutionStatus::Quarantined);
+        runtime.fail_execution(execution.id(), "me", "beyond repair").await.unwrap();
+        // The outcome that it stumbles over still lies there, and the handler is over: only the end is left.
+        settle().await;
+        let decided = execution.why().await.unwrap().decided_by;
+        assert_eq!(decided, Some(DecidedBy::Operator { by: "me".to_owned() }));
+        faults.panic_over_outcome.store(0, Ordering::Relaxed);
+        let released = runtime.release_execution(execution.id()).await;
+        assert_eq!(released, Ok(()), "it was parked again, with its end decided");
+        assert_eq!(execution.outcome().await.unwrap().error().unwrap().message(), "beyond repair");
     })
     .await;
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use finale::journal::{
-    Acknowledgement, Append, Appended, HeldJournal, Journal, JournalError, Listener, MemoryJournal, Writer,
-};
+use finale::journal::{Acknowledgement, Append, Appended, Journal, JournalError, Listener, MemoryJournal, Writer};
 use finale::{Abandoned, ActivateError, CommandError, ExecutionId, ExecutionStatus, ReportError, Runtime, Shards};
-use finale_tests::actor::{Dummies, Gate, chart, for_each_journal, outcome_of, runtime, settle, workflow};
+use finale_tests::actor::{
+    Dummies, Gate, chart, for_each_journal, outcome_of, runtime, settle, with_journal, workflow,
+};
 
 fn broken() -> JournalError {
     JournalError::Failed("the disk is full".into())
@@ -30,18 +30,20 @@ async fn an_activation_after_the_failure_is_refused() {
 
 #[actix::test]
 async fn an_activation_that_was_in_flight_is_refused_and_nothing_of_it_begins() {
-    tokio::time::pause();
-    let (journal, gate) = (HeldJournal::new(Acknowledgement::Held), Gate::closed());
-    let runtime = runtime(&journal).gated("a", &gate).start().unwrap();
-    let activation = runtime.activate(&workflow("s>a a>e"), ());
-    let activation = actix::spawn(activation.start());
-    settle().await;
-    journal.fail("the disk is full");
-    let refused = activation.await.unwrap().unwrap_err();
-    assert!(matches!(&refused, ActivateError::Journal(error) if *error == broken()), "{refused:?}");
-    journal.release();
-    settle().await;
-    assert_eq!(gate.begun(), 0);
+    with_journal(Acknowledgement::Held, async |journal| {
+        let gate = Gate::closed();
+        let runtime = runtime(&journal).gated("a", &gate).start().unwrap();
+        let activation = runtime.activate(&workflow("s>a a>e"), ());
+        let activation = actix::spawn(activation.start());
+        settle().await;
+        journal.fail("the disk is full");
+        let refused = activation.await.unwrap().unwrap_err();
+        assert!(matches!(&refused, ActivateError::Journal(error) if *error == broken()), "{refused:?}");
+        journal.release();
+        settle().await;
+        assert_eq!(gate.begun(), 0);
+    })
+    .await;
 }
 
 #[actix::test]
@@ -98,50 +100,53 @@ async fn commands_and_reports_are_answered_with_the_error() {
 
 #[actix::test]
 async fn what_was_asked_before_the_failure_is_answered_with_the_error() {
-    tokio::time::pause();
-    let journal = HeldJournal::default();
-    let runtime = runtime(&journal).never("b").start().unwrap();
-    let flow = chart("s>a s>b a>join b>join join>e").outside("a").workflow();
-    let execution = runtime.activate(&flow, ()).await.unwrap();
-    settle().await;
-    // The first cancellation is durable and waits for the handler; all others wait for the journal.
-    let cancel = actix::spawn({
-        let execution = execution.clone();
-        async move { execution.cancel("me").await }
-    });
-    let other = runtime.activate(&flow, ()).await.unwrap();
-    settle().await;
-    journal.set(Acknowledgement::Held);
-    let [task] = runtime.open_tasks_of(other.id()).await.unwrap().try_into().unwrap();
-    let report = actix::spawn({
-        let runtime = runtime.clone();
-        async move { runtime.complete_task(task.id, ()).await }
-    });
-    settle().await;
-    let snapshot = actix::spawn(async move { other.snapshot().await });
-    settle().await;
-    journal.fail("the disk is full");
-    assert_eq!(report.await.unwrap(), Err(ReportError::Journal(broken())));
-    assert_eq!(snapshot.await.unwrap().map(|record| record.id), Err(CommandError::Journal(broken())));
-    assert_eq!(cancel.await.unwrap(), Err(CommandError::Journal(broken())));
+    with_journal(Acknowledgement::Immediate, async |journal| {
+        let runtime = runtime(&journal).never("b").start().unwrap();
+        let flow = chart("s>a s>b a>join b>join join>e").outside("a").workflow();
+        let execution = runtime.activate(&flow, ()).await.unwrap();
+        settle().await;
+        // The first cancellation is durable and waits for the handler; all others wait for the journal.
+        let cancel = actix::spawn({
+            let execution = execution.clone();
+            async move { execution.cancel("me").await }
+        });
+        let other = runtime.activate(&flow, ()).await.unwrap();
+        settle().await;
+        journal.set(Acknowledgement::Held);
+        let [task] = runtime.open_tasks_of(other.id()).await.unwrap().try_into().unwrap();
+        let report = actix::spawn({
+            let runtime = runtime.clone();
+            async move { runtime.complete_task(task.id, ()).await }
+        });
+        settle().await;
+        let snapshot = actix::spawn(async move { other.snapshot().await });
+        settle().await;
+        journal.fail("the disk is full");
+        assert_eq!(report.await.unwrap(), Err(ReportError::Journal(broken())));
+        assert_eq!(snapshot.await.unwrap().map(|record| record.id), Err(CommandError::Journal(broken())));
+        assert_eq!(cancel.await.unwrap(), Err(CommandError::Journal(broken())));
+    })
+    .await;
 }
 
 #[actix::test]
 async fn what_was_not_durable_is_not_shown_afterwards() {
-    tokio::time::pause();
-    let (journal, gate) = (HeldJournal::default(), Gate::closed());
-    let runtime = runtime(&journal).gated("a", &gate).start().unwrap();
-    let execution = runtime.activate(&workflow("s>a a>e"), ()).await.unwrap();
-    settle().await;
-    journal.set(Acknowledgement::Held);
-    gate.open();
-    settle().await;
-    assert_eq!(journal.held(), 1);
-    journal.fail("the disk is full");
-    settle().await;
-    assert_eq!(execution.status().await.unwrap(), ExecutionStatus::Running);
-    assert_eq!(execution.snapshot().await.unwrap().state.status(), ExecutionStatus::Running);
-    assert_eq!(execution.why().await.unwrap().awaited.len(), 1);
+    with_journal(Acknowledgement::Immediate, async |journal| {
+        let gate = Gate::closed();
+        let runtime = runtime(&journal).gated("a", &gate).start().unwrap();
+        let execution = runtime.activate(&workflow("s>a a>e"), ()).await.unwrap();
+        settle().await;
+        journal.set(Acknowledgement::Held);
+        gate.open();
+        settle().await;
+        assert_eq!(journal.held(), 1);
+        journal.fail("the disk is full");
+        settle().await;
+        assert_eq!(execution.status().await.unwrap(), ExecutionStatus::Running);
+        assert_eq!(execution.snapshot().await.unwrap().state.status(), ExecutionStatus::Running);
+        assert_eq!(execution.why().await.unwrap().awaited.len(), 1);
+    })
+    .await;
 }
 
 /// A journal that once does not take the facts of one execution.

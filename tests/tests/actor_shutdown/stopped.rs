@@ -3,13 +3,14 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use finale::journal::{Acknowledgement, HeldJournal};
+use finale::journal::Acknowledgement;
 use finale::{
     Abandoned, ActivateError, BlockingContext, CommandError, ExecutionStatus, Filter, ReportError, Shards, TaskContext,
     TaskError,
 };
 use finale_tests::actor::{
-    Any, Dummies, Gate, chart, for_each_journal, for_each_journal_in_real_time, outcome_of, runtime, settle, workflow,
+    Any, Dummies, Gate, chart, for_each_journal, for_each_journal_in_real_time, outcome_of, runtime, settle,
+    with_journal, workflow,
 };
 use tokio::time::Instant;
 
@@ -118,45 +119,49 @@ async fn handlers_may_finish_until_the_deadline_and_what_they_ended_is_told() {
 
 #[actix::test]
 async fn what_handlers_finished_is_waited_for_until_it_is_durable() {
-    tokio::time::pause();
-    let (journal, gate) = (HeldJournal::default(), Gate::closed());
-    let runtime = runtime(&journal).gated("a", &gate).start().unwrap();
-    let execution = runtime.activate(&workflow("s>a a>e"), ()).await.unwrap();
-    settle().await;
-    journal.set(Acknowledgement::Held);
-    gate.open();
-    settle().await;
-    let slow = journal.clone();
-    actix::spawn(async move {
-        tokio::time::sleep(MINUTE / 2).await;
-        slow.release();
-    });
-    let report = runtime.shutdown(MINUTE).await;
-    assert_eq!(report.unfinished, 0);
-    assert_eq!(execution.outcome().await.unwrap().status(), ExecutionStatus::Completed);
+    with_journal(Acknowledgement::Immediate, async |journal| {
+        let gate = Gate::closed();
+        let runtime = runtime(&journal).gated("a", &gate).start().unwrap();
+        let execution = runtime.activate(&workflow("s>a a>e"), ()).await.unwrap();
+        settle().await;
+        journal.set(Acknowledgement::Held);
+        gate.open();
+        settle().await;
+        let slow = journal.clone();
+        actix::spawn(async move {
+            tokio::time::sleep(MINUTE / 2).await;
+            slow.release();
+        });
+        let report = runtime.shutdown(MINUTE).await;
+        assert_eq!(report.unfinished, 0);
+        assert_eq!(execution.outcome().await.unwrap().status(), ExecutionStatus::Completed);
+    })
+    .await;
 }
 
 #[actix::test]
 async fn a_journal_that_never_answers_does_not_hold_the_shutdown_up() {
-    tokio::time::pause();
-    let (journal, gate) = (HeldJournal::default(), Gate::closed());
-    let runtime = runtime(&journal).gated("a", &gate).start().unwrap();
-    let execution = runtime.activate(&workflow("s>a a>e"), ()).await.unwrap();
-    settle().await;
-    journal.set(Acknowledgement::Held);
-    gate.open();
-    let activation = actix::spawn(runtime.activate(&workflow("s>a a>e"), ()).start());
-    settle().await;
-    let cancelling = execution.clone();
-    let cancel = actix::spawn(async move { cancelling.cancel("me").await });
-    settle().await;
-    let begin = Instant::now();
-    let report = runtime.shutdown(MINUTE).await;
-    assert!(begin.elapsed() < MINUTE + Duration::from_secs(1));
-    assert_eq!(report.unfinished, 2);
-    assert_eq!(execution.outcome().await, Err(Abandoned));
-    assert!(matches!(activation.await.unwrap(), Err(ActivateError::Stopped)));
-    assert_eq!(cancel.await.unwrap(), Err(CommandError::Stopped));
+    with_journal(Acknowledgement::Immediate, async |journal| {
+        let gate = Gate::closed();
+        let runtime = runtime(&journal).gated("a", &gate).start().unwrap();
+        let execution = runtime.activate(&workflow("s>a a>e"), ()).await.unwrap();
+        settle().await;
+        journal.set(Acknowledgement::Held);
+        gate.open();
+        let activation = actix::spawn(runtime.activate(&workflow("s>a a>e"), ()).start());
+        settle().await;
+        let cancelling = execution.clone();
+        let cancel = actix::spawn(async move { cancelling.cancel("me").await });
+        settle().await;
+        let begin = Instant::now();
+        let report = runtime.shutdown(MINUTE).await;
+        assert!(begin.elapsed() < MINUTE + Duration::from_secs(1));
+        assert_eq!(report.unfinished, 2);
+        assert_eq!(execution.outcome().await, Err(Abandoned));
+        assert!(matches!(activation.await.unwrap(), Err(ActivateError::Stopped)));
+        assert_eq!(cancel.await.unwrap(), Err(CommandError::Stopped));
+    })
+    .await;
 }
 
 #[actix::test]

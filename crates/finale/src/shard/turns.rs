@@ -6,6 +6,7 @@ use std::time::Duration;
 use finale_core::execution::{Effect, Noticed, Refused, Turn};
 use finale_core::{ExecutionStatus, FailureClass};
 use finale_journal::{Append, Appended, JournalError, Position};
+use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::live::Shown;
@@ -36,7 +37,7 @@ pub(crate) struct Answers {
     /// Whether there are notices.
     pub(crate) watched: bool,
     /// What the handlers came to, if there are no notices that say so.
-    pub(crate) attempts: Vec<Attempted>,
+    pub(crate) attempts: SmallVec<[Attempted; 2]>,
 }
 
 /// An attempt that came to its result, to be counted.

@@ -13,7 +13,7 @@ use crate::activation::ActivateError;
 #[rtype(result = "()")]
 pub(crate) struct Close;
 
-/// Ends a shard, as soon as what was under way to the journal has arrived there; answers how many executions have not ended.
+/// Ends a shard as soon as what was under way to the journal is there; answers how many executions have not ended.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Leave {
