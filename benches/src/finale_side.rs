@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use actix::System;
-use finale::{ExecutionHandle, Outcome, Runtime, Shards, TaskContext, TaskError, Workflow};
+use finale::{CommandError, Outcome, Record, Runtime, Shards, TaskContext, TaskError, Workflow};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
@@ -148,7 +148,15 @@ async fn drive(runtime: &Runtime, workflow: &Workflow, shape: &Shape, load: Load
 async fn one(runtime: &Runtime, workflow: &Workflow, shape: &Shape, sampled: bool) -> Result<Tally, BoxError> {
     let execution = runtime.activate(workflow, ()).start().await?;
     let outcome = execution.outcome().await?;
-    if sampled { recorded(&execution).await } else { tally(shape, &outcome) }
+    if !sampled {
+        return tally(shape, &outcome);
+    }
+    match execution.snapshot().await {
+        Ok(record) => recorded(&record),
+        // With very many in flight it may be forgotten by the time its turn comes here.
+        Err(CommandError::NotFound) => tally(shape, &outcome),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What an outcome says: how many tasks were done, and the output of the last ones.
@@ -171,8 +179,8 @@ fn last_outputs_are_right(shape: &Shape, output: &serde_json::Value) -> bool {
 }
 
 /// What the record says, task by task.
-async fn recorded(execution: &ExecutionHandle) -> Result<Tally, BoxError> {
-    let record = serde_json::to_value(execution.snapshot().await?)?;
+fn recorded(record: &Record) -> Result<Tally, BoxError> {
+    let record = serde_json::to_value(record)?;
     let nodes = record["nodes"].as_array().cloned().unwrap_or_default();
     Ok(Tally::of_execution(nodes.iter().filter_map(|node| node["output"].as_u64())))
 }
