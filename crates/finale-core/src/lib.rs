@@ -11,6 +11,7 @@ pub mod expression;
 pub mod fact;
 pub mod failure;
 pub mod id;
+pub mod nearest;
 pub mod payload;
 pub mod record;
 pub mod status;

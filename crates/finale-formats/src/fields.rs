@@ -1,7 +1,8 @@
 //! Reading the values of a document, with errors that know where they are.
 
+use finale_core::nearest::nearest;
+
 use crate::error::{Fault, LoadProblem, Step};
-use crate::nearest::nearest;
 use crate::tree::{Located, Tree};
 
 /// The entries of a map.
@@ -24,8 +25,11 @@ impl Located {
         let fields = self.open_fields()?;
         for (key, value) in fields.entries() {
             if !accepted.contains(&key) {
-                let problem =
-                    LoadProblem::UnknownKey { key: key.to_owned(), nearest: nearest(key, accepted), accepted };
+                let problem = LoadProblem::UnknownKey {
+                    key: key.to_owned(),
+                    nearest: nearest(key, accepted.iter().copied()),
+                    accepted,
+                };
                 return Err(Fault::new(problem).at(value.place).within_key(key));
             }
         }
@@ -45,8 +49,12 @@ impl Located {
     ) -> Result<T, Fault> {
         let value = self.as_text()?;
         meaning(value).ok_or_else(|| {
-            let problem =
-                LoadProblem::UnknownWord { what, value: value.to_owned(), nearest: nearest(value, accepted), accepted };
+            let problem = LoadProblem::UnknownWord {
+                what,
+                value: value.to_owned(),
+                nearest: nearest(value, accepted.iter().copied()),
+                accepted,
+            };
             Fault::new(problem).at(self.place)
         })
     }

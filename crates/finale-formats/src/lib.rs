@@ -36,7 +36,6 @@ pub mod wfformat;
 
 mod fields;
 mod json;
-mod nearest;
 mod tree;
 mod yaml;
 

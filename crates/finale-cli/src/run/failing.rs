@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use finale::core::Compiled;
-use finale::core::definition::{Node, NodeKind};
+use finale::core::definition::NodeKind;
 
 /// The reason of a failure for which none was given.
 const REASON: &str = "made to fail by --fail";
@@ -55,11 +55,6 @@ fn failure<'a>(text: &'a str, compiled: &Compiled) -> Result<(&'a str, &'a str),
 
 /// The task whose id is nearest to what was given, if one is near enough to be a slip.
 fn nearest(given: &str, compiled: &Compiled) -> Option<String> {
-    /// What is longer is compared with nothing: the cost grows with the square.
-    const LENGTH_MAX: usize = 64;
-    let is_near = |node: &&Node| matches!(node.kind, NodeKind::Task(_)) && node.id.len().max(given.len()) <= LENGTH_MAX;
-    let tasks = compiled.definition().nodes.iter().filter(is_near);
-    let distances = tasks.map(|node| (strsim::damerau_levenshtein(given, &node.id), &node.id));
-    let near = distances.filter(|(distance, id)| *distance <= id.chars().count().div_ceil(3));
-    near.min().map(|(_, id)| id.clone())
+    let tasks = compiled.definition().nodes.iter().filter(|node| matches!(node.kind, NodeKind::Task(_)));
+    finale::core::nearest::nearest(given, tasks.map(|node| node.id.as_str())).map(str::to_owned)
 }

@@ -11,7 +11,6 @@ mod graph;
 mod inputs;
 mod limits;
 mod links;
-pub(crate) mod nearest;
 mod problem;
 mod registry;
 mod structure;

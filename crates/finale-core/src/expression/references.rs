@@ -6,7 +6,7 @@ use super::environment;
 use super::error::ExpressionError;
 use super::scan::{Kind, Token};
 use super::scope::{NodeReference, Scope, Vars};
-use crate::compile::nearest;
+use crate::nearest::nearest;
 
 /// Finds the uses of `input`, `nodes` and `vars`, and the names of filters and tests.
 pub(super) fn find(
@@ -88,11 +88,15 @@ impl Finder<'_, '_> {
             None => id,
         };
         let Some(&position) = self.names.get(&id) else {
-            let nearest = nearest::nearest(&id, self.names.keys()).cloned();
+            let nearest = self.nearest(&id);
             return Err(ExpressionError::UnknownNode { id, nearest });
         };
         self.nodes.entry(position).or_insert(NodeReference { id, position });
         Ok(())
+    }
+
+    fn nearest(&self, id: &str) -> Option<String> {
+        nearest(id, self.names.keys().map(String::as_str)).map(str::to_owned)
     }
 
     /// `nodes.task-a` is a subtraction for the parser, and never meant so when there is a node `task-a` or no node `task`.
@@ -103,7 +107,7 @@ impl Finder<'_, '_> {
         if run != id && (self.names.contains_key(run) || !self.names.contains_key(&id)) {
             let meant = match self.names.contains_key(run) {
                 true => run.to_owned(),
-                false => nearest::nearest(run, self.names.keys()).cloned().unwrap_or_else(|| run.to_owned()),
+                false => self.nearest(run).unwrap_or_else(|| run.to_owned()),
             };
             return Err(ExpressionError::Hyphen { id: meant });
         }
