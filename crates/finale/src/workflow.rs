@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use finale_core::compile::{CompileError, Registry};
+use finale_core::compile::{CompileError, Limits, Registry, compile_within};
 use finale_core::{Compiled, Definition, DefinitionHash};
 
 /// A checked definition; a clone is the same one.
@@ -13,6 +13,7 @@ pub struct Workflow(Arc<Inner>);
 struct Inner {
     compiled: Compiled,
     registry: Registry,
+    limits: Limits,
 }
 
 impl Workflow {
@@ -29,10 +30,18 @@ impl Workflow {
     /// # Errors
     /// All problems of the first phase that has any, each with its code and its nodes.
     pub fn with_registry(definition: Definition, registry: Registry) -> Result<Self, CompileError> {
+        Self::with_limits(definition, registry, Limits::default())
+    }
+
+    /// Checks a definition that may be larger, or less large, than by default.
+    ///
+    /// # Errors
+    /// All problems of the first phase that has any, each with its code and its nodes.
+    pub fn with_limits(definition: Definition, registry: Registry, limits: Limits) -> Result<Self, CompileError> {
         let id = definition.id.clone();
-        let compiled = finale_core::compile(definition, &registry)
+        let compiled = compile_within(definition, &registry, &limits)
             .inspect_err(|error| crate::observe::invalid_definition(&id, error))?;
-        Ok(Self(Arc::new(Inner { compiled, registry })))
+        Ok(Self(Arc::new(Inner { compiled, registry, limits })))
     }
 
     /// The definition as it was written.
@@ -52,7 +61,7 @@ impl Workflow {
 
     /// Another compiled copy: threads that share one pay for it with every access.
     pub(crate) fn compile_again(&self) -> Result<Compiled, CompileError> {
-        finale_core::compile(self.definition().clone(), &self.0.registry)
+        compile_within(self.definition().clone(), &self.0.registry, &self.0.limits)
     }
 }
 

@@ -141,9 +141,8 @@ pub(super) struct CasePolicy {
     pub(super) max_failures: Option<u32>,
     pub(super) cancel_remaining: Option<bool>,
     pub(super) task_retries: Option<u16>,
-    /// Of no use before sub-workflows are run.
     #[serde(rename = "max_subworkflow_depth")]
-    _subworkflow_depth_max: Option<u32>,
+    pub(super) subworkflow_depth_max: Option<usize>,
 }
 
 #[derive(Clone, Copy, Deserialize)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use finale::Workflow;
 use finale_core::Definition;
-use finale_core::compile::Registry;
+use finale_core::compile::{Limits, Registry};
 use finale_core::definition::{NodeKind, OnFailure, Siblings};
 use finale_formats::{Format, LoadError, synthorg};
 use finale_journal::Acknowledgement;
@@ -50,7 +50,9 @@ fn prepare(case: &Lifecycle, folder: &Path) -> Result<Prepared, String> {
     };
     apply_policy(&case.policy, &mut definition)?;
     let registry = registry(case.registry.as_deref().unwrap_or_default())?;
-    Ok(match Workflow::with_registry(definition, registry) {
+    let depth_max = case.policy.subworkflow_depth_max.unwrap_or(Limits::default().subworkflow_depth_max);
+    let limits = Limits::default().subworkflow_depth_max(depth_max);
+    Ok(match Workflow::with_limits(definition, registry, limits) {
         Err(error) => Prepared::Refused(Refusal::of(&error, case.registry.is_some())),
         Ok(workflow) => match unsupported(workflow.compiled()) {
             Some(what) => Prepared::Unsupported(what),

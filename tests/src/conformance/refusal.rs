@@ -34,7 +34,7 @@ fn fault(code: Code) -> ActivationFault {
     match code {
         Code::SubworkflowNotFound => ActivationFault::SubworkflowNotFound,
         // A circle of calls is deeper than any limit.
-        Code::SubworkflowCycleDetected => ActivationFault::DepthExceeded,
+        Code::SubworkflowTooDeep | Code::SubworkflowCycleDetected => ActivationFault::DepthExceeded,
         _ => ActivationFault::SubworkflowIo,
     }
 }

@@ -12,11 +12,13 @@ pub struct Limits {
     ///
     /// Each such expression keeps the tasks before its node, so that without a limit the cost were quadratic.
     pub lookups_max: usize,
+    /// The most levels of workflows that call each other, the definition itself not counted; default 16.
+    pub subworkflow_depth_max: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { nodes_max: 100_000, edges_max: 1_000_000, lookups_max: 10_000_000 }
+        Self { nodes_max: 100_000, edges_max: 1_000_000, lookups_max: 10_000_000, subworkflow_depth_max: 16 }
     }
 }
 
@@ -36,6 +38,12 @@ impl Limits {
     #[must_use]
     pub const fn edges_max(self, edges_max: usize) -> Self {
         Self { edges_max, ..self }
+    }
+
+    /// Sets the most levels of workflows that call each other.
+    #[must_use]
+    pub const fn subworkflow_depth_max(self, subworkflow_depth_max: usize) -> Self {
+        Self { subworkflow_depth_max, ..self }
     }
 
     /// Sets the most nodes and edges that expressions with `vars` may look back at.

@@ -1,6 +1,6 @@
 //! The third phase: whether the sub-workflows that are called exist and fit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashMap;
 use serde_json::Value;
@@ -25,6 +25,19 @@ pub fn check_subworkflow_io(definition: &Definition, registry: &Registry) -> Vec
     problems
 }
 
+/// Does the same with the workflows that are called, and those that they call.
+pub(super) fn check_called_io(definition: &Definition, registry: &Registry) -> Vec<Problem> {
+    let network = Network::new(definition, registry);
+    let problems_of = |workflow: u32| {
+        let called = network.name(workflow);
+        let problems = check_subworkflow_io(network.workflows[workflow as usize], registry);
+        let found_in =
+            move |problem: Problem| Problem { message: format!("in {called}: {}", problem.message), ..problem };
+        problems.into_iter().map(found_in)
+    };
+    (1..network.workflows.len() as u32).flat_map(problems_of).collect()
+}
+
 /// Checks that no workflow calls itself, by whatever detour; the definition itself takes part.
 ///
 /// Calls that the registry cannot resolve are left to [`check_subworkflow_io`].
@@ -37,6 +50,25 @@ pub fn check_subworkflow_cycle(definition: &Definition, registry: &Registry) -> 
         Problem { code: Code::SubworkflowCycleDetected, nodes: network.callers_in(definition, cycle[0]), message }
     };
     graph::cycles(network.calls.len(), 0, next).into_iter().map(describe).collect()
+}
+
+/// Checks that workflows call each other through no more levels than allowed; the definition itself is level 0.
+///
+/// A circle of calls has no depth: it is left to [`check_subworkflow_cycle`].
+pub fn check_subworkflow_depth(definition: &Definition, registry: &Registry, depth_max: usize) -> Vec<Problem> {
+    let network = Network::new(definition, registry);
+    let mut level = BTreeSet::from([0]);
+    // Each pass goes one level down, so that a deep network costs no more than the limit allows.
+    for _ in 0..=depth_max {
+        level = level.iter().flat_map(|&workflow: &u32| &network.calls[workflow as usize]).copied().collect();
+    }
+    let Some(&deepest) = level.first() else {
+        return Vec::new();
+    };
+    let message =
+        format!("{} is called {} levels down, at most {depth_max} are allowed", network.name(deepest), depth_max + 1);
+    let nodes = calls(definition).map(|(node, _)| node.to_owned()).collect();
+    vec![Problem { code: Code::SubworkflowTooDeep, nodes, message }]
 }
 
 fn calls(definition: &Definition) -> impl Iterator<Item = (&str, &Subworkflow)> {

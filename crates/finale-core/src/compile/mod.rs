@@ -20,7 +20,7 @@ mod types;
 
 pub use self::inputs::{InputError, accept_input};
 pub use self::limits::Limits;
-pub use self::links::{check_subworkflow_cycle, check_subworkflow_io};
+pub use self::links::{check_subworkflow_cycle, check_subworkflow_depth, check_subworkflow_io};
 pub use self::problem::{Code, CompileError, Phase, Problem};
 pub use self::registry::Registry;
 pub use self::structure::check_structure;
@@ -62,7 +62,7 @@ pub fn compile_within(definition: Definition, registry: &Registry, limits: &Limi
     let mut problems = checks::check(&definition, &graph);
     let expressions = expressions::compile(&definition, &graph, limits, &mut problems);
     pass(&definition, Phase::Graph, problems)?;
-    pass(&definition, Phase::Links, check_links(&definition, registry))?;
+    pass(&definition, Phase::Links, check_links(&definition, registry, limits))?;
     Ok(assemble::assemble(definition, graph, expressions))
 }
 
@@ -76,12 +76,17 @@ pub fn check_graph(definition: &Definition, limits: &Limits) -> Vec<Problem> {
     problems
 }
 
-fn check_links(definition: &Definition, registry: &Registry) -> Vec<Problem> {
+fn check_links(definition: &Definition, registry: &Registry, limits: &Limits) -> Vec<Problem> {
     if !definition.nodes.iter().any(|node| matches!(node.kind, NodeKind::Subworkflow(_))) {
         return Vec::new();
     }
     let mut problems = check_subworkflow_io(definition, registry);
-    problems.extend(check_subworkflow_cycle(definition, registry));
+    problems.extend(links::check_called_io(definition, registry));
+    let cycles = check_subworkflow_cycle(definition, registry);
+    if cycles.is_empty() {
+        problems.extend(check_subworkflow_depth(definition, registry, limits.subworkflow_depth_max));
+    }
+    problems.extend(cycles);
     problems
 }
 

@@ -104,6 +104,8 @@ pub enum Code {
     SubworkflowOutputTypeMismatch,
     /// Workflows call each other in a circle.
     SubworkflowCycleDetected,
+    /// Workflows call each other through more levels than allowed.
+    SubworkflowTooDeep,
 }
 
 impl Code {
@@ -159,6 +161,7 @@ impl Code {
             Self::SubworkflowOutputUnknown => "subworkflow_output_unknown",
             Self::SubworkflowOutputTypeMismatch => "subworkflow_output_type_mismatch",
             Self::SubworkflowCycleDetected => "subworkflow_cycle_detected",
+            Self::SubworkflowTooDeep => "subworkflow_too_deep",
         }
     }
 }

@@ -4,6 +4,13 @@ use serde_json::json;
 
 use super::*;
 
+/// A workflow that does nothing but call another one.
+fn calling(id: &str, callee: &str) -> Definition {
+    let mut definition = workflow(vec![call("w", callee)], &["s w", "w e"]);
+    definition.id = id.to_owned();
+    definition
+}
+
 #[test]
 fn an_unresolved_call_is_a_problem_of_the_links() {
     let error = error(workflow(vec![call("w", "nope")], &["s w", "w e"]));
@@ -12,11 +19,6 @@ fn an_unresolved_call_is_a_problem_of_the_links() {
 
 #[test]
 fn workflows_that_call_each_other_are_refused_with_the_circle() {
-    let calling = |id: &str, callee: &str| {
-        let mut definition = workflow(vec![call("w", callee)], &["s w", "w e"]);
-        definition.id = id.to_owned();
-        definition
-    };
     let registry: Registry = [calling("a", "b"), calling("b", "wf"), calling("x", "x")].into_iter().collect();
     let problems = check_subworkflow_cycle(&calling("wf", "a"), &registry);
     assert_eq!(problems.len(), 1);
@@ -24,6 +26,25 @@ fn workflows_that_call_each_other_are_refused_with_the_circle() {
     let message = "workflows call each other in a circle: wf 1.0.0 -> a 1.0.0 -> b 1.0.0 -> wf 1.0.0";
     assert_eq!(problems[0].message, message);
     assert_eq!(codes(&check_subworkflow_cycle(&calling("wf", "x"), &registry)), ["subworkflow_cycle_detected"]);
+}
+
+#[test]
+fn calls_deeper_than_the_limit_are_refused() {
+    let mut last = workflow(vec![], &["s e"]);
+    last.id = "c".to_owned();
+    let registry = [calling("a", "b"), calling("b", "c"), last].into_iter().collect();
+    assert!(check_subworkflow_depth(&calling("wf", "a"), &registry, 3).is_empty());
+    let problems = check_subworkflow_depth(&calling("wf", "a"), &registry, 2);
+    assert_eq!(codes(&problems), ["subworkflow_too_deep"]);
+    assert_eq!(problems[0].message, "c 1.0.0 is called 3 levels down, at most 2 are allowed");
+}
+
+#[test]
+fn a_call_that_fails_further_down_is_refused_with_its_workflow() {
+    let registry = [calling("a", "nope")].into_iter().collect();
+    let error = compile(calling("wf", "a"), &registry).unwrap_err();
+    assert_eq!(codes(&error.problems), ["subworkflow_not_found"]);
+    assert!(error.problems[0].message.starts_with("in a 1.0.0: "), "{}", error.problems[0].message);
 }
 
 #[test]
