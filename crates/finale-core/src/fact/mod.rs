@@ -3,10 +3,12 @@
 //! Everything else (skips, joins, dispatch, closures) is derived from facts by [`Execution::apply`](crate::Execution::apply),
 //! so a list of facts is the whole truth about an execution.
 
+mod decoding;
 mod encoding;
 
+pub use decoding::{DecodeError, Facts};
+pub use encoding::FORMAT;
 pub(crate) use encoding::encode;
-pub use encoding::{DecodeError, FORMAT, Facts};
 
 use crate::compiled::DefinitionHash;
 use crate::definition::Verdict;

@@ -1,4 +1,6 @@
 use super::*;
+use crate::compiled::DefinitionHash;
+use crate::fact::{Facts, Seal};
 
 fn key() -> WorkKey {
     WorkKey { node: 300, item: 0, round: 0 }
