@@ -11,6 +11,7 @@ mod timers;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use actix::fut::{ActorFutureExt, wrap_future};
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message};
 use finale_core::execution::{AfterStop, Effect, Input};
 use finale_core::fact::Stop;
@@ -195,20 +196,9 @@ impl Handler<Nudge> for TaskEngine {
     fn handle(&mut self, _nudge: Nudge, context: &mut Self::Context) {
         if !self.take_work() {
             // A mailbox is emptied before anything else gets its turn, so going on is asked for from outside of it.
-            context.spawn(actix::fut::wrap_future(tokio::task::yield_now()).map_to_nudge());
+            let others_first = wrap_future::<_, Self>(tokio::task::yield_now());
+            context.spawn(others_first.map(|(), _engine, context| context.notify(Nudge)));
         }
-    }
-}
-
-/// Goes on with the work after others had their turn.
-trait MapToNudge {
-    fn map_to_nudge(self) -> std::pin::Pin<Box<dyn actix::ActorFuture<TaskEngine, Output = ()>>>;
-}
-
-impl<F: actix::ActorFuture<TaskEngine, Output = ()> + 'static> MapToNudge for F {
-    fn map_to_nudge(self) -> std::pin::Pin<Box<dyn actix::ActorFuture<TaskEngine, Output = ()>>> {
-        use actix::fut::ActorFutureExt;
-        Box::pin(self.map(|(), _engine, context: &mut Context<TaskEngine>| context.notify(Nudge)))
     }
 }
 
