@@ -1,11 +1,20 @@
 //! Data of the user: opaque bytes that are encoded once at the edge.
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+
+thread_local! {
+    /// Where values are encoded before their length is known: one allocation less for each of them.
+    static ENCODED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// A buffer that has grown larger is not kept.
+const ENCODED_KEPT_MAX: usize = 64 << 10;
 
 /// A JSON document that travels as bytes and is parsed only when somebody asks for its content.
 ///
@@ -39,8 +48,15 @@ impl Payload {
         if size_of_val(value) == 0 && is_unit::<T>() {
             return Ok(Self::NULL);
         }
-        let bytes = serde_json::to_vec(value).map_err(|error| PayloadError::Json(error.to_string()))?;
-        Ok(Self::trusted(&bytes))
+        // Taken out while it is in use: a value may encode others while it is encoded itself.
+        let mut buffer = ENCODED.take();
+        buffer.clear();
+        let encoded = serde_json::to_writer(&mut buffer, value);
+        let payload = encoded.map(|()| Self::trusted(&buffer)).map_err(|error| PayloadError::Json(error.to_string()));
+        if buffer.capacity() <= ENCODED_KEPT_MAX {
+            ENCODED.set(buffer);
+        }
+        payload
     }
 
     /// Takes bytes that claim to be JSON, after checking that they are.

@@ -49,6 +49,9 @@ impl ExecutionActor {
         let mut in_hand = self.live.take_in_hand(if overruled { 1 } else { TURN_MAIL_MAX });
         answers.watched = observe::watched() || self.live.is_watched() || in_hand.iter().any(only_notices_tell);
         turn.watch(answers.watched);
+        if !answers.watched {
+            answers.attempts.reserve_exact(in_hand.len());
+        }
         let now = self.shard.clock.now();
         self.live.change(|execution| {
             // Most turns are about one input: no allocation for that.

@@ -1,7 +1,7 @@
 //! What follows from a settled node: its edges settle, and nodes behind them are reached or skipped.
 
 use super::{Execution, NodeState, Notices, Phase, Settled, Skip};
-use crate::compiled::{Compiled, OutEdge, Step};
+use crate::compiled::{Compiled, Step};
 use crate::definition::{EdgeKind, OnFailure};
 use crate::execution::node::Approach;
 
@@ -42,8 +42,12 @@ impl Execution {
     }
 
     fn settle_edges(&mut self, definition: &Compiled, node: u32, notices: &mut impl Notices) {
+        let (taken, of_node) = (self.taken(node), self.settled(definition, node));
         for edge in definition.edges_of(node) {
-            let settled = self.settled(definition, node, edge);
+            let settled = match taken {
+                Some(taken) if taken != edge.kind => Settled::Dead(Skip::Decided { node, taken }),
+                _ => of_node,
+            };
             let NodeState::Pending(approach) = &mut self.nodes[edge.target as usize] else {
                 continue;
             };
@@ -53,11 +57,9 @@ impl Execution {
         }
     }
 
-    fn settled(&self, definition: &Compiled, node: u32, edge: &OutEdge) -> Settled {
+    /// What a settled node makes of its edges, apart from those that its decision did not choose.
+    fn settled(&self, definition: &Compiled, node: u32) -> Settled {
         match &self.nodes[node as usize] {
-            NodeState::Passed { taken: Some(taken), .. } if *taken != edge.kind => {
-                Settled::Dead(Skip::Decided { node, taken: *taken })
-            }
             NodeState::Failed { .. } if !definition.at(node).optional => Settled::Blocked(Skip::Failed { node }),
             NodeState::Skipped(skip @ Skip::Decided { .. }) => Settled::Dead(*skip),
             NodeState::Skipped(skip) => Settled::Blocked(*skip),

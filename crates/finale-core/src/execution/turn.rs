@@ -22,7 +22,14 @@ pub struct Turn {
     effects: Vec<Effect>,
     notices: Vec<Noticed>,
     watched: bool,
+    /// Storage of effects that were performed.
+    spare: Vec<Vec<Effect>>,
 }
+
+/// As many executions take turns at once on one thread, by default.
+const SPARE_MAX: usize = 64;
+/// Storage that has grown larger is not kept.
+const SPARE_EFFECTS_MAX: usize = 1_024;
 
 /// Something the shell must do once the facts before it are durable.
 #[derive(Clone, Debug, PartialEq)]
@@ -207,7 +214,8 @@ impl Turn {
 
     /// Takes the effects out.
     pub fn take_effects(&mut self) -> Vec<Effect> {
-        std::mem::take(&mut self.effects)
+        let spare = self.spare.pop().unwrap_or_default();
+        std::mem::replace(&mut self.effects, spare)
     }
 
     /// Takes the notices out.
@@ -218,8 +226,8 @@ impl Turn {
     /// Gives back the storage that effects were taken in, so that it is used again.
     pub fn reuse_effects(&mut self, mut storage: Vec<Effect>) {
         storage.clear();
-        if storage.capacity() > self.effects.capacity() && self.effects.is_empty() {
-            self.effects = storage;
+        if self.spare.len() < SPARE_MAX && storage.capacity() <= SPARE_EFFECTS_MAX {
+            self.spare.push(storage);
         }
     }
 
