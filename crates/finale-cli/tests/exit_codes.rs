@@ -37,6 +37,13 @@ fn the_handlers_of_an_application_need_the_simulation() {
 }
 
 #[test]
+fn an_input_that_is_not_what_the_file_declares_ends_with_2() {
+    let order = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/definitions/order.json");
+    let refused = "input \"express\" must be of type boolean, not 7";
+    run(order, &["--simulate", "--input", "express=7"]).refused(refused);
+}
+
+#[test]
 fn a_wrong_argument_ends_with_2_and_is_named() {
     let cases: [(&[&str], &str); 14] = [
         (&["--input", "weight"], "'weight' for '--input <KEY=VALUE>': expected KEY=VALUE"),

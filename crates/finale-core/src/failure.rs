@@ -28,6 +28,18 @@ pub enum FailureClass {
 }
 
 impl FailureClass {
+    /// All classes.
+    pub const ALL: [Self; 8] = [
+        Self::Failed,
+        Self::Cancelled,
+        Self::Rejected,
+        Self::Deleted,
+        Self::TimedOut,
+        Self::Panicked,
+        Self::Lost,
+        Self::Expression,
+    ];
+
     /// The name in records, logs and metrics.
     pub const fn name(self) -> &'static str {
         match self {

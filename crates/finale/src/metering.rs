@@ -39,20 +39,9 @@ pub(crate) struct WorkflowMetrics {
 
 struct TaskMetrics {
     completed: Counter,
-    failed: [Counter; CLASSES.len()],
+    failed: [Counter; FailureClass::ALL.len()],
     duration: Histogram,
 }
-
-const CLASSES: [FailureClass; 8] = [
-    FailureClass::Failed,
-    FailureClass::Cancelled,
-    FailureClass::Rejected,
-    FailureClass::Deleted,
-    FailureClass::TimedOut,
-    FailureClass::Panicked,
-    FailureClass::Lost,
-    FailureClass::Expression,
-];
 
 const ENDS: [Terminal; 3] = [Terminal::Completed, Terminal::Failed, Terminal::Cancelled];
 
@@ -137,7 +126,7 @@ impl TaskMetrics {
             |outcome: &'static str| counter!(metric::TASKS_TOTAL, "task" => id.to_owned(), "outcome" => outcome);
         Self {
             completed: total("completed"),
-            failed: CLASSES.map(|class| total(class.name())),
+            failed: FailureClass::ALL.map(|class| total(class.name())),
             duration: histogram!(metric::TASK_DURATION_SECONDS, "task" => id.to_owned()),
         }
     }
@@ -146,7 +135,7 @@ impl TaskMetrics {
         match failure {
             None => self.completed.increment(1),
             Some(class) => {
-                let place = CLASSES.iter().position(|known| *known == class);
+                let place = FailureClass::ALL.iter().position(|known| *known == class);
                 if let Some(counter) = place.and_then(|place| self.failed.get(place)) {
                     counter.increment(1);
                 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix::{Addr, Recipient};
+use finale_core::compile::accept_input;
 use finale_core::definition::Verdict;
 use finale_core::execution::{Command, Why};
 use finale_core::{ExecutionId, ExecutionStatus, Failure, FailureClass, Payload, Record, TaskId};
@@ -118,8 +119,10 @@ impl Runtime {
     }
 
     fn accept_input(&self, workflow: &Workflow, input: &impl Serialize) -> Result<Payload, ActivateError> {
-        let input = Payload::encode(input)?.limited(self.0.options.limits.payload_bytes_max)?;
-        Ok(finale_core::compile::accept_input(workflow.definition(), input)?)
+        let bytes_max = self.0.options.limits.payload_bytes_max;
+        let input = Payload::encode(input)?.limited(bytes_max)?;
+        // Once more: the defaults that are filled in count too.
+        Ok(accept_input(workflow.definition(), input)?.limited(bytes_max)?)
     }
 
     /// An id for an execution that is activated later; each is greater than the one before.

@@ -1,13 +1,17 @@
 //! What is refused leaves nothing behind.
 
 use finale::core::PayloadError;
-use finale::core::compile::Registry;
-use finale::core::definition::{Conditional, Definition, JoinStrategy, NodeKind, ParallelJoin, Subworkflow};
-use finale::{ActivateError, Runtime, Shards, Workflow};
+use finale::core::compile::{Limits as CompileLimits, Registry};
+use finale::core::definition::{
+    Conditional, Declaration, DeclaredType, Definition, DefinitionBuilder, JoinStrategy, NodeKind, ParallelJoin,
+    Subworkflow, Work,
+};
+use finale::{ActivateError, Runtime, Shards, TaskContext, TaskError, Workflow};
 use finale_tests::actor::{
     Dummies, chart, for_each_journal, for_each_journal_in_real_time, limits, runtime, settle, workflow,
 };
 use finale_tests::tasks::{expect_nothing, task_of};
+use serde_json::json;
 
 fn with_node(edges: &str, node: &str, kind: NodeKind) -> Definition {
     let mut definition = chart(edges).definition();
@@ -79,6 +83,61 @@ async fn an_input_may_have_as_many_bytes_as_the_limit_and_not_one_more() {
         runtime.activate(&one, "x".repeat(8)).await.unwrap();
     })
     .await;
+}
+
+/// A workflow with one task that gives back its input, of which `count` is required and `greeting` has a default.
+fn declaring() -> Workflow {
+    let mut definition = chart("s>a a>e").definition();
+    let declare = |name: &str, kind, default: Option<serde_json::Value>| {
+        let required = default.is_none();
+        Declaration { name: name.to_owned(), kind, required, default }
+    };
+    definition.inputs.push(declare("count", DeclaredType::Integer, None));
+    definition.inputs.push(declare("greeting", DeclaredType::String, Some("hello".into())));
+    Workflow::new(definition).unwrap()
+}
+
+#[actix::test]
+async fn an_input_that_is_not_what_is_declared_is_refused_and_a_default_reaches_the_handler() {
+    for_each_journal(async |journal| {
+        let echo = async |_: TaskContext, input: serde_json::Value| Ok::<_, TaskError>(input);
+        let limits = limits(|limits| limits.payload_bytes_max = 30);
+        let runtime = runtime(&journal).handler("a", echo).limits(limits).start().unwrap();
+        for wrong in [json!({}), json!({"count": "x"}), json!({"count": true}), json!([1])] {
+            let refused = runtime.activate(&declaring(), &wrong).await.unwrap_err();
+            assert!(matches!(refused, ActivateError::InputDeclaration(_)), "{wrong}: {refused}");
+        }
+        // Small enough as it was given, and too large with the default.
+        let refused = runtime.activate(&declaring(), json!({"count": 1234567890})).await.unwrap_err();
+        assert!(matches!(refused, ActivateError::Input(PayloadError::TooLarge { .. })), "{refused}");
+        expect_nothing(&runtime).await;
+        let execution = runtime.activate(&declaring(), json!({"count": 1})).await.unwrap();
+        let output: serde_json::Value = execution.outcome().await.unwrap().output().unwrap();
+        assert_eq!(output, json!({"count": 1, "greeting": "hello"}));
+    })
+    .await;
+}
+
+#[test]
+fn a_workflow_larger_than_its_limits_is_refused() {
+    let definition = chart("s>a a>b b>e").definition();
+    let limits = CompileLimits::default().nodes_max(3);
+    let error = Workflow::with_limits(definition, Registry::default(), limits).unwrap_err();
+    assert!(error.to_string().contains("too_many_nodes"), "{error}");
+}
+
+#[actix::test]
+async fn a_workflow_that_may_be_larger_than_by_default_may_be_so_where_it_runs() {
+    let nodes = CompileLimits::default().nodes_max;
+    let asked = |builder: DefinitionBuilder, number: usize| match number {
+        0 => builder.task("t0", "first", Work::External),
+        _ => builder.task(&format!("t{number}"), "next", Work::External).after(&format!("t{}", number - 1)),
+    };
+    let definition = (0..nodes).fold(Definition::builder("long"), asked).build();
+    let limits = CompileLimits::default().nodes_max(nodes + 2);
+    let workflow = Workflow::with_limits(definition, Registry::default(), limits).unwrap();
+    let runtime = Runtime::builder().shards(Shards::Current).start().unwrap();
+    runtime.activate(&workflow, ()).await.unwrap();
 }
 
 #[actix::test]

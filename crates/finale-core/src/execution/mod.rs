@@ -157,9 +157,21 @@ impl Execution {
     }
 
     /// What a history comes to.
+    ///
+    /// # Errors
+    /// When the history is damaged, or of another definition.
     pub fn fold(id: ExecutionId, definition: &Compiled, history: &[u8]) -> Result<Self, FoldError> {
+        Self::fold_up_to(id, definition, history, u64::MAX)
+    }
+
+    /// What the facts of a history up to that number come to.
+    ///
+    /// # Errors
+    /// When that part of the history is damaged, or of another definition.
+    pub fn fold_up_to(id: ExecutionId, definition: &Compiled, history: &[u8], up_to: u64) -> Result<Self, FoldError> {
         let mut execution = Self::new(id, definition);
-        for recorded in Facts::new(history) {
+        let up_to = usize::try_from(up_to).unwrap_or(usize::MAX);
+        for recorded in Facts::new(history).take(up_to) {
             let sequence = execution.sequence + 1;
             let recorded = recorded.map_err(|error| FoldError::Decode { sequence, error })?;
             execution

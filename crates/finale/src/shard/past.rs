@@ -15,19 +15,16 @@ impl Shard {
         Execution::fold(execution, &bound.compiled, &history).map_err(invalid)
     }
 
-    /// The state of an execution as far as it is durable.
-    pub(crate) fn durable(&self, live: &Live) -> Result<Execution, CommandError> {
+    /// The state of an execution that has not ended, as the journal says it was at that fact.
+    pub(crate) fn fold_live(&self, live: &Live, up_to: u64) -> Result<Execution, CommandError> {
         // Of an execution that has only just been handed in there is no history yet.
         let history = self.journal.history(live.id)?.unwrap_or_default();
-        let mut state = Execution::new(live.id, &live.bound.compiled);
-        for recorded in Facts::new(&history) {
-            if state.sequence() >= live.durable.get() {
-                break;
-            }
-            let recorded = recorded.map_err(invalid)?;
-            state.apply(&live.bound.compiled, recorded.at, &recorded.fact, &mut ()).map_err(invalid)?;
-        }
-        Ok(state)
+        Execution::fold_up_to(live.id, &live.bound.compiled, &history, up_to).map_err(invalid)
+    }
+
+    /// The state of an execution as far as it is durable.
+    pub(crate) fn durable(&self, live: &Live) -> Result<Execution, CommandError> {
+        self.fold_live(live, live.durable.get())
     }
 
     /// The events that followed from the facts after one, up to another.

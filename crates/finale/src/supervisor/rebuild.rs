@@ -70,9 +70,7 @@ impl Supervisor {
     }
 
     fn fold_again(&self, live: &Live) -> Result<(), String> {
-        let history = self.shard.journal.history(live.id).map_err(|error| error.to_string())?;
-        let history = history.unwrap_or_default();
-        let folded = Execution::fold(live.id, &live.bound.compiled, &history).map_err(|error| error.to_string())?;
+        let folded = self.shard.fold_live(live, u64::MAX).map_err(|error| error.to_string())?;
         live.change(|state| *state = folded);
         Ok(())
     }

@@ -38,18 +38,8 @@ fn decisions() -> Vec<Fact> {
 }
 
 fn outcomes() -> Vec<Fact> {
-    let classes = [
-        FailureClass::Failed,
-        FailureClass::Cancelled,
-        FailureClass::Rejected,
-        FailureClass::Deleted,
-        FailureClass::TimedOut,
-        FailureClass::Panicked,
-        FailureClass::Lost,
-        FailureClass::Expression,
-    ];
     let mut facts = vec![outcome(Ok(Payload::NULL)), outcome(Ok(Payload::encode(&vec![7; 200]).unwrap()))];
-    facts.extend(classes.map(|class| outcome(Err(Failure::new(class, "slow")))));
+    facts.extend(FailureClass::ALL.map(|class| outcome(Err(Failure::new(class, "slow")))));
     facts.push(outcome(Err(Failure::new(FailureClass::Failed, "").permanent())));
     // Clocks of others may be ahead, and numbers as large as their types.
     facts.push(Fact::Outcome {
