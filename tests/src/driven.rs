@@ -123,6 +123,7 @@ impl Driven {
             by: "tester".into(),
             deadline,
             idempotency_key: None,
+            business_key: None,
         })
     }
 

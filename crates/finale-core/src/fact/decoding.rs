@@ -107,6 +107,7 @@ impl<'a> Reader<'a> {
             by: self.text()?,
             deadline: self.option(|from| from.later(at))?,
             idempotency_key: self.option(Self::text)?,
+            business_key: if self.0.is_empty() { None } else { self.option(Self::text)? },
         })
     }
 

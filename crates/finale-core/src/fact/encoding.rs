@@ -100,6 +100,10 @@ impl Writer<'_> {
             out.span(at, *deadline);
         });
         self.option(activation.idempotency_key.as_ref(), |out, key| out.text(key));
+        // Not there at all if there is none: facts from before there were business keys end here too.
+        if activation.business_key.is_some() {
+            self.option(activation.business_key.as_ref(), |out, key| out.text(key));
+        }
     }
 
     fn decision(&mut self, last: Time, at: Time, node: u32, decision: &Decision) {

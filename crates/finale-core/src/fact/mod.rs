@@ -84,6 +84,8 @@ pub struct Activation {
     pub deadline: Option<Time>,
     /// What a second activation of the same thing is known by.
     pub idempotency_key: Option<Box<str>>,
+    /// What people find it by, like an order number; several executions may have the same.
+    pub business_key: Option<Box<str>>,
 }
 
 /// Something decided at a node.
