@@ -93,6 +93,7 @@ impl<'a> Reader<'a> {
             kind::FIRED => Fact::Fired(self.timer()?),
             kind::ENDING => Fact::Ending(self.decree()?),
             kind::ENDED => Fact::Ended(Seal { status: self.terminal()?, output: self.option(Self::payload)? }),
+            kind::RECOVERED => Fact::Recovered { epoch: self.narrow()?, crashed: self.flag()? },
             _ => return Err("the kind of fact is unknown"),
         })
     }

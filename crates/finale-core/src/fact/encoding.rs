@@ -26,6 +26,7 @@ pub(super) mod kind {
     pub(in crate::fact) const FIRED: u8 = 9;
     pub(in crate::fact) const ENDING: u8 = 10;
     pub(in crate::fact) const ENDED: u8 = 11;
+    pub(in crate::fact) const RECOVERED: u8 = 12;
 }
 
 /// Appends one fact to `out`; `last` is the time of the fact before it.
@@ -82,6 +83,11 @@ impl Writer<'_> {
                 self.head(kind::ENDED, last, at);
                 self.byte(terminal_number(seal.status));
                 self.option(seal.output.as_ref(), Self::payload);
+            }
+            Fact::Recovered { epoch, crashed } => {
+                self.head(kind::RECOVERED, last, at);
+                self.number(u64::from(*epoch));
+                self.byte(u8::from(*crashed));
             }
         }
     }

@@ -67,6 +67,13 @@ pub enum Fact {
     Ending(Decree),
     /// It is over; always the last.
     Ended(Seal),
+    /// The process that drove it is gone, with the handlers that were at work; another one drives it now.
+    Recovered {
+        /// Which life begins; higher than every one before.
+        epoch: u32,
+        /// Whether the process crashed, rather than being shut down in order.
+        crashed: bool,
+    },
 }
 
 /// How an execution begins.

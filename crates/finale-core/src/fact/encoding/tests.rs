@@ -81,9 +81,14 @@ fn endings() -> Vec<Fact> {
     facts
 }
 
+fn recoveries() -> Vec<Fact> {
+    let lives = [(1, true), (300, false), (u32::MAX, true)];
+    lives.map(|(epoch, crashed)| Fact::Recovered { epoch, crashed }).into()
+}
+
 /// Every kind of fact with every variant of what is in it.
 fn examples() -> Vec<Fact> {
-    [activations(), decisions(), outcomes(), endings(), business_keys()].concat()
+    [activations(), decisions(), outcomes(), endings(), business_keys(), recoveries()].concat()
 }
 
 fn encoded() -> Vec<u8> {
