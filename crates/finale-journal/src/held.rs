@@ -1,10 +1,19 @@
 //! A journal for tests, whose acknowledgements come when the test says so.
 
+mod write;
+
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use finale_core::ExecutionId;
+use finale_core::{DefinitionHash, ExecutionId, Time};
 
-use crate::{Append, Appended, Journal, JournalError, Listener, MemoryJournal, Position, Writer};
+use crate::memory::MemoryWriter;
+use crate::{
+    Append, Appended, Claim, Epoch, Expired, Filter, Journal, JournalError, JournalReader, Listener, LiveExecution,
+    MemoryJournal, Position, Quarantine, StoredDefinition, Summary, Writer,
+};
+
+use write::Write;
 
 /// When a [`HeldJournal`] acknowledges.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,12 +27,15 @@ pub enum Acknowledgement {
     Held,
 }
 
-/// An in-memory journal whose acknowledgements can be late, held back, or never come because it failed.
+/// An in-memory journal whose acknowledgements can be late, held back, or never come because it failed; and that can crash.
 ///
 /// A clone is the same journal.
 #[derive(Clone, Debug, Default)]
 pub struct HeldJournal {
-    memory: MemoryJournal,
+    /// Everything that was written.
+    written: MemoryJournal,
+    /// What was acknowledged.
+    durable: MemoryJournal,
     control: Arc<Mutex<Control>>,
 }
 
@@ -31,6 +43,10 @@ pub struct HeldJournal {
 struct Control {
     acknowledgement: Acknowledgement,
     failed: Option<JournalError>,
+    /// How much may be held back before the journal is full; none for any number.
+    held_max: Option<u64>,
+    /// How many appends are still refused.
+    gaps: u32,
     writers: Vec<HeldBack>,
 }
 
@@ -38,8 +54,10 @@ struct Control {
 #[derive(Debug)]
 struct HeldBack {
     listener: Listener,
-    appended: Position,
     told: Position,
+    /// What was written after that, oldest first.
+    writes: VecDeque<Write>,
+    durable: MemoryWriter,
 }
 
 impl HeldJournal {
@@ -60,18 +78,45 @@ impl HeldJournal {
         self.release_up_to(u64::MAX);
     }
 
-    /// Acknowledges, of each writer, at most that many appends more.
-    pub fn release_up_to(&self, appends: u64) {
-        // The listeners are called without the lock: they may append.
-        let told: Vec<_> = self.control().writers.iter_mut().filter_map(|held| held.advance(appends)).collect();
+    /// Acknowledges, of each writer, at most that many writes more.
+    pub fn release_up_to(&self, writes: u64) {
+        // The listeners are called without the lock: they may write.
+        let told: Vec<_> = self.control().writers.iter_mut().filter_map(|held| held.advance(writes)).collect();
         for (listener, watermark) in told {
             listener.tell(Ok(watermark));
         }
     }
 
-    /// How many appends are held back.
+    /// How many writes are held back.
     pub fn held(&self) -> u64 {
-        self.control().writers.iter().map(|held| held.appended.0 - held.told.0).sum()
+        self.control().writers.iter().map(|held| held.writes.len() as u64).sum()
+    }
+
+    /// Says that it is full while more than that many writes of one writer are held back.
+    pub fn full_beyond(&self, held_max: u64) {
+        self.control().held_max = Some(held_max);
+    }
+
+    /// Refuses the next append, as if a fact before it were missing.
+    pub fn miss_one(&self) {
+        self.control().gaps += 1;
+    }
+
+    /// Crashes: what was not acknowledged is gone, and nothing is acknowledged to anybody any more.
+    ///
+    /// What is left is this journal again, for whoever claims it next.
+    pub fn crash(&self) {
+        let mut control = self.control();
+        control.writers.clear();
+        self.written.fence();
+        self.durable.fence();
+        self.written.become_copy_of(&self.durable);
+    }
+
+    /// Damages what is kept of an execution: its history cannot be read any more.
+    pub fn damage(&self, execution: ExecutionId) {
+        self.written.damage(execution);
+        self.durable.damage(execution);
     }
 
     /// Fails: nothing is taken or acknowledged any more.
@@ -87,41 +132,91 @@ impl HeldJournal {
         }
     }
 
+    fn misses(&self) -> bool {
+        let mut control = self.control();
+        let misses = control.gaps > 0;
+        control.gaps -= u32::from(misses);
+        misses
+    }
+
     fn control(&self) -> MutexGuard<'_, Control> {
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl HeldBack {
-    fn advance(&mut self, appends: u64) -> Option<(Listener, Position)> {
-        let watermark = Position(self.told.0.saturating_add(appends).min(self.appended.0));
-        if watermark == self.told {
-            return None;
+    fn written(&self) -> Position {
+        Position(self.told.0 + self.writes.len() as u64)
+    }
+
+    /// Makes some more writes durable; gives who is to be told how far.
+    fn advance(&mut self, writes: u64) -> Option<(Listener, Position)> {
+        let count = self.writes.len().min(usize::try_from(writes).unwrap_or(usize::MAX));
+        for write in self.writes.drain(..count) {
+            // It was taken once: refused can only be what a newer owner has fenced since.
+            let _ = write.make(&mut self.durable);
         }
-        self.told = watermark;
-        Some((self.listener.clone(), watermark))
+        self.told.0 += count as u64;
+        (count > 0).then(|| (self.listener.clone(), self.told))
     }
 }
 
 impl Journal for HeldJournal {
-    fn writer(&self, shard: u16, listener: Listener) -> Result<Box<dyn Writer>, JournalError> {
-        let inner = self.memory.writer(shard, listener.clone())?;
+    fn claim(&self) -> Result<Claim, JournalError> {
+        // What an owner before this one wrote and what it was not told becomes durable now.
+        for held in &mut self.control().writers {
+            held.advance(u64::MAX);
+        }
+        self.durable.claim()?;
+        self.written.claim()
+    }
+
+    fn writer(&self, epoch: Epoch, shard: u16, listener: Listener) -> Result<Box<dyn Writer>, JournalError> {
+        let inner = self.written.writer(epoch, shard, listener.clone())?;
+        let durable = self.durable.memory_writer(epoch)?;
         let mut control = self.control();
         let index = control.writers.len();
-        control.writers.push(HeldBack { listener, appended: Position(0), told: Position(0) });
+        control.writers.push(HeldBack { listener, told: Position(0), writes: VecDeque::new(), durable });
         Ok(Box::new(HeldWriter { journal: self.clone(), inner, index }))
     }
 
+    fn release(&self, epoch: Epoch) -> Result<(), JournalError> {
+        self.durable.release(epoch)?;
+        self.written.release(epoch)
+    }
+}
+
+impl JournalReader for HeldJournal {
     fn history(&self, execution: ExecutionId) -> Result<Option<Vec<u8>>, JournalError> {
-        self.memory.history(execution)
+        self.written.history(execution)
     }
 
-    fn load(&self, after: Option<ExecutionId>, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
-        self.memory.load(after, limit)
+    fn definition(&self, hash: DefinitionHash) -> Result<Option<StoredDefinition>, JournalError> {
+        self.durable.definition(hash)
     }
 
-    fn forget(&self, executions: &[ExecutionId]) -> Result<(), JournalError> {
-        self.memory.forget(executions)
+    fn live(&self, after: Option<ExecutionId>, limit: usize) -> Result<Vec<LiveExecution>, JournalError> {
+        self.durable.live(after, limit)
+    }
+
+    fn summary(&self, execution: ExecutionId) -> Result<Option<Summary>, JournalError> {
+        self.durable.summary(execution)
+    }
+
+    fn list(&self, filter: &Filter) -> Result<Vec<Summary>, JournalError> {
+        self.durable.list(filter)
+    }
+
+    fn keyed(&self, idempotency_key: &str) -> Result<Option<ExecutionId>, JournalError> {
+        self.durable.keyed(idempotency_key)
+    }
+
+    fn expired(&self, expired: &Expired, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
+        self.durable.expired(expired, limit)
+    }
+
+    fn health(&self) -> Result<(), JournalError> {
+        self.control().failed.clone().map_or(Ok(()), Err)
     }
 }
 
@@ -131,38 +226,67 @@ struct HeldWriter {
     index: usize,
 }
 
-impl Writer for HeldWriter {
-    fn append(&mut self, append: Append<'_>) -> Result<Appended, JournalError> {
+impl HeldWriter {
+    /// Writes, and acknowledges it at once, now, or not yet.
+    fn write(&mut self, write: Write) -> Result<Appended, JournalError> {
         if let Some(error) = &self.journal.control().failed {
             return Err(error.clone());
         }
-        let Appended { position, .. } = self.inner.append(append)?;
-        let (durable, listener) = self.note(position);
-        if let Some(listener) = listener {
-            listener.tell(Ok(position));
+        let Appended { position, .. } = write.make(&mut *self.inner)?;
+        let (durable, told) = self.note(position, write);
+        if let Some((listener, watermark)) = told {
+            listener.tell(Ok(watermark));
         }
         Ok(Appended { position, durable })
     }
-}
 
-impl HeldWriter {
-    /// Whether the append is acknowledged at once, and who is to be told if it is acknowledged now.
-    fn note(&self, position: Position) -> (bool, Option<Listener>) {
+    /// Whether it is acknowledged at once, and who is to be told if it is acknowledged now.
+    fn note(&self, position: Position, write: Write) -> (bool, Option<(Listener, Position)>) {
         let mut control = self.journal.control();
         let acknowledgement = control.acknowledgement;
-        let held = &mut control.writers[self.index];
-        held.appended = position;
-        let nothing_held = held.told.0 + 1 == position.0;
+        let Some(held) = control.writers.get_mut(self.index) else {
+            // The journal has crashed under this writer: nobody hears of it any more.
+            return (false, None);
+        };
+        held.writes.push_back(write);
+        debug_assert_eq!(held.written(), position);
+        let nothing_held = held.writes.len() == 1;
         match acknowledgement {
-            Acknowledgement::Immediate if nothing_held => {
-                held.told = position;
-                (true, None)
-            }
+            Acknowledgement::Immediate if nothing_held => (held.advance(u64::MAX).is_some(), None),
             Acknowledgement::Held => (false, None),
-            Acknowledgement::Immediate | Acknowledgement::Late => {
-                held.told = position;
-                (false, Some(held.listener.clone()))
-            }
+            Acknowledgement::Immediate | Acknowledgement::Late => (false, held.advance(u64::MAX)),
         }
+    }
+}
+
+impl Writer for HeldWriter {
+    fn append(&mut self, append: Append<'_>) -> Result<Appended, JournalError> {
+        if self.journal.misses() {
+            let (execution, found) = (append.execution, append.first_sequence);
+            return Err(JournalError::Gap { execution, expected: found + 1, found });
+        }
+        self.write(Write::append(append))
+    }
+
+    fn quarantine(
+        &mut self,
+        execution: ExecutionId,
+        quarantine: Option<&Quarantine>,
+    ) -> Result<Appended, JournalError> {
+        self.write(Write::Quarantine(execution, quarantine.cloned()))
+    }
+
+    fn write_off(&mut self, execution: ExecutionId, at: Time, error: &str) -> Result<Appended, JournalError> {
+        self.write(Write::End(execution, at, error.to_owned()))
+    }
+
+    fn forget(&mut self, executions: &[ExecutionId]) -> Result<Appended, JournalError> {
+        self.write(Write::Forget(executions.to_vec()))
+    }
+
+    fn is_full(&self) -> bool {
+        let control = self.journal.control();
+        let held = control.writers.get(self.index).map_or(0, |held| held.writes.len() as u64);
+        control.held_max.is_some_and(|held_max| held > held_max)
     }
 }

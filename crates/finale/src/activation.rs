@@ -89,6 +89,7 @@ pub(crate) struct Request {
     pub(crate) input: Payload,
     pub(crate) by: Box<str>,
     pub(crate) idempotency_key: Option<Box<str>>,
+    pub(crate) business_key: Option<Box<str>>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) id: Option<ExecutionId>,
     pub(crate) pledge: Pledge,
@@ -129,9 +130,15 @@ impl Activate {
         self.with(|request| request.by = who.into())
     }
 
-    /// What a repetition is known by: with the same key, workflow and input it gives the same execution.
+    /// What a repetition is known by: with the same key, workflow and input it gives the same execution, also after a
+    /// restart, as long as the execution is kept. A newer version of the workflow counts as the same.
     pub fn idempotency_key(self, key: impl Into<Box<str>>) -> Self {
         self.with(|request| request.idempotency_key = Some(key.into()))
+    }
+
+    /// What people find it by, an order number for instance; it need not be unique. See [`Filter`](crate::Filter).
+    pub fn business_key(self, key: impl Into<Box<str>>) -> Self {
+        self.with(|request| request.business_key = Some(key.into()))
     }
 
     /// How long the execution may take; after that it fails.

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 
 use actix::{Actor, Addr, Arbiter, Recipient, System};
-use finale_journal::{Journal, JournalError, Listener, MemoryJournal};
+use finale_journal::{Claim, Journal, JournalError, Listener, LiveExecution, MemoryJournal};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -13,12 +13,14 @@ use crate::context::{BlockingContext, Data};
 use crate::faults::Faults;
 use crate::handler::{Asked, Blocking, Handle, Handler, Handlers, TaskError, Typed};
 use crate::message::RunTask;
-use crate::options::{Limits, Options, Shards};
+use crate::mint::shard_of;
+use crate::options::{Limits, Options, Retention, Shards};
 use crate::permits::{Lease, Pool};
-use crate::runtime::{Runtime, ShardHandle, StartError};
+use crate::runtime::{Kept, Runtime, ShardHandle, StartError};
 use crate::shard::{Plan, Shard};
-use crate::supervisor::{Everyone, Keys, Supervisor, Watermark};
+use crate::supervisor::{Everyone, Keys, Recovery, Supervisor, Watermark};
 use crate::task_engine::{Peers, PermitNews, Permits, Pools, TaskEngine};
+use crate::vitals::Vitals;
 
 /// Says what a runtime is made of; see [`Runtime::builder`].
 #[must_use = "nothing runs before start is called"]
@@ -27,7 +29,9 @@ pub struct Builder {
     limits: Limits,
     grace: Duration,
     sweep_interval: Duration,
-    journal: Arc<dyn Journal>,
+    retention: Retention,
+    /// By default one in memory.
+    journal: Option<Arc<dyn Journal>>,
     handlers: Vec<(String, Registration)>,
     handler_limits: Vec<(String, usize)>,
     data: Data,
@@ -44,7 +48,8 @@ impl Default for Builder {
             limits: Limits::default(),
             grace: Duration::from_secs(2),
             sweep_interval: Duration::from_secs(1),
-            journal: Arc::new(MemoryJournal::new()),
+            retention: Retention::default(),
+            journal: None,
             handlers: Vec::new(),
             handler_limits: Vec::new(),
             data: Data::default(),
@@ -78,9 +83,18 @@ impl Builder {
         self
     }
 
-    /// Where facts are kept; default in memory.
+    /// Where facts are kept; default in memory, where nothing outlives the process.
+    ///
+    /// A runtime goes on with every execution that it finds there and that has not ended. It can be started again on a
+    /// clone of the journal; then the runtime before it is fenced: it can write no more.
     pub fn journal(mut self, journal: impl Journal) -> Self {
-        self.journal = Arc::new(journal);
+        self.journal = Some(Arc::new(journal));
+        self
+    }
+
+    /// How long executions are kept after they have ended; default 30 days.
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
         self
     }
 
@@ -140,8 +154,8 @@ impl Builder {
     /// When there is no running actix `System`, a limit makes no sense, or the journal cannot be opened.
     pub fn start(self) -> Result<Runtime, StartError> {
         let system = System::try_current().ok_or(StartError::NoSystem)?;
-        let Self { shards: place, limits, grace, sweep_interval, journal, handlers, handler_limits, data, faults } =
-            self;
+        let Self { shards: place, limits, grace, sweep_interval, retention, .. } = self;
+        let Self { journal, handlers, handler_limits, data, faults, .. } = self;
         check_limits(&limits, &handler_limits)?;
         let shards = match place {
             Shards::Own(shards) => shards.max(1),
@@ -149,14 +163,19 @@ impl Builder {
         };
         let handlers = register_all(handlers, &handler_limits, limits.payload_bytes_max)?;
         let pools = Pools::new(&limits, &handlers, shards);
-        let open = Arc::new(Pool::new(limits.open_executions_max, shards));
+        let journal = journal.unwrap_or_else(|| Arc::new(MemoryJournal::keeping(limits.ended_executions_max)));
+        let claim = journal.claim()?;
+        let mut inherited = Inherited::find(&*journal, shards)?;
+        // Those that are there already take their places first, even if there are more of them than allowed.
+        let open = Arc::new(Pool::new(limits.open_executions_max.saturating_sub(inherited.len()), shards));
         let deaths_window = Duration::from_secs(60);
-        let options = Options { shards, limits, grace, sweep_interval, deaths_max: 3, deaths_window };
+        let options = Options { shards, limits, grace, sweep_interval, retention, deaths_max: 3, deaths_window };
         let options = Arc::new(options);
         let engines = Arc::<OnceLock<Vec<Addr<TaskEngine>>>>::default();
         let peers = peers(Arc::clone(&engines));
         let (keys, everyone) = (Arc::<Keys>::default(), Everyone::default());
-        let launch = |index| Launch {
+        let vitals: Vec<_> = (0..shards).map(|_| Arc::<Vitals>::default()).collect();
+        let mut launch = |index: u16| Launch {
             plan: Plan {
                 index,
                 options: Arc::clone(&options),
@@ -164,7 +183,10 @@ impl Builder {
                 data: data.clone(),
                 faults: faults.clone(),
                 journal: Arc::clone(&journal),
+                vitals: Arc::clone(&vitals[usize::from(index)]),
             },
+            claim,
+            inherited: inherited.take(index),
             pools: pools.clone(),
             peers: Arc::clone(&peers),
             open: Arc::clone(&open),
@@ -180,7 +202,7 @@ impl Builder {
         // Set once, here: nothing was activated before, so no engine had anything to tell.
         let _ = engines.set(started.iter().map(|shard| shard.engine.clone()).collect());
         let _ = everyone.set(started.iter().map(|shard| shard.supervisor.clone()).collect());
-        Ok(Runtime::new(started, options))
+        Ok(Runtime::new(started, options, Kept { journal, claim, vitals }))
     }
 }
 
@@ -196,6 +218,7 @@ fn check_limits(limits: &Limits, handler_limits: &[(String, usize)]) -> Result<(
         ("active_executions_max", limits.active_executions_max),
         ("running_tasks_max", limits.running_tasks_max),
         ("payload_bytes_max", limits.payload_bytes_max),
+        ("crashes_max", usize::from(limits.crashes_max)),
     ];
     let own = handler_limits.iter().map(|(_, limit)| ("the limit of a handler", *limit));
     match all.into_iter().chain(own).find(|(_, limit)| *limit == 0) {
@@ -248,9 +271,44 @@ fn peers(engines: Arc<OnceLock<Vec<Addr<TaskEngine>>>>) -> Peers {
     })
 }
 
+/// The executions that have not ended, by the shard that goes on with them.
+struct Inherited(Vec<Vec<LiveExecution>>);
+
+/// Executions read from the journal at once.
+const PAGE_MAX: usize = 10_000;
+
+impl Inherited {
+    /// Lists them all: whatever is activated later is not among them.
+    fn find(journal: &dyn Journal, shards: u16) -> Result<Self, JournalError> {
+        let mut found: Vec<_> = (0..shards).map(|_| Vec::new()).collect();
+        let mut last = None;
+        loop {
+            let page = journal.live(last, PAGE_MAX)?;
+            let is_last = page.len() < PAGE_MAX;
+            last = page.last().map(|live| live.id);
+            for live in page {
+                found[usize::from(shard_of(live.id, shards))].push(live);
+            }
+            if is_last {
+                return Ok(Self(found));
+            }
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.0.iter().map(Vec::len).sum()
+    }
+
+    fn take(&mut self, shard: u16) -> Vec<LiveExecution> {
+        std::mem::take(&mut self.0[usize::from(shard)])
+    }
+}
+
 /// Everything one shard is started from; it can be sent to its thread.
 struct Launch {
     plan: Plan,
+    claim: Claim,
+    inherited: Vec<LiveExecution>,
     pools: Pools,
     peers: Peers,
     open: Arc<Pool>,
@@ -261,7 +319,7 @@ struct Launch {
 impl Launch {
     /// Starts the actors of a shard on this thread.
     fn start(self) -> Result<ShardHandle, JournalError> {
-        let Self { plan, pools, peers, open, keys, everyone } = self;
+        let Self { plan, claim, inherited, pools, peers, open, keys, everyone } = self;
         let index = plan.index;
         let to_supervisor = Arc::<OnceLock<Addr<Supervisor>>>::default();
         let told = Arc::clone(&to_supervisor);
@@ -270,11 +328,12 @@ impl Launch {
                 supervisor.do_send(Watermark(watermark));
             }
         });
-        let writer = plan.journal.writer(index, listener)?;
+        let writer = plan.journal.writer(claim.epoch, index, listener)?;
         let shard = Shard::new(plan, writer);
         let engine = TaskEngine::new(Rc::clone(&shard), &pools, peers).start();
         let lease = Lease::new(open, index);
-        let supervisor = Supervisor::new(Rc::clone(&shard), lease, keys, everyone).start();
+        let recovery = Recovery::new(claim, inherited);
+        let supervisor = Supervisor::new(Rc::clone(&shard), lease, keys, recovery, everyone).start();
         // Set once, here: nothing was appended before, so there was nothing to tell.
         let _ = to_supervisor.set(supervisor.clone());
         shard.staff(engine.clone(), supervisor.clone());

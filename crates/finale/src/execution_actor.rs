@@ -29,7 +29,7 @@ impl ExecutionActor {
     /// Reads the mail, lets the core decide, and makes durable what it decided.
     fn turn(&self) {
         self.live.reading();
-        if !self.live.has_mail() {
+        if !self.live.has_mail() || !self.shard.has_room_for(&self.live) {
             return;
         }
         let mut turn = self.shard.take_turn();

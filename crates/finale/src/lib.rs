@@ -24,8 +24,10 @@ mod options;
 mod permits;
 mod runtime;
 mod shard;
+mod stored;
 mod supervisor;
 mod task_engine;
+mod vitals;
 mod workflow;
 
 pub mod message;
@@ -42,10 +44,10 @@ pub use faults::Faults;
 pub use handle::{CancelReceipt, CancelledTask, ExecutionHandle, Fate};
 pub use handler::{Handler, TaskError};
 pub use late::LateEvent;
-pub use options::{Limits, Shards};
+pub use options::{Keep, Limits, Retention, Shards};
 pub use runtime::{Page, Runtime, ShutdownReport, StartError};
-pub use supervisor::{Filter, Summary};
 pub use task_engine::{OpenTask, TaskPage};
+pub use vitals::Health;
 pub use workflow::Workflow;
 
 pub use actix;
@@ -54,6 +56,7 @@ pub use finale_core::{
     Definition, ExecutionId, ExecutionStatus, Failure, FailureClass, NodeStatus, Outcome, Payload, Record, TaskId, Time,
 };
 pub use finale_journal as journal;
+pub use finale_journal::{Filter, Summary};
 
 /// The README's program, run as a test.
 #[cfg(doctest)]

@@ -37,8 +37,12 @@ pub struct Limits {
     pub running_tasks_max: usize,
     /// Outcomes kept that came before their task was asked for, in the runtime; default 10,000.
     pub early_outcomes_max: usize,
-    /// Ended executions that can still be asked about, in the runtime; default 10,000. The oldest are forgotten first.
+    /// Ended executions that are kept in memory, in the runtime; default 10,000. Others are read from the journal.
     pub ended_executions_max: usize,
+    /// Crashes of the process over the same task at work after which its execution is quarantined; default 5.
+    ///
+    /// An execution that an operator releases gets as many again.
+    pub crashes_max: u16,
     /// Late, duplicate and unknown outcomes kept to be read, in each shard; default 1,024.
     pub late_events_max: usize,
     /// How many events a reader may lag behind before its stream is cut; default 1,024.
@@ -54,9 +58,67 @@ impl Default for Limits {
             running_tasks_max: 10_000,
             early_outcomes_max: 10_000,
             ended_executions_max: 10_000,
+            crashes_max: 5,
             late_events_max: 1_024,
             event_lag_max: 1_024,
         }
+    }
+}
+
+/// How long executions are kept after they have ended. What is not kept any more is forgotten with its history, in small
+/// batches. The default is 30 days for each status; a journal may keep fewer by itself, as the one in memory does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Retention {
+    /// Those that completed.
+    pub completed: Keep,
+    /// Those that failed.
+    pub failed: Keep,
+    /// Those that were cancelled.
+    pub cancelled: Keep,
+    /// How often it is looked whether there is something to forget; default 10 s.
+    pub interval: Duration,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let month = Keep::for_age(Duration::from_secs(30 * 24 * 60 * 60));
+        Self { completed: month, failed: month, cancelled: month, interval: Duration::from_secs(10) }
+    }
+}
+
+impl Retention {
+    /// Keeps all that have ended like that.
+    pub fn all(keep: Keep) -> Self {
+        Self { completed: keep, failed: keep, cancelled: keep, ..Self::default() }
+    }
+}
+
+/// What is kept of the executions that ended with one status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Keep {
+    /// Those that ended no longer ago than this; none for any age.
+    pub age: Option<Duration>,
+    /// That many, those that ended last; none for any number.
+    pub count: Option<u64>,
+}
+
+impl Keep {
+    /// All of them, for ever.
+    pub const fn for_ever() -> Self {
+        Self { age: None, count: None }
+    }
+
+    /// Those that ended no longer ago than this.
+    pub const fn for_age(age: Duration) -> Self {
+        Self { age: Some(age), count: None }
+    }
+
+    /// Of those, only that many: the ones that ended last.
+    #[must_use]
+    pub const fn at_most(self, count: u64) -> Self {
+        Self { count: Some(count), ..self }
     }
 }
 
@@ -65,6 +127,7 @@ impl Default for Limits {
 pub(crate) struct Options {
     pub(crate) shards: u16,
     pub(crate) limits: Limits,
+    pub(crate) retention: Retention,
     /// How long a handler that was told to stop may take.
     pub(crate) grace: Duration,
     /// How often the sweep looks for what was lost.

@@ -84,6 +84,11 @@ impl Lease {
         taken
     }
 
+    /// Uses a permit that was set aside when the pool was made.
+    pub(crate) fn adopt(&self) {
+        self.used.set(self.used.get() + 1);
+    }
+
     /// Gives a permit back.
     pub(crate) fn give(&self) -> Waiting {
         self.used.set(self.used.get() - 1);

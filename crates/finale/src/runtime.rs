@@ -9,7 +9,7 @@ use finale_core::compile::accept_input;
 use finale_core::definition::Verdict;
 use finale_core::execution::{Command, Why};
 use finale_core::{ExecutionId, ExecutionStatus, Failure, FailureClass, Payload, Record, TaskId};
-use finale_journal::JournalError;
+use finale_journal::{Claim, Filter, Journal, JournalError, Summary};
 use futures_util::future::join_all;
 use serde::Serialize;
 use tokio::sync::oneshot;
@@ -25,8 +25,9 @@ use crate::late::LateEvent;
 use crate::message::{TaskCompleted, TaskFailed};
 use crate::mint::{Mint, shard_of};
 use crate::options::Options;
-use crate::supervisor::{Ask, Close, Filter, Leave, List, Question, Report, Summary, Supervisor};
+use crate::supervisor::{Ask, Close, Leave, List, Question, Report, Supervisor};
 use crate::task_engine::{Drain, ListTasks, OpenTask, TaskEngine, TaskPage};
+use crate::vitals::{Health, Vitals};
 use crate::workflow::Workflow;
 
 /// Runs workflows; a clone is the same runtime, usable from any thread.
@@ -47,6 +48,15 @@ struct Inner {
     /// Of the ids that are given away before their execution begins.
     mint: Mutex<Mint>,
     clock: Clock,
+    kept: Kept,
+}
+
+/// What says how a runtime is doing.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) claim: Claim,
+    pub(crate) vitals: Vec<Arc<Vitals>>,
 }
 
 /// How one shard is reached from other threads.
@@ -96,9 +106,9 @@ impl Runtime {
         Builder::default()
     }
 
-    pub(crate) fn new(shards: Vec<ShardHandle>, options: Arc<Options>) -> Self {
+    pub(crate) fn new(shards: Vec<ShardHandle>, options: Arc<Options>, kept: Kept) -> Self {
         let (mint, clock) = (Mutex::new(Mint::new(0, options.shards)), Clock::start());
-        Self(Arc::new(Inner { shards, options, next: AtomicUsize::new(0), mint, clock }))
+        Self(Arc::new(Inner { shards, options, next: AtomicUsize::new(0), mint, clock, kept }))
     }
 
     /// Activates a workflow: await what it gives.
@@ -111,6 +121,7 @@ impl Runtime {
             input,
             by: "unknown".into(),
             idempotency_key: None,
+            business_key: None,
             deadline: None,
             id: None,
             pledge: Pledge::new(),
@@ -155,16 +166,33 @@ impl Runtime {
     /// # Errors
     /// When the runtime has stopped.
     pub async fn executions(&self, filter: Filter) -> Result<Page, CommandError> {
-        let mut all = Vec::new();
-        for shard in &self.0.shards {
-            let listed = shard.supervisor.send(List(filter.clone())).await;
-            all.extend(listed.map_err(|_| CommandError::Stopped)?);
-        }
-        all.sort_unstable_by_key(|summary| std::cmp::Reverse(summary.id));
-        let more = all.len() > filter.limited();
-        all.truncate(filter.limited());
-        let next = all.last().filter(|_| more).map(|summary| summary.id);
-        Ok(Page { executions: all, next })
+        let executions = self.list(filter.clone()).await?;
+        let last = executions.last().filter(|_| executions.len() == filter.limited()).map(|summary| summary.id);
+        let next = match last {
+            // Looked for, so that nobody turns to a page that is empty.
+            Some(last) if !self.list(filter.before(last).limit(1)).await?.is_empty() => Some(last),
+            _ => None,
+        };
+        Ok(Page { executions, next })
+    }
+
+    async fn list(&self, filter: Filter) -> Result<Vec<Summary>, CommandError> {
+        let listed = self.0.shards[self.next_place()].supervisor.send(List(filter)).await;
+        listed.unwrap_or(Err(CommandError::Stopped))
+    }
+
+    /// How the runtime is doing; answered at once, whatever its shards are at.
+    pub fn health(&self) -> Health {
+        let Kept { journal, claim, vitals } = &self.0.kept;
+        let mut health = Health {
+            journal: journal.health(),
+            journal_lag: None,
+            after_crash: claim.crashed,
+            recovering: 0,
+            quarantined: 0,
+        };
+        vitals.iter().for_each(|shard| shard.add_to(&mut health));
+        health
     }
 
     /// Cancels an execution, and waits until nothing of it runs any more.
@@ -296,7 +324,19 @@ impl Runtime {
         // All are told before the first is waited for.
         self.0.shards.iter().for_each(|shard| shard.supervisor.do_send(Close));
         let ends: Vec<_> = self.0.shards.iter().map(|shard| end(shard, deadline)).collect();
-        join_all(ends).await.into_iter().fold(ShutdownReport::default(), ShutdownReport::and)
+        let report = join_all(ends).await.into_iter().fold(ShutdownReport::default(), ShutdownReport::and);
+        self.release_journal(&report);
+        report
+    }
+
+    /// Notes that what was at work was not lost in a crash, if that is so.
+    fn release_journal(&self, report: &ShutdownReport) {
+        let Kept { journal, claim, .. } = &self.0.kept;
+        if report.unresponsive == 0
+            && let Err(error) = journal.release(claim.epoch)
+        {
+            tracing::warn!(target: crate::telemetry::TARGET, %error, "the journal was not released");
+        }
     }
 
     pub(crate) async fn status(&self, id: ExecutionId) -> Result<ExecutionStatus, CommandError> {

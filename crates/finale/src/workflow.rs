@@ -59,6 +59,14 @@ impl Workflow {
         self.0.compiled.hash()
     }
 
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
     /// Another compiled copy: threads that share one pay for it with every access.
     pub(crate) fn compile_again(&self) -> Result<Compiled, CompileError> {
         compile_within(self.definition().clone(), &self.0.registry, &self.0.limits)

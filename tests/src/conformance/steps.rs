@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use finale::journal::Journal;
+use finale::journal::JournalReader;
 use finale::{
     ActivateError, CommandError, ExecutionHandle, ExecutionId, Fate, Faults, NodeStatus, ReportError, Runtime, Shards,
     Workflow,

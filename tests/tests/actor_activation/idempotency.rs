@@ -1,7 +1,7 @@
 //! A repeated activation gives the same execution.
 
 use finale::journal::{Acknowledgement, HeldJournal};
-use finale::{ActivateError, Filter, Limits, Runtime, Shards};
+use finale::{ActivateError, Filter, Keep, Limits, Retention, Runtime, Shards, Workflow};
 use finale_tests::actor::{Dummies, chart, for_each_journal, for_each_journal_in_real_time, runtime, settle, workflow};
 use finale_tests::tasks::task_of;
 
@@ -75,7 +75,9 @@ async fn a_repetition_of_what_could_not_be_made_durable_is_told_so_too() {
 async fn a_key_that_was_used_with_something_else_is_a_conflict_that_names_the_execution() {
     for_each_journal(async |journal| {
         let runtime = runtime(&journal).done("a b").start().unwrap();
-        let (one, other) = (workflow("s>a a>e"), workflow("s>b b>e"));
+        let mut other = chart("s>b b>e").definition();
+        other.id = "another".to_owned();
+        let (one, other) = (workflow("s>a a>e"), Workflow::new(other).unwrap());
         let first = runtime.activate(&one, 7).idempotency_key("order").await.unwrap();
         for moment in ["live", "ended"] {
             for attempt in [runtime.activate(&one, 8), runtime.activate(&other, 7)] {
@@ -140,15 +142,44 @@ async fn a_key_means_the_same_in_all_shards() {
 }
 
 #[actix::test]
-async fn a_key_is_free_again_when_its_execution_is_forgotten() {
+async fn a_newer_version_of_a_workflow_repeats_what_the_older_one_began() {
+    for_each_journal(async |journal| {
+        let runtime = runtime(&journal).done("a b").start().unwrap();
+        let first = runtime.activate(&workflow("s>a a>e"), 7).idempotency_key("order").await.unwrap();
+        let again = runtime.activate(&workflow("s>b b>e"), 7).idempotency_key("order").await.unwrap();
+        assert_eq!(again.id(), first.id());
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_key_is_found_in_the_journal_when_nothing_in_memory_knows_it() {
     for_each_journal(async |journal| {
         let mut limits = Limits::default();
-        limits.ended_executions_max = 1;
+        limits.ended_executions_max = 0;
         let runtime = runtime(&journal).limits(limits).done("a").start().unwrap();
         let one = workflow("s>a a>e");
         let first = runtime.activate(&one, 7).idempotency_key("order").await.unwrap();
         first.outcome().await.unwrap();
+        let again = runtime.activate(&one, 7).idempotency_key("order").await.unwrap();
+        assert_eq!(again.id(), first.id());
+        assert_eq!(again.outcome().await.unwrap(), first.outcome().await.unwrap());
+        let refused = runtime.activate(&one, 8).idempotency_key("order").await.unwrap_err();
+        assert!(matches!(refused, ActivateError::IdempotencyConflict { .. }), "{refused}");
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_key_is_free_again_when_its_execution_is_forgotten() {
+    for_each_journal(async |journal| {
+        let retention = Retention::all(Keep::for_ever().at_most(1));
+        let runtime = runtime(&journal).retention(retention).done("a").start().unwrap();
+        let one = workflow("s>a a>e");
+        let first = runtime.activate(&one, 7).idempotency_key("order").await.unwrap();
+        first.outcome().await.unwrap();
         runtime.activate(&one, 7).await.unwrap().outcome().await.unwrap();
+        tokio::time::sleep(2 * Retention::default().interval).await;
         let other = runtime.activate(&one, 8).idempotency_key("order").await.unwrap();
         assert_ne!(other.id(), first.id());
     })

@@ -1,7 +1,12 @@
 //! Executions are listed newest first, and forgotten when there are too many that have ended.
 
-use finale::journal::Journal;
-use finale::{CommandError, ExecutionHandle, ExecutionId, ExecutionStatus, Filter, Limits, Runtime, Shards, Summary};
+use std::time::Duration;
+
+use finale::journal::JournalReader;
+use finale::{
+    CommandError, ExecutionHandle, ExecutionId, ExecutionStatus, Filter, Keep, Limits, Retention, Runtime, Shards,
+    Summary,
+};
 use finale_tests::actor::{Dummies, chart, for_each_journal, for_each_journal_in_real_time, runtime, workflow};
 use finale_tests::tasks::{expect_nothing, task_of};
 
@@ -110,9 +115,8 @@ async fn a_listed_execution_that_ended_says_when_and_why() {
 #[actix::test]
 async fn the_oldest_ended_executions_are_forgotten_with_their_history_and_live_ones_never() {
     for_each_journal(async |journal| {
-        let mut limits = Limits::default();
-        limits.ended_executions_max = 3;
-        let runtime = runtime(&journal).limits(limits).done("a").start().unwrap();
+        let retention = Retention::all(Keep::for_ever().at_most(3));
+        let runtime = runtime(&journal).retention(retention).done("a").start().unwrap();
         let (one, ask) = (workflow("s>a a>e"), chart("s>b b>e").outside("b").workflow());
         let live = runtime.activate(&ask, ()).await.unwrap();
         let mut ended = Vec::new();
@@ -121,6 +125,7 @@ async fn the_oldest_ended_executions_are_forgotten_with_their_history_and_live_o
             execution.outcome().await.unwrap();
             ended.push(execution);
         }
+        tokio::time::sleep(2 * retention.interval).await;
         for execution in &ended[..97] {
             expect_forgotten(&runtime, execution).await;
             assert_eq!(journal.history(execution.id()), Ok(None), "its history");
@@ -147,14 +152,39 @@ async fn expect_forgotten(runtime: &Runtime, execution: &ExecutionHandle) {
 }
 
 #[actix::test]
-async fn an_outcome_reaches_those_who_wait_even_if_nothing_is_kept_of_what_ended() {
+async fn an_execution_is_forgotten_some_time_after_its_end_as_its_status_says() {
+    for_each_journal(async |journal| {
+        let mut retention = Retention::all(Keep::for_ever());
+        retention.completed = Keep::for_age(Duration::from_secs(600));
+        let runtime = runtime(&journal).retention(retention).done("a").failing("b").start().unwrap();
+        let completed = runtime.activate(&workflow("s>a a>e"), ()).await.unwrap();
+        let failed = runtime.activate(&workflow("s>b b>e"), ()).await.unwrap();
+        completed.outcome().await.unwrap();
+        failed.outcome().await.unwrap();
+        tokio::time::sleep(Duration::from_secs(500)).await;
+        completed.snapshot().await.unwrap();
+        tokio::time::sleep(Duration::from_secs(200)).await;
+        expect_forgotten(&runtime, &completed).await;
+        failed.snapshot().await.unwrap();
+    })
+    .await;
+}
+
+#[actix::test]
+async fn what_is_not_in_memory_any_more_is_read_from_the_journal() {
     for_each_journal(async |journal| {
         let mut limits = Limits::default();
         limits.ended_executions_max = 0;
-        let runtime = runtime(&journal).limits(limits).done("a").start().unwrap();
+        let runtime = runtime(&journal).limits(limits).failing("a").start().unwrap();
         let execution = runtime.activate(&workflow("s>a a>e"), ()).await.unwrap();
-        assert_eq!(execution.outcome().await.unwrap().status(), ExecutionStatus::Completed);
-        expect_forgotten(&runtime, &execution).await;
+        let outcome = execution.outcome().await.unwrap();
+        let found = runtime.execution(execution.id()).await.unwrap();
+        assert_eq!(found.outcome().await.unwrap(), outcome);
+        assert_eq!(found.status().await, Ok(ExecutionStatus::Failed));
+        assert_eq!(found.snapshot().await.unwrap().state.status(), ExecutionStatus::Failed);
+        assert!(found.why().await.unwrap().error.is_some());
+        assert!(found.events().await.unwrap().next().await.unwrap().is_some());
+        assert_eq!(found.cancel("me").await, Err(CommandError::AlreadyTerminal(ExecutionStatus::Failed)));
     })
     .await;
 }

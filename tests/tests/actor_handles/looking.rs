@@ -1,7 +1,7 @@
 //! What is seen of an execution is durable, whoever looks.
 
 use finale::core::record::{End, State};
-use finale::journal::{Acknowledgement, HeldJournal, Journal};
+use finale::journal::{Acknowledgement, HeldJournal, JournalReader};
 use finale::{ExecutionHandle, ExecutionStatus, Record, Workflow};
 use finale_tests::actor::{Dummies, Gate, chart, for_each_journal, runtime, settle, workflow};
 use finale_tests::tasks::task_of;

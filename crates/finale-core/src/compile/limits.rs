@@ -1,7 +1,9 @@
 //! How large a definition may be.
 
+use serde::{Deserialize, Serialize};
+
 /// How large a definition may be; checked before anything else is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Limits {
     /// The most nodes; default 100,000.

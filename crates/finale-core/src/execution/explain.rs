@@ -46,6 +46,17 @@ pub struct Awaited {
 impl Why {
     /// How many awaited nodes are listed one by one.
     pub const AWAITED_MAX: usize = 100;
+
+    /// Why an execution is parked of which nothing else can be said.
+    pub fn quarantined(reason: impl Into<String>) -> Self {
+        Self {
+            status: ExecutionStatus::Quarantined,
+            decided_by: None,
+            error: Some(reason.into()),
+            awaited: Vec::new(),
+            awaited_more: 0,
+        }
+    }
 }
 
 impl Execution {

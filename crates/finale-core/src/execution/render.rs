@@ -11,6 +11,7 @@ use crate::record::{
     WorkflowName,
 };
 use crate::status::NodeStatus;
+use crate::time::Time;
 
 impl Execution {
     /// Everything there is to know about it.
@@ -23,6 +24,14 @@ impl Execution {
             state: self.state(definition),
             counts: self.counts(definition),
             nodes: (0..self.nodes.len() as u32).map(|node| self.node_record(definition, node)).collect(),
+        }
+    }
+
+    /// As what it ended, and when; none as long as it has not.
+    pub fn ended(&self) -> Option<(Terminal, Time)> {
+        match &self.phase {
+            Phase::Ended(conclusion) => conclusion.sealed.as_ref().map(|sealed| (sealed.status, sealed.at)),
+            _ => None,
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use finale_core::Compiled;
+use finale_core::{Compiled, DefinitionHash, Execution};
+use finale_journal::StoredDefinition;
 
 use super::Shard;
 use crate::activation::ActivateError;
@@ -14,9 +15,13 @@ use crate::workflow::Workflow;
 /// Kept once per shard: an `Arc` that several threads count is what makes two of them slower than one.
 pub(crate) struct Bound {
     pub(crate) compiled: Compiled,
+    /// What the journal keeps of it.
+    pub(crate) stored: StoredDefinition,
     pub(crate) data: Data,
     pub(crate) metrics: WorkflowMetrics,
     handlers: Box<[Option<Registered>]>,
+    /// Why nothing can be activated with it, if so. What began with it before is looked at for itself.
+    refusal: Option<ActivateError>,
 }
 
 /// More definitions than this are kept only while something runs on them.
@@ -25,36 +30,64 @@ const IDLE_MAX: usize = 1_024;
 impl Bound {
     fn new(workflow: &Workflow, handlers: &Handlers, data: Data) -> Result<Self, ActivateError> {
         let compiled = workflow.compile_again().map_err(ActivateError::Definition)?;
-        refuse_unsupported(&compiled)?;
-        let handler = |node| compiled.handler(node).map(|name| lookup(name, handlers)).transpose();
-        let handlers = (0..compiled.len() as u32).map(handler).collect::<Result<_, _>>()?;
-        Ok(Self { metrics: WorkflowMetrics::new(&compiled), compiled, data, handlers })
+        let handler = |node| compiled.handler(node).and_then(|name| handlers.get(name)).cloned();
+        let bound: Box<[_]> = (0..compiled.len() as u32).map(handler).collect();
+        Ok(Self {
+            refusal: unsupported(&compiled).or_else(|| not_registered(&compiled, handlers)),
+            metrics: WorkflowMetrics::new(&compiled),
+            stored: workflow.stored(),
+            compiled,
+            data,
+            handlers: bound,
+        })
     }
 
     pub(crate) fn handler(&self, node: u32) -> Option<&Registered> {
         self.handlers[node as usize].as_ref()
     }
-}
 
-fn refuse_unsupported(compiled: &Compiled) -> Result<(), ActivateError> {
-    match compiled.unsupported().first() {
-        None => Ok(()),
-        Some(unsupported) => {
-            Err(ActivateError::Unsupported { node: unsupported.node.clone(), feature: unsupported.feature })
-        }
+    /// The name of a handler that an execution still may need and that is not registered.
+    pub(crate) fn missing_handler(&self, execution: &Execution) -> Option<&str> {
+        (0..self.compiled.len() as u32).find_map(|node| {
+            let name = self.compiled.handler(node)?;
+            let is_open = !execution.node_status(node)?.is_settled();
+            (is_open && self.handler(node).is_none()).then_some(name)
+        })
     }
 }
 
-fn lookup(name: &str, handlers: &Handlers) -> Result<Registered, ActivateError> {
-    handlers.get(name).cloned().ok_or_else(|| ActivateError::HandlerNotRegistered {
-        handler: name.to_owned(),
+fn unsupported(compiled: &Compiled) -> Option<ActivateError> {
+    let unsupported = compiled.unsupported().first()?;
+    Some(ActivateError::Unsupported { node: unsupported.node.clone(), feature: unsupported.feature })
+}
+
+fn not_registered(compiled: &Compiled, handlers: &Handlers) -> Option<ActivateError> {
+    let mut names = (0..compiled.len() as u32).filter_map(|node| compiled.handler(node));
+    let missing = names.find(|name| handlers.get(name).is_none())?;
+    Some(ActivateError::HandlerNotRegistered {
+        handler: missing.to_owned(),
         registered: handlers.names().map(str::to_owned).collect(),
     })
 }
 
 impl Shard {
-    /// The shard's copy of a workflow.
+    /// The shard's copy of a workflow that is to be activated.
     pub(crate) fn bind(&self, workflow: &Workflow) -> Result<Rc<Bound>, ActivateError> {
+        let bound = self.bound(workflow)?;
+        bound.refusal.clone().map_or(Ok(bound), Err)
+    }
+
+    /// The shard's copy of a workflow that something began with before.
+    pub(crate) fn restore(&self, hash: DefinitionHash) -> Result<Rc<Bound>, String> {
+        if let Some(bound) = self.bounds.borrow().get(&hash) {
+            return Ok(Rc::clone(bound));
+        }
+        let stored = self.journal.definition(hash).map_err(|error| error.to_string())?;
+        let stored = stored.ok_or_else(|| format!("its definition ({hash}) is not kept any more"))?;
+        self.bound(&Workflow::restore(&stored)?).map_err(|error| error.to_string())
+    }
+
+    fn bound(&self, workflow: &Workflow) -> Result<Rc<Bound>, ActivateError> {
         let hash = workflow.hash();
         if let Some(bound) = self.bounds.borrow().get(&hash) {
             return Ok(Rc::clone(bound));

@@ -129,6 +129,16 @@ impl Live {
         }
     }
 
+    /// One that another runtime has begun.
+    pub(crate) fn revived(bound: Rc<Bound>, state: Execution) -> Self {
+        let live = Self::new(state.id(), bound, Arc::default());
+        live.durable.set(state.sequence());
+        live.published.set(state.status());
+        live.completion.acknowledge(live.id);
+        *live.state.borrow_mut() = state;
+        live
+    }
+
     /// Looks at the state as it is now, which may not be durable yet.
     pub(crate) fn read<T>(&self, look: impl FnOnce(&Execution) -> T) -> T {
         look(&self.state.borrow())

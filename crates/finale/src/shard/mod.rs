@@ -35,8 +35,9 @@ use crate::late::Ledger;
 use crate::metering::ShardMetrics;
 use crate::mint::Mint;
 use crate::options::Options;
-use crate::supervisor::Supervisor;
+use crate::supervisor::{Forgotten, Supervisor, WrittenOff};
 use crate::task_engine::{Dismiss, TaskEngine};
+use crate::vitals::Vitals;
 
 /// What the actors of one thread share.
 pub(crate) struct Shard {
@@ -49,6 +50,7 @@ pub(crate) struct Shard {
     pub(crate) mint: RefCell<Mint>,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) metrics: ShardMetrics,
+    pub(crate) vitals: Arc<Vitals>,
     pub(crate) ledger: RefCell<Ledger>,
     writer: RefCell<Box<dyn Writer>>,
     failed: RefCell<Option<JournalError>>,
@@ -56,6 +58,8 @@ pub(crate) struct Shard {
     appended: Cell<Position>,
     /// Turns whose facts are not durable yet, in the order of their positions.
     held: RefCell<VecDeque<Held>>,
+    /// Executions that read no mail until the journal has room again.
+    stalled: RefCell<Vec<Rc<Live>>>,
     /// The turn that is used again and again.
     turn: RefCell<Turn>,
     pub(crate) bounds: RefCell<FxHashMap<DefinitionHash, Rc<Bound>>>,
@@ -89,6 +93,10 @@ pub(crate) enum Note {
     Died(Rc<Live>),
     /// There may be place for another execution.
     Place,
+    /// An execution that could not be read counts as failed, durably.
+    WrittenOff(Box<WrittenOff>),
+    /// Executions were forgotten, durably.
+    Forgotten(Forgotten),
     /// The journal has failed.
     JournalFailed,
 }
@@ -143,16 +151,18 @@ pub(crate) struct Plan {
     pub(crate) data: Data,
     pub(crate) faults: Option<Arc<Faults>>,
     pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) vitals: Arc<Vitals>,
 }
 
 impl Shard {
     pub(crate) fn new(plan: Plan, writer: Box<dyn Writer>) -> Rc<Self> {
-        let Plan { index, options, handlers, data, faults, journal } = plan;
+        let Plan { index, options, handlers, data, faults, journal, vitals } = plan;
         Rc::new(Self {
             index,
             mint: RefCell::new(Mint::new(index, options.shards)),
             ledger: RefCell::new(Ledger::new(options.limits.late_events_max)),
             metrics: ShardMetrics::new(),
+            vitals,
             options,
             handlers,
             data,
@@ -163,6 +173,7 @@ impl Shard {
             failed: RefCell::default(),
             appended: Cell::default(),
             held: RefCell::default(),
+            stalled: RefCell::default(),
             turn: RefCell::default(),
             bounds: RefCell::default(),
             directory: RefCell::default(),
@@ -231,9 +242,34 @@ impl Shard {
     /// Throws away what waits for the journal or the engine, and sends the engine away: the shard is at its end.
     pub(crate) fn close(&self) {
         drop(self.held.take());
+        drop(self.stalled.take());
         drop(self.engine.pile.take());
         if let Some(engine) = self.engine.actor.get() {
             engine.do_send(Dismiss);
+        }
+    }
+
+    /// Whether the journal has room for another turn; if not, the execution takes its turn when it has.
+    pub(crate) fn has_room_for(&self, live: &Rc<Live>) -> bool {
+        let has_room = !self.is_full();
+        if !has_room {
+            self.stalled.borrow_mut().push(Rc::clone(live));
+        }
+        has_room
+    }
+
+    /// Whether it is better to write nothing more for now.
+    pub(crate) fn is_full(&self) -> bool {
+        self.writer.borrow().is_full()
+    }
+
+    /// Goes on with the executions that waited for room in the journal.
+    fn go_on_stalled(&self) {
+        if self.is_full() {
+            return;
+        }
+        for live in self.stalled.take() {
+            live.nudge();
         }
     }
 

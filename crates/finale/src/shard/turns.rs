@@ -4,8 +4,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use finale_core::execution::{Effect, Noticed, Refused, Turn};
-use finale_core::{ExecutionStatus, FailureClass};
-use finale_journal::{Append, Appended, JournalError, Position};
+use finale_core::fact::{Activation, Terminal};
+use finale_core::{Execution, ExecutionStatus, FailureClass};
+use finale_journal::{Append, Appended, Begins, Ends, JournalError, Position, Standing, Writer};
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
@@ -14,11 +15,25 @@ use super::{Live, Note, Reply, Shard, Work};
 use crate::late::LateEvent;
 use crate::observe;
 
-/// What becomes visible of a turn once its facts are durable.
+/// Something that waits until what was written before it is durable.
 pub(crate) struct Held {
     position: Position,
-    /// When it was appended, if it was not durable at once.
+    /// When it was written, if it was not durable at once.
     since: Option<Instant>,
+    due: Due,
+}
+
+/// What is due once everything written so far is durable.
+enum Due {
+    Perform(Decided),
+    Then(Then),
+}
+
+/// What follows when something is durable, or never will be.
+pub(crate) type Then = Box<dyn FnOnce(&Rc<Shard>, Result<(), &JournalError>)>;
+
+/// What becomes visible of a turn once its facts are durable.
+struct Decided {
     live: Rc<Live>,
     last_sequence: u64,
     status: ExecutionStatus,
@@ -65,22 +80,48 @@ impl Shard {
             Ok(appended) => appended,
             Err(error) => return self.refuse(live, turn, answers, &error),
         };
-        let held = Held {
-            position: appended.position,
-            since: (!appended.durable).then(Instant::now),
+        let decided = Decided {
             live: Rc::clone(live),
-            last_sequence: live.read(finale_core::Execution::sequence),
-            status: live.read(finale_core::Execution::status),
+            last_sequence: live.read(Execution::sequence),
+            status: live.read(Execution::status),
             effects: turn.take_effects(),
             notices: turn.take_notices(),
             answers,
         };
         *self.turn.borrow_mut() = turn;
         if appended.durable && self.held.borrow().is_empty() {
-            self.perform(held);
+            self.perform(decided);
         } else {
-            self.held.borrow_mut().push_back(held);
+            self.hold(appended, Due::Perform(decided));
         }
+    }
+
+    /// Writes something that is no turn of an execution; what follows is done when it is durable.
+    pub(crate) fn write(
+        self: &Rc<Self>,
+        write: impl FnOnce(&mut dyn Writer) -> Result<Appended, JournalError>,
+        then: Then,
+    ) {
+        let written = self.journal_error().map_or_else(|| write(&mut **self.writer.borrow_mut()), Err);
+        match written {
+            Ok(appended) => {
+                self.appended.set(appended.position);
+                if appended.durable && self.held.borrow().is_empty() {
+                    then(self, Ok(()));
+                } else {
+                    self.hold(appended, Due::Then(then));
+                }
+            }
+            Err(error) => {
+                self.journal_failed(&error);
+                then(self, Err(&error));
+            }
+        }
+    }
+
+    fn hold(&self, appended: Appended, due: Due) {
+        let since = (!appended.durable).then(Instant::now);
+        self.held.borrow_mut().push_back(Held { position: appended.position, since, due });
     }
 
     fn append(&self, live: &Live, turn: &mut Turn) -> Result<Appended, JournalError> {
@@ -92,14 +133,18 @@ impl Shard {
             // Nothing new: what is said must only not overtake what was said before.
             return Ok(Appended { position, durable: self.held.borrow().is_empty() });
         }
-        let append = Append {
-            execution: live.id,
-            first_sequence: turn.last_sequence() + 1 - u64::from(turn.count()),
-            count: turn.count(),
-            facts: turn.facts(),
-            ends: matches!(turn.effects().last(), Some(Effect::Ended)),
-        };
-        let appended = self.writer.borrow_mut().append(append)?;
+        let first_sequence = turn.last_sequence() + 1 - u64::from(turn.count());
+        let appended = live.read(|execution| {
+            let error = live.error(execution);
+            self.writer.borrow_mut().append(Append {
+                execution: live.id,
+                first_sequence,
+                count: turn.count(),
+                facts: turn.facts(),
+                begins: execution.activation().filter(|_| first_sequence == 1).map(|how| live.begins(execution, how)),
+                standing: standing(execution, error.as_deref()),
+            })
+        })?;
         self.metrics.committed(turn.count());
         turn.appended();
         self.appended.set(appended.position);
@@ -107,7 +152,7 @@ impl Shard {
     }
 
     /// The facts could not be made durable: nothing of the turn ever happened.
-    fn refuse(&self, live: &Rc<Live>, mut turn: Turn, answers: Answers, error: &JournalError) {
+    fn refuse(self: &Rc<Self>, live: &Rc<Live>, mut turn: Turn, answers: Answers, error: &JournalError) {
         turn.discard();
         answers.fail(error);
         match error {
@@ -127,31 +172,37 @@ impl Shard {
                     _ => None,
                 }
             };
-            let Some(held) = held else { return };
-            if let Some(since) = held.since {
+            let Some(Held { since, due, .. }) = held else { return self.go_on_stalled() };
+            if let Some(since) = since {
                 self.metrics.durable_after(since.elapsed());
             }
-            self.perform(held);
+            match due {
+                Due::Perform(decided) => self.perform(decided),
+                Due::Then(then) => then(self, Ok(())),
+            }
         }
     }
 
     /// The journal takes nothing more: what was not durable never happened, and nothing new begins.
-    pub(crate) fn journal_failed(&self, error: &JournalError) {
+    pub(crate) fn journal_failed(self: &Rc<Self>, error: &JournalError) {
         if self.failed.borrow().is_some() {
             return;
         }
         *self.failed.borrow_mut() = Some(error.clone());
         for held in self.held.take() {
-            held.answers.fail(error);
+            match held.due {
+                Due::Perform(decided) => decided.answers.fail(error),
+                Due::Then(then) => then(self, Err(error)),
+            }
         }
         self.note(Note::JournalFailed);
     }
 
-    fn perform(self: &Rc<Self>, held: Held) {
-        let Held { live, last_sequence, status, mut effects, notices, mut answers, .. } = held;
+    fn perform(self: &Rc<Self>, decided: Decided) {
+        let Decided { live, last_sequence, status, mut effects, notices, mut answers } = decided;
         let before = live.durable.replace(last_sequence);
         let begins = before == 0 && last_sequence > 0;
-        let decided = status == ExecutionStatus::Ending && !live.is_ending();
+        let end_decided = status == ExecutionStatus::Ending && !live.is_ending();
         if !status.is_terminal() {
             live.published.set(status);
         } else if begins {
@@ -181,7 +232,7 @@ impl Shard {
             live.unperformed.set(live.unperformed.get() + 1);
             self.work(Work::Perform(Rc::clone(&live), effects));
         }
-        if decided {
+        if end_decided {
             // What waits for a place is closed: nothing begins after the end is decided.
             self.work(Work::Reconcile(live));
         }
@@ -201,9 +252,43 @@ impl Shard {
         self.turn.borrow_mut().reuse_effects(storage);
     }
 
+    /// How long the oldest thing that waits for the journal has waited.
+    pub(crate) fn journal_lag(&self) -> Option<Duration> {
+        self.held.borrow().front()?.since.map(|since| since.elapsed())
+    }
+
     /// Whether anything waits for the journal.
     pub(crate) fn holds_turns(&self) -> bool {
         !self.held.borrow().is_empty()
+    }
+}
+
+impl Live {
+    /// What the journal is told when it begins.
+    fn begins<'a>(&'a self, execution: &Execution, activation: &'a Activation) -> Begins<'a> {
+        Begins {
+            definition: &self.bound.stored,
+            by: &activation.by,
+            at: execution.created_at(),
+            idempotency_key: activation.idempotency_key.as_deref(),
+            business_key: activation.business_key.as_deref(),
+        }
+    }
+
+    /// Why it failed, if it has; for the journal's summary.
+    fn error(&self, execution: &Execution) -> Option<String> {
+        let (Terminal::Failed, _) = execution.ended()? else {
+            return None;
+        };
+        execution.end_outcome(&self.bound.compiled)?.error().map(ToString::to_string)
+    }
+}
+
+fn standing<'a>(execution: &Execution, error: Option<&'a str>) -> Standing<'a> {
+    match (execution.ended(), execution.status()) {
+        (Some((status, at)), _) => Standing::Ended(Ends { status, at, error }),
+        (None, ExecutionStatus::Ending) => Standing::Ending,
+        _ => Standing::Running,
     }
 }
 

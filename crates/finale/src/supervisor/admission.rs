@@ -3,9 +3,11 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use actix::Addr;
 use finale_core::ExecutionId;
 use finale_core::execution::{Input, Refused, SEMANTICS};
 use finale_core::fact::Activation;
+use finale_journal::JournalError;
 
 use super::Supervisor;
 use crate::activation::{ActivateError, Request};
@@ -22,6 +24,9 @@ enum Admitted {
 
 impl Supervisor {
     pub(super) fn hand_in(&mut self, request: Request) {
+        if let Some(shard) = self.keyed_elsewhere(&request) {
+            return shard.do_send(request);
+        }
         match self.check(&request) {
             Ok(None) => {}
             Ok(Some(of)) => return request.pledge.completion().repeat(of),
@@ -40,7 +45,7 @@ impl Supervisor {
 
     /// Admits the oldest first, as long as there is a place.
     pub(super) fn admit_waiting(&mut self) {
-        while self.shard.active.get() < self.shard.options.limits.active_executions_max {
+        while self.has_room() {
             let Some(request) = self.queue.pop_front() else { break };
             self.admit(request);
         }
@@ -48,8 +53,13 @@ impl Supervisor {
         self.shard.metrics.executions_running.set(self.shard.directory.borrow().len());
     }
 
+    /// Whether another execution may become active.
+    pub(super) fn has_room(&self) -> bool {
+        self.shard.active.get() < self.shard.options.limits.active_executions_max && !self.shard.is_full()
+    }
+
     /// Whether a request may go on; not if it is the repetition of one before it, which is told then.
-    fn check(&self, request: &Request) -> Result<Option<Arc<Completion>>, ActivateError> {
+    fn check(&mut self, request: &Request) -> Result<Option<Arc<Completion>>, ActivateError> {
         if self.stopping {
             return Err(ActivateError::Stopped);
         }
@@ -57,15 +67,47 @@ impl Supervisor {
             return Err(error.into());
         }
         // First of all: the repetition of an activation names the same id again, and that is no conflict.
-        if let Some(of) = self.keys.find(request)? {
+        if let Some(of) = self.repeated(request)? {
             return Ok(Some(of));
         }
         match request.id {
-            Some(id) if self.shard.find(id).is_some() || self.archive.get(id).is_some() => {
-                Err(ActivateError::IdConflict(id))
-            }
+            Some(id) if self.exists(id)? => Err(ActivateError::IdConflict(id)),
             _ => Ok(None),
         }
+    }
+
+    fn exists(&mut self, id: ExecutionId) -> Result<bool, JournalError> {
+        Ok(self.find(id).is_some() || self.archive.get(id).is_some() || self.shard.journal.summary(id)?.is_some())
+    }
+
+    /// The execution that a request repeats: one that is in memory, or one that the journal knows.
+    fn repeated(&mut self, request: &Request) -> Result<Option<Arc<Completion>>, ActivateError> {
+        if let Some(of) = self.keys.find(request)? {
+            return Ok(Some(of));
+        }
+        let Some(key) = &request.idempotency_key else { return Ok(None) };
+        let Some(execution) = self.shard.journal.keyed(key)? else { return Ok(None) };
+        if self.find(execution).is_some() {
+            // It has only just been looked at.
+            return self.keys.find(request);
+        }
+        let ended = self.ended(execution).map_err(|error| ActivateError::NotBegun { reason: error.to_string() })?;
+        let keyed = ended.as_ref().and_then(|ended| ended.keyed.as_ref());
+        match keyed {
+            Some((_, keyed)) => keyed.of(key, request).map(Some),
+            None => Err(ActivateError::IdempotencyConflict { key: key.to_string(), execution }),
+        }
+    }
+
+    /// The shard of the execution that a request repeats, if it is another one and nothing of it is in memory here.
+    fn keyed_elsewhere(&self, request: &Request) -> Option<&Addr<Self>> {
+        let key = request.idempotency_key.as_deref()?;
+        if self.stopping || !matches!(self.keys.find(request), Ok(None)) {
+            return None;
+        }
+        // A journal that cannot be read says so when the request is looked into.
+        let execution = self.shard.journal.keyed(key).ok()??;
+        self.elsewhere(execution)
     }
 
     fn admit(&mut self, request: Request) {
@@ -82,7 +124,7 @@ impl Supervisor {
         }
     }
 
-    fn look_into(&self, request: &Request) -> Result<Admitted, ActivateError> {
+    fn look_into(&mut self, request: &Request) -> Result<Admitted, ActivateError> {
         // Looked at again: the one it repeats, or collides with, may have been before it in the queue.
         if let Some(of) = self.check(request)? {
             return Ok(Admitted::Repeats(of));
@@ -104,7 +146,7 @@ impl Supervisor {
             by: request.by,
             deadline: request.deadline.map(|deadline| now.after(deadline)),
             idempotency_key: request.idempotency_key,
-            business_key: None,
+            business_key: request.business_key,
         };
         let live = Rc::new(Live::new(id, bound, request.pledge.redeem()));
         // It can be found, and its callback reached, before anything of it can run.

@@ -4,53 +4,58 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use finale_core::{Execution, ExecutionId, ExecutionStatus, Outcome, TaskId, Time};
+use finale_core::{Execution, ExecutionId, ExecutionStatus, Outcome, TaskId};
+use finale_journal::Summary;
 
 use super::Supervisor;
+use super::keys::Keyed;
+use super::unreadable::declared_failed;
 use crate::completion::Completion;
+use crate::errors::CommandError;
 use crate::handle::{CancelReceipt, CancelledTask};
 use crate::observe;
 use crate::shard::{Bound, Live, Shard};
 
-/// Executions that ended and can still be asked about; the oldest are forgotten first.
+/// The newest executions that ended, so that they need not be read from the journal.
 pub(super) struct Archive {
-    ended: BTreeMap<ExecutionId, Ended>,
+    ended: BTreeMap<ExecutionId, Rc<Ended>>,
     ended_max: usize,
 }
 
-/// What is kept of an execution that ended; everything else is read from its history.
+/// What is kept in memory of an execution that ended; everything else is read from its history.
 pub(super) struct Ended {
-    pub(super) bound: Rc<Bound>,
+    /// None if its definition or its history cannot be read.
+    pub(super) bound: Option<Rc<Bound>>,
     pub(super) completion: Arc<Completion>,
     pub(super) outcome: Arc<Outcome>,
-    pub(super) activated_by: Box<str>,
-    pub(super) created_at: Time,
-    pub(super) idempotency_key: Option<Box<str>>,
+    /// The idempotency key it was activated with, if it was with one.
+    pub(super) keyed: Option<(Box<str>, Keyed)>,
 }
 
-/// How many are forgotten at once, at most: in batches, so that the journal is not asked for each.
-const FORGET_BATCH_MAX: usize = 64;
+/// How many are dropped at once, at most.
+const DROPPED_MAX: usize = 64;
 
 impl Archive {
     pub(super) fn new(ended_max: usize) -> Self {
         Self { ended: BTreeMap::new(), ended_max }
     }
 
-    pub(super) fn get(&self, execution: ExecutionId) -> Option<&Ended> {
+    pub(super) fn get(&self, execution: ExecutionId) -> Option<&Rc<Ended>> {
         self.ended.get(&execution)
     }
 
-    pub(super) fn newest_first(&self, before: Option<ExecutionId>) -> impl Iterator<Item = (&ExecutionId, &Ended)> {
-        use std::ops::Bound::{Excluded, Unbounded};
-        self.ended.range((Unbounded, before.map_or(Unbounded, Excluded))).rev()
+    /// Drops an execution; gives the idempotency key that nothing in memory stands for any more.
+    pub(super) fn remove(&mut self, execution: ExecutionId) -> Option<Box<str>> {
+        self.ended.remove(&execution)?.keyed.as_ref().map(|(key, _)| key.clone())
     }
 
-    fn insert(&mut self, execution: ExecutionId, ended: Ended) -> Vec<(ExecutionId, Ended)> {
+    /// Keeps an execution, and drops the oldest; gives those.
+    fn insert(&mut self, execution: ExecutionId, ended: Rc<Ended>) -> Vec<(ExecutionId, Rc<Ended>)> {
         self.ended.insert(execution, ended);
         if self.ended.len() <= self.ended_max {
             return Vec::new();
         }
-        let batch = (self.ended_max / 64).clamp(1, FORGET_BATCH_MAX);
+        let batch = (self.ended_max / 64).clamp(1, DROPPED_MAX);
         (0..batch).filter_map(|_| self.ended.pop_first()).collect()
     }
 }
@@ -72,33 +77,71 @@ impl Supervisor {
     }
 
     fn archive(&mut self, live: &Live, outcome: &Arc<Outcome>) {
-        let ended = live.read(|execution| Ended::new(live, execution, outcome));
-        let forgotten = self.archive.insert(live.id, ended);
-        if forgotten.is_empty() {
-            return;
+        let ended = live.read(|execution| Ended::new(&live.bound, &live.completion, execution, outcome));
+        self.keep(live.id, Rc::new(ended));
+    }
+
+    fn keep(&mut self, execution: ExecutionId, ended: Rc<Ended>) {
+        for (dropped, ended) in self.archive.insert(execution, ended) {
+            if let Some((key, _)) = &ended.keyed {
+                self.keys.forget(key, dropped);
+            }
         }
-        let ids: Vec<_> = forgotten.iter().map(|(id, _)| *id).collect();
-        for key in forgotten.into_iter().filter_map(|(_, ended)| ended.idempotency_key) {
-            self.keys.forget(&key);
+    }
+
+    /// An execution that has ended: from memory, else from the journal; none if there is no such one, or not any more.
+    pub(super) fn ended(&mut self, execution: ExecutionId) -> Result<Option<Rc<Ended>>, CommandError> {
+        if let Some(ended) = self.archive.get(execution) {
+            return Ok(Some(Rc::clone(ended)));
         }
-        if let Err(error) = self.shard.journal.forget(&ids) {
-            tracing::warn!(target: crate::telemetry::TARGET, %error, "ended executions could not be forgotten");
-        }
+        let summary = self.shard.journal.summary(execution)?;
+        let Some(summary) = summary.filter(|summary| summary.status.is_terminal()) else {
+            return Ok(None);
+        };
+        let ended = Rc::new(self.read_ended(&summary)?);
+        self.keep(execution, Rc::clone(&ended));
+        Ok(Some(ended))
+    }
+
+    fn read_ended(&self, summary: &Summary) -> Result<Ended, CommandError> {
+        let completion = Arc::<Completion>::default();
+        let read = self.read_outcome(summary.id);
+        let ended = match read {
+            Ok((bound, state, outcome)) => Ended::new(&bound, &completion, &state, &Arc::new(outcome)),
+            Err(problem) => {
+                // It was written off because it cannot be read: how it ended is all there is.
+                let outcome = written_off(summary).ok_or(CommandError::Invalid(problem))?;
+                Ended { bound: None, completion: Arc::clone(&completion), outcome: Arc::new(outcome), keyed: None }
+            }
+        };
+        completion.end(summary.id, Arc::clone(&ended.outcome));
+        Ok(ended)
+    }
+
+    fn read_outcome(&self, execution: ExecutionId) -> Result<(Rc<Bound>, Execution, Outcome), String> {
+        let (bound, state) = self.read(execution)?;
+        let outcome = state.end_outcome(&bound.compiled).ok_or("its history does not say how it ended")?;
+        Ok((bound, state, outcome))
     }
 }
 
 impl Ended {
-    fn new(live: &Live, execution: &Execution, outcome: &Arc<Outcome>) -> Self {
+    fn new(bound: &Rc<Bound>, completion: &Arc<Completion>, execution: &Execution, outcome: &Arc<Outcome>) -> Self {
         let activation = execution.activation();
+        let key = activation.and_then(|activation| Some((activation, activation.idempotency_key.clone()?)));
         Self {
-            bound: Rc::clone(&live.bound),
-            completion: Arc::clone(&live.completion),
+            bound: Some(Rc::clone(bound)),
+            completion: Arc::clone(completion),
             outcome: Arc::clone(outcome),
-            activated_by: activation.map(|activation| activation.by.clone()).unwrap_or_default(),
-            created_at: execution.created_at(),
-            idempotency_key: activation.and_then(|activation| activation.idempotency_key.clone()),
+            keyed: key.map(|(activation, key)| (key, Keyed::new(execution.id(), bound, activation, completion))),
         }
     }
+}
+
+fn written_off(summary: &Summary) -> Option<Outcome> {
+    let failed = summary.status == ExecutionStatus::Failed;
+    let error = summary.error.as_deref().filter(|_| failed)?;
+    declared_failed("an operator", error, summary.completed_at?)
 }
 
 fn answer_cancels(live: &Live, outcome: &Outcome) {

@@ -5,11 +5,14 @@ mod ended;
 mod keys;
 mod query;
 mod rebuild;
+mod recovery;
 mod report;
+mod retention;
 mod stop;
 mod sweep;
+mod unreadable;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
@@ -25,11 +28,15 @@ use crate::shard::{Note, Nudge, Shard};
 
 pub(crate) use keys::Keys;
 pub(crate) use query::{Ask, List, Question};
-pub use query::{Filter, Summary};
+pub(crate) use recovery::Recovery;
 pub(crate) use report::Report;
+pub(crate) use retention::Forgotten;
 pub(crate) use stop::{Close, Leave};
+pub(crate) use unreadable::WrittenOff;
 
 use ended::Archive;
+use retention::Purge;
+use unreadable::Unreadable;
 
 /// Notes taken before other actors of the thread get their turn.
 const NOTES_MAX: usize = 1_024;
@@ -46,6 +53,10 @@ pub(crate) struct Supervisor {
     /// One permit per open execution.
     open: Lease,
     keys: Arc<Keys>,
+    recovery: Recovery,
+    /// Executions that cannot be read.
+    unreadable: BTreeMap<ExecutionId, Unreadable>,
+    purge: Purge,
     /// Ids in the queue that were known before, and what was reported on their tasks meanwhile.
     expected: FxHashMap<ExecutionId, Vec<report::Early>>,
     /// The supervisors of all shards.
@@ -58,13 +69,16 @@ pub(crate) struct Supervisor {
 }
 
 impl Supervisor {
-    pub(crate) fn new(shard: Rc<Shard>, open: Lease, keys: Arc<Keys>, everyone: Everyone) -> Self {
+    pub(crate) fn new(shard: Rc<Shard>, open: Lease, keys: Arc<Keys>, recovery: Recovery, everyone: Everyone) -> Self {
         Self {
             archive: Archive::new(shard.options.share(shard.options.limits.ended_executions_max)),
             shard,
             queue: VecDeque::new(),
             open,
             keys,
+            recovery,
+            unreadable: BTreeMap::new(),
+            purge: Purge::default(),
             expected: FxHashMap::default(),
             everyone,
             swept: None,
@@ -79,6 +93,8 @@ impl Supervisor {
                 Some(Note::Ended(live)) => self.publish(&live),
                 Some(Note::Died(live)) => self.rebuild(&live),
                 Some(Note::Place) => {}
+                Some(Note::WrittenOff(written_off)) => self.written_off(*written_off),
+                Some(Note::Forgotten(forgotten)) => self.forgotten(&forgotten),
                 Some(Note::JournalFailed) => self.fail_stop(),
                 None => {
                     self.admit_waiting();
@@ -99,7 +115,12 @@ impl Actor for Supervisor {
         if tokio::runtime::Handle::try_current().is_err() {
             return;
         }
-        context.run_interval(self.shard.options.sweep_interval, |supervisor, _context| supervisor.sweep());
+        context.run_interval(self.shard.options.sweep_interval, |supervisor, context| {
+            supervisor.sweep();
+            supervisor.recover(context);
+        });
+        self.shard.vitals.recovering(self.recovery.left());
+        self.recover(context);
     }
 }
 
@@ -111,6 +132,7 @@ impl Handler<Nudge> for Supervisor {
             // A mailbox is emptied before anything else gets its turn, so going on is asked for from outside of it.
             context.run_later(std::time::Duration::ZERO, |_supervisor, context| context.notify(Nudge));
         }
+        self.recover(context);
         self.leave_if_quiet(context);
     }
 }
@@ -140,6 +162,8 @@ impl Handler<Watermark> for Supervisor {
             Ok(position) => self.shard.watermark(position),
             Err(error) => self.shard.journal_failed(&error),
         }
+        self.recover(context);
+        self.admit_waiting();
         self.leave_if_quiet(context);
     }
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use actix::{Handler, Message};
 use finale_core::definition::Verdict;
 use finale_core::execution::{Command, Input, Why};
-use finale_core::record::{State, WorkflowName};
-use finale_core::{Execution, ExecutionId, ExecutionStatus, Record, Time};
-use serde::Serialize;
+use finale_core::record::State;
+use finale_core::{Compiled, Execution, ExecutionId, ExecutionStatus, Record};
+use finale_journal::{Filter, Summary};
 use tokio::sync::oneshot;
 
 use super::Supervisor;
@@ -50,15 +50,16 @@ impl Handler<Ask> for Supervisor {
 
     fn handle(&mut self, ask: Ask, _context: &mut Self::Context) {
         let Ask { execution, question } = ask;
-        match self.shard.find(execution) {
+        match self.find(execution) {
             Some(live) => self.ask_live(&live, question),
+            None if self.unreadable.contains_key(&execution) => self.ask_unreadable(execution, question),
             None => self.ask_ended(execution, question),
         }
     }
 }
 
 /// Nobody may be waiting for an answer any more: that is theirs to decide.
-fn give<T>(answer: Answer<T>, value: Result<T, CommandError>) {
+pub(super) fn give<T>(answer: Answer<T>, value: Result<T, CommandError>) {
     drop(answer.send(value));
 }
 
@@ -117,23 +118,21 @@ impl Supervisor {
     }
 
     fn ask_ended(&mut self, execution: ExecutionId, question: Question) {
-        let Some(ended) = self.archive.get(execution) else {
-            observe::not_found(execution);
-            return question.refuse(&CommandError::NotFound);
+        let ended = match self.ended(execution) {
+            Ok(Some(ended)) => ended,
+            Ok(None) => {
+                observe::not_found(execution);
+                return question.refuse(&CommandError::NotFound);
+            }
+            Err(error) => return question.refuse(&error),
         };
         let status = ended.outcome.status();
         match question {
             Question::Completion(answer) => give(answer, Ok(Arc::clone(&ended.completion))),
             Question::Status(answer) => give(answer, Ok(status)),
-            Question::Snapshot(answer) => {
-                let folded = self.shard.fold(execution, &ended.bound);
-                give(answer, folded.map(|execution| execution.record(&ended.bound.compiled)));
-            }
-            Question::Why(answer) => {
-                let folded = self.shard.fold(execution, &ended.bound);
-                give(answer, folded.map(|execution| execution.why(&ended.bound.compiled)));
-            }
-            Question::Events(after, answer) => give(answer, self.past_events(execution, &ended.bound, after)),
+            Question::Snapshot(answer) => give(answer, self.past(execution, &ended, Execution::record)),
+            Question::Why(answer) => give(answer, self.past(execution, &ended, Execution::why)),
+            Question::Events(after, answer) => give(answer, self.past_events(execution, &ended, after)),
             Question::Late(answer) => give(answer, Ok(self.shard.ledger.borrow().of(execution))),
             Question::Cancel(_, answer) => {
                 observe::cancel_conflict(execution, status);
@@ -147,6 +146,17 @@ impl Supervisor {
         }
     }
 
+    /// What the history of an execution that ended comes to.
+    fn past<T>(
+        &self,
+        execution: ExecutionId,
+        ended: &Ended,
+        look: impl FnOnce(&Execution, &Compiled) -> T,
+    ) -> Result<T, CommandError> {
+        let bound = ended.bound()?;
+        self.shard.fold(execution, bound).map(|state| look(&state, &bound.compiled))
+    }
+
     /// The events of the past come from the history, those of the future from the turns as they become durable.
     fn subscribe(&self, live: &Rc<Live>, after: EventNumber, answer: Answer<Events>) {
         let subscribed = self.shard.replay(live.id, &live.bound, 0, live.durable.get());
@@ -158,8 +168,8 @@ impl Supervisor {
         give(answer, subscribed);
     }
 
-    fn past_events(&self, execution: ExecutionId, bound: &Bound, after: EventNumber) -> Result<Events, CommandError> {
-        let past = self.shard.replay(execution, bound, 0, u64::MAX)?;
+    fn past_events(&self, execution: ExecutionId, ended: &Ended, after: EventNumber) -> Result<Events, CommandError> {
+        let past = self.shard.replay(execution, ended.bound()?, 0, u64::MAX)?;
         Ok(self.stream(&past, after).1)
     }
 
@@ -172,8 +182,14 @@ impl Supervisor {
     }
 }
 
+impl Ended {
+    fn bound(&self) -> Result<&Rc<Bound>, CommandError> {
+        self.bound.as_ref().ok_or_else(|| CommandError::Invalid("its history cannot be read".to_owned()))
+    }
+}
+
 impl Question {
-    fn refuse(self, error: &CommandError) {
+    pub(super) fn refuse(self, error: &CommandError) {
         match self {
             Self::Completion(answer) => give(answer, Err(error.clone())),
             Self::Status(answer) => give(answer, Err(error.clone())),
@@ -212,131 +228,15 @@ impl Live {
     }
 }
 
-/// Which executions are wanted.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    pub(crate) status: Option<ExecutionStatus>,
-    pub(crate) workflow: Option<String>,
-    pub(crate) before: Option<ExecutionId>,
-    pub(crate) limit: Option<usize>,
-}
-
-impl Filter {
-    /// All executions.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Those with that status.
-    #[must_use]
-    pub fn status(mut self, status: ExecutionStatus) -> Self {
-        self.status = Some(status);
-        self
-    }
-
-    /// Those of the workflow with that id.
-    #[must_use]
-    pub fn workflow(mut self, workflow: impl Into<String>) -> Self {
-        self.workflow = Some(workflow.into());
-        self
-    }
-
-    /// Those older than that one: the `next` of the page before.
-    #[must_use]
-    pub fn before(mut self, execution: ExecutionId) -> Self {
-        self.before = Some(execution);
-        self
-    }
-
-    /// At most that many, up to 1,000; default 100.
-    #[must_use]
-    pub fn limit(mut self, limit: usize) -> Self {
-        self.limit = Some(limit);
-        self
-    }
-
-    pub(crate) fn limited(&self) -> usize {
-        self.limit.unwrap_or(100).clamp(1, 1_000)
-    }
-
-    fn takes(&self, summary: &Summary) -> bool {
-        self.status.is_none_or(|status| status == summary.status)
-            && self.workflow.as_ref().is_none_or(|workflow| *workflow == summary.workflow.id)
-    }
-}
-
-/// One execution in a list.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Summary {
-    /// Its id.
-    pub id: ExecutionId,
-    /// What it runs.
-    pub workflow: WorkflowName,
-    /// Where it is.
-    pub status: ExecutionStatus,
-    /// Who activated it.
-    pub activated_by: String,
-    /// When.
-    pub created_at: Time,
-    /// When it ended, if it has.
-    pub completed_at: Option<Time>,
-    /// Why it failed, if it did.
-    pub error: Option<String>,
-}
-
-/// Lists executions of one shard, newest first.
+/// Lists executions of all shards, newest first: what the journal says.
 #[derive(Message)]
-#[rtype(result = "Vec<Summary>")]
+#[rtype(result = "Result<Vec<Summary>, CommandError>")]
 pub(crate) struct List(pub(crate) Filter);
 
 impl Handler<List> for Supervisor {
-    type Result = Vec<Summary>;
+    type Result = Result<Vec<Summary>, CommandError>;
 
     fn handle(&mut self, List(filter): List, _context: &mut Self::Context) -> Self::Result {
-        use std::ops::Bound::{Excluded, Unbounded};
-        // One more than wanted: it tells that there is another page.
-        let limit = filter.limited() + 1;
-        let directory = self.shard.directory.borrow();
-        let before = filter.before.map_or(Unbounded, Excluded);
-        let open = directory.range((Unbounded, before)).rev().filter_map(|(_, live)| live.summary());
-        let open = open.filter(|summary| filter.takes(summary)).take(limit);
-        let ended = self.archive.newest_first(filter.before).map(|(id, ended)| ended.summary(*id));
-        let ended = ended.filter(|summary| filter.takes(summary)).take(limit);
-        let mut all: Vec<_> = open.chain(ended).collect();
-        all.sort_unstable_by_key(|summary| std::cmp::Reverse(summary.id));
-        all.truncate(limit);
-        all
-    }
-}
-
-impl Live {
-    /// None if it was handed in and its first turn is still to come.
-    fn summary(&self) -> Option<Summary> {
-        self.read(|execution| {
-            Some(Summary {
-                id: self.id,
-                workflow: self.bound.compiled.workflow_name(),
-                status: self.visible_status(),
-                activated_by: execution.activation()?.by.to_string(),
-                created_at: execution.created_at(),
-                completed_at: None,
-                error: None,
-            })
-        })
-    }
-}
-
-impl Ended {
-    fn summary(&self, id: ExecutionId) -> Summary {
-        Summary {
-            id,
-            workflow: self.bound.compiled.workflow_name(),
-            status: self.outcome.status(),
-            activated_by: self.activated_by.to_string(),
-            created_at: self.created_at,
-            completed_at: Some(self.outcome.completed_at),
-            error: self.outcome.error().map(ToString::to_string),
-        }
+        Ok(self.shard.journal.list(&filter)?)
     }
 }

@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
-use finale_core::Execution;
 use finale_core::execution::{Input, Refused};
+use finale_core::{Execution, ExecutionId};
+use finale_journal::Quarantine;
 use tokio::time::Instant;
 
 use super::Supervisor;
@@ -30,7 +31,7 @@ impl Supervisor {
                 self.go_on(live);
             }
             Err(reason) if live.read(Execution::sequence) == 0 => self.give_up(live, reason),
-            Err(reason) => self.quarantine(live, &reason),
+            Err(reason) => self.quarantine(live, Quarantine { reason, until_released: true }),
         }
     }
 
@@ -40,10 +41,11 @@ impl Supervisor {
             return Err(CommandError::Invalid("the execution is not quarantined".to_owned()));
         }
         self.fold_again(live).map_err(CommandError::Invalid)?;
-        live.extra(|extra| {
-            extra.quarantined = None;
-            extra.deaths.clear();
-        });
+        if let Some(handler) = live.read(|execution| live.bound.missing_handler(execution).map(str::to_owned)) {
+            return Err(CommandError::Invalid(format!("no handler {handler:?} is registered")));
+        }
+        self.unpark(live);
+        live.extra(|extra| extra.deaths.clear());
         self.go_on(live);
         Ok(())
     }
@@ -54,10 +56,8 @@ impl Supervisor {
             return reply.send(Err(Refused::Invalid("its history cannot be read")));
         }
         live.put_first(Mail::Tell(input, Some(reply)));
-        live.extra(|extra| {
-            extra.quarantined = None;
-            extra.overruled = true;
-        });
+        self.unpark(live);
+        live.extra(|extra| extra.overruled = true);
         self.shard.wake(live);
     }
 
@@ -85,20 +85,37 @@ impl Supervisor {
         })
     }
 
-    fn quarantine(&self, live: &Live, reason: &str) {
-        tracing::error!(target: TARGET, execution = %live.id, reason, "an execution is quarantined");
-        live.extra(|extra| extra.quarantined = Some(reason.to_owned()));
+    /// Parks an execution until somebody decides, visibly.
+    pub(super) fn quarantine(&mut self, live: &Live, quarantine: Quarantine) {
+        tracing::error!(target: TARGET, execution = %live.id, reason = quarantine.reason, "an execution is quarantined");
+        self.mark(live.id, Some(&quarantine));
+        if live.extra(|extra| extra.quarantined.replace(quarantine.reason)).is_none() {
+            self.shard.vitals.parked();
+        }
         // Whoever waited to look at it sees it as it is now; all other mail waits for the operator.
         if let Ok(durable) = self.shard.durable(live) {
             live.show(&durable);
         }
     }
 
+    /// An execution is not parked any more.
+    fn unpark(&self, live: &Live) {
+        self.mark(live.id, None);
+        if live.extra(|extra| extra.quarantined.take()).is_some() {
+            self.shard.vitals.unparked();
+        }
+    }
+
+    /// Notes in the journal that an execution is quarantined, or not any more. Nobody waits for that.
+    pub(super) fn mark(&self, execution: ExecutionId, quarantine: Option<&Quarantine>) {
+        self.shard.write(|writer| writer.quarantine(execution, quarantine), Box::new(|_, _| {}));
+    }
+
     /// Nothing of it is recorded, and nobody knows of it but who wants to activate it.
     fn give_up(&self, live: &Live, reason: String) {
         tracing::error!(target: TARGET, execution = %live.id, reason, "an execution could not be begun");
         if let Some(key) = live.unrecorded_key() {
-            self.keys.forget(&key);
+            self.keys.forget(&key, live.id);
         }
         self.shard.directory.borrow_mut().remove(&live.id);
         self.close_one();

@@ -49,7 +49,7 @@ impl Supervisor {
         if let Some(error) = self.shard.journal_error() {
             return reply.fail(&error);
         }
-        match self.shard.find(execution) {
+        match self.find(execution) {
             Some(live) => self.shard.work(Work::Report(live, key, result, reply)),
             None => self.report_elsewhere(execution, Early { key, result, reply }),
         }
@@ -63,9 +63,11 @@ impl Supervisor {
             }
             return waiting.push(early);
         }
-        let refused = match self.archive.get(execution) {
-            Some(ended) => Refused::AlreadyTerminal(ended.outcome.status()),
-            None => {
+        let refused = match self.ended(execution) {
+            Ok(Some(ended)) => Refused::AlreadyTerminal(ended.outcome.status()),
+            Err(_) => Refused::Invalid("its history cannot be read"),
+            Ok(None) if self.unreadable.contains_key(&execution) => Refused::Invalid("its history cannot be read"),
+            Ok(None) => {
                 observe::not_found(execution);
                 Refused::Unknown
             }
@@ -74,9 +76,9 @@ impl Supervisor {
         early.reply.send(Err(refused));
     }
 
-    /// The shard that a task belongs to, if it is another one.
-    fn elsewhere(&self, task: TaskId) -> Option<&Addr<Self>> {
-        let shard = shard_of(task.execution, self.shard.options.shards);
+    /// The shard that an execution belongs to, if it is another one.
+    pub(super) fn elsewhere(&self, execution: ExecutionId) -> Option<&Addr<Self>> {
+        let shard = shard_of(execution, self.shard.options.shards);
         let other = shard != self.shard.index;
         self.everyone.get().filter(|_| other).map(|everyone| &everyone[usize::from(shard)])
     }
@@ -93,7 +95,7 @@ impl Handler<TaskCompleted> for Supervisor {
     type Result = ResponseFuture<Result<(), ReportError>>;
 
     fn handle(&mut self, completed: TaskCompleted, _context: &mut Self::Context) -> Self::Result {
-        match self.elsewhere(completed.task) {
+        match self.elsewhere(completed.task.execution) {
             Some(shard) => pass_on(shard, completed),
             None => self.answer(completed.task, Ok(completed.output)),
         }
@@ -104,7 +106,7 @@ impl Handler<TaskFailed> for Supervisor {
     type Result = ResponseFuture<Result<(), ReportError>>;
 
     fn handle(&mut self, failed: TaskFailed, _context: &mut Self::Context) -> Self::Result {
-        match self.elsewhere(failed.task) {
+        match self.elsewhere(failed.task.execution) {
             Some(shard) => pass_on(shard, failed),
             None => self.answer(failed.task, Err(failed.failure)),
         }

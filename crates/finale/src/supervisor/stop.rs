@@ -92,7 +92,8 @@ impl Supervisor {
         // What has ended durably is told before all others are let go.
         while !self.take_notes() {}
         // Whoever asked may have given up already.
-        let _ = answer.send(self.shard.directory.borrow().len());
+        let _ =
+            answer.send(self.shard.directory.borrow().len() + self.recovery.left_to_look_at() + self.unreadable.len());
         self.let_go();
         self.shard.close();
         context.stop();

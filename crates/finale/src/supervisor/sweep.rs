@@ -11,6 +11,12 @@ const SWEEP_MAX: usize = 1_024;
 
 impl Supervisor {
     pub(super) fn sweep(&mut self) {
+        self.shard.vitals.journal_lag(self.shard.journal_lag());
+        self.purge_if_due();
+        if self.recovery.left() > 0 {
+            // Nobody goes on before all were looked at, and then not all at once.
+            return;
+        }
         let batch: Vec<Rc<Live>> = {
             let directory = self.shard.directory.borrow();
             let from = self.swept.map_or(Unbounded, Excluded);

@@ -15,7 +15,7 @@ use actix::fut::{ActorFutureExt, wrap_future};
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message};
 use finale_core::execution::{AfterStop, Effect, Input};
 use finale_core::fact::Stop;
-use finale_core::{Dispatch, Execution, ExecutionStatus, Time};
+use finale_core::{Dispatch, Execution, ExecutionStatus, Failure, FailureClass, Time};
 
 use crate::faults::Faults;
 use crate::permits::{Pool, Waiting};
@@ -151,12 +151,26 @@ impl TaskEngine {
             Effect::Run { dispatch, .. } if status == ExecutionStatus::Ending => {
                 self.shard.deliver(live, Mail::Tell(Input::Stopped { dispatch, how: Stop::Lost }, None));
             }
+            Effect::Run { dispatch, .. } if live.bound.compiled.is_at_most_once(dispatch.key.node) => {
+                self.lost(live, dispatch);
+            }
             Effect::Offer { dispatch, .. } if self.offers.is_open(live.id, dispatch.key) => {
                 self.report_again(live, dispatch.key);
             }
             Effect::ArmTimer { timer, .. } if self.timers.is_armed(live.id, timer) => {}
             other => self.perform_one(live, other, now),
         }
+    }
+
+    /// Says that a handler is gone that must not be run again.
+    fn lost(&self, live: &Rc<Live>, dispatch: Dispatch) {
+        if self.shard.draining.get() {
+            return;
+        }
+        let now = self.shard.clock.now();
+        let failure = Failure::new(FailureClass::Lost, "nobody knows what became of it").permanent();
+        let outcome = Input::Outcome { dispatch, result: Err(failure), started: now, ended: now };
+        self.shard.deliver(live, Mail::Tell(outcome, None));
     }
 
     fn is_at_work(&self, live: &Live, dispatch: Dispatch) -> bool {

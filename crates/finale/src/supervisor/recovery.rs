@@ -1,0 +1,211 @@
+//! Goes on with the executions that a runtime before this one had not seen to their end.
+//!
+//! They were all listed before this runtime admitted anything. Here they are first looked at, all of them: is there a
+//! definition, can the history be read, may it go on? Only then does the first one go on, and never more of them at once
+//! than may be active. Nothing is written about an execution that only waits. So it does no harm to be killed in the
+//! midst of it and to begin again.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+use actix::{AsyncContext, Context};
+use finale_core::execution::{Input, SEMANTICS};
+use finale_core::fact::{Fact, Facts, Recorded};
+use finale_core::{DefinitionHash, Execution, ExecutionId};
+use finale_journal::{Claim, LiveExecution, Quarantine};
+
+use super::Supervisor;
+use super::unreadable::Unreadable;
+use crate::fence::fenced;
+use crate::shard::{Bound, Live, Mail, Work};
+use crate::telemetry::TARGET;
+
+/// Executions looked at, or gone on with, before other actors of the thread get their turn.
+const STEP_MAX: usize = 64;
+
+/// What is left to be recovered in one shard.
+pub(crate) struct Recovery {
+    claim: Claim,
+    /// Found in the journal and not looked at yet.
+    found: BTreeMap<ExecutionId, LiveExecution>,
+    /// Looked at, and not gone on with yet.
+    ready: VecDeque<Rc<Live>>,
+    /// Whether the next step is on its way already.
+    stepping: bool,
+}
+
+impl Recovery {
+    pub(crate) fn new(claim: Claim, found: Vec<LiveExecution>) -> Self {
+        let found = found.into_iter().map(|live| (live.id, live)).collect();
+        Self { claim, found, ready: VecDeque::new(), stepping: false }
+    }
+
+    /// How many executions were not looked at yet.
+    pub(super) fn left_to_look_at(&self) -> usize {
+        self.found.len()
+    }
+
+    /// How many executions have not gone on yet.
+    pub(super) fn left(&self) -> usize {
+        self.found.len() + self.ready.len()
+    }
+}
+
+impl Supervisor {
+    /// Takes the next step of the recovery, if there is one and nothing stands in its way.
+    pub(super) fn recover(&mut self, context: &mut Context<Self>) {
+        if self.recovery.stepping || self.recovery.left() == 0 || self.stopping {
+            return;
+        }
+        let more = if self.recovery.found.is_empty() { self.resume_some() } else { self.revive_some() };
+        self.shard.vitals.recovering(self.recovery.left());
+        if more {
+            self.recovery.stepping = true;
+            context.run_later(Duration::ZERO, |supervisor, context| {
+                supervisor.recovery.stepping = false;
+                supervisor.recover(context);
+            });
+        }
+    }
+
+    /// The execution with that id that has not ended; looked at now if its turn has not come yet.
+    pub(super) fn find(&mut self, execution: ExecutionId) -> Option<Rc<Live>> {
+        if let Some(found) = self.recovery.found.remove(&execution) {
+            self.revive(&found);
+        }
+        self.shard.find(execution)
+    }
+
+    fn revive_some(&mut self) -> bool {
+        for _ in 0..STEP_MAX {
+            let Some((_, found)) = self.recovery.found.pop_first() else { break };
+            self.revive(&found);
+        }
+        true
+    }
+
+    /// Goes on with those that were looked at, as far as there are places; false if somebody else has to go first.
+    fn resume_some(&mut self) -> bool {
+        for _ in 0..STEP_MAX {
+            if !self.has_room() {
+                return false;
+            }
+            let Some(live) = self.recovery.ready.pop_front() else { return false };
+            if live.has_mail() {
+                self.shard.wake(&live);
+            } else {
+                self.shard.work(Work::Reconcile(live));
+            }
+        }
+        true
+    }
+
+    fn revive(&mut self, found: &LiveExecution) {
+        match self.read(found.id) {
+            Ok((bound, state)) => self.take_up(found, bound, state),
+            Err(reason) => self.set_aside(found, reason),
+        }
+    }
+
+    /// The definition of an execution and what its history comes to.
+    pub(super) fn read(&self, id: ExecutionId) -> Result<(Rc<Bound>, Execution), String> {
+        let history = self.shard.journal.history(id).map_err(|error| error.to_string())?;
+        let history = history.ok_or("its history is gone")?;
+        let bound = self.shard.restore(began_with(&history)?)?;
+        // A history that rotted in a way that nothing noticed harms nobody else.
+        let folded =
+            fenced(|| Execution::fold(id, &bound.compiled, &history)).map_err(|panicked| panicked.to_string())?;
+        let state = folded.map_err(|error| error.to_string())?;
+        match state.activation().map(|activation| activation.semantics) {
+            Some(semantics) if semantics > SEMANTICS => {
+                Err(format!("it began under rules (revision {semantics}) that this release does not know"))
+            }
+            _ => Ok((bound, state)),
+        }
+    }
+
+    fn take_up(&mut self, found: &LiveExecution, bound: Rc<Bound>, state: Execution) {
+        let Claim { epoch, crashed } = self.recovery.claim;
+        let parked = self.reason_to_park(found, &bound, &state);
+        let loses_handlers = state.running() > 0;
+        let live = Rc::new(Live::revived(bound, state));
+        if loses_handlers {
+            // Before anything else it is told: whatever comes in meanwhile is read after this.
+            live.put(Mail::Tell(Input::Recovered { epoch: epoch.0, crashed }, None));
+        }
+        self.open.adopt();
+        self.keys.restore(&live);
+        self.shard.directory.borrow_mut().insert(live.id, Rc::clone(&live));
+        match parked {
+            Some(quarantine) => self.quarantine(&live, quarantine),
+            None => {
+                self.clear_mark(found);
+                self.recovery.ready.push_back(live);
+            }
+        }
+    }
+
+    /// Why an execution must not go on, if so.
+    fn reason_to_park(&self, found: &LiveExecution, bound: &Bound, state: &Execution) -> Option<Quarantine> {
+        if let Some(quarantine) = found.quarantine.clone().filter(|quarantine| quarantine.until_released) {
+            return Some(quarantine);
+        }
+        if let Some(handler) = bound.missing_handler(state) {
+            let reason = format!("no handler {handler:?} is registered");
+            return Some(Quarantine { reason, until_released: false });
+        }
+        // One that an operator has released gets as many crashes again.
+        let crashes = state.losses() + 1;
+        let again_and_again = self.recovery.claim.crashed
+            && state.running() > 0
+            && crashes.is_multiple_of(self.shard.options.limits.crashes_max)
+            && found.quarantine.is_none();
+        again_and_again.then(|| {
+            let reason = format!("the process crashed {crashes} times while the same task was at work");
+            Quarantine { reason, until_released: true }
+        })
+    }
+
+    /// Keeps an execution in sight that cannot be read.
+    fn set_aside(&mut self, found: &LiveExecution, reason: String) {
+        tracing::error!(target: TARGET, execution = %found.id, reason, "an execution cannot be read and is quarantined");
+        let quarantine = Quarantine { reason, until_released: false };
+        self.mark(found.id, Some(&quarantine));
+        self.open.adopt();
+        self.unreadable.insert(found.id, Unreadable::new(found.id, quarantine.reason));
+        self.shard.vitals.parked();
+    }
+
+    fn clear_mark(&self, found: &LiveExecution) {
+        if found.quarantine.is_some() {
+            self.mark(found.id, None);
+        }
+    }
+}
+
+impl Supervisor {
+    /// Looks once more at an execution that could not be read.
+    pub(super) fn read_again(&mut self, id: ExecutionId) -> Result<(), String> {
+        let (bound, state) = self.read(id)?;
+        self.unreadable.remove(&id);
+        self.shard.vitals.unparked();
+        self.close_one();
+        let found = LiveExecution {
+            id,
+            definition: bound.compiled.hash(),
+            quarantine: Some(Quarantine { reason: String::new(), until_released: false }),
+        };
+        self.take_up(&found, bound, state);
+        Ok(())
+    }
+}
+
+/// The definition that a history begins with.
+fn began_with(history: &[u8]) -> Result<DefinitionHash, String> {
+    match Facts::new(history).next() {
+        Some(Ok(Recorded { fact: Fact::Activated(activation), .. })) => Ok(activation.definition),
+        Some(Err(error)) => Err(error.to_string()),
+        _ => Err("its history does not begin with its activation".to_owned()),
+    }
+}

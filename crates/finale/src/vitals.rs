@@ -1,0 +1,70 @@
+//! How a runtime is doing, for anybody who asks, whatever its shards are at.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use finale_journal::JournalError;
+
+/// How a runtime is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Health {
+    /// What the journal failed with, if it has: then nothing goes on until the application is started again.
+    pub journal: Result<(), JournalError>,
+    /// How long the oldest thing that was written has waited to become durable, as of the last sweep; none if nothing waits.
+    pub journal_lag: Option<Duration>,
+    /// Whether the runtime before this one did not shut down in order.
+    pub after_crash: bool,
+    /// Executions found in the journal at the start that have not gone on yet.
+    pub recovering: usize,
+    /// Executions that are parked until somebody decides.
+    pub quarantined: usize,
+}
+
+impl Health {
+    /// Whether everything goes on as it should; quarantined executions harm only themselves.
+    pub fn is_well(&self) -> bool {
+        self.journal.is_ok() && self.journal_lag.is_none_or(|lag| lag < Self::LAG_MAX)
+    }
+
+    /// A journal that takes longer than this to make something durable is not well: its disk hardly answers.
+    pub const LAG_MAX: Duration = Duration::from_secs(10);
+}
+
+/// What one shard says of itself.
+#[derive(Debug, Default)]
+pub(crate) struct Vitals {
+    recovering: AtomicUsize,
+    quarantined: AtomicUsize,
+    /// In microseconds, and one more; 0 if nothing waits.
+    journal_lag: AtomicU64,
+}
+
+impl Vitals {
+    pub(crate) fn recovering(&self, executions: usize) {
+        self.recovering.store(executions, Ordering::Relaxed);
+    }
+
+    /// One execution more is parked.
+    pub(crate) fn parked(&self) {
+        self.quarantined.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One execution less is parked.
+    pub(crate) fn unparked(&self) {
+        self.quarantined.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn journal_lag(&self, lag: Option<Duration>) {
+        let micros = lag.map_or(0, |lag| u64::try_from(lag.as_micros()).unwrap_or(u64::MAX - 1) + 1);
+        self.journal_lag.store(micros, Ordering::Relaxed);
+    }
+
+    /// Adds what this shard says to what others have said.
+    pub(crate) fn add_to(&self, health: &mut Health) {
+        health.recovering += self.recovering.load(Ordering::Relaxed);
+        health.quarantined += self.quarantined.load(Ordering::Relaxed);
+        let lag = self.journal_lag.load(Ordering::Relaxed).checked_sub(1).map(Duration::from_micros);
+        health.journal_lag = health.journal_lag.max(lag);
+    }
+}
