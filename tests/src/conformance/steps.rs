@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use finale::journal::JournalReader;
 use finale::{
-    ActivateError, CommandError, ExecutionHandle, ExecutionId, Fate, Faults, NodeStatus, ReportError, Runtime, Shards,
-    Workflow,
+    ActivateError, CommandError, ExecutionHandle, ExecutionId, Fate, Faults, NodeStatus, ReportError, Runtime, Workflow,
 };
 use finale_core::Execution;
 use finale_core::definition::Verdict;
@@ -20,8 +18,8 @@ use super::cases::{ErrorName, Lifecycle, Mutation, Operation, Step, TaskEvent};
 use super::events::{Report, Sent, send};
 use super::expect::{Differences, Seen};
 use super::refusal::Refusal;
+use super::surroundings::{SWEEP_INTERVAL, Surroundings};
 
-const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the others get their turn before it is looked whether they still change anything; a message from actor to
 /// actor takes one, an acknowledgement of the journal one more.
 const HOPS: usize = 16;
@@ -45,6 +43,7 @@ pub(super) struct Story<'c> {
 
 /// A runtime, and what a case can do to it.
 struct Stage<'c> {
+    surroundings: Surroundings,
     runtime: Runtime,
     journal: HeldJournal,
     faults: Arc<Faults>,
@@ -59,13 +58,18 @@ pub(super) enum Activated<'c> {
 }
 
 impl<'c> Stage<'c> {
-    fn set_up(case: &'c Lifecycle, workflow: &'c Workflow, acknowledgement: Acknowledgement) -> Result<Self, String> {
-        let journal = HeldJournal::new(acknowledgement);
+    fn set_up(case: &'c Lifecycle, workflow: &'c Workflow, surroundings: Surroundings) -> Result<Self, String> {
+        let journal = HeldJournal::new(surroundings.acknowledgement());
         let faults = Arc::<Faults>::default();
-        let builder = Runtime::builder().shards(Shards::Current).sweep_interval(SWEEP_INTERVAL);
-        let runtime = builder.journal(journal.clone()).faults(Arc::clone(&faults)).start();
-        let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
-        Ok(Self { runtime, journal, faults, workflow, context: &case.context })
+        let runtime = surroundings.start(&journal, &faults)?;
+        Ok(Self { surroundings, runtime, journal, faults, workflow, context: &case.context })
+    }
+
+    /// Tears everything down, and begins again.
+    async fn restart(&mut self) -> Result<(), String> {
+        self.surroundings.end(&self.runtime, &self.journal).await;
+        self.runtime = self.surroundings.start(&self.journal, &self.faults)?;
+        Ok(())
     }
 
     async fn activate(&self) -> Result<ExecutionHandle, ActivateError> {
@@ -76,7 +80,6 @@ impl<'c> Stage<'c> {
     async fn activate_amid(
         &self,
         early: &[&Step],
-        acknowledgement: Acknowledgement,
         reports: &mut Vec<Sent>,
     ) -> Result<Result<ExecutionHandle, ActivateError>, String> {
         self.journal.set(Acknowledgement::Held);
@@ -90,11 +93,12 @@ impl<'c> Stage<'c> {
             reports.extend(report.map(|report| send(&self.runtime, report)));
             hop().await;
         }
-        let is_answered = |sent: &Sent| sent.task.execution == id && sent.answer.is_finished();
-        if activating.is_finished() || reports.iter().any(is_answered) {
-            return Err("something was answered before it was durable".to_owned());
+        for sent in reports.iter_mut().filter(|sent| sent.report.task.execution == id) {
+            if activating.is_finished() || sent.answer().await.is_some() {
+                return Err("something was answered before it was durable".to_owned());
+            }
         }
-        self.journal.set(acknowledgement);
+        self.journal.set(self.surroundings.acknowledgement());
         self.journal.release();
         activating.await.map_err(|error| format!("the activation: {error}"))
     }
@@ -105,14 +109,14 @@ impl<'c> Story<'c> {
     pub(super) async fn begin(
         case: &'c Lifecycle,
         workflow: &'c Workflow,
-        acknowledgement: Acknowledgement,
+        surroundings: Surroundings,
     ) -> Result<Activated<'c>, String> {
-        let stage = Stage::set_up(case, workflow, acknowledgement)?;
+        let stage = Stage::set_up(case, workflow, surroundings)?;
         let early: Vec<&Step> = case.steps.iter().take_while(|step| step.is_early()).collect();
         let mut reports = Vec::new();
         let activated = match early.is_empty() {
             true => stage.activate().await,
-            false => stage.activate_amid(&early, acknowledgement, &mut reports).await?,
+            false => stage.activate_amid(&early, &mut reports).await?,
         };
         let main = match activated {
             Ok(main) => main,
@@ -133,6 +137,10 @@ impl<'c> Story<'c> {
             };
             self.compare_errors(step, error);
             let seen = self.settle().await?;
+            if self.stage.surroundings.restarts() {
+                let again = self.restart().await?;
+                self.compare_lives(step, &seen, &again);
+            }
             let mut differences = Differences::default();
             differences.check_sanity(&seen);
             differences.check_step(&step.expect, &seen);
@@ -141,6 +149,35 @@ impl<'c> Story<'c> {
             }
         }
         self.end(case).await
+    }
+
+    /// Tears everything down; whoever has not heard of a report sends it again to what comes after.
+    async fn restart(&mut self) -> Result<Seen, String> {
+        self.stage.restart().await?;
+        for execution in std::iter::once(&mut self.main).chain(self.others.values_mut()) {
+            let found = self.stage.runtime.execution(execution.id()).await;
+            *execution = found.map_err(|error| format!("{} is gone: {error}", execution.id()))?;
+        }
+        hop().await;
+        // What the case means to be lost until it is looked for stays lost until then.
+        self.send_again(|report| !report.lost).await;
+        self.settle().await
+    }
+
+    /// Sends reports again whose senders were told that the runtime has stopped.
+    async fn send_again(&mut self, which: impl Fn(&Report) -> bool) {
+        for sent in &mut self.reports {
+            if matches!(sent.answer().await, Some(Err(ReportError::Stopped))) && which(&sent.report) {
+                *sent = send(&self.stage.runtime, sent.report.clone());
+            }
+        }
+    }
+
+    /// What is seen after a restart is what was seen before it.
+    fn compare_lives(&mut self, step: &Step, before: &Seen, after: &Seen) {
+        if before != after {
+            self.differences.add(format!("after {}: a restart made of {before:?} {after:?}", step.words));
+        }
     }
 
     async fn end(mut self, case: &Lifecycle) -> Result<Vec<String>, String> {
@@ -223,6 +260,7 @@ impl<'c> Story<'c> {
             Operation::Reconcile {} => {
                 // The second sweep finds nothing more; the first may just have begun.
                 tokio::time::sleep(SWEEP_INTERVAL * 2).await;
+                self.send_again(|_| true).await;
                 Ok(None)
             }
             Operation::Observe {} => Ok(None),
@@ -295,22 +333,23 @@ impl<'c> Story<'c> {
     }
 
     /// A report is answered at the latest when its execution has ended, and changes nothing if it comes too late.
-    async fn check_answer(&mut self, sent: Sent) -> Result<(), String> {
-        let Sent { task, lost, answer } = sent;
-        if !answer.is_finished() {
-            let execution = self.stage.runtime.execution(task.execution).await;
-            let execution = execution.map_err(|error| format!("execution {}: {error}", task.execution))?;
-            if Seen::of(&self.stage.runtime, &execution).await?.has_ended() {
-                self.differences.add(format!("a report on {task} was never answered"));
+    async fn check_answer(&mut self, mut sent: Sent) -> Result<(), String> {
+        let Report { task, lost, .. } = sent.report;
+        match sent.answer().await {
+            None => {
+                let execution = self.stage.runtime.execution(task.execution).await;
+                let execution = execution.map_err(|error| format!("execution {}: {error}", task.execution))?;
+                if Seen::of(&self.stage.runtime, &execution).await?.has_ended() {
+                    self.differences.add(format!("a report on {task} was never answered"));
+                }
             }
-            answer.abort();
-            return Ok(());
-        }
-        match answer.await.map_err(|error| format!("a report on {task}: {error}"))? {
-            Ok(()) => {}
-            Err(ReportError::NotFound | ReportError::AlreadySettled(_) | ReportError::AlreadyTerminal(_)) => {}
-            Err(ReportError::Stopped) if lost => {}
-            Err(error) => self.differences.add(format!("a report on {task}: {error}")),
+            Some(Ok(())) => {}
+            Some(Err(ReportError::NotFound | ReportError::AlreadySettled(_) | ReportError::AlreadyTerminal(_))) => {}
+            Some(Err(ReportError::Stopped)) if lost => {}
+            Some(Err(error)) => {
+                let error = error.clone();
+                self.differences.add(format!("a report on {task}: {error}"));
+            }
         }
         Ok(())
     }

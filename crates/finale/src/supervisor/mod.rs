@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
+use actix::fut::{ActorFutureExt, wrap_future};
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
 use finale_core::ExecutionId;
 use finale_journal::{JournalError, Position};
@@ -129,12 +130,21 @@ impl Handler<Nudge> for Supervisor {
 
     fn handle(&mut self, _nudge: Nudge, context: &mut Self::Context) {
         if !self.take_notes() {
-            // A mailbox is emptied before anything else gets its turn, so going on is asked for from outside of it.
-            context.run_later(std::time::Duration::ZERO, |_supervisor, context| context.notify(Nudge));
+            others_first(context, |_supervisor, context| context.notify(Nudge));
         }
         self.recover(context);
         self.leave_if_quiet(context);
     }
+}
+
+/// Goes on when the others of the thread had their turn. A mailbox is emptied before anything else gets its turn, so going
+/// on is asked for from outside of it.
+fn others_first(
+    context: &mut Context<Supervisor>,
+    go_on: impl FnOnce(&mut Supervisor, &mut Context<Supervisor>) + 'static,
+) {
+    let others = wrap_future::<_, Supervisor>(tokio::task::yield_now());
+    context.spawn(others.map(|(), supervisor, context| go_on(supervisor, context)));
 }
 
 impl Handler<Request> for Supervisor {

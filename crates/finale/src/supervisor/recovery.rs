@@ -7,16 +7,15 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
-use std::time::Duration;
 
-use actix::{AsyncContext, Context};
+use actix::Context;
 use finale_core::execution::{Input, SEMANTICS};
 use finale_core::fact::{Fact, Facts, Recorded};
 use finale_core::{DefinitionHash, Execution, ExecutionId};
 use finale_journal::{Claim, LiveExecution, Quarantine};
 
-use super::Supervisor;
 use super::unreadable::Unreadable;
+use super::{Supervisor, others_first};
 use crate::fence::fenced;
 use crate::shard::{Bound, Live, Mail, Work};
 use crate::telemetry::TARGET;
@@ -62,7 +61,7 @@ impl Supervisor {
         self.shard.vitals.recovering(self.recovery.left());
         if more {
             self.recovery.stepping = true;
-            context.run_later(Duration::ZERO, |supervisor, context| {
+            others_first(context, |supervisor, context| {
                 supervisor.recovery.stepping = false;
                 supervisor.recover(context);
             });
