@@ -21,7 +21,7 @@ pub enum Acknowledgement {
     /// At once, as part of the append.
     #[default]
     Immediate,
-    /// After the append has returned, through the listener.
+    /// Through the listener, while the append is still under way: as early as a journal with a thread of its own could.
     Late,
     /// Not before [`HeldJournal::release`].
     Held,
@@ -163,8 +163,8 @@ impl HeldBack {
 
 impl Journal for HeldJournal {
     fn claim(&self) -> Result<Claim, JournalError> {
-        // What an owner before this one wrote and what it was not told becomes durable now.
-        for held in &mut self.control().writers {
+        // What the owner before this one wrote and was not told becomes durable now; it is told nothing any more.
+        for mut held in std::mem::take(&mut self.control().writers) {
             held.advance(u64::MAX);
         }
         self.durable.claim()?;
