@@ -1,10 +1,14 @@
 //! A journal for tests, whose acknowledgements come when the test says so.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use finale_core::ExecutionId;
+use finale_core::{DefinitionHash, ExecutionId, Time};
 
-use crate::{Append, Appended, Journal, JournalError, Listener, MemoryJournal, Position, Writer};
+use crate::{
+    Append, Appended, Claim, Epoch, Expired, Filter, Journal, JournalError, JournalReader, Listener, LiveExecution,
+    MemoryJournal, Position, Quarantine, StoredDefinition, Summary, Writer,
+};
 
 /// When a [`HeldJournal`] acknowledges.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +44,8 @@ struct HeldBack {
     listener: Listener,
     appended: Position,
     told: Position,
+    /// Where the executions stood before each append that is held back, oldest first.
+    before: VecDeque<Option<(ExecutionId, u64)>>,
 }
 
 impl HeldJournal {
@@ -74,6 +80,22 @@ impl HeldJournal {
         self.control().writers.iter().map(|held| held.appended.0 - held.told.0).sum()
     }
 
+    /// Crashes: what was not acknowledged is gone, and nothing is acknowledged to anybody any more.
+    ///
+    /// What is left is this journal again, for whoever claims it next.
+    pub fn crash(&self) {
+        self.memory.fence();
+        let held_back: Vec<_> = std::mem::take(&mut self.control().writers);
+        for (execution, count) in held_back.into_iter().flat_map(|held| held.before).flatten().rev() {
+            self.memory.truncate(execution, count);
+        }
+    }
+
+    /// Damages what is kept of an execution: its history cannot be read any more.
+    pub fn damage(&self, execution: ExecutionId) {
+        self.memory.damage(execution);
+    }
+
     /// Fails: nothing is taken or acknowledged any more.
     pub fn fail(&self, reason: &str) {
         let error = JournalError::Failed(reason.into());
@@ -93,35 +115,71 @@ impl HeldJournal {
 }
 
 impl HeldBack {
+    fn tell(&mut self, watermark: Position) {
+        self.before.drain(..(watermark.0 - self.told.0) as usize);
+        self.told = watermark;
+    }
+
     fn advance(&mut self, appends: u64) -> Option<(Listener, Position)> {
         let watermark = Position(self.told.0.saturating_add(appends).min(self.appended.0));
         if watermark == self.told {
             return None;
         }
-        self.told = watermark;
+        self.tell(watermark);
         Some((self.listener.clone(), watermark))
     }
 }
 
 impl Journal for HeldJournal {
-    fn writer(&self, shard: u16, listener: Listener) -> Result<Box<dyn Writer>, JournalError> {
-        let inner = self.memory.writer(shard, listener.clone())?;
+    fn claim(&self) -> Result<Claim, JournalError> {
+        self.memory.claim()
+    }
+
+    fn writer(&self, epoch: Epoch, shard: u16, listener: Listener) -> Result<Box<dyn Writer>, JournalError> {
+        let inner = self.memory.writer(epoch, shard, listener.clone())?;
         let mut control = self.control();
         let index = control.writers.len();
-        control.writers.push(HeldBack { listener, appended: Position(0), told: Position(0) });
+        let (appended, told) = (Position(0), Position(0));
+        control.writers.push(HeldBack { listener, appended, told, before: VecDeque::new() });
         Ok(Box::new(HeldWriter { journal: self.clone(), inner, index }))
     }
 
+    fn release(&self, epoch: Epoch) -> Result<(), JournalError> {
+        self.memory.release(epoch)
+    }
+}
+
+impl JournalReader for HeldJournal {
     fn history(&self, execution: ExecutionId) -> Result<Option<Vec<u8>>, JournalError> {
         self.memory.history(execution)
     }
 
-    fn load(&self, after: Option<ExecutionId>, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
-        self.memory.load(after, limit)
+    fn definition(&self, hash: DefinitionHash) -> Result<Option<StoredDefinition>, JournalError> {
+        self.memory.definition(hash)
     }
 
-    fn forget(&self, executions: &[ExecutionId]) -> Result<(), JournalError> {
-        self.memory.forget(executions)
+    fn live(&self, after: Option<ExecutionId>, limit: usize) -> Result<Vec<LiveExecution>, JournalError> {
+        self.memory.live(after, limit)
+    }
+
+    fn summary(&self, execution: ExecutionId) -> Result<Option<Summary>, JournalError> {
+        self.memory.summary(execution)
+    }
+
+    fn list(&self, filter: &Filter) -> Result<Vec<Summary>, JournalError> {
+        self.memory.list(filter)
+    }
+
+    fn keyed(&self, idempotency_key: &str) -> Result<Option<ExecutionId>, JournalError> {
+        self.memory.keyed(idempotency_key)
+    }
+
+    fn expired(&self, expired: &Expired, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
+        self.memory.expired(expired, limit)
+    }
+
+    fn health(&self) -> Result<(), JournalError> {
+        self.control().failed.clone().map_or(Ok(()), Err)
     }
 }
 
@@ -131,38 +189,69 @@ struct HeldWriter {
     index: usize,
 }
 
-impl Writer for HeldWriter {
-    fn append(&mut self, append: Append<'_>) -> Result<Appended, JournalError> {
+impl HeldWriter {
+    /// Writes, and acknowledges it at once, now, or not yet.
+    fn write(
+        &mut self,
+        before: Option<(ExecutionId, u64)>,
+        write: impl FnOnce(&mut dyn Writer) -> Result<Appended, JournalError>,
+    ) -> Result<Appended, JournalError> {
         if let Some(error) = &self.journal.control().failed {
             return Err(error.clone());
         }
-        let Appended { position, .. } = self.inner.append(append)?;
-        let (durable, listener) = self.note(position);
+        let Appended { position, .. } = write(&mut *self.inner)?;
+        let (durable, listener) = self.note(position, before);
         if let Some(listener) = listener {
             listener.tell(Ok(position));
         }
         Ok(Appended { position, durable })
     }
-}
 
-impl HeldWriter {
-    /// Whether the append is acknowledged at once, and who is to be told if it is acknowledged now.
-    fn note(&self, position: Position) -> (bool, Option<Listener>) {
+    /// Whether it is acknowledged at once, and who is to be told if it is acknowledged now.
+    fn note(&self, position: Position, before: Option<(ExecutionId, u64)>) -> (bool, Option<Listener>) {
         let mut control = self.journal.control();
         let acknowledgement = control.acknowledgement;
-        let held = &mut control.writers[self.index];
+        let Some(held) = control.writers.get_mut(self.index) else {
+            // The journal has crashed under this writer: nobody hears of it any more.
+            return (false, None);
+        };
+        // What is no append is not undone: it takes its place, and leaves every execution as it is.
+        held.before.push_back(before);
         held.appended = position;
         let nothing_held = held.told.0 + 1 == position.0;
         match acknowledgement {
             Acknowledgement::Immediate if nothing_held => {
-                held.told = position;
+                held.tell(position);
                 (true, None)
             }
             Acknowledgement::Held => (false, None),
             Acknowledgement::Immediate | Acknowledgement::Late => {
-                held.told = position;
+                held.tell(position);
                 (false, Some(held.listener.clone()))
             }
         }
+    }
+}
+
+impl Writer for HeldWriter {
+    fn append(&mut self, append: Append<'_>) -> Result<Appended, JournalError> {
+        let before = (append.execution, append.first_sequence - 1);
+        self.write(Some(before), |inner| inner.append(append))
+    }
+
+    fn quarantine(
+        &mut self,
+        execution: ExecutionId,
+        quarantine: Option<&Quarantine>,
+    ) -> Result<Appended, JournalError> {
+        self.write(None, |inner| inner.quarantine(execution, quarantine))
+    }
+
+    fn write_off(&mut self, execution: ExecutionId, at: Time, error: &str) -> Result<Appended, JournalError> {
+        self.write(None, |inner| inner.write_off(execution, at, error))
+    }
+
+    fn forget(&mut self, executions: &[ExecutionId]) -> Result<Appended, JournalError> {
+        self.write(None, |inner| inner.forget(executions))
     }
 }

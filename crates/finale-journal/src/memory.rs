@@ -1,31 +1,44 @@
 //! The in-memory journal: one arena of encoded facts per execution.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod arena;
+mod read;
 
-use finale_core::ExecutionId;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use finale_core::{DefinitionHash, ExecutionId, Time};
 use rustc_hash::FxHashMap;
 
-use crate::{Append, Appended, Journal, JournalError, Listener, Position, Writer};
+use crate::{
+    Append, Appended, Begins, Claim, Epoch, Journal, JournalError, Listener, Position, Quarantine, StoredDefinition,
+    Writer,
+};
+
+use arena::Arena;
 
 /// Keeps everything in this process; what was acknowledged is gone when the process is.
 ///
-/// A clone is the same journal.
-#[derive(Clone, Debug, Default)]
-pub struct MemoryJournal {
+/// A clone is the same journal. Of executions that have ended it keeps the newest; see [`MemoryJournal::keeping`].
+#[derive(Clone, Debug)]
+pub struct MemoryJournal(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// The newest claim; read with every append, changed with every claim.
+    epoch: AtomicU32,
+    /// Whether the newest claim was not released.
+    claimed: Mutex<bool>,
     /// One arena per writer, so that shards do not wait for each other.
-    arenas: Arc<Mutex<Vec<Arc<Mutex<Arena>>>>>,
+    arenas: Mutex<Vec<Arc<Mutex<Arena>>>>,
+    ended_max: usize,
+    definitions: RwLock<FxHashMap<DefinitionHash, StoredDefinition>>,
+    keys: Mutex<FxHashMap<Box<str>, ExecutionId>>,
 }
 
-#[derive(Debug, Default)]
-struct Arena {
-    logs: FxHashMap<ExecutionId, Log>,
-}
-
-#[derive(Debug, Default)]
-struct Log {
-    facts: Vec<u8>,
-    count: u64,
-    ended: bool,
+impl Default for MemoryJournal {
+    fn default() -> Self {
+        Self::keeping(10_000)
+    }
 }
 
 impl MemoryJournal {
@@ -34,88 +47,183 @@ impl MemoryJournal {
         Self::default()
     }
 
+    /// An empty journal that keeps about that many executions that have ended, those that ended last; default 10,000.
+    pub fn keeping(ended_max: usize) -> Self {
+        Self(Arc::new(Inner {
+            epoch: AtomicU32::new(0),
+            claimed: Mutex::new(false),
+            arenas: Mutex::default(),
+            ended_max,
+            definitions: RwLock::default(),
+            keys: Mutex::default(),
+        }))
+    }
+
+    /// Refuses the writers there are from now on.
+    pub(crate) fn fence(&self) {
+        self.0.epoch.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Forgets what was appended to an execution after that fact, as a crash does with what was not durable.
+    pub(crate) fn truncate(&self, execution: ExecutionId, sequence: u64) {
+        for arena in self.0.arenas() {
+            if lock(&arena).truncate(execution, sequence) {
+                lock(&self.0.keys).retain(|_, keyed| *keyed != execution);
+            }
+        }
+    }
+
+    /// Damages what is kept of an execution, for tests of what happens then.
+    pub(crate) fn damage(&self, execution: ExecutionId) {
+        self.0.arenas().iter().for_each(|arena| lock(arena).damage(execution));
+    }
+}
+
+impl Inner {
     fn arenas(&self) -> Vec<Arc<Mutex<Arena>>> {
         lock(&self.arenas).clone()
+    }
+
+    fn check(&self, epoch: Epoch) -> Result<(), JournalError> {
+        let current = Epoch(self.epoch.load(Ordering::Acquire));
+        if epoch == current { Ok(()) } else { Err(JournalError::Fenced { epoch, current }) }
+    }
+
+    fn begins(&self, execution: ExecutionId, begins: &Begins<'_>) {
+        let definition = begins.definition;
+        let known = self.definitions.read().unwrap_or_else(PoisonError::into_inner).contains_key(&definition.hash);
+        if !known {
+            let mut definitions = self.definitions.write().unwrap_or_else(PoisonError::into_inner);
+            definitions.insert(definition.hash, definition.clone());
+        }
+        if let Some(key) = begins.idempotency_key {
+            lock(&self.keys).insert(key.into(), execution);
+        }
+    }
+
+    fn forget_keys(&self, keys: Vec<(Box<str>, ExecutionId)>) {
+        if keys.is_empty() {
+            return;
+        }
+        let mut known = lock(&self.keys);
+        for (key, execution) in keys {
+            // The same key may stand for a newer execution already.
+            if known.get(&key) == Some(&execution) {
+                known.remove(&key);
+            }
+        }
     }
 }
 
 impl Journal for MemoryJournal {
-    fn writer(&self, _shard: u16, _listener: Listener) -> Result<Box<dyn Writer>, JournalError> {
+    fn claim(&self) -> Result<Claim, JournalError> {
+        let crashed = std::mem::replace(&mut *lock(&self.0.claimed), true);
+        let epoch = Epoch(self.0.epoch.fetch_add(1, Ordering::AcqRel) + 1);
+        // The shards of the new owner may be others: everything begins in one arena, and is taken from there.
+        let mut arenas = lock(&self.0.arenas);
+        let merged = arenas.drain(..).fold(Arena::default(), |merged, arena| merged.and(&mut lock(&arena)));
+        arenas.push(Arc::new(Mutex::new(merged)));
+        Ok(Claim { epoch, crashed })
+    }
+
+    fn writer(&self, epoch: Epoch, _shard: u16, _listener: Listener) -> Result<Box<dyn Writer>, JournalError> {
+        self.0.check(epoch)?;
         let arena = Arc::<Mutex<Arena>>::default();
-        lock(&self.arenas).push(Arc::clone(&arena));
-        Ok(Box::new(MemoryWriter { arena, position: Position::default() }))
+        let mut arenas = lock(&self.0.arenas);
+        let inherited = Arc::clone(arenas.first().unwrap_or(&arena));
+        arenas.push(Arc::clone(&arena));
+        let ended_max = self.0.ended_max.div_ceil(arenas.len() - 1);
+        Ok(Box::new(MemoryWriter {
+            journal: Arc::clone(&self.0),
+            epoch,
+            inherited,
+            arena,
+            ended_max,
+            position: Position::default(),
+        }))
     }
 
-    fn history(&self, execution: ExecutionId) -> Result<Option<Vec<u8>>, JournalError> {
-        let facts_in = |arena: &Arc<Mutex<Arena>>| lock(arena).logs.get(&execution).map(|log| log.facts.clone());
-        Ok(self.arenas().iter().find_map(facts_in))
-    }
-
-    fn load(&self, after: Option<ExecutionId>, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
-        let mut live = Vec::new();
-        for arena in self.arenas() {
-            let arena = lock(&arena);
-            let is_live = |(id, log): (&ExecutionId, &Log)| (!log.ended && Some(*id) > after).then_some(*id);
-            live.extend(arena.logs.iter().filter_map(is_live));
-        }
-        live.sort_unstable();
-        live.truncate(limit);
-        Ok(live)
-    }
-
-    fn forget(&self, executions: &[ExecutionId]) -> Result<(), JournalError> {
-        for arena in self.arenas() {
-            let mut arena = lock(&arena);
-            for execution in executions {
-                if arena.logs.get(execution).is_some_and(|log| log.ended) {
-                    arena.logs.remove(execution);
-                }
-            }
+    fn release(&self, epoch: Epoch) -> Result<(), JournalError> {
+        if self.0.check(epoch).is_ok() {
+            *lock(&self.0.claimed) = false;
         }
         Ok(())
     }
 }
 
 struct MemoryWriter {
+    journal: Arc<Inner>,
+    epoch: Epoch,
+    /// What was there before the journal was claimed.
+    inherited: Arc<Mutex<Arena>>,
     arena: Arc<Mutex<Arena>>,
+    ended_max: usize,
     position: Position,
 }
 
-impl Writer for MemoryWriter {
-    fn append(&mut self, append: Append<'_>) -> Result<Appended, JournalError> {
-        lock(&self.arena).append(append)?;
+impl MemoryWriter {
+    /// Takes over what was kept of an execution before the journal was claimed.
+    fn inherit(&self, arena: &mut Arena, execution: ExecutionId) {
+        if !arena.has(execution) {
+            arena.take_over(execution, &mut lock(&self.inherited));
+        }
+    }
+
+    fn write(
+        &mut self,
+        write: impl FnOnce(&Self, &mut Arena) -> Result<(), JournalError>,
+    ) -> Result<Appended, JournalError> {
+        self.journal.check(self.epoch)?;
+        let arena = Arc::clone(&self.arena);
+        write(self, &mut lock(&arena))?;
         self.position.0 += 1;
         Ok(Appended { position: self.position, durable: true })
     }
 }
 
-impl Arena {
-    fn append(&mut self, append: Append<'_>) -> Result<(), JournalError> {
-        let log = self.logs.entry(append.execution).or_default();
-        log.check(&append)?;
-        if append.ends || log.count == 0 {
-            // The first append is often the last but one, and nothing comes after the end: no room to grow is kept.
-            log.facts.reserve_exact(append.facts.len());
-        }
-        log.facts.extend_from_slice(append.facts);
-        log.count += u64::from(append.count);
-        log.ended = append.ends;
-        Ok(())
+impl Writer for MemoryWriter {
+    fn append(&mut self, append: Append<'_>) -> Result<Appended, JournalError> {
+        self.write(|writer, arena| {
+            match &append.begins {
+                Some(begins) => writer.journal.begins(append.execution, begins),
+                None => writer.inherit(arena, append.execution),
+            }
+            arena.append(append)?;
+            writer.journal.forget_keys(arena.forget_oldest(writer.ended_max));
+            Ok(())
+        })
+    }
+
+    fn quarantine(
+        &mut self,
+        execution: ExecutionId,
+        quarantine: Option<&Quarantine>,
+    ) -> Result<Appended, JournalError> {
+        self.write(|writer, arena| {
+            writer.inherit(arena, execution);
+            arena.quarantine(execution, quarantine.cloned());
+            Ok(())
+        })
+    }
+
+    fn write_off(&mut self, execution: ExecutionId, at: Time, error: &str) -> Result<Appended, JournalError> {
+        self.write(|writer, arena| {
+            writer.inherit(arena, execution);
+            arena.write_off(execution, at, error);
+            Ok(())
+        })
+    }
+
+    fn forget(&mut self, executions: &[ExecutionId]) -> Result<Appended, JournalError> {
+        self.journal.check(self.epoch)?;
+        // An execution that has ended may lie in the arena of any shard. One lock at a time: others may forget as well.
+        let forgotten = self.journal.arenas().iter().flat_map(|arena| lock(arena).forget(executions)).collect();
+        self.journal.forget_keys(forgotten);
+        self.write(|_, _| Ok(()))
     }
 }
 
-impl Log {
-    fn check(&self, append: &Append<'_>) -> Result<(), JournalError> {
-        let Append { execution, first_sequence: found, .. } = *append;
-        if self.ended {
-            return Err(JournalError::Ended(execution));
-        }
-        let expected = self.count + 1;
-        if found == expected { Ok(()) } else { Err(JournalError::Gap { execution, expected, found }) }
-    }
-}
-
-/// A panic elsewhere leaves an arena whole: appends change it only after their checks.
+/// A panic elsewhere leaves what is locked here whole: it is changed only after all checks.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,0 +1,99 @@
+//! Why a journal did not do what it was asked.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use finale_core::ExecutionId;
+
+use crate::Epoch;
+
+/// Why a journal did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// Writing failed; the journal takes nothing more, so that nothing is acknowledged that may be lost.
+    #[error("the journal has failed and takes nothing more: {0}")]
+    Failed(Arc<str>),
+    /// Somebody else has claimed the journal: what this runtime writes is refused.
+    #[error("the journal was claimed by another runtime (epoch {current}, this is {epoch})", epoch = epoch.0, current = current.0)]
+    Fenced {
+        /// The claim that was refused.
+        epoch: Epoch,
+        /// The newest one.
+        current: Epoch,
+    },
+    /// The facts do not follow those that are there.
+    #[error("execution {execution}: fact {expected} was due, not {found}")]
+    Gap {
+        /// Whose facts they are.
+        execution: ExecutionId,
+        /// The number that was due.
+        expected: u64,
+        /// The number that came.
+        found: u64,
+    },
+    /// The execution has ended: there are no facts after that.
+    #[error("execution {0} has ended")]
+    Ended(ExecutionId),
+    /// What is kept of an execution is not what was written: it has rotted.
+    #[error("what is kept of execution {execution} is damaged: {problem}")]
+    Damaged {
+        /// Whose facts they are.
+        execution: ExecutionId,
+        /// What is wrong with them.
+        problem: Arc<str>,
+    },
+    /// Reading failed.
+    #[error("the journal cannot be read: {0}")]
+    Unreadable(Arc<str>),
+    /// The journal could not be opened.
+    #[error("{}: {problem}", path.display())]
+    Open {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        problem: OpenProblem,
+    },
+}
+
+/// Why a journal file could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenProblem {
+    /// Another process has it.
+    #[error("the journal is in use by {holder}")]
+    InUse {
+        /// What is known of the other process.
+        holder: String,
+    },
+    /// It is something else.
+    #[error("this is not a journal of finale")]
+    Foreign,
+    /// A newer release of finale has written it.
+    #[error("the journal has format {found}, and this release knows up to {known}: use the release that wrote it")]
+    Newer {
+        /// Its format.
+        found: i64,
+        /// The newest format this release knows.
+        known: i64,
+    },
+    /// Acknowledged facts are missing at its end: the log was damaged, or the file replaced by an older copy.
+    #[error(
+        "{missing} acknowledged batches are missing at the end of the journal: its log is damaged or the file is an older copy; restore it, or accept the loss explicitly"
+    )]
+    LostTail {
+        /// How many batches.
+        missing: u64,
+    },
+    /// The linked SQLite loses data in WAL mode.
+    #[error("SQLite {found} can lose committed data in WAL mode; {required} or newer is needed")]
+    OldSqlite {
+        /// The version that is linked.
+        found: String,
+        /// The oldest that will do.
+        required: String,
+    },
+    /// The operating system or SQLite said no.
+    #[error("{0}")]
+    Io(Arc<str>),
+}

@@ -1,0 +1,115 @@
+//! Which executions are meant.
+
+use finale_core::fact::Terminal;
+use finale_core::{ExecutionId, ExecutionStatus, Time};
+
+use crate::Summary;
+
+/// Which executions are wanted, and how many of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Filter {
+    /// Only those with that status. A quarantined execution is that, whatever else it is.
+    pub status: Option<ExecutionStatus>,
+    /// Only those of the workflow with that id.
+    pub workflow: Option<String>,
+    /// Only those with that business key.
+    pub business_key: Option<String>,
+    /// Only those activated then or later.
+    pub created_from: Option<Time>,
+    /// Only those activated earlier.
+    pub created_before: Option<Time>,
+    /// Only those with a smaller id: the next page.
+    pub before: Option<ExecutionId>,
+    /// At most that many; see [`Filter::limited`].
+    pub limit: Option<usize>,
+}
+
+impl Filter {
+    /// The most that one page can hold.
+    pub const LIMIT_MAX: usize = 1_000;
+
+    /// All executions.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Those with that status. A quarantined execution is that, whatever else it is.
+    #[must_use]
+    pub fn status(mut self, status: ExecutionStatus) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// Those of the workflow with that id.
+    #[must_use]
+    pub fn workflow(mut self, workflow: impl Into<String>) -> Self {
+        self.workflow = Some(workflow.into());
+        self
+    }
+
+    /// Those with that business key.
+    #[must_use]
+    pub fn business_key(mut self, key: impl Into<String>) -> Self {
+        self.business_key = Some(key.into());
+        self
+    }
+
+    /// Those activated then or later.
+    #[must_use]
+    pub fn created_from(mut self, time: Time) -> Self {
+        self.created_from = Some(time);
+        self
+    }
+
+    /// Those activated earlier.
+    #[must_use]
+    pub fn created_before(mut self, time: Time) -> Self {
+        self.created_before = Some(time);
+        self
+    }
+
+    /// Those older than that one: the `next` of the page before.
+    #[must_use]
+    pub fn before(mut self, execution: ExecutionId) -> Self {
+        self.before = Some(execution);
+        self
+    }
+
+    /// At most that many, up to [`Filter::LIMIT_MAX`]; default 100.
+    #[must_use]
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// How many are wanted at most.
+    pub fn limited(&self) -> usize {
+        self.limit.unwrap_or(100).clamp(1, Self::LIMIT_MAX)
+    }
+
+    /// Whether an execution is one of those that are wanted.
+    pub fn takes(&self, summary: &Summary) -> bool {
+        fn is<T: PartialEq + ?Sized>(wanted: Option<&T>, found: Option<&T>) -> bool {
+            wanted.is_none_or(|wanted| found == Some(wanted))
+        }
+        is(self.status.as_ref(), Some(&summary.status))
+            && is(self.workflow.as_deref(), Some(&summary.workflow.id))
+            && is(self.business_key.as_deref(), summary.business_key.as_deref())
+            && self.created_from.is_none_or(|from| summary.created_at >= from)
+            && self.created_before.is_none_or(|before| summary.created_at < before)
+            && self.before.is_none_or(|before| summary.id < before)
+    }
+}
+
+/// Which executions that ended with one status need not be kept any more: those that ended earlier than a moment, and
+/// those that a number of others ended after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expired {
+    /// How they ended.
+    pub status: Terminal,
+    /// Those that ended earlier.
+    pub ended_before: Option<Time>,
+    /// All but that many, those that ended last.
+    pub all_but: Option<u64>,
+}

@@ -1,0 +1,164 @@
+//! Reading the in-memory journal.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::PoisonError;
+
+use finale_core::record::WorkflowName;
+use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus};
+
+use super::arena::{Arena, Log, Stands};
+use super::{Inner, MemoryJournal, lock};
+use crate::{Expired, Filter, JournalError, JournalReader, LiveExecution, StoredDefinition, Summary};
+
+impl JournalReader for MemoryJournal {
+    fn history(&self, execution: ExecutionId) -> Result<Option<Vec<u8>>, JournalError> {
+        let arenas = self.0.arenas();
+        Ok(arenas.iter().find_map(|arena| lock(arena).logs.get(&execution).map(|log| log.facts.clone())))
+    }
+
+    fn definition(&self, hash: DefinitionHash) -> Result<Option<StoredDefinition>, JournalError> {
+        Ok(self.0.definitions.read().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned())
+    }
+
+    fn live(&self, after: Option<ExecutionId>, limit: usize) -> Result<Vec<LiveExecution>, JournalError> {
+        let mut live = Vec::new();
+        for arena in self.0.arenas() {
+            let arena = lock(&arena);
+            let open = arena.logs.iter().filter(|(id, log)| !log.has_ended() && Some(**id) > after);
+            live.extend(open.map(|(id, log)| arena.live(*id, log)));
+        }
+        live.sort_unstable_by_key(|live| live.id);
+        live.truncate(limit);
+        Ok(live)
+    }
+
+    fn summary(&self, execution: ExecutionId) -> Result<Option<Summary>, JournalError> {
+        let found = |arena: &Arena| Some(self.0.summary(arena, execution, arena.logs.get(&execution)?));
+        Ok(self.0.arenas().iter().find_map(|arena| found(&lock(arena))))
+    }
+
+    fn list(&self, filter: &Filter) -> Result<Vec<Summary>, JournalError> {
+        let mut newest = Newest::new(filter.limited());
+        for arena in self.0.arenas() {
+            let arena = lock(&arena);
+            for (id, log) in &arena.logs {
+                if filter.before.is_none_or(|before| *id < before) && newest.wants(*id) {
+                    let summary = self.0.summary(&arena, *id, log);
+                    if filter.takes(&summary) {
+                        newest.put(summary);
+                    }
+                }
+            }
+        }
+        Ok(newest.into_sorted())
+    }
+
+    fn keyed(&self, idempotency_key: &str) -> Result<Option<ExecutionId>, JournalError> {
+        Ok(lock(&self.0.keys).get(idempotency_key).copied())
+    }
+
+    fn expired(&self, expired: &Expired, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
+        let mut ended = Vec::new();
+        for arena in self.0.arenas() {
+            let arena = lock(&arena);
+            ended.extend(arena.logs.iter().filter_map(|(id, log)| match &log.standing {
+                Stands::Ended(ended) if ended.status == expired.status => Some((ended.at, *id)),
+                _ => None,
+            }));
+        }
+        ended.sort_unstable();
+        let beyond =
+            expired.all_but.map_or(0, |kept| ended.len().saturating_sub(usize::try_from(kept).unwrap_or(usize::MAX)));
+        let old = expired.ended_before.map_or(0, |before| ended.partition_point(|(at, _)| *at < before));
+        ended.truncate(beyond.max(old).min(limit));
+        Ok(ended.into_iter().map(|(_, id)| id).collect())
+    }
+
+    fn health(&self) -> Result<(), JournalError> {
+        Ok(())
+    }
+}
+
+impl Arena {
+    fn live(&self, id: ExecutionId, log: &Log) -> LiveExecution {
+        let unreadable = DefinitionHash::from_bytes([0; 16]);
+        LiveExecution {
+            id,
+            definition: log.activation().map_or(unreadable, |activation| activation.definition),
+            quarantine: self.quarantined.get(&id).cloned(),
+        }
+    }
+}
+
+impl Inner {
+    fn summary(&self, arena: &Arena, id: ExecutionId, log: &Log) -> Summary {
+        let mut summary = match log.activation() {
+            Some(activation) => {
+                let name = self.workflow_name(activation.definition);
+                Summary {
+                    idempotency_key: activation.idempotency_key.map(Into::into),
+                    ..Summary::running(id, name, activation.by, log.created_at())
+                }
+            }
+            None => Summary::running(id, unknown(), "", log.created_at()),
+        };
+        summary.status = log.status();
+        if let Stands::Ended(ended) = &log.standing {
+            summary.completed_at = Some(ended.at);
+            summary.error = ended.error.as_deref().map(str::to_owned);
+        }
+        if let Some(quarantine) = arena.quarantined.get(&id) {
+            summary.status = ExecutionStatus::Quarantined;
+            summary.error = Some(quarantine.reason.clone());
+        }
+        summary
+    }
+
+    fn workflow_name(&self, hash: DefinitionHash) -> WorkflowName {
+        let definitions = self.definitions.read().unwrap_or_else(PoisonError::into_inner);
+        definitions.get(&hash).map_or_else(unknown, |definition| definition.workflow.clone())
+    }
+}
+
+fn unknown() -> WorkflowName {
+    WorkflowName { id: String::new(), name: String::new(), version: String::new() }
+}
+
+/// The newest of many summaries, without keeping them all.
+struct Newest {
+    limit: usize,
+    ids: BinaryHeap<Reverse<ExecutionId>>,
+    summaries: Vec<Summary>,
+}
+
+impl Newest {
+    fn new(limit: usize) -> Self {
+        Self { limit, ids: BinaryHeap::new(), summaries: Vec::new() }
+    }
+
+    fn wants(&self, id: ExecutionId) -> bool {
+        self.ids.len() < self.limit || self.ids.peek().is_some_and(|Reverse(oldest)| id > *oldest)
+    }
+
+    fn put(&mut self, summary: Summary) {
+        self.ids.push(Reverse(summary.id));
+        self.summaries.push(summary);
+        if self.ids.len() > self.limit {
+            self.ids.pop();
+        }
+        if self.summaries.len() > 2 * self.limit {
+            self.shrink();
+        }
+    }
+
+    fn shrink(&mut self) {
+        self.summaries.sort_unstable_by_key(|summary| Reverse(summary.id));
+        self.summaries.truncate(self.limit);
+    }
+
+    fn into_sorted(mut self) -> Vec<Summary> {
+        self.shrink();
+        self.summaries
+    }
+}

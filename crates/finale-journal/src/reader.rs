@@ -1,0 +1,98 @@
+//! The way out: what is kept of executions.
+
+use std::fmt;
+
+use finale_core::record::WorkflowName;
+use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus, Time};
+use serde::Serialize;
+
+use crate::{Expired, Filter, JournalError, Quarantine, StoredDefinition};
+
+/// Reads what is kept of executions, from whatever thread.
+///
+/// Reading goes on when writing has failed. Only [`history`](Self::history) shows what is not durable yet.
+pub trait JournalReader: fmt::Debug + Send + Sync + 'static {
+    /// All facts of one execution, encoded, in the order of their numbers; none if it is unknown or forgotten.
+    ///
+    /// Facts that were appended and are not durable yet are among them: an execution whose actor died is rebuilt from here.
+    ///
+    /// # Errors
+    /// [`JournalError::Damaged`] when what is kept is not what was written.
+    fn history(&self, execution: ExecutionId) -> Result<Option<Vec<u8>>, JournalError>;
+
+    /// A definition that was kept with an execution.
+    fn definition(&self, hash: DefinitionHash) -> Result<Option<StoredDefinition>, JournalError>;
+
+    /// The executions that have not ended, in ascending order of their ids, beginning after `after`; at most `limit`.
+    fn live(&self, after: Option<ExecutionId>, limit: usize) -> Result<Vec<LiveExecution>, JournalError>;
+
+    /// What is to be known of one execution; none if it is unknown or forgotten.
+    fn summary(&self, execution: ExecutionId) -> Result<Option<Summary>, JournalError>;
+
+    /// The executions that a filter takes, newest first.
+    fn list(&self, filter: &Filter) -> Result<Vec<Summary>, JournalError>;
+
+    /// The execution that was activated with this idempotency key.
+    fn keyed(&self, idempotency_key: &str) -> Result<Option<ExecutionId>, JournalError>;
+
+    /// Executions that have ended and need not be kept any more, those that ended first first; at most `limit`.
+    fn expired(&self, expired: &Expired, limit: usize) -> Result<Vec<ExecutionId>, JournalError>;
+
+    /// Whether writing goes on.
+    ///
+    /// # Errors
+    /// What it failed with.
+    fn health(&self) -> Result<(), JournalError>;
+}
+
+/// An execution that has not ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveExecution {
+    /// Its id.
+    pub id: ExecutionId,
+    /// What it runs.
+    pub definition: DefinitionHash,
+    /// Why it is parked, if it is.
+    pub quarantine: Option<Quarantine>,
+}
+
+/// One execution in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Its id.
+    pub id: ExecutionId,
+    /// What it runs.
+    pub workflow: WorkflowName,
+    /// Where it is.
+    pub status: ExecutionStatus,
+    /// Who activated it.
+    pub activated_by: String,
+    /// When.
+    pub created_at: Time,
+    /// When it ended, if it has.
+    pub completed_at: Option<Time>,
+    /// Why it failed, if it did; why it is parked, if it is quarantined.
+    pub error: Option<String>,
+    /// What a second activation of the same thing is known by.
+    pub idempotency_key: Option<String>,
+    /// What people find it by.
+    pub business_key: Option<String>,
+}
+
+impl Summary {
+    /// The summary of an execution that has begun and not ended.
+    pub fn running(id: ExecutionId, workflow: WorkflowName, activated_by: impl Into<String>, created_at: Time) -> Self {
+        Self {
+            id,
+            workflow,
+            status: ExecutionStatus::Running,
+            activated_by: activated_by.into(),
+            created_at,
+            completed_at: None,
+            error: None,
+            idempotency_key: None,
+            business_key: None,
+        }
+    }
+}
