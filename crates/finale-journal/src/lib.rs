@@ -6,6 +6,7 @@
 //! [`JournalReader`].
 //!
 //! [`MemoryJournal`] keeps everything in this process and is durable at once, which is to say not at all beyond it.
+//! `SqliteJournal` (feature `sqlite`) keeps it in a file.
 //! [`HeldJournal`] is for tests: its acknowledgements can be late, held back, or never come.
 
 mod append;
@@ -14,6 +15,8 @@ mod filter;
 mod held;
 mod memory;
 mod reader;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 
 pub use append::{
     Append, Appended, Begins, Claim, Ends, Epoch, Journal, Listener, Position, Quarantine, Standing, StoredDefinition,
@@ -24,3 +27,5 @@ pub use filter::{Expired, Filter};
 pub use held::{Acknowledgement, HeldJournal};
 pub use memory::MemoryJournal;
 pub use reader::{JournalReader, LiveExecution, Summary};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{Durability, SqliteBuilder, SqliteJournal, SqliteReader, SqliteStats};
