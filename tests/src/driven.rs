@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use finale_core::compile::{self, Registry};
-use finale_core::execution::{Effect, Execution, Input, Notice, Notices, Refused, Replay, Turn};
+use finale_core::execution::{Effect, Execution, Input, Notice, Noticed, Notices, Refused, Replay, Turn};
 use finale_core::fact::{Activation, Decision, Fact, Facts, Recorded, Timer};
+use finale_core::failure::{Failure, FailureClass};
 use finale_core::{Compiled, Definition, Dispatch, ExecutionId, ExecutionStatus, NodeStatus, Payload, Record, Time};
 
 use crate::ledger::Ledger;
@@ -123,6 +124,7 @@ impl Driven {
             by: "tester".into(),
             deadline,
             idempotency_key: None,
+            business_key: None,
         })
     }
 
@@ -160,25 +162,54 @@ impl Driven {
     /// Applies the new facts to the shadow: it must come to the same effects and notices as the turn.
     fn follow(&mut self, recorded: &[Recorded], known: u64) {
         let (effects, notices) = (self.turn.take_effects(), self.turn.take_notices());
+        let is_recovery = matches!(recorded.first(), Some(Recorded { fact: Fact::Recovered { .. }, .. }));
         let (mut effects_left, mut notices_left) = (&effects[..], &notices[..]);
         for (sequence, Recorded { at, fact }) in (known + 1..).zip(recorded) {
             let mut followed = Followed::default();
             let applied = self.shadow.apply(&self.definition, *at, fact, &mut followed);
             applied.expect("a recorded fact fits");
-            let (now, later) = effects_left.split_at(followed.effects.len());
-            assert_eq!(now, followed.effects, "a replay has other effects");
-            effects_left = later;
+            if !is_recovery {
+                let (now, later) = effects_left.split_at(followed.effects.len());
+                assert_eq!(now, followed.effects, "a replay has other effects");
+                effects_left = later;
+                self.ledger.book(fact, &followed.effects, self.shadow.status());
+            }
             let (now, later) = notices_left.split_at(followed.notices.len());
             for ((noticed, notice), index) in now.iter().zip(&followed.notices).zip(0..) {
                 assert_eq!((noticed.sequence, noticed.index, &noticed.notice), (sequence, index, notice));
             }
             notices_left = later;
-            self.ledger.book(fact, &followed.effects, self.shadow.status());
             self.read(&followed.notices);
+        }
+        if is_recovery {
+            self.follow_recovery(std::mem::take(&mut effects_left), &notices);
         }
         assert!(effects_left.is_empty() && notices_left.is_empty(), "something followed from no fact");
         assert_eq!(self.shadow.sequence(), self.execution.sequence(), "facts are numbered without gaps");
         self.effects.extend(effects);
+    }
+
+    /// The effects of a recovery are all that must be under way; each run that was lost is told of once.
+    fn follow_recovery(&mut self, effects: &[Effect], notices: &[Noticed]) {
+        let status = self.shadow.status();
+        assert_ne!(status, ExecutionStatus::Ending, "there is nothing to stop in a new process");
+        match status.is_terminal() {
+            true => assert_eq!(effects, [Effect::Ended]),
+            false => assert_eq!(effects, self.shadow.under_way(&self.definition)),
+        }
+        let is_lost = |failure: &Failure| failure.class == FailureClass::Lost;
+        let told = notices.iter().filter_map(|noticed| match &noticed.notice {
+            Notice::Attempt { key, attempt, failure, .. } if failure.as_deref().is_some_and(is_lost) => {
+                Some((*key, *attempt))
+            }
+            _ => None,
+        });
+        let mut told: Vec<_> = told.collect();
+        told.sort_unstable();
+        let lost = self.ledger.recover(self.shadow.epoch());
+        let lost: Vec<_> = lost.iter().map(|dispatch| (dispatch.key, dispatch.attempt)).collect();
+        assert_eq!(told, lost, "what was lost is told of once each");
+        self.ledger.begin_again(effects, status);
     }
 
     fn read(&mut self, notices: &[Notice]) {
@@ -247,6 +278,7 @@ impl Driven {
             replay.apply(&mut prefix, &self.definition, &recorded).expect("a prefix of a history can be folded");
             check_record(&prefix, &self.definition);
             prefix.why(&self.definition).to_string();
+            self.check_crash(prefix.clone());
         }
         assert_eq!(prefix, self.execution, "a replay comes to the live state");
         let last = replay.notices.iter().rev().find_map(|noticed| match noticed.notice {
@@ -254,6 +286,24 @@ impl Driven {
             _ => None,
         });
         assert_eq!(last.unwrap_or(ExecutionStatus::Pending), self.execution.status(), "the last notice is the status");
+    }
+
+    /// Wherever the process crashes, even in the middle of a turn, the next one knows what is under way or that it is over.
+    fn check_crash(&self, mut execution: Execution) {
+        if execution.status().is_terminal() {
+            return;
+        }
+        let epoch = execution.epoch() + 1;
+        let mut turn = Turn::new();
+        let recovered = Input::Recovered { epoch, crashed: true };
+        execution
+            .handle(&self.definition, Time::default(), recovered, &mut turn)
+            .expect("what is open can be recovered");
+        match execution.status() {
+            ExecutionStatus::Running => assert_eq!(turn.effects(), execution.under_way(&self.definition)),
+            _ => assert_eq!(turn.effects(), [Effect::Ended]),
+        }
+        turn.discard();
     }
 
     /// The same inputs give the same bytes, the same effects and the same state; whether anybody watches or not.

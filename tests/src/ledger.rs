@@ -15,6 +15,7 @@ pub(crate) struct Ledger {
     offers: BTreeSet<Dispatch>,
     stopping: BTreeSet<Dispatch>,
     armed: BTreeMap<Timer, Time>,
+    epoch: u32,
     has_ended: bool,
 }
 
@@ -44,6 +45,22 @@ impl Ledger {
         assert_eq!(matches!(fact, Fact::Ended(_)), status.is_terminal(), "the end comes with its fact");
     }
 
+    /// Books that the process is gone: nothing of it is under way; gives the runs that were lost with it.
+    pub(crate) fn recover(&mut self, epoch: u32) -> Vec<Dispatch> {
+        assert!(epoch > self.epoch, "the new life is not later than the old one");
+        self.epoch = epoch;
+        self.armed.clear();
+        self.stopping.clear();
+        let (runs, offers) = (std::mem::take(&mut self.runs), std::mem::take(&mut self.offers));
+        runs.iter().chain(&offers).for_each(|dispatch| self.count(*dispatch));
+        runs.into_iter().collect()
+    }
+
+    /// Books what must be under way in a new process.
+    pub(crate) fn begin_again(&mut self, effects: &[Effect], status: ExecutionStatus) {
+        effects.iter().for_each(|effect| self.perform(effect, status));
+    }
+
     /// A run is settled by what is reported about it, an offer by being withdrawn.
     fn settle(&mut self, fact: &Fact) {
         let (key, attempt) = match fact {
@@ -61,7 +78,7 @@ impl Ledger {
             // Cancelled while it waited for this attempt: it was never begun.
             return;
         }
-        let dispatch = Dispatch { key, attempt, epoch: 0 };
+        let dispatch = Dispatch { key, attempt, epoch: self.epoch };
         if self.runs.remove(&dispatch) {
             self.count(dispatch);
             self.stopping.remove(&dispatch);

@@ -6,7 +6,9 @@
 
 mod no;
 
-use finale_core::definition::{Definition, EdgeKind, Node, NodeKind, OnFailure, Siblings, Task, Verdict, Work};
+use finale_core::definition::{
+    Definition, Delivery, EdgeKind, Node, NodeKind, OnFailure, Siblings, Task, Verdict, Work,
+};
 use finale_core::execution::{Command, Input};
 use finale_core::fact::Timer;
 use finale_core::failure::{Failure, FailureClass};
@@ -28,6 +30,9 @@ pub struct Naive {
     places: Vec<Place>,
     /// The last attempt of each node, or the next one if that is waited for.
     attempts: Vec<u16>,
+    /// How many attempts of each node were lost, and how many of them through crashes.
+    lost: Vec<(u16, u16)>,
+    epoch: u32,
     failures: Vec<usize>,
     output: Option<Value>,
 }
@@ -76,6 +81,8 @@ impl Naive {
             phase: Phase::New,
             places: vec![Place::Pending; count],
             attempts: vec![0; count],
+            lost: vec![(0, 0); count],
+            epoch: 0,
             failures: Vec::new(),
             output: None,
         }
@@ -106,6 +113,12 @@ impl Naive {
         self.output.as_ref()
     }
 
+    /// Over which running node the process crashed most often, and how often.
+    pub fn losses(&self) -> u16 {
+        let running = self.places.iter().zip(&self.lost).filter(|(place, _)| **place == Place::Running);
+        running.map(|(_, (_, crashes))| *crashes).max().unwrap_or(0)
+    }
+
     /// Takes in one input; `order` are the nodes whose expressions were evaluated thereafter.
     pub fn tell(&mut self, input: &Input, order: &[u32]) -> Result<(), No> {
         match input {
@@ -132,9 +145,14 @@ impl Naive {
             Input::Verdict { node, verdict, .. } => self.verdict(*node, *verdict)?,
             Input::TimerFired(timer) => self.fired(*timer)?,
             Input::Command(command) => self.command(command)?,
+            Input::Recovered { epoch, crashed } => self.recovered(*epoch, *crashed)?,
             _ => return Err(No::Invalid),
         }
         self.go_on(order);
+        if let (Input::Recovered { .. }, Phase::Ending { .. }) = (input, self.phase) {
+            self.give_up();
+        }
+        self.seal();
         Ok(())
     }
 
@@ -152,8 +170,8 @@ impl Naive {
         let node = self.known(key)?;
         let is_at_work = matches!(self.places[node], Place::Running | Place::Asked);
         match self.attempts[node] {
-            current if is_at_work && current == attempt && epoch == 0 => Ok(node),
-            current if current > 0 && (current != attempt || epoch != 0) => Err(No::Stale),
+            current if is_at_work && current == attempt && epoch == self.epoch => Ok(node),
+            current if current > 0 && (current != attempt || epoch != self.epoch) => Err(No::Stale),
             _ => Err(self.when(node)),
         }
     }
@@ -183,13 +201,51 @@ impl Naive {
         let could_help = !failure.permanent
             && !matches!(failure.class, FailureClass::Cancelled | FailureClass::Rejected | FailureClass::Deleted);
         let retry = self.task(node).map(|task| task.retry).unwrap_or_default();
-        if self.phase != Phase::Running || !could_help || self.attempts[node] >= retry.attempts {
+        if self.phase != Phase::Running || !could_help || self.used(node) >= retry.attempts {
             return self.fail(node);
         }
         self.attempts[node] += 1;
         match retry.backoff.is_zero() {
             true => self.dispatch(node),
             false => self.places[node] = Place::Backing,
+        }
+    }
+
+    /// How many attempts count: not those that were lost with their process.
+    fn used(&self, node: usize) -> u16 {
+        self.attempts[node] - self.lost[node].0
+    }
+
+    /// The process is gone: what it worked on begins again, or fails if it must not.
+    fn recovered(&mut self, epoch: u32, crashed: bool) -> Result<(), No> {
+        match self.phase {
+            Phase::New => return Err(No::NotRunning),
+            Phase::Ended(_) => return Err(No::Over),
+            _ if epoch <= self.epoch => return Err(No::Invalid),
+            _ => self.epoch = epoch,
+        }
+        for node in 0..self.places.len() {
+            let is_running = self.places[node] == Place::Running;
+            let once = self.task(node).is_some_and(|task| task.delivery == Delivery::AtMostOnce);
+            match (is_running, once) {
+                (false, _) => {}
+                (true, true) if self.phase == Phase::Running && !self.has_failed_enough() => self.fail(node),
+                // What the end of the execution closes is not seen any more.
+                (true, true) => {}
+                (true, false) => {
+                    let (lost, crashes) = self.lost[node];
+                    self.lost[node] = (lost + 1, crashes + u16::from(crashed));
+                    self.attempts[node] += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// With the end decided, nothing is run again.
+    fn give_up(&mut self) {
+        for place in self.places.iter_mut().filter(|place| **place == Place::Running) {
+            *place = Place::Cancelled;
         }
     }
 
@@ -214,7 +270,7 @@ impl Naive {
                 _ => return Err(No::NotRunning),
             },
             Timer::Timeout(key, attempt) => {
-                let node = self.at_work(key, attempt, 0)?;
+                let node = self.at_work(key, attempt, self.epoch)?;
                 let is_limited = self.task(node).is_some_and(|task| task.timeout.is_some());
                 if !is_limited || matches!(self.phase, Phase::Ending { stopping: true, .. }) {
                     return Err(No::Invalid);
@@ -256,6 +312,9 @@ impl Naive {
             self.move_all();
         }
         assert!(!self.places.contains(&Place::Due), "a node that was due was not evaluated");
+    }
+
+    fn seal(&mut self) {
         if let Phase::Ending { end, .. } = self.phase
             && !self.places.contains(&Place::Running)
         {

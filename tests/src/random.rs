@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use finale_core::definition::{
-    AgentAssignment, Conditional, Definition, Edge, EdgeKind, Node, NodeKind, ParallelJoin, ParallelSplit, Policy,
-    Retry, Task, Verdict, Work,
+    AgentAssignment, Conditional, Definition, Delivery, Edge, EdgeKind, Node, NodeKind, ParallelJoin, ParallelSplit,
+    Policy, Retry, Task, Verdict, Work,
 };
 use finale_core::execution::{Command, Effect, Input};
 use finale_core::fact::{Stop, Timer};
 use finale_core::failure::{Failure, FailureClass};
-use finale_core::{Dispatch, Payload, WorkKey};
+use finale_core::{Dispatch, ExecutionStatus, Payload, WorkKey};
 use proptest::prelude::*;
 
 use crate::chart::verification;
@@ -101,13 +101,16 @@ fn kind(number: usize, last: usize, (kind, a, b, c): NodeSeed) -> NodeKind {
 
 fn task(work: Work, number: usize, a: u8, b: u8, c: u8) -> Task {
     let backoff = if b.is_multiple_of(2) { Duration::ZERO } else { Duration::from_micros(u64::from(b)) };
+    let attempts = 1 + u16::from(a ^ b) % 3;
+    let is_once = attempts == 1 && work != Work::External && b.is_multiple_of(2);
     Task {
         title: Some(format!("Task {number}")),
         work,
         input: (c < 64).then(|| formula(c, number).source()),
         optional: c.is_multiple_of(5),
         timeout: (c % 3 == 1).then(|| Duration::from_micros(50)),
-        retry: Retry { attempts: 1 + u16::from(a ^ b) % 3, backoff },
+        retry: Retry { attempts, backoff },
+        delivery: if is_once { Delivery::AtMostOnce } else { Delivery::AtLeastOnce },
         ..Task::default()
     }
 }
@@ -174,11 +177,13 @@ pub fn input(driven: &Driven, (kind, pick, more): InputSeed) -> Input {
     let node = u32::from(pick) % nodes;
     let nothing = Dispatch { key: WorkKey::node(node), attempt: 1, epoch: 0 };
     let begun = || chosen(&driven.begun(), pick).unwrap_or(nothing);
+    let recovery = || recovered(driven.execution().epoch(), pick, more);
     let fitting = match kind % 32 {
         0..=9 => chosen(&runs, pick).map(|dispatch| outcome(dispatch, more)),
         10..=14 => chosen(&offers, pick).map(|dispatch| Input::Reported { key: dispatch.key, result: result(more) }),
         15 | 16 => chosen(&driven.judged(), pick).map(|node| judged(node, more)),
         17..=20 => chosen(&driven.armed(), pick).map(Input::TimerFired),
+        22 if driven.execution().status() == ExecutionStatus::Ending => Some(recovery()),
         21 | 22 => chosen(&driven.stopping(), pick).map(|dispatch| stopped(dispatch, more)),
         _ => None,
     };
@@ -194,6 +199,7 @@ pub fn input(driven: &Driven, (kind, pick, more): InputSeed) -> Input {
         29 => Input::TimerFired(timer(begun(), more)),
         30 => stopped(begun(), more),
         31 if more.is_multiple_of(8) => driven.activation(Payload::NULL, None),
+        31 => recovery(),
         _ => chosen(&[runs, driven.stopping()].concat(), pick).map_or_else(
             || judged(node, more),
             |dispatch| if more.is_multiple_of(2) { stopped(dispatch, more) } else { outcome(dispatch, more) },
@@ -241,6 +247,11 @@ fn judged(node: u32, more: u8) -> Input {
 /// A report that a handler is gone.
 pub fn stopped(dispatch: Dispatch, more: u8) -> Input {
     Input::Stopped { dispatch, how: [Stop::Stopped, Stop::Aborted, Stop::Lost][usize::from(more) % 3] }
+}
+
+/// The process crashed or was shut down; now and then the new life is no later one.
+fn recovered(epoch: u32, pick: u8, more: u8) -> Input {
+    Input::Recovered { epoch: epoch + u32::from(more / 8 % 4), crashed: pick.is_multiple_of(2) }
 }
 
 fn command(pick: u8, more: u8) -> Command {

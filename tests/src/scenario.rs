@@ -112,6 +112,21 @@ impl Scenario {
         self.tell(Input::Command(Command::Cancel { by: "jo".into() }))
     }
 
+    /// The process crashes, and another one takes over.
+    pub fn crash(self) -> Self {
+        self.recover(true)
+    }
+
+    /// The process is shut down in order, and another one takes over.
+    pub fn restart(self) -> Self {
+        self.recover(false)
+    }
+
+    fn recover(self, crashed: bool) -> Self {
+        let epoch = self.driven.execution().epoch() + 1;
+        self.tell(Input::Recovered { epoch, crashed })
+    }
+
     /// Time goes by; timers fire when they are due.
     pub fn advance(mut self, span: Duration) -> Self {
         let until = self.now.after(span);
@@ -176,6 +191,12 @@ impl Scenario {
     /// The execution completed, with that output.
     pub fn expect_output(self, output: Value) -> Self {
         assert_eq!(self.outcome().output::<Value>(), Ok(output));
+        self
+    }
+
+    /// The process crashed so often over one of the tasks that are worked on.
+    pub fn expect_losses(self, losses: u16) -> Self {
+        assert_eq!(self.driven.execution().losses(), losses, "how often the process crashed over a task");
         self
     }
 

@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 use std::sync::Once;
 
 use finale_core::definition::{OnFailure, Policy, Siblings};
-use finale_core::execution::{Command, Input};
-use finale_core::record::{End, NodeRecord, Outcome, Record, State};
+use finale_core::execution::{Command, Execution, Input};
+use finale_core::fact::Fact;
+use finale_core::record::{End, NodeRecord, NodeRecordState, Outcome, State};
 use finale_core::{Payload, Time};
 use finale_tests::driven::{Driven, evaluated};
 use finale_tests::naive::{Naive, No};
@@ -55,7 +56,8 @@ fn the_random_cases_come_to_every_kind_of_end_and_of_node() {
     for round in 0..600 {
         let case = random::cases().new_tree(&mut runner).expect("cases can be drawn").current();
         let policy = Policy { on_failure: policies[round % 3], siblings: Siblings::Cancel };
-        let record = drive(&case, policy);
+        let driven = drive(&case, policy);
+        let record = driven.execution().record(driven.definition());
         let State::Ended(Outcome { decided_by, .. }) = &record.state else {
             panic!("it is over and its record does not say so");
         };
@@ -63,14 +65,42 @@ fn the_random_cases_come_to_every_kind_of_end_and_of_node() {
         seen.insert(clause);
         let node = |node: &NodeRecord| format!("{} {}", node.kind, node.state.status());
         seen.extend(record.nodes.iter().map(node));
+        seen.extend(recoveries(&driven));
     }
     let clauses = ["all_settled", "fail_fast", "wait_all", "tolerate", "operator", "deadline", "output", "cancelled"];
     let clauses = clauses.map(|clause| format!("\"{clause}\""));
     let works = ["completed", "failed", "cancelled", "skipped"].map(|status| format!("task {status}"));
     let others = ["parallel_join completed", "verification cancelled", "conditional failed", "conditional completed"];
+    let recoveries =
+        ["running: goes on", "running: it is over", "ending: it is over", "a second life", "never run again"];
+    let others = others.into_iter().chain(recoveries);
     for wanted in clauses.into_iter().chain(works).chain(others.map(str::to_owned)) {
         assert!(seen.contains(&wanted), "{wanted} never comes up; what does: {seen:?}");
     }
+}
+
+/// What recoveries there were, and what came of them.
+fn recoveries(driven: &Driven) -> BTreeSet<String> {
+    let mut seen = BTreeSet::new();
+    let facts = driven.facts();
+    for (known, recorded) in (0..).zip(&facts) {
+        let Fact::Recovered { epoch, .. } = recorded.fact else {
+            continue;
+        };
+        let before = Execution::fold_up_to(driven.execution().id(), driven.definition(), driven.history(), known);
+        let status = before.expect("a prefix of a history can be folded").status();
+        let is_over = facts.get(known as usize + 1).is_some_and(|next| matches!(next.fact, Fact::Ended(_)));
+        seen.insert(format!("{status}: {}", if is_over { "it is over" } else { "goes on" }));
+        if epoch > 3 {
+            seen.insert("a second life".to_owned());
+        }
+    }
+    let record = driven.execution().record(driven.definition());
+    let is_given_up = |node: &NodeRecord| matches!(&node.state, NodeRecordState::Failed { error, .. } if error.ends_with("must not be run again"));
+    if record.nodes.iter().any(is_given_up) {
+        seen.insert("never run again".to_owned());
+    }
+    seen
 }
 
 fn rng(seed: u64) -> TestRng {
@@ -124,7 +154,7 @@ struct Both {
     now: i64,
 }
 
-fn drive(case: &Case, policy: Policy) -> Record {
+fn drive(case: &Case, policy: Policy) -> Driven {
     let definition = case.definition(policy);
     let mut both = Both { driven: Driven::new(definition.clone()), naive: Naive::new(definition), now: 1_000 };
     let (_, x, has_deadline) = case.head;
@@ -140,7 +170,7 @@ fn drive(case: &Case, policy: Policy) -> Record {
     }
     both.finish();
     both.driven.check_history();
-    both.driven.execution().record(both.driven.definition())
+    both.driven
 }
 
 impl Both {
@@ -152,6 +182,7 @@ impl Both {
         assert_eq!(answer, expected, "the answer to {input:?}");
         assert_eq!(self.driven.execution().status(), self.naive.status(), "the status after {input:?}");
         assert_eq!(self.driven.nodes(), self.naive.nodes(), "the nodes after {input:?}");
+        assert_eq!(self.driven.execution().losses(), self.naive.losses(), "the losses after {input:?}");
     }
 
     /// Does whatever is asked for until it is over, then looks at the result.

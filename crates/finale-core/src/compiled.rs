@@ -45,6 +45,7 @@ pub(crate) struct CompiledNode {
     pub(crate) in_degree: u32,
     pub(crate) out: Range<u32>,
     pub(crate) optional: bool,
+    pub(crate) at_most_once: bool,
     pub(crate) attempts: u16,
     pub(crate) backoff: Duration,
     pub(crate) timeout: Option<Duration>,
@@ -138,6 +139,11 @@ impl Compiled {
     /// Whether a node is a task that is done outside; false also for a number that is no node's.
     pub fn is_external(&self, position: u32) -> bool {
         self.nodes.get(position as usize).is_some_and(|node| node.step == Step::Ask)
+    }
+
+    /// Whether the handler of a node must never begin a second time; false also for a number that is no node's.
+    pub fn is_at_most_once(&self, node: u32) -> bool {
+        self.nodes.get(node as usize).is_some_and(|node| node.at_most_once)
     }
 
     /// What it asks for that this release does not run.

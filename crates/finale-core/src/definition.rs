@@ -121,6 +121,9 @@ pub struct Task {
     /// What happens when an attempt fails.
     #[serde(default)]
     pub retry: Retry,
+    /// Whether its handler may run again after a crash; by default it does.
+    #[serde(default, skip_serializing_if = "Delivery::is_default")]
+    pub delivery: Delivery,
     /// Who is asked to do it, if it is external; an assignment node before it says the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assignee: Option<String>,
@@ -154,6 +157,25 @@ pub struct Retry {
 impl Default for Retry {
     fn default() -> Self {
         Self { attempts: 1, backoff: Duration::ZERO }
+    }
+}
+
+/// How often the handler of a task may begin, if the process ends while it is at work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// It is run again, with the same key and a higher attempt; this does not use up its retries.
+    #[default]
+    AtLeastOnce,
+    /// It is never run again: that it was meant to run is durable before the handler begins, and after a crash the node
+    /// fails with class `lost`. Only for a task with a handler and a single attempt.
+    AtMostOnce,
+}
+
+impl Delivery {
+    /// The default is not written, so that definitions from before there was a choice keep their hash.
+    fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 }
 

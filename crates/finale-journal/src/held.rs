@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use finale_core::{DefinitionHash, ExecutionId, Time};
 
+use crate::memory::Mark;
 use crate::{
     Append, Appended, Claim, Epoch, Expired, Filter, Journal, JournalError, JournalReader, Listener, LiveExecution,
     MemoryJournal, Position, Quarantine, StoredDefinition, Summary, Writer,
@@ -16,7 +17,7 @@ pub enum Acknowledgement {
     /// At once, as part of the append.
     #[default]
     Immediate,
-    /// After the append has returned, through the listener.
+    /// Through the listener, while the append is still under way: as early as a journal with a thread of its own could.
     Late,
     /// Not before [`HeldJournal::release`].
     Held,
@@ -41,11 +42,12 @@ struct Control {
 /// What one writer has not been told yet.
 #[derive(Debug)]
 struct HeldBack {
+    epoch: Epoch,
     listener: Listener,
     appended: Position,
     told: Position,
-    /// Where the executions stood before each append that is held back, oldest first.
-    before: VecDeque<Option<(ExecutionId, u64)>>,
+    /// Where the executions were before everything that is held back, oldest first.
+    before: VecDeque<Option<(ExecutionId, Mark)>>,
 }
 
 impl HeldJournal {
@@ -80,14 +82,15 @@ impl HeldJournal {
         self.control().writers.iter().map(|held| held.appended.0 - held.told.0).sum()
     }
 
-    /// Crashes: what was not acknowledged is gone, and nothing is acknowledged to anybody any more.
+    /// Crashes: what was not acknowledged is gone, and nothing is acknowledged to anybody any more. Only what was
+    /// forgotten stays forgotten.
     ///
     /// What is left is this journal again, for whoever claims it next.
     pub fn crash(&self) {
         self.memory.fence();
         let held_back: Vec<_> = std::mem::take(&mut self.control().writers);
-        for (execution, count) in held_back.into_iter().flat_map(|held| held.before).flatten().rev() {
-            self.memory.truncate(execution, count);
+        for (execution, mark) in held_back.into_iter().flat_map(|held| held.before).flatten().rev() {
+            self.memory.take_back(execution, &mark);
         }
     }
 
@@ -132,7 +135,11 @@ impl HeldBack {
 
 impl Journal for HeldJournal {
     fn claim(&self) -> Result<Claim, JournalError> {
-        self.memory.claim()
+        // With the lock: what the owner before held back becomes durable, and a later crash must not take it back.
+        let mut control = self.control();
+        let claim = self.memory.claim();
+        control.writers.clear();
+        claim
     }
 
     fn writer(&self, epoch: Epoch, shard: u16, listener: Listener) -> Result<Box<dyn Writer>, JournalError> {
@@ -140,8 +147,8 @@ impl Journal for HeldJournal {
         let mut control = self.control();
         let index = control.writers.len();
         let (appended, told) = (Position(0), Position(0));
-        control.writers.push(HeldBack { listener, appended, told, before: VecDeque::new() });
-        Ok(Box::new(HeldWriter { journal: self.clone(), inner, index }))
+        control.writers.push(HeldBack { epoch, listener, appended, told, before: VecDeque::new() });
+        Ok(Box::new(HeldWriter { journal: self.clone(), inner, epoch, index }))
     }
 
     fn release(&self, epoch: Epoch) -> Result<(), JournalError> {
@@ -186,6 +193,7 @@ impl JournalReader for HeldJournal {
 struct HeldWriter {
     journal: HeldJournal,
     inner: Box<dyn Writer>,
+    epoch: Epoch,
     index: usize,
 }
 
@@ -193,12 +201,13 @@ impl HeldWriter {
     /// Writes, and acknowledges it at once, now, or not yet.
     fn write(
         &mut self,
-        before: Option<(ExecutionId, u64)>,
+        before: Option<ExecutionId>,
         write: impl FnOnce(&mut dyn Writer) -> Result<Appended, JournalError>,
     ) -> Result<Appended, JournalError> {
         if let Some(error) = &self.journal.control().failed {
             return Err(error.clone());
         }
+        let before = before.map(|execution| (execution, self.journal.memory.mark(execution)));
         let Appended { position, .. } = write(&mut *self.inner)?;
         let (durable, listener) = self.note(position, before);
         if let Some(listener) = listener {
@@ -208,14 +217,13 @@ impl HeldWriter {
     }
 
     /// Whether it is acknowledged at once, and who is to be told if it is acknowledged now.
-    fn note(&self, position: Position, before: Option<(ExecutionId, u64)>) -> (bool, Option<Listener>) {
+    fn note(&self, position: Position, before: Option<(ExecutionId, Mark)>) -> (bool, Option<Listener>) {
         let mut control = self.journal.control();
         let acknowledgement = control.acknowledgement;
-        let Some(held) = control.writers.get_mut(self.index) else {
-            // The journal has crashed under this writer: nobody hears of it any more.
+        let Some(held) = control.writers.get_mut(self.index).filter(|held| held.epoch == self.epoch) else {
+            // The journal has crashed, or was claimed, under this writer: nobody hears of it any more.
             return (false, None);
         };
-        // What is no append is not undone: it takes its place, and leaves every execution as it is.
         held.before.push_back(before);
         held.appended = position;
         let nothing_held = held.told.0 + 1 == position.0;
@@ -235,8 +243,7 @@ impl HeldWriter {
 
 impl Writer for HeldWriter {
     fn append(&mut self, append: Append<'_>) -> Result<Appended, JournalError> {
-        let before = (append.execution, append.first_sequence - 1);
-        self.write(Some(before), |inner| inner.append(append))
+        self.write(Some(append.execution), |inner| inner.append(append))
     }
 
     fn quarantine(
@@ -244,11 +251,11 @@ impl Writer for HeldWriter {
         execution: ExecutionId,
         quarantine: Option<&Quarantine>,
     ) -> Result<Appended, JournalError> {
-        self.write(None, |inner| inner.quarantine(execution, quarantine))
+        self.write(Some(execution), |inner| inner.quarantine(execution, quarantine))
     }
 
     fn write_off(&mut self, execution: ExecutionId, at: Time, error: &str) -> Result<Appended, JournalError> {
-        self.write(None, |inner| inner.write_off(execution, at, error))
+        self.write(Some(execution), |inner| inner.write_off(execution, at, error))
     }
 
     fn forget(&mut self, executions: &[ExecutionId]) -> Result<Appended, JournalError> {

@@ -8,6 +8,11 @@
 //! [`MemoryJournal`] keeps everything in this process and is durable at once, which is to say not at all beyond it.
 //! `SqliteJournal` (feature `sqlite`) keeps it in a file.
 //! [`HeldJournal`] is for tests: its acknowledgements can be late, held back, or never come.
+//!
+//! Whoever writes another one finds the tests it must pass behind the feature `conformance`.
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
 
 mod append;
 mod error;

@@ -2,6 +2,7 @@
 
 mod edges;
 mod ending;
+mod recovery;
 mod refusals;
 mod tasks;
 mod telling;

@@ -6,7 +6,7 @@ use super::checks::find;
 use super::expressions::Expressions;
 use super::graph::{Graph, numbers};
 use crate::compiled::{Compiled, CompiledNode, DefinitionHash, Step, Unsupported};
-use crate::definition::{Definition, JoinStrategy, Node, NodeKind, Task, Work};
+use crate::definition::{Definition, Delivery, JoinStrategy, Node, NodeKind, Task, Work};
 use crate::expression::Expression;
 
 /// Puts together what the phases found; the definition has passed them.
@@ -47,6 +47,7 @@ fn compiled(node: &Node, expression: Option<Expression>, assignee: Option<String
         in_degree: 0,
         out: 0..0,
         optional: task.optional,
+        at_most_once: task.delivery == Delivery::AtMostOnce,
         attempts: task.retry.attempts,
         backoff: task.retry.backoff,
         timeout: task.timeout,

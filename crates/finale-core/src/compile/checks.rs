@@ -5,7 +5,7 @@ use rustc_hash::FxHashSet;
 use super::graph::{self, Graph};
 use super::problem::{Code, Problem};
 use super::structure::is_blank;
-use crate::definition::{Definition, EdgeKind, Node, NodeKind, Task, Verification};
+use crate::definition::{Definition, Delivery, EdgeKind, Node, NodeKind, Task, Verification, Work};
 
 /// How many nodes of a cycle its message names.
 const CYCLE_SHOWN_MAX: usize = 12;
@@ -213,6 +213,19 @@ fn check_task(task: &Task, report: &mut Report<'_>) {
     });
     report.add_if(task.retry.attempts == 0, Code::BadRetry, |node| {
         format!("task {node:?} allows no attempt; 1 is the least")
+    });
+    if task.delivery == Delivery::AtMostOnce {
+        check_at_most_once(task, report);
+    }
+}
+
+fn check_at_most_once(task: &Task, report: &mut Report<'_>) {
+    let attempts = task.retry.attempts;
+    report.add_if(attempts > 1, Code::AtMostOnceRetried, |node| {
+        format!("task {node:?} runs at most once and allows {attempts} attempts; it can have only one")
+    });
+    report.add_if(task.work == Work::External, Code::AtMostOnceExternal, |node| {
+        format!("task {node:?} runs at most once and is done outside, where no handler runs")
     });
 }
 

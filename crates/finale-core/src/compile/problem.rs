@@ -66,6 +66,10 @@ pub enum Code {
     TaskMissingTitle,
     /// A task allows no attempt.
     BadRetry,
+    /// A task that runs at most once allows more attempts.
+    AtMostOnceRetried,
+    /// A task that runs at most once has no handler that could run.
+    AtMostOnceExternal,
     /// A verification has no rubric or no evaluator.
     VerificationMissingConfig,
     /// A verification has no `verification_pass` edge.
@@ -142,6 +146,8 @@ impl Code {
             Self::BranchEdgeOutside => "branch_edge_outside",
             Self::TaskMissingTitle => "task_missing_title",
             Self::BadRetry => "bad_retry",
+            Self::AtMostOnceRetried => "at_most_once_retried",
+            Self::AtMostOnceExternal => "at_most_once_external",
             Self::VerificationMissingConfig => "verification_missing_config",
             Self::VerificationMissingPass => "verification_missing_pass",
             Self::VerificationMissingFail => "verification_missing_fail",

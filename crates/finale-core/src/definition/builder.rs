@@ -1,6 +1,6 @@
 //! Definitions in code.
 
-use super::{Definition, Edge, EdgeKind, Node, NodeKind, Policy, Task, Work};
+use super::{Definition, Delivery, Edge, EdgeKind, Node, NodeKind, Policy, Task, Work};
 
 /// Builds a definition node by node; see [`Definition::builder`].
 ///
@@ -71,6 +71,27 @@ impl DefinitionBuilder {
     /// A task.
     pub fn task(self, id: &str, title: impl Into<String>, work: Work) -> Self {
         self.node(id, NodeKind::Task(Task { title: Some(title.into()), work, ..Task::default() }))
+    }
+
+    /// The handler of the task that was added last begins at most once, even over crashes; see [`Delivery::AtMostOnce`].
+    ///
+    /// ```
+    /// use finale_core::compile::{Registry, compile};
+    /// use finale_core::definition::{Definition, Work};
+    ///
+    /// let definition = Definition::builder("order")
+    ///     .task("charge", "Charge the card", Work::Handler("charge_card".into()))
+    ///     .at_most_once()
+    ///     .build();
+    /// let compiled = compile(definition, &Registry::default())?;
+    /// assert!(compiled.is_at_most_once(0));
+    /// # Ok::<(), finale_core::compile::CompileError>(())
+    /// ```
+    pub fn at_most_once(mut self) -> Self {
+        if let Some(Node { kind: NodeKind::Task(task), .. }) = self.definition.nodes.last_mut() {
+            task.delivery = Delivery::AtMostOnce;
+        }
+        self
     }
 
     /// A node of any kind, labelled by its id.

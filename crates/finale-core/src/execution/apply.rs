@@ -1,6 +1,6 @@
 //! The only mutator: live, recovery and replay all go through here.
 
-use super::{AfterStop, Effect, Execution, NodeState, Notice, Notices, Phase, Ruling, Sealed, timeout};
+use super::{AfterStop, Effect, Execution, Losses, NodeState, Notice, Notices, Phase, Ruling, Sealed, timeout};
 use crate::compiled::{Compiled, Step};
 use crate::definition::{EdgeKind, Verdict};
 use crate::fact::{Activation, Decision, Decree, Fact, Seal, Stop, Terminal, Timer};
@@ -13,7 +13,7 @@ use crate::time::Time;
 /// A fact that does not fit the execution it is applied to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct ReplayError(&'static str);
+pub struct ReplayError(pub(super) &'static str);
 
 type Applied = Result<(), ReplayError>;
 
@@ -35,6 +35,7 @@ impl Execution {
             Fact::Stopped { key, attempt, how } => self.stopped(definition, *key, *attempt, *how, notices)?,
             Fact::Fired(timer) => self.fired(definition, *timer, notices)?,
             Fact::Ending(decree) => self.decreed(definition, decree, notices)?,
+            Fact::Recovered { epoch, crashed } => self.recovered(definition, *epoch, *crashed, notices)?,
             Fact::Ended(seal) => return self.sealed(seal, notices),
         }
         self.draw_consequences(definition, notices);
@@ -110,12 +111,12 @@ impl Execution {
         self.fail(
             definition,
             node,
-            NodeState::Failed { attempt: 0, started: at, ended: at, failure: Box::new(failure) },
+            NodeState::Failed { attempt: 0, lost: 0, started: at, ended: at, failure: Box::new(failure) },
             notices,
         );
     }
 
-    fn outcome(
+    pub(super) fn outcome(
         &mut self,
         definition: &Compiled,
         key: WorkKey,
@@ -178,13 +179,13 @@ impl Execution {
         (started, ended): (Time, Time),
         notices: &mut impl Notices,
     ) {
-        let another =
-            self.phase == Phase::Running && failure.is_retryable() && attempt < definition.at(key.node).attempts;
-        if another {
+        let lost = self.nodes[key.node as usize].losses().all;
+        let last = Losses::last_attempt(definition.at(key.node).attempts, lost);
+        if self.phase == Phase::Running && failure.is_retryable() && attempt < last {
             return self.try_again(definition, key.node, attempt + 1, notices);
         }
         let failure = Box::new(failure.clone());
-        let state = NodeState::Failed { attempt, started, ended, failure };
+        let state = NodeState::Failed { attempt, lost, started, ended, failure };
         self.fail(definition, key.node, state, notices);
     }
 
@@ -204,13 +205,14 @@ impl Execution {
             return self.dispatch_work(definition, node, attempt, notices);
         }
         let until = self.at.after(backoff);
+        let lost = self.nodes[node as usize].losses();
         self.waiting += 1;
-        self.move_to(node, NodeState::Backing { attempt, since: self.at, until }, notices);
+        self.move_to(node, NodeState::Backing { attempt, since: self.at, until, lost }, notices);
         let timer = Timer::Backoff(WorkKey::node(node), attempt);
         notices.effect(Effect::ArmTimer { timer, due: until });
     }
 
-    fn stopped(
+    pub(super) fn stopped(
         &mut self,
         definition: &Compiled,
         key: WorkKey,
@@ -220,7 +222,7 @@ impl Execution {
     ) -> Applied {
         let ending = matches!(self.phase, Phase::Ending(_));
         let since = match self.nodes.get(key.node as usize) {
-            Some(NodeState::Running { attempt: current, since }) if ending && *current == attempt => *since,
+            Some(NodeState::Running { attempt: current, since, .. }) if ending && *current == attempt => *since,
             _ => return Err(ReplayError("nobody was told to stop this attempt")),
         };
         self.running -= 1;
@@ -328,8 +330,9 @@ impl Execution {
             self.move_to(node, NodeState::Asked { attempt, since }, notices);
             notices.effect(Effect::Offer { dispatch, input });
         } else {
+            let lost = self.nodes[node as usize].losses();
             self.running += 1;
-            self.move_to(node, NodeState::Running { attempt, since }, notices);
+            self.move_to(node, NodeState::Running { attempt, since, lost }, notices);
             notices.effect(Effect::Run { dispatch, input });
         }
         if let Some(timer) = timeout(definition, key, attempt, since) {

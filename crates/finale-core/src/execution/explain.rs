@@ -72,7 +72,7 @@ impl Execution {
 
 fn awaited(definition: &Compiled, node: u32, state: &NodeState) -> Option<Awaited> {
     let (what, since) = match *state {
-        NodeState::Running { attempt, since } => {
+        NodeState::Running { attempt, since, .. } => {
             let handler = definition.handler(node).unwrap_or("?");
             (format!("attempt {attempt} by handler {handler}"), since)
         }
@@ -81,7 +81,7 @@ fn awaited(definition: &Compiled, node: u32, state: &NodeState) -> Option<Awaite
             (format!("attempt {attempt} by {whom}"), since)
         }
         NodeState::Judged { since } => ("a verdict".to_owned(), since),
-        NodeState::Backing { attempt, since, until } => (format!("attempt {attempt} at {until}"), since),
+        NodeState::Backing { attempt, since, until, .. } => (format!("attempt {attempt} at {until}"), since),
         _ => return None,
     };
     Some(Awaited {

@@ -14,10 +14,13 @@ impl Execution {
     ///
     /// A refusal changes nothing. `at` earlier than the last fact counts as the time of that fact.
     pub fn handle(&mut self, definition: &Compiled, at: Time, input: Input, turn: &mut Turn) -> Result<(), Refused> {
-        let fact = self.accept(definition, at, input)?;
-        if let Some(fact) = fact {
-            self.commit(definition, at, &fact, turn);
-            self.carry_on(definition, at, turn);
+        match self.accept(definition, at, input)? {
+            Some(fact @ Fact::Recovered { .. }) => self.recover(definition, at, &fact, turn),
+            Some(fact) => {
+                self.commit(definition, at, &fact, turn);
+                self.carry_on(definition, at, turn);
+            }
+            None => {}
         }
         Ok(())
     }
@@ -36,6 +39,7 @@ impl Execution {
             Input::Verdict { node, verdict, by } => self.accept_verdict(definition, node, verdict, by).map(Some),
             Input::TimerFired(timer) => self.accept_timer(definition, timer).map(Some),
             Input::Command(command) => self.accept_command(command),
+            Input::Recovered { epoch, crashed } => self.accept_recovery(epoch, crashed).map(Some),
         }
     }
 
@@ -79,7 +83,9 @@ impl Execution {
     ) -> Result<Fact, Refused> {
         let (attempt, started) = match self.work(key)? {
             NodeState::Asked { attempt, since } => (*attempt, *since),
-            NodeState::Running { attempt, since } | NodeState::Backing { attempt, since, .. } if is_cancel(&result) => {
+            NodeState::Running { attempt, since, .. } | NodeState::Backing { attempt, since, .. }
+                if is_cancel(&result) =>
+            {
                 (*attempt, *since)
             }
             NodeState::Running { .. } => {
@@ -178,10 +184,18 @@ impl Execution {
 
     /// Decides what must be decided by evaluation, and seals what is over.
     fn carry_on(&mut self, definition: &Compiled, at: Time, turn: &mut Turn) {
+        self.decide_due(definition, at, turn);
+        self.close(definition, at, turn);
+    }
+
+    pub(super) fn decide_due(&mut self, definition: &Compiled, at: Time, turn: &mut Turn) {
         while let Some(&node) = self.undecided.front() {
             let decision = self.decide(definition, node);
             self.commit(definition, at, &Fact::Decided { node, decision }, turn);
         }
+    }
+
+    pub(super) fn close(&mut self, definition: &Compiled, at: Time, turn: &mut Turn) {
         if self.is_stalled() {
             self.commit(definition, at, &Fact::Ending(Decree::Stalled), turn);
         }
@@ -216,7 +230,7 @@ impl Execution {
         }
     }
 
-    fn commit(&mut self, definition: &Compiled, at: Time, fact: &Fact, turn: &mut Turn) {
+    pub(super) fn commit(&mut self, definition: &Compiled, at: Time, fact: &Fact, turn: &mut Turn) {
         let (last, at) = (self.at, self.at.max(at));
         let mut recording = turn.record(self.sequence + 1, last, at, fact);
         self.apply(definition, at, fact, &mut recording).expect("a fact decided here fits the state it was decided on");

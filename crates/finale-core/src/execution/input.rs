@@ -52,6 +52,15 @@ pub enum Input {
     TimerFired(Timer),
     /// An operator wants something of the execution as a whole.
     Command(Command),
+    /// The process that drove it is gone, with the handlers that were at work; this one drives it now.
+    ///
+    /// The effects are everything that must be [under way](super::Execution::under_way) in this process, or the end.
+    Recovered {
+        /// Which life begins; higher than every one before.
+        epoch: u32,
+        /// Whether the process crashed, rather than being shut down in order.
+        crashed: bool,
+    },
 }
 
 /// What an operator wants of an execution as a whole.

@@ -18,6 +18,7 @@ mod explain;
 mod handle;
 mod input;
 mod node;
+mod recover;
 mod render;
 mod turn;
 
@@ -27,7 +28,7 @@ pub use input::{Command, Input, Refused};
 pub use turn::{AfterStop, Effect, Notice, Noticed, Notices, Replay, Turn};
 
 pub(crate) use conclude::Ruling;
-use node::{NodeState, Settled, Skip};
+use node::{Losses, NodeState, Settled, Skip};
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -240,7 +241,8 @@ impl Execution {
     /// What must be under way for it: what was performed for it, if nothing was lost.
     ///
     /// A shell that has lost track performs what is missing; what it already does it leaves alone. Once the end is
-    /// decided nothing is run again: a run that is missing then is reported as stopped, lost.
+    /// decided nothing is run again: a run that is missing then is reported as stopped, lost. A process that takes over
+    /// from one that is gone does not ask here: it reports [`Input::Recovered`], and the effects of that turn are these.
     pub fn under_way(&self, definition: &Compiled) -> Vec<Effect> {
         let mut effects = Vec::new();
         if matches!(self.phase, Phase::New | Phase::Ended(_)) {
@@ -304,7 +306,7 @@ impl Execution {
     fn node_under_way(&self, definition: &Compiled, node: u32, state: &NodeState, effects: &mut Vec<Effect>) {
         let key = WorkKey::node(node);
         match *state {
-            NodeState::Running { attempt, since } => {
+            NodeState::Running { attempt, since, .. } => {
                 let dispatch = self.dispatch(key, attempt);
                 effects.push(Effect::Run { dispatch, input: self.input_of(node) });
                 if !self.is_stopping() {

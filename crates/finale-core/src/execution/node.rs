@@ -17,23 +17,32 @@ pub(crate) enum NodeState {
     /// Reached: what it does comes next, or waits for an expression to be evaluated.
     Reached,
     /// A handler works on it.
-    Running { attempt: u16, since: Time },
+    Running { attempt: u16, since: Time, lost: Losses },
     /// Somebody outside is asked.
     Asked { attempt: u16, since: Time },
     /// A verdict is awaited.
     Judged { since: Time },
     /// The attempt with that number is awaited.
-    Backing { attempt: u16, since: Time, until: Time },
+    Backing { attempt: u16, since: Time, until: Time, lost: Losses },
     /// A control node that was passed, and the way it chose if it had to.
     Passed { at: Time, taken: Option<EdgeKind> },
     /// A task that was done.
     Completed { attempt: u16, started: Time, ended: Time, output: Payload },
-    /// Not done, and not tried again.
-    Failed { attempt: u16, started: Time, ended: Time, failure: Box<Failure> },
+    /// Not done, and not tried again; `lost` of its attempts were.
+    Failed { attempt: u16, lost: u16, started: Time, ended: Time, failure: Box<Failure> },
     /// Begun, and closed by the end of the execution.
     Cancelled { attempt: u16, since: Time, at: Time, how: Stop },
     /// Never begun.
     Skipped(Skip),
+}
+
+/// How many attempts at a piece of work were lost with the process they ran in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Losses {
+    /// All of them: they do not use up retries.
+    pub(crate) all: u16,
+    /// Those where the process crashed, for which the work itself may be to blame.
+    pub(crate) crashes: u16,
 }
 
 /// How far the edges into a node are settled.
@@ -93,6 +102,27 @@ impl NodeState {
             Self::Failed { attempt, .. } | Self::Cancelled { attempt, .. } if *attempt > 0 => Some(*attempt),
             _ => None,
         }
+    }
+
+    /// How many attempts were lost, as long as there may be another.
+    pub(crate) const fn losses(&self) -> Losses {
+        match self {
+            Self::Running { lost, .. } | Self::Backing { lost, .. } => *lost,
+            _ => Losses { all: 0, crashes: 0 },
+        }
+    }
+}
+
+impl Losses {
+    /// One more.
+    pub(crate) fn add(&mut self, crashed: bool) {
+        self.all = self.all.saturating_add(1);
+        self.crashes = self.crashes.saturating_add(u16::from(crashed));
+    }
+
+    /// The highest attempt that is made: as many as are allowed, and those that were lost on the way.
+    pub(crate) const fn last_attempt(allowed: u16, lost: u16) -> u16 {
+        allowed.saturating_add(lost)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Turns the compact state of an execution into what others see.
 
-use super::{Execution, NodeState, Phase, Ruling, Skip};
+use super::{Execution, Losses, NodeState, Phase, Ruling, Skip};
 use crate::compiled::{Compiled, Step};
 use crate::definition::{EdgeKind, NodeKind};
 use crate::fact::Terminal;
@@ -109,14 +109,14 @@ impl Execution {
     }
 
     fn failure(&self, definition: &Compiled, node: u32) -> Option<NodeFailure> {
-        let NodeState::Failed { attempt, failure, .. } = &self.nodes[node as usize] else {
+        let NodeState::Failed { attempt, lost, failure, .. } = &self.nodes[node as usize] else {
             return None;
         };
         Some(NodeFailure {
             node: definition.node(node).id.clone(),
             title: definition.title(node).to_owned(),
             attempt: *attempt,
-            attempts: definition.at(node).attempts,
+            attempts: Losses::last_attempt(definition.at(node).attempts, *lost),
             class: failure.class,
             reason: failure.reason.to_string(),
         })
@@ -139,7 +139,7 @@ impl Execution {
         let begun = |attempt, started_at| Begun { attempt, started_at };
         match state {
             NodeState::Pending(_) | NodeState::Reached => NodeRecordState::Pending,
-            NodeState::Running { attempt, since } => NodeRecordState::Running(begun(*attempt, *since)),
+            NodeState::Running { attempt, since, .. } => NodeRecordState::Running(begun(*attempt, *since)),
             NodeState::Asked { attempt, since } | NodeState::Backing { attempt, since, .. } => {
                 NodeRecordState::Waiting(begun(*attempt, *since))
             }
@@ -152,7 +152,7 @@ impl Execution {
                 completed_at: *ended,
                 output: output.clone(),
             },
-            NodeState::Failed { attempt, started, ended, failure } => NodeRecordState::Failed {
+            NodeState::Failed { attempt, started, ended, failure, .. } => NodeRecordState::Failed {
                 begun: begun(*attempt, *started),
                 completed_at: *ended,
                 class: failure.class,

@@ -238,6 +238,12 @@ impl Turn {
         self.notices.clear();
     }
 
+    /// Keeps the first effects, that many, and puts others in the place of the rest.
+    pub(crate) fn replace_effects(&mut self, kept: usize, others: Vec<Effect>) {
+        self.effects.truncate(kept);
+        self.effects.extend(others);
+    }
+
     pub(crate) fn record(&mut self, sequence: u64, last: Time, at: Time, fact: &Fact) -> Recording<'_> {
         fact::encode(&mut self.facts, last, at, fact);
         self.count += 1;

@@ -98,6 +98,7 @@ impl<'a> Reader<'a> {
             kind::FIRED => Fact::Fired(self.timer()?),
             kind::ENDING => Fact::Ending(self.decree()?),
             kind::ENDED => Fact::Ended(Seal { status: self.terminal()?, output: self.option(Self::payload)? }),
+            kind::RECOVERED => Fact::Recovered { epoch: self.narrow()?, crashed: self.flag()? },
             _ => return Err("the kind of fact is unknown"),
         })
     }
@@ -112,6 +113,7 @@ impl<'a> Reader<'a> {
             by: self.text()?,
             deadline: self.option(|from| from.later(at))?,
             idempotency_key: self.option(Self::text)?,
+            business_key: if self.0.is_empty() { None } else { self.option(Self::text)? },
         })
     }
 

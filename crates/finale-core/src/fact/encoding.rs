@@ -26,6 +26,7 @@ pub(super) mod kind {
     pub(in crate::fact) const FIRED: u8 = 9;
     pub(in crate::fact) const ENDING: u8 = 10;
     pub(in crate::fact) const ENDED: u8 = 11;
+    pub(in crate::fact) const RECOVERED: u8 = 12;
 }
 
 /// Appends one fact to `out`; `last` is the time of the fact before it.
@@ -83,6 +84,11 @@ impl Writer<'_> {
                 self.byte(terminal_number(seal.status));
                 self.option(seal.output.as_ref(), Self::payload);
             }
+            Fact::Recovered { epoch, crashed } => {
+                self.head(kind::RECOVERED, last, at);
+                self.number(u64::from(*epoch));
+                self.byte(u8::from(*crashed));
+            }
         }
     }
 
@@ -100,6 +106,10 @@ impl Writer<'_> {
             out.span(at, *deadline);
         });
         self.option(activation.idempotency_key.as_ref(), |out, key| out.text(key));
+        // Not there at all if there is none: facts from before there were business keys end here too.
+        if activation.business_key.is_some() {
+            self.option(activation.business_key.as_ref(), |out, key| out.text(key));
+        }
     }
 
     fn decision(&mut self, last: Time, at: Time, node: u32, decision: &Decision) {

@@ -67,6 +67,13 @@ pub enum Fact {
     Ending(Decree),
     /// It is over; always the last.
     Ended(Seal),
+    /// The process that drove it is gone, with the handlers that were at work; another one drives it now.
+    Recovered {
+        /// Which life begins; higher than every one before.
+        epoch: u32,
+        /// Whether the process crashed, rather than being shut down in order.
+        crashed: bool,
+    },
 }
 
 /// How an execution begins.
@@ -84,6 +91,8 @@ pub struct Activation {
     pub deadline: Option<Time>,
     /// What a second activation of the same thing is known by.
     pub idempotency_key: Option<Box<str>>,
+    /// What people find it by, like an order number; several executions may have the same.
+    pub business_key: Option<Box<str>>,
 }
 
 /// Something decided at a node.

@@ -24,7 +24,7 @@ pub(super) struct Log {
 }
 
 /// Where an execution is.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) enum Stands {
     #[default]
     Running,
@@ -33,11 +33,19 @@ pub(super) enum Stands {
     Ended(Box<Ended>),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Ended {
     pub(super) status: Terminal,
     pub(super) at: Time,
     pub(super) error: Option<Box<str>>,
+}
+
+/// Where an execution was, for whoever may have to take it back there.
+#[derive(Debug, Default)]
+pub(crate) struct Mark {
+    count: u64,
+    standing: Stands,
+    quarantine: Option<Quarantine>,
 }
 
 /// The idempotency keys of executions that were forgotten.
@@ -65,17 +73,16 @@ impl Arena {
         }
     }
 
-    pub(super) fn append(&mut self, append: Append<'_>) -> Result<(), JournalError> {
-        let log = self.logs.entry(append.execution).or_default();
-        log.check(&append)?;
-        if matches!(append.standing, Standing::Ended(_)) || log.count == 0 {
-            // The first append is often the last but one, and nothing comes after the end: no room to grow is kept.
-            log.facts.reserve_exact(append.facts.len());
+    pub(super) fn append(&mut self, append: &Append<'_>) -> Result<(), JournalError> {
+        match self.logs.get_mut(&append.execution) {
+            Some(log) => log.append(append)?,
+            None => {
+                let mut log = Log::default();
+                log.append(append)?;
+                self.logs.insert(append.execution, log);
+            }
         }
-        log.facts.extend_from_slice(append.facts);
-        log.count += u64::from(append.count);
-        log.standing = append.standing.into();
-        if matches!(log.standing, Stands::Ended(_)) {
+        if matches!(append.standing, Standing::Ended(_)) {
             self.has_ended(append.execution);
         }
         Ok(())
@@ -114,14 +121,25 @@ impl Arena {
         keys
     }
 
-    /// Forgets the facts of an execution after that one; true if nothing of it is left.
-    pub(super) fn truncate(&mut self, execution: ExecutionId, sequence: u64) -> bool {
+    pub(super) fn mark(&self, execution: ExecutionId) -> Option<Mark> {
+        let Log { count, standing, .. } = self.logs.get(&execution)?;
+        let quarantine = self.quarantined.get(&execution).cloned();
+        Some(Mark { count: *count, standing: standing.clone(), quarantine })
+    }
+
+    /// Takes an execution back to where it was; true if nothing of it is left.
+    pub(super) fn take_back(&mut self, execution: ExecutionId, mark: &Mark) -> bool {
         let Some(log) = self.logs.get_mut(&execution) else {
             return false;
         };
-        log.truncate(sequence);
-        self.ended.retain(|ended| *ended != execution);
-        let gone = log.count == 0;
+        log.truncate(mark.count);
+        log.standing = mark.standing.clone();
+        if !log.has_ended() {
+            self.ended.retain(|ended| *ended != execution);
+        }
+        self.quarantined.remove(&execution);
+        self.quarantined.extend(mark.quarantine.clone().map(|quarantine| (execution, quarantine)));
+        let gone = mark.count == 0;
         if gone {
             self.logs.remove(&execution);
         }
@@ -177,6 +195,18 @@ impl Log {
         }
     }
 
+    fn append(&mut self, append: &Append<'_>) -> Result<(), JournalError> {
+        self.check(append)?;
+        if matches!(append.standing, Standing::Ended(_)) || self.count == 0 {
+            // The first append is often the last but one, and nothing comes after the end: no room to grow is kept.
+            self.facts.reserve_exact(append.facts.len());
+        }
+        self.facts.extend_from_slice(append.facts);
+        self.count += u64::from(append.count);
+        self.standing = append.standing.into();
+        Ok(())
+    }
+
     fn check(&self, append: &Append<'_>) -> Result<(), JournalError> {
         let Append { execution, first_sequence: found, .. } = *append;
         if self.has_ended() {
@@ -192,7 +222,6 @@ impl Log {
         let length = facts.offset();
         self.facts.truncate(length);
         self.count = kept as u64;
-        self.standing = Stands::Running;
     }
 }
 

@@ -23,8 +23,8 @@ impl JournalReader for MemoryJournal {
 
     fn live(&self, after: Option<ExecutionId>, limit: usize) -> Result<Vec<LiveExecution>, JournalError> {
         let mut live = Vec::new();
-        for arena in self.0.arenas() {
-            let arena = lock(&arena);
+        for arena in self.0.arenas().iter() {
+            let arena = lock(arena);
             let open = arena.logs.iter().filter(|(id, log)| !log.has_ended() && Some(**id) > after);
             live.extend(open.map(|(id, log)| arena.live(*id, log)));
         }
@@ -40,8 +40,8 @@ impl JournalReader for MemoryJournal {
 
     fn list(&self, filter: &Filter) -> Result<Vec<Summary>, JournalError> {
         let mut newest = Newest::new(filter.limited());
-        for arena in self.0.arenas() {
-            let arena = lock(&arena);
+        for arena in self.0.arenas().iter() {
+            let arena = lock(arena);
             for (id, log) in &arena.logs {
                 if filter.before.is_none_or(|before| *id < before) && newest.wants(*id) {
                     let summary = self.0.summary(&arena, *id, log);
@@ -60,8 +60,8 @@ impl JournalReader for MemoryJournal {
 
     fn expired(&self, expired: &Expired, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
         let mut ended = Vec::new();
-        for arena in self.0.arenas() {
-            let arena = lock(&arena);
+        for arena in self.0.arenas().iter() {
+            let arena = lock(arena);
             ended.extend(arena.logs.iter().filter_map(|(id, log)| match &log.standing {
                 Stands::Ended(ended) if ended.status == expired.status => Some((ended.at, *id)),
                 _ => None,
@@ -98,6 +98,7 @@ impl Inner {
                 let name = self.workflow_name(activation.definition);
                 Summary {
                     idempotency_key: activation.idempotency_key.map(Into::into),
+                    business_key: activation.business_key.map(Into::into),
                     ..Summary::running(id, name, activation.by, log.created_at())
                 }
             }

@@ -104,6 +104,7 @@ impl Supervisor {
             by: request.by,
             deadline: request.deadline.map(|deadline| now.after(deadline)),
             idempotency_key: request.idempotency_key,
+            business_key: None,
         };
         let live = Rc::new(Live::new(id, bound, request.pledge.redeem()));
         // It can be found, and its callback reached, before anything of it can run.

@@ -92,3 +92,28 @@ fn the_hash_follows_the_content() {
     assert_eq!(hash(chain(3)), hash(chain(3)));
     assert_ne!(hash(chain(3)), hash(chain(4)));
 }
+
+/// Histories name their definition by its hash: what is new in definitions must not change the hash of those without it.
+#[test]
+fn definitions_from_before_there_was_a_choice_of_delivery_keep_their_hash() {
+    let handled = |delivery| {
+        let mut definition = chain(2);
+        if let NodeKind::Task(task) = &mut definition.nodes[2].kind {
+            (task.work, task.delivery) = (Work::Handler("charge".to_owned()), delivery);
+        }
+        compiled(definition).hash().to_string()
+    };
+    assert_eq!(compiled(chain(3)).hash().to_string(), "656ae775cd4b8c56d3440adf3d4109b3");
+    assert_eq!(handled(Delivery::AtLeastOnce), "7302febfe85e5035006844780f9a6fe5");
+    assert_ne!(handled(Delivery::AtMostOnce), handled(Delivery::AtLeastOnce));
+}
+
+#[test]
+fn the_delivery_of_a_task_is_written_only_if_it_is_not_the_default() {
+    let read = |text| serde_json::from_value::<Task>(text).unwrap();
+    let once = Task { delivery: Delivery::AtMostOnce, ..Task::default() };
+    assert_eq!(serde_json::to_value(&once).unwrap()["delivery"], "at_most_once");
+    assert_eq!(read(json!({"delivery": "at_most_once"})), once);
+    assert_eq!(serde_json::to_value(Task::default()).unwrap().get("delivery"), None);
+    assert_eq!(read(json!({"delivery": "at_least_once"})), Task::default());
+}

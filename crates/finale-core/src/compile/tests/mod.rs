@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::*;
 use crate::definition::{
-    AgentAssignment, Conditional, Declaration, DeclaredType, Edge, EdgeKind, JoinStrategy, Node, ParallelJoin, Retry,
-    Subworkflow, Task, Verification, Work,
+    AgentAssignment, Conditional, Declaration, DeclaredType, Delivery, Edge, EdgeKind, JoinStrategy, Node,
+    ParallelJoin, Retry, Subworkflow, Task, Verification, Work,
 };
 
 mod assembled;
@@ -255,4 +255,31 @@ fn a_bad_expression_is_reported_with_its_place() {
     ] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
+}
+
+#[test]
+fn at_most_once_needs_a_handler_and_contradicts_retries() {
+    let with = |work: Work, attempts: u16| {
+        let mut once = task("a");
+        if let NodeKind::Task(task) = &mut once.kind {
+            (task.work, task.delivery) = (work, Delivery::AtMostOnce);
+            task.retry = Retry { attempts, backoff: Duration::ZERO };
+        }
+        workflow(vec![once], &["s a", "a e"])
+    };
+    let handler = || Work::Handler("charge".to_owned());
+    let compiled = compiled(with(handler(), 1));
+    assert_eq!([0, 2, 9].map(|node| compiled.is_at_most_once(node)), [false, true, false]);
+    let retried = error(with(handler(), 3)).problems;
+    assert_eq!(
+        retried[0].to_string(),
+        "at_most_once_retried: task \"a\" runs at most once and allows 3 attempts; it can have only one"
+    );
+    let external = error(with(Work::External, 1)).problems;
+    assert_eq!(
+        external[0].to_string(),
+        "at_most_once_external: task \"a\" runs at most once and is done outside, where no handler runs"
+    );
+    assert_eq!(codes(&error(with(Work::External, 2)).problems), ["at_most_once_external", "at_most_once_retried"]);
+    assert_eq!(codes(&error(with(handler(), 0)).problems), ["bad_retry"]);
 }

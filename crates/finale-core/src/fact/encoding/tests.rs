@@ -19,9 +19,19 @@ fn activations() -> Vec<Fact> {
         by: "me".into(),
         deadline: Some(Time::from_micros(5_000)),
         idempotency_key: Some("k".into()),
+        business_key: None,
     };
     let bare = Activation { input: Payload::NULL, deadline: None, idempotency_key: None, ..full.clone() };
     vec![Fact::Activated(full), Fact::Activated(bare)]
+}
+
+/// What is in facts since later than the first release.
+fn business_keys() -> Vec<Fact> {
+    let with = |fact, key: &str| match fact {
+        Fact::Activated(activation) => Fact::Activated(Activation { business_key: Some(key.into()), ..activation }),
+        other => other,
+    };
+    activations().into_iter().zip(["order 7", ""]).map(|(fact, key)| with(fact, key)).collect()
 }
 
 fn decisions() -> Vec<Fact> {
@@ -71,9 +81,14 @@ fn endings() -> Vec<Fact> {
     facts
 }
 
+fn recoveries() -> Vec<Fact> {
+    let lives = [(1, true), (300, false), (u32::MAX, true)];
+    lives.map(|(epoch, crashed)| Fact::Recovered { epoch, crashed }).into()
+}
+
 /// Every kind of fact with every variant of what is in it.
 fn examples() -> Vec<Fact> {
-    [activations(), decisions(), outcomes(), endings()].concat()
+    [activations(), decisions(), outcomes(), endings(), business_keys(), recoveries()].concat()
 }
 
 fn encoded() -> Vec<u8> {
@@ -99,6 +114,19 @@ fn the_bytes_of_facts_never_change() {
     let hex: String = encoded().iter().map(|byte| format!("{byte:02x}")).collect();
     let golden: String = include_str!("golden.hex").split_whitespace().collect();
     assert_eq!(hex, golden);
+}
+
+#[test]
+fn an_activation_from_before_there_were_business_keys_reads_as_one_without() {
+    let first = include_str!("golden.hex").lines().next().unwrap();
+    let byte = |at: usize| u8::from_str_radix(&first[at..at + 2], 16).unwrap();
+    let bytes: Vec<u8> = (0..first.len()).step_by(2).map(byte).collect();
+    let read = Facts::new(&bytes).next().unwrap().unwrap().fact;
+    assert_eq!(read, activations()[0]);
+    let Fact::Activated(Activation { idempotency_key, business_key, .. }) = read else {
+        panic!("{read:?}");
+    };
+    assert_eq!((idempotency_key.as_deref(), business_key), (Some("k"), None));
 }
 
 #[test]
