@@ -6,8 +6,10 @@
 pub mod actor;
 pub mod chart;
 pub mod conformance;
+pub mod dice;
 pub mod driven;
 pub mod formula;
+pub mod kill;
 mod ledger;
 pub mod naive;
 pub mod random;

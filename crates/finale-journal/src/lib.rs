@@ -6,6 +6,7 @@
 //! [`JournalReader`].
 //!
 //! [`MemoryJournal`] keeps everything in this process and is durable at once, which is to say not at all beyond it.
+//! `SqliteJournal` (feature `sqlite`) keeps it in a file.
 //! [`HeldJournal`] is for tests: its acknowledgements can be late, held back, or never come.
 //!
 //! Whoever writes another one finds the tests it must pass behind the feature `conformance`.
@@ -19,6 +20,8 @@ mod filter;
 mod held;
 mod memory;
 mod reader;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 
 pub use append::{
     Append, Appended, Begins, Claim, Ends, Epoch, Journal, Listener, Position, Quarantine, Standing, StoredDefinition,
@@ -29,3 +32,5 @@ pub use filter::{Expired, Filter};
 pub use held::{Acknowledgement, HeldJournal};
 pub use memory::MemoryJournal;
 pub use reader::{JournalReader, LiveExecution, Summary};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{Durability, SqliteBuilder, SqliteJournal, SqliteReader, SqliteStats};

@@ -35,7 +35,7 @@ use crate::late::Ledger;
 use crate::metering::ShardMetrics;
 use crate::mint::Mint;
 use crate::options::Options;
-use crate::supervisor::{Forgotten, Supervisor, WrittenOff};
+use crate::supervisor::{Answer, Forgotten, Supervisor, WrittenOff};
 use crate::task_engine::{Dismiss, TaskEngine};
 use crate::vitals::Vitals;
 
@@ -95,6 +95,10 @@ pub(crate) enum Note {
     Place,
     /// An execution that could not be read counts as failed, durably.
     WrittenOff(Box<WrittenOff>),
+    /// An execution is not quarantined any more, durably.
+    Released(Rc<Live>, Answer<()>),
+    /// Something was done, durably, and somebody waits to hear that.
+    Said(Answer<()>),
     /// Executions were forgotten, durably.
     Forgotten(Forgotten),
     /// The journal has failed.

@@ -28,7 +28,7 @@ use crate::permits::Lease;
 use crate::shard::{Note, Nudge, Shard};
 
 pub(crate) use keys::Keys;
-pub(crate) use query::{Ask, List, Question};
+pub(crate) use query::{Answer, Ask, List, Question};
 pub(crate) use recovery::Recovery;
 pub(crate) use report::Report;
 pub(crate) use retention::Forgotten;
@@ -95,6 +95,8 @@ impl Supervisor {
                 Some(Note::Died(live)) => self.rebuild(&live),
                 Some(Note::Place) => {}
                 Some(Note::WrittenOff(written_off)) => self.written_off(*written_off),
+                Some(Note::Released(live, answer)) => self.released(&live, answer),
+                Some(Note::Said(answer)) => query::give(answer, Ok(())),
                 Some(Note::Forgotten(forgotten)) => self.forgotten(&forgotten),
                 Some(Note::JournalFailed) => self.fail_stop(),
                 None => {

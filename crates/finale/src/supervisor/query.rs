@@ -21,7 +21,7 @@ use crate::late::LateEvent;
 use crate::observe;
 use crate::shard::{Bound, Live, Mail, Reply, Shown};
 
-type Answer<T> = oneshot::Sender<Result<T, CommandError>>;
+pub(crate) type Answer<T> = oneshot::Sender<Result<T, CommandError>>;
 
 /// Something asked of one execution.
 pub(crate) enum Question {
@@ -72,7 +72,7 @@ impl Supervisor {
             Question::Why(answer) => self.look(live, answer, |live, execution| live.why(execution)),
             Question::Events(after, answer) => self.subscribe(live, after, answer),
             Question::Late(answer) => give(answer, Ok(self.shard.ledger.borrow().of(live.id))),
-            Question::Release(answer) => give(answer, self.release(live)),
+            Question::Release(answer) => self.release(live, answer),
             Question::Cancel(by, answer) => {
                 self.command(live, Input::Command(Command::Cancel { by }), Reply::Cancel(answer));
             }

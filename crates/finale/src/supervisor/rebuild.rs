@@ -8,9 +8,10 @@ use finale_journal::Quarantine;
 use tokio::time::Instant;
 
 use super::Supervisor;
+use super::query::{Answer, give};
 use crate::activation::ActivateError;
 use crate::errors::CommandError;
-use crate::shard::{Live, Mail, Reply, Work};
+use crate::shard::{Live, Mail, Note, Reply, Work};
 use crate::telemetry::TARGET;
 
 impl Supervisor {
@@ -35,19 +36,51 @@ impl Supervisor {
         }
     }
 
-    /// An operator lets a parked execution go on.
-    pub(super) fn release(&mut self, live: &Rc<Live>) -> Result<(), CommandError> {
+    /// An operator lets a parked execution go on: it does when that is durable.
+    pub(super) fn release(&mut self, live: &Rc<Live>, answer: Answer<()>) {
+        match self.check_release(live) {
+            Ok(()) => {
+                let released = Rc::clone(live);
+                self.unmark(live.id, answer, move |answer| Note::Released(released, answer));
+            }
+            Err(error) => give(answer, Err(error)),
+        }
+    }
+
+    fn check_release(&self, live: &Live) -> Result<(), CommandError> {
         if !live.is_quarantined() {
             return Err(CommandError::Invalid("the execution is not quarantined".to_owned()));
         }
         self.fold_again(live).map_err(CommandError::Invalid)?;
-        if let Some(handler) = live.read(|execution| live.bound.missing_handler(execution).map(str::to_owned)) {
-            return Err(CommandError::Invalid(format!("no handler {handler:?} is registered")));
+        match live.read(|execution| live.bound.missing_handler(execution).map(str::to_owned)) {
+            Some(handler) => Err(CommandError::Invalid(format!("no handler {handler:?} is registered"))),
+            None => Ok(()),
         }
-        self.unpark(live);
-        live.extra(|extra| extra.deaths.clear());
-        self.go_on(live);
-        Ok(())
+    }
+
+    pub(super) fn released(&mut self, live: &Rc<Live>, answer: Answer<()>) {
+        // Somebody may have overruled it meanwhile.
+        if self.unpark(live) {
+            live.extra(|extra| extra.deaths.clear());
+            self.go_on(live);
+        }
+        give(answer, Ok(()));
+    }
+
+    /// Notes in the journal that an execution is not quarantined any more; what follows is noted here when it is durable.
+    pub(super) fn unmark(
+        &self,
+        execution: ExecutionId,
+        answer: Answer<()>,
+        then: impl FnOnce(Answer<()>) -> Note + 'static,
+    ) {
+        self.shard.write(
+            |writer| writer.quarantine(execution, None),
+            Box::new(move |shard, durable| match durable {
+                Ok(()) => shard.note(then(answer)),
+                Err(error) => give(answer, Err(error.clone().into())),
+            }),
+        );
     }
 
     /// An operator's word counts also for a parked execution: it is heard before the mail that brought the actor down.
@@ -56,6 +89,7 @@ impl Supervisor {
             return reply.send(Err(Refused::Invalid("its history cannot be read")));
         }
         live.put_first(Mail::Tell(input, Some(reply)));
+        self.mark(live.id, None);
         self.unpark(live);
         live.extra(|extra| extra.overruled = true);
         self.shard.wake(live);
@@ -98,12 +132,13 @@ impl Supervisor {
         }
     }
 
-    /// An execution is not parked any more.
-    fn unpark(&self, live: &Live) {
-        self.mark(live.id, None);
-        if live.extra(|extra| extra.quarantined.take()).is_some() {
+    /// An execution is not parked any more; false if it was not.
+    fn unpark(&self, live: &Live) -> bool {
+        let was_parked = live.extra(|extra| extra.quarantined.take()).is_some();
+        if was_parked {
             self.shard.vitals.unparked();
         }
+        was_parked
     }
 
     /// Notes in the journal that an execution is quarantined, or not any more. Nobody waits for that.

@@ -46,7 +46,10 @@ impl Supervisor {
             Question::Status(answer) => give(answer, Ok(ExecutionStatus::Quarantined)),
             Question::Why(answer) => give(answer, Ok(Why::quarantined(unreadable.reason.clone()))),
             Question::Late(answer) => give(answer, Ok(self.shard.ledger.borrow().of(execution))),
-            Question::Release(answer) => give(answer, self.read_again(execution).map_err(CommandError::Invalid)),
+            Question::Release(answer) => match self.read_again(execution) {
+                Ok(()) => self.unmark(execution, answer, Note::Said),
+                Err(problem) => give(answer, Err(CommandError::Invalid(problem))),
+            },
             Question::Command(Command::Fail { by, reason }, answer) if !reason.trim().is_empty() => {
                 self.write_off(WrittenOff { execution, by, reason, at: self.shard.clock.now(), answer });
             }
