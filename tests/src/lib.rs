@@ -14,4 +14,5 @@ mod ledger;
 pub mod naive;
 pub mod random;
 pub mod scenario;
+pub mod settled;
 pub mod tasks;

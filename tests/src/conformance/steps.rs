@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use finale::journal::JournalReader;
 use finale::{
     ActivateError, CommandError, ExecutionHandle, ExecutionId, Fate, Faults, NodeStatus, ReportError, Runtime, Workflow,
 };
 use finale_core::Execution;
 use finale_core::definition::Verdict;
-use finale_journal::{Acknowledgement, HeldJournal};
 use serde_json::{Map, Value};
 use tokio::task::yield_now;
 
@@ -18,7 +16,7 @@ use super::cases::{ErrorName, Lifecycle, Mutation, Operation, Step, TaskEvent};
 use super::events::{Report, Sent, send};
 use super::expect::{Differences, Seen};
 use super::refusal::Refusal;
-use super::surroundings::{SWEEP_INTERVAL, Surroundings};
+use super::surroundings::{Kept, SWEEP_INTERVAL, Surroundings};
 
 /// How often the others get their turn before it is looked whether they still change anything; a message from actor to
 /// actor takes one, an acknowledgement of the journal one more.
@@ -32,9 +30,9 @@ pub(super) const OPERATOR: &str = "conformance";
 pub(super) struct Story<'c> {
     stage: Stage<'c>,
     /// The execution that the case is about.
-    main: ExecutionHandle,
+    main: ExecutionId,
     /// Those that it activates besides.
-    others: BTreeMap<String, ExecutionHandle>,
+    others: BTreeMap<String, ExecutionId>,
     reports: Vec<Sent>,
     /// The nodes that a cancellation has closed, as it says.
     closed: Vec<String>,
@@ -44,8 +42,9 @@ pub(super) struct Story<'c> {
 /// A runtime, and what a case can do to it.
 struct Stage<'c> {
     surroundings: Surroundings,
-    runtime: Runtime,
-    journal: HeldJournal,
+    /// None only while nothing runs.
+    running: Option<Runtime>,
+    kept: Kept,
     faults: Arc<Faults>,
     workflow: &'c Workflow,
     context: &'c Map<String, Value>,
@@ -59,21 +58,27 @@ pub(super) enum Activated<'c> {
 
 impl<'c> Stage<'c> {
     fn set_up(case: &'c Lifecycle, workflow: &'c Workflow, surroundings: Surroundings) -> Result<Self, String> {
-        let journal = HeldJournal::new(surroundings.acknowledgement());
+        let mut kept = surroundings.journal()?;
         let faults = Arc::<Faults>::default();
-        let runtime = surroundings.start(&journal, &faults)?;
-        Ok(Self { surroundings, runtime, journal, faults, workflow, context: &case.context })
+        let running = Some(surroundings.start(&mut kept, &faults)?);
+        Ok(Self { surroundings, running, kept, faults, workflow, context: &case.context })
+    }
+
+    fn runtime(&self) -> &Runtime {
+        self.running.as_ref().expect("it runs whenever a step is taken")
     }
 
     /// Tears everything down, and begins again.
     async fn restart(&mut self) -> Result<(), String> {
-        self.surroundings.end(&self.runtime, &self.journal).await;
-        self.runtime = self.surroundings.start(&self.journal, &self.faults)?;
+        if let Some(runtime) = self.running.take() {
+            self.surroundings.end(runtime, &mut self.kept).await?;
+        }
+        self.running = Some(self.surroundings.start(&mut self.kept, &self.faults)?);
         Ok(())
     }
 
     async fn activate(&self) -> Result<ExecutionHandle, ActivateError> {
-        self.runtime.activate(self.workflow, self.context).by(OPERATOR).await
+        self.runtime().activate(self.workflow, self.context).by(OPERATOR).await
     }
 
     /// Activates an execution to which something happens before anything of it is durable.
@@ -82,15 +87,15 @@ impl<'c> Stage<'c> {
         early: &[&Step],
         reports: &mut Vec<Sent>,
     ) -> Result<Result<ExecutionHandle, ActivateError>, String> {
-        self.journal.set(Acknowledgement::Held);
-        let id = self.runtime.new_execution_id();
-        let activation = self.runtime.activate(self.workflow, self.context).by(OPERATOR).id(id);
+        self.kept.hold();
+        let id = self.runtime().new_execution_id();
+        let activation = self.runtime().activate(self.workflow, self.context).by(OPERATOR).id(id);
         let activating = actix::spawn(activation.start());
         hop().await;
         for step in early {
             step.check_early()?;
-            let report = step.operation.report(self.workflow, id, &self.runtime)?;
-            reports.extend(report.map(|report| send(&self.runtime, report)));
+            let report = step.operation.report(self.workflow, id, self.runtime())?;
+            reports.extend(report.map(|report| send(self.runtime(), report)));
             hop().await;
         }
         for sent in reports.iter_mut().filter(|sent| sent.report.task.execution == id) {
@@ -98,8 +103,7 @@ impl<'c> Stage<'c> {
                 return Err("something was answered before it was durable".to_owned());
             }
         }
-        self.journal.set(self.surroundings.acknowledgement());
-        self.journal.release();
+        self.kept.release(self.surroundings);
         activating.await.map_err(|error| format!("the activation: {error}"))
     }
 }
@@ -119,7 +123,7 @@ impl<'c> Story<'c> {
             false => stage.activate_amid(&early, &mut reports).await?,
         };
         let main = match activated {
-            Ok(main) => main,
+            Ok(main) => main.id(),
             Err(error) => return refusal(&error, case.registry.is_some()).map(Activated::Refused),
         };
         let (others, closed, differences) = (BTreeMap::new(), Vec::new(), Differences::default());
@@ -154,10 +158,6 @@ impl<'c> Story<'c> {
     /// Tears everything down; whoever has not heard of a report sends it again to what comes after.
     async fn restart(&mut self) -> Result<Seen, String> {
         self.stage.restart().await?;
-        for execution in std::iter::once(&mut self.main).chain(self.others.values_mut()) {
-            let found = self.stage.runtime.execution(execution.id()).await;
-            *execution = found.map_err(|error| format!("{} is gone: {error}", execution.id()))?;
-        }
         hop().await;
         // What the case means to be lost until it is looked for stays lost until then.
         self.send_again(|report| !report.lost).await;
@@ -168,7 +168,7 @@ impl<'c> Story<'c> {
     async fn send_again(&mut self, which: impl Fn(&Report) -> bool) {
         for sent in &mut self.reports {
             if matches!(sent.answer().await, Some(Err(ReportError::Stopped))) && which(&sent.report) {
-                *sent = send(&self.stage.runtime, sent.report.clone());
+                *sent = send(self.stage.runtime(), sent.report.clone());
             }
         }
     }
@@ -183,7 +183,7 @@ impl<'c> Story<'c> {
     async fn end(mut self, case: &Lifecycle) -> Result<Vec<String>, String> {
         let seen = self.settle().await?;
         self.differences.check_sanity(&seen);
-        let folded = self.fold(self.main.id())?;
+        let folded = self.fold(self.main)?;
         self.differences.check_end(&case.expected, &seen, self.stage.workflow.compiled(), &folded);
         for node in &self.closed {
             if seen.node(node).is_none_or(|node| node.state.status() != NodeStatus::Cancelled) {
@@ -192,7 +192,7 @@ impl<'c> Story<'c> {
         }
         for (name, expected) in &case.expected.others {
             let other = self.others.get(name).ok_or_else(|| format!("no execution was activated as {name:?}"))?;
-            let status = Seen::of(&self.stage.runtime, other).await?.status();
+            let status = Seen::of(self.stage.runtime(), *other).await?.status();
             if status != expected.status {
                 self.differences.add(format!("status of {name:?} is {status}, not {}", expected.status));
             }
@@ -205,7 +205,7 @@ impl<'c> Story<'c> {
 
     /// The execution as its journal tells it.
     fn fold(&self, id: ExecutionId) -> Result<Execution, String> {
-        let history = self.stage.journal.history(id).map_err(|error| format!("no history: {error}"))?;
+        let history = self.stage.kept.reader()?.history(id).map_err(|error| format!("no history: {error}"))?;
         let folded = Execution::fold(id, self.stage.workflow.compiled(), &history.unwrap_or_default());
         folded.map_err(|error| format!("the history cannot be folded: {error}"))
     }
@@ -217,7 +217,7 @@ impl<'c> Story<'c> {
             hop().await;
             let mut seen = Vec::new();
             for execution in std::iter::once(&self.main).chain(self.others.values()) {
-                seen.push(Seen::of(&self.stage.runtime, execution).await?);
+                seen.push(Seen::of(self.stage.runtime(), *execution).await?);
             }
             if seen == last {
                 return Ok(seen.swap_remove(0));
@@ -235,7 +235,7 @@ impl<'c> Story<'c> {
         match &step.operation {
             Operation::Task(TaskEvent { execution, .. }) | Operation::Mutation(Mutation { execution, .. }) => {
                 let target = self.target(execution.as_ref());
-                if let Some(report) = step.operation.report(self.stage.workflow, target, &self.stage.runtime)? {
+                if let Some(report) = step.operation.report(self.stage.workflow, target, self.stage.runtime())? {
                     self.deliver(report).await;
                 }
                 Ok(None)
@@ -246,11 +246,11 @@ impl<'c> Story<'c> {
             }
             Operation::Complete { execution } => {
                 let target = self.target(execution.as_ref());
-                Ok(self.stage.runtime.complete_execution(target, OPERATOR).await.err())
+                Ok(self.stage.runtime().complete_execution(target, OPERATOR).await.err())
             }
             Operation::Fail { error, execution } => {
                 let target = self.target(execution.as_ref());
-                Ok(self.stage.runtime.fail_execution(target, OPERATOR, error).await.err())
+                Ok(self.stage.runtime().fail_execution(target, OPERATOR, error).await.err())
             }
             Operation::Verdict { node, verdict, execution } => {
                 let target = self.target(execution.as_ref());
@@ -270,16 +270,16 @@ impl<'c> Story<'c> {
     /// The execution of that name; one that does not exist if the name is unknown.
     fn target(&self, name: Option<&String>) -> ExecutionId {
         match name.map(|name| self.others.get(name)) {
-            None => self.main.id(),
-            Some(Some(other)) => other.id(),
-            Some(None) => self.stage.runtime.new_execution_id(),
+            None => self.main,
+            Some(Some(other)) => *other,
+            Some(None) => self.stage.runtime().new_execution_id(),
         }
     }
 
     async fn cancel(&mut self, target: ExecutionId) -> Result<(), CommandError> {
-        let receipt = self.stage.runtime.cancel_execution(target, OPERATOR).await?;
+        let receipt = self.stage.runtime().cancel_execution(target, OPERATOR).await?;
         let closed = receipt.tasks.into_iter().filter(|task| task.fate == Fate::Closed);
-        if target == self.main.id() {
+        if target == self.main {
             self.closed.extend(closed.map(|task| task.node));
         }
         Ok(())
@@ -293,7 +293,7 @@ impl<'c> Story<'c> {
     ) -> Result<Option<CommandError>, String> {
         let parsed: Result<Verdict, _> = serde_json::from_value(Value::String(verdict.to_owned()));
         match parsed {
-            Ok(verdict) => Ok(self.stage.runtime.give_verdict(target, node, verdict, OPERATOR).await.err()),
+            Ok(verdict) => Ok(self.stage.runtime().give_verdict(target, node, verdict, OPERATOR).await.err()),
             // There is no such verdict to be given: the types see to that.
             Err(error) => Ok(Some(CommandError::Invalid(error.to_string()))),
         }
@@ -302,7 +302,7 @@ impl<'c> Story<'c> {
     async fn activate_another(&mut self, name: &str) -> Result<Option<CommandError>, String> {
         let activated = self.stage.activate().await;
         let other = activated.map_err(|error| format!("the activation of {name:?}: {error}"))?;
-        match self.others.insert(name.to_owned(), other) {
+        match self.others.insert(name.to_owned(), other.id()) {
             None => Ok(None),
             Some(_) => Err(format!("two executions are called {name:?}")),
         }
@@ -312,7 +312,7 @@ impl<'c> Story<'c> {
     async fn deliver(&mut self, report: Report) {
         let losses = u32::from(report.lost);
         self.stage.faults.lose_outcomes.store(losses, Ordering::Relaxed);
-        self.reports.push(send(&self.stage.runtime, report));
+        self.reports.push(send(self.stage.runtime(), report));
         hop().await;
         // A report that was refused beforehand cannot be lost: the next one must not be lost in its place.
         self.stage.faults.lose_outcomes.store(0, Ordering::Relaxed);
@@ -337,9 +337,7 @@ impl<'c> Story<'c> {
         let Report { task, lost, .. } = sent.report;
         match sent.answer().await {
             None => {
-                let execution = self.stage.runtime.execution(task.execution).await;
-                let execution = execution.map_err(|error| format!("execution {}: {error}", task.execution))?;
-                if Seen::of(&self.stage.runtime, &execution).await?.has_ended() {
+                if Seen::of(self.stage.runtime(), task.execution).await?.has_ended() {
                     self.differences.add(format!("a report on {task} was never answered"));
                 }
             }
