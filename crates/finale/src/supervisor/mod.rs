@@ -32,7 +32,7 @@ pub(crate) use query::{Answer, Ask, List, Question};
 pub(crate) use recovery::Recovery;
 pub(crate) use report::Report;
 pub(crate) use retention::Forgotten;
-pub(crate) use stop::{Close, Leave};
+pub(crate) use stop::{Close, Leave, Left};
 pub(crate) use unreadable::WrittenOff;
 
 use ended::Archive;
@@ -66,7 +66,7 @@ pub(crate) struct Supervisor {
     swept: Option<ExecutionId>,
     stopping: bool,
     /// Who waits for the end of the shard.
-    leaving: Option<oneshot::Sender<usize>>,
+    leaving: Option<oneshot::Sender<Left>>,
 }
 
 impl Supervisor {
