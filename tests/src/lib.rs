@@ -9,6 +9,7 @@ pub mod conformance;
 pub mod driven;
 pub mod formula;
 mod ledger;
+pub mod lives;
 pub mod naive;
 pub mod random;
 pub mod scenario;

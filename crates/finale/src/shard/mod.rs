@@ -166,7 +166,7 @@ impl Shard {
             options,
             handlers,
             data,
-            clock: Clock::start(),
+            clock: faults.as_ref().and_then(|faults| faults.wall()).map_or_else(Clock::start, Clock::at),
             faults,
             journal,
             writer: RefCell::new(writer),

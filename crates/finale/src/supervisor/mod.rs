@@ -70,6 +70,8 @@ pub(crate) struct Supervisor {
 
 impl Supervisor {
     pub(crate) fn new(shard: Rc<Shard>, open: Lease, keys: Arc<Keys>, recovery: Recovery, everyone: Everyone) -> Self {
+        // Before anybody can ask how the runtime is doing.
+        shard.vitals.recovering(recovery.left());
         Self {
             archive: Archive::new(shard.options.share(shard.options.limits.ended_executions_max)),
             shard,
@@ -119,7 +121,6 @@ impl Actor for Supervisor {
             supervisor.sweep();
             supervisor.recover(context);
         });
-        self.shard.vitals.recovering(self.recovery.left());
         self.recover(context);
     }
 }

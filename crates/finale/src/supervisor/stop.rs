@@ -6,6 +6,7 @@ use actix::{ActorContext, AsyncContext, Context, Handler, Message};
 use tokio::sync::oneshot;
 
 use super::Supervisor;
+use super::unreadable::Unreadable;
 use crate::activation::ActivateError;
 
 /// Admits no more executions from now on.
@@ -62,6 +63,7 @@ impl Supervisor {
             live.fail(&error);
             live.completion.abandon();
         }
+        self.unreadable.values().for_each(Unreadable::abandon);
     }
 
     fn refuse_waiting(&mut self, error: &ActivateError) {
@@ -106,5 +108,6 @@ impl Supervisor {
             live.clear();
             live.completion.abandon();
         }
+        self.unreadable.clear();
     }
 }

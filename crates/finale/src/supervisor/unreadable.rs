@@ -19,6 +19,12 @@ pub(super) struct Unreadable {
     completion: Arc<Completion>,
 }
 
+impl Drop for Unreadable {
+    fn drop(&mut self) {
+        self.completion.abandon();
+    }
+}
+
 /// Says that an execution was written off, durably.
 pub(crate) struct WrittenOff {
     execution: ExecutionId,
@@ -33,6 +39,16 @@ impl Unreadable {
         let completion = Arc::<Completion>::default();
         completion.acknowledge(execution);
         Self { reason, completion }
+    }
+
+    /// What those wait on who hold it: they go on waiting when it can be read again.
+    pub(super) fn hand_over(&mut self) -> Arc<Completion> {
+        std::mem::take(&mut self.completion)
+    }
+
+    /// Nobody can decide about it any more.
+    pub(super) fn abandon(&self) {
+        self.completion.abandon();
     }
 }
 
