@@ -11,6 +11,7 @@ pub mod driven;
 pub mod formula;
 pub mod kill;
 mod ledger;
+pub mod lives;
 pub mod naive;
 pub mod random;
 pub mod scenario;

@@ -104,10 +104,11 @@ impl HeldJournal {
 
     /// Crashes: what was not acknowledged is gone, and nothing is acknowledged to anybody any more.
     ///
-    /// What is left is this journal again, for whoever claims it next.
+    /// What is left is this journal again, for whoever claims it next, also if it had failed.
     pub fn crash(&self) {
         let mut control = self.control();
         control.writers.clear();
+        control.failed = None;
         self.written.fence();
         self.durable.fence();
         self.written.become_copy_of(&self.durable);
@@ -117,6 +118,11 @@ impl HeldJournal {
     pub fn damage(&self, execution: ExecutionId) {
         self.written.damage(execution);
         self.durable.damage(execution);
+    }
+
+    /// Mends what was damaged.
+    pub fn repair(&self, execution: ExecutionId) {
+        self.damage(execution);
     }
 
     /// Fails: nothing is taken or acknowledged any more.

@@ -168,7 +168,7 @@ impl Builder {
         let claim = journal.claim()?;
         let mut inherited = Inherited::find(&*journal, shards)?;
         // Those that are there already take their places first, even if there are more of them than allowed.
-        let open = Arc::new(Pool::new(limits.open_executions_max.saturating_sub(inherited.len()), shards));
+        let open = Arc::new(Pool::in_use(limits.open_executions_max, inherited.len(), shards));
         let deaths_window = Duration::from_secs(60);
         let options = Options { shards, limits, grace, sweep_interval, retention, deaths_max: 3, deaths_window };
         let options = Arc::new(options);

@@ -36,7 +36,7 @@ use crate::late::Ledger;
 use crate::metering::ShardMetrics;
 use crate::mint::Mint;
 use crate::options::Options;
-use crate::supervisor::{Answer, Forgotten, Supervisor, WrittenOff};
+use crate::supervisor::{Forgotten, Supervisor, WrittenOff};
 use crate::task_engine::{Dismiss, TaskEngine};
 use crate::vitals::Vitals;
 
@@ -98,10 +98,6 @@ pub(crate) enum Note {
     Place,
     /// An execution that could not be read counts as failed, durably.
     WrittenOff(Box<WrittenOff>),
-    /// An execution is not quarantined any more, durably.
-    Released(Rc<Live>, Answer<()>),
-    /// Something was done, durably, and somebody waits to hear that.
-    Said(Answer<()>),
     /// Executions were forgotten, durably.
     Forgotten(Forgotten),
     /// The journal has failed.
@@ -174,7 +170,7 @@ impl Shard {
             options,
             handlers,
             data,
-            clock: Clock::start(),
+            clock: faults.as_ref().and_then(|faults| faults.wall()).map_or_else(Clock::start, Clock::at),
             faults,
             journal,
             writer: RefCell::new(writer),

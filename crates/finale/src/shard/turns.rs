@@ -194,6 +194,7 @@ impl Shard {
             return;
         }
         *self.failed.borrow_mut() = Some(error.clone());
+        self.vitals.journal_failed(error);
         for held in self.held.take() {
             match held.due {
                 Due::Perform(decided) => decided.answers.fail(error),

@@ -28,7 +28,7 @@ use crate::permits::Lease;
 use crate::shard::{Note, Nudge, Shard};
 
 pub(crate) use keys::Keys;
-pub(crate) use query::{Answer, Ask, List, Question};
+pub(crate) use query::{Ask, List, Question};
 pub(crate) use recovery::Recovery;
 pub(crate) use report::Report;
 pub(crate) use retention::Forgotten;
@@ -71,6 +71,8 @@ pub(crate) struct Supervisor {
 
 impl Supervisor {
     pub(crate) fn new(shard: Rc<Shard>, open: Lease, keys: Arc<Keys>, recovery: Recovery, everyone: Everyone) -> Self {
+        // Before anybody can ask how the runtime is doing.
+        shard.vitals.recovering(recovery.left());
         Self {
             archive: Archive::new(shard.options.share(shard.options.limits.ended_executions_max)),
             shard,
@@ -95,8 +97,6 @@ impl Supervisor {
                 Some(Note::Died(live)) => self.rebuild(&live),
                 Some(Note::Place) => {}
                 Some(Note::WrittenOff(written_off)) => self.written_off(*written_off),
-                Some(Note::Released(live, answer)) => self.released(&live, answer),
-                Some(Note::Said(answer)) => query::give(answer, Ok(())),
                 Some(Note::Forgotten(forgotten)) => self.forgotten(&forgotten),
                 Some(Note::JournalFailed) => self.fail_stop(),
                 None => {
@@ -122,7 +122,6 @@ impl Actor for Supervisor {
             supervisor.sweep();
             supervisor.recover(context);
         });
-        self.shard.vitals.recovering(self.recovery.left());
         self.recover(context);
     }
 }

@@ -21,7 +21,7 @@ use crate::late::LateEvent;
 use crate::observe;
 use crate::shard::{Bound, Live, Mail, Reply, Shown};
 
-pub(crate) type Answer<T> = oneshot::Sender<Result<T, CommandError>>;
+pub(super) type Answer<T> = oneshot::Sender<Result<T, CommandError>>;
 
 /// Something asked of one execution.
 pub(crate) enum Question {
@@ -90,7 +90,7 @@ impl Supervisor {
         if let Some(error) = self.shard.journal_error() {
             return reply.fail(&error);
         }
-        if live.is_quarantined() {
+        if live.is_quarantined() && matches!(input, Input::Command(_)) {
             return self.overrule(live, input, reply);
         }
         self.shard.deliver(live, Mail::Tell(input, Some(reply)));

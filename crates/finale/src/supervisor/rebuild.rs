@@ -2,16 +2,17 @@
 
 use std::rc::Rc;
 
-use finale_core::execution::{Input, Refused};
+use finale_core::execution::{Input, Refused, Turn};
 use finale_core::{Execution, ExecutionId};
-use finale_journal::Quarantine;
+use finale_journal::{JournalError, Quarantine};
 use tokio::time::Instant;
 
 use super::Supervisor;
 use super::query::{Answer, give};
 use crate::activation::ActivateError;
 use crate::errors::CommandError;
-use crate::shard::{Live, Mail, Note, Reply, Work};
+use crate::fence::fenced;
+use crate::shard::{Live, Mail, Reply, Work};
 use crate::telemetry::TARGET;
 
 impl Supervisor {
@@ -36,51 +37,28 @@ impl Supervisor {
         }
     }
 
-    /// An operator lets a parked execution go on: it does when that is durable.
+    /// An operator lets a parked execution go on; that is answered when it is durable.
     pub(super) fn release(&mut self, live: &Rc<Live>, answer: Answer<()>) {
-        match self.check_release(live) {
-            Ok(()) => {
-                let released = Rc::clone(live);
-                self.unmark(live.id, answer, move |answer| Note::Released(released, answer));
-            }
-            Err(error) => give(answer, Err(error)),
+        if let Err(error) = self.may_be_released(live) {
+            return give(answer, Err(error));
         }
+        self.unpark(live, |durable| give(answer, durable.map_err(|error| error.clone().into())));
+        live.extra(|extra| extra.deaths.clear());
+        self.go_on(live);
     }
 
-    fn check_release(&self, live: &Live) -> Result<(), CommandError> {
+    fn may_be_released(&self, live: &Live) -> Result<(), CommandError> {
+        if let Some(error) = self.shard.journal_error() {
+            return Err(error.into());
+        }
         if !live.is_quarantined() {
             return Err(CommandError::Invalid("the execution is not quarantined".to_owned()));
         }
         self.fold_again(live).map_err(CommandError::Invalid)?;
-        match live.read(|execution| live.bound.missing_handler(execution).map(str::to_owned)) {
-            Some(handler) => Err(CommandError::Invalid(format!("no handler {handler:?} is registered"))),
-            None => Ok(()),
+        if let Some(handler) = live.read(|execution| live.bound.missing_handler(execution).map(str::to_owned)) {
+            return Err(CommandError::Invalid(format!("no handler {handler:?} is registered")));
         }
-    }
-
-    pub(super) fn released(&mut self, live: &Rc<Live>, answer: Answer<()>) {
-        // Somebody may have overruled it meanwhile.
-        if self.unpark(live) {
-            live.extra(|extra| extra.deaths.clear());
-            self.go_on(live);
-        }
-        give(answer, Ok(()));
-    }
-
-    /// Notes in the journal that an execution is not quarantined any more; what follows is noted here when it is durable.
-    pub(super) fn unmark(
-        &self,
-        execution: ExecutionId,
-        answer: Answer<()>,
-        then: impl FnOnce(Answer<()>) -> Note + 'static,
-    ) {
-        self.shard.write(
-            |writer| writer.quarantine(execution, None),
-            Box::new(move |shard, durable| match durable {
-                Ok(()) => shard.note(then(answer)),
-                Err(error) => give(answer, Err(error.clone().into())),
-            }),
-        );
+        Ok(())
     }
 
     /// An operator's word counts also for a parked execution: it is heard before the mail that brought the actor down.
@@ -88,11 +66,22 @@ impl Supervisor {
         if self.fold_again(live).is_err() {
             return reply.send(Err(Refused::Invalid("its history cannot be read")));
         }
+        if let Err(refused) = self.would_accept(live, &input) {
+            return reply.send(Err(refused));
+        }
         live.put_first(Mail::Tell(input, Some(reply)));
-        self.mark(live.id, None);
-        self.unpark(live);
+        self.unpark(live, |_| {});
         live.extra(|extra| extra.overruled = true);
         self.shard.wake(live);
+    }
+
+    /// A word that changes nothing does not let it go on either.
+    fn would_accept(&self, live: &Live, input: &Input) -> Result<(), Refused> {
+        let (mut state, mut turn) = (live.read(Execution::clone), Turn::new());
+        let told = fenced(|| state.handle(&live.bound.compiled, self.shard.clock.now(), input.clone(), &mut turn));
+        turn.discard();
+        // Over what brings an actor down it is told all the same: that is noticed there.
+        told.unwrap_or(Ok(()))
     }
 
     fn go_on(&self, live: &Rc<Live>) {
@@ -132,13 +121,13 @@ impl Supervisor {
         }
     }
 
-    /// An execution is not parked any more; false if it was not.
-    fn unpark(&self, live: &Live) -> bool {
-        let was_parked = live.extra(|extra| extra.quarantined.take()).is_some();
-        if was_parked {
+    /// An execution is not parked any more.
+    fn unpark(&self, live: &Live, then: impl FnOnce(Result<(), &JournalError>) + 'static) {
+        let id = live.id;
+        self.shard.write(|writer| writer.quarantine(id, None), Box::new(|_, durable| then(durable)));
+        if live.extra(|extra| extra.quarantined.take()).is_some() {
             self.shard.vitals.unparked();
         }
-        was_parked
     }
 
     /// Notes in the journal that an execution is quarantined, or not any more. Nobody waits for that.

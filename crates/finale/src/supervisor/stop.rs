@@ -6,6 +6,7 @@ use actix::{ActorContext, AsyncContext, Context, Handler, Message};
 use tokio::sync::oneshot;
 
 use super::Supervisor;
+use super::unreadable::Unreadable;
 use crate::activation::ActivateError;
 
 /// Admits no more executions from now on.
@@ -71,6 +72,7 @@ impl Supervisor {
             live.fail(&error);
             live.completion.abandon();
         }
+        self.unreadable.values().for_each(Unreadable::abandon);
     }
 
     fn refuse_waiting(&mut self, error: &ActivateError) {
@@ -120,5 +122,6 @@ impl Supervisor {
             live.clear();
             live.completion.abandon();
         }
+        self.unreadable.clear();
     }
 }
