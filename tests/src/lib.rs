@@ -12,4 +12,5 @@ mod ledger;
 pub mod naive;
 pub mod random;
 pub mod scenario;
+pub mod simulator;
 pub mod tasks;
