@@ -16,4 +16,5 @@ pub mod naive;
 pub mod random;
 pub mod scenario;
 pub mod settled;
+pub mod simulator;
 pub mod tasks;

@@ -71,7 +71,7 @@ async fn do_task(task: TaskContext, pen: Arc<Pen>) -> Result<u16, TaskError> {
     pen.write(&Entry::Run { task: id, attempt });
     let mut dice = Dice::new(id.execution.as_u128() as u64 ^ u64::from(id.key.node) ^ (u64::from(attempt) << 32));
     if dice.one_in(2) {
-        tokio::time::sleep(Duration::from_micros(dice.below(3_000))).await;
+        tokio::time::sleep(Duration::from_micros(dice.below(3_000) as u64)).await;
     }
     match task.node() {
         "flaky" if dice.one_in(2) => Err(TaskError::new("not today")),
@@ -97,8 +97,8 @@ impl Life {
             while self.open.get() >= OPEN_MAX {
                 tokio::time::sleep(Duration::from_micros(200)).await;
             }
-            let (kind, cancels) = (Kind::ALL[dice.below(Kind::ALL.len() as u64) as usize], dice.one_in(12));
-            let pause = Duration::from_micros(dice.below(4_000));
+            let (kind, cancels) = (Kind::ALL[dice.below(Kind::ALL.len())], dice.one_in(12));
+            let pause = Duration::from_micros(dice.below(4_000) as u64);
             self.open.set(self.open.get() + 1);
             actix::spawn(Rc::clone(&self).see_through(kind, key, cancels.then_some(pause)));
             tokio::task::yield_now().await;

@@ -60,7 +60,7 @@ pub fn run(cycles: &Cycles) -> io::Result<Summary> {
         let mut process = cycles.spawn(cycle, dice.next(), false)?;
         // Sometimes it has hardly begun to recover.
         let most = if dice.one_in(3) { 30_000 } else { 120_000 };
-        std::thread::sleep(Duration::from_micros(dice.below(most)));
+        std::thread::sleep(Duration::from_micros(dice.below(most) as u64));
         if let Some(status) = process.try_wait()? {
             reader.wrong.push(format!("cycle {cycle}: the child ended by itself: {status}"));
         }

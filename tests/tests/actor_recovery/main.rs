@@ -1,5 +1,7 @@
 //! What becomes of executions when the application is started again, after a crash or after an orderly shutdown.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod activations;
 mod bounded;
 mod crash_loops;

@@ -1,5 +1,7 @@
 //! A disk that fails, hangs or is full: nothing is acknowledged that is not on it, and nothing that was is lost.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says what it skips")]
+
 mod commits;
 mod full;
 mod rot;

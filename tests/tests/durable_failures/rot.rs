@@ -89,7 +89,7 @@ async fn damage(seed: u64, times: u64, hurt: impl Fn(&mut Vec<u8>, &mut Dice)) -
 #[actix::test]
 async fn a_byte_that_rotted_harms_at_most_what_lies_there_and_is_said() {
     let found = damage(1, 100, |bytes, dice| {
-        let place = dice.below(bytes.len() as u64) as usize;
+        let place = dice.below(bytes.len());
         bytes[place] ^= 1 << dice.below(8);
     })
     .await;
@@ -100,8 +100,8 @@ async fn a_byte_that_rotted_harms_at_most_what_lies_there_and_is_said() {
 #[actix::test]
 async fn a_page_of_rubbish_is_said_and_brings_nothing_down() {
     let found = damage(2, 40, |bytes, dice| {
-        let page = dice.below(bytes.len() as u64 / 4096) as usize * 4096;
-        bytes[page..page + 4096].iter_mut().for_each(|byte| *byte = dice.next() as u8);
+        let page = dice.below(bytes.len() / 4096) * 4096;
+        bytes[page..page + 4096].iter_mut().for_each(|byte| *byte = dice.byte());
     })
     .await;
     eprintln!("{found:?}");
@@ -110,7 +110,7 @@ async fn a_page_of_rubbish_is_said_and_brings_nothing_down() {
 
 #[actix::test]
 async fn a_file_that_was_cut_off_is_said_and_brings_nothing_down() {
-    let found = damage(3, 40, |bytes, dice| bytes.truncate(dice.below(bytes.len() as u64) as usize)).await;
+    let found = damage(3, 40, |bytes, dice| bytes.truncate(dice.below(bytes.len()))).await;
     eprintln!("{found:?}");
     assert!(found.refused + found.quarantined + found.said > 0, "it was noticed: {found:?}");
 }
