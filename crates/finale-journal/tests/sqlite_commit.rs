@@ -1,5 +1,7 @@
 //! How writes to a SQLite journal become durable, and what happens when they do not.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod sqlite_support;
 
 use std::fs;

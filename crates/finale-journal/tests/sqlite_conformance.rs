@@ -1,5 +1,7 @@
 //! The SQLite journal, and what the conformance kit asks of every journal.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! Opening a SQLite journal: what is refused, and that one process owns it.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod sqlite_support;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! What rotted or was cut off is told from what was never written: nothing that was acknowledged goes away in silence.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod sqlite_support;
 
 use std::fs;

@@ -1,5 +1,5 @@
 //! A SQLite journal under test, and somebody who writes to it.
-#![allow(dead_code, unreachable_pub, reason = "each test file needs some of it")]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test file needs some of it, and may panic")]
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
