@@ -271,9 +271,8 @@ impl Runtime {
     /// When the runtime has stopped.
     pub async fn open_tasks_of(&self, execution: ExecutionId) -> Result<Vec<OpenTask>, CommandError> {
         // One that the recovery has not come to is looked at now.
-        match self.ask(execution, Question::Status).await {
-            Err(CommandError::Stopped) => return Err(CommandError::Stopped),
-            Ok(_) | Err(_) => {}
+        if let Err(CommandError::Stopped) = self.ask(execution, Question::Status).await {
+            return Err(CommandError::Stopped);
         }
         list_tasks(self.shard(execution), None, Some(execution), usize::MAX).await
     }
