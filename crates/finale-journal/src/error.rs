@@ -66,6 +66,15 @@ pub enum OpenProblem {
         /// What is known of the other process.
         holder: String,
     },
+    /// The folder it lies in is not there.
+    #[error("there is no such folder")]
+    NoFolder,
+    /// There is no such file, or it is none.
+    #[error("there is no such file, or it is none")]
+    NoFile,
+    /// It is a symbolic link, which somebody else may turn to another file.
+    #[error("this is a symbolic link: name the file itself")]
+    Link,
     /// It is something else.
     #[error("this is not a journal of finale")]
     Foreign,

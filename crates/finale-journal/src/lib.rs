@@ -6,7 +6,13 @@
 //! [`JournalReader`].
 //!
 //! [`MemoryJournal`] keeps everything in this process and is durable at once, which is to say not at all beyond it.
+//! `SqliteJournal` (feature `sqlite`) keeps it in a file.
 //! [`HeldJournal`] is for tests: its acknowledgements can be late, held back, or never come.
+//!
+//! Whoever writes another one finds the tests it must pass behind the feature `conformance`.
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
 
 mod append;
 mod error;
@@ -14,6 +20,8 @@ mod filter;
 mod held;
 mod memory;
 mod reader;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 
 pub use append::{
     Append, Appended, Begins, Claim, Ends, Epoch, Journal, Listener, Position, Quarantine, Standing, StoredDefinition,
@@ -24,3 +32,5 @@ pub use filter::{Expired, Filter};
 pub use held::{Acknowledgement, HeldJournal};
 pub use memory::MemoryJournal;
 pub use reader::{JournalReader, LiveExecution, Summary};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{Durability, SqliteBuilder, SqliteJournal, SqliteReader, SqliteStats};

@@ -33,6 +33,11 @@ impl<'a> Facts<'a> {
         Self { bytes, offset: 0, last: Time::default() }
     }
 
+    /// How many bytes were read so far.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
     fn read(&mut self) -> Result<Recorded, &'static str> {
         let mut reader = Reader(&self.bytes[self.offset..]);
         let length = reader.length()?;

@@ -1,0 +1,156 @@
+//! Facts as they are read back.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use finale_core::Payload;
+
+use super::stage::Stage;
+use super::subject::{Subject, id};
+
+const MIB: usize = 1 << 20;
+
+pub(super) fn the_bytes_are_those_that_were_written(stage: &Stage<'_>) {
+    let mut subject = Subject::new(1).keyed("key").about("order 7");
+    let mut pen = stage.pen();
+    for write in [Subject::begin, Subject::again, Subject::cancel, Subject::stopped] {
+        pen.append(&write(&mut subject));
+        assert_eq!(stage.history(id(1)).as_deref(), Some(subject.history()));
+    }
+    pen.settle();
+    assert_eq!(stage.history(id(1)).as_deref(), Some(subject.history()));
+    assert!(subject.folds_from(&stage.history(id(1)).expect("it is kept")));
+}
+
+pub(super) fn an_unknown_execution_has_none(stage: &Stage<'_>) {
+    assert_eq!(stage.history(id(1)), None);
+    stage.written(&[Subject::new(2).begin()]);
+    assert_eq!((stage.history(id(1)), stage.history(id(3))), (None, None));
+}
+
+pub(super) fn facts_are_seen_as_soon_as_they_are_appended(stage: &Stage<'_>) {
+    let mut subject = Subject::new(1);
+    let mut pen = stage.pen();
+    pen.append(&subject.begin());
+    for _ in 0..200 {
+        assert_eq!(stage.history(id(1)).as_deref(), Some(subject.history()));
+        pen.append(&subject.again());
+    }
+    assert_eq!(stage.history(id(1)).as_deref(), Some(subject.history()));
+    pen.settle();
+}
+
+pub(super) fn large_facts_are_kept_whole(stage: &Stage<'_>) {
+    let large = |letter: &str, size: usize| Payload::encode(&letter.repeat(size)).expect("a text is JSON");
+    let mut subject = Subject::new(1).given(large("i", 8 * MIB));
+    let mut pen = stage.written(&[subject.begin(), subject.again(), subject.complete_with(large("o", 8 * MIB))]);
+    let mut neighbour = Subject::new(2).given(large("n", MIB));
+    pen.append(&neighbour.begin());
+    pen.settle();
+    assert!(stage.history(id(1)).as_deref() == Some(subject.history()), "large facts are not what was written");
+    assert!(stage.history(id(2)).as_deref() == Some(neighbour.history()), "large facts are not what was written");
+}
+
+pub(super) fn the_smallest_facts_are_kept(stage: &Stage<'_>) {
+    let mut subject = Subject::new(0).by("");
+    stage.written(&[subject.begin(), subject.complete()]);
+    assert_eq!(stage.history(id(0)).as_deref(), Some(subject.history()));
+    assert_eq!(stage.summary(id(0)), Some(subject.summary()));
+}
+
+pub(super) fn ten_thousand_appends_of_one_execution_are_kept(stage: &Stage<'_>) {
+    let mut subject = Subject::new(1);
+    let mut pen = stage.written(&[subject.begin()]);
+    for _ in 0..10_000 {
+        pen.append(&subject.again());
+    }
+    pen.append(&subject.complete());
+    pen.settle();
+    let history = stage.history(id(1)).expect("it is kept");
+    assert!(history == subject.history(), "the history is not what was written");
+    assert!(subject.folds_from(&history));
+}
+
+pub(super) fn histories_do_not_mix(stage: &Stage<'_>) {
+    let epoch = stage.claim().epoch;
+    let mut pens = [stage.pen_of(epoch, 0), stage.pen_of(epoch, 1)];
+    let mut subjects: Vec<_> = (1..=20).map(|number| Subject::new(number).by(&number.to_string())).collect();
+    for (index, subject) in subjects.iter_mut().enumerate() {
+        pens[index % 2].append(&subject.begin());
+    }
+    for (index, subject) in subjects.iter_mut().enumerate().filter(|(index, _)| index % 3 == 0) {
+        pens[index % 2].append(&subject.fail("mine"));
+    }
+    pens.iter().for_each(super::pen::Pen::settle);
+    for subject in &subjects {
+        assert_eq!(stage.history(subject.id()).as_deref(), Some(subject.history()));
+    }
+}
+
+pub(super) fn readers_see_whole_appends_in_order(stage: &Stage<'_>) {
+    let (steps, mut subject) = (300, Subject::new(1));
+    let mut boundaries = BTreeSet::from([0]);
+    let mut writes = vec![subject.begin()];
+    boundaries.insert(subject.history().len());
+    for size in 1..=steps {
+        writes.push(subject.again_and_again(1 + size % 7));
+        boundaries.insert(subject.history().len());
+    }
+    let done = AtomicBool::new(false);
+    let mut pen = stage.pen();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| watch(stage, subject.history(), &boundaries, &done));
+        }
+        let finished = Finished(&done);
+        for write in &writes {
+            pen.append(write);
+        }
+        pen.settle();
+        drop(finished);
+    });
+    assert_eq!(stage.history(id(1)).as_deref(), Some(subject.history()));
+}
+
+/// Reads until it is done: what is read is always a prefix, of whole appends, and never gets shorter.
+fn watch(stage: &Stage<'_>, whole: &[u8], boundaries: &BTreeSet<usize>, done: &AtomicBool) {
+    let mut seen = 0;
+    while !done.load(Ordering::Acquire) {
+        let history = stage.history(id(1)).unwrap_or_default();
+        assert!(whole.starts_with(&history), "what a reader saw is no prefix of the history");
+        assert!(boundaries.contains(&history.len()), "a reader saw a part of an append");
+        assert!(history.len() >= seen, "a reader saw facts go away");
+        seen = history.len();
+    }
+}
+
+/// Lets the readers go also when the writer panics.
+struct Finished<'a>(&'a AtomicBool);
+
+impl Drop for Finished<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+pub(super) fn readers_miss_nothing_while_the_owner_changes(stage: &Stage<'_>) {
+    let mut subject = Subject::new(1);
+    stage.written(&[subject.begin()]);
+    let history = subject.history().to_vec();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Acquire) {
+                let seen = stage.history(id(1)).expect("an execution does not go away when the owner changes");
+                assert!(seen.starts_with(&history), "facts go away when the owner changes");
+                assert!(stage.status(id(1)).is_some());
+                assert_eq!(stage.live_ids(), [id(1)]);
+            }
+        });
+        let finished = Finished(&done);
+        for _ in 0..50 {
+            stage.written(&[subject.again()]);
+        }
+        drop(finished);
+    });
+}

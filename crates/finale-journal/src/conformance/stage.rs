@@ -1,0 +1,113 @@
+//! Where a case plays: a journal of a fixture, and what is asked of it.
+
+use std::sync::Arc;
+
+use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus};
+
+use super::pen::Pen;
+use super::recorder::Recorder;
+use super::subject::Step;
+use super::{Fixture, Skipped};
+use crate::{Claim, Epoch, Expired, Filter, Journal, LiveExecution, StoredDefinition, Summary};
+
+/// A journal that begins empty.
+#[derive(Debug)]
+pub(super) struct Stage<'a> {
+    fixture: &'a dyn Fixture,
+    /// None only while it is opened again.
+    journal: Option<Arc<dyn Journal>>,
+}
+
+impl<'a> Stage<'a> {
+    pub(super) fn new(fixture: &'a dyn Fixture) -> Self {
+        Self { fixture, journal: Some(fixture.open()) }
+    }
+
+    pub(super) fn journal(&self) -> &dyn Journal {
+        self.journal.as_deref().expect("the journal is open while a case looks at it")
+    }
+
+    pub(super) fn claim(&self) -> Claim {
+        self.journal().claim().expect("the journal can be claimed")
+    }
+
+    /// Claims the journal and opens the way in for the first shard.
+    pub(super) fn pen(&self) -> Pen {
+        self.pen_of(self.claim().epoch, 0)
+    }
+
+    pub(super) fn pen_of(&self, epoch: Epoch, shard: u16) -> Pen {
+        let recorder = Recorder::default();
+        let writer = self.journal().writer(epoch, shard, recorder.listener()).expect("the newest claim may write");
+        Pen::new(writer, recorder, self.fixture.patience())
+    }
+
+    /// Writes as the next owner, and waits until all of it is durable.
+    pub(super) fn written<'s>(&self, steps: impl IntoIterator<Item = &'s Step>) -> Pen {
+        let mut pen = self.pen();
+        steps.into_iter().for_each(|step| {
+            pen.append(step);
+        });
+        pen.settle();
+        pen
+    }
+
+    /// The process ends in order and another begins. Everything written must be durable.
+    pub(super) fn reopen(&mut self, pens: impl IntoIterator<Item = Pen>) -> Result<(), Skipped> {
+        for pen in pens {
+            pen.settle();
+        }
+        self.journal = None;
+        self.journal = Some(self.fixture.reopen().ok_or(Skipped::NOTHING_KEPT)?);
+        Ok(())
+    }
+
+    /// The process is killed and another begins.
+    pub(super) fn crash(&mut self, pens: impl IntoIterator<Item = Pen>) -> Result<(), Skipped> {
+        // The writers are dropped only afterwards: nobody tells them that the end has come.
+        let crashed = self.fixture.crash();
+        drop(pens.into_iter().collect::<Vec<_>>());
+        self.journal = Some(crashed.ok_or(Skipped::NO_CRASH)?);
+        Ok(())
+    }
+
+    pub(super) fn history(&self, execution: ExecutionId) -> Option<Vec<u8>> {
+        self.journal().history(execution).expect("histories can be read")
+    }
+
+    pub(super) fn definition(&self, hash: DefinitionHash) -> Option<StoredDefinition> {
+        self.journal().definition(hash).expect("definitions can be read")
+    }
+
+    pub(super) fn summary(&self, execution: ExecutionId) -> Option<Summary> {
+        self.journal().summary(execution).expect("summaries can be read")
+    }
+
+    pub(super) fn status(&self, execution: ExecutionId) -> Option<ExecutionStatus> {
+        self.summary(execution).map(|summary| summary.status)
+    }
+
+    pub(super) fn live(&self, after: Option<ExecutionId>, limit: usize) -> Vec<LiveExecution> {
+        self.journal().live(after, limit).expect("live executions can be read")
+    }
+
+    pub(super) fn live_ids(&self) -> Vec<ExecutionId> {
+        self.live(None, 100_000).into_iter().map(|live| live.id).collect()
+    }
+
+    pub(super) fn list(&self, filter: &Filter) -> Vec<Summary> {
+        self.journal().list(filter).expect("lists can be read")
+    }
+
+    pub(super) fn list_ids(&self, filter: &Filter) -> Vec<ExecutionId> {
+        self.list(filter).into_iter().map(|summary| summary.id).collect()
+    }
+
+    pub(super) fn keyed(&self, key: &str) -> Option<ExecutionId> {
+        self.journal().keyed(key).expect("keys can be read")
+    }
+
+    pub(super) fn expired(&self, expired: &Expired, limit: usize) -> Vec<ExecutionId> {
+        self.journal().expired(expired, limit).expect("what has expired can be read")
+    }
+}

@@ -1,0 +1,193 @@
+//! Writes that become durable together.
+
+use std::ops::Range;
+use std::sync::mpsc::SyncSender;
+
+use finale_core::{ExecutionId, Time};
+
+use crate::{Claim, Epoch, JournalError, Position, StoredDefinition};
+
+use super::queue::Pending;
+
+/// The most that one transaction writes, unless one append is more: a long one holds up those who wait for the first.
+const STEPS_MAX: usize = 16 * 1_024;
+const BYTES_MAX: usize = 8 << 20;
+/// Room for more than that is given back.
+const SPARE_BYTES_MAX: usize = 16 << 20;
+
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    /// The bytes of all of them: nothing is allocated for each.
+    arena: Vec<u8>,
+    pub(super) steps: Vec<Step>,
+}
+
+/// A part of the arena.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    start: usize,
+    length: usize,
+}
+
+/// Whose write it is, and which.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ticket {
+    pub(super) slot: usize,
+    pub(super) position: Position,
+}
+
+#[derive(Debug)]
+pub(super) struct Step {
+    /// None if nobody is told of it by a watermark.
+    pub(super) ticket: Option<Ticket>,
+    pub(super) change: Change,
+    /// Whether the next step belongs to this one: all or none of them.
+    pub(super) more: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum Change {
+    Define(Box<(i64, StoredDefinition)>),
+    Begin(Begin),
+    Facts(Facts),
+    Stand(Stand),
+    Forget(Box<[ExecutionId]>),
+    /// It takes its position, and changes nothing.
+    Nothing,
+    /// Of what comes before it, everything is durable when it answers.
+    Claim(SyncSender<Result<Claim, JournalError>>),
+    Release(Epoch, SyncSender<Result<(), JournalError>>),
+    Flush(SyncSender<Result<(), JournalError>>),
+}
+
+/// An execution begins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Begin {
+    pub(super) id: ExecutionId,
+    pub(super) number: i64,
+    pub(super) definition: i64,
+    pub(super) by: Span,
+    pub(super) at: Time,
+    pub(super) idempotency_key: Option<Span>,
+    pub(super) business_key: Option<Span>,
+}
+
+/// An execution has more facts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts {
+    pub(super) id: ExecutionId,
+    pub(super) number: i64,
+    pub(super) place: i64,
+    pub(super) previous: i64,
+    pub(super) first_sequence: u64,
+    pub(super) count: u32,
+    pub(super) chain: u64,
+    pub(super) facts: Span,
+}
+
+/// An execution stands elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stand {
+    pub(super) id: ExecutionId,
+    pub(super) number: i64,
+    pub(super) status: u8,
+    pub(super) completed_at: Option<Time>,
+    pub(super) error: Option<Span>,
+    pub(super) quarantine: Option<Span>,
+    pub(super) until_released: bool,
+    /// Its last fact, once it has ended.
+    pub(super) tip: Tip,
+    /// Whether its summary was damaged, and counts as whole from now on.
+    pub(super) reseal: bool,
+}
+
+/// The newest facts of an execution.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tip {
+    /// Number of the last one.
+    pub(super) sequence: u64,
+    /// The hash over all of them.
+    pub(super) chain: u64,
+    /// Where the last row lies; 0 if there is none.
+    pub(super) last: i64,
+}
+
+impl Batch {
+    pub(super) fn keep(&mut self, bytes: &[u8]) -> Span {
+        let start = self.arena.len();
+        self.arena.extend_from_slice(bytes);
+        Span { start, length: bytes.len() }
+    }
+
+    pub(super) fn bytes(&self, span: Span) -> &[u8] {
+        self.arena.get(span.start..span.start + span.length).unwrap_or_default()
+    }
+
+    /// Texts come from `str` alone.
+    pub(super) fn text(&self, span: Span) -> &str {
+        std::str::from_utf8(self.bytes(span)).unwrap_or_default()
+    }
+
+    pub(super) fn maybe_text(&self, span: Option<Span>) -> Option<&str> {
+        span.map(|span| self.text(span))
+    }
+
+    /// The steps that are written in one transaction, from that one on.
+    pub(super) fn transaction(&self, from: usize) -> Range<usize> {
+        let mut bytes = 0;
+        let mut end = from;
+        for step in &self.steps[from..] {
+            if step.is_control() {
+                return from..end.max(from + usize::from(end == from));
+            }
+            end += 1;
+            bytes += step.bytes();
+            if !step.more && (end - from >= STEPS_MAX || bytes >= BYTES_MAX) {
+                break;
+            }
+        }
+        from..end
+    }
+
+    pub(super) fn pending(&self, execution: ExecutionId) -> Vec<Pending> {
+        let facts = self.steps.iter().filter_map(|step| match &step.change {
+            Change::Facts(facts) if facts.id == execution => Some(facts),
+            _ => None,
+        });
+        facts.map(|facts| self.copy(facts)).collect()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.arena.clear();
+        self.arena.shrink_to(SPARE_BYTES_MAX);
+        self.steps.clear();
+        self.steps.shrink_to(SPARE_BYTES_MAX / size_of::<Step>());
+    }
+
+    fn copy(&self, facts: &Facts) -> Pending {
+        let Facts { first_sequence, count, .. } = *facts;
+        Pending { first_sequence, count, facts: self.bytes(facts.facts).to_vec() }
+    }
+}
+
+impl Step {
+    /// About what it takes up while it waits.
+    pub(super) fn bytes(&self) -> usize {
+        let length = |span: Option<Span>| span.map_or(0, |span| span.length);
+        let more = match &self.change {
+            Change::Define(define) => define.1.bytes.len(),
+            Change::Begin(begin) => begin.by.length + length(begin.idempotency_key) + length(begin.business_key),
+            Change::Facts(facts) => facts.facts.length,
+            Change::Stand(stand) => length(stand.error) + length(stand.quarantine),
+            // What is written for each of them.
+            Change::Forget(executions) => executions.len() * 256,
+            Change::Nothing | Change::Claim(_) | Change::Release(..) | Change::Flush(_) => 0,
+        };
+        size_of::<Self>() + more
+    }
+
+    /// Whether it is no part of a transaction with others.
+    const fn is_control(&self) -> bool {
+        matches!(self.change, Change::Claim(_) | Change::Release(..) | Change::Flush(_))
+    }
+}

@@ -1,0 +1,280 @@
+//! The thread that writes.
+//!
+//! It takes everything that waits, writes it in one transaction, waits for the disk once, and then tells each writer
+//! concerned how far it is durable. The first error of a write or a sync is the last: after a sync that failed nobody
+//! knows what is on the disk, so nothing is tried again.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, params};
+
+use crate::{Claim, Epoch, JournalError, Position};
+
+use super::batch::{Batch, Change, Step};
+use super::checkpoint::Checkpoints;
+use super::connection::checkpoint_on_close;
+use super::faults::SqliteFaults;
+use super::forget;
+use super::lock::Lock;
+use super::mark::{Mark, MarkFile};
+use super::queue::Taken;
+use super::shared::{Shared, TellsEnd};
+use super::transaction::{Steps, Written};
+use super::trouble::failed;
+
+/// Only the newest claim changes it, and nobody else may have changed it since: even without a lock on the file an owner
+/// that is none any more writes nothing.
+const SEAL: &str = "UPDATE meta SET batch = ?1, running = ?2, place = ?3";
+/// How long nothing has to come in before it is time to tidy up.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// What the thread needs.
+#[derive(Debug)]
+pub(super) struct Start {
+    pub(super) shared: Arc<Shared>,
+    pub(super) connection: Connection,
+    /// How far the database has come.
+    pub(super) reached: Mark,
+    pub(super) place: i64,
+    /// None if the log is not synced with each commit.
+    pub(super) mark: Option<MarkFile>,
+    pub(super) faults: Option<SqliteFaults>,
+    pub(super) lock: Lock,
+}
+
+/// Starts the thread.
+pub(super) fn start(start: Start) -> std::io::Result<thread::JoinHandle<()>> {
+    thread::Builder::new().name("finale-journal".to_owned()).spawn(|| run(start))
+}
+
+fn run(start: Start) {
+    let Start { shared, connection, reached, place, mark, faults, lock } = start;
+    // Dropped in this order: who is told that it ended finds everything free.
+    let _ends = TellsEnd(Arc::clone(&shared));
+    let _lock = lock;
+    let connection = connection;
+    let drive = || {
+        let written = Written { place, running: reached.running, ..Written::default() };
+        Committer::new(&shared, &connection, reached, written, mark, faults)?.drive()
+    };
+    let outcome = catch_unwind(AssertUnwindSafe(drive)).unwrap_or_else(|panic| Err(panicked(&*panic)));
+    if let Err(error) = outcome {
+        // What the connection had begun is not tried again when it is closed.
+        let _ = checkpoint_on_close(&connection, false);
+        let _ = connection.execute_batch("ROLLBACK");
+        shared.fail(&error);
+        shared.queue.wait_for_close();
+    }
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> JournalError {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+    failed(format!("its thread panicked: {text}"))
+}
+
+struct Committer<'c> {
+    shared: &'c Shared,
+    connection: &'c Connection,
+    steps: Steps<'c>,
+    checkpoints: Checkpoints<'c>,
+    mark: Option<MarkFile>,
+    faults: Option<SqliteFaults>,
+    reached: Mark,
+    written: Written,
+    /// Whether the journal was claimed here: whoever only opens one changes nothing in it.
+    is_claimed: bool,
+    /// Whether facts of forgotten executions are left to delete.
+    sweeps: bool,
+    watermarks: Vec<(usize, Position)>,
+}
+
+impl<'c> Committer<'c> {
+    fn new(
+        shared: &'c Shared,
+        connection: &'c Connection,
+        reached: Mark,
+        written: Written,
+        mark: Option<MarkFile>,
+        faults: Option<SqliteFaults>,
+    ) -> Result<Self, JournalError> {
+        Ok(Self {
+            shared,
+            connection,
+            steps: Steps::new(connection).map_err(failed)?,
+            checkpoints: Checkpoints::new(connection).map_err(failed)?,
+            mark,
+            faults,
+            reached,
+            written,
+            is_claimed: false,
+            sweeps: forget::is_left(connection).map_err(failed)?,
+            watermarks: Vec::new(),
+        })
+    }
+
+    fn drive(&mut self) -> Result<(), JournalError> {
+        let mut spare = Batch::default();
+        loop {
+            match self.shared.queue.take(&mut spare, self.patience()) {
+                Taken::Work(batch) => {
+                    self.work(&batch)?;
+                    spare = self.shared.queue.finished(batch);
+                }
+                Taken::Idle => self.tidy_up()?,
+                Taken::Closed => return self.close(),
+            }
+        }
+    }
+
+    /// How long to wait for work before there is something else to do.
+    const fn patience(&self) -> Option<Duration> {
+        match (self.has_to_sweep(), self.checkpoints.is_clean()) {
+            (true, _) => Some(Duration::ZERO),
+            (false, false) => Some(IDLE),
+            (false, true) => None,
+        }
+    }
+
+    const fn has_to_sweep(&self) -> bool {
+        self.sweeps && self.is_claimed
+    }
+
+    fn tidy_up(&mut self) -> Result<(), JournalError> {
+        if self.has_to_sweep() { self.commit(&Batch::default(), &[]) } else { self.checkpoint(true) }
+    }
+
+    fn work(&mut self, batch: &Batch) -> Result<(), JournalError> {
+        let mut from = 0;
+        while from < batch.steps.len() {
+            let part = batch.transaction(from);
+            from = part.end;
+            match &batch.steps[part.clone()] {
+                [Step { change: Change::Claim(reply), .. }] => self.claim(reply)?,
+                [Step { change: Change::Release(epoch, reply), .. }] => self.release(*epoch, reply)?,
+                [Step { change: Change::Flush(reply), .. }] => answer(reply, Ok(())),
+                steps => self.commit(batch, steps)?,
+            }
+            self.checkpoint(false)?;
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, batch: &Batch, steps: &[Step]) -> Result<(), JournalError> {
+        let begun = Instant::now();
+        let before = Written { appends: 0, bytes: 0, ..self.written };
+        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
+        self.written = self.steps.write(batch, steps, before).map_err(failed)?;
+        self.sweeps |= steps.iter().any(|step| matches!(step.change, Change::Forget(_)));
+        if self.sweeps {
+            self.sweeps = forget::sweep(self.connection).map_err(failed)?;
+        }
+        self.seal("")?;
+        self.shared.counters.committed(self.written.appends, self.written.bytes, begun.elapsed());
+        self.settle(steps);
+        Ok(())
+    }
+
+    /// Numbers the batch, which only the newest claim may do, and commits.
+    fn seal(&mut self, more: &str) -> Result<(), JournalError> {
+        let update = format!("{SEAL}{more} WHERE epoch = ?4 AND batch = ?1 - 1");
+        let batch = self.reached.batch + 1;
+        let running = super::chain::batch(self.written.running, batch);
+        let values = params![batch as i64, running as i64, self.written.place, self.reached.epoch];
+        let mut update = self.connection.prepare_cached(&update).map_err(failed)?;
+        if update.execute(values).map_err(failed)? != 1 {
+            return Err(self.fenced());
+        }
+        if let Some(faults) = &self.faults {
+            faults.before_commit().map_err(failed)?;
+        }
+        self.connection.execute_batch("COMMIT").map_err(failed)?;
+        if let Some(faults) = &self.faults {
+            faults.after_commit().map_err(failed)?;
+        }
+        self.written.running = running;
+        self.reached = Mark { batch, running, ..self.reached };
+        Ok(())
+    }
+
+    /// Everything is on the disk: notes it, and tells it.
+    fn settle(&mut self, steps: &[Step]) {
+        self.note();
+        self.shared.queue.settled(steps.iter().filter(|step| step.ticket.is_some()).map(Step::bytes).sum());
+        for ticket in steps.iter().filter_map(|step| step.ticket) {
+            match self.watermarks.iter_mut().find(|(slot, _)| *slot == ticket.slot) {
+                Some((_, watermark)) => *watermark = ticket.position,
+                None => self.watermarks.push((ticket.slot, ticket.position)),
+            }
+        }
+        self.shared.tell(&mut self.watermarks);
+    }
+
+    fn note(&mut self) {
+        if let Some(mark) = &mut self.mark {
+            // One that could not be written is an older one, which is no harm.
+            let _ = mark.put(&self.reached);
+        }
+    }
+
+    fn fenced(&self) -> JournalError {
+        let current = self.connection.query_row("SELECT epoch FROM meta", [], |row| row.get(0));
+        match current {
+            Ok(current) if current == self.reached.epoch => failed("something else has written to the database"),
+            Ok(current) => JournalError::Fenced { epoch: Epoch(self.reached.epoch), current: Epoch(current) },
+            Err(error) => failed(error),
+        }
+    }
+
+    fn claim(&mut self, reply: &SyncSender<Result<Claim, JournalError>>) -> Result<(), JournalError> {
+        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, u32>(0)?, row.get::<_, bool>(1)?));
+        let (found, crashed) =
+            self.connection.query_row("SELECT epoch, claimed FROM meta", [], read).map_err(failed)?;
+        let next = found.checked_add(1).ok_or_else(|| failed("no claims are left"))?;
+        self.reached.epoch = found;
+        self.seal(", epoch = epoch + 1, claimed = 1")?;
+        self.reached.epoch = next;
+        self.is_claimed = true;
+        self.note();
+        self.shared.queue.claimed(Epoch(next));
+        answer(reply, Ok(Claim { epoch: Epoch(next), crashed }));
+        Ok(())
+    }
+
+    fn release(&mut self, epoch: Epoch, reply: &SyncSender<Result<(), JournalError>>) -> Result<(), JournalError> {
+        if epoch.0 == self.reached.epoch {
+            self.connection.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
+            self.seal(", claimed = 0")?;
+            self.note();
+        }
+        answer(reply, Ok(()));
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, is_idle: bool) -> Result<(), JournalError> {
+        self.checkpoints.look(&self.shared.counters).map_err(failed)?;
+        if !self.checkpoints.is_due(is_idle) {
+            return Ok(());
+        }
+        if let Some(faults) = &self.faults {
+            faults.checkpoint().map_err(failed)?;
+        }
+        self.checkpoints.run(&self.shared.counters).map_err(failed)
+    }
+
+    fn close(&mut self) -> Result<(), JournalError> {
+        self.checkpoints.last(&self.shared.counters).map_err(failed)?;
+        checkpoint_on_close(self.connection, true).map_err(failed)
+    }
+}
+
+/// Whoever asked may have stopped waiting.
+fn answer<T>(reply: &SyncSender<T>, answer: T) {
+    let _ = reply.try_send(answer);
+}

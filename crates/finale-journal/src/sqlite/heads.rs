@@ -1,0 +1,111 @@
+//! Where executions stand as far as one writer has written, durable or not.
+
+use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
+
+use finale_core::ExecutionId;
+use rustc_hash::FxHashMap;
+
+use crate::{Append, JournalError, Position, Quarantine};
+
+use super::batch::Tip;
+use super::history::{Known, known};
+use super::readers::Readers;
+use super::summary::COMPLETED;
+use super::trouble::{damaged, reading};
+
+/// The executions that a writer has written to and that are open, and those whose end is not durable yet.
+#[derive(Debug, Default)]
+pub(super) struct Heads {
+    heads: FxHashMap<ExecutionId, Head>,
+    /// Those that have ended, and where. Until that is durable the database does not know.
+    ended: VecDeque<(Position, ExecutionId)>,
+    /// Ids that sort after this one were never begun before: they need not be looked for.
+    newest: Option<ExecutionId>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    pub(super) number: i64,
+    pub(super) status: u8,
+    pub(super) tip: Tip,
+    pub(super) quarantine: Option<Box<Quarantine>>,
+    /// What is wrong with what was kept of it.
+    pub(super) problem: Option<&'static str>,
+}
+
+impl Heads {
+    /// For a writer that begins: ids that sort after this one were never begun.
+    pub(super) fn after(newest: Option<ExecutionId>) -> Self {
+        Self { newest, ..Self::default() }
+    }
+
+    /// Where an execution stands; none if it is unknown.
+    pub(super) fn get(&mut self, execution: ExecutionId, readers: &Readers) -> Result<Option<&mut Head>, JournalError> {
+        let place = match self.heads.entry(execution) {
+            Entry::Occupied(place) => return Ok(Some(place.into_mut())),
+            Entry::Vacant(place) => place,
+        };
+        let found = readers.with(|connection| known(connection, execution).map_err(|error| reading(execution, &error)));
+        let Some(head) = found?.map(Head::from) else {
+            return Ok(None);
+        };
+        if head.has_ended() {
+            // That is durable: it is let go next.
+            self.ended.push_front((Position(0), execution));
+        }
+        Ok(Some(place.insert(head)))
+    }
+
+    /// Checks that facts follow those that are there; gives the last of them, or none if they are the first.
+    pub(super) fn check(&mut self, append: &Append<'_>, readers: &Readers) -> Result<Option<&Head>, JournalError> {
+        let Append { execution, first_sequence: found, .. } = *append;
+        let is_new = append.begins.is_some() && Some(execution) > self.newest && !self.heads.contains_key(&execution);
+        let head = if is_new { None } else { self.get(execution, readers)? };
+        let expected = head.as_ref().map_or(0, |head| head.tip.sequence) + 1;
+        match &head {
+            Some(head) if head.has_ended() => return Err(JournalError::Ended(execution)),
+            Some(Head { problem: Some(problem), .. }) => return Err(damaged(execution, problem)),
+            None if append.begins.is_none() && found == 1 => {
+                return Err(damaged(execution, "its first facts came without what it runs"));
+            }
+            _ => {}
+        }
+        if found == expected {
+            Ok(head.map(|head| &*head))
+        } else {
+            Err(JournalError::Gap { execution, expected, found })
+        }
+    }
+
+    pub(super) fn put(&mut self, execution: ExecutionId, head: Head, position: Position) {
+        if head.has_ended() {
+            self.ended.push_back((position, execution));
+        }
+        self.newest = self.newest.max(Some(execution));
+        self.heads.insert(execution, head);
+    }
+
+    /// Lets go of those whose end is durable.
+    pub(super) fn let_go(&mut self, durable: Position) {
+        while let Some((position, execution)) = self.ended.front()
+            && *position <= durable
+        {
+            self.heads.remove(execution);
+            self.ended.pop_front();
+        }
+    }
+}
+
+impl Head {
+    pub(super) const fn has_ended(&self) -> bool {
+        self.status >= COMPLETED
+    }
+}
+
+impl From<Known> for Head {
+    fn from(known: Known) -> Self {
+        let Known { number, status, quarantine, tip, problem } = known;
+        Self { number, status, tip, quarantine: quarantine.map(Box::new), problem }
+    }
+}

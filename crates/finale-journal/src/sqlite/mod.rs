@@ -1,0 +1,198 @@
+//! The journal in a SQLite file.
+//!
+//! What was acknowledged is there after a crash of the process and, with [`Durability::Full`], after a power loss. A
+//! history that has rotted is reported as [`Damaged`](crate::JournalError::Damaged), never returned.
+//!
+//! Beside the database lie SQLite's own files (`-wal`, `-shm`), the lock of the process that owns it (`-lock`) and a mark
+//! of how far it was durable (`-mark`). A copy of the database alone, taken while no process has it, is a whole journal.
+//!
+//! What waits is bounded by [`SqliteBuilder::queue_bytes_max`]. Memory is needed for executions that are open, not for
+//! those that have ended. The file does not shrink: room that was forgotten is used again. Definitions stay for ever.
+
+mod batch;
+mod chain;
+mod checkpoint;
+mod committer;
+mod connection;
+mod faults;
+mod files;
+mod forget;
+mod heads;
+mod history;
+mod list;
+mod lock;
+mod mark;
+mod open;
+mod queue;
+mod read;
+mod reader;
+mod readers;
+mod schema;
+mod shared;
+mod stats;
+mod summary;
+mod transaction;
+mod trouble;
+mod version;
+mod watermark;
+mod writer;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
+
+use finale_core::{DefinitionHash, ExecutionId};
+
+use crate::{
+    Claim, Epoch, Expired, Filter, Journal, JournalError, JournalReader, Listener, LiveExecution, StoredDefinition,
+    Summary, Writer,
+};
+
+#[doc(hidden)]
+pub use faults::SqliteFaults;
+pub use open::SqliteBuilder;
+pub use reader::SqliteReader;
+pub use stats::SqliteStats;
+
+use batch::Change;
+use shared::Shared;
+use writer::SqliteWriter;
+
+/// How long the last handle waits for what it has written: a disk that is stuck must not hang the application.
+const CLOSE: Duration = Duration::from_secs(5);
+
+/// What an acknowledgement survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Durability {
+    /// The loss of power: the disk is synced with each commit, before anything is acknowledged.
+    #[default]
+    Full,
+    /// The death of the process, however it dies, but not the loss of power: that may take the last seconds with it.
+    /// Then nobody can tell such a loss from rot at the end of the log, either.
+    Relaxed,
+}
+
+/// Keeps everything in a SQLite file.
+///
+/// One process owns it; [`SqliteReader`] reads it from others. A clone is the same journal. When the last handle is
+/// dropped, writers included, what was written becomes durable and the file is free; that is waited for, but not for
+/// more than five seconds.
+#[derive(Clone, Debug)]
+pub struct SqliteJournal(Arc<Owner>);
+
+impl SqliteJournal {
+    /// Opens the journal in a file, and creates it if there is none.
+    ///
+    /// # Errors
+    /// [`JournalError::Open`] says which file could not be opened and why.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, JournalError> {
+        Self::builder(path).open()
+    }
+
+    /// Opens the journal in a file, with options.
+    pub fn builder(path: impl AsRef<Path>) -> SqliteBuilder {
+        SqliteBuilder::new(path.as_ref())
+    }
+
+    /// What it has done since it was opened.
+    pub fn stats(&self) -> SqliteStats {
+        self.0.shared.counters.read(self.0.shared.queue.waiting_bytes())
+    }
+}
+
+impl Journal for SqliteJournal {
+    fn claim(&self) -> Result<Claim, JournalError> {
+        self.0.ask(|reply| self.0.shared.queue.claim(Change::Claim(reply)))
+    }
+
+    fn writer(&self, epoch: Epoch, _shard: u16, listener: Listener) -> Result<Box<dyn Writer>, JournalError> {
+        Ok(Box::new(SqliteWriter::open(Arc::clone(&self.0), epoch, listener)?))
+    }
+
+    fn release(&self, epoch: Epoch) -> Result<(), JournalError> {
+        self.0.ask(|reply| self.0.shared.queue.put(Change::Release(epoch, reply)))
+    }
+}
+
+impl JournalReader for SqliteJournal {
+    fn history(&self, execution: ExecutionId) -> Result<Option<Vec<u8>>, JournalError> {
+        // In this order: what becomes durable in between is found twice, rather than not at all.
+        let pending = self.0.shared.queue.pending(execution);
+        self.0.shared.readers.with(|connection| history::read(connection, execution, &pending))
+    }
+
+    fn definition(&self, hash: DefinitionHash) -> Result<Option<StoredDefinition>, JournalError> {
+        self.0.shared.readers.definition(hash)
+    }
+
+    fn live(&self, after: Option<ExecutionId>, limit: usize) -> Result<Vec<LiveExecution>, JournalError> {
+        self.0.shared.readers.live(after, limit)
+    }
+
+    fn summary(&self, execution: ExecutionId) -> Result<Option<Summary>, JournalError> {
+        self.0.shared.readers.summary(execution)
+    }
+
+    fn list(&self, filter: &Filter) -> Result<Vec<Summary>, JournalError> {
+        self.0.shared.readers.list(filter)
+    }
+
+    fn keyed(&self, idempotency_key: &str) -> Result<Option<ExecutionId>, JournalError> {
+        self.0.shared.readers.keyed(idempotency_key)
+    }
+
+    fn expired(&self, expired: &Expired, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
+        self.0.shared.readers.expired(expired, limit)
+    }
+
+    fn health(&self) -> Result<(), JournalError> {
+        self.0.shared.queue.health()
+    }
+}
+
+/// All handles of one journal.
+struct Owner {
+    shared: Arc<Shared>,
+    committer: ThreadId,
+}
+
+impl Owner {
+    /// Waits until everything that was written before is durable.
+    fn flush(&self) -> Result<(), JournalError> {
+        self.ask(|reply| self.shared.queue.put(Change::Flush(reply)))
+    }
+
+    /// Asks the committer, and waits for its answer.
+    fn ask<T>(
+        &self,
+        put: impl FnOnce(SyncSender<Result<T, JournalError>>) -> Result<(), JournalError>,
+    ) -> Result<T, JournalError> {
+        let (reply, answer) = sync_channel(1);
+        put(reply)?;
+        answer.recv().unwrap_or_else(|_| {
+            self.shared.queue.health()?;
+            Err(trouble::failed("its thread has ended"))
+        })
+    }
+}
+
+impl fmt::Debug for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Owner").field("stats", &self.shared.counters).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.shared.readers.close();
+        self.shared.queue.close();
+        // A listener may hold the last handle, and is called on the thread that would be waited for.
+        if thread::current().id() != self.committer {
+            self.shared.ended.wait(CLOSE);
+        }
+    }
+}

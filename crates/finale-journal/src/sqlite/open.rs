@@ -1,0 +1,184 @@
+//! Opening a journal: whose it is, whether it is one, and whether all of it is there.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use finale_core::DefinitionHash;
+use rusqlite::Connection;
+use rustc_hash::FxHashMap;
+
+use crate::{Epoch, JournalError, OpenProblem};
+
+use super::committer::{self, Start};
+use super::connection::{self, log_ahead};
+use super::faults::SqliteFaults;
+use super::files::{Files, io_problem};
+use super::lock::Lock;
+use super::mark::{Mark, MarkFile};
+use super::queue::{Counts, Queue};
+use super::readers::Readers;
+use super::schema::{self, APPLICATION_ID, MIGRATIONS};
+use super::shared::{Ended, Shared};
+use super::stats::Counters;
+use super::trouble::open_problem;
+use super::{Durability, Owner, SqliteJournal, version};
+
+/// How a [`SqliteJournal`] is to be opened.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct SqliteBuilder {
+    path: PathBuf,
+    durability: Durability,
+    queue_bytes_max: usize,
+    accept_lost_tail: bool,
+    faults: Option<SqliteFaults>,
+}
+
+impl SqliteBuilder {
+    pub(super) fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            durability: Durability::default(),
+            queue_bytes_max: 64 << 20,
+            accept_lost_tail: false,
+            faults: None,
+        }
+    }
+
+    /// What an acknowledgement survives; default [`Durability::Full`].
+    pub const fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// How many bytes may wait to become durable before the journal says that it is
+    /// [full](crate::Writer::is_full); default 64 MiB. Whoever writes all the same is not refused.
+    pub const fn queue_bytes_max(mut self, bytes: usize) -> Self {
+        self.queue_bytes_max = bytes;
+        self
+    }
+
+    /// Opens the journal even if acknowledged batches are missing at its end
+    /// ([`OpenProblem::LostTail`]): they are lost for good.
+    pub const fn accept_lost_tail(mut self) -> Self {
+        self.accept_lost_tail = true;
+        self
+    }
+
+    /// Lets a test make it fail.
+    #[doc(hidden)]
+    pub fn faults(mut self, faults: &SqliteFaults) -> Self {
+        self.faults = Some(faults.clone());
+        self
+    }
+
+    /// Opens the journal, and creates it if there is none.
+    ///
+    /// # Errors
+    /// [`JournalError::Open`] says which file could not be opened and why.
+    pub fn open(self) -> Result<SqliteJournal, JournalError> {
+        let files = Files::at(&self.path)?;
+        let owner = self.open_files(&files).map_err(|problem| files.error(problem))?;
+        Ok(SqliteJournal(Arc::new(owner)))
+    }
+
+    fn open_files(self, files: &Files) -> Result<Owner, OpenProblem> {
+        version::check(rusqlite::version_number())?;
+        // Before anything else touches the database: closing any other handle on it would free the locks that SQLite
+        // holds for another journal in this process.
+        let lock = Lock::take(&files.lock)?;
+        let mark = self.prepare(files)?;
+        let mut connection = connection::writing(&files.database).map_err(open_problem)?;
+        identify(&connection)?;
+        schema::check_version(&connection, MIGRATIONS)?;
+        log_ahead(&connection).map_err(open_problem)?;
+        connection::sync(&connection, self.durability).map_err(open_problem)?;
+        schema::migrate(&mut connection, MIGRATIONS)?;
+        schema::check_format(&connection)?;
+        let reached = reached(&connection).map_err(open_problem)?;
+        if let Some(mark) = mark.filter(|_| !self.accept_lost_tail) {
+            mark.check(&reached)?;
+        }
+        schema::note_format(&connection)?;
+        let mark = self.mark_file(files).map_err(io_problem)?;
+        self.start(files, connection, reached, mark, lock)
+    }
+
+    /// Creates the database if there is none; gives the mark if there is one.
+    fn prepare(&self, files: &Files) -> Result<Option<Mark>, OpenProblem> {
+        let mark = Mark::read(&files.mark);
+        match (files.length(), mark) {
+            (None, _) => files.create().map(|()| None),
+            (Some(0), Some(mark)) if !self.accept_lost_tail => Err(OpenProblem::LostTail { missing: mark.batch }),
+            (Some(_), mark) => Ok(mark),
+        }
+    }
+
+    /// Without syncs a power loss takes batches back that a mark says are there: then there is none.
+    fn mark_file(&self, files: &Files) -> std::io::Result<Option<MarkFile>> {
+        if self.durability == Durability::Full {
+            return MarkFile::open(&files.mark).map(Some);
+        }
+        match fs::remove_file(&files.mark) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(None),
+        }
+    }
+
+    fn start(
+        self,
+        files: &Files,
+        connection: Connection,
+        reached: Mark,
+        mark: Option<MarkFile>,
+        lock: Lock,
+    ) -> Result<Owner, OpenProblem> {
+        let counts = counts(&connection).map_err(open_problem)?;
+        let definitions = definitions(&connection).map_err(open_problem)?;
+        let shared = Arc::new(Shared {
+            queue: Queue::new(Epoch(reached.epoch), counts, definitions),
+            readers: Readers::new(files.database.clone()),
+            counters: Counters::default(),
+            queue_bytes_max: self.queue_bytes_max,
+            ended: Ended::default(),
+        });
+        let (place, faults) = (counts.place, self.faults);
+        let start = Start { shared: Arc::clone(&shared), connection, reached, place, mark, faults, lock };
+        let committer = committer::start(start).map_err(io_problem)?.thread().id();
+        Ok(Owner { shared, committer })
+    }
+}
+
+/// Refuses what is no journal, before anything in it is changed.
+pub(super) fn identify(connection: &Connection) -> Result<(), OpenProblem> {
+    let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(open_problem);
+    let is_empty = number("SELECT count(*) FROM sqlite_schema")? == 0;
+    match number("PRAGMA application_id")? {
+        found if found == i64::from(APPLICATION_ID) => Ok(()),
+        0 if is_empty => Ok(()),
+        _ => Err(OpenProblem::Foreign),
+    }
+}
+
+fn reached(connection: &Connection) -> rusqlite::Result<Mark> {
+    connection.query_row("SELECT identity, epoch, batch, running FROM meta", [], |row| {
+        let (batch, running) = (row.get::<_, i64>(2)? as u64, row.get::<_, i64>(3)? as u64);
+        Ok(Mark { identity: row.get(0)?, epoch: row.get(1)?, batch, running })
+    })
+}
+
+/// Where the numbers go on. Those of what was forgotten may be used again.
+fn counts(connection: &Connection) -> rusqlite::Result<Counts> {
+    let select = "SELECT (SELECT coalesce(max(number), 0) FROM executions), \
+         max((SELECT place FROM meta), (SELECT coalesce(max(place), 0) FROM facts)), \
+         (SELECT coalesce(max(number), 0) FROM definitions)";
+    connection
+        .query_row(select, [], |row| Ok(Counts { number: row.get(0)?, place: row.get(1)?, definition: row.get(2)? }))
+}
+
+fn definitions(connection: &Connection) -> rusqlite::Result<FxHashMap<DefinitionHash, i64>> {
+    let mut select = connection.prepare("SELECT hash, number FROM definitions")?;
+    let rows = select.query_map([], |row| Ok((DefinitionHash::from_bytes(row.get(0)?), row.get(1)?)))?;
+    rows.collect()
+}
