@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 pub use crate::chart::{Chart, chart};
 
 /// How much virtual time a test may take: one that hangs fails instead.
-const PATIENCE: Duration = Duration::from_secs(60 * 60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60 * 60);
 
 /// Runs a test with a journal that is durable at once, and with one that says so a moment later.
 ///
@@ -59,7 +59,7 @@ pub async fn for_each_journal_in_real_time(test: impl AsyncFn(HeldJournal)) {
     }
 }
 
-async fn within(acknowledgement: Acknowledgement, patience: Duration, test: &impl AsyncFn(HeldJournal)) {
+pub(crate) async fn within(acknowledgement: Acknowledgement, patience: Duration, test: &impl AsyncFn(HeldJournal)) {
     let _told = ToldOnPanic(acknowledgement);
     let test = test(HeldJournal::new(acknowledgement));
     tokio::time::timeout(patience, test).await.expect("the test hangs: nothing comes any more");

@@ -1,8 +1,10 @@
 //! Writes definitions down in one line: `chart("s>a a>b b>e")`.
 
+use std::time::Duration;
+
 use finale_core::definition::{
-    Conditional, Definition, Edge, EdgeKind, Node, NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy, Siblings,
-    Task, Verdict, Verification, Work,
+    Conditional, Definition, Delivery, Edge, EdgeKind, Node, NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy,
+    Retry, Siblings, Task, Verdict, Verification, Work,
 };
 
 /// A definition in the making.
@@ -92,6 +94,30 @@ impl Chart {
     #[must_use]
     pub fn outside(self, id: &str) -> Self {
         self.task(id, |task| task.work = Work::External)
+    }
+
+    /// The handler of a task begins at most once.
+    #[must_use]
+    pub fn at_most_once(self, id: &str) -> Self {
+        self.task(id, |task| task.delivery = Delivery::AtMostOnce)
+    }
+
+    /// Tries a task that often, with a pause between.
+    #[must_use]
+    pub fn retry(self, id: &str, attempts: u16, backoff: Duration) -> Self {
+        self.task(id, |task| task.retry = Retry { attempts, backoff })
+    }
+
+    /// Says how long one attempt at a task may take.
+    #[must_use]
+    pub fn timeout(self, id: &str, timeout: Duration) -> Self {
+        self.task(id, |task| task.timeout = Some(timeout))
+    }
+
+    /// Says what the input of a task is.
+    #[must_use]
+    pub fn input(self, id: &str, expression: &str) -> Self {
+        self.task(id, |task| task.input = Some(expression.to_owned()))
     }
 
     /// Says what a conditional decides by.

@@ -6,10 +6,15 @@
 pub mod actor;
 pub mod chart;
 pub mod conformance;
+pub mod dice;
 pub mod driven;
 pub mod formula;
+pub mod kill;
 mod ledger;
+pub mod lives;
 pub mod naive;
 pub mod random;
 pub mod scenario;
+pub mod settled;
+pub mod simulator;
 pub mod tasks;

@@ -21,7 +21,7 @@ pub enum Acknowledgement {
     /// At once, as part of the append.
     #[default]
     Immediate,
-    /// After the append has returned, through the listener.
+    /// Through the listener, while the append is still under way: as early as a journal with a thread of its own could.
     Late,
     /// Not before [`HeldJournal::release`].
     Held,
@@ -104,10 +104,11 @@ impl HeldJournal {
 
     /// Crashes: what was not acknowledged is gone, and nothing is acknowledged to anybody any more.
     ///
-    /// What is left is this journal again, for whoever claims it next.
+    /// What is left is this journal again, for whoever claims it next, also if it had failed.
     pub fn crash(&self) {
         let mut control = self.control();
         control.writers.clear();
+        control.failed = None;
         self.written.fence();
         self.durable.fence();
         self.written.become_copy_of(&self.durable);
@@ -117,6 +118,11 @@ impl HeldJournal {
     pub fn damage(&self, execution: ExecutionId) {
         self.written.damage(execution);
         self.durable.damage(execution);
+    }
+
+    /// Mends what was damaged.
+    pub fn repair(&self, execution: ExecutionId) {
+        self.damage(execution);
     }
 
     /// Fails: nothing is taken or acknowledged any more.
@@ -163,8 +169,8 @@ impl HeldBack {
 
 impl Journal for HeldJournal {
     fn claim(&self) -> Result<Claim, JournalError> {
-        // What an owner before this one wrote and what it was not told becomes durable now.
-        for held in &mut self.control().writers {
+        // What the owner before this one wrote and was not told becomes durable now; it is told nothing any more.
+        for mut held in std::mem::take(&mut self.control().writers) {
             held.advance(u64::MAX);
         }
         self.durable.claim()?;

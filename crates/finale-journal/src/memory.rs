@@ -4,7 +4,7 @@ mod arena;
 mod read;
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use finale_core::{DefinitionHash, ExecutionId, Time};
 use rustc_hash::FxHashMap;
@@ -28,8 +28,9 @@ struct Inner {
     epoch: AtomicU32,
     /// Whether the newest claim was not released.
     claimed: Mutex<bool>,
-    /// One arena per writer, so that shards do not wait for each other.
-    arenas: Mutex<Vec<Arc<Mutex<Arena>>>>,
+    /// One arena per writer, so that shards do not wait for each other. Locked as long as somebody reads: nothing moves
+    /// from one to another meanwhile, but from the first one, which is read first.
+    arenas: RwLock<Vec<Arc<Mutex<Arena>>>>,
     ended_max: usize,
     definitions: RwLock<FxHashMap<DefinitionHash, StoredDefinition>>,
     keys: Mutex<FxHashMap<Box<str>, ExecutionId>>,
@@ -52,7 +53,7 @@ impl MemoryJournal {
         Self(Arc::new(Inner {
             epoch: AtomicU32::new(0),
             claimed: Mutex::new(false),
-            arenas: Mutex::default(),
+            arenas: RwLock::default(),
             ended_max,
             definitions: RwLock::default(),
             keys: Mutex::default(),
@@ -67,7 +68,7 @@ impl MemoryJournal {
     /// Holds what the other one holds, and nothing else.
     pub(crate) fn become_copy_of(&self, other: &Self) {
         let copies = other.0.arenas().iter().map(|arena| Arc::new(Mutex::new(lock(arena).clone()))).collect();
-        *lock(&self.0.arenas) = copies;
+        *self.0.arenas_mut() = copies;
         let keys = lock(&other.0.keys).clone();
         *lock(&self.0.keys) = keys;
     }
@@ -79,8 +80,12 @@ impl MemoryJournal {
 }
 
 impl Inner {
-    fn arenas(&self) -> Vec<Arc<Mutex<Arena>>> {
-        lock(&self.arenas).clone()
+    fn arenas(&self) -> RwLockReadGuard<'_, Vec<Arc<Mutex<Arena>>>> {
+        self.arenas.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn arenas_mut(&self) -> RwLockWriteGuard<'_, Vec<Arc<Mutex<Arena>>>> {
+        self.arenas.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn check(&self, epoch: Epoch) -> Result<(), JournalError> {
@@ -116,10 +121,12 @@ impl Inner {
 
 impl Journal for MemoryJournal {
     fn claim(&self) -> Result<Claim, JournalError> {
-        let crashed = std::mem::replace(&mut *lock(&self.0.claimed), true);
+        // Held to the end, so that claims and releases come one after the other.
+        let mut claimed = lock(&self.0.claimed);
+        let crashed = std::mem::replace(&mut *claimed, true);
         let epoch = Epoch(self.0.epoch.fetch_add(1, Ordering::AcqRel) + 1);
         // The shards of the new owner may be others: everything begins in one arena, and is taken from there.
-        let mut arenas = lock(&self.0.arenas);
+        let mut arenas = self.0.arenas_mut();
         let merged = arenas.drain(..).fold(Arena::default(), |merged, arena| merged.and(&mut lock(&arena)));
         arenas.push(Arc::new(Mutex::new(merged)));
         Ok(Claim { epoch, crashed })
@@ -130,8 +137,9 @@ impl Journal for MemoryJournal {
     }
 
     fn release(&self, epoch: Epoch) -> Result<(), JournalError> {
+        let mut claimed = lock(&self.0.claimed);
         if self.0.check(epoch).is_ok() {
-            *lock(&self.0.claimed) = false;
+            *claimed = false;
         }
         Ok(())
     }
@@ -141,8 +149,9 @@ impl MemoryJournal {
     pub(crate) fn memory_writer(&self, epoch: Epoch) -> Result<MemoryWriter, JournalError> {
         self.0.check(epoch)?;
         let arena = Arc::<Mutex<Arena>>::default();
-        let mut arenas = lock(&self.0.arenas);
-        let inherited = Arc::clone(arenas.first().unwrap_or(&arena));
+        let mut arenas = self.0.arenas_mut();
+        // Nothing is ever added to it: who finds it empty need not look again.
+        let inherited = arenas.first().filter(|first| !lock(first).logs.is_empty()).cloned();
         arenas.push(Arc::clone(&arena));
         let ended_max = self.0.ended_max.div_ceil(arenas.len() - 1);
         let (journal, position) = (Arc::clone(&self.0), Position::default());
@@ -155,8 +164,8 @@ impl MemoryJournal {
 pub(crate) struct MemoryWriter {
     journal: Arc<Inner>,
     epoch: Epoch,
-    /// What was there before the journal was claimed.
-    inherited: Arc<Mutex<Arena>>,
+    /// What was there before the journal was claimed, if anything was.
+    inherited: Option<Arc<Mutex<Arena>>>,
     arena: Arc<Mutex<Arena>>,
     ended_max: usize,
     position: Position,
@@ -165,8 +174,10 @@ pub(crate) struct MemoryWriter {
 impl MemoryWriter {
     /// Takes over what was kept of an execution before the journal was claimed.
     fn inherit(&self, arena: &mut Arena, execution: ExecutionId) {
-        if !arena.has(execution) {
-            arena.take_over(execution, &mut lock(&self.inherited));
+        if let Some(inherited) = &self.inherited
+            && !arena.has(execution)
+        {
+            arena.take_over(execution, &mut lock(inherited));
         }
     }
 
@@ -174,9 +185,11 @@ impl MemoryWriter {
         &mut self,
         write: impl FnOnce(&Self, &mut Arena) -> Result<(), JournalError>,
     ) -> Result<Appended, JournalError> {
-        self.journal.check(self.epoch)?;
         let arena = Arc::clone(&self.arena);
-        write(self, &mut lock(&arena))?;
+        let mut arena = lock(&arena);
+        // With the lock: whoever claims the journal takes over what is in the arena now, and nothing is added behind it.
+        self.journal.check(self.epoch)?;
+        write(self, &mut arena)?;
         self.position.0 += 1;
         Ok(Appended { position: self.position, durable: true })
     }
@@ -185,11 +198,11 @@ impl MemoryWriter {
 impl Writer for MemoryWriter {
     fn append(&mut self, append: Append<'_>) -> Result<Appended, JournalError> {
         self.write(|writer, arena| {
-            match &append.begins {
-                Some(begins) => writer.journal.begins(append.execution, begins),
-                None => writer.inherit(arena, append.execution),
+            writer.inherit(arena, append.execution);
+            arena.append(&append)?;
+            if let Some(begins) = &append.begins {
+                writer.journal.begins(append.execution, begins);
             }
-            arena.append(append)?;
             writer.journal.forget_keys(arena.forget_oldest(writer.ended_max));
             Ok(())
         })

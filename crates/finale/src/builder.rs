@@ -8,6 +8,7 @@ use actix::{Actor, Addr, Arbiter, Recipient, System};
 use finale_journal::{Claim, Journal, JournalError, Listener, LiveExecution, MemoryJournal};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 
 use crate::context::{BlockingContext, Data};
 use crate::faults::Faults;
@@ -167,7 +168,7 @@ impl Builder {
         let claim = journal.claim()?;
         let mut inherited = Inherited::find(&*journal, shards)?;
         // Those that are there already take their places first, even if there are more of them than allowed.
-        let open = Arc::new(Pool::new(limits.open_executions_max.saturating_sub(inherited.len()), shards));
+        let open = Arc::new(Pool::in_use(limits.open_executions_max, inherited.len(), shards));
         let deaths_window = Duration::from_secs(60);
         let options = Options { shards, limits, grace, sweep_interval, retention, deaths_max: 3, deaths_window };
         let options = Arc::new(options);
@@ -184,6 +185,7 @@ impl Builder {
                 faults: faults.clone(),
                 journal: Arc::clone(&journal),
                 vitals: Arc::clone(&vitals[usize::from(index)]),
+                gone: watch::Sender::new(()),
             },
             claim,
             inherited: inherited.take(index),
@@ -320,7 +322,7 @@ impl Launch {
     /// Starts the actors of a shard on this thread.
     fn start(self) -> Result<ShardHandle, JournalError> {
         let Self { plan, claim, inherited, pools, peers, open, keys, everyone } = self;
-        let index = plan.index;
+        let (index, gone) = (plan.index, plan.gone.subscribe());
         let to_supervisor = Arc::<OnceLock<Addr<Supervisor>>>::default();
         let told = Arc::clone(&to_supervisor);
         let listener = Listener::new(move |watermark| {
@@ -337,7 +339,7 @@ impl Launch {
         // Set once, here: nothing was appended before, so there was nothing to tell.
         let _ = to_supervisor.set(supervisor.clone());
         shard.staff(engine.clone(), supervisor.clone());
-        Ok(ShardHandle { supervisor, engine, arbiter: None })
+        Ok(ShardHandle { supervisor, engine, arbiter: None, gone })
     }
 }
 

@@ -15,7 +15,11 @@ pub(crate) struct Clock {
 impl Clock {
     pub(crate) fn start() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let wall = Time::from_micros(since.as_micros() as i64);
+        Self::at(Time::from_micros(since.as_micros() as i64))
+    }
+
+    /// Begins at that moment.
+    pub(crate) fn at(wall: Time) -> Self {
         Self { wall, monotonic: Instant::now() }
     }
 

@@ -110,7 +110,7 @@ fn is_early(input: &Input, refused: &Refused, live: &Live) -> bool {
 
 /// Whether an attempt may come to its end with this in a way that only the notices of the core tell in full.
 fn only_notices_tell(mail: &Mail) -> bool {
-    matches!(mail, Mail::Tell(Input::Reported { .. } | Input::TimerFired(_), _))
+    matches!(mail, Mail::Tell(Input::Reported { .. } | Input::TimerFired(_) | Input::Recovered { .. }, _))
 }
 
 /// What a handler came to, to be counted once it is durable.

@@ -1,6 +1,8 @@
 //! Faults that tests inject; a runtime built without them never looks here.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+
+use finale_core::Time;
 
 /// How many of each fault are still to come.
 #[doc(hidden)]
@@ -12,9 +14,16 @@ pub struct Faults {
     pub panic_in_turn: AtomicU32,
     /// The same, of turns that take in the outcome of a handler only.
     pub panic_over_outcome: AtomicU32,
+    /// What the wall clock shows when a runtime starts, in microseconds; 0 for what it really shows.
+    pub wall_clock: AtomicI64,
 }
 
 impl Faults {
+    /// What the wall clock shows, if that was said.
+    pub(crate) fn wall(&self) -> Option<Time> {
+        Some(self.wall_clock.load(Ordering::Relaxed)).filter(|wall| *wall != 0).map(Time::from_micros)
+    }
+
     pub(crate) fn strike(fault: &AtomicU32) -> bool {
         fault.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
     }

@@ -15,6 +15,8 @@ pub(crate) struct Pool {
     unused: Box<[Unused]>,
     /// One bit per shard that waits for a permit.
     waiting: AtomicU64,
+    /// Permits that are in use beyond the limit: as many of those given back first are gone.
+    owed: AtomicUsize,
 }
 
 /// On a cache line of its own: shards do not wait for each other as long as each has permits.
@@ -40,7 +42,19 @@ impl Pool {
         // Small limits are not leased ahead: a permit that lies around in one shard must be fetched from there.
         let block = (permits / (usize::from(shards) * 8)).clamp(1, 64);
         let unused = (0..shards).map(|_| Unused::default()).collect();
-        Self { free: AtomicUsize::new(permits), block, unused, waiting: AtomicU64::new(0) }
+        Self { free: AtomicUsize::new(permits), block, unused, waiting: AtomicU64::new(0), owed: AtomicUsize::new(0) }
+    }
+
+    /// A pool of which that many permits are in use from the beginning, even if there are not as many.
+    pub(crate) fn in_use(permits: usize, used: usize, shards: u16) -> Self {
+        let owed = AtomicUsize::new(used.saturating_sub(permits));
+        Self { owed, ..Self::new(permits.saturating_sub(used), shards) }
+    }
+
+    /// Whether a permit that is given back is one too many.
+    fn repay(&self) -> bool {
+        self.owed.load(Ordering::Relaxed) > 0
+            && self.owed.fetch_update(Ordering::AcqRel, Ordering::Acquire, |owed| owed.checked_sub(1)).is_ok()
     }
 
     fn take_block(&self) -> usize {
@@ -92,6 +106,9 @@ impl Lease {
     /// Gives a permit back.
     pub(crate) fn give(&self) -> Waiting {
         self.used.set(self.used.get() - 1);
+        if self.pool.repay() {
+            return Waiting::default();
+        }
         let unused = self.unused().0.fetch_add(1, Ordering::AcqRel) + 1;
         if self.pool.waiting.load(Ordering::Acquire) != 0 {
             return self.give_all_back();
@@ -152,6 +169,20 @@ mod tests {
         assert!(leases[0].give().includes(1));
         assert!(leases[1].take());
         assert!(!leases[0].take());
+    }
+
+    #[test]
+    fn what_is_in_use_beyond_the_limit_does_not_come_back() {
+        let pool = Arc::new(Pool::in_use(2, 5, 1));
+        let lease = Lease::new(pool, 0);
+        (0..5).for_each(|_| lease.adopt());
+        for given in 1..=3 {
+            let _ = lease.give();
+            assert!(!lease.take(), "after {given} of the 3 beyond the limit");
+        }
+        let _ = lease.give();
+        assert!(lease.take());
+        assert!(!lease.take());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use finale_core::{ExecutionId, ExecutionStatus, Failure, FailureClass, Payload, 
 use finale_journal::{Claim, Filter, Journal, JournalError, Summary};
 use futures_util::future::join_all;
 use serde::Serialize;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 use crate::activation::{Activate, ActivateError, Pledge, Request};
@@ -25,7 +25,7 @@ use crate::late::LateEvent;
 use crate::message::{TaskCompleted, TaskFailed};
 use crate::mint::{Mint, shard_of};
 use crate::options::Options;
-use crate::supervisor::{Ask, Close, Leave, List, Question, Report, Supervisor};
+use crate::supervisor::{Ask, Close, Leave, Left, List, Question, Report, Supervisor};
 use crate::task_engine::{Drain, ListTasks, OpenTask, TaskEngine, TaskPage};
 use crate::vitals::{Health, Vitals};
 use crate::workflow::Workflow;
@@ -66,6 +66,8 @@ pub(crate) struct ShardHandle {
     pub(crate) engine: Addr<TaskEngine>,
     /// Its thread, if it has one of its own.
     pub(crate) arbiter: Option<actix::ArbiterHandle>,
+    /// Closed when nothing is left of the shard.
+    pub(crate) gone: watch::Receiver<()>,
 }
 
 /// One page of executions, newest first.
@@ -324,17 +326,18 @@ impl Runtime {
         // All are told before the first is waited for.
         self.0.shards.iter().for_each(|shard| shard.supervisor.do_send(Close));
         let ends: Vec<_> = self.0.shards.iter().map(|shard| end(shard, deadline)).collect();
-        let report = join_all(ends).await.into_iter().fold(ShutdownReport::default(), ShutdownReport::and);
-        self.release_journal(&report);
-        report
+        let ended = join_all(ends).await;
+        // Otherwise it looks like a crash, and that is what it comes to.
+        if ended.iter().all(|(_, in_order)| *in_order) {
+            self.release_journal();
+        }
+        ended.into_iter().map(|(report, _)| report).fold(ShutdownReport::default(), ShutdownReport::and)
     }
 
-    /// Notes that what was at work was not lost in a crash, if that is so.
-    fn release_journal(&self, report: &ShutdownReport) {
+    /// Notes that what was at work was not lost in a crash.
+    fn release_journal(&self) {
         let Kept { journal, claim, .. } = &self.0.kept;
-        if report.unresponsive == 0
-            && let Err(error) = journal.release(claim.epoch)
-        {
+        if let Err(error) = journal.release(claim.epoch) {
             tracing::warn!(target: crate::telemetry::TARGET, %error, "the journal was not released");
         }
     }
@@ -383,9 +386,9 @@ impl Runtime {
 /// How much longer than the deadline a shard may take to answer.
 const ANSWER_PATIENCE: Duration = Duration::from_millis(100);
 
-/// Ends one shard. One that is gone already has nothing to report.
-async fn end(shard: &ShardHandle, deadline: Duration) -> ShutdownReport {
-    let mut report = ShutdownReport::default();
+/// Ends one shard, and says whether that went in order. One that is gone already has nothing to report.
+async fn end(shard: &ShardHandle, deadline: Duration) -> (ShutdownReport, bool) {
+    let (mut report, mut in_order) = (ShutdownReport::default(), true);
     let until = Instant::now() + deadline;
     let (answer, drained) = oneshot::channel();
     shard.engine.do_send(Drain { deadline, answer });
@@ -397,13 +400,19 @@ async fn end(shard: &ShardHandle, deadline: Duration) -> ShutdownReport {
     let (answer, left) = oneshot::channel();
     shard.supervisor.do_send(Leave { patience: until.saturating_duration_since(Instant::now()), answer });
     match timeout_at(until + ANSWER_PATIENCE, left).await {
-        Ok(unfinished) => report.unfinished = unfinished.unwrap_or_default(),
+        Ok(Ok(Left { unfinished, recorded })) => {
+            report.unfinished = unfinished;
+            in_order = recorded;
+        }
+        Ok(Err(_)) => {}
         Err(_) => report.unresponsive = 1,
     }
     if let Some(arbiter) = &shard.arbiter {
         arbiter.stop();
     }
-    report
+    // Whoever opens the journal again after this finds that nobody has it.
+    let gone = timeout_at(until + ANSWER_PATIENCE, shard.gone.clone().changed()).await.is_ok();
+    (report, in_order && gone && report.unresponsive == 0)
 }
 
 async fn list_tasks(

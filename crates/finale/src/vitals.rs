@@ -1,5 +1,6 @@
 //! How a runtime is doing, for anybody who asks, whatever its shards are at.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ pub(crate) struct Vitals {
     quarantined: AtomicUsize,
     /// In microseconds, and one more; 0 if nothing waits.
     journal_lag: AtomicU64,
+    /// What the journal failed with here: it may be well for whoever has claimed it since.
+    journal_error: OnceLock<JournalError>,
 }
 
 impl Vitals {
@@ -60,8 +63,16 @@ impl Vitals {
         self.journal_lag.store(micros, Ordering::Relaxed);
     }
 
+    pub(crate) fn journal_failed(&self, error: &JournalError) {
+        // The first error is the cause of all others.
+        let _ = self.journal_error.set(error.clone());
+    }
+
     /// Adds what this shard says to what others have said.
     pub(crate) fn add_to(&self, health: &mut Health) {
+        if let (Ok(()), Some(error)) = (&health.journal, self.journal_error.get()) {
+            health.journal = Err(error.clone());
+        }
         health.recovering += self.recovering.load(Ordering::Relaxed);
         health.quarantined += self.quarantined.load(Ordering::Relaxed);
         let lag = self.journal_lag.load(Ordering::Relaxed).checked_sub(1).map(Duration::from_micros);

@@ -10,8 +10,9 @@ use super::cases::{Mutation, MutationKind, Operation, Step, TaskEvent, TaskStatu
 use super::steps::OPERATOR;
 
 /// What somebody outside reports on a task.
+#[derive(Clone)]
 pub(super) struct Report {
-    task: TaskId,
+    pub(super) task: TaskId,
     result: Result<Value, Failure>,
     /// Whether the engine takes it and its execution never hears of it.
     pub(super) lost: bool,
@@ -19,9 +20,21 @@ pub(super) struct Report {
 
 /// A report that is on its way.
 pub(super) struct Sent {
-    pub(super) task: TaskId,
-    pub(super) lost: bool,
-    pub(super) answer: JoinHandle<Result<(), ReportError>>,
+    pub(super) report: Report,
+    answering: Option<JoinHandle<Answer>>,
+    answer: Option<Answer>,
+}
+
+pub(super) type Answer = Result<(), ReportError>;
+
+impl Sent {
+    /// What it was answered, if it was.
+    pub(super) async fn answer(&mut self) -> Option<&Answer> {
+        if let Some(answering) = self.answering.take_if(|answering| answering.is_finished()) {
+            self.answer = Some(answering.await.unwrap_or(Err(ReportError::Stopped)));
+        }
+        self.answer.as_ref()
+    }
 }
 
 impl Step {
@@ -119,9 +132,9 @@ impl Mutation {
 
 /// Reports without waiting: a report on a task that is not open yet is answered when it is.
 pub(super) fn send(runtime: &Runtime, report: Report) -> Sent {
-    let Report { task, result, lost } = report;
+    let Report { task, result, .. } = report.clone();
     let runtime = runtime.clone();
-    let answer = actix::spawn(async move {
+    let answering = actix::spawn(async move {
         match result {
             Ok(output) => runtime.complete_task(task, output).await,
             Err(failure) if failure.class == FailureClass::Cancelled && failure.reason.is_empty() => {
@@ -130,5 +143,5 @@ pub(super) fn send(runtime: &Runtime, report: Report) -> Sent {
             Err(failure) => runtime.fail_task(task, failure).await,
         }
     });
-    Sent { task, lost, answer }
+    Sent { report, answering: Some(answering), answer: None }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use finale::{ExecutionHandle, OpenTask, Runtime};
+use finale::{ExecutionId, OpenTask, Runtime};
 use finale_core::compiled::Compiled;
 use finale_core::definition::{Definition, Edge, EdgeKind, NodeKind};
 use finale_core::failure::FailureClass;
@@ -20,9 +20,10 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    pub(super) async fn of(runtime: &Runtime, execution: &ExecutionHandle) -> Result<Self, String> {
+    pub(super) async fn of(runtime: &Runtime, id: ExecutionId) -> Result<Self, String> {
+        let execution = runtime.execution(id).await.map_err(|error| format!("execution {id}: {error}"))?;
         let record = execution.snapshot().await.map_err(|error| format!("no snapshot: {error}"))?;
-        let open = runtime.open_tasks_of(execution.id()).await.map_err(|error| format!("no open tasks: {error}"))?;
+        let open = runtime.open_tasks_of(id).await.map_err(|error| format!("no open tasks: {error}"))?;
         Ok(Self { record, open })
     }
 

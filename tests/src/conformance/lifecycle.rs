@@ -8,12 +8,12 @@ use finale_core::Definition;
 use finale_core::compile::{Limits, Registry};
 use finale_core::definition::{NodeKind, OnFailure, Siblings};
 use finale_formats::{Format, LoadError, synthorg};
-use finale_journal::Acknowledgement;
 use serde_json::Value;
 
 use super::cases::{ActivationFault, CaseOnFailure, CasePolicy, Lifecycle, SHARED_FOLDER, workspace};
 use super::refusal::{Refusal, Unsupported, unsupported};
 use super::steps::{Activated, Story};
+use super::surroundings::Surroundings;
 use super::{Judgement, cases};
 
 /// How long a case may take in virtual time: one that waits for ever is over at once.
@@ -103,20 +103,19 @@ fn apply_policy(policy: &CasePolicy, definition: &mut Definition) -> Result<(), 
     Ok(())
 }
 
-/// Lives the case twice: when the journal acknowledges must make no difference.
+/// Lives the case several times: in what it is lived must make no difference.
 fn live(case: &Lifecycle, workflow: &Workflow) -> Judgement {
-    let mut differences = live_once(case, workflow, Acknowledgement::Immediate);
-    let late = live_once(case, workflow, Acknowledgement::Late);
-    if differences != late {
-        differences.extend(late.into_iter().map(|difference| format!("with late acknowledgements: {difference}")));
-    }
-    Judgement::of(differences)
+    let differences = Surroundings::ALL.into_iter().flat_map(|surroundings| {
+        let differences = live_once(case, workflow, surroundings);
+        differences.into_iter().map(move |difference| format!("{surroundings:?}: {difference}"))
+    });
+    Judgement::of(differences.collect())
 }
 
-fn live_once(case: &Lifecycle, workflow: &Workflow, acknowledgement: Acknowledgement) -> Vec<String> {
+fn live_once(case: &Lifecycle, workflow: &Workflow, surroundings: Surroundings) -> Vec<String> {
     actix::System::new().block_on(async {
         tokio::time::pause();
-        let story = tell(case, workflow, acknowledgement);
+        let story = tell(case, workflow, surroundings);
         match tokio::time::timeout(CASE_MAX, story).await {
             Ok(Ok(differences)) => differences,
             Ok(Err(problem)) => vec![problem],
@@ -125,8 +124,8 @@ fn live_once(case: &Lifecycle, workflow: &Workflow, acknowledgement: Acknowledge
     })
 }
 
-async fn tell(case: &Lifecycle, workflow: &Workflow, acknowledgement: Acknowledgement) -> Result<Vec<String>, String> {
-    let refusal = match Story::begin(case, workflow, acknowledgement).await? {
+async fn tell(case: &Lifecycle, workflow: &Workflow, surroundings: Surroundings) -> Result<Vec<String>, String> {
+    let refusal = match Story::begin(case, workflow, surroundings).await? {
         Activated::Story(story) => match case.expected.activation_error {
             None => return story.tell(case).await,
             Some(fault) => return Err(format!("it was activated, not refused for {fault:?}")),

@@ -9,6 +9,7 @@ mod expect;
 mod lifecycle;
 mod refusal;
 mod steps;
+mod surroundings;
 mod validation;
 
 use std::collections::BTreeSet;

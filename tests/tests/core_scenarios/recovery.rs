@@ -301,8 +301,8 @@ fn a_recovery_needs_an_open_execution_and_a_later_life() {
 }
 
 /// An execution of one task that is driven without the books, which would take too long over many lives.
-fn alone(attempts: u16) -> (Compiled, Execution, Turn) {
-    let chart = chart("s>a a>e").task("a", retried(attempts, Duration::ZERO));
+fn alone(change: impl FnOnce(&mut finale_core::definition::Task)) -> (Compiled, Execution, Turn) {
+    let chart = chart("s>a a>e").task("a", change);
     let compiled = compile(chart.definition(), &Registry::new()).expect("it compiles");
     let mut execution = Execution::new(ExecutionId::from_uuid(uuid::Uuid::from_u128(7)), &compiled);
     let activation = Activation {
@@ -321,22 +321,46 @@ fn alone(attempts: u16) -> (Compiled, Execution, Turn) {
     (compiled, execution, turn)
 }
 
+fn notices_of_a_crash(change: impl FnOnce(&mut finale_core::definition::Task)) -> Vec<Notice> {
+    let (compiled, mut execution, mut turn) = alone(change);
+    execution.handle(&compiled, second(4), recovered(1), &mut turn).expect("it is open");
+    turn.appended();
+    turn.take_notices().into_iter().map(|noticed| noticed.notice).collect()
+}
+
 #[test]
 fn every_lost_attempt_is_told_of_with_its_outcome() {
-    let (compiled, mut execution, mut turn) = alone(1);
-    execution.handle(&compiled, second(4), recovered(1), &mut turn).unwrap();
-    let notices: Vec<_> = turn.take_notices().into_iter().map(|noticed| noticed.notice).collect();
+    let lost = |failure| Notice::Attempt {
+        key: WorkKey::node(1),
+        attempt: 1,
+        failure: Some(Box::new(failure)),
+        took: 3 * SECOND,
+    };
+    let moved = |to, attempt| Notice::Node { node: 1, from: NodeStatus::Running, to, attempt };
     let failure = Failure::new(FailureClass::Lost, "the process ended while it was at work");
-    let (from, to) = (NodeStatus::Running, NodeStatus::Running);
-    let lost =
-        Notice::Attempt { key: WorkKey::node(1), attempt: 1, failure: Some(Box::new(failure)), took: 3 * SECOND };
-    assert_eq!(notices, [lost, Notice::Node { node: 1, from, to, attempt: 2 }]);
-    turn.discard();
+    assert_eq!(notices_of_a_crash(|_| {}), [lost(failure), moved(NodeStatus::Running, 2)]);
+    let words = "the process ended while it was at work; it may have had effects and must not be run again";
+    let failure = Failure::new(FailureClass::Lost, words).permanent();
+    assert_eq!(notices_of_a_crash(once)[..2], [lost(failure), moved(NodeStatus::Failed, 1)]);
+}
+
+#[test]
+fn a_history_in_which_a_life_begins_twice_is_damaged() {
+    let mut before = 0;
+    let _story =
+        Scenario::new(chart("s>a a>e")).activate().look(|driven| before = driven.history().len()).crash().look(
+            |driven| {
+                let history = driven.history();
+                let twice = [history, &history[before..]].concat();
+                let folded = Execution::fold(driven.execution().id(), driven.definition(), &twice);
+                assert_eq!(folded.unwrap_err().to_string(), "fact 3 does not fit: no other life could begin then");
+            },
+        );
 }
 
 #[test]
 fn attempts_are_counted_up_to_their_limit_and_no_further() {
-    let (compiled, mut execution, mut turn) = alone(u16::MAX);
+    let (compiled, mut execution, mut turn) = alone(retried(u16::MAX, Duration::ZERO));
     for epoch in 1..=u32::from(u16::MAX) + 5 {
         execution.handle(&compiled, second(2), recovered(epoch), &mut turn).unwrap();
         turn.discard();

@@ -21,7 +21,8 @@ impl Execution {
     /// Takes in one fact and draws every consequence of it.
     ///
     /// Facts decided by [`handle`](Self::handle) always fit; one that does not comes from a damaged or foreign history,
-    /// and the execution is of no use afterwards.
+    /// and the execution is of no use afterwards. What a recovery leaves to be done is known only at
+    /// the end of its turn, so [`handle`](Self::handle) gives other effects for it than those that are given here.
     pub fn apply(&mut self, definition: &Compiled, at: Time, fact: &Fact, notices: &mut impl Notices) -> Applied {
         self.sequence += 1;
         self.at = at;

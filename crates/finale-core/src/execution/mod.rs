@@ -220,6 +220,17 @@ impl Execution {
         self.nodes.get(node as usize).map(NodeState::status)
     }
 
+    /// Since when a node is worked on, asked for or waited for; none if it is not.
+    pub fn since(&self, node: u32) -> Option<Time> {
+        match *self.nodes.get(node as usize)? {
+            NodeState::Running { since, .. }
+            | NodeState::Asked { since, .. }
+            | NodeState::Judged { since }
+            | NodeState::Backing { since, .. } => Some(since),
+            _ => None,
+        }
+    }
+
     /// How many handlers work on it.
     pub fn running(&self) -> u32 {
         self.running

@@ -65,17 +65,16 @@ impl Arena {
         }
     }
 
-    pub(super) fn append(&mut self, append: Append<'_>) -> Result<(), JournalError> {
-        let log = self.logs.entry(append.execution).or_default();
-        log.check(&append)?;
-        if matches!(append.standing, Standing::Ended(_)) || log.count == 0 {
-            // The first append is often the last but one, and nothing comes after the end: no room to grow is kept.
-            log.facts.reserve_exact(append.facts.len());
+    pub(super) fn append(&mut self, append: &Append<'_>) -> Result<(), JournalError> {
+        match self.logs.get_mut(&append.execution) {
+            Some(log) => log.append(append)?,
+            None => {
+                let mut log = Log::default();
+                log.append(append)?;
+                self.logs.insert(append.execution, log);
+            }
         }
-        log.facts.extend_from_slice(append.facts);
-        log.count += u64::from(append.count);
-        log.standing = append.standing.into();
-        if matches!(log.standing, Stands::Ended(_)) {
+        if matches!(append.standing, Standing::Ended(_)) {
             self.has_ended(append.execution);
         }
         Ok(())
@@ -114,9 +113,10 @@ impl Arena {
         keys
     }
 
+    /// Damages what is kept of an execution; done twice, it is as it was.
     pub(super) fn damage(&mut self, execution: ExecutionId) {
         if let Some(byte) = self.logs.get_mut(&execution).and_then(|log| log.facts.first_mut()) {
-            *byte = 0x7f;
+            *byte ^= 0x7f;
         }
     }
 
@@ -161,6 +161,18 @@ impl Log {
             Stands::Ending => ExecutionStatus::Ending,
             Stands::Ended(ended) => ended.status.into(),
         }
+    }
+
+    fn append(&mut self, append: &Append<'_>) -> Result<(), JournalError> {
+        self.check(append)?;
+        if matches!(append.standing, Standing::Ended(_)) || self.count == 0 {
+            // The first append is often the last but one, and nothing comes after the end: no room to grow is kept.
+            self.facts.reserve_exact(append.facts.len());
+        }
+        self.facts.extend_from_slice(append.facts);
+        self.count += u64::from(append.count);
+        self.standing = append.standing.into();
+        Ok(())
     }
 
     fn check(&self, append: &Append<'_>) -> Result<(), JournalError> {

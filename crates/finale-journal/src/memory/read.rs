@@ -23,12 +23,14 @@ impl JournalReader for MemoryJournal {
 
     fn live(&self, after: Option<ExecutionId>, limit: usize) -> Result<Vec<LiveExecution>, JournalError> {
         let mut live = Vec::new();
-        for arena in self.0.arenas() {
-            let arena = lock(&arena);
+        for arena in self.0.arenas().iter() {
+            let arena = lock(arena);
             let open = arena.logs.iter().filter(|(id, log)| !log.has_ended() && Some(**id) > after);
             live.extend(open.map(|(id, log)| arena.live(*id, log)));
         }
         live.sort_unstable_by_key(|live| live.id);
+        // One that is taken over by its new owner meanwhile is met twice.
+        live.dedup_by_key(|live| live.id);
         live.truncate(limit);
         Ok(live)
     }
@@ -40,8 +42,8 @@ impl JournalReader for MemoryJournal {
 
     fn list(&self, filter: &Filter) -> Result<Vec<Summary>, JournalError> {
         let mut newest = Newest::new(filter.limited());
-        for arena in self.0.arenas() {
-            let arena = lock(&arena);
+        for arena in self.0.arenas().iter() {
+            let arena = lock(arena);
             for (id, log) in &arena.logs {
                 if filter.before.is_none_or(|before| *id < before) && newest.wants(*id) {
                     let summary = self.0.summary(&arena, *id, log);
@@ -60,14 +62,15 @@ impl JournalReader for MemoryJournal {
 
     fn expired(&self, expired: &Expired, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
         let mut ended = Vec::new();
-        for arena in self.0.arenas() {
-            let arena = lock(&arena);
+        for arena in self.0.arenas().iter() {
+            let arena = lock(arena);
             ended.extend(arena.logs.iter().filter_map(|(id, log)| match &log.standing {
                 Stands::Ended(ended) if ended.status == expired.status => Some((ended.at, *id)),
                 _ => None,
             }));
         }
         ended.sort_unstable();
+        ended.dedup();
         let beyond =
             expired.all_but.map_or(0, |kept| ended.len().saturating_sub(usize::try_from(kept).unwrap_or(usize::MAX)));
         let old = expired.ended_before.map_or(0, |before| ended.partition_point(|(at, _)| *at < before));
@@ -155,6 +158,8 @@ impl Newest {
 
     fn shrink(&mut self) {
         self.summaries.sort_unstable_by_key(|summary| Reverse(summary.id));
+        // One that is taken over by its new owner meanwhile is met twice.
+        self.summaries.dedup_by_key(|summary| summary.id);
         self.summaries.truncate(self.limit);
     }
 

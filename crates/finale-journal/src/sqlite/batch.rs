@@ -149,8 +149,9 @@ impl Batch {
         from..end
     }
 
-    pub(super) fn pending(&self, execution: ExecutionId) -> Vec<Pending> {
-        let facts = self.steps.iter().filter_map(|step| match &step.change {
+    /// The facts of an execution, from that step on.
+    pub(super) fn pending(&self, execution: ExecutionId, from: usize) -> Vec<Pending> {
+        let facts = self.steps[from..].iter().filter_map(|step| match &step.change {
             Change::Facts(facts) if facts.id == execution => Some(facts),
             _ => None,
         });

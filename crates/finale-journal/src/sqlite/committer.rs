@@ -5,6 +5,7 @@
 //! knows what is on the disk, so nothing is tried again.
 
 use std::any::Any;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -146,7 +147,7 @@ impl<'c> Committer<'c> {
     }
 
     fn tidy_up(&mut self) -> Result<(), JournalError> {
-        if self.has_to_sweep() { self.commit(&Batch::default(), &[]) } else { self.checkpoint(true) }
+        if self.has_to_sweep() { self.commit(&Batch::default(), 0..0) } else { self.checkpoint(true) }
     }
 
     fn work(&mut self, batch: &Batch) -> Result<(), JournalError> {
@@ -158,14 +159,15 @@ impl<'c> Committer<'c> {
                 [Step { change: Change::Claim(reply), .. }] => self.claim(reply)?,
                 [Step { change: Change::Release(epoch, reply), .. }] => self.release(*epoch, reply)?,
                 [Step { change: Change::Flush(reply), .. }] => answer(reply, Ok(())),
-                steps => self.commit(batch, steps)?,
+                _ => self.commit(batch, part)?,
             }
             self.checkpoint(false)?;
         }
         Ok(())
     }
 
-    fn commit(&mut self, batch: &Batch, steps: &[Step]) -> Result<(), JournalError> {
+    fn commit(&mut self, batch: &Batch, part: Range<usize>) -> Result<(), JournalError> {
+        let steps = &batch.steps[part.clone()];
         let begun = Instant::now();
         let before = Written { appends: 0, bytes: 0, ..self.written };
         self.connection.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
@@ -176,7 +178,7 @@ impl<'c> Committer<'c> {
         }
         self.seal("")?;
         self.shared.counters.committed(self.written.appends, self.written.bytes, begun.elapsed());
-        self.settle(steps);
+        self.settle(steps, part.end);
         Ok(())
     }
 
@@ -203,9 +205,9 @@ impl<'c> Committer<'c> {
     }
 
     /// Everything is on the disk: notes it, and tells it.
-    fn settle(&mut self, steps: &[Step]) {
+    fn settle(&mut self, steps: &[Step], durable: usize) {
         self.note();
-        self.shared.queue.settled(steps.iter().filter(|step| step.ticket.is_some()).map(Step::bytes).sum());
+        self.shared.queue.settled(durable, steps.iter().filter(|step| step.ticket.is_some()).map(Step::bytes).sum());
         for ticket in steps.iter().filter_map(|step| step.ticket) {
             match self.watermarks.iter_mut().find(|(slot, _)| *slot == ticket.slot) {
                 Some((_, watermark)) => *watermark = ticket.position,

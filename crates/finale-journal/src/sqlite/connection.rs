@@ -39,6 +39,11 @@ pub(super) fn log_ahead(connection: &Connection) -> rusqlite::Result<()> {
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))
 }
 
+/// Copies the log into the database, and syncs that.
+pub(super) fn copy_log(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+}
+
 /// Syncs with each commit, or not.
 pub(super) fn sync(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
     let level = match durability {

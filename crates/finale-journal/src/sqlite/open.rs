@@ -91,13 +91,22 @@ impl SqliteBuilder {
         let mark = self.prepare(files)?;
         let mut connection = connection::writing(&files.database).map_err(open_problem)?;
         identify(&connection)?;
-        schema::check_version(&connection, MIGRATIONS)?;
+        let version = schema::check_version(&connection, MIGRATIONS)?;
+        let mark = mark.filter(|_| !self.accept_lost_tail);
+        if let (0, Some(mark)) = (version, mark) {
+            // Somebody has written to this journal, and nothing of it is there.
+            return Err(OpenProblem::LostTail { missing: mark.batch });
+        }
         log_ahead(&connection).map_err(open_problem)?;
         connection::sync(&connection, self.durability).map_err(open_problem)?;
         schema::migrate(&mut connection, MIGRATIONS)?;
+        if version < MIGRATIONS.len() {
+            // Into the database itself: if the log is lost as a whole, the database still says whose mark lies beside it.
+            connection::copy_log(&connection).map_err(open_problem)?;
+        }
         schema::check_format(&connection)?;
         let reached = reached(&connection).map_err(open_problem)?;
-        if let Some(mark) = mark.filter(|_| !self.accept_lost_tail) {
+        if let Some(mark) = mark {
             mark.check(&reached)?;
         }
         schema::note_format(&connection)?;

@@ -3,7 +3,7 @@
 //! Shards put their writes into one batch under a short lock; the committer swaps the batch out whole. So a commit never
 //! holds up a shard, and everything that came in meanwhile becomes durable together.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ pub(super) struct Queue {
     /// Told when something waits that the committer may not know of.
     work: Condvar,
     waiting_bytes: AtomicUsize,
+    /// The claim whose writers are let in; 0 if there is none. What is refused is refused before anything else.
+    open_to: AtomicU32,
 }
 
 /// Where the numbers of a journal go on.
@@ -34,7 +36,7 @@ pub(super) struct Counts {
 #[derive(Debug)]
 struct State {
     batch: Batch,
-    in_flight: Option<Arc<Batch>>,
+    in_flight: Option<InFlight>,
     /// Whose writers are let in: those of the newest claim, from the moment that it is asked for.
     epoch: Epoch,
     /// Whether that claim was made here.
@@ -44,6 +46,14 @@ struct State {
     last: Counts,
     definitions: FxHashMap<DefinitionHash, i64>,
     writers: Vec<Arc<WriterEnd>>,
+}
+
+/// What the committer has taken.
+#[derive(Clone, Debug)]
+struct InFlight {
+    batch: Arc<Batch>,
+    /// How many of its steps are durable: they are found in the database.
+    durable: usize,
 }
 
 /// What the committer finds when it looks.
@@ -69,7 +79,12 @@ impl Queue {
             definitions,
             writers: Vec::new(),
         };
-        Self { state: Mutex::new(state), work: Condvar::new(), waiting_bytes: AtomicUsize::new(0) }
+        Self {
+            state: Mutex::new(state),
+            work: Condvar::new(),
+            waiting_bytes: AtomicUsize::new(0),
+            open_to: AtomicU32::new(0),
+        }
     }
 
     /// Lets a writer put something in, all of it or nothing: it becomes durable together.
@@ -80,11 +95,17 @@ impl Queue {
         Ok(Entrance { queue: self, state, was_empty, ticket, bytes: 0 })
     }
 
+    /// Whether a writer of that claim is let in.
+    pub(super) fn check(&self, epoch: Epoch) -> Result<(), JournalError> {
+        if self.open_to.load(Ordering::Acquire) == epoch.0 { Ok(()) } else { self.state().check(epoch) }
+    }
+
     /// Puts in a claim. From now on no other writer is let in than those of that claim.
     pub(super) fn claim(&self, claim: Change) -> Result<(), JournalError> {
         let mut state = self.state();
         state.epoch = Epoch(state.epoch.0.checked_add(1).ok_or_else(|| super::trouble::failed("no claims are left"))?);
         state.claimed = true;
+        self.open_to.store(state.epoch.0, Ordering::Release);
         self.control(state, claim)
     }
 
@@ -92,6 +113,7 @@ impl Queue {
     pub(super) fn claimed(&self, epoch: Epoch) {
         let mut state = self.state();
         state.epoch = state.epoch.max(epoch);
+        self.open_to.store(state.epoch.0, Ordering::Release);
         // Everything that the writers before it had put in is written, and they put in nothing more.
         state.writers.clear();
     }
@@ -129,9 +151,9 @@ impl Queue {
         let state = self.state();
         // What is in flight came first. It is copied without the lock: it does not change any more.
         let in_flight = state.in_flight.clone();
-        let waiting = state.batch.pending(execution);
+        let waiting = state.batch.pending(execution, 0);
         drop(state);
-        let mut pending = in_flight.map(|batch| batch.pending(execution)).unwrap_or_default();
+        let mut pending = in_flight.map(|taken| taken.batch.pending(execution, taken.durable)).unwrap_or_default();
         pending.extend(waiting);
         pending
     }
@@ -158,12 +180,15 @@ impl Queue {
             }
         }
         let batch = Arc::new(std::mem::replace(&mut state.batch, std::mem::take(spare)));
-        state.in_flight = Some(Arc::clone(&batch));
+        state.in_flight = Some(InFlight { batch: Arc::clone(&batch), durable: 0 });
         Taken::Work(batch)
     }
 
-    /// That much is durable.
-    pub(super) fn settled(&self, bytes: usize) {
+    /// Of what was taken, that many steps are durable, and with them that many bytes more.
+    pub(super) fn settled(&self, steps: usize, bytes: usize) {
+        if let Some(in_flight) = &mut self.state().in_flight {
+            in_flight.durable = steps;
+        }
         self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
@@ -182,6 +207,7 @@ impl Queue {
             return Vec::new();
         }
         state.failed = Some(error.clone());
+        self.open_to.store(0, Ordering::Release);
         state.batch = Batch::default();
         state.in_flight = None;
         self.waiting_bytes.store(0, Ordering::Relaxed);

@@ -72,6 +72,7 @@ impl SqliteWriter {
 
     /// Where an execution that is open stands; none if it has ended or is unknown.
     fn open_head(&mut self, execution: ExecutionId) -> Result<Option<Head>, JournalError> {
+        self.owner.shared.queue.check(self.end.epoch)?;
         self.heads.let_go(self.end.durable());
         let head = self.heads.get(execution, &self.owner.shared.readers)?;
         Ok(head.filter(|head| !head.has_ended()).cloned())
@@ -88,6 +89,7 @@ impl SqliteWriter {
 impl Writer for SqliteWriter {
     fn append(&mut self, append: Append<'_>) -> Result<Appended, JournalError> {
         debug_assert!(append.count > 0, "an append has facts");
+        self.owner.shared.queue.check(self.end.epoch)?;
         self.heads.let_go(self.end.durable());
         let execution = append.execution;
         let before = self.heads.check(&append, &self.owner.shared.readers)?;

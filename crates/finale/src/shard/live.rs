@@ -130,8 +130,8 @@ impl Live {
     }
 
     /// One that another runtime has begun.
-    pub(crate) fn revived(bound: Rc<Bound>, state: Execution) -> Self {
-        let live = Self::new(state.id(), bound, Arc::default());
+    pub(crate) fn revived(bound: Rc<Bound>, state: Execution, completion: Arc<Completion>) -> Self {
+        let live = Self::new(state.id(), bound, completion);
         live.durable.set(state.sequence());
         live.published.set(state.status());
         live.completion.acknowledge(live.id);

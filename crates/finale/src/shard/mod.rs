@@ -25,6 +25,7 @@ use finale_core::execution::{Effect, Turn};
 use finale_core::{DefinitionHash, ExecutionId, Failure, Payload, WorkKey};
 use finale_journal::{Journal, JournalError, Position, Writer};
 use rustc_hash::FxHashMap;
+use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::context::Data;
@@ -73,6 +74,8 @@ pub(crate) struct Shard {
     supervisor: Desk<Supervisor, Note>,
     /// The last word: nothing is begun any more.
     pub(crate) draining: Cell<bool>,
+    /// Dropped after everything else: who waits for that finds the journal free.
+    _gone: watch::Sender<()>,
 }
 
 /// Something the engine is to do for an execution.
@@ -152,11 +155,12 @@ pub(crate) struct Plan {
     pub(crate) faults: Option<Arc<Faults>>,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) vitals: Arc<Vitals>,
+    pub(crate) gone: watch::Sender<()>,
 }
 
 impl Shard {
     pub(crate) fn new(plan: Plan, writer: Box<dyn Writer>) -> Rc<Self> {
-        let Plan { index, options, handlers, data, faults, journal, vitals } = plan;
+        let Plan { index, options, handlers, data, faults, journal, vitals, gone } = plan;
         Rc::new(Self {
             index,
             mint: RefCell::new(Mint::new(index, options.shards)),
@@ -166,7 +170,7 @@ impl Shard {
             options,
             handlers,
             data,
-            clock: Clock::start(),
+            clock: faults.as_ref().and_then(|faults| faults.wall()).map_or_else(Clock::start, Clock::at),
             faults,
             journal,
             writer: RefCell::new(writer),
@@ -182,6 +186,7 @@ impl Shard {
             engine: Desk::new(),
             supervisor: Desk::new(),
             draining: Cell::new(false),
+            _gone: gone,
         })
     }
 

@@ -119,9 +119,14 @@ impl Shard {
         }
     }
 
-    fn hold(&self, appended: Appended, due: Due) {
-        let since = (!appended.durable).then(Instant::now);
-        self.held.borrow_mut().push_back(Held { position: appended.position, since, due });
+    fn hold(self: &Rc<Self>, appended: Appended, due: Due) {
+        let Appended { position, durable } = appended;
+        let since = (!durable).then(Instant::now);
+        self.held.borrow_mut().push_back(Held { position, since, due });
+        if durable {
+            // Then everything before it is durable as well, also if the watermark that says so is still on its way.
+            self.watermark(position);
+        }
     }
 
     fn append(&self, live: &Live, turn: &mut Turn) -> Result<Appended, JournalError> {
@@ -189,6 +194,7 @@ impl Shard {
             return;
         }
         *self.failed.borrow_mut() = Some(error.clone());
+        self.vitals.journal_failed(error);
         for held in self.held.take() {
             match held.due {
                 Due::Perform(decided) => decided.answers.fail(error),

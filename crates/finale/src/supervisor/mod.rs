@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
+use actix::fut::{ActorFutureExt, wrap_future};
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
 use finale_core::ExecutionId;
 use finale_journal::{JournalError, Position};
@@ -32,7 +33,7 @@ pub(crate) use query::{Ask, List, Question};
 pub(crate) use recovery::Recovery;
 pub(crate) use report::Report;
 pub(crate) use retention::Forgotten;
-pub(crate) use stop::{Close, Leave};
+pub(crate) use stop::{Close, Leave, Left};
 pub(crate) use unreadable::WrittenOff;
 
 use ended::Archive;
@@ -66,11 +67,13 @@ pub(crate) struct Supervisor {
     swept: Option<ExecutionId>,
     stopping: bool,
     /// Who waits for the end of the shard.
-    leaving: Option<oneshot::Sender<usize>>,
+    leaving: Option<oneshot::Sender<Left>>,
 }
 
 impl Supervisor {
     pub(crate) fn new(shard: Rc<Shard>, open: Lease, keys: Arc<Keys>, recovery: Recovery, everyone: Everyone) -> Self {
+        // Before anybody can ask how the runtime is doing.
+        shard.vitals.recovering(recovery.left());
         Self {
             archive: Archive::new(shard.options.share(shard.options.limits.ended_executions_max)),
             shard,
@@ -120,7 +123,6 @@ impl Actor for Supervisor {
             supervisor.sweep();
             supervisor.recover(context);
         });
-        self.shard.vitals.recovering(self.recovery.left());
         self.recover(context);
     }
 }
@@ -130,12 +132,21 @@ impl Handler<Nudge> for Supervisor {
 
     fn handle(&mut self, _nudge: Nudge, context: &mut Self::Context) {
         if !self.take_notes() {
-            // A mailbox is emptied before anything else gets its turn, so going on is asked for from outside of it.
-            context.run_later(std::time::Duration::ZERO, |_supervisor, context| context.notify(Nudge));
+            others_first(context, |_supervisor, context| context.notify(Nudge));
         }
         self.recover(context);
         self.leave_if_quiet(context);
     }
+}
+
+/// Goes on when the others of the thread had their turn. A mailbox is emptied before anything else gets its turn, so going
+/// on is asked for from outside of it.
+fn others_first(
+    context: &mut Context<Supervisor>,
+    go_on: impl FnOnce(&mut Supervisor, &mut Context<Supervisor>) + 'static,
+) {
+    let others = wrap_future::<_, Supervisor>(tokio::task::yield_now());
+    context.spawn(others.map(|(), supervisor, context| go_on(supervisor, context)));
 }
 
 impl Handler<Request> for Supervisor {

@@ -21,7 +21,7 @@ use crate::late::LateEvent;
 use crate::observe;
 use crate::shard::{Bound, Live, Mail, Reply, Shown};
 
-type Answer<T> = oneshot::Sender<Result<T, CommandError>>;
+pub(super) type Answer<T> = oneshot::Sender<Result<T, CommandError>>;
 
 /// Something asked of one execution.
 pub(crate) enum Question {
@@ -72,7 +72,7 @@ impl Supervisor {
             Question::Why(answer) => self.look(live, answer, |live, execution| live.why(execution)),
             Question::Events(after, answer) => self.subscribe(live, after, answer),
             Question::Late(answer) => give(answer, Ok(self.shard.ledger.borrow().of(live.id))),
-            Question::Release(answer) => give(answer, self.release(live)),
+            Question::Release(answer) => self.release(live, answer),
             Question::Cancel(by, answer) => {
                 self.command(live, Input::Command(Command::Cancel { by }), Reply::Cancel(answer));
             }
@@ -90,7 +90,7 @@ impl Supervisor {
         if let Some(error) = self.shard.journal_error() {
             return reply.fail(&error);
         }
-        if live.is_quarantined() {
+        if live.is_quarantined() && matches!(input, Input::Command(_)) {
             return self.overrule(live, input, reply);
         }
         self.shard.deliver(live, Mail::Tell(input, Some(reply)));

@@ -2,14 +2,16 @@
 
 use std::rc::Rc;
 
-use finale_core::execution::{Input, Refused};
+use finale_core::execution::{Input, Refused, Turn};
 use finale_core::{Execution, ExecutionId};
-use finale_journal::Quarantine;
+use finale_journal::{JournalError, Quarantine};
 use tokio::time::Instant;
 
 use super::Supervisor;
+use super::query::{Answer, give};
 use crate::activation::ActivateError;
 use crate::errors::CommandError;
+use crate::fence::fenced;
 use crate::shard::{Live, Mail, Reply, Work};
 use crate::telemetry::TARGET;
 
@@ -35,8 +37,20 @@ impl Supervisor {
         }
     }
 
-    /// An operator lets a parked execution go on.
-    pub(super) fn release(&mut self, live: &Rc<Live>) -> Result<(), CommandError> {
+    /// An operator lets a parked execution go on; that is answered when it is durable.
+    pub(super) fn release(&mut self, live: &Rc<Live>, answer: Answer<()>) {
+        if let Err(error) = self.may_be_released(live) {
+            return give(answer, Err(error));
+        }
+        self.unpark(live, |durable| give(answer, durable.map_err(|error| error.clone().into())));
+        live.extra(|extra| extra.deaths.clear());
+        self.go_on(live);
+    }
+
+    fn may_be_released(&self, live: &Live) -> Result<(), CommandError> {
+        if let Some(error) = self.shard.journal_error() {
+            return Err(error.into());
+        }
         if !live.is_quarantined() {
             return Err(CommandError::Invalid("the execution is not quarantined".to_owned()));
         }
@@ -44,9 +58,6 @@ impl Supervisor {
         if let Some(handler) = live.read(|execution| live.bound.missing_handler(execution).map(str::to_owned)) {
             return Err(CommandError::Invalid(format!("no handler {handler:?} is registered")));
         }
-        self.unpark(live);
-        live.extra(|extra| extra.deaths.clear());
-        self.go_on(live);
         Ok(())
     }
 
@@ -55,10 +66,22 @@ impl Supervisor {
         if self.fold_again(live).is_err() {
             return reply.send(Err(Refused::Invalid("its history cannot be read")));
         }
+        if let Err(refused) = self.would_accept(live, &input) {
+            return reply.send(Err(refused));
+        }
         live.put_first(Mail::Tell(input, Some(reply)));
-        self.unpark(live);
+        self.unpark(live, |_| {});
         live.extra(|extra| extra.overruled = true);
         self.shard.wake(live);
+    }
+
+    /// A word that changes nothing does not let it go on either.
+    fn would_accept(&self, live: &Live, input: &Input) -> Result<(), Refused> {
+        let (mut state, mut turn) = (live.read(Execution::clone), Turn::new());
+        let told = fenced(|| state.handle(&live.bound.compiled, self.shard.clock.now(), input.clone(), &mut turn));
+        turn.discard();
+        // Over what brings an actor down it is told all the same: that is noticed there.
+        told.unwrap_or(Ok(()))
     }
 
     fn go_on(&self, live: &Rc<Live>) {
@@ -99,8 +122,9 @@ impl Supervisor {
     }
 
     /// An execution is not parked any more.
-    fn unpark(&self, live: &Live) {
-        self.mark(live.id, None);
+    fn unpark(&self, live: &Live, then: impl FnOnce(Result<(), &JournalError>) + 'static) {
+        let id = live.id;
+        self.shard.write(|writer| writer.quarantine(id, None), Box::new(|_, durable| then(durable)));
         if live.extra(|extra| extra.quarantined.take()).is_some() {
             self.shard.vitals.unparked();
         }

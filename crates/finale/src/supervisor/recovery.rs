@@ -7,19 +7,18 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
-use std::time::Duration;
+use std::sync::Arc;
 
-use actix::{AsyncContext, Context};
-use finale_core::execution::Input;
-use finale_core::{Execution, ExecutionId};
+use actix::Context;
+use finale_core::execution::{Input, SEMANTICS};
+use finale_core::fact::{Fact, Facts, Recorded};
+use finale_core::{DefinitionHash, Execution, ExecutionId, ExecutionStatus};
 use finale_journal::{Claim, LiveExecution, Quarantine};
 
-use super::Supervisor;
 use super::unreadable::Unreadable;
+use super::{Supervisor, others_first};
 use crate::fence::fenced;
-use crate::offline::check_rules;
 use crate::shard::{Bound, Live, Mail, Work};
-use crate::stored::began_with;
 use crate::telemetry::TARGET;
 
 /// Executions looked at, or gone on with, before other actors of the thread get their turn.
@@ -56,14 +55,14 @@ impl Recovery {
 impl Supervisor {
     /// Takes the next step of the recovery, if there is one and nothing stands in its way.
     pub(super) fn recover(&mut self, context: &mut Context<Self>) {
-        if self.recovery.stepping || self.recovery.left() == 0 || self.stopping {
+        if self.recovery.stepping || self.stopping {
             return;
         }
         let more = if self.recovery.found.is_empty() { self.resume_some() } else { self.revive_some() };
         self.shard.vitals.recovering(self.recovery.left());
         if more {
             self.recovery.stepping = true;
-            context.run_later(Duration::ZERO, |supervisor, context| {
+            others_first(context, |supervisor, context| {
                 supervisor.recovery.stepping = false;
                 supervisor.recover(context);
             });
@@ -89,7 +88,7 @@ impl Supervisor {
     /// Goes on with those that were looked at, as far as there are places; false if somebody else has to go first.
     fn resume_some(&mut self) -> bool {
         for _ in 0..STEP_MAX {
-            if !self.has_room() {
+            if self.recovery.ready.is_empty() || !self.has_room() {
                 return false;
             }
             let Some(live) = self.recovery.ready.pop_front() else { return false };
@@ -104,7 +103,7 @@ impl Supervisor {
 
     fn revive(&mut self, found: &LiveExecution) {
         match self.read(found.id) {
-            Ok((bound, state)) => self.take_up(found, bound, state),
+            Ok((bound, state)) => self.take_up(found, Live::revived(bound, state, Arc::default())),
             Err(reason) => self.set_aside(found, reason),
         }
     }
@@ -118,17 +117,25 @@ impl Supervisor {
         let folded =
             fenced(|| Execution::fold(id, &bound.compiled, &history)).map_err(|panicked| panicked.to_string())?;
         let state = folded.map_err(|error| error.to_string())?;
-        check_rules(&state).map(|()| (bound, state))
+        match state.activation().map(|activation| activation.semantics) {
+            Some(semantics) if semantics > SEMANTICS => {
+                Err(format!("it began under rules (revision {semantics}) that this release does not know"))
+            }
+            _ => Ok((bound, state)),
+        }
     }
 
-    fn take_up(&mut self, found: &LiveExecution, bound: Rc<Bound>, state: Execution) {
-        let Claim { epoch, crashed } = self.recovery.claim;
-        let parked = self.reason_to_park(found, &bound, &state);
-        let loses_handlers = state.running() > 0;
-        let live = Rc::new(Live::revived(bound, state));
-        if loses_handlers {
+    fn take_up(&mut self, found: &LiveExecution, live: Live) {
+        let epoch = self.recovery.claim.epoch.0;
+        let crashed = self.recovery.claim.crashed || self.is_parked_for_crashes(found, &live);
+        let parked = live.read(|state| self.reason_to_park(found, &live.bound, state));
+        let live = Rc::new(live);
+        if live.read(Execution::running) > 0 {
             // Before anything else it is told: whatever comes in meanwhile is read after this.
-            live.put(Mail::Tell(Input::Recovered { epoch: epoch.0, crashed }, None));
+            live.put(Mail::Tell(Input::Recovered { epoch, crashed }, None));
+        }
+        if self.shard.journal_error().is_some() {
+            live.completion.abandon();
         }
         self.open.adopt();
         self.keys.restore(&live);
@@ -147,20 +154,31 @@ impl Supervisor {
         if let Some(quarantine) = found.quarantine.clone().filter(|quarantine| quarantine.until_released) {
             return Some(quarantine);
         }
+        if state.status() == ExecutionStatus::Ending {
+            // Nothing of it is run any more: it can only come to its end.
+            return None;
+        }
         if let Some(handler) = bound.missing_handler(state) {
             let reason = format!("no handler {handler:?} is registered");
             return Some(Quarantine { reason, until_released: false });
         }
-        // One that an operator has released gets as many crashes again.
-        let crashes = state.losses() + 1;
-        let again_and_again = self.recovery.claim.crashed
-            && state.running() > 0
-            && crashes.is_multiple_of(self.shard.options.limits.crashes_max)
-            && found.quarantine.is_none();
+        let again_and_again = self.recovery.claim.crashed && self.is_one_too_many(state) && found.quarantine.is_none();
         again_and_again.then(|| {
+            let crashes = state.losses() + 1;
             let reason = format!("the process crashed {crashes} times while the same task was at work");
             Quarantine { reason, until_released: true }
         })
+    }
+
+    /// Whether one crash more over what is at work is one too many. What an operator has released gets as many again.
+    fn is_one_too_many(&self, state: &Execution) -> bool {
+        state.running() > 0 && (state.losses() + 1).is_multiple_of(self.shard.options.limits.crashes_max)
+    }
+
+    /// Whether it was parked for its crashes: the last of them is not recorded yet, even if no other came since.
+    fn is_parked_for_crashes(&self, found: &LiveExecution, live: &Live) -> bool {
+        let is_parked = found.quarantine.as_ref().is_some_and(|quarantine| quarantine.until_released);
+        is_parked && live.read(|state| self.is_one_too_many(state))
     }
 
     /// Keeps an execution in sight that cannot be read.
@@ -184,7 +202,7 @@ impl Supervisor {
     /// Looks once more at an execution that could not be read.
     pub(super) fn read_again(&mut self, id: ExecutionId) -> Result<(), String> {
         let (bound, state) = self.read(id)?;
-        self.unreadable.remove(&id);
+        let completion = self.unreadable.remove(&id).map(|mut unreadable| unreadable.hand_over());
         self.shard.vitals.unparked();
         self.close_one();
         let found = LiveExecution {
@@ -192,7 +210,16 @@ impl Supervisor {
             definition: bound.compiled.hash(),
             quarantine: Some(Quarantine { reason: String::new(), until_released: false }),
         };
-        self.take_up(&found, bound, state);
+        self.take_up(&found, Live::revived(bound, state, completion.unwrap_or_default()));
         Ok(())
+    }
+}
+
+/// The definition that a history begins with.
+fn began_with(history: &[u8]) -> Result<DefinitionHash, String> {
+    match Facts::new(history).next() {
+        Some(Ok(Recorded { fact: Fact::Activated(activation), .. })) => Ok(activation.definition),
+        Some(Err(error)) => Err(error.to_string()),
+        _ => Err("its history does not begin with its activation".to_owned()),
     }
 }

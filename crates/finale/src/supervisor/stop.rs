@@ -6,6 +6,7 @@ use actix::{ActorContext, AsyncContext, Context, Handler, Message};
 use tokio::sync::oneshot;
 
 use super::Supervisor;
+use super::unreadable::Unreadable;
 use crate::activation::ActivateError;
 
 /// Admits no more executions from now on.
@@ -13,13 +14,22 @@ use crate::activation::ActivateError;
 #[rtype(result = "()")]
 pub(crate) struct Close;
 
-/// Ends a shard as soon as what was under way to the journal is there; answers how many executions have not ended.
+/// What a shard was at when it ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Left {
+    /// Executions that had not ended.
+    pub(crate) unfinished: usize,
+    /// Whether everything that happened is recorded.
+    pub(crate) recorded: bool,
+}
+
+/// Ends a shard as soon as what was under way to the journal is there.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Leave {
     /// How long it waits for the journal.
     pub(crate) patience: Duration,
-    pub(crate) answer: oneshot::Sender<usize>,
+    pub(crate) answer: oneshot::Sender<Left>,
 }
 
 impl Handler<Close> for Supervisor {
@@ -62,6 +72,7 @@ impl Supervisor {
             live.fail(&error);
             live.completion.abandon();
         }
+        self.unreadable.values().for_each(Unreadable::abandon);
     }
 
     fn refuse_waiting(&mut self, error: &ActivateError) {
@@ -80,20 +91,25 @@ impl Supervisor {
 
     /// Leaves, if that was asked for, as soon as everything that happened is recorded.
     pub(super) fn leave_if_quiet(&mut self, context: &mut Context<Self>) {
-        if self.leaving.is_some() && self.shard.active.get() == 0 && !self.shard.holds_turns() {
+        if self.leaving.is_some() && self.has_recorded_all() {
             self.leave(context);
         }
+    }
+
+    fn has_recorded_all(&self) -> bool {
+        self.shard.active.get() == 0 && !self.shard.holds_turns()
     }
 
     fn leave(&mut self, context: &mut Context<Self>) {
         let Some(answer) = self.leaving.take() else {
             return;
         };
+        let recorded = self.has_recorded_all();
         // What has ended durably is told before all others are let go.
         while !self.take_notes() {}
+        let unfinished = self.shard.directory.borrow().len() + self.recovery.left_to_look_at() + self.unreadable.len();
         // Whoever asked may have given up already.
-        let _ =
-            answer.send(self.shard.directory.borrow().len() + self.recovery.left_to_look_at() + self.unreadable.len());
+        let _ = answer.send(Left { unfinished, recorded });
         self.let_go();
         self.shard.close();
         context.stop();
@@ -106,5 +122,6 @@ impl Supervisor {
             live.clear();
             live.completion.abandon();
         }
+        self.unreadable.clear();
     }
 }

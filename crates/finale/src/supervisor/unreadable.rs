@@ -19,6 +19,12 @@ pub(super) struct Unreadable {
     completion: Arc<Completion>,
 }
 
+impl Drop for Unreadable {
+    fn drop(&mut self) {
+        self.completion.abandon();
+    }
+}
+
 /// Says that an execution was written off, durably.
 pub(crate) struct WrittenOff {
     execution: ExecutionId,
@@ -34,6 +40,16 @@ impl Unreadable {
         completion.acknowledge(execution);
         Self { reason, completion }
     }
+
+    /// What those wait on who hold it: they go on waiting when it can be read again.
+    pub(super) fn hand_over(&mut self) -> Arc<Completion> {
+        std::mem::take(&mut self.completion)
+    }
+
+    /// Nobody can decide about it any more.
+    pub(super) fn abandon(&self) {
+        self.completion.abandon();
+    }
 }
 
 impl Supervisor {
@@ -46,7 +62,13 @@ impl Supervisor {
             Question::Status(answer) => give(answer, Ok(ExecutionStatus::Quarantined)),
             Question::Why(answer) => give(answer, Ok(Why::quarantined(unreadable.reason.clone()))),
             Question::Late(answer) => give(answer, Ok(self.shard.ledger.borrow().of(execution))),
-            Question::Release(answer) => give(answer, self.read_again(execution).map_err(CommandError::Invalid)),
+            Question::Release(answer) => match self.read_again(execution) {
+                Ok(()) => self.shard.write(
+                    |writer| writer.quarantine(execution, None),
+                    Box::new(|_, durable| give(answer, durable.map_err(|error| error.clone().into()))),
+                ),
+                Err(problem) => give(answer, Err(CommandError::Invalid(problem))),
+            },
             Question::Command(Command::Fail { by, reason }, answer) if !reason.trim().is_empty() => {
                 self.write_off(WrittenOff { execution, by, reason, at: self.shard.clock.now(), answer });
             }

@@ -96,7 +96,8 @@ impl TaskEngine {
     /// Opens a task to the outside; a report that came before is delivered at once.
     pub(super) fn offer(&mut self, live: &Rc<Live>, dispatch: Dispatch, input: Payload) {
         let Dispatch { key, attempt, .. } = dispatch;
-        let since = self.shard.clock.now();
+        // It has waited since it was asked for, also if that was before a restart.
+        let since = live.read(|execution| execution.since(key.node)).unwrap_or_else(|| self.shard.clock.now());
         let offer = Offer { live: Rc::clone(live), attempt, since, input, reported: None };
         self.offers.0.insert(TaskId { execution: live.id, key }, offer);
         self.shard.take_early(live, |early| early == key).into_iter().for_each(|(key, result, reply)| {

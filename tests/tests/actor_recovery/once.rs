@@ -1,0 +1,74 @@
+//! What may begin at most once never begins a second time.
+
+use std::sync::atomic::Ordering;
+
+use finale::core::definition::OnFailure;
+use finale::{ExecutionStatus, FailureClass};
+use finale_tests::actor::{Dummies, Gate, chart, only_failure, settle};
+use finale_tests::lives::{Diary, Noted, for_each_life, for_each_restart, outcome};
+
+#[actix::test]
+async fn it_fails_as_lost_and_is_not_run_again() {
+    for_each_restart(async |lives, how| {
+        let diary = Diary::default();
+        let first = lives.next().noted_at("a", &diary, &Gate::closed()).never("b").start().unwrap();
+        let flow = chart("s>a a>b b>e").at_most_once("a").workflow();
+        let id = first.activate(&flow, ()).await.unwrap().id();
+        settle().await;
+        let second = lives.restart(&first, how).await.noted("a b", &diary).start().unwrap();
+        let outcome_second = outcome(&second, id).await;
+        assert_eq!(only_failure(&outcome_second).0, FailureClass::Lost);
+        let third = lives.restart(&second, how).await.noted("a b", &diary).start().unwrap();
+        assert_eq!(outcome(&third, id).await, outcome_second);
+        assert_eq!(diary.told(), ["a 1"]);
+    })
+    .await;
+}
+
+#[actix::test]
+async fn what_depends_on_it_follows_the_policy() {
+    for_each_restart(async |lives, how| {
+        let diary = Diary::default();
+        let first = lives.next().never("a c").done("b").start().unwrap();
+        let forked = || chart("s>p p:branch>a p:branch>c a>b b>e c>e").at_most_once("a");
+        let waiting = forked().on_failure(OnFailure::WaitAll).workflow();
+        let optional = forked().task("a", |task| task.optional = true).workflow();
+        let waiting = first.activate(&waiting, ()).await.unwrap().id();
+        let optional = first.activate(&optional, ()).await.unwrap().id();
+        settle().await;
+        let second = lives.restart(&first, how).await.noted("a b c", &diary).start().unwrap();
+        let waited = outcome(&second, waiting).await;
+        assert_eq!((waited.status(), waited.counts.completed, waited.counts.skipped), (ExecutionStatus::Failed, 1, 1));
+        let tolerated = outcome(&second, optional).await;
+        assert_eq!((tolerated.status(), tolerated.counts.completed), (ExecutionStatus::Completed, 2));
+        assert_eq!((diary.attempts("a").len(), diary.attempts("b"), diary.attempts("c")), (0, vec![1], vec![2, 2]));
+    })
+    .await;
+}
+
+#[actix::test]
+async fn an_outcome_that_was_lost_inside_the_process_is_not_made_up_for() {
+    for_each_life(async |lives| {
+        let (diary, faults) = (Diary::default(), lives.faults());
+        let runtime = lives.next().faults(faults.clone()).noted("a", &diary).start().unwrap();
+        faults.lose_outcomes.store(1, Ordering::Relaxed);
+        let execution = runtime.activate(&chart("s>a a>e").at_most_once("a").workflow(), ()).await.unwrap();
+        assert_eq!(only_failure(&execution.outcome().await.unwrap()).0, FailureClass::Lost);
+        assert_eq!(diary.told(), ["a 1"]);
+    })
+    .await;
+}
+
+#[actix::test]
+async fn what_was_done_once_stays_done() {
+    for_each_restart(async |lives, how| {
+        let diary = Diary::default();
+        let first = lives.next().noted("a", &diary).never("b").start().unwrap();
+        let id = first.activate(&chart("s>a a>b b>e").at_most_once("a").workflow(), ()).await.unwrap().id();
+        settle().await;
+        let second = lives.restart(&first, how).await.noted("a b", &diary).start().unwrap();
+        assert_eq!(outcome(&second, id).await.status(), ExecutionStatus::Completed);
+        assert_eq!(diary.told(), ["a 1", "b 2"]);
+    })
+    .await;
+}
