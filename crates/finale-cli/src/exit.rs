@@ -21,15 +21,9 @@ pub(crate) const fn of_status(status: ExecutionStatus) -> u8 {
 
 /// What says why a journal was of no use: a wrong file is bad input, a file that somebody else has is not.
 pub(crate) const fn of_journal(error: &JournalError) -> u8 {
+    use OpenProblem::{Foreign, Link, Newer, NoFile, NoFolder};
     match error {
-        JournalError::Open { problem, .. } => match problem {
-            OpenProblem::NoFile
-            | OpenProblem::NoFolder
-            | OpenProblem::Link
-            | OpenProblem::Foreign
-            | OpenProblem::Newer { .. } => BAD_INPUT,
-            _ => FAILED,
-        },
+        JournalError::Open { problem: NoFile | NoFolder | Link | Foreign | Newer { .. }, .. } => BAD_INPUT,
         _ => FAILED,
     }
 }

@@ -1,7 +1,9 @@
 //! What is known of executions, for programs and for people.
 
+mod facts;
 mod nodes;
 mod summaries;
+mod why;
 
 use std::io::{self, Write};
 
@@ -9,7 +11,9 @@ use finale::core::record::{Counts, End, Outcome, State};
 use finale::{Record, Summary};
 use serde::Serialize;
 
+pub(crate) use self::facts::write as write_facts;
 pub(crate) use self::summaries::write as write_summaries;
+pub(crate) use self::why::write as write_why;
 use crate::room::Room;
 use crate::text::{Lines, printable};
 use crate::time::{duration, shown};
@@ -30,14 +34,14 @@ pub(crate) fn write_brief(record: &Record, room: Room, out: &mut dyn Write) -> i
 }
 
 /// Writes all that is known of an execution and of its nodes.
-pub(crate) fn write_all(record: &Record, summary: Option<&Summary>, room: Room, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn write_all(record: &Record, summary: &Summary, room: Room, out: &mut dyn Write) -> io::Result<()> {
     write_headline(record, out)?;
     let by = printable(&record.activated_by, Lines::Joined);
     writeln!(out, "activated  {} by {by}", shown(record.created_at, room))?;
     if let State::Ended(outcome) = &record.state {
         writeln!(out, "ended      {}: {}", shown(outcome.completed_at, room), decided_by(outcome))?;
     }
-    for (name, key) in summary.into_iter().flat_map(keys) {
+    for (name, key) in keys(summary) {
         writeln!(out, "{name}  {}", printable(key, Lines::Joined))?;
     }
     write_counts(record, out)?;

@@ -20,7 +20,13 @@ pub(super) fn write_brief(nodes: &[NodeRecord], room: Room, out: &mut dyn Write)
         Column::new("OUTPUT OR REASON").flexible(),
     ];
     let row = |node: &NodeRecord| {
-        [node.id.clone(), node.kind.clone(), node.state.status().to_string(), took(&node.state), note(&node.state, room)]
+        [
+            node.id.clone(),
+            node.kind.clone(),
+            node.state.status().to_string(),
+            took(&node.state),
+            note(&node.state, room),
+        ]
     };
     table::write(titles, &nodes.iter().map(row).collect::<Vec<_>>(), room, out)
 }

@@ -11,8 +11,11 @@ use crate::time::{duration, shown};
 /// What stands where there is nothing, so that every line has every cell.
 const NOTHING: &str = "-";
 
-/// Writes a line for each execution; where there is little room only so much of the ids as that.
-pub(crate) fn write(summaries: &[Summary], id_columns: usize, room: Room, out: &mut dyn Write) -> io::Result<()> {
+/// At least so much of an id is shown: all of the time at which it was made.
+const ID_COLUMNS_MIN: usize = 13;
+
+/// Writes a line for each execution; for people only so much of the ids as tells them apart.
+pub(crate) fn write(summaries: &[Summary], room: Room, out: &mut dyn Write) -> io::Result<()> {
     let titles = [
         Column::new("ID"),
         Column::new("STATUS"),
@@ -22,6 +25,7 @@ pub(crate) fn write(summaries: &[Summary], id_columns: usize, room: Room, out: &
         Column::new("KEY").flexible(),
         Column::new("ERROR").flexible(),
     ];
+    let id_columns = telling_apart(summaries);
     let row = |summary: &Summary| {
         let took = summary.completed_at.map(|at| duration(at.since(summary.created_at)));
         let mut id = summary.id.to_string();
@@ -40,4 +44,12 @@ pub(crate) fn write(summaries: &[Summary], id_columns: usize, room: Room, out: &
         ]
     };
     table::write(titles, &summaries.iter().map(row).collect::<Vec<_>>(), room, out)
+}
+
+/// How much of the ids tells them apart.
+fn telling_apart(summaries: &[Summary]) -> usize {
+    let mut ids: Vec<_> = summaries.iter().map(|summary| summary.id.to_string()).collect();
+    ids.sort_unstable();
+    let same = |(one, other): (&String, &String)| one.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();
+    ids.iter().zip(ids.iter().skip(1)).map(|pair| same(pair) + 1).max().unwrap_or_default().max(ID_COLUMNS_MIN)
 }
