@@ -67,7 +67,8 @@ mod tests {
         assert_eq!(moment("1970-01-01T00:00:01Z"), Ok(Time::from_micros(1_000_000)));
         assert_eq!(moment("1970-01-01T02:00:01+02:00"), Ok(Time::from_micros(1_000_000)));
         assert_eq!(moment("1970-01-02"), Ok(Time::from_micros(86_400_000_000)));
-        let ago = now().since(moment("2h").unwrap());
+        let two_hours_ago = moment("2h").unwrap();
+        let ago = now().since(two_hours_ago);
         assert!(ago >= Duration::from_secs(7_200) && ago < Duration::from_secs(7_260), "{ago:?}");
         for text in ["", "d", "-1d", "2 h", "yesterday", "1970-13-01", "99999999999999999999d", "5µ"] {
             assert_eq!(moment(text), Err(NoMoment), "{text}");

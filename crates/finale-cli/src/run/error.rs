@@ -53,7 +53,7 @@ pub(crate) enum RunError {
     ReadBack(#[from] offline::ReadError),
     /// A runtime on the journal would go on with them, and nobody here does their tasks.
     #[error(
-        "{}: {count} of its executions have not ended: go on with them first, by {}, or name another journal",
+        "{}: executions that have not ended: {count}; go on with them first, by {}, or name another journal",
         journal.display(), quote::command("resume", journal, "")
     )]
     Unfinished { journal: PathBuf, count: usize },
