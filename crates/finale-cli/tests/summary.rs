@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{own, run, written};
+use common::{ended, finale, own, run, written};
 use serde_json::json;
 
 #[test]
@@ -37,7 +37,8 @@ fn the_table_fits_80_columns_and_has_no_colours() {
     });
     let file = written("wide.json", file.to_string());
     let fail = format!("{id}={}", "it went wrong in many ways, ".repeat(9));
-    let ended = run(&file, &["--simulate", "--fail", &fail]).with_code(1);
+    let ended = ended(finale().env("COLUMNS", "80").arg("run").arg(&file).args(["--simulate", "--fail", &fail]));
+    let ended = ended.with_code(1);
     let table = ended.stdout.split_once("\n\n").unwrap().1;
     assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
     assert!(!ended.stdout.contains('\u{1b}'), "{}", ended.stdout);

@@ -271,6 +271,24 @@ pub enum DecidedBy {
     },
 }
 
+impl fmt::Display for DecidedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AllSettled => f.write_str("everything is settled"),
+            Self::FailFast { node } => write!(f, "{node} failed, and the first failure decides (fail_fast)"),
+            Self::WaitAll { node } => {
+                write!(f, "{node} failed, and everything that did not need it was done (wait_all)")
+            }
+            Self::Tolerate { node, count } => write!(f, "{node} failed, and {count} failures are tolerated (tolerate)"),
+            Self::Operator { by } => write!(f, "{by} declared it"),
+            Self::Deadline => f.write_str("its deadline passed"),
+            Self::Output => f.write_str("its output could not be evaluated"),
+            Self::Stalled { nodes } => write!(f, "nothing could move any more: {}", nodes.join(", ")),
+            Self::Cancelled { by } => write!(f, "{by} cancelled it"),
+        }
+    }
+}
+
 /// How many tasks are where; control nodes are not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {

@@ -31,6 +31,7 @@ mod vitals;
 mod workflow;
 
 pub mod message;
+pub mod offline;
 pub mod telemetry;
 
 pub use activation::{Activate, ActivateError};

@@ -1,8 +1,10 @@
 //! Definitions as they are kept beside the executions that run them: a changed definition in the code does not change
 //! what is under way.
 
+use finale_core::DefinitionHash;
 use finale_core::compile::{Limits, Registry};
 use finale_core::definition::{Definition, NodeKind};
+use finale_core::fact::{Fact, Facts, Recorded};
 use finale_journal::StoredDefinition;
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
@@ -42,6 +44,15 @@ impl Workflow {
             return Err("the definition that is kept with it is not the one it began with".to_owned());
         }
         Ok(workflow)
+    }
+}
+
+/// The definition that a history begins with.
+pub(crate) fn began_with(history: &[u8]) -> Result<DefinitionHash, String> {
+    match Facts::new(history).next() {
+        Some(Ok(Recorded { fact: Fact::Activated(activation), .. })) => Ok(activation.definition),
+        Some(Err(error)) => Err(error.to_string()),
+        _ => Err("its history does not begin with its activation".to_owned()),
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use finale::core::definition::OnFailure;
+use finale::journal::Durability;
 use finale_formats::Format;
 use serde_json::{Map, Value};
 
@@ -17,9 +18,12 @@ Examples:
       what the workflow does when a task fails
   finale run import.json --time-scale 0.01 --json
       replays a recorded run a hundred times as fast; the record goes to standard output
+  finale run order.json --simulate --journal orders.db
+      everything that happens is kept in a file: `finale show` shows it, `finale resume` goes on with what was cut off
 
-Exit codes: 0 completed, 1 failed, 2 bad input or usage, 3 cancelled.
-Ctrl-C cancels the execution and says on standard error what became of its tasks.";
+Exit codes: 0 completed, 1 failed, 2 bad input or usage, 3 cancelled or interrupted.
+Ctrl-C cancels the execution and says on standard error what became of its tasks.
+With --journal, Ctrl-C and the end of the input leave it as it is, for `finale resume`.";
 
 /// The arguments of `finale run`.
 #[derive(Args, Debug)]
@@ -52,6 +56,14 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "fail_fast|wait_all|tolerate=N", value_parser = on_failure)]
     pub(crate) on_failure: Option<OnFailure>,
 
+    /// Keep what happens in this file; made if there is none.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) journal: Option<PathBuf>,
+
+    /// What the journal survives: the loss of power, or only the death of the process; default full.
+    #[arg(long, value_name = "full|relaxed", value_parser = durability, requires = "journal")]
+    pub(crate) durability: Option<Durability>,
+
     /// Write the whole record as one line of JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -72,6 +84,8 @@ pub(crate) enum ArgumentError {
     NotAFactor,
     #[error("expected fail_fast, wait_all or tolerate=N")]
     NotAPolicy,
+    #[error("expected full or relaxed")]
+    NotADurability,
 }
 
 impl Arguments {
@@ -103,6 +117,14 @@ pub(crate) fn json_or_text(text: &str) -> Value {
 fn time_scale(text: &str) -> Result<f64, ArgumentError> {
     let factor: f64 = text.parse().map_err(|_| ArgumentError::NotANumber)?;
     if factor.is_finite() && factor >= 0.0 { Ok(factor) } else { Err(ArgumentError::NotAFactor) }
+}
+
+fn durability(text: &str) -> Result<Durability, ArgumentError> {
+    match text {
+        "full" => Ok(Durability::Full),
+        "relaxed" => Ok(Durability::Relaxed),
+        _ => Err(ArgumentError::NotADurability),
+    }
 }
 
 fn on_failure(text: &str) -> Result<OnFailure, ArgumentError> {

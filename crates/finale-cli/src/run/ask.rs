@@ -111,21 +111,26 @@ impl Question {
 
 /// What is to be asked, one after the other.
 #[derive(Debug)]
-pub(crate) struct Questions {
+pub(crate) struct Questions<'a> {
     open: VecDeque<Question>,
     /// Whether the first one was asked.
     asked: bool,
-    lines: Option<Lines>,
+    lines: Option<&'a mut Lines>,
 }
 
-impl Questions {
+impl<'a> Questions<'a> {
     /// No questions yet, for those who type these lines.
-    pub(crate) fn new(lines: Option<Lines>) -> Self {
+    pub(crate) fn new(lines: Option<&'a mut Lines>) -> Self {
         Self { open: VecDeque::new(), asked: false, lines }
     }
 
     /// Asks that, after all questions before.
     pub(crate) fn add(&mut self, question: Question) {
+        // An attempt that is over may still be asked about, if its end was not told before the next one began.
+        if let Some(position) = self.open.iter().position(|open| open.node == question.node) {
+            self.open.remove(position);
+            self.asked &= position > 0;
+        }
         self.open.push_back(question);
     }
 
@@ -140,12 +145,6 @@ impl Questions {
             self.asked = false;
             console::say(format_args!("\n{node:?} is {status}: no answer is needed any more"));
         }
-    }
-
-    /// Drops all questions.
-    pub(crate) fn clear(&mut self) {
-        self.open.clear();
-        self.asked = false;
     }
 
     /// The next line that answers a question; none if there will be no more.

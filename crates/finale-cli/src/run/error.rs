@@ -1,15 +1,19 @@
 //! Why nothing came of a run.
 
 use std::io;
+use std::path::PathBuf;
 
 use finale::core::compile::CompileError;
+use finale::journal::JournalError;
+use finale::offline;
 use finale::{Abandoned, ActivateError, CommandError, ReportError, StartError};
 use finale_formats::LoadError;
 
 use super::arguments::ArgumentError;
 use super::failing::BadFailure;
 use super::file::ReadError;
-use super::{BAD_INPUT, CANCELLED, FAILED};
+use crate::exit::{self, BAD_INPUT, CANCELLED, FAILED};
+use crate::quote;
 
 /// Why nothing came of a run.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +45,18 @@ pub(crate) enum RunError {
     /// The runtime did not take it.
     #[error("{file}: {error}")]
     Activate { file: String, error: ActivateError },
+    /// The journal is of no use.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// What was run cannot be read back.
+    #[error(transparent)]
+    ReadBack(#[from] offline::ReadError),
+    /// A runtime on the journal would go on with them, and nobody here does their tasks.
+    #[error(
+        "{}: executions that have not ended: {count}; go on with them first, by {}, or name another journal",
+        journal.display(), quote::command("resume", journal, "")
+    )]
+    Unfinished { journal: PathBuf, count: usize },
     /// Ctrl-C came first.
     #[error("interrupted before anything was activated")]
     Interrupted,
@@ -65,7 +81,11 @@ impl RunError {
     /// What the process ends with.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
+            Self::Journal(error)
+            | Self::Start(StartError::Journal(error))
+            | Self::ReadBack(offline::ReadError::Journal(error)) => exit::of_journal(error),
             Self::Activate { error: ActivateError::Journal(_) | ActivateError::Stopped, .. }
+            | Self::ReadBack(_)
             | Self::Start(_)
             | Self::Command(_)
             | Self::Report(_)

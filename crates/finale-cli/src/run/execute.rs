@@ -1,68 +1,126 @@
 //! One execution, from its activation to its record.
 
+use std::future::Future;
 use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
 
-use finale::{CancelReceipt, CommandError, ExecutionHandle, Limits, Record, Runtime, Shards};
+use finale::{CancelReceipt, CommandError, ExecutionHandle, Keep, Limits, Record, Retention, Runtime, Shards};
 use futures_util::poll;
 
 use super::ask::Lines;
 use super::error::RunError;
-use super::outside::{self, Outside};
+use super::outside::{self, Followed, Outside, Surroundings};
 use super::prepare::Prepared;
 use crate::console;
 
 /// Who activates executions here.
 pub(crate) const BY: &str = "finale run";
 
-/// Runs a workflow to its end; must be called inside an actix `System`.
+/// How long handlers at work may take when a runtime is shut down: most take their time for hours or not at all.
+pub(crate) const SHUTDOWN: Duration = Duration::from_secs(1);
+
+/// How a run came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Came {
+    ToTheEnd,
+    /// It goes on when somebody resumes it.
+    Interrupted,
+}
+
+/// Runs a workflow to its end, or until it is interrupted; must be called inside an actix `System`.
 pub(crate) async fn execute(prepared: &Prepared, lines: Option<Lines>) -> Result<Record, RunError> {
     let runtime = start(prepared)?;
     let mut interrupt = pin!(interrupt());
     // From its first poll on Ctrl-C is heard: before there is anything to cancel.
-    if poll!(interrupt.as_mut()).is_ready() {
-        return Err(RunError::Interrupted);
+    let record = match poll!(interrupt.as_mut()) {
+        Poll::Ready(()) => Err(RunError::Interrupted),
+        Poll::Pending => activate_and_see_to_end(prepared, &runtime, lines, interrupt).await,
+    };
+    if prepared.kept.is_some() {
+        // In order, so that what is at work does not count as lost in a crash.
+        runtime.shutdown(SHUTDOWN).await;
     }
+    record
+}
+
+async fn activate_and_see_to_end(
+    prepared: &Prepared,
+    runtime: &Runtime,
+    mut lines: Option<Lines>,
+    interrupt: impl Future<Output = ()>,
+) -> Result<Record, RunError> {
     let activated = runtime.activate(&prepared.workflow, &prepared.input).by(BY).await;
     let handle = activated.map_err(|error| RunError::Activate { file: prepared.file.clone(), error })?;
     announce(prepared, &handle);
-    tokio::select! {
-        ended = see_to_end(prepared, &runtime, &handle, lines) => ended?,
-        () = interrupt => cancel(&handle, "Ctrl-C").await?,
+    let came = tokio::select! {
+        ended = see_to_end(prepared, runtime, &handle, lines.as_mut()) => ended?,
+        () = interrupt => stop(prepared, &handle, "Ctrl-C").await?,
+    };
+    if came == Came::ToTheEnd {
+        handle.outcome().await?;
     }
-    handle.outcome().await?;
     Ok(handle.snapshot().await?)
 }
 
 fn start(prepared: &Prepared) -> Result<Runtime, RunError> {
     let nodes = prepared.workflow.compiled().len();
+    let builder = Runtime::builder().shards(Shards::Current).limits(limits(nodes));
+    let builder = match &prepared.kept {
+        // How long things are kept is for the application to say whose journal it is.
+        Some(kept) => builder.journal(kept.journal.clone()).retention(Retention::all(Keep::for_ever())),
+        None => builder,
+    };
+    Ok(prepared.simulation.register(builder).start()?)
+}
+
+/// Limits for that many nodes under way at once.
+pub(crate) fn limits(nodes: usize) -> Limits {
     let mut limits = Limits::default();
-    // One execution has the process to itself. Tasks that wait for a place would make a replay take longer than the
+    // Executions have the process to themselves. Tasks that wait for a place would make a replay take longer than the
     // recorded run, and a reader that lags makes all of the past be read again.
     limits.running_tasks_max = limits.running_tasks_max.max(nodes);
     limits.event_lag_max = limits.event_lag_max.max(nodes.saturating_mul(16));
-    let builder = Runtime::builder().shards(Shards::Current).limits(limits);
-    Ok(prepared.simulation.register(builder).start()?)
+    limits
 }
 
 fn announce(prepared: &Prepared, handle: &ExecutionHandle) {
     let definition = prepared.workflow.definition();
-    console::say(format_args!("execution {} of {:?} is running; Ctrl-C cancels it", handle.id(), definition.name));
+    let interrupted = if prepared.kept.is_some() { "leaves it to be resumed" } else { "cancels it" };
+    let (id, name) = (handle.id(), &definition.name);
+    console::say(format_args!("execution {id} of {name:?} is running; Ctrl-C {interrupted}"));
 }
 
 async fn see_to_end(
     prepared: &Prepared,
     runtime: &Runtime,
     handle: &ExecutionHandle,
-    lines: Option<Lines>,
-) -> Result<(), RunError> {
-    if prepared.outside != Outside::Nobody {
-        outside::follow(prepared, runtime, handle, lines).await?;
+    lines: Option<&mut Lines>,
+) -> Result<Came, RunError> {
+    let Prepared { workflow, simulation, outside, .. } = prepared;
+    if *outside != Outside::Nobody {
+        let surroundings = Surroundings { workflow, simulation, outside: *outside };
+        let followed = outside::follow(surroundings, runtime, handle, lines).await?;
+        if followed == Followed::EndOfInput {
+            console::say("");
+            return stop(prepared, handle, "the end of the input").await;
+        }
     }
     handle.outcome().await?;
-    Ok(())
+    Ok(Came::ToTheEnd)
 }
 
-async fn interrupt() {
+/// Cancels what would be gone with the process, and leaves what is kept.
+async fn stop(prepared: &Prepared, handle: &ExecutionHandle, by: &str) -> Result<Came, RunError> {
+    if prepared.kept.is_some() {
+        return Ok(Came::Interrupted);
+    }
+    cancel(handle, by).await?;
+    Ok(Came::ToTheEnd)
+}
+
+/// Waits for Ctrl-C.
+pub(crate) async fn interrupt() {
     if tokio::signal::ctrl_c().await.is_err() {
         // It cannot be listened for, so it does what it does by default: end the process.
         std::future::pending::<()>().await;
@@ -70,7 +128,7 @@ async fn interrupt() {
 }
 
 /// Cancels an execution and says what became of its tasks.
-pub(crate) async fn cancel(handle: &ExecutionHandle, by: &str) -> Result<(), RunError> {
+async fn cancel(handle: &ExecutionHandle, by: &str) -> Result<(), RunError> {
     match handle.cancel(by).await {
         Ok(receipt) => say_receipt(&receipt),
         // It was over first: its end is reported like any other.

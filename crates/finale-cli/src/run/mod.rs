@@ -6,56 +6,82 @@ mod error;
 mod execute;
 mod failing;
 mod file;
+mod kept;
 mod outside;
 mod prepare;
-mod report;
 mod simulate;
-mod table;
 #[cfg(test)]
 mod tests;
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
 
 use finale::actix::System;
 use finale::{ExecutionStatus, Record};
 
 pub(crate) use self::arguments::Arguments;
-use self::error::RunError;
-use self::outside::Outside;
+pub(crate) use self::ask::{Lines, read_lines};
+pub(crate) use self::error::RunError;
+pub(crate) use self::execute::{SHUTDOWN, interrupt, limits};
+pub(crate) use self::outside::{Followed, Outside, Surroundings, follow};
 use self::prepare::Prepared;
-use crate::console;
-
-/// The exit code when an execution failed, or finale did.
-const FAILED: u8 = 1;
-/// The exit code when nothing was run because of what was handed in.
-const BAD_INPUT: u8 = 2;
-/// The exit code when the execution was cancelled.
-const CANCELLED: u8 = 3;
+pub(crate) use self::prepare::{check_handlers, outside};
+pub(crate) use self::simulate::Simulation;
+use crate::exit::{self, CANCELLED, FAILED};
+use crate::room::Room;
+use crate::{console, quote, report};
 
 /// Runs a workflow and reports what came of it.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     match try_to_run(arguments) {
-        Ok(record) => exit_code(record.state.status()),
+        Ok(record) => ExitCode::from(exit_code(record.state.status())),
         Err(error) => {
-            console::complain(&error);
-            ExitCode::from(error.exit_code())
+            let code = fail(&error);
+            if let Some(journal) = arguments.journal.as_ref().filter(|_| error.exit_code() == FAILED) {
+                console::say(format_args!("if it had begun, go on with it: {}", quote::command("resume", journal, "")));
+            }
+            code
         }
     }
 }
 
+/// Says why nothing came of it.
+pub(crate) fn fail(error: &RunError) -> ExitCode {
+    console::complain(error);
+    ExitCode::from(error.exit_code())
+}
+
 fn try_to_run(arguments: &Arguments) -> Result<Record, RunError> {
     let prepared = Prepared::new(arguments, std::io::stdin().is_terminal())?;
-    let lines = (prepared.outside == Outside::Asked).then(ask::read_lines);
+    let lines = (prepared.outside == Outside::Asked).then(read_lines);
     let record = System::new().block_on(execute::execute(&prepared, lines))?;
-    report::report(&record, arguments.json).map_err(RunError::Write)?;
+    let written = console::write(|out| match arguments.json {
+        true => report::write_json(&record, out),
+        false => report::write_brief(&record, Room::of_output(), out),
+    });
+    written.map_err(RunError::Write)?;
+    if let Some(kept) = &prepared.kept {
+        say_what_next(&record, &kept.path);
+    }
     Ok(record)
 }
 
-fn exit_code(status: ExecutionStatus) -> ExitCode {
+/// A run that was interrupted comes to the same as one that was cancelled.
+fn exit_code(status: ExecutionStatus) -> u8 {
     match status {
-        ExecutionStatus::Completed => ExitCode::SUCCESS,
-        ExecutionStatus::Cancelled => ExitCode::from(CANCELLED),
-        _ => ExitCode::from(FAILED),
+        ExecutionStatus::Running | ExecutionStatus::Ending => CANCELLED,
+        status => exit::of_status(status),
+    }
+}
+
+/// Says by which command one can go on from here.
+fn say_what_next(record: &Record, journal: &Path) {
+    match record.state.status() {
+        ExecutionStatus::Completed | ExecutionStatus::Cancelled => {}
+        ExecutionStatus::Running | ExecutionStatus::Ending => {
+            console::say(format_args!("go on with it: {}", quote::command("resume", journal, "")));
+        }
+        _ => console::say(format_args!("see why: {}", quote::command("why", journal, record.id))),
     }
 }

@@ -6,6 +6,7 @@ use finale::core::WorkKey;
 use finale::core::definition::{Node, NodeKind, Verdict};
 use finale::{
     CommandError, Event, EventKind, ExecutionHandle, Failure, FailureClass, NodeStatus, ReportError, Runtime, TaskId,
+    Workflow,
 };
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
@@ -14,8 +15,8 @@ use serde_json::Value;
 
 use super::ask::{Answer, Lines, Question, Questions};
 use super::error::RunError;
-use super::execute::{self, BY};
-use super::prepare::Prepared;
+use super::execute::BY;
+use super::simulate::Simulation;
 use crate::console;
 
 /// Who does what is done outside.
@@ -29,46 +30,71 @@ pub(crate) enum Outside {
     Asked,
 }
 
-/// Does what is done outside until the execution is over.
+/// Who does the tasks of a workflow.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Surroundings<'a> {
+    pub(crate) workflow: &'a Workflow,
+    pub(crate) simulation: &'a Simulation,
+    pub(crate) outside: Outside,
+}
+
+/// How following an execution came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Followed {
+    /// The execution is over.
+    ToTheEnd,
+    /// Nobody answers any more.
+    EndOfInput,
+}
+
+/// Does what is done outside until the execution is over, or nobody answers any more.
 pub(crate) async fn follow(
-    prepared: &Prepared,
+    surroundings: Surroundings<'_>,
     runtime: &Runtime,
     handle: &ExecutionHandle,
-    lines: Option<Lines>,
-) -> Result<(), RunError> {
+    lines: Option<&mut Lines>,
+) -> Result<Followed, RunError> {
     let mut events = handle.events().await?;
-    let mut follower = Follower::new(prepared, runtime, handle, lines);
+    let mut follower = Follower::new(surroundings, runtime, handle, lines);
     loop {
         tokio::select! {
             // What has happened is heard first: it may answer a question before it is asked.
             biased;
             event = events.next() => match event {
                 Ok(Some(event)) => follower.hear(&event),
-                Ok(None) => return Ok(()),
+                Ok(None) => return Ok(Followed::ToTheEnd),
                 Err(lagged) => events = handle.events_after(lagged.after).await?,
             },
             Some(reported) = follower.reports.next() => reported?,
-            line = follower.questions.line() => follower.answer(line).await?,
+            line = follower.questions.line() => match line {
+                Some(line) => follower.answer(&line).await,
+                None => return Ok(Followed::EndOfInput),
+            },
         }
     }
 }
 
 /// What is known of the outside.
 struct Follower<'a> {
-    prepared: &'a Prepared,
+    surroundings: Surroundings<'a>,
     runtime: &'a Runtime,
     handle: &'a ExecutionHandle,
     /// Reports that are not durable yet: one must not wait for another.
     reports: FuturesUnordered<LocalBoxFuture<'a, Result<(), RunError>>>,
-    questions: Questions,
+    questions: Questions<'a>,
     /// Tasks that wait for the time of their next attempt, by node id.
     backing_off: HashSet<String>,
 }
 
 impl<'a> Follower<'a> {
-    fn new(prepared: &'a Prepared, runtime: &'a Runtime, handle: &'a ExecutionHandle, lines: Option<Lines>) -> Self {
+    fn new(
+        surroundings: Surroundings<'a>,
+        runtime: &'a Runtime,
+        handle: &'a ExecutionHandle,
+        lines: Option<&'a mut Lines>,
+    ) -> Self {
         let (reports, backing_off) = (FuturesUnordered::new(), HashSet::new());
-        Self { prepared, runtime, handle, reports, questions: Questions::new(lines), backing_off }
+        Self { surroundings, runtime, handle, reports, questions: Questions::new(lines), backing_off }
     }
 
     fn hear(&mut self, event: &Event) {
@@ -86,7 +112,7 @@ impl<'a> Follower<'a> {
 
     /// The node with that id and its number, if it is done outside: a task of a handler waits only for its next attempt.
     fn outside(&self, id: &str) -> Option<(u32, &'a Node)> {
-        let compiled = self.prepared.workflow.compiled();
+        let compiled = self.surroundings.workflow.compiled();
         let position = compiled.position(id)?;
         let node = compiled.node(position);
         let outside = compiled.is_external(position) || matches!(node.kind, NodeKind::Verification(_));
@@ -108,34 +134,28 @@ impl<'a> Follower<'a> {
     /// Something is to be done outside.
     fn wanted(&mut self, position: u32, node: &'a Node, attempt: u16) {
         let task = TaskId { execution: self.handle.id(), key: WorkKey::node(position) };
-        let (runtime, simulated) = (self.runtime, self.prepared.outside == Outside::Simulated);
-        let report: LocalBoxFuture<'a, _> = match (&node.kind, self.prepared.simulation.failure(&node.id)) {
+        let (runtime, simulated) = (self.runtime, self.surroundings.outside == Outside::Simulated);
+        let report: LocalBoxFuture<'a, _> = match (&node.kind, self.surroundings.simulation.failure(&node.id)) {
             (NodeKind::Verification(_), _) if simulated => Box::pin(judge(runtime, self.handle, &node.id)),
             (NodeKind::Verification(_), _) => return self.questions.add(Question::verdict(node)),
             (_, Some(reason)) => Box::pin(report(runtime, task, Err(failed(reason)))),
             (_, None) if simulated => Box::pin(report(runtime, task, Ok(Value::Null))),
             (_, None) => {
-                let assignee = self.prepared.workflow.compiled().assignee(position);
+                let assignee = self.surroundings.workflow.compiled().assignee(position);
                 return self.questions.add(Question::task(node, task, attempt, assignee));
             }
         };
         self.reports.push(report);
     }
 
-    /// Does what was answered at the terminal; no line means that nobody is there any more.
-    async fn answer(&mut self, line: Option<String>) -> Result<(), RunError> {
-        let Some(line) = line else {
-            self.questions.clear();
-            console::say("");
-            return execute::cancel(self.handle, "the end of the input").await;
-        };
-        let Some((node, answer)) = self.questions.answered(&line) else {
-            return Ok(());
+    /// Does what was answered at the terminal.
+    async fn answer(&mut self, line: &str) {
+        let Some((node, answer)) = self.questions.answered(line) else {
+            return;
         };
         if let Err(refused) = self.pass_on(&node, answer).await {
             console::say(format_args!("that changed nothing: {refused}"));
         }
-        Ok(())
     }
 
     async fn pass_on(&self, node: &str, answer: Answer) -> Result<(), Refusal> {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::arguments::Arguments;
 use super::error::RunError;
+use super::kept::Kept;
 use super::outside::Outside;
 use super::simulate::{Simulation, scaled};
 use super::{failing, file};
@@ -24,6 +25,8 @@ pub(crate) struct Prepared {
     pub(crate) simulation: Simulation,
     /// Who does what is done outside.
     pub(crate) outside: Outside,
+    /// Where it is kept; in memory if there is none.
+    pub(crate) kept: Option<Kept>,
 }
 
 impl Prepared {
@@ -44,7 +47,9 @@ impl Prepared {
         let simulation = if simulate { simulation.of_all_handlers(definition) } else { simulation };
         check_handlers(&simulation, definition, &file)?;
         let outside = outside(definition, simulate, terminal, &file)?;
-        Ok(Self { file, workflow, input, simulation, outside })
+        // Last: a run that is refused makes no file.
+        let kept = Kept::open(arguments)?;
+        Ok(Self { file, workflow, input, simulation, outside, kept })
     }
 }
 
@@ -55,7 +60,8 @@ fn load(arguments: &Arguments, file: &str) -> Result<Loaded, RunError> {
     Ok(limits.load(&bytes, arguments.format, file)?)
 }
 
-fn check_handlers(simulation: &Simulation, definition: &Definition, file: &str) -> Result<(), RunError> {
+/// Looks whether somebody stands in for every handler.
+pub(crate) fn check_handlers(simulation: &Simulation, definition: &Definition, file: &str) -> Result<(), RunError> {
     match simulation.missing(definition) {
         None => Ok(()),
         Some((node, handler)) => {
@@ -65,7 +71,13 @@ fn check_handlers(simulation: &Simulation, definition: &Definition, file: &str) 
     }
 }
 
-fn outside(definition: &Definition, simulate: bool, terminal: bool, file: &str) -> Result<Outside, RunError> {
+/// Who does what is done outside; `terminal` says whether somebody is there to be asked.
+pub(crate) fn outside(
+    definition: &Definition,
+    simulate: bool,
+    terminal: bool,
+    file: &str,
+) -> Result<Outside, RunError> {
     match definition.nodes.iter().find(|node| is_outside(node)) {
         None => Ok(Outside::Nobody),
         Some(_) if simulate => Ok(Outside::Simulated),

@@ -3,11 +3,13 @@
 #![allow(dead_code, reason = "each test file takes what it needs")]
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// What a run came to.
 #[derive(Debug)]
@@ -45,13 +47,18 @@ impl Ended {
 /// The binary, with nothing to read and no terminal.
 pub(crate) fn finale() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_finale"));
-    command.stdin(Stdio::null());
+    command.stdin(Stdio::null()).env_remove("COLUMNS");
     command
 }
 
 /// Runs a file with these arguments.
 pub(crate) fn run(file: impl AsRef<Path>, arguments: &[&str]) -> Ended {
-    let output = finale().arg("run").arg(file.as_ref()).args(arguments).output().unwrap();
+    ended(finale().arg("run").arg(file.as_ref()).args(arguments))
+}
+
+/// What a command comes to.
+pub(crate) fn ended(command: &mut Command) -> Ended {
+    let output = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
@@ -86,4 +93,68 @@ pub(crate) fn node<'r>(record: &'r Value, id: &str) -> &'r Value {
 /// The statuses of some nodes of a record.
 pub(crate) fn statuses<'r>(record: &'r Value, ids: &[&str]) -> Vec<&'r str> {
     ids.iter().map(|id| node(record, id)["status"].as_str().unwrap()).collect()
+}
+
+/// A journal of its own for one test.
+pub(crate) struct Journal {
+    folder: TempDir,
+}
+
+impl Journal {
+    pub(crate) fn new() -> Self {
+        Self { folder: TempDir::new().unwrap() }
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("j.db")
+    }
+
+    /// The names of the files beside it and its own.
+    pub(crate) fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.folder.path()).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    /// A command on it.
+    pub(crate) fn command(&self, name: &str) -> Command {
+        let mut command = finale();
+        command.arg(name).arg("--journal").arg(self.path());
+        command
+    }
+
+    /// What a command on it comes to.
+    pub(crate) fn ask(&self, name: &str, arguments: &[&str]) -> Ended {
+        ended(self.command(name).args(arguments))
+    }
+
+    /// Runs a file of those beside the tests, and gives the id of the execution.
+    pub(crate) fn run(&self, file: &str, arguments: &[&str]) -> (Ended, String) {
+        let ended = ended(self.command("run").arg(own(file)).args(arguments).arg("--json"));
+        let id = ended.record()["id"].as_str().unwrap().to_owned();
+        (ended, id)
+    }
+
+    /// Runs a recording that takes hours in another process, until it says that it runs.
+    pub(crate) fn start_endless_run(&self) -> Child {
+        let mut command = self.command("run");
+        command.arg(own("bake.json")).args(["--time-scale", "10000"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = String::new();
+        BufReader::new(child.stderr.take().unwrap()).read_line(&mut said).unwrap();
+        assert!(said.ends_with("Ctrl-C leaves it to be resumed\n"), "{said}");
+        child
+    }
+
+    /// Leaves an execution behind that had not ended when its process was killed.
+    pub(crate) fn leave_one_behind(&self) {
+        let mut child = self.start_endless_run();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// The executions in it, as they are listed.
+    #[track_caller]
+    pub(crate) fn list(&self) -> Vec<Value> {
+        self.ask("list", &["--json"]).with_code(0).record()["executions"].as_array().unwrap().clone()
+    }
 }

@@ -49,13 +49,12 @@ impl Why {
 
     /// Why an execution is parked of which nothing else can be said.
     pub fn quarantined(reason: impl Into<String>) -> Self {
-        Self {
-            status: ExecutionStatus::Quarantined,
-            decided_by: None,
-            error: Some(reason.into()),
-            awaited: Vec::new(),
-            awaited_more: 0,
-        }
+        Self::unread(ExecutionStatus::Quarantined, Some(reason.into()))
+    }
+
+    /// All that can be said of an execution whose history cannot be read.
+    pub fn unread(status: ExecutionStatus, error: Option<String>) -> Self {
+        Self { status, decided_by: None, error, awaited: Vec::new(), awaited_more: 0 }
     }
 }
 

@@ -4,9 +4,11 @@
 //! so a list of facts is the whole truth about an execution.
 
 mod decoding;
+mod describe;
 mod encoding;
 
 pub use decoding::{DecodeError, Facts};
+pub use describe::Described;
 pub use encoding::FORMAT;
 pub(crate) use encoding::encode;
 

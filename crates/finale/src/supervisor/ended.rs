@@ -138,7 +138,8 @@ impl Ended {
     }
 }
 
-fn written_off(summary: &Summary) -> Option<Outcome> {
+/// How an execution ended that was declared failed because it cannot be read; none for any other.
+pub(crate) fn written_off(summary: &Summary) -> Option<Outcome> {
     let failed = summary.status == ExecutionStatus::Failed;
     let error = summary.error.as_deref().filter(|_| failed)?;
     declared_failed("an operator", error, summary.completed_at?)

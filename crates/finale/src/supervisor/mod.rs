@@ -27,6 +27,7 @@ use crate::activation::Request;
 use crate::permits::Lease;
 use crate::shard::{Note, Nudge, Shard};
 
+pub(crate) use ended::written_off;
 pub(crate) use keys::Keys;
 pub(crate) use query::{Ask, List, Question};
 pub(crate) use recovery::Recovery;

@@ -10,15 +10,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::Context;
-use finale_core::execution::{Input, SEMANTICS};
-use finale_core::fact::{Fact, Facts, Recorded};
-use finale_core::{DefinitionHash, Execution, ExecutionId, ExecutionStatus};
+use finale_core::execution::Input;
+use finale_core::{Execution, ExecutionId, ExecutionStatus};
 use finale_journal::{Claim, LiveExecution, Quarantine};
 
 use super::unreadable::Unreadable;
 use super::{Supervisor, others_first};
 use crate::fence::fenced;
+use crate::offline::check_rules;
 use crate::shard::{Bound, Live, Mail, Work};
+use crate::stored::began_with;
 use crate::telemetry::TARGET;
 
 /// Executions looked at, or gone on with, before other actors of the thread get their turn.
@@ -117,12 +118,7 @@ impl Supervisor {
         let folded =
             fenced(|| Execution::fold(id, &bound.compiled, &history)).map_err(|panicked| panicked.to_string())?;
         let state = folded.map_err(|error| error.to_string())?;
-        match state.activation().map(|activation| activation.semantics) {
-            Some(semantics) if semantics > SEMANTICS => {
-                Err(format!("it began under rules (revision {semantics}) that this release does not know"))
-            }
-            _ => Ok((bound, state)),
-        }
+        check_rules(&state).map(|()| (bound, state))
     }
 
     fn take_up(&mut self, found: &LiveExecution, live: Live) {
@@ -212,14 +208,5 @@ impl Supervisor {
         };
         self.take_up(&found, Live::revived(bound, state, completion.unwrap_or_default()));
         Ok(())
-    }
-}
-
-/// The definition that a history begins with.
-fn began_with(history: &[u8]) -> Result<DefinitionHash, String> {
-    match Facts::new(history).next() {
-        Some(Ok(Recorded { fact: Fact::Activated(activation), .. })) => Ok(activation.definition),
-        Some(Err(error)) => Err(error.to_string()),
-        _ => Err("its history does not begin with its activation".to_owned()),
     }
 }

@@ -1,0 +1,70 @@
+//! What the commands on a journal have in common.
+
+mod error;
+mod one;
+mod prefix;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use finale::journal::{JournalError, JournalReader, LiveExecution, SqliteJournal, SqliteReader};
+
+pub(crate) use self::error::Problem;
+pub(crate) use self::one::One;
+pub(crate) use self::prefix::Prefix;
+use crate::console;
+
+/// How many executions are read from a journal at once.
+const PAGE: usize = 1_000;
+
+/// Where a journal is.
+#[derive(Args, Debug)]
+pub(crate) struct Place {
+    /// The journal: a SQLite file.
+    #[arg(long = "journal", value_name = "FILE")]
+    pub(crate) path: PathBuf,
+}
+
+impl Place {
+    /// Opens it to read what is there; another process may be at work on it.
+    pub(crate) fn read(&self) -> Result<SqliteReader, JournalError> {
+        SqliteReader::open(&self.path)
+    }
+
+    /// Opens it to write, if it is there.
+    pub(crate) fn write(&self) -> Result<SqliteJournal, JournalError> {
+        // Whoever writes creates what is missing, and a slip in the name is no wish for a new journal.
+        self.read()?;
+        SqliteJournal::open(&self.path)
+    }
+}
+
+/// The executions that have not ended, oldest first.
+pub(crate) fn live(reader: &impl JournalReader) -> Result<Vec<LiveExecution>, JournalError> {
+    let mut found = Vec::new();
+    loop {
+        let page = reader.live(found.last().map(|live: &LiveExecution| live.id), PAGE)?;
+        let last = page.len() < PAGE;
+        found.extend(page);
+        if last {
+            return Ok(found);
+        }
+    }
+}
+
+/// Whether a runtime leaves it where it is.
+pub(crate) fn is_parked(live: &LiveExecution) -> bool {
+    live.quarantine.as_ref().is_some_and(|quarantine| quarantine.until_released)
+}
+
+/// Says why nothing came of a command, if so.
+pub(crate) fn finish(result: Result<(), Problem>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            console::complain(&problem);
+            ExitCode::from(problem.exit_code())
+        }
+    }
+}

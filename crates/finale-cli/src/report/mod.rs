@@ -1,0 +1,121 @@
+//! What is known of executions, for programs and for people.
+
+mod facts;
+mod nodes;
+mod summaries;
+mod why;
+
+use std::io::{self, Write};
+
+use finale::core::record::{Counts, End, Outcome, State};
+use finale::{Record, Summary};
+use serde::Serialize;
+
+pub(crate) use self::facts::write as write_facts;
+pub(crate) use self::summaries::write as write_summaries;
+pub(crate) use self::why::write as write_why;
+use crate::room::Room;
+use crate::text::{Lines, printable};
+use crate::time::{duration, shown};
+
+/// Writes something as one line of JSON.
+pub(crate) fn write_json(value: &impl Serialize, mut out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer(&mut out, value)?;
+    writeln!(out)
+}
+
+/// Writes what became of an execution and of its nodes.
+pub(crate) fn write_brief(record: &Record, room: Room, out: &mut dyn Write) -> io::Result<()> {
+    write_headline(record, out)?;
+    write_counts(record, out)?;
+    write_state(record, room, out)?;
+    writeln!(out)?;
+    nodes::write_brief(&record.nodes, room, out)
+}
+
+/// Writes all that is known of an execution and of its nodes.
+pub(crate) fn write_all(record: &Record, summary: &Summary, room: Room, out: &mut dyn Write) -> io::Result<()> {
+    write_headline(record, out)?;
+    let by = printable(&record.activated_by, Lines::Joined);
+    writeln!(out, "activated  {} by {by}", shown(record.created_at, room))?;
+    if let State::Ended(outcome) = &record.state {
+        writeln!(out, "ended      {}: {}", shown(outcome.completed_at, room), decided_by(outcome))?;
+    }
+    for (name, key) in keys(summary) {
+        writeln!(out, "{name}  {}", printable(key, Lines::Joined))?;
+    }
+    write_counts(record, out)?;
+    write_state(record, room, out)?;
+    writeln!(out)?;
+    nodes::write_all(record.id, &record.nodes, room, out)
+}
+
+fn keys(summary: &Summary) -> impl Iterator<Item = (&'static str, &str)> {
+    let keys = [("business key   ", &summary.business_key), ("idempotency key", &summary.idempotency_key)];
+    keys.into_iter().filter_map(|(name, key)| Some((name, key.as_deref()?)))
+}
+
+fn decided_by(outcome: &Outcome) -> String {
+    printable(&outcome.decided_by.to_string(), Lines::Joined)
+}
+
+fn write_headline(record: &Record, out: &mut dyn Write) -> io::Result<()> {
+    let workflow = &record.workflow;
+    let took = match &record.state {
+        State::Ended(outcome) => format!(" in {}", duration(outcome.completed_at.since(record.created_at))),
+        _ => String::new(),
+    };
+    let name = format!("{} {} ({})", workflow.name, workflow.version, workflow.id);
+    writeln!(out, "{}{took}: {}", record.state.status(), printable(&name, Lines::Joined))?;
+    writeln!(out, "execution  {}", record.id)
+}
+
+fn write_counts(record: &Record, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "tasks      {}", counts(&record.counts))
+}
+
+fn write_state(record: &Record, room: Room, out: &mut dyn Write) -> io::Result<()> {
+    match &record.state {
+        State::Ended(outcome) => write_end(outcome, room, out),
+        State::Ending(decided_by) => {
+            writeln!(out, "ending     {}", printable(&decided_by.to_string(), Lines::Joined))
+        }
+        State::Quarantined { reason } => writeln!(out, "reason     {}", printable(reason, Lines::Joined)),
+        _ => Ok(()),
+    }
+}
+
+fn write_end(outcome: &Outcome, room: Room, out: &mut dyn Write) -> io::Result<()> {
+    match &outcome.end {
+        End::Completed { output } if output.is_null() => Ok(()),
+        End::Completed { output } => {
+            let room = room.behind("output     ");
+            writeln!(out, "output     {}", room.fit(&room.beginning(output.as_bytes())))
+        }
+        End::Failed { error } if error.failures().len() < 2 => {
+            writeln!(out, "error      {}", printable(error.message(), Lines::Joined))
+        }
+        End::Failed { error } => {
+            writeln!(out, "error      {} tasks failed, the first one is the cause", error.failures().len())?;
+            let mut failures = error.failures().iter();
+            failures.try_for_each(|failure| writeln!(out, "  {}", printable(&failure.to_string(), Lines::Joined)))
+        }
+        End::Cancelled { by } => writeln!(out, "cancelled  by {}", printable(by, Lines::Joined)),
+    }
+}
+
+fn counts(counts: &Counts) -> String {
+    let parts = [
+        (counts.completed, "completed"),
+        (counts.failed, "failed"),
+        (counts.cancelled, "cancelled"),
+        (counts.skipped, "skipped"),
+        (counts.tolerated, "tolerated"),
+        (counts.running, "running"),
+        (counts.waiting, "waiting"),
+        (counts.pending, "pending"),
+    ];
+    let said: Vec<_> =
+        parts.iter().filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}")).collect();
+    if said.is_empty() { counts.tasks.to_string() } else { format!("{}: {}", counts.tasks, said.join(", ")) }
+}

@@ -1,0 +1,124 @@
+//! `finale resume`: goes on with everything in a journal that has not ended.
+
+mod found;
+mod go_on;
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Args;
+use finale::actix::System;
+use finale::journal::{JournalError, JournalReader};
+use finale::{ExecutionStatus, Page, Summary};
+
+use self::found::Found;
+use crate::exit::{self, CANCELLED, FAILED};
+use crate::journal::Place;
+use crate::room::Room;
+use crate::run::{self, RunError};
+use crate::{console, quote, report};
+
+const EXAMPLES: &str = "\
+Examples:
+  finale resume --journal orders.db
+      at a terminal: asks what became of each task that is done outside, for one execution after the other
+  finale resume --journal orders.db --simulate --json
+      every task is done at once; what became of the executions goes to standard output
+
+What is left of a recorded run is done at once. Executions that are quarantined stay so, unless they were released.
+
+Exit codes: 0 all completed, 1 one of them failed or is quarantined, 2 bad input or usage, 3 one was cancelled, or
+interrupted. Ctrl-C and the end of the input leave what has not ended for another resume.";
+
+/// The arguments of `finale resume`.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    place: Place,
+
+    /// Complete external tasks, stand in for handlers, and give the verdict `pass`.
+    #[arg(long)]
+    simulate: bool,
+
+    /// Write what became of the executions as one line of JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Goes on with executions and reports what came of them.
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    match try_to_run(arguments) {
+        Ok(summaries) => ExitCode::from(exit_code(&summaries)),
+        Err(error) => run::fail(&error),
+    }
+}
+
+fn try_to_run(arguments: &Arguments) -> Result<Vec<Summary>, RunError> {
+    let path = &arguments.place.path;
+    let found = Found::read(arguments.place.write()?, path, arguments.simulate, std::io::stdin().is_terminal())?;
+    if !found.live.is_empty() {
+        announce(&found, path);
+        let lines = found.is_anybody_asked().then(run::read_lines);
+        System::new().block_on(go_on::go_on(&found, lines))?;
+    }
+    let summaries = summaries(&found)?;
+    write(&summaries, arguments.json)?;
+    say_what_next(&summaries, path);
+    Ok(summaries)
+}
+
+fn announce(found: &Found, path: &Path) {
+    let parked = found.live.len() - found.to_go_on().count();
+    let more = if parked > 0 { format!(" ({parked} quarantined)") } else { String::new() };
+    let (path, count) = (path.display(), found.live.len());
+    console::say(format_args!("{path}: {count} not ended{more}; Ctrl-C leaves them to be resumed"));
+}
+
+/// How those stand now that had not ended.
+fn summaries(found: &Found) -> Result<Vec<Summary>, JournalError> {
+    let found = found.live.iter().map(|live| found.journal.summary(live.id));
+    found.filter_map(Result::transpose).collect()
+}
+
+fn write(summaries: &[Summary], json: bool) -> Result<(), RunError> {
+    if summaries.is_empty() {
+        console::say("every execution has ended");
+    }
+    let written = console::write(|out| match json {
+        true => {
+            let mut page = Page::default();
+            page.executions = summaries.to_vec();
+            report::write_json(&page, out)
+        }
+        false if summaries.is_empty() => Ok(()),
+        false => report::write_summaries(summaries, Room::of_output(), out),
+    });
+    written.map_err(RunError::Write)
+}
+
+fn say_what_next(summaries: &[Summary], path: &Path) {
+    let first = |status| summaries.iter().find(|summary| summary.status == status);
+    if let Some(failed) = first(ExecutionStatus::Failed) {
+        console::say(format_args!("see why: {}", quote::command("why", path, failed.id)));
+    }
+    if let Some(quarantined) = first(ExecutionStatus::Quarantined) {
+        console::say(format_args!("see why: {}", quote::command("why", path, quarantined.id)));
+        console::say(format_args!("have it looked at again: {}", quote::command("retry-quarantined", path, "")));
+    }
+    if summaries.iter().any(is_unfinished) {
+        console::say(format_args!("go on with what has not ended: {}", quote::command("resume", path, "")));
+    }
+}
+
+fn is_unfinished(summary: &Summary) -> bool {
+    !summary.status.is_terminal() && summary.status != ExecutionStatus::Quarantined
+}
+
+/// The worst of it.
+fn exit_code(summaries: &[Summary]) -> u8 {
+    let code = |summary: &Summary| if is_unfinished(summary) { CANCELLED } else { exit::of_status(summary.status) };
+    let codes: Vec<_> = summaries.iter().map(code).collect();
+    if codes.contains(&FAILED) { FAILED } else { codes.into_iter().max().unwrap_or_default() }
+}

@@ -1,0 +1,92 @@
+//! Moments and durations, as people write and read them.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use finale::Time;
+use serde_json::Value;
+
+use crate::room::Room;
+
+/// A text that says no moment.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a time such as 2026-01-31T12:00:00Z, a day such as 2026-01-31, or an age such as 90s, 15m, 2h or 7d")]
+pub(crate) struct NoMoment;
+
+/// The moment that somebody named, if need be by how long ago it was.
+pub(crate) fn moment(text: &str) -> Result<Time, NoMoment> {
+    if let Some(age) = age(text) {
+        return Ok(now().before(age));
+    }
+    let read = |text: String| serde_json::from_value(Value::from(text)).ok();
+    read(text.to_owned()).or_else(|| read(format!("{text}T00:00:00Z"))).ok_or(NoMoment)
+}
+
+fn age(text: &str) -> Option<Duration> {
+    let seconds = match text.chars().last()? {
+        's' => 1,
+        'm' => 60,
+        'h' => 60 * 60,
+        'd' => 24 * 60 * 60,
+        _ => return None,
+    };
+    let count: u64 = text[..text.len() - 1].parse().ok()?;
+    count.checked_mul(seconds).map(Duration::from_secs)
+}
+
+fn now() -> Time {
+    Time::default().after(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+/// A moment in UTC: to the second for people, and all of it for programs.
+pub(crate) fn shown(time: Time, room: Room) -> String {
+    let text = time.to_string();
+    match (room, text.split_once('.')) {
+        (Room::Columns(_), Some((seconds, _))) => format!("{seconds}Z"),
+        _ => text,
+    }
+}
+
+/// A duration with as many digits as people want to read.
+pub(crate) fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, 0) if duration.as_millis() == 0 => format!("{} µs", duration.as_micros()),
+        (0, 0, 0) => format!("{:.1} ms", duration.as_secs_f64() * 1e3),
+        (0, 0, _) => format!("{:.1} s", duration.as_secs_f64()),
+        (0, minutes, seconds) => format!("{minutes} m {seconds:02} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes:02} m"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_a_time_a_day_or_an_age() {
+        assert_eq!(moment("1970-01-01T00:00:01Z"), Ok(Time::from_micros(1_000_000)));
+        assert_eq!(moment("1970-01-01T02:00:01+02:00"), Ok(Time::from_micros(1_000_000)));
+        assert_eq!(moment("1970-01-02"), Ok(Time::from_micros(86_400_000_000)));
+        let two_hours_ago = moment("2h").unwrap();
+        let ago = now().since(two_hours_ago);
+        assert!(ago >= Duration::from_secs(7_200) && ago < Duration::from_secs(7_260), "{ago:?}");
+        for text in ["", "d", "-1d", "2 h", "yesterday", "1970-13-01", "99999999999999999999d", "5µ"] {
+            assert_eq!(moment(text), Err(NoMoment), "{text}");
+        }
+    }
+
+    #[test]
+    fn people_read_seconds_and_programs_all_of_it() {
+        assert_eq!(shown(Time::from_micros(1_000_001), Room::Columns(80)), "1970-01-01T00:00:01Z");
+        assert_eq!(shown(Time::from_micros(1_000_001), Room::Endless), "1970-01-01T00:00:01.000001Z");
+    }
+
+    #[test]
+    fn a_duration_is_said_in_two_units_at_most() {
+        assert_eq!(duration(Duration::from_micros(420)), "420 µs");
+        assert_eq!(duration(Duration::from_micros(1_420)), "1.4 ms");
+        assert_eq!(duration(Duration::from_millis(1_240)), "1.2 s");
+        assert_eq!(duration(Duration::from_secs(61)), "1 m 01 s");
+        assert_eq!(duration(Duration::from_secs(7_260)), "2 h 01 m");
+    }
+}

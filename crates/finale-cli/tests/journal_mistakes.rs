@@ -1,0 +1,87 @@
+//! What goes wrong with journals.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::fs;
+
+use common::{Journal, own, run};
+
+const READING: [(&str, &[&str]); 6] = [
+    ("list", &[]),
+    ("show", &["0"]),
+    ("history", &["0"]),
+    ("why", &["0"]),
+    ("resume", &[]),
+    ("retry-quarantined", &[]),
+];
+
+#[test]
+fn a_file_that_is_not_there_is_not_made() {
+    let journal = Journal::new();
+    for (command, arguments) in READING {
+        journal.ask(command, arguments).refused("there is no such file");
+    }
+    assert!(journal.files().is_empty(), "{:?}", journal.files());
+}
+
+#[test]
+fn a_run_that_is_refused_makes_no_file() {
+    let journal = Journal::new();
+    let path = journal.path();
+    run(own("parcel.json"), &["--journal", path.to_str().unwrap()]).refused("needs somebody outside");
+    assert!(journal.files().is_empty(), "{:?}", journal.files());
+}
+
+#[test]
+fn a_file_that_is_no_journal_is_refused() {
+    let journal = Journal::new();
+    for content in ["", "some notes", &"long notes ".repeat(999)] {
+        fs::write(journal.path(), content).unwrap();
+        for (command, arguments) in READING {
+            journal.ask(command, arguments).refused("this is not a journal of finale");
+        }
+        assert_eq!(fs::read_to_string(journal.path()).unwrap(), content);
+    }
+    assert_eq!(journal.files(), ["j.db"]);
+}
+
+#[test]
+fn a_journal_of_a_newer_release_is_refused() {
+    let journal = Journal::new();
+    journal.run("parcel.json", &["--simulate"]);
+    let mut bytes = fs::read(journal.path()).unwrap();
+    // Where SQLite keeps the number of a format.
+    bytes[60..64].copy_from_slice(&999_u32.to_be_bytes());
+    fs::write(journal.path(), bytes).unwrap();
+    for (command, arguments) in READING {
+        journal.ask(command, arguments).refused("the journal has format 999");
+    }
+}
+
+#[test]
+fn an_id_is_known_well_formed_and_not_ambiguous() {
+    let journal = Journal::new();
+    let (_, first) = journal.run("parcel.json", &["--simulate"]);
+    journal.ask("show", &["0"]).with_code(0);
+    let (_, second) = journal.run("parcel.json", &["--simulate"]);
+    for command in ["show", "history", "why", "retry-quarantined"] {
+        journal.ask(command, &["ffff"]).refused("there is no execution ffff");
+        journal.ask(command, &["order-7"]).refused("expected the id of an execution");
+        let ended = journal.ask(command, &["0"]).with_code(2);
+        let candidates = [&first, &second].map(|id| ended.stderr.contains(&format!("\n  {id} (parcel, completed)")));
+        assert_eq!(candidates, [true; 2], "{ended:?}");
+    }
+    journal.ask("show", &[&first.to_uppercase()]).with_code(0);
+}
+
+#[test]
+fn arguments_of_a_list_are_checked() {
+    let journal = Journal::new();
+    journal.ask("list", &["--status", "runing"]).refused("there is no such status, did you mean \"running\"?");
+    journal.ask("list", &["--status", "x"]).refused("there are: running, ending, quarantined");
+    journal.ask("list", &["--since", "yesterday"]).refused("expected a time such as");
+    journal.ask("list", &["--limit", "0"]).refused("expected a number from 1 to 1000");
+    run(own("parcel.json"), &["--durability", "full"]).refused("--journal");
+}

@@ -1,0 +1,344 @@
+//! Facts in words: for people who look into a history, and for programs that show one.
+
+use std::fmt::{self, Write};
+
+use serde::Serialize;
+
+use super::{Activation, Decision, Decree, Fact, Recorded, Seal, Stop, Timer};
+use crate::compiled::Compiled;
+use crate::definition::Verdict;
+use crate::failure::{Failure, FailureClass};
+use crate::id::WorkKey;
+use crate::payload::Payload;
+use crate::status::ExecutionStatus;
+use crate::time::Time;
+
+/// A fact in words, and what it says in fields of their own; nodes have their names.
+///
+/// Its text is for people and may get better with any release; the fields are for programs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Described {
+    /// Its number in the history, from 1.
+    pub sequence: u64,
+    /// When.
+    pub at: Time,
+    /// What kind of fact it is.
+    pub fact: &'static str,
+    /// Id of the node it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// Which attempt it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u16>,
+    /// When that attempt began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Time>,
+    /// When that attempt was over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<Time>,
+    /// Who did it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// What was handed in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<Payload>,
+    /// What came out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<Payload>,
+    /// What kind of failure it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<FailureClass>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The fact in words.
+    pub text: String,
+}
+
+impl Recorded {
+    /// The fact in words, as the one with that number in the history of an execution with that definition.
+    ///
+    /// A fact of another definition is described as well, with the numbers of nodes that are not there.
+    pub fn describe(&self, sequence: u64, definition: &Compiled) -> Described {
+        let about = Described::new(sequence, self.at);
+        match &self.fact {
+            Fact::Activated(activation) => about.activated(activation),
+            Fact::Decided { node, decision } => about.of_node(definition, *node).decided(decision),
+            Fact::Outcome { key, attempt, result, started, ended } => {
+                about.of_attempt(definition, *key, *attempt).attempted(result, *started, *ended)
+            }
+            Fact::Stopped { key, attempt, how } => about.of_attempt(definition, *key, *attempt).stopped(*how),
+            Fact::Fired(timer) => about.fired(definition, *timer),
+            Fact::Ending(decree) => about.end_decided(decree),
+            Fact::Ended(seal) => about.ended(seal),
+            Fact::Recovered { crashed, .. } => about.recovered(*crashed),
+        }
+    }
+}
+
+impl Described {
+    fn new(sequence: u64, at: Time) -> Self {
+        Self {
+            sequence,
+            at,
+            fact: "",
+            node: None,
+            attempt: None,
+            started_at: None,
+            completed_at: None,
+            by: None,
+            input: None,
+            output: None,
+            class: None,
+            error: None,
+            text: String::new(),
+        }
+    }
+
+    fn of_node(mut self, definition: &Compiled, node: u32) -> Self {
+        let known = definition.definition().nodes.get(node as usize);
+        let name = known.map_or_else(|| format!("node {node}"), |node| node.id.clone());
+        self.text = name.clone();
+        self.node = Some(name);
+        self
+    }
+
+    fn of_attempt(self, definition: &Compiled, key: WorkKey, attempt: u16) -> Self {
+        let mut about = self.of_node(definition, key.node);
+        about.attempt = Some(attempt);
+        about.say(format_args!(": attempt {attempt} "))
+    }
+
+    fn kind(mut self, fact: &'static str) -> Self {
+        self.fact = fact;
+        self
+    }
+
+    fn say(mut self, words: fmt::Arguments<'_>) -> Self {
+        // Writing to a text does not fail.
+        let _ = self.text.write_fmt(words);
+        self
+    }
+
+    fn by(mut self, who: &str) -> Self {
+        self.by = Some(who.to_owned());
+        self.say(format_args!(" by {who}"))
+    }
+
+    fn failed(mut self, reason: &str) -> Self {
+        self.error = Some(reason.to_owned());
+        self.say(format_args!(": {reason}"))
+    }
+
+    fn activated(self, activation: &Activation) -> Self {
+        let Activation { input, by, deadline, idempotency_key, business_key, .. } = activation;
+        let mut about = self.kind("activated").say(format_args!("activated")).by(by);
+        if let Some(key) = business_key {
+            about = about.say(format_args!(", business key {key:?}"));
+        }
+        if let Some(key) = idempotency_key {
+            about = about.say(format_args!(", idempotency key {key:?}"));
+        }
+        if let Some(deadline) = deadline {
+            about = about.say(format_args!(", to be over by {deadline}"));
+        }
+        about.input = Some(input.clone());
+        if input.is_null() { about } else { about.say(format_args!(", with {input:?}")) }
+    }
+
+    fn decided(mut self, decision: &Decision) -> Self {
+        match decision {
+            Decision::Branch(value) => self.kind("condition_evaluated").say(format_args!(" went {value}")),
+            Decision::Verdict(verdict, by) => {
+                self.kind("verdict_given").say(format_args!(" was given the verdict {}", name(*verdict))).by(by)
+            }
+            Decision::Input(input) => {
+                self.input = Some(input.clone());
+                self.kind("input_evaluated").say(format_args!(" is given {input:?}"))
+            }
+            Decision::Failed(reason) => self
+                .kind("expression_failed")
+                .say(format_args!(": its expression could not be evaluated"))
+                .failed(reason),
+        }
+    }
+
+    fn attempted(mut self, result: &Result<Payload, Failure>, started: Time, ended: Time) -> Self {
+        (self.started_at, self.completed_at) = (Some(started), Some(ended));
+        match result {
+            Ok(output) => {
+                self.output = Some(output.clone());
+                let about = self.kind("attempted").say(format_args!("completed"));
+                if output.is_null() { about } else { about.say(format_args!(", gave {output:?}")) }
+            }
+            Err(failure) => {
+                self.class = Some(failure.class);
+                self.error = Some(failure.to_string());
+                self.kind("attempted").say(format_args!("{failure}"))
+            }
+        }
+    }
+
+    fn stopped(self, how: Stop) -> Self {
+        self.kind("stopped").say(format_args!(
+            "{}",
+            match how {
+                Stop::Closed => "closed: nobody worked on it here",
+                Stop::Stopped => "stopped when it was told to",
+                Stop::Aborted => "did not stop in time and was dropped",
+                Stop::Lost => "could not be stopped, and nobody waits for it any more",
+            }
+        ))
+    }
+
+    fn fired(self, definition: &Compiled, timer: Timer) -> Self {
+        let about = self.kind("timer_fired");
+        match timer {
+            Timer::Deadline => about.say(format_args!("the deadline passed")),
+            Timer::Timeout(key, attempt) => {
+                about.of_attempt(definition, key, attempt).say(format_args!("took longer than allowed"))
+            }
+            Timer::Backoff(key, attempt) => about.of_attempt(definition, key, attempt).say(format_args!("may begin")),
+        }
+    }
+
+    fn end_decided(self, decree: &Decree) -> Self {
+        let about = self.kind("end_decided");
+        match decree {
+            Decree::Cancel(by) => about.say(format_args!("cancelled")).by(by),
+            Decree::Complete(by) => about.say(format_args!("declared completed")).by(by),
+            Decree::Fail { by, reason } => about.say(format_args!("declared failed")).by(by).failed(reason),
+            Decree::Output(reason) => about.say(format_args!("its output could not be evaluated")).failed(reason),
+            Decree::Stalled => about.say(format_args!("stalled: nothing can move any more")),
+        }
+    }
+
+    fn ended(mut self, seal: &Seal) -> Self {
+        self.output.clone_from(&seal.output);
+        let about = self.kind("ended").say(format_args!("{}", ExecutionStatus::from(seal.status)));
+        match &seal.output {
+            Some(output) => about.say(format_args!(", gave {output:?}")),
+            None => about,
+        }
+    }
+
+    fn recovered(self, crashed: bool) -> Self {
+        let how = if crashed { "a crash" } else { "an orderly end" };
+        self.kind("recovered").say(format_args!("a new process goes on with it, after {how} of the one before"))
+    }
+}
+
+const fn name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "pass",
+        Verdict::Fail => "fail",
+        Verdict::Refer => "refer",
+    }
+}
+
+impl fmt::Display for Described {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.sequence, self.at, self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compile;
+    use crate::compile::Registry;
+    use crate::compiled::DefinitionHash;
+    use crate::definition::{Definition, Work};
+    use crate::fact::Terminal;
+
+    fn described(fact: Fact) -> Described {
+        let definition = Definition::builder("greet").task("hello", "Say hello", Work::External).build();
+        let definition = compile(definition, &Registry::default()).unwrap();
+        Recorded { at: Time::from_micros(7), fact }.describe(3, &definition)
+    }
+
+    fn hello() -> WorkKey {
+        let definition = Definition::builder("greet").task("hello", "Say hello", Work::External).build();
+        let node = definition.nodes.iter().position(|node| node.id == "hello").unwrap();
+        WorkKey::node(node as u32)
+    }
+
+    fn outcome(result: Result<Payload, Failure>) -> Described {
+        let (started, ended) = (Time::from_micros(1), Time::from_micros(5));
+        described(Fact::Outcome { key: hello(), attempt: 2, result, started, ended })
+    }
+
+    #[test]
+    fn an_attempt_is_described_with_the_name_of_its_node() {
+        let done = outcome(Ok(Payload::encode("hi").unwrap()));
+        assert_eq!(done.to_string(), "3 1970-01-01T00:00:00.000007Z hello: attempt 2 completed, gave \"hi\"");
+        assert_eq!((done.node.as_deref(), done.attempt, done.fact), (Some("hello"), Some(2), "attempted"));
+        assert_eq!(done.completed_at, Some(Time::from_micros(5)));
+        let failed = outcome(Err(Failure::new(FailureClass::TimedOut, "")));
+        assert_eq!((failed.text.as_str(), failed.error.as_deref()), ("hello: attempt 2 timed out", Some("timed out")));
+        let refused = outcome(Err(Failure::new(FailureClass::Failed, "no voice")));
+        assert_eq!(refused.text, "hello: attempt 2 failed: no voice");
+    }
+
+    #[test]
+    fn an_activation_is_described_with_its_keys() {
+        let activation = Activation {
+            definition: DefinitionHash::from_bytes([0; 16]),
+            semantics: 1,
+            input: Payload::encode(&7).unwrap(),
+            by: "me".into(),
+            deadline: None,
+            idempotency_key: Some("k".into()),
+            business_key: Some("order 7".into()),
+        };
+        let text = "activated by me, business key \"order 7\", idempotency key \"k\", with 7";
+        assert_eq!(described(Fact::Activated(activation)).text, text);
+    }
+
+    #[test]
+    fn every_other_fact_has_its_words() {
+        let (key, attempt, node) = (hello(), 1, hello().node);
+        let decided = |decision| Fact::Decided { node, decision };
+        let stopped = |how| Fact::Stopped { key, attempt, how };
+        let output = Some(Payload::encode(&1).unwrap());
+        let cases = [
+            (decided(Decision::Branch(true)), "hello went true"),
+            (decided(Decision::Verdict(Verdict::Refer, "me".into())), "hello was given the verdict refer by me"),
+            (decided(Decision::Input(Payload::NULL)), "hello is given null"),
+            (decided(Decision::Failed("no x".into())), "hello: its expression could not be evaluated: no x"),
+            (stopped(Stop::Closed), "hello: attempt 1 closed: nobody worked on it here"),
+            (stopped(Stop::Aborted), "hello: attempt 1 did not stop in time and was dropped"),
+            (Fact::Fired(Timer::Deadline), "the deadline passed"),
+            (Fact::Fired(Timer::Timeout(key, 1)), "hello: attempt 1 took longer than allowed"),
+            (Fact::Fired(Timer::Backoff(key, 2)), "hello: attempt 2 may begin"),
+            (Fact::Ending(Decree::Cancel("me".into())), "cancelled by me"),
+            (Fact::Ending(Decree::Complete("me".into())), "declared completed by me"),
+            (Fact::Ending(Decree::Fail { by: "me".into(), reason: "no".into() }), "declared failed by me: no"),
+            (Fact::Ending(Decree::Output("no x".into())), "its output could not be evaluated: no x"),
+            (Fact::Ending(Decree::Stalled), "stalled: nothing can move any more"),
+            (Fact::Ended(Seal { status: Terminal::Completed, output }), "completed, gave 1"),
+            (Fact::Ended(Seal { status: Terminal::Failed, output: None }), "failed"),
+            (
+                Fact::Recovered { epoch: 2, crashed: true },
+                "a new process goes on with it, after a crash of the one before",
+            ),
+        ];
+        for (fact, text) in cases {
+            assert_eq!(described(fact).text, text);
+        }
+    }
+
+    #[test]
+    fn a_node_that_is_not_there_is_named_by_its_number() {
+        let fact = Fact::Fired(Timer::Backoff(WorkKey::node(99), 2));
+        assert_eq!(described(fact).text, "node 99: attempt 2 may begin");
+    }
+
+    #[test]
+    fn what_is_not_said_is_no_field() {
+        let json = serde_json::to_value(described(Fact::Ending(Decree::Cancel("me".into())))).unwrap();
+        let keys: Vec<_> = json.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(keys, ["at", "by", "fact", "sequence", "text"]);
+    }
+}

@@ -1,0 +1,196 @@
+//! Executions as their journal tells them, without a runtime: for tools that look into a journal.
+//!
+//! Nothing is claimed and nothing is changed, so an application may be at work on the same journal.
+//!
+//! ```
+//! use finale::core::definition::Work;
+//! use finale::journal::MemoryJournal;
+//! use finale::{Definition, Runtime, Shards, Workflow, offline};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # finale::actix::System::new().block_on(async {
+//! let definition = Definition::builder("greet").task("hello", "Say hello", Work::External).build();
+//! let journal = MemoryJournal::new();
+//! let runtime = Runtime::builder().shards(Shards::Current).journal(journal.clone()).start()?;
+//! let id = runtime.activate(&Workflow::new(definition)?, "Ada").by("me").await?.id();
+//!
+//! let reading = offline::read(&journal, id)?;
+//! assert_eq!(reading.why().awaited[0].node, "hello");
+//! assert_eq!(reading.history()[0].text, "activated by me, with \"Ada\"");
+//! # Ok(()) })
+//! # }
+//! ```
+
+use finale_core::execution::{SEMANTICS, Why};
+use finale_core::fact::{Described, Facts};
+use finale_core::record::State;
+use finale_core::{Execution, ExecutionId, ExecutionStatus, Outcome, Record};
+use finale_journal::{JournalError, JournalReader, Quarantine, Summary};
+use uuid::Uuid;
+
+use crate::fence::fenced;
+use crate::stored::began_with;
+use crate::supervisor::written_off;
+use crate::workflow::Workflow;
+
+/// One execution as its journal tells it.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    workflow: Workflow,
+    state: Execution,
+    history: Vec<u8>,
+    aside: Aside,
+}
+
+/// What a journal says of an execution beside its history.
+#[derive(Clone, Debug)]
+enum Aside {
+    Nothing,
+    /// It is parked.
+    Quarantined(Quarantine),
+    /// An operator declared its end when its history could not be read.
+    WrittenOff(Box<Outcome>),
+}
+
+/// Why an execution could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// There is no such execution, or it is forgotten.
+    #[error("there is no execution {0}")]
+    NotFound(ExecutionId),
+    /// What is kept of it makes no sense, or not to this release.
+    #[error("execution {execution} cannot be read: {problem}")]
+    Unreadable {
+        /// Which execution.
+        execution: ExecutionId,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The journal cannot be read at all.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// Reads an execution.
+///
+/// # Errors
+/// When there is none, or what is kept of it cannot be read; [`why`] says what is known even then.
+pub fn read(reader: &dyn JournalReader, execution: ExecutionId) -> Result<Reading, ReadError> {
+    // Before the history: what is over here is over there.
+    let summary = reader.summary(execution)?.ok_or(ReadError::NotFound(execution))?;
+    let unreadable = |problem| ReadError::Unreadable { execution, problem };
+    let history = match reader.history(execution) {
+        Ok(history) => history.ok_or(ReadError::NotFound(execution))?,
+        Err(JournalError::Damaged { problem, .. }) => return Err(unreadable(problem.to_string())),
+        Err(error) => return Err(error.into()),
+    };
+    let hash = began_with(&history).map_err(unreadable)?;
+    let stored = reader.definition(hash)?;
+    let stored = stored.ok_or_else(|| unreadable(format!("its definition ({hash}) is not kept any more")))?;
+    // A history that rotted in a way that nothing noticed must not bring down who looks at it.
+    let folded = fenced(|| {
+        let workflow = Workflow::restore(&stored)?;
+        let state = Execution::fold(execution, workflow.compiled(), &history).map_err(|error| error.to_string())?;
+        check_rules(&state).map(|()| (workflow, state))
+    });
+    let (workflow, state) = folded.unwrap_or_else(|panicked| Err(panicked.to_string())).map_err(unreadable)?;
+    let aside = if state.ended().is_some() { Aside::Nothing } else { aside(reader, &summary)? };
+    Ok(Reading { workflow, state, history, aside })
+}
+
+/// What an execution waits for, or why it ended so. Of one that cannot be read: why it is parked, or how it was declared
+/// to have ended.
+///
+/// # Errors
+/// When there is none, or the journal says nothing more of it than that it cannot be read.
+pub fn why(reader: &dyn JournalReader, execution: ExecutionId) -> Result<Why, ReadError> {
+    let unreadable = match read(reader, execution) {
+        Ok(reading) => return Ok(reading.why()),
+        Err(unreadable @ ReadError::Unreadable { .. }) => unreadable,
+        Err(error) => return Err(error),
+    };
+    match reader.summary(execution)? {
+        Some(Summary { status: status @ (ExecutionStatus::Quarantined | ExecutionStatus::Failed), error, .. }) => {
+            Ok(Why::unread(status, error))
+        }
+        _ => Err(unreadable),
+    }
+}
+
+/// Why an execution is parked, if it is.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub fn quarantine(reader: &dyn JournalReader, execution: ExecutionId) -> Result<Option<Quarantine>, JournalError> {
+    let before = execution.as_u128().checked_sub(1).map(|id| ExecutionId::from_uuid(Uuid::from_u128(id)));
+    let found = reader.live(before, 1)?.pop().filter(|live| live.id == execution);
+    Ok(found.and_then(|live| live.quarantine))
+}
+
+/// Whether an execution follows rules that this release knows.
+pub(crate) fn check_rules(state: &Execution) -> Result<(), String> {
+    match state.activation().map(|activation| activation.semantics) {
+        Some(semantics) if semantics > SEMANTICS => {
+            Err(format!("it began under rules (revision {semantics}) that this release does not know"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn aside(reader: &dyn JournalReader, summary: &Summary) -> Result<Aside, JournalError> {
+    if let Some(outcome) = written_off(summary) {
+        return Ok(Aside::WrittenOff(Box::new(outcome)));
+    }
+    Ok(quarantine(reader, summary.id)?.map_or(Aside::Nothing, Aside::Quarantined))
+}
+
+impl Reading {
+    /// Everything there is to know about it.
+    pub fn record(&self) -> Record {
+        let mut record = self.state.record(self.workflow.compiled());
+        match &self.aside {
+            Aside::Nothing => {}
+            Aside::Quarantined(quarantine) => record.state = State::Quarantined { reason: quarantine.reason.clone() },
+            Aside::WrittenOff(outcome) => record.state = State::Ended((**outcome).clone()),
+        }
+        record
+    }
+
+    /// What it waits for, or why it ended so.
+    pub fn why(&self) -> Why {
+        let mut why = self.state.why(self.workflow.compiled());
+        match &self.aside {
+            Aside::Nothing => {}
+            Aside::Quarantined(quarantine) => {
+                why.status = ExecutionStatus::Quarantined;
+                why.error = Some(quarantine.reason.clone());
+            }
+            Aside::WrittenOff(outcome) => {
+                let mut declared = Why::unread(outcome.status(), outcome.error().map(ToString::to_string));
+                declared.decided_by = Some(outcome.decided_by.clone());
+                why = declared;
+            }
+        }
+        why
+    }
+
+    /// What happened to it, fact by fact.
+    pub fn history(&self) -> Vec<Described> {
+        let numbered = (1..).zip(Facts::new(&self.history).map_while(Result::ok));
+        numbered.map(|(sequence, recorded)| recorded.describe(sequence, self.workflow.compiled())).collect()
+    }
+
+    /// What it runs.
+    pub fn workflow(&self) -> &Workflow {
+        &self.workflow
+    }
+
+    /// Why it is parked, if it is.
+    pub fn quarantine(&self) -> Option<&Quarantine> {
+        match &self.aside {
+            Aside::Quarantined(quarantine) => Some(quarantine),
+            _ => None,
+        }
+    }
+}
