@@ -10,6 +10,7 @@ use finale_core::{ExecutionId, Payload, PayloadError};
 use finale_journal::JournalError;
 
 use crate::completion::Completion;
+use crate::errors::TooLong;
 use crate::handle::ExecutionHandle;
 use crate::runtime::Runtime;
 use crate::workflow::Workflow;
@@ -43,6 +44,9 @@ pub enum ActivateError {
     /// The input is not what the definition declares.
     #[error(transparent)]
     InputDeclaration(#[from] InputError),
+    /// Who activates it, or a key of it, takes more bytes than allowed.
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
     /// There are as many open executions as allowed; try again later.
     #[error("{open_executions_max} executions are open already")]
     Saturated {
@@ -157,6 +161,9 @@ impl Activate {
     /// When it is refused; nothing of it exists then.
     pub async fn start(self) -> Result<ExecutionHandle, ActivateError> {
         let request = self.request?;
+        self.runtime.check_text("who activates it", Some(&request.by))?;
+        self.runtime.check_text("the idempotency key", request.idempotency_key.as_deref())?;
+        self.runtime.check_text("the business key", request.business_key.as_deref())?;
         let completion = request.pledge.completion();
         self.runtime.hand_in(request);
         let (id, completion) = completion.acknowledged().await?;

@@ -4,6 +4,18 @@ use finale_core::execution::Refused;
 use finale_core::{ExecutionStatus, NodeStatus, PayloadError};
 use finale_journal::JournalError;
 
+/// A text is longer than allowed; see [`Limits::text_bytes_max`](crate::Limits::text_bytes_max).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} has {bytes} bytes, at most {bytes_max} are allowed")]
+pub struct TooLong {
+    /// Which text.
+    pub what: &'static str,
+    /// How long it is.
+    pub bytes: usize,
+    /// The limit.
+    pub bytes_max: usize,
+}
+
 /// Why a command on an execution was not carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -20,6 +32,9 @@ pub enum CommandError {
     /// What was said makes no sense.
     #[error("{0}")]
     Invalid(String),
+    /// Who says so, or why, takes more bytes than allowed.
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
     /// The node has not come to the point where this can be said.
     #[error("the node is {0}: it is too early for this")]
     NotReady(NodeStatus),
@@ -56,6 +71,9 @@ pub enum ReportError {
     /// The output is no payload.
     #[error(transparent)]
     Payload(#[from] PayloadError),
+    /// Who says so takes more bytes than allowed.
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
     /// Too many outcomes wait for tasks that were not asked for yet.
     #[error("{early_outcomes_max} early outcomes wait already")]
     Saturated {

@@ -38,7 +38,7 @@ pub use activation::{Activate, ActivateError};
 pub use builder::Builder;
 pub use completion::Abandoned;
 pub use context::{BlockingContext, TaskContext, TaskOutputError};
-pub use errors::{CommandError, ReportError};
+pub use errors::{CommandError, ReportError, TooLong};
 pub use events::{Event, EventKind, EventNumber, Events, Lagged};
 #[doc(hidden)]
 pub use faults::Faults;

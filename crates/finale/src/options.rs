@@ -26,6 +26,8 @@ impl Default for Shards {
 pub struct Limits {
     /// Bytes of one input, output or result, as JSON; default 2 MiB.
     pub payload_bytes_max: usize,
+    /// Bytes of a key, of a name of who does something, and of the reason an operator gives; default 4,096.
+    pub text_bytes_max: usize,
     /// Executions that have not ended, in the runtime; default 1,000,000. More are refused as `Saturated`.
     pub open_executions_max: usize,
     /// Executions per shard that have something to do at once; default 64.
@@ -53,6 +55,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             payload_bytes_max: 2 << 20,
+            text_bytes_max: 4_096,
             open_executions_max: 1_000_000,
             active_executions_max: 64,
             running_tasks_max: 10_000,

@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::activation::{Activate, ActivateError, Pledge, Request};
 use crate::builder::Builder;
 use crate::clock::Clock;
-use crate::errors::{CommandError, ReportError};
+use crate::errors::{CommandError, ReportError, TooLong};
 use crate::events::{EventNumber, Events};
 use crate::handle::{CancelReceipt, ExecutionHandle};
 use crate::late::LateEvent;
@@ -202,6 +202,7 @@ impl Runtime {
     /// # Errors
     /// When it is over already, there is none, or the runtime has stopped.
     pub async fn cancel_execution(&self, id: ExecutionId, by: &str) -> Result<CancelReceipt, CommandError> {
+        self.check_text("who cancels it", Some(by))?;
         let by = by.into();
         self.ask(id, |answer| Question::Cancel(by, answer)).await
     }
@@ -211,6 +212,7 @@ impl Runtime {
     /// # Errors
     /// When it is not running, there is none, or the runtime has stopped.
     pub async fn complete_execution(&self, id: ExecutionId, by: &str) -> Result<(), CommandError> {
+        self.check_text("who declares it", Some(by))?;
         let command = Command::Complete { by: by.into() };
         self.ask(id, |answer| Question::Command(command, answer)).await
     }
@@ -220,6 +222,8 @@ impl Runtime {
     /// # Errors
     /// When it is not running, the reason is blank, there is none, or the runtime has stopped.
     pub async fn fail_execution(&self, id: ExecutionId, by: &str, reason: &str) -> Result<(), CommandError> {
+        self.check_text("who declares it", Some(by))?;
+        self.check_text("the reason", Some(reason))?;
         let command = Command::Fail { by: by.into(), reason: reason.into() };
         self.ask(id, |answer| Question::Command(command, answer)).await
     }
@@ -235,6 +239,7 @@ impl Runtime {
         verdict: Verdict,
         by: &str,
     ) -> Result<(), CommandError> {
+        self.check_text("who judges", Some(by))?;
         let (node, by) = (node.to_owned(), by.into());
         self.ask(id, |answer| Question::Verdict { node, verdict, by, answer }).await
     }
@@ -311,6 +316,7 @@ impl Runtime {
     /// # Errors
     /// When the task is settled or unknown, or its handler has not begun.
     pub async fn cancel_task(&self, task: TaskId, by: &str) -> Result<(), ReportError> {
+        self.check_text("who cancels it", Some(by))?;
         self.report(task, Err(Failure::new(FailureClass::Cancelled, format!("by {by}")))).await
     }
 
@@ -344,6 +350,12 @@ impl Runtime {
         if let Err(error) = journal.release(claim.epoch) {
             tracing::warn!(target: crate::telemetry::TARGET, %error, "the journal was not released");
         }
+    }
+
+    /// Refuses a text that is longer than allowed.
+    pub(crate) fn check_text(&self, what: &'static str, text: Option<&str>) -> Result<(), TooLong> {
+        let (bytes, bytes_max) = (text.map_or(0, str::len), self.0.options.limits.text_bytes_max);
+        if bytes > bytes_max { Err(TooLong { what, bytes, bytes_max }) } else { Ok(()) }
     }
 
     pub(crate) async fn status(&self, id: ExecutionId) -> Result<ExecutionStatus, CommandError> {

@@ -27,6 +27,34 @@ fn a_bad_definition_does_not_become_a_workflow() {
 }
 
 #[actix::test]
+async fn a_key_or_a_name_that_is_too_long_is_refused_by_name() {
+    for_each_journal(async |journal| {
+        let mut limits = finale::Limits::default();
+        limits.text_bytes_max = 8;
+        let runtime = runtime(&journal).limits(limits).never("a").start().unwrap();
+        let one = workflow("s>a a>e");
+        let (fits, long) = ("12345678", "123456789");
+        let activate = || runtime.activate(&one, ());
+        for refused in [
+            activate().by(long).await.unwrap_err(),
+            activate().idempotency_key(long).await.unwrap_err(),
+            activate().business_key(long).await.unwrap_err(),
+        ] {
+            let ActivateError::TooLong(error) = refused else { panic!("{refused}") };
+            assert_eq!((error.bytes, error.bytes_max), (9, 8), "{error}");
+        }
+        let execution = activate().by(fits).idempotency_key(fits).business_key(fits).await.unwrap();
+        let too_long = |refused| matches!(refused, Err(finale::CommandError::TooLong(_)));
+        assert!(too_long(runtime.fail_execution(execution.id(), long, "why").await));
+        assert!(too_long(runtime.fail_execution(execution.id(), fits, long).await));
+        assert!(too_long(runtime.complete_execution(execution.id(), long).await));
+        assert!(too_long(execution.cancel(long).await.map(drop)));
+        runtime.fail_execution(execution.id(), fits, fits).await.unwrap();
+    })
+    .await;
+}
+
+#[actix::test]
 async fn what_this_release_does_not_run_is_refused_by_the_name_of_its_node() {
     for_each_journal(async |journal| {
         let runtime = runtime(&journal).done("a b").start().unwrap();

@@ -160,7 +160,7 @@ impl Supervisor {
         }
         let again_and_again = self.recovery.claim.crashed && self.is_one_too_many(state) && found.quarantine.is_none();
         again_and_again.then(|| {
-            let crashes = state.losses() + 1;
+            let crashes = state.losses().saturating_add(1);
             let reason = format!("the process crashed {crashes} times while the same task was at work");
             Quarantine { reason, until_released: true }
         })
@@ -168,7 +168,7 @@ impl Supervisor {
 
     /// Whether one crash more over what is at work is one too many. What an operator has released gets as many again.
     fn is_one_too_many(&self, state: &Execution) -> bool {
-        state.running() > 0 && (state.losses() + 1).is_multiple_of(self.shard.options.limits.crashes_max)
+        state.running() > 0 && state.losses().saturating_add(1).is_multiple_of(self.shard.options.limits.crashes_max)
     }
 
     /// Whether it was parked for its crashes: the last of them is not recorded yet, even if no other came since.
