@@ -25,6 +25,11 @@ pub mod names {
     /// finale on two arbiters of its own.
     pub const FINALE_2: &str = "finale-2";
 
+    /// finale on a journal in a file, each commit synced.
+    pub const FINALE_FULL: &str = "finale-full";
+    /// finale on a journal in a file, without these syncs.
+    pub const FINALE_RELAXED: &str = "finale-relaxed";
+
     /// What everybody is compared with.
     pub const BASELINES: [&str; 3] = [HAND_LOOP, BARE_ACTIX_1, BARE_ACTIX_2];
     /// The configurations of finale.

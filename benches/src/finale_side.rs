@@ -98,7 +98,7 @@ impl Contender for Finale {
     }
 }
 
-fn room_for(executions: usize) -> finale::Limits {
+pub(crate) fn room_for(executions: usize) -> finale::Limits {
     let mut limits = finale::Limits::default();
     limits.running_tasks_max = executions;
     limits
@@ -109,7 +109,7 @@ fn start(shards: Shards, shape: &Shape) -> Result<(Runtime, Workflow), BoxError>
     Ok((runtime, Workflow::new(shape.definition())?))
 }
 
-async fn noop(context: TaskContext, _input: ()) -> Result<u64, TaskError> {
+pub(crate) async fn noop(context: TaskContext, _input: ()) -> Result<u64, TaskError> {
     Ok(handler::output(task(&context)))
 }
 
@@ -124,7 +124,7 @@ async fn wait(context: TaskContext, _input: ()) -> Result<u64, TaskError> {
     Ok(handler::output(task))
 }
 
-fn task(context: &TaskContext) -> u32 {
+pub(crate) fn task(context: &TaskContext) -> u32 {
     task_of_id(context.node()).unwrap_or(u32::MAX)
 }
 
@@ -160,7 +160,7 @@ async fn one(runtime: &Runtime, workflow: &Workflow, shape: &Shape, sampled: boo
 }
 
 /// What an outcome says: how many tasks were done, and the output of the last ones.
-fn tally(shape: &Shape, outcome: &Outcome) -> Result<Tally, BoxError> {
+pub(crate) fn tally(shape: &Shape, outcome: &Outcome) -> Result<Tally, BoxError> {
     let done = u64::from(outcome.counts.completed);
     let output: serde_json::Value = outcome.output()?;
     let expected = Tally::expected(shape, 1);
@@ -179,7 +179,7 @@ fn last_outputs_are_right(shape: &Shape, output: &serde_json::Value) -> bool {
 }
 
 /// What the record says, task by task.
-fn recorded(record: &Record) -> Result<Tally, BoxError> {
+pub(crate) fn recorded(record: &Record) -> Result<Tally, BoxError> {
     let record = serde_json::to_value(record)?;
     let nodes = record["nodes"].as_array().cloned().unwrap_or_default();
     Ok(Tally::of_execution(nodes.iter().filter_map(|node| node["output"].as_u64())))

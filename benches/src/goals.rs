@@ -3,6 +3,10 @@
 use serde::Serialize;
 
 use crate::contender::names;
+use crate::durable::Durable;
+use crate::durable::restart::Restarts;
+use crate::durable::row::Row;
+use crate::durable::scale::Scale;
 use crate::report::Measured;
 
 /// One promise.
@@ -20,6 +24,8 @@ pub struct Goal {
     pub measured: Option<f64>,
     /// What that means.
     pub verdict: Verdict,
+    /// Whether a run fails that misses it: only where the machine has no say in it.
+    pub decides: bool,
 }
 
 /// On which side of a target is good.
@@ -52,7 +58,16 @@ impl Goal {
             (Some(value), Side::AtMost) if value <= target => Verdict::Met,
             _ => Verdict::Missed,
         };
-        Self { what, side, target, unit, measured, verdict }
+        Self { what, side, target, unit, measured, verdict, decides: false }
+    }
+
+    fn deciding(self) -> Self {
+        Self { decides: true, ..self }
+    }
+
+    /// Whether a run fails because of it.
+    pub fn fails(&self) -> bool {
+        self.decides && self.verdict == Verdict::Missed
     }
 
     fn at_least(what: &'static str, target: f64, measured: Option<f64>) -> Self {
@@ -63,6 +78,9 @@ impl Goal {
         Self::new(what, Side::AtMost, target, unit, measured)
     }
 }
+
+/// What a MiB is.
+const MEBIBYTE: f64 = 1_048_576.0;
 
 /// Compares what was measured with what was promised.
 pub fn judge(measured: &Measured) -> Vec<Goal> {
@@ -78,6 +96,40 @@ pub fn judge(measured: &Measured) -> Vec<Goal> {
         Goal::at_most("waiting chain-10, largest configuration", 3_072.0, "bytes", heaviest(measured)),
         Goal::at_least("2 shards, all at once / fed in", 0.7, at_once(measured)),
     ]
+}
+
+/// Compares what was measured of durability with what was promised. Counts decide; how fast a disk is, and how many cores
+/// are free, does not.
+pub fn judge_durable(durable: &Durable, scale: &Scale) -> Vec<Goal> {
+    let row = |shape, at_once| durable_row(durable, shape, at_once);
+    let to_group_commit = |shape| row(shape, scale.crowd())?.to_group_commit;
+    let lone = row("chain-10", 1);
+    let tasks = Goal::new(
+        "durable tasks, chain-10, 1,000 at once",
+        Side::AtLeast,
+        60_000.0,
+        "tasks/s",
+        row("chain-10", scale.crowd()).map(|row| row.tasks_per_second),
+    );
+    let Restarts { first, second } = durable.recovery.restarts;
+    let peak = first.resident_bytes_max.map(|bytes| bytes as f64 / MEBIBYTE);
+    let went_on = first.recovered_s.max(first.dispatched_s);
+    let extra = (first.appends_of_waiting + second.appends_of_waiting) as f64;
+    vec![
+        Goal::at_least("rows / bare group commit, single, 1,000 at once", 0.2, to_group_commit("single")),
+        Goal::at_least("rows / bare group commit, chain-10, 1,000 at once", 0.2, to_group_commit("chain-10")),
+        tasks,
+        Goal::at_most("syncs of a task, lone chain-10", 1.3, "syncs", lone.map(|row| row.syncs_per_task)).deciding(),
+        Goal::at_most("appends of a lone chain-10", 11.0, "", lone.map(|row| row.appends_per_execution)).deciding(),
+        Goal::at_most("100,000 executions go on", 30.0, "s", Some(went_on)),
+        Goal::at_most("memory of the process then, at most", 1_024.0, "MiB", peak).deciding(),
+        Goal::at_most("appends of those that only wait", 0.0, "", Some(extra)).deciding(),
+    ]
+}
+
+fn durable_row<'a>(durable: &'a Durable, shape: &str, at_once: usize) -> Option<&'a Row> {
+    let mut full = durable.loads.iter().filter(|row| row.contender == names::FINALE_FULL);
+    full.find(|row| row.shape == shape && row.at_once == at_once)
 }
 
 fn ratio_to_hand_loop(measured: &Measured, shape: &str) -> Option<f64> {
@@ -112,5 +164,14 @@ mod tests {
         assert_eq!(Goal::at_most("", 8.0, "us", Some(8.0)).verdict, Verdict::Met);
         assert_eq!(Goal::at_most("", 8.0, "us", Some(8.1)).verdict, Verdict::Missed);
         assert_eq!(Goal::at_most("", 8.0, "us", None).verdict, Verdict::NotMeasured);
+    }
+
+    #[test]
+    fn only_a_deciding_goal_that_was_missed_fails_a_run() {
+        let goal = |value| Goal::at_most("", 1.3, "syncs", value);
+        assert!(goal(Some(1.4)).deciding().fails());
+        assert!(!goal(Some(1.4)).fails());
+        assert!(!goal(Some(1.3)).deciding().fails());
+        assert!(!goal(None).deciding().fails());
     }
 }

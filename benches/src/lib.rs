@@ -7,6 +7,8 @@
 //! - [`bare_actix`]: the fewest actors and messages that could be called a workflow engine, with nothing inside them,
 //! - finale itself, in [`finale_side`].
 //!
+//! What it costs to keep all of that on a disk is measured beside what the disk can do: see [`durable`].
+//!
 //! The handlers do nothing, so all that is measured is overhead. What a contender computed is checked every time
 //! ([`check`]): nobody is fast by doing nothing.
 
@@ -14,6 +16,7 @@ pub mod at_once;
 pub mod bare_actix;
 pub mod check;
 pub mod contender;
+pub mod durable;
 pub mod finale_side;
 pub mod goals;
 pub mod hand_loop;

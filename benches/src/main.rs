@@ -1,24 +1,28 @@
 //! `cargo run --release -p finale-benches`: see the library for what it measures and why.
 
+use std::env;
 use std::error::Error;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use finale_benches::contender::{self, BoxError};
-use finale_benches::report::{self, Report};
+use finale_benches::durable::{self, restart};
+use finale_benches::goals::Goal;
 use finale_benches::scale::Scale;
-use finale_benches::{memory, text};
+use finale_benches::{memory, report, text};
+use serde::Serialize;
 
-/// Measures finale beside a hand-written loop and bare actix.
+/// Measures finale beside a hand-written loop and bare actix; on a disk, beside what that disk can do.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
     /// Print one JSON document instead of tables
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
     /// Only check that every result is right: takes seconds, judges no times
-    #[arg(long)]
+    #[arg(long, global = true)]
     quick: bool,
     #[command(subcommand)]
     command: Option<Part>,
@@ -26,6 +30,12 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Part {
+    /// Measure what durability costs, beside what the disk can do
+    Durable {
+        /// On which disk; by default where this program lies, as a folder for temporary files may be memory
+        #[arg(long)]
+        folder: Option<PathBuf>,
+    },
     /// Print the bytes for each of so many waiting executions of ten tasks
     Memory {
         /// Whose
@@ -34,13 +44,23 @@ enum Part {
         #[arg(value_parser = clap::value_parser!(u32).range(1..))]
         executions: u32,
     },
+    /// Start twice on a journal that `durable` has filled, and print how that went
+    #[command(hide = true)]
+    Restart {
+        /// Which
+        journal: PathBuf,
+        /// How many executions it has
+        executions: u32,
+    },
 }
 
-/// Fails when a result is wrong, never because of a time.
+/// Fails when a result is wrong or a promise is broken in which the machine has no say, never because of a time.
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match &arguments.command {
         Some(Part::Memory { contender, executions }) => print_memory(contender, *executions as usize),
+        Some(Part::Durable { folder }) => measure_durable(&arguments, folder.as_deref()),
+        Some(Part::Restart { journal, executions }) => print_restarts(journal, *executions as usize),
         None => measure_all(&arguments),
     };
     match done {
@@ -64,13 +84,35 @@ fn print_error(error: &(dyn Error + 'static)) {
 
 fn measure_all(arguments: &Arguments) -> Result<(), BoxError> {
     let scale = if arguments.quick { Scale::QUICK } else { Scale::FULL };
-    let report = report::measure(&mut contender::all()?, &scale)?;
+    let report = report::measure(&mut contender::all()?, &scale, &beside_this_program()?)?;
     if arguments.json { print_json(&report) } else { Ok(text::write(&mut io::stdout().lock(), &report)?) }
 }
 
-fn print_json(report: &Report) -> Result<(), BoxError> {
+fn measure_durable(arguments: &Arguments, folder: Option<&Path>) -> Result<(), BoxError> {
+    let scale = if arguments.quick { durable::scale::Scale::QUICK } else { durable::scale::Scale::FULL };
+    let folder = folder.map_or_else(beside_this_program, |folder| Ok(folder.to_owned()))?;
+    let report = report::measure_durable(&folder, &scale)?;
+    if arguments.json {
+        print_json(&report)?;
+    } else {
+        text::write_durable(&mut io::stdout().lock(), &report)?;
+    }
+    let broken = report.goals.iter().flatten().find(|goal| goal.fails());
+    broken.map_or(Ok(()), |Goal { what, .. }| Err(format!("a promise is broken: {what}").into()))
+}
+
+fn beside_this_program() -> Result<PathBuf, BoxError> {
+    let program = env::current_exe()?;
+    Ok(program.parent().ok_or("this program lies nowhere")?.to_owned())
+}
+
+fn print_restarts(journal: &Path, executions: usize) -> Result<(), BoxError> {
+    print_json(&restart::restart_twice(journal, executions)?)
+}
+
+fn print_json(value: &impl Serialize) -> Result<(), BoxError> {
     let mut out = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, report)?;
+    serde_json::to_writer_pretty(&mut out, value)?;
     Ok(writeln!(out)?)
 }
 

@@ -25,6 +25,9 @@ pub const WAVE: usize = 100;
 /// Where Linux says how much of this process is in memory, exactly and without a page size to know.
 const ROLLUP: &str = "/proc/self/smaps_rollup";
 
+/// Where it says how much there ever was.
+const STATUS: &str = "/proc/self/status";
+
 /// One contender.
 #[derive(Clone, Debug, Serialize)]
 pub struct Memory {
@@ -42,11 +45,11 @@ pub struct Memory {
 #[derive(Debug, Error)]
 pub enum MeterError {
     /// The system does not say how much memory a process has.
-    #[error("the memory of this process cannot be read from {ROLLUP}")]
-    Unreadable(#[from] io::Error),
+    #[error("the memory of this process cannot be read from {0}")]
+    Unreadable(&'static str, #[source] io::Error),
     /// The file does not look as expected.
-    #[error("{ROLLUP} has no `Rss` in kB")]
-    Format,
+    #[error("{0} has no `{1}` in kB")]
+    Format(&'static str, &'static str),
     /// Fewer executions waited than were asked for.
     #[error("{waiting} executions were waiting when all {expected} should have been")]
     NotWaiting {
@@ -61,6 +64,9 @@ pub enum MeterError {
     /// The child process has failed.
     #[error("child process: {0}")]
     Child(String),
+    /// There is no child process.
+    #[error("a child process cannot be started")]
+    NoChild(#[from] io::Error),
 }
 
 /// Weighs a process before and after.
@@ -134,10 +140,19 @@ fn weigh_in_child(contender: &str, executions: usize) -> Result<f64, MeterError>
     stdout.trim().parse().map_err(|_| MeterError::Child(format!("said `{}`", stdout.trim())))
 }
 
-fn resident_bytes() -> Result<u64, MeterError> {
-    let rollup = fs::read_to_string(ROLLUP)?;
-    let rss = rollup.lines().find_map(|line| line.strip_prefix("Rss:")?.trim().strip_suffix(" kB"));
-    let kilobytes: u64 = rss.and_then(|rss| rss.parse().ok()).ok_or(MeterError::Format)?;
+pub(crate) fn resident_bytes() -> Result<u64, MeterError> {
+    read_bytes(ROLLUP, "Rss:")
+}
+
+/// The most that this process ever had in memory.
+pub(crate) fn resident_bytes_max() -> Result<u64, MeterError> {
+    read_bytes(STATUS, "VmHWM:")
+}
+
+fn read_bytes(file: &'static str, name: &'static str) -> Result<u64, MeterError> {
+    let text = fs::read_to_string(file).map_err(|error| MeterError::Unreadable(file, error))?;
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().strip_suffix(" kB"));
+    let kilobytes: u64 = value.and_then(|value| value.parse().ok()).ok_or(MeterError::Format(file, name))?;
     Ok(kilobytes * 1024)
 }
 

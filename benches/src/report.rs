@@ -1,13 +1,14 @@
 //! One pass over all measures, as one document.
 
 use std::env::consts;
+use std::path::Path;
 use std::thread;
 
 use serde::Serialize;
 
 use crate::at_once::{self, AtOnce};
-use crate::check::Wrong;
-use crate::contender::Contender;
+use crate::contender::{BoxError, Contender};
+use crate::durable::{self, Durable};
 use crate::goals::{self, Goal};
 use crate::latency::{self, Latency};
 use crate::memory::{self, Memory};
@@ -28,6 +29,26 @@ pub struct Report {
     /// What was measured.
     #[serde(flatten)]
     pub measured: Measured,
+    /// What durability costs; in a quick pass, else it is a report of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub durable: Option<Durable>,
+    /// What was promised; nothing is judged in a quick pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub goals: Option<Vec<Goal>>,
+}
+
+/// What durability costs, by itself.
+#[derive(Clone, Debug, Serialize)]
+pub struct DurableReport {
+    /// The version of finale.
+    pub version: &'static str,
+    /// Where it ran; figures of two machines do not compare, ratios nearly do.
+    pub machine: Machine,
+    /// Whether only results were checked; the times then mean nothing.
+    pub quick: bool,
+    /// What was measured.
+    #[serde(flatten)]
+    pub durable: Durable,
     /// What was promised; nothing is judged in a quick pass.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub goals: Option<Vec<Goal>>,
@@ -57,8 +78,9 @@ pub struct Measured {
     pub at_once: Vec<AtOnce>,
 }
 
-/// Measures everything, unless a result is wrong.
-pub fn measure(contenders: &mut [Box<dyn Contender>], scale: &Scale) -> Result<Report, Wrong> {
+/// Measures everything, unless a result is wrong; in a quick pass also what lies in that folder.
+pub fn measure(contenders: &mut [Box<dyn Contender>], scale: &Scale, folder: &Path) -> Result<Report, BoxError> {
+    let durable = scale.quick.then(|| durable::measure(folder, &durable::scale::Scale::QUICK)).transpose()?;
     let measured = Measured {
         throughput: throughput::measure(contenders, scale)?,
         latency: latency::measure(contenders, scale)?,
@@ -72,6 +94,19 @@ pub fn measure(contenders: &mut [Box<dyn Contender>], scale: &Scale) -> Result<R
         in_flight: scale.in_flight,
         goals: (!scale.quick).then(|| goals::judge(&measured)),
         measured,
+        durable,
+    })
+}
+
+/// Measures what durability costs in that folder, unless a result is wrong.
+pub fn measure_durable(folder: &Path, scale: &durable::scale::Scale) -> Result<DurableReport, BoxError> {
+    let durable = durable::measure(folder, scale)?;
+    Ok(DurableReport {
+        version: env!("CARGO_PKG_VERSION"),
+        machine: machine(),
+        quick: scale.quick,
+        goals: (!scale.quick).then(|| goals::judge_durable(&durable, scale)),
+        durable,
     })
 }
 

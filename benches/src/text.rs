@@ -1,5 +1,6 @@
 //! The document for people.
 
+mod durable;
 mod table;
 
 use std::io::{self, Write};
@@ -7,26 +8,39 @@ use std::io::{self, Write};
 use self::table::{Table, count, times};
 use crate::contender::names;
 use crate::goals::{Goal, Side, Verdict};
-use crate::report::{Measured, Report};
+use crate::report::{DurableReport, Machine, Measured, Report};
 use crate::throughput::{Row, Throughput};
 
 /// Writes all sections.
 pub fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let Report { version, machine, in_flight, measured, .. } = report;
-    writeln!(out, "finale {version}, {} {}, {} cpus, {in_flight} in flight", machine.os, machine.arch, machine.cpus)?;
-    if report.quick {
-        writeln!(out, "quick: every result was right; the figures are from too little work to mean anything")?;
-    }
+    write_head(out, version, machine, &format!("{in_flight} in flight"), report.quick)?;
     for throughput in &measured.throughput {
         write_throughput(out, throughput)?;
     }
     write_latency(out, measured)?;
     write_at_once(out, measured)?;
     write_memory(out, measured)?;
-    match &report.goals {
-        Some(goals) => write_goals(out, goals),
-        None => Ok(()),
+    if let Some(durable) = &report.durable {
+        durable::write(out, durable)?;
     }
+    write_goals(out, report.goals.as_deref().unwrap_or_default())
+}
+
+/// Writes what durability costs.
+pub fn write_durable(out: &mut impl Write, report: &DurableReport) -> io::Result<()> {
+    let DurableReport { version, machine, quick, durable, goals } = report;
+    write_head(out, version, machine, &format!("shards: {}", durable.shards), *quick)?;
+    durable::write(out, durable)?;
+    write_goals(out, goals.as_deref().unwrap_or_default())
+}
+
+fn write_head(out: &mut impl Write, version: &str, machine: &Machine, more: &str, quick: bool) -> io::Result<()> {
+    writeln!(out, "finale {version}, {} {}, {} cpus, {more}", machine.os, machine.arch, machine.cpus)?;
+    if quick {
+        writeln!(out, "quick: every result was right; the figures are from too little work to mean anything")?;
+    }
+    Ok(())
 }
 
 fn write_throughput(out: &mut impl Write, throughput: &Throughput) -> io::Result<()> {
@@ -93,6 +107,9 @@ fn write_memory(out: &mut impl Write, measured: &Measured) -> io::Result<()> {
 }
 
 fn write_goals(out: &mut impl Write, goals: &[Goal]) -> io::Result<()> {
+    if goals.is_empty() {
+        return Ok(());
+    }
     let head = ["target", "measured", "verdict"].map(str::to_owned).to_vec();
     let mut table = Table::new("goals".to_owned(), head);
     for goal in goals {
@@ -117,7 +134,9 @@ fn measured_value(goal: &Goal) -> String {
 fn value(value: f64, unit: &str) -> String {
     match unit {
         "x" => times(value),
-        "us" => format!("{value:.1} us"),
+        "us" | "s" => format!("{value:.1} {unit}"),
+        "syncs" => format!("{value:.2} {unit}"),
+        "" => format!("{value:.1}"),
         unit => format!("{} {unit}", count(value)),
     }
 }

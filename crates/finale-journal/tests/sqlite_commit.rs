@@ -130,11 +130,10 @@ fn a_history_is_whole_while_it_is_written() {
     let journal = place.open();
     let mut hand = Hand::of(&journal);
     hand.begin(1, &0u32.to_le_bytes());
-    let reader = journal.clone();
     let watcher = std::thread::spawn(move || {
         let (mut before, begun) = (0, Instant::now());
         while before < 4 * 5_000 && begun.elapsed() < Duration::from_secs(60) {
-            let history = reader.history(id(1)).unwrap().unwrap();
+            let history = journal.history(id(1)).unwrap().unwrap();
             assert!(history.len() >= before, "nothing is taken back");
             before = history.len();
             let numbers = history.chunks(4).map(|bytes| u32::from_le_bytes(bytes.try_into().unwrap()));

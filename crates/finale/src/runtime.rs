@@ -270,6 +270,10 @@ impl Runtime {
     /// # Errors
     /// When the runtime has stopped.
     pub async fn open_tasks_of(&self, execution: ExecutionId) -> Result<Vec<OpenTask>, CommandError> {
+        // One that the recovery has not come to is looked at now.
+        if let Err(CommandError::Stopped) = self.ask(execution, Question::Status).await {
+            return Err(CommandError::Stopped);
+        }
         list_tasks(self.shard(execution), None, Some(execution), usize::MAX).await
     }
 

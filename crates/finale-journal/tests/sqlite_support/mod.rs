@@ -67,7 +67,9 @@ impl Place {
 
 /// Hears watermarks.
 #[derive(Clone, Default)]
-pub struct Ear(Arc<(Mutex<Vec<Result<Position, JournalError>>>, Condvar)>);
+pub struct Ear(Arc<(Mutex<Vec<Told>>, Condvar)>);
+
+type Told = Result<Position, JournalError>;
 
 impl Ear {
     pub fn listener(&self) -> Listener {

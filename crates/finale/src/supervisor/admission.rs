@@ -3,7 +3,6 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix::Addr;
 use finale_core::ExecutionId;
 use finale_core::execution::{Input, Refused, SEMANTICS};
 use finale_core::fact::Activation;
@@ -24,13 +23,21 @@ enum Admitted {
 
 impl Supervisor {
     pub(super) fn hand_in(&mut self, request: Request) {
-        if let Some(shard) = self.keyed_elsewhere(&request) {
+        let known = match self.known(&request) {
+            Ok(known) => known,
+            Err(error) => return request.pledge.completion().refuse(error),
+        };
+        if let Some(shard) = known.and_then(|execution| self.elsewhere(execution)) {
             return shard.do_send(request);
         }
-        match self.check(&request) {
+        match self.check(&request, known) {
             Ok(None) => {}
             Ok(Some(of)) => return request.pledge.completion().repeat(of),
             Err(error) => return request.pledge.completion().refuse(error),
+        }
+        if let Some(shard) = request.id.and_then(|id| self.elsewhere(id)) {
+            // It came here because of a key that nobody knows any more.
+            return shard.do_send(request);
         }
         if !self.open.take() {
             let open_executions_max = self.shard.options.limits.open_executions_max;
@@ -59,7 +66,11 @@ impl Supervisor {
     }
 
     /// Whether a request may go on; not if it is the repetition of one before it, which is told then.
-    fn check(&mut self, request: &Request) -> Result<Option<Arc<Completion>>, ActivateError> {
+    fn check(
+        &mut self,
+        request: &Request,
+        known: Option<ExecutionId>,
+    ) -> Result<Option<Arc<Completion>>, ActivateError> {
         if self.stopping {
             return Err(ActivateError::Stopped);
         }
@@ -67,7 +78,7 @@ impl Supervisor {
             return Err(error.into());
         }
         // First of all: the repetition of an activation names the same id again, and that is no conflict.
-        if let Some(of) = self.repeated(request)? {
+        if let Some(of) = self.repeated(request, known)? {
             return Ok(Some(of));
         }
         match request.id {
@@ -80,13 +91,23 @@ impl Supervisor {
         Ok(self.find(id).is_some() || self.archive.get(id).is_some() || self.shard.journal.summary(id)?.is_some())
     }
 
-    /// The execution that a request repeats: one that is in memory, or one that the journal knows.
-    fn repeated(&mut self, request: &Request) -> Result<Option<Arc<Completion>>, ActivateError> {
-        if let Some(of) = self.keys.find(request)? {
-            return Ok(Some(of));
+    /// The execution that was activated with the same key, if only the journal knows it.
+    fn known(&self, request: &Request) -> Result<Option<ExecutionId>, ActivateError> {
+        match &request.idempotency_key {
+            Some(key) if self.keys.find(request)?.is_none() => Ok(self.shard.journal.keyed(key)?),
+            _ => Ok(None),
         }
-        let Some(key) = &request.idempotency_key else { return Ok(None) };
-        let Some(execution) = self.shard.journal.keyed(key)? else { return Ok(None) };
+    }
+
+    /// The execution that a request repeats: one that is in memory, or the one that the journal knows.
+    fn repeated(
+        &mut self,
+        request: &Request,
+        known: Option<ExecutionId>,
+    ) -> Result<Option<Arc<Completion>>, ActivateError> {
+        let (Some(key), Some(execution)) = (&request.idempotency_key, known) else {
+            return self.keys.find(request);
+        };
         if self.find(execution).is_some() {
             // It has only just been looked at.
             return self.keys.find(request);
@@ -97,17 +118,6 @@ impl Supervisor {
             Some((_, keyed)) => keyed.of(key, request).map(Some),
             None => Err(ActivateError::IdempotencyConflict { key: key.to_string(), execution }),
         }
-    }
-
-    /// The shard of the execution that a request repeats, if it is another one and nothing of it is in memory here.
-    fn keyed_elsewhere(&self, request: &Request) -> Option<&Addr<Self>> {
-        let key = request.idempotency_key.as_deref()?;
-        if self.stopping || !matches!(self.keys.find(request), Ok(None)) {
-            return None;
-        }
-        // A journal that cannot be read says so when the request is looked into.
-        let execution = self.shard.journal.keyed(key).ok()??;
-        self.elsewhere(execution)
     }
 
     fn admit(&mut self, request: Request) {
@@ -126,7 +136,8 @@ impl Supervisor {
 
     fn look_into(&mut self, request: &Request) -> Result<Admitted, ActivateError> {
         // Looked at again: the one it repeats, or collides with, may have been before it in the queue.
-        if let Some(of) = self.check(request)? {
+        let known = self.known(request)?;
+        if let Some(of) = self.check(request, known)? {
             return Ok(Admitted::Repeats(of));
         }
         let bound = self.shard.bind(&request.workflow).inspect_err(|error| {

@@ -127,7 +127,7 @@ impl TaskEngine {
     }
 
     /// Does what must be under way for an execution and is not: something was lost on its way.
-    fn reconcile(&mut self, live: &Rc<Live>) {
+    pub(super) fn reconcile(&mut self, live: &Rc<Live>) {
         if live.is_busy() || !live.is_durable() || live.is_quarantined() {
             return;
         }

@@ -146,6 +146,10 @@ impl Handler<ListTasks> for TaskEngine {
     type Result = Vec<OpenTask>;
 
     fn handle(&mut self, list: ListTasks, _context: &mut Self::Context) -> Self::Result {
+        if let Some(live) = list.execution.and_then(|execution| self.shard.find(execution)) {
+            // After a restart its tasks may not be open yet.
+            self.reconcile(&live);
+        }
         self.offers.page(list.after, list.execution, list.limit)
     }
 }
