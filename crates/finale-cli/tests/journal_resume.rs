@@ -6,10 +6,10 @@
 mod common;
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::channel;
 
-use common::{Journal, ended, own, statuses};
+use common::{Journal, ended, own, statuses, written};
 use finale::core::ExecutionId;
 use finale::journal::{Journal as _, Listener, Quarantine, SqliteJournal};
 
@@ -55,7 +55,7 @@ fn a_run_that_was_killed_is_resumed_to_its_end() {
 fn a_killed_run_is_not_begun_again_from_its_start() {
     let journal = Journal::new();
     let mut command = journal.command("run");
-    // The first task takes a tenth of a second; long enough for the second one to be at work when the first is done.
+    // The second task takes one and a half seconds: long enough to see that the first is done.
     command.arg(own("bake.json")).args(["--time-scale", "0.5"]).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     BufReader::new(child.stderr.take().unwrap()).read_line(&mut String::new()).unwrap();
@@ -95,6 +95,40 @@ fn ctrl_c_leaves_a_run_with_a_journal_to_be_resumed() {
 }
 
 #[test]
+fn ctrl_c_leaves_what_was_resumed_for_another_time() {
+    let journal = Journal::new();
+    let arguments = ["--simulate", "--fail", "dial"];
+    let (run, said) = interrupted(journal.command("run").arg(engaged_for_an_hour()).args(arguments));
+    assert_eq!(run.code(), Some(3), "{said}");
+    let (resumed, said) = interrupted(journal.command("resume").arg("--simulate"));
+    assert_eq!(resumed.code(), Some(3), "{said}");
+    let line = format!("\ngo on with what has not ended: `finale resume --journal {}`\n", journal.path().display());
+    assert!(said.ends_with(&line), "{said}");
+    let why = journal.ask("why", &["0", "--json"]).with_code(0).record();
+    assert_eq!(why["status"], "running");
+    assert!(why["awaited"][0]["what"].as_str().unwrap().starts_with("attempt 2 at "), "{why}");
+}
+
+/// A call that is tried again after an hour.
+fn engaged_for_an_hour() -> std::path::PathBuf {
+    let calls = std::fs::read_to_string(own("calls.json")).unwrap();
+    let patient = calls.replace("\"secs\": 0", "\"secs\": 3600");
+    assert_ne!(calls, patient);
+    written("calls.json", patient)
+}
+
+/// What a command comes to that is interrupted a moment after it says that it is at work.
+fn interrupted(command: &mut Command) -> (ExitStatus, String) {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let (mut stderr, mut said) = (BufReader::new(child.stderr.take().unwrap()), String::new());
+    stderr.read_line(&mut said).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    interrupt(&child);
+    stderr.read_to_string(&mut said).unwrap();
+    (child.wait().unwrap(), said)
+}
+
+#[test]
 fn what_is_quarantined_stays_so_until_it_is_released() {
     let journal = Journal::new();
     journal.leave_one_behind();
@@ -122,10 +156,13 @@ fn what_is_quarantined_stays_so_until_it_is_released() {
 fn what_is_done_outside_needs_somebody() {
     let journal = Journal::new();
     leave_parcel_behind(&journal);
+    leave_parcel_behind(&journal);
+    let stand_all = |status| journal.list().iter().filter(|execution| execution["status"] == status).count() == 2;
     journal.ask("resume", &[]).refused("workflow \"parcel\": the task \"weigh\" needs somebody outside");
-    assert_eq!(journal.list()[0]["status"], "running");
-    journal.ask("resume", &["--simulate"]).with_code(0);
-    assert_eq!(journal.list()[0]["status"], "completed");
+    assert!(stand_all("running"));
+    let resumed = journal.ask("resume", &["--simulate"]).with_code(0);
+    assert_eq!(resumed.stdout.lines().count(), 3, "{resumed:?}");
+    assert!(stand_all("completed"));
 }
 
 /// An application leaves an execution behind that waits for somebody.

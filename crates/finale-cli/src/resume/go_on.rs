@@ -1,5 +1,6 @@
 //! Many executions, from where they were left to their ends.
 
+use std::path::Path;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
@@ -18,13 +19,14 @@ use crate::run::{Followed, Lines, Outside, RunError, SHUTDOWN, follow, interrupt
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Goes on until everything has ended or is quarantined, or somebody interrupts; must be called inside an actix `System`.
-pub(super) async fn go_on(found: &Found, mut lines: Option<Lines>) -> Result<(), RunError> {
+pub(super) async fn go_on(found: &Found, path: &Path, mut lines: Option<Lines>) -> Result<(), RunError> {
     let mut interrupt = pin!(interrupt());
     // From its first poll on Ctrl-C is heard.
     if let Poll::Ready(()) = poll!(interrupt.as_mut()) {
         return Ok(());
     }
     let runtime = start(found)?;
+    announce(found, path);
     let ended = tokio::select! {
         ended = see_all_to_end(found, &runtime, lines.as_mut()) => ended,
         () = interrupt => Ok(()),
@@ -32,6 +34,13 @@ pub(super) async fn go_on(found: &Found, mut lines: Option<Lines>) -> Result<(),
     // In order, so that what is at work does not count as lost in a crash.
     runtime.shutdown(SHUTDOWN).await;
     ended
+}
+
+fn announce(found: &Found, path: &Path) {
+    let parked = found.live.len() - found.to_go_on().count();
+    let more = if parked > 0 { format!(" ({parked} quarantined)") } else { String::new() };
+    let (path, count) = (path.display(), found.live.len());
+    console::say(format_args!("{path}: {count} not ended{more}; Ctrl-C leaves them to be resumed"));
 }
 
 fn start(found: &Found) -> Result<Runtime, RunError> {

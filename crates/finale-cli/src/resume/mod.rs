@@ -59,21 +59,13 @@ fn try_to_run(arguments: &Arguments) -> Result<Vec<Summary>, RunError> {
     let path = &arguments.place.path;
     let found = Found::read(arguments.place.write()?, path, arguments.simulate, std::io::stdin().is_terminal())?;
     if !found.live.is_empty() {
-        announce(&found, path);
         let lines = found.is_anybody_asked().then(run::read_lines);
-        System::new().block_on(go_on::go_on(&found, lines))?;
+        System::new().block_on(go_on::go_on(&found, path, lines))?;
     }
     let summaries = summaries(&found)?;
     write(&summaries, arguments.json)?;
     say_what_next(&summaries, path);
     Ok(summaries)
-}
-
-fn announce(found: &Found, path: &Path) {
-    let parked = found.live.len() - found.to_go_on().count();
-    let more = if parked > 0 { format!(" ({parked} quarantined)") } else { String::new() };
-    let (path, count) = (path.display(), found.live.len());
-    console::say(format_args!("{path}: {count} not ended{more}; Ctrl-C leaves them to be resumed"));
 }
 
 /// How those stand now that had not ended.
