@@ -13,7 +13,7 @@ use crate::dice::Dice;
 /// What is to be done.
 #[derive(Clone, Debug)]
 pub struct Cycles {
-    /// The program that lives as a child when it is told so by [`Cycles::arguments`].
+    /// The program that lives as a child when its first argument is `child`.
     pub program: PathBuf,
     /// Where journal and ledger are put; an empty folder.
     pub folder: PathBuf,
@@ -85,7 +85,7 @@ pub fn run(cycles: &Cycles) -> io::Result<Summary> {
 }
 
 impl Cycles {
-    /// The arguments of a child, in the order that [`Child::from_arguments`] reads them.
+    /// Starts a child; its arguments are in the order that [`Child::from_arguments`] reads them.
     fn spawn(&self, cycle: u64, seed: u64, drains: bool) -> io::Result<Process> {
         let numbers = [seed, cycle * KEYS_OF_A_CHILD, u64::from(self.relaxed), u64::from(drains)];
         Command::new(&self.program)
