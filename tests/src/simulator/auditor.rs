@@ -1,11 +1,11 @@
 //! Watches from outside and forgets nothing in a crash: what is appended, what is durable, what was said to whom.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use finale_core::execution::{Effect, Notices, Refused};
 use finale_core::fact::{Fact, Recorded};
-use finale_core::{Compiled, Dispatch, Execution, ExecutionId, ExecutionStatus, Payload, Time};
+use finale_core::{Compiled, Dispatch, Execution, ExecutionId, ExecutionStatus, NodeStatus, Payload, Time};
 
 use super::Violation;
 use super::books::Books;
@@ -248,7 +248,30 @@ impl Subject {
             self.appended.apply(&self.definition, &recorded, &mut ())?;
             self.unwritten.push_back(recorded);
         }
-        Ok(())
+        self.check_decided()
+    }
+
+    /// Whatever is reached is dispatched, decided or waited for at the end of a turn, never left lying.
+    fn check_decided(&self) -> Checked {
+        let execution = &self.appended.execution;
+        if execution.status() != ExecutionStatus::Running {
+            return Ok(());
+        }
+        let edges = &self.definition.definition().edges;
+        let mut reached: BTreeSet<u32> =
+            edges.iter().filter_map(|edge| self.definition.position(&edge.target)).collect();
+        for edge in edges {
+            let source = self.definition.position(&edge.source).and_then(|source| execution.node_status(source));
+            if !source.is_some_and(NodeStatus::is_settled)
+                && let Some(target) = self.definition.position(&edge.target)
+            {
+                reached.remove(&target);
+            }
+        }
+        match reached.iter().find(|node| execution.node_status(**node) == Some(NodeStatus::Pending)) {
+            Some(node) => Err(("nothing_that_is_reached_is_left", format!("node {node} is"))),
+            None => Ok(()),
+        }
     }
 
     fn write(&mut self, tally: &mut Tally) -> Checked {

@@ -12,6 +12,8 @@ use super::tally::{Count, Tally};
 
 #[derive(Debug, Default)]
 pub(super) struct Books {
+    /// The life that the last recovery began.
+    epoch: u32,
     /// Every dispatch to a handler that is durable.
     runs: BTreeMap<Dispatch, Fate>,
     /// Every attempt that the outside was durably asked for.
@@ -24,6 +26,8 @@ pub(super) struct Books {
     lost: BTreeSet<Dispatch>,
     /// Requests that became facts.
     recorded: BTreeSet<Asking>,
+    /// Whether somebody cancelled it.
+    is_cancelled: bool,
     /// How it was told to have ended.
     pub(super) end: Option<ExecutionStatus>,
     /// Whether it was visible that the end is decided.
@@ -113,8 +117,11 @@ impl Books {
             Fact::Stopped { key, attempt, .. } | Fact::Fired(Timer::Timeout(key, attempt)) => {
                 self.settle(*key, *attempt, Fate::Closed)
             }
+            Fact::Recovered { epoch, .. } => self.begin_life(*epoch),
             Fact::Decided { decision: Decision::Verdict(_, by), .. } => self.record_word(by),
-            Fact::Ending(Decree::Cancel(by) | Decree::Complete(by) | Decree::Fail { by, .. }) => self.record_word(by),
+            Fact::Ending(Decree::Stalled) => Err(("running_implies_something_in_flight", "it stalled".to_owned())),
+            Fact::Ending(Decree::Cancel(by)) => self.cancel(by),
+            Fact::Ending(Decree::Complete(by) | Decree::Fail { by, .. }) => self.record_word(by),
             _ => Ok(()),
         }
     }
@@ -143,6 +150,21 @@ impl Books {
         self.settle(key, attempt, if is_own { Fate::Said } else { Fate::Closed })
     }
 
+    fn begin_life(&mut self, epoch: u32) -> Checked {
+        let before = std::mem::replace(&mut self.epoch, epoch);
+        if epoch > before {
+            return Ok(());
+        }
+        Err(("every_life_is_a_later_one", format!("epoch {epoch} began after epoch {before}")))
+    }
+
+    fn cancel(&mut self, by: &str) -> Checked {
+        if std::mem::replace(&mut self.is_cancelled, true) {
+            return Err(("a_second_cancel_joins_the_first", format!("{by} cancelled it again")));
+        }
+        self.record_word(by)
+    }
+
     fn record_word(&mut self, word: &str) -> Checked {
         self.recorded.extend(word.parse::<Asking>());
         Ok(())
@@ -166,6 +188,9 @@ impl Books {
         for effect in effects {
             match effect {
                 Effect::Offer { dispatch, .. } => _ = self.offers.insert((dispatch.key, dispatch.attempt)),
+                Effect::Run { dispatch, .. } if dispatch.epoch != self.epoch => {
+                    return Err(("every_life_is_a_later_one", format!("{dispatch:?} is not of epoch {}", self.epoch)));
+                }
                 Effect::Run { dispatch, .. } => {
                     let before = self.runs.iter().rev().find(|(before, _)| before.key == dispatch.key);
                     if before.is_some_and(|(before, _)| before.attempt >= dispatch.attempt) {

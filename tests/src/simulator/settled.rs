@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use finale_core::definition::Siblings;
 use finale_core::execution::{Effect, Execution};
 use finale_core::fact::Timer;
-use finale_core::{Dispatch, WorkKey};
+use finale_core::{Dispatch, ExecutionStatus, WorkKey};
 
+use super::engine::AtWork;
 use super::messages::Number;
 use super::world::World;
 
@@ -29,6 +31,22 @@ impl World {
         if found != wanted {
             let story = format!("execution {number}: {found:?} instead of {wanted:?}");
             self.violate("what_must_be_under_way_is", story);
+        }
+        self.check_stopping(number);
+    }
+
+    /// Where siblings are not left to finish, everything that still runs at the end was told to stop.
+    fn check_stopping(&mut self, number: Number) {
+        let Some(live) = self.process.lives.get(&number) else { return };
+        let stops = live.definition.definition().policy.siblings == Siblings::Cancel;
+        if !stops || live.state.status() != ExecutionStatus::Ending {
+            return;
+        }
+        let running = self.process.engine(number).running.iter();
+        let runs_on = |(place, at_work): &(&(Number, WorkKey), &AtWork)| place.0 == number && !at_work.stop_asked;
+        if let Some((_, at_work)) = running.into_iter().find(runs_on) {
+            let story = format!("execution {number}: {:?} was not told", at_work.dispatch);
+            self.violate("the_end_stops_what_runs", story);
         }
     }
 
