@@ -14,7 +14,7 @@ async fn a_crash_after_each_acknowledgement_of_a_recovery_is_harmless() {
     tokio::time::pause();
     for acknowledged in 0..=EXECUTIONS {
         let lives = Lives::new(&HeldJournal::new(Acknowledgement::Late));
-        let first = lives.next().never("a").start().unwrap();
+        let first = lives.next().never("a b").start().unwrap();
         let mut ids = Vec::new();
         for _ in 0..EXECUTIONS {
             ids.push(first.activate(&workflow("s>a a>b b>e"), ()).await.unwrap().id());

@@ -8,8 +8,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
+use actix::fut::{ActorFutureExt, wrap_future};
 use actix::{AsyncContext, Context};
 use finale_core::execution::{Input, SEMANTICS};
 use finale_core::fact::{Fact, Facts, Recorded};
@@ -63,10 +63,11 @@ impl Supervisor {
         self.shard.vitals.recovering(self.recovery.left());
         if more {
             self.recovery.stepping = true;
-            context.run_later(Duration::ZERO, |supervisor, context| {
+            let others_first = wrap_future::<_, Self>(tokio::task::yield_now());
+            context.spawn(others_first.map(|(), supervisor, context| {
                 supervisor.recovery.stepping = false;
                 supervisor.recover(context);
-            });
+            }));
         }
     }
 
