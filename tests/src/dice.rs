@@ -59,6 +59,14 @@ impl Dice {
         from.get(self.below(from.len())).copied()
     }
 
+    /// One of several.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn choose<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(from.len())]
+    }
+
     /// A moment within that many microseconds.
     pub fn soon(&mut self, now: Time, micros_max: u32) -> Time {
         now.after(Duration::from_micros(self.below(micros_max as usize + 1) as u64))

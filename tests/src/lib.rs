@@ -4,6 +4,7 @@
 //! [`Naive`](naive::Naive) is the reference that the core is compared with.
 
 pub mod actor;
+pub mod books;
 pub mod chart;
 pub mod conformance;
 pub mod dice;

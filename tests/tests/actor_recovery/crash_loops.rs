@@ -57,7 +57,7 @@ async fn released(begins: Option<End>) {
             runtime = deadly(lives.restart(&runtime, how).await, &diary);
             settle().await;
         }
-        runtime.release_execution(id).await.unwrap();
+        runtime.release_execution(id).await.expect("it is known");
         settle().await;
         assert_eq!(diary.attempts("a").last(), Some(&6));
         for attempt in 7..=10 {
@@ -69,9 +69,9 @@ async fn released(begins: Option<End>) {
         runtime = deadly(lives.crash(), &diary);
         settle().await;
         assert_eq!(status(&runtime, id).await, ExecutionStatus::Quarantined);
-        let last = lives.crash().done("a b").start().unwrap();
+        let last = lives.crash().done("a b").start().expect("it starts");
         settle().await;
-        last.release_execution(id).await.unwrap();
+        last.release_execution(id).await.expect("it is known");
         assert_eq!(outcome(&last, id).await.status(), ExecutionStatus::Completed);
         let again = last.release_execution(id).await;
         assert_eq!(again, Err(CommandError::NotRunning(ExecutionStatus::Completed)));
@@ -143,8 +143,9 @@ async fn orderly_shutdowns_do_not_count() {
 async fn each_task_has_its_own_count() {
     for_each_life(async |lives| {
         let diary = Diary::default();
-        let (_, id) = crashed(&lives, &diary, 3).await;
-        let builder = lives.next().noted("a", &diary).noted_at("b", &diary, &Gate::closed());
+        let (fourth, id) = crashed(&lives, &diary, 4).await;
+        let builder =
+            lives.restart(&fourth, End::Shutdown).await.noted("a", &diary).noted_at("b", &diary, &Gate::closed());
         let mut runtime = builder.start().unwrap();
         for _ in 0..4 {
             settle().await;

@@ -26,19 +26,19 @@ async fn second_attempt(down: Duration) -> Vec<Duration> {
     for_each_restart(async |lives, how| {
         let diary = Diary::default();
         let flow = chart("s>a a>e").retry("a", 2, 60 * SECOND).workflow();
-        let first = lives.next().handler("a", flaky(&diary)).start().unwrap();
-        let id = first.activate(&flow, ()).await.unwrap().id();
+        let first = lives.next().handler("a", flaky(&diary)).start().expect("it starts");
+        let id = first.activate(&flow, ()).await.expect("it is activated").id();
         let failed = Instant::now();
         sleep(20 * SECOND).await;
         drop(lives.restart(&first, how).await);
         sleep(down).await;
-        let second = lives.next().handler("a", flaky(&diary)).start().unwrap();
+        let second = lives.next().handler("a", flaky(&diary)).start().expect("it starts");
         assert_eq!(outcome(&second, id).await.status(), ExecutionStatus::Completed);
         assert_eq!(diary.attempts("a"), [1, 2]);
-        found.lock().unwrap().push(diary.runs()[1].began - failed);
+        found.lock().expect("nobody panicked with it").push(diary.runs()[1].began - failed);
     })
     .await;
-    found.into_inner().unwrap()
+    found.into_inner().expect("nobody panicked with it")
 }
 
 #[actix::test]
@@ -87,7 +87,7 @@ async fn the_timeout_of_a_task_outside_goes_on_and_fires_once() {
         drop(lives.restart(&first, how).await);
         sleep(100 * SECOND).await;
         let (second, restarted) = (lives.next().start().unwrap(), Instant::now());
-        settle().await;
+        sleep(Duration::from_millis(10)).await;
         let [task] = second.open_tasks_of(id).await.unwrap().try_into().unwrap();
         assert_eq!(task.attempt, 2, "the first timed out at once");
         let outcome = outcome(&second, id).await;
