@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use crate::{Append, JournalError, Position, Quarantine};
 
 use super::batch::Tip;
+use super::begun::Begun;
 use super::history::{Known, known};
 use super::readers::Readers;
 use super::summary::COMPLETED;
@@ -20,8 +21,7 @@ pub(super) struct Heads {
     heads: FxHashMap<ExecutionId, Head>,
     /// Those that have ended, and where. Until that is durable the database does not know.
     ended: VecDeque<(Position, ExecutionId)>,
-    /// Ids that sort after this one were never begun before: they need not be looked for.
-    newest: Option<ExecutionId>,
+    begun: Begun,
 }
 
 #[derive(Clone, Debug)]
@@ -35,9 +35,9 @@ pub(super) struct Head {
 }
 
 impl Heads {
-    /// For a writer that begins: ids that sort after this one were never begun.
+    /// For a writer that begins: everything that is kept sorts up to that id.
     pub(super) fn after(newest: Option<ExecutionId>) -> Self {
-        Self { newest, ..Self::default() }
+        Self { begun: Begun::up_to(newest), ..Self::default() }
     }
 
     /// Where an execution stands; none if it is unknown.
@@ -60,8 +60,7 @@ impl Heads {
     /// Checks that facts follow those that are there; gives the last of them, or none if they are the first.
     pub(super) fn check(&mut self, append: &Append<'_>, readers: &Readers) -> Result<Option<&Head>, JournalError> {
         let Append { execution, first_sequence: found, .. } = *append;
-        let is_new = append.begins.is_some() && Some(execution) > self.newest && !self.heads.contains_key(&execution);
-        let head = if is_new { None } else { self.get(execution, readers)? };
+        let head = if append.begins.is_some() && self.is_new(execution) { None } else { self.get(execution, readers)? };
         let expected = head.as_ref().map_or(0, |head| head.tip.sequence) + 1;
         match &head {
             Some(head) if head.has_ended() => return Err(JournalError::Ended(execution)),
@@ -78,11 +77,15 @@ impl Heads {
         }
     }
 
+    /// Whether an execution certainly was never begun.
+    fn is_new(&self, execution: ExecutionId) -> bool {
+        !self.begun.may_hold(execution) && !self.heads.contains_key(&execution)
+    }
+
     pub(super) fn put(&mut self, execution: ExecutionId, head: Head, position: Position) {
         if head.has_ended() {
             self.ended.push_back((position, execution));
         }
-        self.newest = self.newest.max(Some(execution));
         self.heads.insert(execution, head);
     }
 
@@ -92,6 +95,7 @@ impl Heads {
             && *position <= durable
         {
             self.heads.remove(execution);
+            self.begun.take(*execution);
             self.ended.pop_front();
         }
     }

@@ -10,6 +10,7 @@
 //! those that have ended. The file does not shrink: room that was forgotten is used again. Definitions stay for ever.
 
 mod batch;
+mod begun;
 mod chain;
 mod checkpoint;
 mod committer;

@@ -84,7 +84,7 @@ pub(super) fn definition(
     Ok(Some(found))
 }
 
-/// Whether an id was ever begun, as far as the newest one says: ids that sort after it were not.
+/// The newest of the executions that are kept.
 pub(super) fn newest(connection: &Connection) -> Result<Option<ExecutionId>, JournalError> {
     let select = "SELECT id FROM executions ORDER BY id DESC LIMIT 1";
     connection.query_row(select, [], |row| Ok(super::summary::id(row, 0))).optional().map_err(unreadable)
