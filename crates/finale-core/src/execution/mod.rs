@@ -220,6 +220,13 @@ impl Execution {
         self.nodes.get(node as usize).map(NodeState::status)
     }
 
+    /// Whether that attempt is the one that a handler works on, or is to work on.
+    pub fn is_current(&self, dispatch: Dispatch) -> bool {
+        let Dispatch { key, attempt, epoch } = dispatch;
+        let state = self.nodes.get(key.node as usize);
+        epoch == self.epoch && matches!(state, Some(NodeState::Running { attempt: current, .. }) if *current == attempt)
+    }
+
     /// Since when a node is worked on, asked for or waited for; none if it is not.
     pub fn since(&self, node: u32) -> Option<Time> {
         match *self.nodes.get(node as usize)? {

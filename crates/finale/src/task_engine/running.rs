@@ -202,6 +202,9 @@ impl TaskEngine {
             if live.is_ending() {
                 self.pass_on(self.places.give(task.limited_handler()));
                 self.close(&live, task.dispatch);
+            } else if !live.read(|execution| execution.is_current(task.dispatch)) {
+                // It timed out, was cancelled, or its execution has ended, and it is about to be called off.
+                self.pass_on(self.places.give(task.limited_handler()));
             } else {
                 self.begin(task, &mut now);
             }
