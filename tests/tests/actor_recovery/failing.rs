@@ -56,11 +56,15 @@ async fn one_that_is_first_asked_about_after_the_failure_is_not_waited_for() {
     tokio::time::pause();
     let lives = Lives::new(&HeldJournal::new(Acknowledgement::Late));
     let first = lives.next().never("a").start().unwrap();
-    let id = first.activate(&workflow("s>a a>e"), ()).await.unwrap().id();
+    let mut ids = Vec::new();
+    for _ in 0..200 {
+        ids.push(first.activate(&workflow("s>a a>e"), ()).await.unwrap().id());
+    }
     settle().await;
     let second = lives.crash().never("a").start().unwrap();
     lives.journal.fail("the disk is full");
-    let execution = second.execution(id).await.unwrap();
+    settle().await;
+    let execution = second.execution(ids[199]).await.unwrap();
     assert_eq!(execution.status().await.unwrap(), ExecutionStatus::Running);
     assert_eq!(execution.outcome().await, Err(Abandoned));
 }

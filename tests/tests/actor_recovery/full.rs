@@ -2,8 +2,7 @@
 
 use finale::ExecutionStatus;
 use finale::journal::Acknowledgement;
-use finale_tests::actor::Dummies;
-use finale_tests::actor::{settle, workflow};
+use finale_tests::actor::{Dummies, limits, settle, workflow};
 use finale_tests::lives::{Diary, Noted, outcome, with_held_life};
 
 const HELD_MAX: u64 = 2;
@@ -35,6 +34,32 @@ async fn executions_take_no_more_turns_than_there_is_room_for_and_go_on_with_it(
             assert_eq!(outcome(&second, id).await.status(), ExecutionStatus::Completed);
         }
         assert_eq!((diary.attempts("a").len(), diary.attempts("b").len()), (21, 21));
+        assert_eq!(second.health().recovering, 0);
+    })
+    .await;
+}
+
+#[actix::test]
+async fn no_more_of_them_wait_for_room_than_may_be_active() {
+    with_held_life(async |lives| {
+        lives.journal.set(Acknowledgement::Late);
+        let first = lives.next().never("a").start().unwrap();
+        let mut ids = Vec::new();
+        for _ in 0..20 {
+            ids.push(first.activate(&workflow("s>a a>e"), ()).await.unwrap().id());
+        }
+        settle().await;
+        lives.journal.set(Acknowledgement::Held);
+        lives.journal.full_beyond(HELD_MAX);
+        let builder = lives.crash().limits(limits(|limits| limits.active_executions_max = 4));
+        let second = builder.done("a").start().unwrap();
+        settle().await;
+        assert_eq!(second.health().recovering, 16);
+        lives.journal.set(Acknowledgement::Late);
+        lives.journal.release();
+        for id in ids {
+            assert_eq!(outcome(&second, id).await.status(), ExecutionStatus::Completed);
+        }
         assert_eq!(second.health().recovering, 0);
     })
     .await;

@@ -137,6 +137,24 @@ async fn keys_ids_and_executions_survive_a_change_of_the_number_of_shards() {
 }
 
 #[actix::test]
+async fn a_repetition_that_comes_to_another_shard_does_not_wait_for_the_recovery() {
+    for_each_journal_in_real_time(async |journal| {
+        let (flow, numbers) = (asking(), 0..1_000);
+        let first = shared(&journal, 2);
+        let mut ids = Vec::new();
+        for number in numbers.clone() {
+            ids.push(keyed(&first, &flow, number, &format!("order {number}")).await.unwrap());
+        }
+        journal.crash();
+        let second = shared(&journal, 2);
+        for (number, id) in numbers.zip(ids).rev() {
+            assert_eq!(keyed(&second, &flow, number, &format!("order {number}")).await.unwrap(), id);
+        }
+    })
+    .await;
+}
+
+#[actix::test]
 async fn a_key_whose_activation_was_not_durable_is_free() {
     for_each_life(async |lives| {
         let (flow, first) = (asking(), lives.next().start().unwrap());

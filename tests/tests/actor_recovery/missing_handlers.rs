@@ -1,7 +1,7 @@
 //! An execution whose handler is not registered any more is parked, visibly, until a runtime has it again.
 
 use finale::{CommandError, ExecutionStatus, Filter, Runtime};
-use finale_tests::actor::{Dummies, chart, settle, workflow};
+use finale_tests::actor::{Dummies, Gate, chart, settle, workflow};
 use finale_tests::lives::{Diary, Noted, for_each_life, for_each_restart, outcome};
 use finale_tests::tasks::task_of;
 
@@ -45,10 +45,14 @@ async fn it_goes_on_by_itself_when_the_handler_is_back() {
         let second = lives.restart(&first, how).await.noted("a", &diary).start().unwrap();
         settle().await;
         assert_eq!(second.health().quarantined, 1);
-        let third = lives.restart(&second, how).await.noted("a b", &diary).start().unwrap();
-        assert_eq!(outcome(&third, id).await.status(), ExecutionStatus::Completed);
+        let gate = Gate::closed();
+        let builder = lives.restart(&second, how).await.noted("a", &diary);
+        let third = builder.noted_at("b", &diary, &gate).start().unwrap();
+        settle().await;
         assert_eq!(third.health().quarantined, 0);
         assert_eq!(quarantined(&third).await, []);
+        gate.open();
+        assert_eq!(outcome(&third, id).await.status(), ExecutionStatus::Completed);
         assert_eq!(diary.attempts("b").len(), 1);
     })
     .await;

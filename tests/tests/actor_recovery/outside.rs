@@ -28,6 +28,36 @@ async fn a_task_can_be_reported_on_before_the_recovery_has_come_to_it() {
 }
 
 #[actix::test]
+async fn the_last_of_many_is_found_at_once() {
+    for_each_restart(async |lives, how| {
+        let (flow, first) = (asking(), lives.next().start().unwrap());
+        let mut ids = Vec::new();
+        for number in 0..300 {
+            let activation = first.activate(&flow, ()).idempotency_key(format!("order {number}"));
+            ids.push(activation.await.unwrap().id());
+        }
+        let [.., repeated, reported, cancelled, looked_at] = ids[..] else { panic!("there are 300") };
+        let second = lives.restart(&first, how).await.start().unwrap();
+        assert_eq!(second.health().recovering, 300);
+        let again = second.activate(&flow, ()).idempotency_key("order 296").start();
+        let task = task_of(reported, &flow, "a");
+        let (again, report, cancel, look) = tokio::join!(
+            again,
+            second.complete_task(task, ()),
+            second.cancel_execution(cancelled, "me"),
+            second.execution(looked_at),
+        );
+        assert_eq!((again.unwrap().id(), report), (repeated, Ok(())));
+        assert_eq!(cancel.unwrap().status, ExecutionStatus::Cancelled);
+        assert_eq!(look.unwrap().status().await.unwrap(), ExecutionStatus::Running);
+        settle().await;
+        assert_eq!(second.health().recovering, 0);
+        assert_eq!(second.open_tasks(None, 1_000).await.unwrap().tasks.len(), 299);
+    })
+    .await;
+}
+
+#[actix::test]
 async fn open_tasks_are_listed_under_the_same_ids_and_attempts() {
     for_each_restart(async |lives, how| {
         let (flow, first) = (asking(), lives.next().start().unwrap());
