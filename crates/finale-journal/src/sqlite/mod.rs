@@ -1,7 +1,10 @@
 //! The journal in a SQLite file.
 //!
 //! What was acknowledged is there after a crash of the process and, with [`Durability::Full`], after a power loss. A
-//! history that has rotted is reported as [`Damaged`](crate::JournalError::Damaged), never returned.
+//! history that has rotted is reported as [`Damaged`](crate::JournalError::Damaged), never returned. A summary that has
+//! rotted shows as quarantined with the reason, even if it says that the execution has ended: nothing that it says can be
+//! trusted. Such an execution takes no more facts, and can be written off and then forgotten. Rot in an index can hide an
+//! execution from a list; `PRAGMA integrity_check` finds it.
 //!
 //! Beside the database lie SQLite's own files (`-wal`, `-shm`), the lock of the process that owns it (`-lock`) and a mark
 //! of how far it was durable (`-mark`). A copy of the database alone, taken while no process has it, is a whole journal.

@@ -69,10 +69,11 @@ fn live(
 ) -> Result<Vec<LiveExecution>, JournalError> {
     let snapshot = connection.unchecked_transaction().map_err(unreadable)?;
     let mut select = snapshot
-        .prepare_cached("SELECT id, number FROM heads WHERE ?1 IS NULL OR id > ?1 ORDER BY id LIMIT ?2")
+        .prepare_cached("SELECT id, number FROM heads WHERE id > ?1 ORDER BY id LIMIT ?2")
         .map_err(unreadable)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let after = after.as_ref().map(bytes);
+    // No bytes sort before all ids.
+    let after = after.as_ref().map_or(&[][..], bytes);
     let heads = select.query_map(params![after, limit], |row| Ok((super::summary::id(row, 0), row.get(1)?)));
     // Each by itself: one that is damaged does not hide the others.
     heads.map_err(unreadable)?.map(|head| one_live(readers, &snapshot, head.map_err(unreadable)?)).collect()
