@@ -170,6 +170,8 @@ fn fails(fault: impl FnOnce(&Place), is_done: bool) -> JournalError {
     assert_eq!(journal.history(id(1)).unwrap().unwrap(), kept, "reads go on");
     assert_eq!(hand.ear.heard(), [Ok(Position(1)), Err(error.clone())], "it is told once");
     drop((hand, journal));
+    let log = fs::metadata(place.file("-wal")).map(|log| log.len());
+    assert!(log.is_ok_and(|length| length > 0), "nothing is synced again, not even to close it");
     let journal = place.open();
     assert_eq!(journal.history(id(1)).unwrap().unwrap(), kept);
     Hand::of(&journal).more(1, kept.len() as u64 + 1, b"c");

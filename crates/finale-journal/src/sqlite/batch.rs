@@ -192,3 +192,41 @@ impl Step {
         matches!(self.change, Change::Claim(_) | Change::Release(..) | Change::Flush(_))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nothing(count: usize, more: bool) -> impl Iterator<Item = Step> {
+        (0..count).map(move |_| Step { ticket: None, change: Change::Nothing, more })
+    }
+
+    fn parts(steps: impl Iterator<Item = Step>) -> Vec<Range<usize>> {
+        let batch = Batch { arena: Vec::new(), steps: steps.collect() };
+        let mut parts: Vec<Range<usize>> = Vec::new();
+        while parts.last().map_or(0, |part| part.end) < batch.steps.len() {
+            parts.push(batch.transaction(parts.last().map_or(0, |part| part.end)));
+        }
+        parts
+    }
+
+    #[test]
+    fn a_transaction_is_bounded() {
+        assert_eq!(parts(nothing(STEPS_MAX + 5, false)), [0..STEPS_MAX, STEPS_MAX..STEPS_MAX + 5]);
+    }
+
+    #[test]
+    fn what_belongs_together_is_in_one_transaction() {
+        let (begins, all) = (STEPS_MAX - 2, STEPS_MAX + 12);
+        let steps = nothing(begins, false).chain(nothing(10, true)).chain(nothing(4, false));
+        assert_eq!(parts(steps), [0..begins + 11, begins + 11..all]);
+    }
+
+    #[test]
+    fn who_waits_for_an_answer_waits_for_everything_before() {
+        let (reply, _answer) = std::sync::mpsc::sync_channel(1);
+        let flush = Step { ticket: None, change: Change::Flush(reply), more: false };
+        let steps = nothing(3, false).chain([flush]).chain(nothing(2, false));
+        assert_eq!(parts(steps), [0..3, 3..4, 4..6]);
+    }
+}

@@ -65,3 +65,23 @@ fn open(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     connection.execute_batch(COMMON)?;
     Ok(connection)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn full_durability_syncs_with_each_commit_and_none_checkpoints() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        std::fs::write(&path, "").unwrap();
+        let connection = writing(&path).unwrap();
+        log_ahead(&connection).unwrap();
+        let setting = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
+        for (durability, level) in [(Durability::Relaxed, 1), (Durability::Full, 2)] {
+            sync(&connection, durability).unwrap();
+            assert_eq!(setting("synchronous"), Ok(level), "{durability:?}");
+        }
+        assert_eq!(setting("wal_autocheckpoint"), Ok(0));
+    }
+}
