@@ -39,8 +39,9 @@ pub trait Writer {
     /// Takes the facts of one turn, all or none of them, with what changes in the summary of their execution.
     ///
     /// # Errors
-    /// [`JournalError::Gap`] and [`JournalError::Ended`] say that the facts do not follow those that are there; they
-    /// take no position, and concern this execution alone. After any other error nothing is taken any more.
+    /// [`JournalError::Gap`] and [`JournalError::Ended`] say that the facts do not follow those that are there, and
+    /// [`JournalError::Damaged`] that those that are there have rotted. They take no position, and concern this execution
+    /// alone. After any other error nothing is taken any more.
     fn append(&mut self, append: Append<'_>) -> Result<Appended, JournalError>;
 
     /// Marks an execution as quarantined, or as not quarantined any more. Changes nothing if it has ended or is unknown.

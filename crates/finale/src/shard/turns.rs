@@ -162,7 +162,9 @@ impl Shard {
         answers.fail(error);
         match error {
             // Its state is not what the journal says: that concerns nobody else, and is mended by folding it again.
-            JournalError::Gap { .. } | JournalError::Ended(_) => self.note(Note::Died(Rc::clone(live))),
+            JournalError::Gap { .. } | JournalError::Ended(_) | JournalError::Damaged { .. } => {
+                self.note(Note::Died(Rc::clone(live)));
+            }
             _ => self.journal_failed(error),
         }
     }
