@@ -3,8 +3,10 @@
 //! Loaders and builders fill these types, [`compile`](crate::compile()) checks them and makes what can be run.
 
 mod builder;
+mod draw;
+mod task;
 
-pub use builder::DefinitionBuilder;
+pub use builder::{DefinitionBuilder, FromDefinition};
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -46,6 +48,21 @@ fn first_version() -> String {
     "1.0.0".to_owned()
 }
 
+/// What an id reads like to people: `charge_card` becomes `Charge card`.
+///
+/// ```
+/// use finale_core::definition::title_of;
+///
+/// assert_eq!(title_of("charge_card"), "Charge card");
+/// assert_eq!(title_of("__"), "__", "a title is never blank because an id is strange");
+/// ```
+pub fn title_of(id: &str) -> String {
+    let words: Vec<&str> = id.split(['_', '-', ' ']).filter(|word| !word.is_empty()).collect();
+    let text = if words.is_empty() { id.to_owned() } else { words.join(" ") };
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// One step of a workflow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -80,6 +97,15 @@ pub enum NodeKind {
     Verification(Verification),
     /// Runs another workflow as a step.
     Subworkflow(Subworkflow),
+}
+
+impl Node {
+    /// A task, labelled by its title; without a title it is called by its id.
+    pub fn task(id: impl Into<String>, task: impl Into<Task>) -> Self {
+        let (id, mut task) = (id.into(), task.into());
+        let label = task.title.get_or_insert_with(|| title_of(&id)).clone();
+        Self { id, label, kind: NodeKind::Task(task) }
+    }
 }
 
 impl NodeKind {
@@ -251,6 +277,17 @@ pub enum Verdict {
     Fail,
     /// Somebody else has to look.
     Refer,
+}
+
+impl Verdict {
+    /// The kind of edge that is taken when this is the verdict.
+    pub const fn edge(self) -> EdgeKind {
+        match self {
+            Self::Pass => EdgeKind::VerificationPass,
+            Self::Fail => EdgeKind::VerificationFail,
+            Self::Refer => EdgeKind::VerificationRefer,
+        }
+    }
 }
 
 /// A call of another workflow.

@@ -49,7 +49,7 @@ pub use options::{Keep, Limits, Retention, Shards};
 pub use runtime::{Page, Runtime, ShutdownReport, StartError};
 pub use task_engine::{OpenTask, TaskPage};
 pub use vitals::Health;
-pub use workflow::Workflow;
+pub use workflow::{Workflow, WorkflowBuilder};
 
 pub use actix;
 pub use finale_core as core;

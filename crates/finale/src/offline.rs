@@ -3,13 +3,13 @@
 //! Nothing is claimed and nothing is changed, so an application may be at work on the same journal.
 //!
 //! ```
-//! use finale::core::definition::Work;
+//! use finale::core::definition::Task;
 //! use finale::journal::MemoryJournal;
 //! use finale::{Definition, Runtime, Shards, Workflow, offline};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # finale::actix::System::new().block_on(async {
-//! let definition = Definition::builder("greet").task("hello", "Say hello", Work::External).build();
+//! let definition = Definition::builder("greet").task("hello", Task::external().title("Say hello")).build();
 //! let journal = MemoryJournal::new();
 //! let runtime = Runtime::builder().shards(Shards::Current).journal(journal.clone()).start()?;
 //! let id = runtime.activate(&Workflow::new(definition)?, "Ada").by("me").await?.id();

@@ -81,12 +81,12 @@ fn references(definition: &Definition) -> Vec<(String, String)> {
 
 #[cfg(test)]
 mod tests {
-    use finale_core::definition::Work;
+    use finale_core::definition::Task;
 
     use super::*;
 
     fn greet() -> Workflow {
-        let definition = Definition::builder("greet").task("hello", "Say hello", Work::External).build();
+        let definition = Definition::builder("greet").task("hello", Task::external()).build();
         Workflow::new(definition).expect("the definition is sound")
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use finale_core::compile::{CompileError, Limits, Registry, compile_within};
+use finale_core::definition::{DefinitionBuilder, FromDefinition};
 use finale_core::{Compiled, Definition, DefinitionHash};
 
 /// A checked definition; a clone is the same one.
@@ -17,6 +18,26 @@ struct Inner {
 }
 
 impl Workflow {
+    /// Begins a workflow with that id and name, version 1.0.0.
+    ///
+    /// ```
+    /// use finale::Workflow;
+    ///
+    /// let workflow = Workflow::builder("order")
+    ///     .task("reserve", "reserve_stock")
+    ///     .task("charge", "charge_card")
+    ///     .after("reserve")
+    ///     .build()?;
+    /// assert_eq!(workflow.definition().id, "order");
+    ///
+    /// let error = Workflow::builder("order").task("charge", "charge_card").after("resrve").build().unwrap_err();
+    /// assert!(error.to_string().contains("which is no node"));
+    /// # Ok::<(), finale::core::compile::CompileError>(())
+    /// ```
+    pub fn builder(id: impl Into<String>) -> WorkflowBuilder {
+        WorkflowBuilder::new(id)
+    }
+
     /// Checks a definition.
     ///
     /// # Errors
@@ -70,6 +91,17 @@ impl Workflow {
     /// Another compiled copy: threads that share one pay for it with every access.
     pub(crate) fn compile_again(&self) -> Result<Compiled, CompileError> {
         compile_within(self.definition().clone(), &self.0.registry, &self.0.limits)
+    }
+}
+
+/// Builds a workflow node by node; what it builds is checked.
+pub type WorkflowBuilder = DefinitionBuilder<Workflow>;
+
+impl FromDefinition for Workflow {
+    type Output = Result<Self, CompileError>;
+
+    fn from_definition(definition: Definition) -> Self::Output {
+        Self::new(definition)
     }
 }
 

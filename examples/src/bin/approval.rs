@@ -4,8 +4,8 @@
 
 use std::error::Error;
 
-use finale::core::definition::Work;
-use finale::{Definition, Runtime, Shards, TaskContext, TaskError, Workflow};
+use finale::core::definition::Task;
+use finale::{Runtime, Shards, TaskContext, TaskError, Workflow};
 use serde_json::{Value, json};
 
 async fn publish(context: TaskContext, _article: Value) -> Result<String, TaskError> {
@@ -15,12 +15,11 @@ async fn publish(context: TaskContext, _article: Value) -> Result<String, TaskEr
 
 #[actix::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let definition = Definition::builder("article")
-        .task("approve", "Read it and approve", Work::External)
-        .task("publish", "Publish it", Work::Handler("publish".into()))
+    let workflow = Workflow::builder("article")
+        .task("approve", Task::external().title("Read it and approve"))
+        .task("publish", "publish")
         .after("approve")
-        .build();
-    let workflow = Workflow::new(definition)?;
+        .build()?;
     let runtime = Runtime::builder().shards(Shards::Current).handler("publish", publish).start()?;
 
     let execution = runtime.activate(&workflow, json!({"title": "On endings"})).by("the author").await?;

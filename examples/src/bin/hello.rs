@@ -4,8 +4,7 @@
 
 use std::error::Error;
 
-use finale::core::definition::Work;
-use finale::{Definition, Runtime, Shards, TaskContext, TaskError, Workflow};
+use finale::{Runtime, Shards, TaskContext, TaskError, Workflow};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -37,14 +36,13 @@ async fn ship(context: TaskContext, order: Order) -> Result<String, TaskError> {
 
 #[actix::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let definition = Definition::builder("order")
-        .task("reserve", "Reserve the item", Work::Handler("reserve".into()))
-        .task("charge", "Charge the card", Work::Handler("charge".into()))
+    let workflow = Workflow::builder("order")
+        .task("reserve", "reserve")
+        .task("charge", "charge")
         .after("reserve")
-        .task("ship", "Ship the item", Work::Handler("ship".into()))
+        .task("ship", "ship")
         .after("charge")
-        .build();
-    let workflow = Workflow::new(definition)?;
+        .build()?;
     let runtime = Runtime::builder()
         .shards(Shards::Current)
         .handler("reserve", reserve)

@@ -6,9 +6,9 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
-use finale::core::definition::Work;
+use finale::core::definition::Task;
 use finale::journal::SqliteJournal;
-use finale::{Definition, Filter, Runtime, Shards, TaskContext, TaskError, Workflow};
+use finale::{Filter, Runtime, Shards, TaskContext, TaskError, Workflow};
 use serde_json::{Value, json};
 
 async fn ship(context: TaskContext, order: Value) -> Result<String, TaskError> {
@@ -23,13 +23,10 @@ fn start(journal: &Path) -> Result<Runtime, Box<dyn Error>> {
 
 /// Takes an order, and is stopped before anybody has paid.
 async fn take_order(journal: &Path) -> Result<(), Box<dyn Error>> {
-    let definition = Definition::builder("order")
-        .task("pay", "Pay the order", Work::External)
-        .task("ship", "Ship the item", Work::Handler("ship".into()))
-        .after("pay")
-        .build();
+    let workflow =
+        Workflow::builder("order").task("pay", Task::external()).task("ship", "ship").after("pay").build()?;
     let runtime = start(journal)?;
-    let activation = runtime.activate(&Workflow::new(definition)?, json!({"item": "a lamp"}));
+    let activation = runtime.activate(&workflow, json!({"item": "a lamp"}));
     let execution = activation.business_key("order 7").idempotency_key("order 7").await?;
     println!("{} waits: {}", execution.id(), execution.why().await?);
     drop(execution);

@@ -4,7 +4,7 @@ use finale::core::PayloadError;
 use finale::core::compile::{Limits as CompileLimits, Registry};
 use finale::core::definition::{
     Conditional, Declaration, DeclaredType, Definition, DefinitionBuilder, JoinStrategy, NodeKind, ParallelJoin,
-    Subworkflow, Work,
+    Subworkflow, Task,
 };
 use finale::{ActivateError, Runtime, Shards, TaskContext, TaskError, Workflow};
 use finale_tests::actor::{
@@ -158,8 +158,8 @@ fn a_workflow_larger_than_its_limits_is_refused() {
 async fn a_workflow_that_may_be_larger_than_by_default_may_be_so_where_it_runs() {
     let nodes = CompileLimits::default().nodes_max;
     let asked = |builder: DefinitionBuilder, number: usize| match number {
-        0 => builder.task("t0", "first", Work::External),
-        _ => builder.task(&format!("t{number}"), "next", Work::External).after(&format!("t{}", number - 1)),
+        0 => builder.task("t0", Task::external()),
+        _ => builder.task(format!("t{number}"), Task::external()).after(format!("t{}", number - 1)),
     };
     let definition = (0..nodes).fold(Definition::builder("long"), asked).build();
     let limits = CompileLimits::default().nodes_max(nodes + 2);

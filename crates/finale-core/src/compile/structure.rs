@@ -6,6 +6,7 @@ use super::limits::Limits;
 use super::problem::{Code, Problem};
 use super::types;
 use crate::definition::{Declaration, Definition, Edge, Node, NodeKind, Work};
+use crate::nearest::nearest;
 
 /// Checks ids, names, version, declarations and the ends of edges.
 ///
@@ -123,7 +124,7 @@ fn check_count<'n>(code: Code, what: &str, found: impl Iterator<Item = &'n Node>
 }
 
 fn check_edges(definition: &Definition, problems: &mut Vec<Problem>) {
-    let nodes: FxHashSet<&str> = definition.nodes.iter().map(|node| node.id.as_str()).collect();
+    let nodes = Names::of(&definition.nodes);
     let mut ids = FxHashSet::default();
     for edge in &definition.edges {
         if is_blank(&edge.id) {
@@ -141,23 +142,42 @@ fn check_edges(definition: &Definition, problems: &mut Vec<Problem>) {
     }
 }
 
-fn check_ends(edge: &Edge, nodes: &FxHashSet<&str>, problems: &mut Vec<Problem>) {
+fn check_ends(edge: &Edge, nodes: &Names<'_>, problems: &mut Vec<Problem>) {
     let Edge { id, source, target, .. } = edge;
-    let unknown = |code, known: &str, message: String| Problem {
-        code,
-        nodes: nodes.get(known).map(|node| (*node).to_owned()).into_iter().collect(),
-        message,
-    };
-    if !nodes.contains(source.as_str()) {
-        let message = format!("edge {id:?} leaves {source:?}, which is no node");
-        problems.push(unknown(Code::UnknownEdgeSource, target, message));
-    }
-    if !nodes.contains(target.as_str()) {
-        let message = format!("edge {id:?} enters {target:?}, which is no node");
-        problems.push(unknown(Code::UnknownEdgeTarget, source, message));
+    for (end, other, verb, code) in
+        [(source, target, "leaves", Code::UnknownEdgeSource), (target, source, "enters", Code::UnknownEdgeTarget)]
+    {
+        if !nodes.set.contains(end.as_str()) {
+            let hint = if problems.len() < HINTS_MAX { nodes.hint(end) } else { String::new() };
+            let message = format!("edge {id:?} {verb} {end:?}, which is no node{hint}");
+            let nodes = nodes.set.get(other.as_str()).map(|node| (*node).to_owned()).into_iter().collect();
+            problems.push(Problem { code, nodes, message });
+        }
     }
     if source == target {
         problems.push(Problem::of(Code::SelfLoop, source, format!("edge {id:?} leads from {source:?} to itself")));
+    }
+}
+
+/// Looking for what was meant costs more than all other checks: nobody reads more hints than these.
+const HINTS_MAX: usize = 20;
+
+/// The ids of nodes.
+struct Names<'d> {
+    set: FxHashSet<&'d str>,
+    /// In the order of the definition.
+    list: Vec<&'d str>,
+}
+
+impl<'d> Names<'d> {
+    fn of(nodes: &'d [Node]) -> Self {
+        let list: Vec<_> = nodes.iter().map(|node| node.id.as_str()).collect();
+        Self { set: list.iter().copied().collect(), list }
+    }
+
+    fn hint(&self, written: &str) -> String {
+        let meant = nearest(written, self.list.iter().copied());
+        meant.map(|node| format!(", did you mean {node:?}?")).unwrap_or_default()
     }
 }
 

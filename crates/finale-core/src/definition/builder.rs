@@ -1,58 +1,92 @@
 //! Definitions in code.
 
-use super::{Definition, Delivery, Edge, EdgeKind, Node, NodeKind, Policy, Task, Work};
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+
+use serde_json::Value;
+
+use super::{
+    Conditional, Declaration, DeclaredType, Definition, EdgeKind, Node, NodeKind, OnFailure, Policy, Siblings, Task,
+    Verdict, Verification,
+};
 
 /// Builds a definition node by node; see [`Definition::builder`].
 ///
-/// What it builds is checked by [`compile`](crate::compile()), like every definition.
+/// `Built` is what [`build`](Self::build) makes of the definition: the definition itself, or whatever checks it first.
 #[derive(Clone, Debug)]
 #[must_use = "a builder builds nothing until build is called"]
-pub struct DefinitionBuilder {
+pub struct DefinitionBuilder<Built = Definition> {
     definition: Definition,
+    /// Conditions of nodes, by id; decisions take their places when all edges are known.
+    conditions: BTreeMap<String, String>,
+    built: PhantomData<fn() -> Built>,
 }
 
 impl Definition {
     /// Begins a definition with that id and name, version 1.0.0.
     ///
     /// ```
-    /// use finale_core::compile::{Registry, compile};
-    /// use finale_core::definition::{Definition, Work};
+    /// use finale_core::definition::Definition;
     ///
     /// let definition = Definition::builder("order")
-    ///     .task("reserve", "Reserve the item", Work::Handler("reserve_stock".into()))
-    ///     .task("charge", "Charge the card", Work::Handler("charge_card".into()))
+    ///     .task("reserve", "reserve_stock")
+    ///     .task("charge", "charge_card")
     ///     .after("reserve")
     ///     .build();
-    /// assert!(compile(definition, &Registry::default()).is_ok());
+    /// assert_eq!(definition.nodes.len(), 4, "with a start and an end");
     /// ```
     pub fn builder(id: impl Into<String>) -> DefinitionBuilder {
-        let id = id.into();
-        DefinitionBuilder {
-            definition: Self {
-                name: id.clone(),
-                id,
-                version: super::first_version(),
-                inputs: Vec::new(),
-                outputs: Vec::new(),
-                policy: Policy::default(),
-                output: None,
-                nodes: Vec::new(),
-                edges: Vec::new(),
-            },
-        }
+        DefinitionBuilder::new(id)
     }
 }
 
-impl DefinitionBuilder {
-    /// What people call it.
+impl<Built> DefinitionBuilder<Built> {
+    /// Begins a definition with that id and name, version 1.0.0.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self { definition: Definition::new(id), conditions: BTreeMap::new(), built: PhantomData }
+    }
+
+    /// What people call the workflow; by default its id.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.definition.name = name.into();
         self
     }
 
-    /// Its version, `MAJOR.MINOR.PATCH`.
+    /// Its version, `MAJOR.MINOR.PATCH`; by default `1.0.0`.
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.definition.version = version.into();
+        self
+    }
+
+    /// An input that an activation must hand in.
+    ///
+    /// ```
+    /// use finale_core::compile::accept_input;
+    /// use finale_core::definition::{DeclaredType, Definition};
+    /// use finale_core::Payload;
+    ///
+    /// let definition = Definition::builder("order").requires("items", DeclaredType::Integer).build();
+    /// let error = accept_input(&definition, Payload::NULL).unwrap_err();
+    /// assert_eq!(error.to_string(), "input \"items\" is missing");
+    /// ```
+    pub fn requires(self, name: impl Into<String>, kind: DeclaredType) -> Self {
+        self.input(Declaration { name: name.into(), kind, required: true, default: None })
+    }
+
+    /// An input that an activation may hand in, and what it is otherwise.
+    pub fn accepts(self, name: impl Into<String>, kind: DeclaredType, default: impl Into<Value>) -> Self {
+        self.input(Declaration { name: name.into(), kind, required: false, default: Some(default.into()) })
+    }
+
+    fn input(mut self, declaration: Declaration) -> Self {
+        self.definition.inputs.push(declaration);
+        self
+    }
+
+    /// The expression that gives the output of an execution; by default the output of the only last task, else a map
+    /// from node id to output.
+    pub fn output(mut self, expression: impl Into<String>) -> Self {
+        self.definition.output = Some(expression.into());
         self
     }
 
@@ -62,88 +96,159 @@ impl DefinitionBuilder {
         self
     }
 
-    /// The expression that gives the output of an execution.
-    pub fn output(mut self, expression: impl Into<String>) -> Self {
-        self.definition.output = Some(expression.into());
+    /// What a failed task does to an execution; by default the first one ends it.
+    pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
+        self.definition.policy.on_failure = on_failure;
         self
     }
 
-    /// A task.
-    pub fn task(self, id: &str, title: impl Into<String>, work: Work) -> Self {
-        self.node(id, NodeKind::Task(Task { title: Some(title.into()), work, ..Task::default() }))
+    /// What becomes of running tasks when the end is decided; by default they are told to stop.
+    pub fn siblings(mut self, siblings: Siblings) -> Self {
+        self.definition.policy.siblings = siblings;
+        self
     }
 
-    /// The handler of the task that was added last begins at most once, even over crashes; see [`Delivery::AtMostOnce`].
+    /// A task: the name of its handler, or a [`Task`] with all that can be said of one.
+    ///
+    /// Without a title of its own it is called by its id.
     ///
     /// ```
-    /// use finale_core::compile::{Registry, compile};
-    /// use finale_core::definition::{Definition, Work};
+    /// use std::time::Duration;
     ///
+    /// use finale_core::definition::{Definition, Task};
+    ///
+    /// let charge = Task::handler("charge_card").title("Charge the card").retry(3, Duration::from_secs(1));
     /// let definition = Definition::builder("order")
-    ///     .task("charge", "Charge the card", Work::Handler("charge_card".into()))
-    ///     .at_most_once()
+    ///     .task("reserve", "reserve_stock")
+    ///     .task("charge", charge)
+    ///     .after("reserve")
     ///     .build();
-    /// let compiled = compile(definition, &Registry::default())?;
-    /// assert!(compiled.is_at_most_once(0));
-    /// # Ok::<(), finale_core::compile::CompileError>(())
+    /// assert_eq!(definition.nodes[0].label, "Reserve");
+    /// assert_eq!(definition.nodes[1].label, "Charge the card");
     /// ```
-    pub fn at_most_once(mut self) -> Self {
-        if let Some(Node { kind: NodeKind::Task(task), .. }) = self.definition.nodes.last_mut() {
-            task.delivery = Delivery::AtMostOnce;
-        }
+    pub fn task(mut self, id: impl Into<String>, task: impl Into<Task>) -> Self {
+        self.definition.nodes.push(Node::task(id, task));
         self
+    }
+
+    /// A decision: which of the nodes that say [`when_true`](Self::when_true) and [`when_false`](Self::when_false) runs.
+    pub fn condition(self, id: impl Into<String>, expression: impl Into<String>) -> Self {
+        self.node(id, NodeKind::Conditional(Conditional { condition: Some(expression.into()) }))
+    }
+
+    /// A judgement on the work before it; what comes after it says [`on`](Self::on) which verdict.
+    pub fn verification(self, id: impl Into<String>, rubric: impl Into<String>, evaluator: impl Into<String>) -> Self {
+        let (rubric, evaluator) = (Some(rubric.into()), Some(evaluator.into()));
+        self.node(id, NodeKind::Verification(Verification { rubric, evaluator, preset: None }))
     }
 
     /// A node of any kind, labelled by its id.
-    pub fn node(mut self, id: &str, kind: NodeKind) -> Self {
-        self.definition.nodes.push(Node { id: id.to_owned(), label: id.to_owned(), kind });
+    pub fn node(mut self, id: impl Into<String>, kind: NodeKind) -> Self {
+        let id = id.into();
+        self.definition.nodes.push(Node { label: id.clone(), id, kind });
         self
     }
 
-    /// The node that was added last comes after that one; may be said several times.
-    pub fn after(self, source: &str) -> Self {
-        match self.definition.nodes.last().map(|node| node.id.clone()) {
-            Some(target) => self.edge(source, &target, EdgeKind::Sequential),
-            None => self,
+    /// The node that was added last comes after that one; may be said several times, also of nodes that are added later.
+    ///
+    /// Said before any node it makes an edge that leads nowhere, and the definition is refused.
+    pub fn after(self, source: impl Into<String>) -> Self {
+        self.follow(source, EdgeKind::Sequential)
+    }
+
+    /// The node that was added last runs when that decision comes to true.
+    ///
+    /// ```
+    /// use finale_core::compile::{Registry, compile};
+    /// use finale_core::definition::Definition;
+    ///
+    /// let definition = Definition::builder("order")
+    ///     .condition("express", "input.express")
+    ///     .task("courier", "call_courier")
+    ///     .when_true("express")
+    ///     .task("post", "take_to_the_post")
+    ///     .when_false("express")
+    ///     .build();
+    /// assert!(compile(definition, &Registry::default()).is_ok());
+    /// ```
+    pub fn when_true(self, decision: impl Into<String>) -> Self {
+        self.follow(decision, EdgeKind::ConditionalTrue)
+    }
+
+    /// The node that was added last runs when that decision comes to false.
+    pub fn when_false(self, decision: impl Into<String>) -> Self {
+        self.follow(decision, EdgeKind::ConditionalFalse)
+    }
+
+    /// The node that was added last runs when that verification comes to that verdict.
+    pub fn on(self, verification: impl Into<String>, verdict: Verdict) -> Self {
+        self.follow(verification, verdict.edge())
+    }
+
+    /// The node that was added last runs only if that expression is true; else it is skipped, and so is what depends on
+    /// nothing else. Said twice, both must be true. See [`Definition::guard`].
+    ///
+    /// ```
+    /// use finale_core::compile::{Registry, compile};
+    /// use finale_core::definition::Definition;
+    ///
+    /// let definition = Definition::builder("order")
+    ///     .task("pack", "pack")
+    ///     .task("gift_wrap", "wrap")
+    ///     .after("pack")
+    ///     .when("input.is_gift")
+    ///     .build();
+    /// assert!(compile(definition, &Registry::default()).is_ok());
+    /// ```
+    pub fn when(mut self, expression: impl Into<String>) -> Self {
+        let (node, mut expression) = (self.last(), expression.into());
+        if let Some(other) = self.conditions.remove(&node) {
+            expression = format!("({other}) and ({expression})");
         }
+        self.conditions.insert(node, expression);
+        self
     }
 
     /// An edge of any kind.
-    pub fn edge(mut self, source: &str, target: &str, kind: EdgeKind) -> Self {
-        let id = format!("e{}", self.definition.edges.len() + 1);
-        let (source, target) = (source.to_owned(), target.to_owned());
-        self.definition.edges.push(Edge { id, source, target, kind, label: None });
+    pub fn edge(mut self, source: impl Into<String>, target: impl Into<String>, kind: EdgeKind) -> Self {
+        self.definition.connect(source, target, kind);
         self
     }
 
-    /// The definition; a start before all first nodes and an end behind all last ones are added where there is none.
-    pub fn build(mut self) -> Definition {
-        self.add_missing("start", NodeKind::Start, |edge| &edge.target, |outer, node| (outer, node));
-        self.add_missing("end", NodeKind::End, |edge| &edge.source, |outer, node| (node, outer));
-        self.definition
+    fn follow(self, source: impl Into<String>, kind: EdgeKind) -> Self {
+        let target = self.last();
+        self.edge(source, target, kind)
     }
 
-    fn add_missing(
-        &mut self,
-        name: &str,
-        kind: NodeKind,
-        touched: impl Fn(&Edge) -> &String,
-        ends: impl Fn(String, String) -> (String, String),
-    ) {
-        let nodes = &self.definition.nodes;
-        if nodes.iter().any(|node| node.kind.name() == kind.name()) {
-            return;
-        }
-        let taken = |id: &String| nodes.iter().any(|node| node.id == *id);
-        let id = std::iter::successors(Some(name.to_owned()), |id| Some(format!("{id}_"))).find(|id| !taken(id));
-        let id = id.unwrap_or_default();
-        let inside: std::collections::BTreeSet<_> = self.definition.edges.iter().map(touched).collect();
-        let outermost = nodes.iter().map(|node| &node.id).filter(|id| !inside.contains(id));
-        let pairs: Vec<_> = outermost.map(|node| ends(id.clone(), node.clone())).collect();
-        self.definition.nodes.push(Node { label: id.clone(), id, kind });
-        for (number, (source, target)) in (self.definition.edges.len() + 1..).zip(pairs) {
-            let (id, kind) = (format!("e{number}"), EdgeKind::Sequential);
-            self.definition.edges.push(Edge { id, source, target, kind, label: None });
-        }
+    fn last(&self) -> String {
+        self.definition.nodes.last().map(|node| node.id.clone()).unwrap_or_default()
+    }
+}
+
+impl<Built: FromDefinition> DefinitionBuilder<Built> {
+    /// What is made of the definition, with a start and an end where there is none: see [`Definition::imply_ends`].
+    ///
+    /// A definition is not checked yet; a workflow is, and has its errors here.
+    pub fn build(mut self) -> Built::Output {
+        self.definition.guard(self.conditions);
+        self.definition.imply_ends();
+        Built::from_definition(self.definition)
+    }
+}
+
+/// What a [`DefinitionBuilder`] can build.
+pub trait FromDefinition {
+    /// What [`DefinitionBuilder::build`] gives: the thing itself, or a `Result` of it.
+    type Output;
+
+    /// Makes it of a definition that nobody has checked.
+    fn from_definition(definition: Definition) -> Self::Output;
+}
+
+impl FromDefinition for Definition {
+    type Output = Self;
+
+    fn from_definition(definition: Definition) -> Self {
+        definition
     }
 }

@@ -381,16 +381,6 @@ trait Say: Notices {
 
 impl<N: Notices> Say for N {}
 
-impl Verdict {
-    pub(super) const fn edge(self) -> EdgeKind {
-        match self {
-            Self::Pass => EdgeKind::VerificationPass,
-            Self::Fail => EdgeKind::VerificationFail,
-            Self::Refer => EdgeKind::VerificationRefer,
-        }
-    }
-}
-
 impl Terminal {
     /// The name in records, logs and metrics.
     pub const fn name(self) -> &'static str {

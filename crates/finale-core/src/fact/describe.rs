@@ -249,17 +249,17 @@ mod tests {
     use crate::compile;
     use crate::compile::Registry;
     use crate::compiled::DefinitionHash;
-    use crate::definition::{Definition, Work};
+    use crate::definition::{Definition, Task};
     use crate::fact::Terminal;
 
     fn described(fact: Fact) -> Described {
-        let definition = Definition::builder("greet").task("hello", "Say hello", Work::External).build();
+        let definition = Definition::builder("greet").task("hello", Task::external().title("Say hello")).build();
         let definition = compile(definition, &Registry::default()).unwrap();
         Recorded { at: Time::from_micros(7), fact }.describe(3, &definition)
     }
 
     fn hello() -> WorkKey {
-        let definition = Definition::builder("greet").task("hello", "Say hello", Work::External).build();
+        let definition = Definition::builder("greet").task("hello", Task::external().title("Say hello")).build();
         let node = definition.nodes.iter().position(|node| node.id == "hello").unwrap();
         WorkKey::node(node as u32)
     }
