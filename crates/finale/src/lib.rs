@@ -27,6 +27,8 @@ mod shard;
 mod stored;
 mod supervisor;
 mod task_engine;
+mod task_error;
+mod typed;
 mod vitals;
 mod workflow;
 
@@ -37,17 +39,19 @@ pub mod telemetry;
 pub use activation::{Activate, ActivateError};
 pub use builder::Builder;
 pub use completion::Abandoned;
-pub use context::{BlockingContext, TaskContext, TaskOutputError};
+pub use context::{BlockingContext, MissingData, TaskContext, TaskOutputError};
 pub use errors::{CommandError, ReportError, TooLong};
 pub use events::{Event, EventKind, EventNumber, Events, Lagged};
 #[doc(hidden)]
 pub use faults::Faults;
 pub use handle::{CancelReceipt, CancelledTask, ExecutionHandle, Fate};
-pub use handler::{Handler, TaskError};
+pub use handler::Handler;
 pub use late::LateEvent;
 pub use options::{Keep, Limits, Retention, Shards};
 pub use runtime::{Page, Runtime, ShutdownReport, StartError};
 pub use task_engine::{OpenTask, TaskPage};
+pub use task_error::{ResultExt, TaskError};
+pub use typed::{Branch, Decision, Judgement, Source, TaskNode, TypedBuilder};
 pub use vitals::Health;
 pub use workflow::{Workflow, WorkflowBuilder};
 

@@ -447,6 +447,9 @@ pub enum StartError {
     /// There is no running actix `System` on this thread.
     #[error("a runtime is started inside a running actix System: there is none on this thread")]
     NoSystem,
+    /// Two handlers were registered under one name.
+    #[error("two handlers are called {0:?}")]
+    HandlerTwice(String),
     /// A limit for a handler that was not registered.
     #[error("a limit is set for handler {0:?}, which is not registered")]
     UnknownHandler(String),

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::definition::Definition;
+
 /// The stable name of a kind of problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -110,6 +112,8 @@ pub enum Code {
     SubworkflowCycleDetected,
     /// Workflows call each other through more levels than allowed.
     SubworkflowTooDeep,
+    /// Two functions that a workflow is built of have one name, so that nobody could tell which one does a task.
+    HandlerConflict,
 }
 
 impl Code {
@@ -168,6 +172,7 @@ impl Code {
             Self::SubworkflowOutputTypeMismatch => "subworkflow_output_type_mismatch",
             Self::SubworkflowCycleDetected => "subworkflow_cycle_detected",
             Self::SubworkflowTooDeep => "subworkflow_too_deep",
+            Self::HandlerConflict => "handler_conflict",
         }
     }
 }
@@ -239,6 +244,13 @@ pub struct CompileError {
     pub phase: Phase,
     /// What they found; never empty.
     pub problems: Vec<Problem>,
+}
+
+impl CompileError {
+    /// What one phase found in a definition; for those who check more than the core does.
+    pub fn new(definition: &Definition, phase: Phase, problems: Vec<Problem>) -> Self {
+        Self { workflow: definition.id.clone(), phase, problems }
+    }
 }
 
 impl fmt::Display for CompileError {
