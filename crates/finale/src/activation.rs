@@ -80,6 +80,26 @@ pub enum ActivateError {
     Stopped,
 }
 
+impl ActivateError {
+    /// The name of the kind of error, which does not change between versions.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Definition(_) => "definition_invalid",
+            Self::Unsupported { .. } => "unsupported",
+            Self::HandlerNotRegistered { .. } => "handler_not_registered",
+            Self::Input(error) => error.code(),
+            Self::InputDeclaration(_) => "input_invalid",
+            Self::TooLong(_) => "too_long",
+            Self::Saturated { .. } => "saturated",
+            Self::IdempotencyConflict { .. } => "idempotency_conflict",
+            Self::IdConflict(_) => "id_conflict",
+            Self::NotBegun { .. } => "not_begun",
+            Self::Journal(error) => error.code(),
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
 fn registered_instead(nearest: Option<&str>, registered: &[String]) -> String {
     let meant = nearest.map(|name| format!(" (did you mean {name:?}?)")).unwrap_or_default();
     match registered {

@@ -9,6 +9,7 @@ mod builder;
 mod clock;
 mod completion;
 mod context;
+mod error;
 mod errors;
 mod events;
 mod execution_actor;
@@ -22,6 +23,8 @@ mod mint;
 mod observe;
 mod options;
 mod permits;
+#[cfg(feature = "actix-web")]
+mod response;
 mod runtime;
 mod shard;
 mod stored;
@@ -34,12 +37,14 @@ mod workflow;
 
 pub mod message;
 pub mod offline;
+pub mod prelude;
 pub mod telemetry;
 
 pub use activation::{Activate, ActivateError};
 pub use builder::Builder;
 pub use completion::Abandoned;
 pub use context::{BlockingContext, MissingData, TaskContext, TaskOutputError};
+pub use error::Error;
 pub use errors::{CommandError, ReportError, TooLong};
 pub use events::{Event, EventKind, EventNumber, Events, Lagged};
 #[doc(hidden)]

@@ -441,7 +441,7 @@ async fn list_tasks(
 }
 
 /// Why a runtime was not started.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// There is no running actix `System` on this thread.
@@ -462,4 +462,18 @@ pub enum StartError {
     /// A thread of the runtime did not start.
     #[error("a thread of the runtime did not start")]
     Thread,
+}
+
+impl StartError {
+    /// The name of the kind of error, which does not change between versions.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoSystem => "no_system",
+            Self::HandlerTwice(_) => "handler_twice",
+            Self::UnknownHandler(_) => "unknown_handler",
+            Self::ZeroLimit(_) => "zero_limit",
+            Self::Journal(error) => error.code(),
+            Self::Thread => "no_thread",
+        }
+    }
 }
