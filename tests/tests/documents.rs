@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 
-use finale::core::compile::{self, Code};
+use finale::core::compile::{self, Code, Phase};
 use finale::core::definition::OnFailure;
 use finale::core::execution::Why;
 use finale::core::expression::limits;
@@ -246,13 +246,18 @@ fn sorted(mut names: Vec<String>) -> Vec<String> {
 fn every_code_of_a_definition_is_listed_with_its_phase() {
     let table = table("### Definitions");
     let codes: Vec<_> = Code::ALL.iter().map(|code| code.as_str().to_owned()).collect();
-    assert_eq!(listed(&table, 1), codes, "the order is that of the phases");
+    assert_eq!(sorted(listed(&table, 1)), sorted(codes.clone()));
     let variants = variants("crates/finale-core/src/compile/problem.rs", "Code");
     assert_eq!(variants.iter().map(|name| snake(name)).collect::<Vec<_>>(), codes, "ALL has all of them");
-    let phases = table.rows.iter().map(|row| row[0].as_str());
-    assert!(phases.clone().is_sorted_by_key(|phase| ["structure", "graph", "links"].iter().position(|p| *p == phase)));
-    assert_eq!(phases.collect::<BTreeSet<_>>().len(), 3);
+    let phases: Vec<_> = table.rows.iter().map(|row| row[0].clone()).collect();
+    let known = [Phase::Structure, Phase::Graph, Phase::Links].map(|phase| phase.to_string());
+    assert_eq!(deduplicated(phases), known, "the order is that of the phases");
     assert!(table.rows.iter().all(|row| row.len() == 4 && row.iter().all(|cell| !cell.is_empty())), "{table:?}");
+}
+
+fn deduplicated(mut names: Vec<String>) -> Vec<String> {
+    names.dedup();
+    names
 }
 
 #[test]
@@ -266,20 +271,42 @@ fn every_code_of_a_file_is_listed() {
     assert_eq!(sorted(listed(&table("### Files"), 0)), sorted(codes));
 }
 
+/// The codes of an error by variant, as its `code` gives them; none for those that are the code of the error inside.
+fn codes(path: &str, name: &str) -> Option<BTreeMap<String, Option<String>>> {
+    let source = read(path);
+    let (_, body) = source.split_once(&format!("\nimpl {name} {{\n"))?;
+    let (_, body) = body.split_once("\n}")?.0.split_once("fn code(&self)")?;
+    let arms = body.lines().filter_map(|line| line.trim().strip_prefix("Self::")?.split_once(" => "));
+    let name = |pattern: &str| pattern.chars().take_while(char::is_ascii_alphanumeric).collect();
+    let code = |value: &str| value.strip_prefix('"')?.split_once('"').map(|(code, _)| code.to_owned());
+    Some(arms.map(|(pattern, value)| (name(pattern), code(value))).collect())
+}
+
 #[test]
-fn every_code_at_run_time_is_listed() {
+fn every_error_at_run_time_is_listed_with_its_code() {
     for (path, name) in [
         ("crates/finale/src/runtime.rs", "StartError"),
         ("crates/finale/src/activation.rs", "ActivateError"),
         ("crates/finale/src/errors.rs", "CommandError"),
         ("crates/finale/src/errors.rs", "ReportError"),
+        ("crates/finale-core/src/payload.rs", "PayloadError"),
+        ("crates/finale-core/src/record.rs", "OutputError"),
         ("crates/finale/src/context.rs", "TaskOutputError"),
         ("crates/finale/src/offline.rs", "ReadError"),
         ("crates/finale-journal/src/error.rs", "JournalError"),
         ("crates/finale-journal/src/error.rs", "OpenProblem"),
     ] {
-        let codes = variants(path, name).iter().map(|variant| snake(variant)).collect();
-        assert_eq!(sorted(listed(&table(&format!("#### `{name}`")), 0)), sorted(codes), "{name}");
+        let table = table(&format!("#### `{name}`"));
+        assert_eq!(sorted(listed(&table, 0)), sorted(variants(path, name)), "{name}");
+        let Some(codes) = codes(path, name) else { continue };
+        assert_eq!(table.header[1], "code", "{name} has codes");
+        for row in &table.rows {
+            let (variant, cell) = (code(&row[0]).next().unwrap(), row[1].as_str());
+            match &codes[variant] {
+                Some(known) => assert_eq!(cell, format!("`{known}`"), "{name}::{variant}"),
+                None => assert!(cell.starts_with("of its "), "{name}::{variant} has the code of the error inside"),
+            }
+        }
     }
 }
 

@@ -117,8 +117,8 @@ pub enum Code {
 }
 
 impl Code {
-    /// All codes, in the order of the phases that find them.
-    pub const ALL: [Self; 52] = [
+    /// All codes.
+    pub const ALL: [Self; 53] = [
         Self::TooManyNodes,
         Self::TooManyEdges,
         Self::BlankField,
@@ -171,6 +171,7 @@ impl Code {
         Self::SubworkflowOutputTypeMismatch,
         Self::SubworkflowCycleDetected,
         Self::SubworkflowTooDeep,
+        Self::HandlerConflict,
     ];
 
     /// The name in messages and records; it never changes.
