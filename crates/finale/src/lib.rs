@@ -1,8 +1,10 @@
-//! Runs workflows inside an actix application and sees every one of them to its end.
-//!
-//! A workflow is a graph of nodes. Activating it makes an execution; its tasks are done by handlers or outside; their
-//! completion or failure drives the execution to COMPLETED, FAILED (with `error`) or CANCELLED, always with
-//! `completed_at`, exactly once.
+//! [guide]: crate::guide
+//! [semantics]: crate::semantics
+//! [durability]: crate::durability
+//! [architecture]: https://github.com/finale-rs/finale/blob/main/ARCHITECTURE.md
+//! [changelog]: https://github.com/finale-rs/finale/blob/main/CHANGELOG.md
+// What is in it is run by the tests of all crates together: it uses features that are off by default.
+#![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
 
 mod activation;
 mod builder;
@@ -68,7 +70,14 @@ pub use finale_core::{
 pub use finale_journal as journal;
 pub use finale_journal::{Filter, Summary};
 
-/// The README's program, run as a test.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
+#[cfg(all(doc, not(doctest)))]
+#[doc = include_str!("../docs/guide.md")]
+pub mod guide {}
+
+#[cfg(all(doc, not(doctest)))]
+#[doc = include_str!("../docs/semantics.md")]
+pub mod semantics {}
+
+#[cfg(all(doc, not(doctest)))]
+#[doc = include_str!("../docs/durability.md")]
+pub mod durability {}
