@@ -19,6 +19,11 @@ pub(crate) fn say(message: impl Display) {
     tell(&format!("{}\n", printable(&message.to_string(), Lines::Kept)));
 }
 
+/// Says what a workflow has to say.
+pub(crate) fn note(message: impl Display) {
+    say(message);
+}
+
 /// Asks for a line on the terminal.
 pub(crate) fn prompt() {
     tell("> ");
@@ -26,7 +31,12 @@ pub(crate) fn prompt() {
 
 /// Says why nothing came of it.
 pub(crate) fn complain(error: impl Display) {
-    say(format_args!("error: {error}"));
+    insist(format_args!("error: {error}"));
+}
+
+/// Says what belongs to an error.
+pub(crate) fn insist(message: impl Display) {
+    tell(&format!("{}\n", printable(&message.to_string(), Lines::Kept)));
 }
 
 fn tell(text: &str) {

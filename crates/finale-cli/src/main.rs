@@ -1,7 +1,9 @@
 //! The `finale` command: runs workflow definition files, sees every execution to its end, and looks into journals.
 
+mod cause;
 mod console;
 mod exit;
+mod handlers;
 mod history;
 mod journal;
 mod list;

@@ -33,8 +33,14 @@ fn age(text: &str) -> Option<Duration> {
     count.checked_mul(seconds).map(Duration::from_secs)
 }
 
-fn now() -> Time {
-    Time::default().after(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+/// What time it is.
+pub(crate) fn now() -> Time {
+    of(SystemTime::now())
+}
+
+/// A moment as the system counts it.
+pub(crate) fn of(time: SystemTime) -> Time {
+    Time::default().after(time.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 /// A moment in UTC: to the second for people, and all of it for programs.

@@ -2,12 +2,12 @@
 
 use clap::Args;
 use finale::core::execution::Why;
-use finale::{ExecutionId, offline};
+use finale::{ExecutionId, ExecutionStatus, offline};
 use serde::Serialize;
 
 use crate::journal::{One, Problem};
 use crate::room::Room;
-use crate::{console, report};
+use crate::{console, quote, report};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,5 +39,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Problem> {
         true => report::write_json(&Shown { id: summary.id, why }, out),
         false => report::write_why(summary.id, why, Room::of_output(), out),
     })?;
+    if why.status == ExecutionStatus::Quarantined {
+        let retry = quote::command("retry-quarantined", arguments.one.journal(), summary.id);
+        console::say(format_args!("have it looked at again: {retry}"));
+    }
     Ok(())
 }

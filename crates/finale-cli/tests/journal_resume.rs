@@ -141,6 +141,9 @@ fn what_is_quarantined_stays_so_until_it_is_released() {
     assert!(resumed.stderr.contains("`finale retry-quarantined --journal "), "{resumed:?}");
     let why = journal.ask("why", &[&id, "--json"]).with_code(0).record();
     assert_eq!((why["status"].as_str(), why["error"].as_str()), (Some("quarantined"), Some("it crashed")));
+    let hint =
+        format!("have it looked at again: `finale retry-quarantined --journal {} {id}`\n", journal.path().display());
+    assert_eq!(journal.ask("why", &[&id]).with_code(0).stderr, hint);
 
     let released = journal.ask("retry-quarantined", &[]).with_code(0);
     assert_eq!(released.stdout, format!("{id}\n"));

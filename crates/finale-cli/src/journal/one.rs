@@ -1,5 +1,7 @@
 //! One execution of a journal.
 
+use std::path::Path;
+
 use clap::Args;
 use finale::Summary;
 use finale::journal::SqliteReader;
@@ -22,6 +24,11 @@ pub(crate) struct One {
 }
 
 impl One {
+    /// The journal it is in.
+    pub(crate) fn journal(&self) -> &Path {
+        &self.place.path
+    }
+
     /// Finds it.
     pub(crate) fn find(&self) -> Result<(SqliteReader, Summary), Problem> {
         let reader = self.place.read()?;

@@ -1,15 +1,16 @@
 //! What there is to go on with.
 
-use std::collections::HashMap;
-use std::path::Path;
+use std::collections::{BTreeMap, HashMap};
 
 use finale::core::DefinitionHash;
 use finale::journal::{JournalError, LiveExecution, SqliteJournal};
 use finale::offline::{self, ReadError};
 use finale::{ExecutionId, Workflow};
 
+use super::Arguments;
+use crate::handlers::{Handlers, Logs};
 use crate::journal::{is_parked, live};
-use crate::run::{Outside, RunError, Simulation, Surroundings, check_handlers, outside};
+use crate::run::{Outside, RunError, Simulation, Surroundings, Willing, check_handlers};
 
 /// What there is to go on with.
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub(super) struct Found {
     /// What has not ended, oldest first.
     pub(super) live: Vec<LiveExecution>,
     pub(super) simulation: Simulation,
+    pub(super) handlers: Handlers,
     workflows: HashMap<DefinitionHash, (Workflow, Outside)>,
 }
 
@@ -26,21 +28,23 @@ impl Found {
     ///
     /// Before anything goes on: without its handler an execution would be quarantined, and without somebody outside it
     /// would be waited for in vain.
-    pub(super) fn read(journal: SqliteJournal, path: &Path, simulate: bool, terminal: bool) -> Result<Self, RunError> {
-        let live = live(&journal)?;
-        let mut simulation = Simulation::default();
+    pub(super) fn read(arguments: &Arguments, terminal: bool) -> Result<Self, RunError> {
+        let journal = arguments.place.write()?;
+        let (path, live) = (&arguments.place.path, live(&journal)?);
+        let found = read_workflows(&journal, &live)?;
+        let simulation = simulation(arguments, &found)?;
+        let willing = Willing { simulate: arguments.simulate, yes: arguments.yes, terminal };
         let mut workflows = HashMap::new();
-        for workflow in read_workflows(&journal, &live)?.into_values() {
+        for (hash, workflow) in found {
             let definition = workflow.definition();
             let place = format!("{}: workflow {:?}", path.display(), definition.id);
-            if simulate {
-                simulation = simulation.of_all_handlers(definition);
-            }
             check_handlers(&simulation, definition, &place)?;
-            let outside = outside(definition, simulate, terminal, &place)?;
-            workflows.insert(workflow.hash(), (workflow, outside));
+            let outside = willing.outside(definition, &simulation, &place)?;
+            workflows.insert(hash, (workflow, outside));
         }
-        Ok(Self { journal, live, simulation, workflows })
+        let logs = arguments.handlers.logs.clone().map_or(Logs::Temporary, Logs::Below);
+        let handlers = Handlers::new(logs, &arguments.handlers);
+        Ok(Self { journal, live, simulation, handlers, workflows })
     }
 
     /// Those that are not left where they are.
@@ -69,6 +73,18 @@ impl Found {
         let nodes = |live| self.surroundings(live).map_or(0, |surroundings| surroundings.workflow.compiled().len());
         self.to_go_on().map(nodes).sum()
     }
+}
+
+/// What tasks come to that nobody really does.
+fn simulation(arguments: &Arguments, workflows: &HashMap<DefinitionHash, Workflow>) -> Result<Simulation, RunError> {
+    let compiled: Vec<_> = workflows.values().map(Workflow::compiled).collect();
+    let answers = arguments.answered.answers(&compiled);
+    let file = arguments.place.path.display();
+    let answers = answers.map_err(|error| RunError::Answer { file: file.to_string(), error })?;
+    // Of recorded runs nothing is known any more: their tasks are done at once.
+    let simulation = Simulation::new(BTreeMap::new(), answers);
+    let all = |simulation: Simulation, workflow: &Workflow| simulation.of_all_handlers(workflow.definition());
+    Ok(if arguments.simulate { workflows.values().fold(simulation, all) } else { simulation })
 }
 
 /// What goes on, each once.

@@ -31,6 +31,7 @@ pub(super) async fn go_on(found: &Found, path: &Path, mut lines: Option<Lines>) 
         ended = see_all_to_end(found, &runtime, lines.as_mut()) => ended,
         () = interrupt => Ok(()),
     };
+    found.handlers.halt();
     // In order, so that what is at work does not count as lost in a crash.
     runtime.shutdown(SHUTDOWN).await;
     ended
@@ -47,7 +48,7 @@ fn start(found: &Found) -> Result<Runtime, RunError> {
     let builder = Runtime::builder().shards(Shards::Current).limits(limits(found.nodes()));
     // How long things are kept is for the application to say whose journal it is.
     let builder = builder.journal(found.journal.clone()).retention(Retention::all(Keep::for_ever()));
-    Ok(found.simulation.register(builder).start()?)
+    Ok(found.handlers.register(&found.simulation, builder).start()?)
 }
 
 async fn see_all_to_end(found: &Found, runtime: &Runtime, lines: Option<&mut Lines>) -> Result<(), RunError> {

@@ -10,14 +10,15 @@ use std::process::ExitCode;
 use clap::Args;
 use finale::actix::System;
 use finale::journal::{JournalError, JournalReader};
-use finale::{ExecutionStatus, Page, Summary};
+use finale::{ExecutionStatus, Page, Summary, offline};
 
 use self::found::Found;
+use crate::cause::{self, Done};
 use crate::exit::{self, CANCELLED, FAILED};
 use crate::journal::Place;
 use crate::room::Room;
-use crate::run::{self, RunError};
-use crate::{console, quote, report};
+use crate::run::{self, Answered, RunError};
+use crate::{console, handlers, quote, report};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,6 +32,9 @@ What is left of a recorded run is done at once. Executions that are quarantined 
 Exit codes: 0 all completed, 1 one of them failed or is quarantined, 2 bad input or usage, 3 one was cancelled, or
 interrupted. Ctrl-C and the end of the input leave what has not ended for another resume.";
 
+/// Of more executions that failed it is not said why: the table does.
+const CAUSES_MAX: usize = 3;
+
 /// The arguments of `finale resume`.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
@@ -41,6 +45,16 @@ pub(crate) struct Arguments {
     /// Complete external tasks, stand in for handlers, and give the verdict `pass`.
     #[arg(long)]
     simulate: bool,
+
+    /// Complete external tasks without an output and give the verdict `pass`, without asking.
+    #[arg(long)]
+    yes: bool,
+
+    #[command(flatten)]
+    answered: Answered,
+
+    #[command(flatten)]
+    handlers: handlers::Options,
 
     /// Write what became of the executions as one line of JSON.
     #[arg(long)]
@@ -57,13 +71,14 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 
 fn try_to_run(arguments: &Arguments) -> Result<Vec<Summary>, RunError> {
     let path = &arguments.place.path;
-    let found = Found::read(arguments.place.write()?, path, arguments.simulate, std::io::stdin().is_terminal())?;
+    let found = Found::read(arguments, std::io::stdin().is_terminal())?;
     if !found.live.is_empty() {
         let lines = found.is_anybody_asked().then(run::read_lines);
         System::new().block_on(go_on::go_on(&found, path, lines))?;
     }
     let summaries = summaries(&found)?;
     write(&summaries, arguments.json)?;
+    say_causes(&summaries, &found);
     say_what_next(&summaries, path);
     Ok(summaries)
 }
@@ -88,6 +103,16 @@ fn write(summaries: &[Summary], json: bool) -> Result<(), RunError> {
         false => report::write_summaries(summaries, Room::of_output(), out),
     });
     written.map_err(RunError::Write)
+}
+
+fn say_causes(summaries: &[Summary], found: &Found) {
+    let failed = summaries.iter().filter(|summary| summary.status == ExecutionStatus::Failed);
+    for summary in failed.take(CAUSES_MAX) {
+        if let Ok(reading) = offline::read(&found.journal, summary.id) {
+            let Found { simulation, handlers, .. } = found;
+            cause::say(&reading.record(), &Done { workflow: reading.workflow(), simulation, handlers });
+        }
+    }
 }
 
 fn say_what_next(summaries: &[Summary], path: &Path) {

@@ -8,6 +8,9 @@ use finale::journal::Durability;
 use finale_formats::Format;
 use serde_json::{Map, Value};
 
+use super::answers::Answered;
+use crate::handlers;
+
 const EXAMPLES: &str = "\
 Examples:
   finale run order.json
@@ -48,9 +51,12 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = time_scale, allow_negative_numbers = true)]
     pub(crate) time_scale: f64,
 
-    /// Make a task fail. May be repeated.
-    #[arg(long = "fail", value_name = "NODE[=REASON]")]
-    pub(crate) failures: Vec<String>,
+    /// Complete external tasks without an output and give the verdict `pass`, without asking.
+    #[arg(long)]
+    pub(crate) yes: bool,
+
+    #[command(flatten)]
+    pub(crate) answered: Answered,
 
     /// What a failed task does to the execution; by default what the file says.
     #[arg(long, value_name = "fail_fast|wait_all|tolerate=N", value_parser = on_failure)]
@@ -63,6 +69,9 @@ pub(crate) struct Arguments {
     /// What the journal survives: the loss of power, or only the death of the process; default full.
     #[arg(long, value_name = "full|relaxed", value_parser = durability, requires = "journal")]
     pub(crate) durability: Option<Durability>,
+
+    #[command(flatten)]
+    pub(crate) handlers: handlers::Options,
 
     /// Write the whole record as one line of JSON.
     #[arg(long)]

@@ -4,15 +4,17 @@ use std::io;
 use std::path::PathBuf;
 
 use finale::core::compile::CompileError;
+use finale::core::nearest::nearest;
 use finale::journal::JournalError;
 use finale::offline;
 use finale::{Abandoned, ActivateError, CommandError, ReportError, StartError};
 use finale_formats::LoadError;
 
+use super::answers::BadAnswer;
 use super::arguments::ArgumentError;
-use super::failing::BadFailure;
 use super::file::ReadError;
 use crate::exit::{self, BAD_INPUT, CANCELLED, FAILED};
+use crate::handlers::NAMES;
 use crate::quote;
 
 /// Why nothing came of a run.
@@ -30,17 +32,20 @@ pub(crate) enum RunError {
     /// The definition cannot be run.
     #[error("{file}: {error}")]
     Compile { file: String, error: CompileError },
-    /// A task that is to fail does not exist.
+    /// A task of which something was said in advance does not exist.
     #[error("{file}: {error}")]
-    Fail { file: String, error: BadFailure },
+    Answer { file: String, error: BadAnswer },
     /// Somebody outside has to do something, and there is nobody.
     #[error(
-        "{file}: {what} needs somebody outside: add --simulate, \
+        "{file}: {what} needs somebody outside: add --yes to take it for done, --simulate to do nothing really, \
          or run it at a terminal to be asked"
     )]
     NobodyOutside { file: String, what: String },
     /// The handlers of an application are not here.
-    #[error("{file}: task {node:?} is done by the handler {handler:?} of an application: add --simulate to stand in")]
+    #[error(
+        "{file}: task {node:?} is done by the handler {handler:?} of an application: add --simulate to stand in\n\
+         finale itself has the handlers {}{}", NAMES.join(", "), hint(handler)
+    )]
     NoHandler { file: String, node: String, handler: String },
     /// The runtime did not take it.
     #[error("{file}: {error}")]
@@ -75,6 +80,10 @@ pub(crate) enum RunError {
     /// The result is known and could not be written.
     #[error("the result could not be written: {0}")]
     Write(#[source] io::Error),
+}
+
+fn hint(handler: &str) -> String {
+    nearest(handler, NAMES).map_or_else(String::new, |name| format!("; did you mean {name:?}?"))
 }
 
 impl RunError {

@@ -38,6 +38,7 @@ pub(crate) async fn execute(prepared: &Prepared, lines: Option<Lines>) -> Result
         Poll::Pending => activate_and_see_to_end(prepared, &runtime, lines, interrupt).await,
     };
     if prepared.kept.is_some() {
+        prepared.handlers.halt();
         // In order, so that what is at work does not count as lost in a crash.
         runtime.shutdown(SHUTDOWN).await;
     }
@@ -71,7 +72,7 @@ fn start(prepared: &Prepared) -> Result<Runtime, RunError> {
         Some(kept) => builder.journal(kept.journal.clone()).retention(Retention::all(Keep::for_ever())),
         None => builder,
     };
-    Ok(prepared.simulation.register(builder).start()?)
+    Ok(prepared.handlers.register(&prepared.simulation, builder).start()?)
 }
 
 /// Limits for that many nodes under way at once.
@@ -119,12 +120,36 @@ async fn stop(prepared: &Prepared, handle: &ExecutionHandle, by: &str) -> Result
     Ok(Came::ToTheEnd)
 }
 
-/// Waits for Ctrl-C.
+/// Waits for Ctrl-C, or for what else asks the process to end: commands at work do not end with it by themselves.
 pub(crate) async fn interrupt() {
+    tokio::select! {
+        () = ctrl_c() => {}
+        () = termination() => {}
+    }
+}
+
+async fn ctrl_c() {
     if tokio::signal::ctrl_c().await.is_err() {
         // It cannot be listened for, so it does what it does by default: end the process.
         std::future::pending::<()>().await;
     }
+}
+
+#[cfg(unix)]
+async fn termination() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut hangup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn termination() {
+    std::future::pending().await
 }
 
 /// Cancels an execution and says what became of its tasks.

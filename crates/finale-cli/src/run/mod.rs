@@ -1,10 +1,10 @@
 //! `finale run`: runs the workflow of a file to its end.
 
+mod answers;
 mod arguments;
 mod ask;
 mod error;
 mod execute;
-mod failing;
 mod file;
 mod kept;
 mod outside;
@@ -20,14 +20,16 @@ use std::process::ExitCode;
 use finale::actix::System;
 use finale::{ExecutionStatus, Record};
 
+pub(crate) use self::answers::{Answered, InAdvance};
 pub(crate) use self::arguments::Arguments;
 pub(crate) use self::ask::{Lines, read_lines};
 pub(crate) use self::error::RunError;
 pub(crate) use self::execute::{SHUTDOWN, interrupt, limits};
 pub(crate) use self::outside::{Followed, Outside, Surroundings, follow};
 use self::prepare::Prepared;
-pub(crate) use self::prepare::{check_handlers, outside};
+pub(crate) use self::prepare::{Willing, check_handlers};
 pub(crate) use self::simulate::Simulation;
+use crate::cause::{self, Done};
 use crate::exit::{self, CANCELLED, FAILED};
 use crate::room::Room;
 use crate::{console, quote, report};
@@ -61,9 +63,9 @@ fn try_to_run(arguments: &Arguments) -> Result<Record, RunError> {
         false => report::write_brief(&record, Room::of_output(), out),
     });
     written.map_err(RunError::Write)?;
-    if let Some(kept) = &prepared.kept {
-        say_what_next(&record, &kept.path);
-    }
+    let Prepared { workflow, simulation, handlers, .. } = &prepared;
+    cause::say(&record, &Done { workflow, simulation, handlers });
+    say_what_next(&record, prepared.kept.as_ref().map(|kept| &*kept.path));
     Ok(record)
 }
 
@@ -76,12 +78,21 @@ fn exit_code(status: ExecutionStatus) -> u8 {
 }
 
 /// Says by which command one can go on from here.
-fn say_what_next(record: &Record, journal: &Path) {
-    match record.state.status() {
-        ExecutionStatus::Completed | ExecutionStatus::Cancelled => {}
-        ExecutionStatus::Running | ExecutionStatus::Ending => {
+fn say_what_next(record: &Record, journal: Option<&Path>) {
+    match (record.state.status(), journal) {
+        (ExecutionStatus::Running | ExecutionStatus::Ending, Some(journal)) => {
             console::say(format_args!("go on with it: {}", quote::command("resume", journal, "")));
         }
-        _ => console::say(format_args!("see why: {}", quote::command("why", journal, record.id))),
+        (ExecutionStatus::Failed, None) => {
+            console::insist("to look further: run it with `--journal FILE`, and `finale show` tells all of it");
+        }
+        (ExecutionStatus::Failed | ExecutionStatus::Quarantined, Some(journal)) => {
+            console::insist(format_args!("see why: {}", quote::command("why", journal, record.id)));
+            console::insist(format_args!("see all of it: {}", quote::command("show", journal, record.id)));
+        }
+        (_, Some(journal)) => {
+            console::say(format_args!("see all of it: {}", quote::command("show", journal, record.id)));
+        }
+        (_, None) => {}
     }
 }

@@ -13,6 +13,7 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use serde_json::Value;
 
+use super::answers::InAdvance;
 use super::ask::{Answer, Lines, Question, Questions};
 use super::error::RunError;
 use super::execute::BY;
@@ -26,8 +27,23 @@ pub(crate) enum Outside {
     Nobody,
     /// The simulation.
     Simulated,
+    /// Nobody: it is taken for done.
+    Agreed,
+    /// Nobody: of each task it was said in advance what it comes to.
+    Told,
     /// Whoever sits at the terminal.
     Asked,
+}
+
+impl Outside {
+    /// Who takes for done what is done outside, if it is.
+    const fn agreeing(self) -> Option<&'static str> {
+        match self {
+            Self::Simulated => Some("simulate"),
+            Self::Agreed => Some("--yes"),
+            Self::Nobody | Self::Told | Self::Asked => None,
+        }
+    }
 }
 
 /// Who does the tasks of a workflow.
@@ -134,13 +150,15 @@ impl<'a> Follower<'a> {
     /// Something is to be done outside.
     fn wanted(&mut self, position: u32, node: &'a Node, attempt: u16) {
         let task = TaskId { execution: self.handle.id(), key: WorkKey::node(position) };
-        let (runtime, simulated) = (self.runtime, self.surroundings.outside == Outside::Simulated);
-        let report: LocalBoxFuture<'a, _> = match (&node.kind, self.surroundings.simulation.failure(&node.id)) {
-            (NodeKind::Verification(_), _) if simulated => Box::pin(judge(runtime, self.handle, &node.id)),
-            (NodeKind::Verification(_), _) => return self.questions.add(Question::verdict(node)),
-            (_, Some(reason)) => Box::pin(report(runtime, task, Err(failed(reason)))),
-            (_, None) if simulated => Box::pin(report(runtime, task, Ok(Value::Null))),
-            (_, None) => {
+        let (runtime, agreeing) = (self.runtime, self.surroundings.outside.agreeing());
+        let answer = self.surroundings.simulation.answer(&node.id);
+        let report: LocalBoxFuture<'a, _> = match (&node.kind, answer, agreeing) {
+            (NodeKind::Verification(_), _, Some(by)) => Box::pin(judge(runtime, self.handle, &node.id, by)),
+            (NodeKind::Verification(_), ..) => return self.questions.add(Question::verdict(node)),
+            (_, Some(InAdvance::Failed(reason)), _) => Box::pin(report(runtime, task, Err(failed(reason)))),
+            (_, Some(InAdvance::Done(output)), _) => Box::pin(report(runtime, task, Ok(output.clone()))),
+            (_, None, Some(_)) => Box::pin(report(runtime, task, Ok(Value::Null))),
+            (_, None, None) => {
                 let assignee = self.surroundings.workflow.compiled().assignee(position);
                 return self.questions.add(Question::task(node, task, attempt, assignee));
             }
@@ -194,8 +212,8 @@ async fn report(runtime: &Runtime, task: TaskId, result: Result<Value, Failure>)
     }
 }
 
-async fn judge(runtime: &Runtime, handle: &ExecutionHandle, node: &str) -> Result<(), RunError> {
-    match runtime.give_verdict(handle.id(), node, Verdict::Pass, "simulate").await {
+async fn judge(runtime: &Runtime, handle: &ExecutionHandle, node: &str, by: &str) -> Result<(), RunError> {
+    match runtime.give_verdict(handle.id(), node, Verdict::Pass, by).await {
         // The end of the execution can come first; a verification that it closed takes no verdict.
         Ok(()) | Err(CommandError::AlreadyTerminal(_) | CommandError::Invalid(_)) => Ok(()),
         Err(error) => Err(error.into()),

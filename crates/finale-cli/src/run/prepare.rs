@@ -7,10 +7,11 @@ use serde_json::{Map, Value};
 
 use super::arguments::Arguments;
 use super::error::RunError;
+use super::file;
 use super::kept::Kept;
 use super::outside::Outside;
 use super::simulate::{Simulation, scaled};
-use super::{failing, file};
+use crate::handlers::{Handlers, Logs};
 
 /// Everything that is known before anything runs.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(crate) struct Prepared {
     pub(crate) input: Map<String, Value>,
     /// What tasks come to that nobody really does.
     pub(crate) simulation: Simulation,
+    /// What is really done.
+    pub(crate) handlers: Handlers,
     /// Who does what is done outside.
     pub(crate) outside: Outside,
     /// Where it is kept; in memory if there is none.
@@ -40,16 +43,18 @@ impl Prepared {
         }
         let workflow = Workflow::new(definition);
         let workflow = workflow.map_err(|error| RunError::Compile { file: file.clone(), error })?;
-        let failures = failing::failures(&arguments.failures, workflow.compiled());
-        let failures = failures.map_err(|error| RunError::Fail { file: file.clone(), error })?;
-        let simulation = Simulation::new(scaled(runtimes, arguments.time_scale), failures);
+        let answers = arguments.answered.answers(&[workflow.compiled()]);
+        let answers = answers.map_err(|error| RunError::Answer { file: file.clone(), error })?;
+        let simulation = Simulation::new(scaled(runtimes, arguments.time_scale), answers);
         let (definition, simulate) = (workflow.definition(), arguments.simulate);
         let simulation = if simulate { simulation.of_all_handlers(definition) } else { simulation };
         check_handlers(&simulation, definition, &file)?;
-        let outside = outside(definition, simulate, terminal, &file)?;
+        let outside = Willing { simulate, yes: arguments.yes, terminal }.outside(definition, &simulation, &file)?;
+        let logs = arguments.handlers.logs.clone().map_or(Logs::Temporary, Logs::In);
+        let handlers = Handlers::new(logs, &arguments.handlers);
         // Last: a run that is refused makes no file.
         let kept = Kept::open(arguments)?;
-        Ok(Self { file, workflow, input, simulation, outside, kept })
+        Ok(Self { file, workflow, input, simulation, handlers, outside, kept })
     }
 }
 
@@ -71,20 +76,36 @@ pub(crate) fn check_handlers(simulation: &Simulation, definition: &Definition, f
     }
 }
 
-/// Who does what is done outside; `terminal` says whether somebody is there to be asked.
-pub(crate) fn outside(
-    definition: &Definition,
-    simulate: bool,
-    terminal: bool,
-    file: &str,
-) -> Result<Outside, RunError> {
-    match definition.nodes.iter().find(|node| is_outside(node)) {
-        None => Ok(Outside::Nobody),
-        Some(_) if simulate => Ok(Outside::Simulated),
-        Some(_) if terminal => Ok(Outside::Asked),
-        Some(node) => {
-            let what = format!("the {} {:?}", node.kind.name(), node.id);
-            Err(RunError::NobodyOutside { file: file.to_owned(), what })
+/// Who could do what is done outside.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Willing {
+    pub(crate) simulate: bool,
+    pub(crate) yes: bool,
+    /// Whether somebody is there to be asked.
+    pub(crate) terminal: bool,
+}
+
+impl Willing {
+    /// Who does it.
+    pub(crate) fn outside(
+        self,
+        definition: &Definition,
+        simulation: &Simulation,
+        file: &str,
+    ) -> Result<Outside, RunError> {
+        let mut all = definition.nodes.iter().filter(|node| is_outside(node)).peekable();
+        if all.peek().is_none() {
+            return Ok(Outside::Nobody);
+        }
+        match all.find(|node| simulation.answer(&node.id).is_none()) {
+            None => Ok(Outside::Told),
+            Some(_) if self.simulate => Ok(Outside::Simulated),
+            Some(_) if self.yes => Ok(Outside::Agreed),
+            Some(_) if self.terminal => Ok(Outside::Asked),
+            Some(node) => {
+                let what = format!("the {} {:?}", node.kind.name(), node.id);
+                Err(RunError::NobodyOutside { file: file.to_owned(), what })
+            }
         }
     }
 }

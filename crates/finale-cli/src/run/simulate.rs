@@ -8,6 +8,10 @@ use finale::core::definition::{Definition, NodeKind, Work};
 use finale::{Builder, TaskContext, TaskError};
 use finale_formats::wfformat::SIMULATE;
 use serde::de::IgnoredAny;
+use serde_json::Value;
+
+use super::answers::{Answers, InAdvance};
+use crate::handlers::NAMES;
 
 /// What tasks that nobody really does come to.
 #[derive(Clone, Debug)]
@@ -21,21 +25,15 @@ pub(crate) struct Simulation {
 struct Script {
     /// How long tasks take, by node id; all others are done at once.
     times: BTreeMap<String, Duration>,
-    /// Why tasks fail, by node id; all others are done.
-    failures: BTreeMap<String, String>,
-}
-
-impl Default for Simulation {
-    /// Stands in for the handlers of recorded runs, of which nothing is known any more: their tasks are done at once.
-    fn default() -> Self {
-        Self::new(BTreeMap::new(), BTreeMap::new())
-    }
+    /// What tasks come to; all others are done.
+    answers: Answers,
 }
 
 impl Simulation {
-    pub(crate) fn new(times: BTreeMap<String, Duration>, failures: BTreeMap<String, String>) -> Self {
+    /// Stands in for the handlers of recorded runs.
+    pub(crate) fn new(times: BTreeMap<String, Duration>, answers: Answers) -> Self {
         let handlers = [SIMULATE.to_owned()].into();
-        Self { handlers, script: Arc::new(Script { times, failures }) }
+        Self { handlers, script: Arc::new(Script { times, answers }) }
     }
 
     /// Stands in for all handlers of the definition, not only for those of recorded runs.
@@ -44,14 +42,19 @@ impl Simulation {
         self
     }
 
-    /// The first task of a handler that nobody stands in for: its node and the handler.
+    /// The first task of a handler that finale has not and nobody stands in for: its node and the handler.
     pub(crate) fn missing<'d>(&self, definition: &'d Definition) -> Option<(&'d str, &'d str)> {
-        handlers(definition).find(|(_, handler)| !self.handlers.contains(*handler))
+        handlers(definition).find(|(_, handler)| !self.handlers.contains(*handler) && !NAMES.contains(handler))
     }
 
-    /// Why a task is to fail, if it is.
-    pub(crate) fn failure(&self, node: &str) -> Option<&str> {
-        self.script.failures.get(node).map(String::as_str)
+    /// Whether it stands in for the handler of that name.
+    pub(crate) fn stands_in(&self, handler: &str) -> bool {
+        self.handlers.contains(handler)
+    }
+
+    /// What a task comes to of which it was said in advance.
+    pub(crate) fn answer(&self, node: &str) -> Option<&InAdvance> {
+        self.script.answers.get(node)
     }
 
     /// Registers the handlers that stand in.
@@ -73,7 +76,7 @@ fn handlers(definition: &Definition) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-async fn play(script: Arc<Script>, context: TaskContext) -> Result<(), TaskError> {
+async fn play(script: Arc<Script>, context: TaskContext) -> Result<Value, TaskError> {
     let time = script.times.get(context.node()).copied().unwrap_or_default();
     // The shortest sleep takes a tick of the clock, which is longer than nothing.
     if !time.is_zero() {
@@ -82,9 +85,10 @@ async fn play(script: Arc<Script>, context: TaskContext) -> Result<(), TaskError
             () = context.cancelled() => return Err(TaskError::new("cancelled")),
         }
     }
-    match script.failures.get(context.node()) {
-        Some(reason) => Err(TaskError::new(reason)),
-        None => Ok(()),
+    match script.answers.get(context.node()) {
+        Some(InAdvance::Failed(reason)) => Err(TaskError::new(reason)),
+        Some(InAdvance::Done(output)) => Ok(output.clone()),
+        None => Ok(Value::Null),
     }
 }
 

@@ -3,12 +3,12 @@
 #![allow(dead_code, reason = "each test file takes what it needs")]
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// What a run came to.
@@ -156,5 +156,64 @@ impl Journal {
     #[track_caller]
     pub(crate) fn list(&self) -> Vec<Value> {
         self.ask("list", &["--json"]).with_code(0).record()["executions"].as_array().unwrap().clone()
+    }
+}
+
+/// A workflow of tasks, one after the other, as a file.
+pub(crate) fn tasks(name: &str, tasks: &[(&str, Value)]) -> PathBuf {
+    let node = |id: &str, kind: Value| json!({"id": id, "label": id, "kind": kind});
+    let mut nodes = vec![node("start", json!("start"))];
+    nodes.extend(tasks.iter().map(|(id, task)| node(id, json!({"task": task}))));
+    nodes.push(node("end", json!("end")));
+    let edge = |(position, pair): (usize, &[Value])| json!({"id": format!("e{position}"), "source": pair[0]["id"], "target": pair[1]["id"]});
+    let edges: Vec<Value> = nodes.windows(2).enumerate().map(edge).collect();
+    written(name, json!({"id": "w", "name": "W", "nodes": nodes, "edges": edges}).to_string())
+}
+
+/// A task that is done by a handler.
+pub(crate) fn task(handler: &str, input: &Value) -> Value {
+    json!({"title": handler, "work": {"handler": handler}, "input": input.to_string()})
+}
+
+/// A task that is done by a command.
+pub(crate) fn shell(command: &str) -> Value {
+    task("shell", &json!({"command": command}))
+}
+
+/// A command that is at work, with what it has said so far.
+pub(crate) struct AtWork {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+    said: String,
+}
+
+impl AtWork {
+    /// Starts a command.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Self { child, stderr, said: String::new() }
+    }
+
+    /// Waits until it says a line that ends so.
+    #[track_caller]
+    pub(crate) fn until(&mut self, end: &str) {
+        while !self.said.trim_end_matches('\n').ends_with(end) {
+            assert!(self.stderr.read_line(&mut self.said).unwrap() > 0, "{end:?} is not said: {}", self.said);
+        }
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Sees it to its end.
+    pub(crate) fn ended(mut self) -> Ended {
+        self.stderr.read_to_string(&mut self.said).unwrap();
+        let output = self.child.wait_with_output().unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        Ended { code: output.status.code(), stdout, stderr: self.said }
     }
 }

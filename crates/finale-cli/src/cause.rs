@@ -1,0 +1,64 @@
+//! Why an execution failed, for whoever started it.
+
+use finale::core::definition::{NodeKind, Task, Work};
+use finale::core::record::{NodeFailure, State};
+use finale::{Record, Workflow};
+
+use crate::console;
+use crate::handlers::{Handlers, SHELL, last_lines};
+use crate::run::Simulation;
+
+/// How the tasks of an execution were done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Done<'a> {
+    pub(crate) workflow: &'a Workflow,
+    pub(crate) simulation: &'a Simulation,
+    pub(crate) handlers: &'a Handlers,
+}
+
+impl Done<'_> {
+    /// Whether a command really ran for a task.
+    fn is_by_command(&self, node: &str) -> bool {
+        let compiled = self.workflow.compiled();
+        let kind = compiled.position(node).map(|position| &compiled.node(position).kind);
+        let Some(NodeKind::Task(Task { work: Work::Handler(handler), .. })) = kind else {
+            return false;
+        };
+        handler == SHELL && !self.simulation.stands_in(handler) && self.simulation.answer(node).is_none()
+    }
+}
+
+/// Says which failure decided an execution, and what is left of its output; nothing if none did.
+pub(crate) fn say(record: &Record, done: &Done<'_>) {
+    let State::Ended(outcome) = &record.state else { return };
+    let Some(error) = outcome.error() else { return };
+    match error.failures().first() {
+        None => console::complain(error),
+        Some(cause) => {
+            let attempt = if is_attempt_said(cause) { String::new() } else { format!(" [attempt {}]", cause.attempt) };
+            console::complain(format_args!("{cause}{attempt}"));
+            say_output(record, cause, done);
+        }
+    }
+    if let more @ 1.. = error.failures().len().saturating_sub(1) {
+        console::insist(format_args!("{more} more failed"));
+    }
+}
+
+/// A failure says its attempt itself if there could have been several.
+fn is_attempt_said(cause: &NodeFailure) -> bool {
+    cause.attempts > 1 || cause.attempt == 0
+}
+
+fn say_output(record: &Record, cause: &NodeFailure, done: &Done<'_>) {
+    if !done.is_by_command(&cause.node) {
+        return;
+    }
+    let log = done.handlers.logs().path(record.id, &cause.node, cause.attempt);
+    let Some(lines) = last_lines(&log, record.created_at) else { return };
+    if !lines.is_empty() {
+        console::insist("its output ended so:");
+        lines.lines().for_each(|line| console::insist(format_args!("    {line}")));
+    }
+    console::insist(format_args!("log: {}", log.display()));
+}

@@ -1,0 +1,100 @@
+//! The handlers that finale has of its own.
+
+mod capture;
+mod group;
+mod log;
+mod logs;
+mod shell;
+mod sleep;
+mod tail;
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use finale::{Builder, TaskContext, TaskError};
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::watch;
+
+pub(crate) use self::logs::{Logs, last_lines};
+use crate::run::{InAdvance, Simulation};
+
+/// What definitions call them.
+pub(crate) const NAMES: [&str; 3] = [SHELL, SLEEP, LOG];
+
+pub(crate) const SHELL: &str = "shell";
+const SLEEP: &str = "sleep";
+const LOG: &str = "log";
+
+/// What can be said of them on the command line.
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    /// Where the output of shell commands goes, a file for each attempt; by default a directory of the execution below
+    /// the system's one for temporary files.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) logs: Option<PathBuf>,
+
+    /// How many shell commands may run at once; others wait.
+    #[arg(long, value_name = "COUNT", default_value = "64")]
+    jobs: NonZeroUsize,
+}
+
+/// The handlers, where they do not stand aside for a simulation or an answer in advance.
+#[derive(Clone, Debug)]
+pub(crate) struct Handlers {
+    logs: Arc<Logs>,
+    jobs: NonZeroUsize,
+    /// Says that nothing is to go on, and that nobody wants to hear how it ended.
+    halt: watch::Sender<bool>,
+}
+
+impl Handlers {
+    pub(crate) fn new(logs: Logs, options: &Options) -> Self {
+        Self { logs: Arc::new(logs), jobs: options.jobs, halt: watch::Sender::new(false) }
+    }
+
+    /// Where the output of commands is.
+    pub(crate) fn logs(&self) -> &Logs {
+        &self.logs
+    }
+
+    /// Tells commands to stop whose tasks go on another time; they come to no result any more.
+    pub(crate) fn halt(&self) {
+        self.halt.send_replace(true);
+    }
+
+    /// Registers them, and what stands in for handlers.
+    pub(crate) fn register(&self, simulation: &Simulation, builder: Builder) -> Builder {
+        let (logs, halt) = (Arc::clone(&self.logs), self.halt.clone());
+        let shell = move |context, input| shell::run(Arc::clone(&logs), halt.subscribe(), context, input);
+        let builder = builder.handler(SHELL, unless_answered(simulation, shell));
+        let builder = builder.handler_limit(SHELL, self.jobs.get());
+        let builder = builder.handler(SLEEP, unless_answered(simulation, sleep::run));
+        let builder = builder.handler(LOG, unless_answered(simulation, log::run));
+        // The last one of a name counts: what stands in takes the place of these.
+        simulation.register(builder)
+    }
+}
+
+/// The handler, for the tasks whose outcome was not given in advance.
+fn unless_answered<F, Fut, Input, Output>(
+    simulation: &Simulation,
+    handler: F,
+) -> impl Fn(TaskContext, Input) -> std::pin::Pin<Box<dyn Future<Output = Result<Value, TaskError>>>> + Send + Sync + 'static
+where
+    F: Fn(TaskContext, Input) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Output, TaskError>> + 'static,
+    Output: Serialize,
+{
+    let simulation = simulation.clone();
+    move |context, input| match simulation.answer(context.node()) {
+        Some(InAdvance::Done(output)) => Box::pin(std::future::ready(Ok(output.clone()))),
+        Some(InAdvance::Failed(reason)) => Box::pin(std::future::ready(Err(TaskError::new(reason)))),
+        None => {
+            let outcome = handler(context, input);
+            Box::pin(async move { Ok(serde_json::to_value(outcome.await?)?) })
+        }
+    }
+}

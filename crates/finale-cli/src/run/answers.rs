@@ -1,0 +1,111 @@
+//! What tasks come to of which it was said in advance: `--done` and `--fail`.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use finale::core::Compiled;
+use finale::core::definition::NodeKind;
+use serde_json::Value;
+
+use super::arguments::json_or_text;
+
+/// The reason of a failure for which none was given.
+const REASON: &str = "made to fail by --fail";
+
+/// What is said in advance on the command line.
+#[derive(Args, Debug)]
+pub(crate) struct Answered {
+    /// Take a task for done, with that output: JSON if it can be read as such, else text. May be repeated.
+    #[arg(long = "done", value_name = "NODE[=OUTPUT]")]
+    done: Vec<String>,
+
+    /// Make a task fail. May be repeated.
+    #[arg(long = "fail", value_name = "NODE[=REASON]")]
+    failed: Vec<String>,
+}
+
+/// What a task comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum InAdvance {
+    /// It is done, with that output.
+    Done(Value),
+    /// It fails, for that reason.
+    Failed(String),
+}
+
+/// What tasks come to, by node id.
+pub(crate) type Answers = BTreeMap<String, InAdvance>;
+
+/// Why nothing can be said of a task in advance.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BadAnswer {
+    #[error("{option} {node:?}: there is no such node{}", hint(.nearest.as_deref()))]
+    Unknown { option: &'static str, node: String, nearest: Option<String> },
+    #[error("{option} {node:?}: this node is no task but a {kind}{}", hint(.nearest.as_deref()))]
+    NotATask { option: &'static str, node: String, kind: &'static str, nearest: Option<String> },
+    #[error("{option} {node:?} is given twice")]
+    Twice { option: &'static str, node: String },
+    #[error("{node:?} cannot both be done and fail: there is --done and --fail for it")]
+    Both { node: String },
+}
+
+fn hint(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |nearest| format!(", did you mean the task {nearest:?}?"))
+}
+
+impl Answered {
+    /// What the tasks of these definitions come to; a task is one of any of them.
+    pub(crate) fn answers(&self, compiled: &[&Compiled]) -> Result<Answers, BadAnswer> {
+        let mut answers = Answers::new();
+        for text in &self.done {
+            let (node, output) = parts("--done", text, compiled)?;
+            let answer = InAdvance::Done(output.map_or(Value::Null, json_or_text));
+            if answers.insert(node.to_owned(), answer).is_some() {
+                return Err(BadAnswer::Twice { option: "--done", node: node.to_owned() });
+            }
+        }
+        for text in &self.failed {
+            let (node, reason) = parts("--fail", text, compiled)?;
+            let reason = reason.filter(|reason| !reason.trim().is_empty()).unwrap_or(REASON);
+            match answers.insert(node.to_owned(), InAdvance::Failed(reason.to_owned())) {
+                None => {}
+                Some(InAdvance::Done(_)) => return Err(BadAnswer::Both { node: node.to_owned() }),
+                Some(InAdvance::Failed(_)) => {
+                    return Err(BadAnswer::Twice { option: "--fail", node: node.to_owned() });
+                }
+            }
+        }
+        Ok(answers)
+    }
+}
+
+/// The task that is meant, and what is said of it.
+fn parts<'t>(
+    option: &'static str,
+    text: &'t str,
+    compiled: &[&Compiled],
+) -> Result<(&'t str, Option<&'t str>), BadAnswer> {
+    let is_task =
+        |node: &str| compiled.iter().any(|one| one.position(node).is_some_and(|position| one.is_task(position)));
+    // An id may have a `=` of its own.
+    if is_task(text) {
+        return Ok((text, None));
+    }
+    let (node, rest) = text.split_once('=').map_or((text, None), |(node, rest)| (node, Some(rest)));
+    if is_task(node) {
+        return Ok((node, rest));
+    }
+    let (nearest, given) = (nearest(node, compiled), node.to_owned());
+    let other = compiled.iter().find_map(|one| one.position(node).map(|position| one.node(position)));
+    Err(match other {
+        Some(other) => BadAnswer::NotATask { option, node: given, kind: other.kind.name(), nearest },
+        None => BadAnswer::Unknown { option, node: given, nearest },
+    })
+}
+
+/// The task whose id is nearest to what was given, if one is near enough to be a slip.
+fn nearest(given: &str, compiled: &[&Compiled]) -> Option<String> {
+    let nodes = compiled.iter().flat_map(|one| &one.definition().nodes);
+    let tasks = nodes.filter(|node| matches!(node.kind, NodeKind::Task(_))).map(|node| node.id.as_str());
+    finale::core::nearest::nearest(given, tasks).map(str::to_owned)
+}

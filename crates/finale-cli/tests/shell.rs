@@ -1,0 +1,197 @@
+//! Tasks that are done by commands.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::fs;
+use std::path::PathBuf;
+
+use common::{Ended, finale, fresh, node, run, shell, task, tasks};
+use serde_json::{Value, json};
+
+/// Runs one task and gives the record.
+fn record(task: Value, code: i32) -> Value {
+    let logs = fresh("logs");
+    run(tasks("w.json", &[("a", task)]), &["--json", "--logs", logs.to_str().unwrap()]).with_code(code).record()
+}
+
+fn output(record: &Value) -> &Value {
+    &node(record, "a")["output"]
+}
+
+fn error(task: Value) -> String {
+    node(&record(task, 1), "a")["error"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_command_that_ends_well_gives_its_last_lines() {
+    let record = record(shell("echo one; echo two >&2"), 0);
+    assert_eq!(*output(&record), json!({"exit_code": 0, "output": "one\ntwo"}));
+}
+
+#[test]
+fn a_command_that_fails_says_its_exit_code_and_its_last_line() {
+    assert_eq!(error(shell("echo no flour >&2; echo ' '; exit 3")), "failed: exit code 3: no flour");
+    assert_eq!(error(shell("exit 4")), "failed: exit code 4");
+}
+
+#[test]
+fn a_command_that_is_killed_or_missing_says_so() {
+    assert_eq!(error(shell("kill -9 $$")), "failed: killed by signal 9 (SIGKILL)");
+    let missing = error(shell("no-such-program-anywhere"));
+    assert!(
+        missing.starts_with("failed: exit code 127: ") && missing.contains("no-such-program-anywhere"),
+        "{missing}"
+    );
+}
+
+#[test]
+fn a_command_knows_which_task_it_does() {
+    let text = "echo $FINALE_NODE $FINALE_ATTEMPT $FINALE_EXECUTION $FINALE_KEY";
+    let record = record(shell(text), 0);
+    let expected =
+        format!("a 1 {} {}", record["id"].as_str().unwrap(), node(&record, "a")["task_id"].as_str().unwrap());
+    assert_eq!(output(&record)["output"], *expected);
+}
+
+#[test]
+fn a_command_has_the_environment_it_is_given_and_what_is_there() {
+    let input = json!({"command": "echo $GREETING $COUNT $EXPRESS $HOME", "env": {"GREETING": "hello you", "COUNT": 3, "EXPRESS": true}});
+    let file = tasks("w.json", &[("a", task("shell", &input))]);
+    let ended = common::ended(
+        finale().env("HOME", "/home/x").arg("run").arg(file).args(["--json", "--logs"]).arg(fresh("logs")),
+    );
+    assert_eq!(output(&ended.with_code(0).record())["output"], "hello you 3 true /home/x");
+}
+
+#[test]
+fn a_command_runs_where_it_is_told_to() {
+    fs::create_dir_all(fresh("here/there")).unwrap();
+    let file = tasks("w.json", &[("a", task("shell", &json!({"command": "pwd", "dir": "there"})))]);
+    let ended = common::ended(
+        finale().current_dir(fresh("here")).arg("run").arg(file).args(["--json", "--logs"]).arg(fresh("logs")),
+    );
+    let place = output(&ended.with_code(0).record())["output"].as_str().unwrap().to_owned();
+    assert!(place.ends_with("/here/there"), "{place}");
+    assert_eq!(
+        error(task("shell", &json!({"command": "pwd", "dir": "nowhere"}))),
+        "failed: there is no directory nowhere"
+    );
+}
+
+#[test]
+fn what_no_command_can_be_given_is_not_tried_again() {
+    let mut impossible = task("shell", &json!({"command": "true", "env": {"A=B": "c"}}));
+    impossible["retry"] = json!({"attempts": 5});
+    let refused = record(impossible, 1);
+    assert_eq!(node(&refused, "a")["attempt"], 1);
+    assert_eq!(node(&refused, "a")["error"], "failed: \"A=B\" cannot be the name of a variable of the environment");
+    assert!(error(task("shell", &json!({"comand": "true"}))).contains("unknown field `comand`"));
+}
+
+#[test]
+fn each_attempt_has_a_log_of_its_own() {
+    let (logs, mark) = (fresh("logs"), fresh("mark"));
+    let mut twice =
+        shell(&format!("echo attempt $FINALE_ATTEMPT; test -e '{0}' || {{ touch '{0}'; false; }}", mark.display()));
+    twice["retry"] = json!({"attempts": 2});
+    run(tasks("w.json", &[("a/b", twice)]), &["--logs", logs.to_str().unwrap()]).with_code(0);
+    let log = |name: &str| fs::read_to_string(logs.join(name)).unwrap();
+    assert_eq!((log("a%2Fb.1.log"), log("a%2Fb.2.log")), ("attempt 1\n".into(), "attempt 2\n".into()));
+    fs::remove_file(mark).unwrap();
+}
+
+#[test]
+fn a_command_has_nothing_to_read_and_may_write_more_than_is_kept() {
+    let record = record(shell("cat; yes line | head -n 5000; echo done"), 0);
+    let kept = output(&record)["output"].as_str().unwrap();
+    assert_eq!(kept.lines().count(), 20);
+    assert!(kept.ends_with("\nline\ndone"), "{kept}");
+}
+
+/// A pipe with a name: it ends when all are gone who could write to it.
+fn fifo(name: &str) -> PathBuf {
+    let path = fresh(name);
+    let _ = fs::remove_file(&path);
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    path
+}
+
+/// A command that starts another one, which holds the pipe open for hours; on `stop` it does that.
+fn with_grandchild(fifo: &std::path::Path, stop: &str) -> String {
+    let fifo = fifo.display();
+    format!(
+        "(trap {stop} TERM; exec 3>'{fifo}'; echo begun >&3; echo begun; while :; do sleep 1000 & wait $!; done) & wait"
+    )
+}
+
+/// Runs a command that starts another one, ends its task as soon as that is at work, and gives what that one wrote.
+fn stopped(task: Value, fifo: PathBuf, stop: impl FnOnce(&common::AtWork)) -> (String, Ended) {
+    let file = tasks("w.json", &[("a", task)]);
+    let _ = fs::remove_dir_all(fresh("logs"));
+    let mut at_work = common::AtWork::start(finale().arg("run").arg(file).arg("--logs").arg(fresh("logs")));
+    at_work.until("Ctrl-C cancels it");
+    let written = std::thread::spawn(move || fs::read_to_string(fifo).unwrap());
+    wait_for(&fresh("logs/a.1.log"));
+    stop(&at_work);
+    let ended = at_work.ended();
+    // Nobody else is left who could write.
+    (written.join().unwrap(), ended)
+}
+
+/// The log says that the command is at work.
+fn wait_for(log: &std::path::Path) {
+    while fs::read_to_string(log).map_or(true, |text| text.is_empty()) {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn ctrl_c_asks_all_that_a_command_started_to_end() {
+    let fifo = fifo("fifo");
+    let command = with_grandchild(&fifo, "'echo stopped >&3; kill $!; exit' ");
+    let (written, ended) = stopped(shell(&command), fifo, |at_work| at_work.signal("INT"));
+    assert_eq!(written, "begun\nstopped\n");
+    assert!(ended.with_code(3).stderr.contains("  a: stopped\n"));
+}
+
+#[test]
+fn termination_ends_commands_too() {
+    let fifo = fifo("fifo");
+    let command = with_grandchild(&fifo, "'kill $!; exit'");
+    let (written, ended) = stopped(shell(&command), fifo, |at_work| at_work.signal("TERM"));
+    assert_eq!(written, "begun\n");
+    ended.with_code(3);
+}
+
+#[test]
+fn what_does_not_end_within_its_grace_is_killed_with_all_it_started() {
+    let fifo = fifo("fifo");
+    let command = with_grandchild(&fifo, "''");
+    let (written, ended) = stopped(shell(&command), fifo, |at_work| at_work.signal("INT"));
+    assert_eq!(written, "begun\n");
+    assert!(ended.with_code(3).stderr.contains("  a: aborted\n"));
+}
+
+#[test]
+fn a_command_that_takes_too_long_is_killed_with_all_it_started() {
+    let fifo = fifo("fifo");
+    let command = with_grandchild(&fifo, "''");
+    let mut task = shell(&command);
+    task["timeout"] = json!({"secs": 1, "nanos": 0});
+    let (written, ended) = stopped(task, fifo, |_| {});
+    assert_eq!(written, "begun\n");
+    assert!(ended.with_code(1).stdout.contains("timed out"));
+}
+
+#[test]
+fn what_a_command_leaves_behind_ends_with_it() {
+    let fifo = fifo("fifo");
+    let path = fifo.clone();
+    let written = std::thread::spawn(move || fs::read_to_string(path).unwrap());
+    let record = record(shell(&format!("(exec 3>'{}' >/dev/null 2>&1; sleep 1000) & echo over", fifo.display())), 0);
+    assert_eq!(output(&record)["output"], "over");
+    assert_eq!(written.join().unwrap(), "");
+}

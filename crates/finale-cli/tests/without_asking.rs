@@ -1,0 +1,107 @@
+//! `--yes`, `--done` and `--fail`: nobody is asked.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use common::{Journal, ended, finale, fresh, node, own, run, shell, statuses, task, tasks};
+use serde_json::{Value, json};
+
+fn record(file: impl AsRef<std::path::Path>, arguments: &[&str], code: i32) -> Value {
+    run(file, &[&["--json"], arguments].concat()).with_code(code).record()
+}
+
+#[test]
+fn yes_takes_what_is_done_outside_for_done() {
+    let parcel = record(own("parcel.json"), &["--yes"], 0);
+    assert_eq!(statuses(&parcel, &["weigh", "bike"]), ["completed"; 2]);
+    let review = record(own("review.yaml"), &["--yes"], 0);
+    assert_eq!(statuses(&review, &["print", "rewrite"]), ["completed", "skipped"], "the verdict is pass");
+}
+
+#[test]
+fn yes_leaves_the_handlers_to_do_their_work() {
+    let file = || tasks("w.json", &[("a", shell("echo really")), ("b", json!({"title": "Sign"}))]);
+    assert_eq!(node(&record(file(), &["--yes"], 0), "a")["output"]["output"], "really");
+    assert_eq!(node(&record(file(), &["--simulate"], 0), "a")["output"], Value::Null);
+    run(own("calls.json"), &["--yes"]).refused("the handler \"send_mail\" of an application");
+}
+
+#[test]
+fn one_task_is_answered_in_advance() {
+    let done = record(own("parcel.json"), &["--yes", "--done", "bike={\"boxes\": 2}"], 0);
+    assert_eq!(node(&done, "bike")["output"], json!({"boxes": 2}));
+    let told = record(own("parcel.json"), &["--done", "weigh", "--done", "bike=a=b", "--done", "truck"], 0);
+    assert_eq!(node(&told, "bike")["output"], "a=b");
+    run(own("parcel.json"), &["--done", "weigh"]).refused("the task \"truck\" needs somebody outside");
+}
+
+#[test]
+fn a_task_of_a_handler_is_answered_in_advance_too() {
+    let file = || tasks("w.json", &[("a", shell("exit 3"))]);
+    assert_eq!(node(&record(file(), &["--done", "a=7"], 0), "a")["output"], 7);
+    assert_eq!(node(&record(file(), &["--fail", "a=no"], 1), "a")["error"], "failed: no");
+    assert_eq!(node(&record(file(), &["--simulate", "--done", "a=7"], 0), "a")["output"], 7);
+}
+
+#[test]
+fn an_answer_for_nothing_or_two_answers_are_refused() {
+    let refused = |arguments: &[&str], why: &str| run(own("parcel.json"), arguments).refused(why);
+    refused(&["--done", "wiegh"], "--done \"wiegh\": there is no such node, did you mean the task \"weigh\"?");
+    refused(&["--done", "heavy"], "--done \"heavy\": this node is no task but a conditional");
+    refused(&["--done", "weigh", "--done", "weigh=1"], "--done \"weigh\" is given twice");
+    refused(&["--done", "weigh", "--fail", "weigh"], "\"weigh\" cannot both be done and fail");
+}
+
+#[test]
+fn what_is_resumed_is_answered_too() {
+    let journal = Journal::new();
+    let file = tasks("w.json", &[("a", task("sleep", &json!({"seconds": 1_000}))), ("b", json!({"title": "Sign"}))]);
+    let mut at_work = common::AtWork::start(journal.command("run").arg(file).arg("--yes"));
+    at_work.until("Ctrl-C leaves it to be resumed");
+    at_work.signal("INT");
+    at_work.ended().with_code(3);
+    journal.ask("resume", &["--done", "a"]).refused("the task \"b\" needs somebody outside");
+    journal.ask("resume", &["--yes", "--done", "c"]).refused("there is no such node");
+    journal.ask("resume", &["--yes", "--done", "a"]).with_code(0);
+    assert_eq!(journal.list()[0]["status"], "completed");
+}
+
+#[test]
+fn a_sleep_is_over_after_its_time_and_has_to_be_one() {
+    let sleep = |seconds: Value| tasks("w.json", &[("a", task("sleep", &json!({"seconds": seconds})))]);
+    record(sleep(json!(0.001)), &[], 0);
+    for (seconds, why) in [
+        (json!(-1), "expected a number of seconds from 0 to 31536000 (a year), not -1"),
+        (json!(1e9), "expected a number of seconds"),
+        (json!("long"), "the input does not fit the handler"),
+    ] {
+        let record = record(sleep(seconds), &[], 1);
+        assert!(node(&record, "a")["error"].as_str().unwrap().contains(why), "{record}");
+    }
+}
+
+#[test]
+fn a_message_is_said_unless_it_is_to_be_quiet() {
+    let file = tasks("w.json", &[("a", task("log", &json!({"message": "the oven is \u{1b}[31mhot"})))]);
+    let said = run(&file, &[]).with_code(0).stderr;
+    assert!(said.contains("the oven is \u{fffd}[31mhot\n"), "{said}");
+}
+
+#[test]
+fn a_handler_that_finale_has_not_is_refused_with_the_nearest_it_has() {
+    let file = tasks("w.json", &[("a", task("shel", &json!({})))]);
+    run(file, &[]).refused("finale itself has the handlers shell, sleep, log; did you mean \"shell\"?");
+    let refused = run(own("calls.json"), &[]);
+    assert!(refused.stderr.ends_with("has the handlers shell, sleep, log\n"), "{refused:?}");
+}
+
+#[test]
+fn the_logs_are_in_a_directory_of_the_execution_unless_it_is_said_where() {
+    let (temporary, file) = (fresh("temporary"), tasks("w.json", &[("a", shell("echo kept"))]));
+    std::fs::create_dir_all(&temporary).unwrap();
+    let ended = ended(finale().env("TMPDIR", &temporary).arg("run").arg(file).arg("--json")).with_code(0);
+    let log = temporary.join(format!("finale-{}", ended.record()["id"].as_str().unwrap())).join("a.1.log");
+    assert_eq!(std::fs::read_to_string(log).unwrap(), "kept\n");
+}
