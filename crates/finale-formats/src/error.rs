@@ -428,7 +428,7 @@ fn boolean_hint(found: &str) -> &'static str {
     }
 }
 
-fn list(words: &[impl fmt::Display]) -> String {
+pub(crate) fn list(words: &[impl fmt::Display]) -> String {
     if words.is_empty() {
         return "none".to_owned();
     }

@@ -30,6 +30,7 @@
 //! ```
 
 pub mod condition;
+pub mod diagnostic;
 pub mod error;
 pub mod load;
 pub mod own;
@@ -42,6 +43,7 @@ mod places;
 mod tree;
 mod yaml;
 
+pub use diagnostic::Diagnostic;
 pub use error::{FileProblem, LoadError, LoadProblem, Step};
 pub use load::{Format, Limits, Loaded, load};
 pub use places::Places;
