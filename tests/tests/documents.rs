@@ -12,7 +12,7 @@ use finale::core::execution::Why;
 use finale::core::expression::limits;
 use finale_core::NodeStatus;
 use finale_core::record::NodeRecordState;
-use finale_formats::LoadProblem;
+use finale_formats::{LoadError, LoadProblem};
 use finale_tests::chart::{Chart, chart};
 use finale_tests::scenario::Scenario;
 use serde_json::Value;
@@ -45,16 +45,24 @@ fn prose(page: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Where the links of a page lead to.
+/// Where the links of a page lead to; one by a name that nothing is called leads to the name in brackets.
 fn links(page: &str) -> Vec<String> {
-    let mut links = Vec::new();
+    let named: BTreeMap<_, _> = prose(page).filter_map(named_link).collect();
+    let mut links: Vec<_> = named.values().map(|link| (*link).to_owned()).collect();
     for line in prose(page) {
         // What stands between backticks is no link, but a link may have it as its text.
         let without_code: String = line.split('`').step_by(2).collect();
-        let ends = without_code.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
-        links.extend(ends.map(|(link, _)| link.to_owned()));
+        let inside = |open, close| without_code.split(open).skip(1).filter_map(move |rest| rest.split_once(close));
+        links.extend(inside("](", ')').map(|(link, _)| link.to_owned()));
+        let names = inside("][", ']').map(|(name, _)| name).filter(|name| !named.contains_key(name));
+        links.extend(names.map(|name| format!("[{name}]")));
     }
     links
+}
+
+/// `[name]: link`
+fn named_link(line: &str) -> Option<(&str, &str)> {
+    line.strip_prefix('[')?.split_once("]: ")
 }
 
 /// What a heading of a page is linked to by.
@@ -100,8 +108,9 @@ fn every_link_leads_to_a_file_or_a_heading() {
 #[test]
 fn a_link_that_leads_nowhere_is_found() {
     let page = "[a](missing.md) [b](semantics.md#missing) [c](#missing)\n[d](semantics.md#statuses) [e](../README.md)\n\
-                [`f`](nothing.md) `[g](no-link.md)`\n```\n[h](example.md)\n```\n[i](https://example.org/x#y)";
-    let found = ["missing.md", "semantics.md#missing", "#missing", "nothing.md"];
+                [`f`](nothing.md) `[g](no-link.md)`\n```\n[h](example.md)\n```\n[i](https://example.org/x#y)\n\
+                [j][there] [k][nowhere] [l][unknown]\n[there]: guide.md\n[nowhere]: nowhere.md";
+    let found = ["nowhere.md", "missing.md", "semantics.md#missing", "#missing", "nothing.md", "[unknown]"];
     assert_eq!(broken(SEMANTICS, page), found);
     let twice = anchors("# A `b` (c)!\n## Other\n### Other\n```sh\n# comment\n```");
     assert_eq!(twice.into_iter().collect::<Vec<_>>(), ["a-b-c", "other", "other-1"]);
@@ -263,11 +272,10 @@ fn deduplicated(mut names: Vec<String>) -> Vec<String> {
 #[test]
 fn every_code_of_a_file_is_listed() {
     let path = "crates/finale-formats/src/error.rs";
-    let source = read(path);
-    let codes = source.split('"').skip(1).step_by(2).filter(|text| text.starts_with("file_")).map(str::to_owned);
-    let codes: Vec<_> = codes.collect();
-    assert_eq!(codes.len(), variants(path, "LoadProblem").len());
-    assert!(codes.contains(&LoadProblem::Empty.code().to_owned()));
+    let codes = codes(path, "LoadProblem").unwrap();
+    assert_eq!(sorted(codes.keys().cloned().collect()), sorted(variants(path, "LoadProblem")));
+    assert_eq!(codes["Empty"].as_deref(), Some(LoadProblem::Empty.code()), "they are read as they are");
+    let codes = codes.into_values().map(Option::unwrap).collect();
     assert_eq!(sorted(listed(&table("### Files"), 0)), sorted(codes));
 }
 
@@ -298,9 +306,9 @@ fn every_error_at_run_time_is_listed_with_its_code() {
     ] {
         let table = table(&format!("#### `{name}`"));
         assert_eq!(sorted(listed(&table, 0)), sorted(variants(path, name)), "{name}");
-        let Some(codes) = codes(path, name) else { continue };
-        assert_eq!(table.header[1], "code", "{name} has codes");
-        for row in &table.rows {
+        let codes = codes(path, name);
+        assert_eq!(table.header[1] == "code", codes.is_some(), "{name} has codes, or has none");
+        for (row, codes) in table.rows.iter().zip(codes.iter().cycle()) {
             let (variant, cell) = (code(&row[0]).next().unwrap(), row[1].as_str());
             match &codes[variant] {
                 Some(known) => assert_eq!(cell, format!("`{known}`"), "{name}::{variant}"),
@@ -308,6 +316,30 @@ fn every_error_at_run_time_is_listed_with_its_code() {
             }
         }
     }
+}
+
+#[test]
+fn every_status_of_an_answer_is_listed_with_its_codes() {
+    let source = read("crates/finale/src/response.rs");
+    let body = source.split_once("fn status(code: &str)").unwrap().1.split_once("\n}").unwrap().0;
+    let mut known = BTreeMap::new();
+    // Before each status stand its codes; before the first one, what the function gives.
+    let mut parts = body.split_once("match code {").unwrap().1.split("StatusCode::");
+    let mut codes = parts.next().unwrap();
+    for part in parts {
+        let (status, next) = part.split_once(',').unwrap();
+        known.insert(status.replace('_', " "), sorted(quoted(codes)));
+        codes = next;
+    }
+    let rows = table("### As an answer of actix-web").rows.into_iter();
+    let name = |status: &str| status.split_once(' ').unwrap().1.to_uppercase();
+    let said = rows.map(|row| (name(&row[0]), sorted(code(&row[1]).map(str::to_owned).collect())));
+    assert_eq!(said.collect::<BTreeMap<_, _>>(), known);
+}
+
+/// What stands between quotes.
+fn quoted(source: &str) -> Vec<String> {
+    source.split('"').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 /// The fields of a struct, as its `Debug` form tells them.
@@ -329,7 +361,11 @@ fn every_limit_is_listed_with_its_default() {
     assert_eq!(listed_limits("### Of a runtime"), fields(&finale::Limits::default()));
     assert_eq!(listed_limits("### Of a definition"), fields(&compile::Limits::default()));
     assert_eq!(listed_limits("### Of a file"), fields(&finale_formats::Limits::default()));
-    let answers = [("Filter::LIMIT_MAX", finale::Filter::LIMIT_MAX), ("Why::AWAITED_MAX", Why::AWAITED_MAX)];
+    let answers = [
+        ("Filter::LIMIT_MAX", finale::Filter::LIMIT_MAX),
+        ("Why::AWAITED_MAX", Why::AWAITED_MAX),
+        ("LoadError::PROBLEMS_MAX", LoadError::PROBLEMS_MAX),
+    ];
     let answers = answers.map(|(name, limit)| (name.to_owned(), limit.to_string()));
     assert_eq!(listed_limits("### Of answers"), answers.into());
 }
