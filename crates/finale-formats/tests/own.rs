@@ -124,7 +124,7 @@ fn names_and_titles_default_to_ids_in_words() {
 fn short_forms_are_handlers_of_their_name() {
     let cases = [
         ("shell: make all", "shell", r#"{"command": "make all"}"#),
-        ("shell: git tag ${{ input.tag }}", "shell", r#"{"command": "git tag " ~ input.tag}"#),
+        ("shell: git tag ${{ input.tag }}", "shell", r#"{"command": "git tag " ~ input.tag | string}"#),
         (
             "shell: {command: make, env: {TAG: \"${{ input.tag }}\", N: 1}, dir: crates}",
             "shell",
@@ -133,7 +133,7 @@ fn short_forms_are_handlers_of_their_name() {
         ("sleep: 1m30s", "sleep", r#"{"seconds": 90.0}"#),
         ("sleep: 250ms", "sleep", r#"{"seconds": 0.25}"#),
         ("sleep: ${{ input.pause * 2 }}", "sleep", r#"{"seconds": input.pause * 2}"#),
-        ("log: \"hello ${{ input.tag }}\"", "log", r#"{"message": "hello " ~ input.tag}"#),
+        ("log: \"hello ${{ input.tag }}\"", "log", r#"{"message": "hello " ~ input.tag | string}"#),
     ];
     for (text, handler, input) in cases {
         let task = task(text);
@@ -150,7 +150,7 @@ fn an_input_is_an_expression_or_a_literal_value() {
     assert_eq!(input("input: 5"), "5");
     assert_eq!(input("with: [1, -2.5, null, true, \"a\\nb\"]"), r#"[1, -2.5, none, true, "a\nb"]"#);
     assert_eq!(input("with: {z: 1, a: {b: \"${{ input.x or 1 }}\"}}"), r#"{"z": 1, "a": {"b": input.x or 1}}"#);
-    assert_eq!(input("with: \"${{ input.a + 1 }} of ${{ input.b }}\""), r#"(input.a + 1) ~ " of " ~ input.b"#);
+    assert_eq!(input("with: \"${{ input.a + 1 }} of ${{ input.b }}\""), r#"(input.a + 1) | string ~ " of " ~ input.b | string"#);
 }
 
 #[test]

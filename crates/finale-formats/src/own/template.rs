@@ -76,8 +76,9 @@ pub(crate) fn expression(text: &str) -> Result<String, &'static str> {
 fn operand(part: &Part<'_>) -> String {
     match part {
         Part::Text(text) => quoted(text),
-        Part::Expression(path) if is_path(path) => (*path).to_owned(),
-        Part::Expression(expression) => format!("({expression})"),
+        // Printed as JSON prints it: what stands beside `~` would be `True`.
+        Part::Expression(path) if is_path(path) => format!("{path} | string"),
+        Part::Expression(expression) => format!("({expression}) | string"),
     }
 }
 
@@ -107,8 +108,8 @@ mod tests {
 
     #[test]
     fn a_text_that_contains_expressions_is_joined() {
-        assert_eq!(expression("v${{ input.tag }}!"), Ok(r#""v" ~ input.tag ~ "!""#.to_owned()));
-        assert_eq!(expression("${{ 1 + 2 }}${{ input }}"), Ok("(1 + 2) ~ input".to_owned()));
+        assert_eq!(expression("v${{ input.tag }}!"), Ok(r#""v" ~ input.tag | string ~ "!""#.to_owned()));
+        assert_eq!(expression("${{ 1 + 2 }}${{ input }}"), Ok("(1 + 2) | string ~ input | string".to_owned()));
     }
 
     #[test]
