@@ -150,7 +150,10 @@ fn an_input_is_an_expression_or_a_literal_value() {
     assert_eq!(input("input: 5"), "5");
     assert_eq!(input("with: [1, -2.5, null, true, \"a\\nb\"]"), r#"[1, -2.5, none, true, "a\nb"]"#);
     assert_eq!(input("with: {z: 1, a: {b: \"${{ input.x or 1 }}\"}}"), r#"{"z": 1, "a": {"b": input.x or 1}}"#);
-    assert_eq!(input("with: \"${{ input.a + 1 }} of ${{ input.b }}\""), r#"(input.a + 1) | string ~ " of " ~ input.b | string"#);
+    assert_eq!(
+        input("with: \"${{ input.a + 1 }} of ${{ input.b }}\""),
+        r#"(input.a + 1) | string ~ " of " ~ input.b | string"#
+    );
 }
 
 #[test]
