@@ -116,7 +116,7 @@ pub(crate) async fn noop(context: TaskContext, _input: ()) -> Result<u64, TaskEr
 async fn wait(context: TaskContext, _input: ()) -> Result<u64, TaskError> {
     let task = task(&context);
     if task == WAITING_TASK {
-        if let Some(waiting) = context.data::<Arc<AtomicUsize>>() {
+        if let Ok(waiting) = context.data::<Arc<AtomicUsize>>() {
             waiting.fetch_add(1, Ordering::Relaxed);
         }
         std::future::pending::<()>().await;

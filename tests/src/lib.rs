@@ -19,3 +19,19 @@ pub mod scenario;
 pub mod settled;
 pub mod simulator;
 pub mod tasks;
+
+/// The snippets of the documents, run as tests: here is everything that they use.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+
+    #[doc = include_str!("../../docs/guide.md")]
+    struct Guide;
+
+    #[doc = include_str!("../../docs/semantics.md")]
+    struct Semantics;
+
+    #[doc = include_str!("../../docs/durability.md")]
+    struct Durability;
+}

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -112,41 +111,4 @@ fn formats_know_no_shell() {
     for shell in ["actix", "tokio", "finale", "finale-journal"] {
         assert!(!built_from.contains(shell), "{shell}");
     }
-}
-
-/// Every test of the workspace, by name.
-fn tests() -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut folders = vec![root.join("crates"), root.join("tests")];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                names.extend(tests_of(&std::fs::read_to_string(path).unwrap()));
-            }
-        }
-    }
-    names
-}
-
-fn tests_of(source: &str) -> Vec<String> {
-    let lines: Vec<_> = source.lines().map(str::trim).collect();
-    let is_test = |line: &&str| matches!(*line, "#[test]" | "#[actix::test]");
-    let name = |line: &str| Some(line.split_once("fn ")?.1.split_once('(')?.0.to_owned());
-    lines.windows(2).filter(|pair| is_test(&pair[0])).filter_map(|pair| name(pair[1])).collect()
-}
-
-#[test]
-fn every_promise_names_a_test_that_exists() {
-    let page = include_str!("../../docs/durability.md");
-    let promises = page.split_once("## What is promised").unwrap().1.split_once("## What is not promised").unwrap().0;
-    let rows = promises.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |")?.rsplit_once(" | "));
-    let held_by = rows.flat_map(|(_, held_by)| held_by.split('`').skip(1).step_by(2));
-    let (named, known): (BTreeSet<_>, _) = (held_by.collect(), tests());
-    assert!(named.len() > 20, "{named:?}");
-    let unknown: Vec<_> = named.into_iter().filter(|name| !known.contains(*name)).collect();
-    assert_eq!(unknown, Vec::<&str>::new(), "tests that are not there");
 }

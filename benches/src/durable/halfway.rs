@@ -59,7 +59,7 @@ pub(super) fn start(journal: SqliteJournal, executions: usize, stage: &Arc<Stage
 async fn step(context: TaskContext, _input: ()) -> Result<u64, TaskError> {
     let task = task(&context);
     if task == STOP
-        && let Some(stage) = context.data::<Arc<Stage>>()
+        && let Ok(stage) = context.data::<Arc<Stage>>()
     {
         stage.at_work.fetch_add(1, Ordering::Relaxed);
         // Nobody ever gets a permit: it returns when the gate is closed, which opens the way.

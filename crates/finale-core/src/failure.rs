@@ -1,6 +1,7 @@
 //! Why a task was not done.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -78,17 +79,28 @@ pub struct Failure {
     pub reason: Box<str>,
     /// Whether the reporter knows that another attempt cannot help.
     pub permanent: bool,
+    /// How long to wait at least before another attempt, if the reporter knows: longer than the backoff of the task, it
+    /// counts instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<Duration>,
 }
 
 impl Failure {
     /// A failure of that class, for that reason.
     pub fn new(class: FailureClass, reason: impl Into<Box<str>>) -> Self {
-        Self { class, reason: reason.into(), permanent: false }
+        Self { class, reason: reason.into(), permanent: false, retry_after: None }
     }
 
     /// The same failure, not to be tried again.
     pub fn permanent(self) -> Self {
         Self { permanent: true, ..self }
+    }
+
+    /// The same failure, with another attempt not before that time has passed.
+    ///
+    /// It gives no attempt to a task that has none left.
+    pub fn retry_after(self, delay: Duration) -> Self {
+        Self { retry_after: Some(delay), ..self }
     }
 
     /// Whether another attempt could help.

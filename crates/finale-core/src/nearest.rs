@@ -19,11 +19,16 @@ pub fn nearest<'n>(written: &str, names: impl IntoIterator<Item = &'n str>) -> O
         return None;
     }
     let written = written.to_lowercase();
+    let letters = written.chars().count();
     let distance = |name: &str| strsim::osa_distance(&written, &name.to_lowercase());
     let comparable = names.into_iter().take(NAMES_MAX).filter(|name| name.len() <= LENGTH_MAX);
     comparable
         .map(|name| (distance(name), name))
-        .filter(|(distance, name)| *distance <= name.chars().count().div_ceil(3))
+        .filter(|(distance, name)| {
+            let length = name.chars().count();
+            // Of one letter for another nothing is left that could have been meant.
+            *distance <= length.div_ceil(3) && *distance < length.max(letters)
+        })
         .min()
         .map(|(_, name)| name)
 }
@@ -40,6 +45,8 @@ mod tests {
     #[test]
     fn nothing_is_near_to_nothing_and_a_huge_name_costs_nothing() {
         assert_eq!(nearest("", ["start"]), None);
+        assert_eq!(nearest("b", ["a"]), None);
+        assert_eq!(nearest("aa", ["a"]), Some("a"));
         assert_eq!(nearest(&"a".repeat(1_000_000), ["start"]), None);
     }
 }

@@ -39,6 +39,16 @@ pub enum PayloadError {
     },
 }
 
+impl PayloadError {
+    /// The name of the kind of error, which does not change between versions.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Json(_) => "payload_not_json",
+            Self::TooLarge { .. } => "payload_too_large",
+        }
+    }
+}
+
 impl Payload {
     /// The document `null`.
     pub const NULL: Self = Self(None);

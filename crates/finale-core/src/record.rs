@@ -160,6 +160,17 @@ pub enum OutputError {
     },
 }
 
+impl OutputError {
+    /// The name of the kind of error, which does not change between versions.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Type(_) => "output_type",
+            Self::Failed(_) => "execution_failed",
+            Self::Cancelled { .. } => "execution_cancelled",
+        }
+    }
+}
+
 /// Why an execution failed; never blank.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExecutionError {

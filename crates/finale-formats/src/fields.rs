@@ -3,7 +3,7 @@
 use finale_core::nearest::nearest;
 
 use crate::error::{Fault, LoadProblem, Step};
-use crate::tree::{Located, Tree};
+use crate::tree::{Entry, Located, Tree};
 
 /// The entries of a map.
 #[derive(Clone, Copy)]
@@ -23,14 +23,14 @@ impl Located {
     /// The entries of a map that may have these keys only.
     pub(crate) fn fields(&self, accepted: &'static [&'static str]) -> Result<Fields<'_>, Fault> {
         let fields = self.open_fields()?;
-        for (key, value) in fields.entries() {
-            if !accepted.contains(&key) {
+        for Entry { key, key_place, .. } in fields.entries_with_places() {
+            if !accepted.contains(&key.as_str()) {
                 let problem = LoadProblem::UnknownKey {
-                    key: key.to_owned(),
+                    key: key.clone(),
                     nearest: nearest(key, accepted.iter().copied()),
                     accepted,
                 };
-                return Err(Fault::new(problem).at(value.place).within_key(key));
+                return Err(Fault::new(problem).at(*key_place).within_key(key));
             }
         }
         Ok(fields)
@@ -67,11 +67,14 @@ impl Located {
 
 impl<'a> Fields<'a> {
     pub(crate) fn entries(self) -> impl Iterator<Item = (&'a str, &'a Located)> {
-        let entries: &[(String, Located)] = match &self.map.tree {
+        self.entries_with_places().iter().map(|entry| (entry.key.as_str(), &entry.value))
+    }
+
+    fn entries_with_places(self) -> &'a [Entry] {
+        match &self.map.tree {
             Tree::Map(entries) => entries,
             _ => &[],
-        };
-        entries.iter().map(|(key, value)| (key.as_str(), value))
+        }
     }
 
     /// The value of a key; `null` counts as absent.

@@ -1,58 +1,35 @@
 //! JSON text to a [`Located`] value.
 
 use std::cell::Cell;
-use std::collections::HashMap;
 
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess};
-use serde_json::value::RawValue;
 
-use crate::error::{Fault, LoadProblem, Place, Step};
-use crate::tree::{Inside, Located, TreeVisitor};
+use crate::error::{Fault, LoadProblem, Place};
+use crate::tree::{Entry, Inside, Located, Tree, TreeVisitor};
 
 /// Reads a document of at most that many values.
 ///
-/// The values have no places: they would cost more than the values. [`place_of`] finds one again.
+/// The parser does not say where a value stands: a second pass over the text finds all places.
 pub(crate) fn parse(text: &str, values_max: usize) -> Result<Located, Fault> {
     let left = Cell::new(values_max);
     let overdrawn = Cell::new(false);
     let seed = Seed { left: &left, overdrawn: &overdrawn };
     let mut decoder = serde_json::Deserializer::from_str(text);
-    seed.deserialize(&mut decoder).and_then(|value| decoder.end().map(|()| value)).map_err(|error| {
+    let parsed = seed.deserialize(&mut decoder).and_then(|value| decoder.end().map(|()| value));
+    let mut root = parsed.map_err(|error| {
         if overdrawn.get() {
             Fault::new(LoadProblem::TooManyValues { values_max })
         } else {
             fault(error, |message, source| LoadProblem::Syntax { message, source })
         }
-    })
+    })?;
+    Places::of(text).mark(&mut root);
+    Ok(root)
 }
 
 /// Decodes text that could be parsed into a type that says itself what it accepts.
 pub(crate) fn decode<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
     serde_json::from_str(text).map_err(|error| fault(error, |message, source| LoadProblem::Shape { message, source }))
-}
-
-/// Finds where the value at the end of a path begins, by reading the text once more.
-pub(crate) fn place_of(text: &str, path: &[Step]) -> Option<Place> {
-    let mut inner: &RawValue = serde_json::from_str(text).ok()?;
-    for step in path {
-        inner = match step {
-            Step::Key(key) => {
-                let entries: HashMap<String, &RawValue> = serde_json::from_str(inner.get()).ok()?;
-                *entries.get(key)?
-            }
-            Step::Index(index) => {
-                let elements: Vec<&RawValue> = serde_json::from_str(inner.get()).ok()?;
-                *elements.get(*index)?
-            }
-        };
-    }
-    let offset = (inner.get().as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
-    let before = text.get(..offset)?;
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    Some(Place {
-        line: count(before.matches('\n').count() + 1),
-        column: count(before[line_start..].chars().count() + 1),
-    })
 }
 
 fn fault(
@@ -99,8 +76,97 @@ impl<'de> Inside<'de> for Seed<'_> {
         list.next_element_seed(*self)
     }
 
+    fn key<A: MapAccess<'de>>(&self, map: &mut A) -> Result<Option<(String, Option<Place>)>, A::Error> {
+        Ok(map.next_key()?.map(|key| (key, None)))
+    }
+
     fn value<A: MapAccess<'de>>(&self, map: &mut A) -> Result<Located, A::Error> {
         map.next_value_seed(*self)
+    }
+}
+
+/// Goes through a text that was parsed, beside the values that came of it.
+struct Places<'t> {
+    text: &'t [u8],
+    at: usize,
+    line: u32,
+    column: u32,
+}
+
+impl<'t> Places<'t> {
+    fn of(text: &'t str) -> Self {
+        Self { text: text.as_bytes(), at: 0, line: 1, column: 1 }
+    }
+
+    /// The parser goes no deeper than 127 levels, and so does this.
+    fn mark(&mut self, value: &mut Located) {
+        self.skip_space();
+        value.place = Some(self.here());
+        match &mut value.tree {
+            Tree::List(elements) => {
+                self.step();
+                elements.iter_mut().for_each(|element| self.mark(element));
+                self.skip_space();
+                self.step();
+            }
+            Tree::Map(entries) => {
+                self.step();
+                entries.iter_mut().for_each(|entry| self.mark_entry(entry));
+                self.skip_space();
+                self.step();
+            }
+            Tree::Text(_) => self.skip_text(),
+            Tree::Null | Tree::Bool(_) | Tree::Number(_) => self.skip_word(),
+        }
+    }
+
+    fn mark_entry(&mut self, entry: &mut Entry) {
+        self.skip_space();
+        entry.key_place = Some(self.here());
+        self.skip_text();
+        self.mark(&mut entry.value);
+    }
+
+    fn here(&self) -> Place {
+        Place { line: self.line, column: self.column }
+    }
+
+    /// Commas and colons need no attention in a text that is known to be right.
+    fn skip_space(&mut self) {
+        while matches!(self.byte(), Some(b' ' | b'\t' | b'\r' | b'\n' | b',' | b':')) {
+            self.step();
+        }
+    }
+
+    fn skip_text(&mut self) {
+        self.step();
+        while let Some(byte) = self.byte().filter(|byte| *byte != b'"') {
+            if byte == b'\\' {
+                self.step();
+            }
+            self.step();
+        }
+        self.step();
+    }
+
+    fn skip_word(&mut self) {
+        while matches!(self.byte(), Some(b'a'..=b'z' | b'0'..=b'9' | b'E' | b'+' | b'-' | b'.')) {
+            self.step();
+        }
+    }
+
+    fn byte(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    /// A column is a character, not a byte.
+    fn step(&mut self) {
+        self.at += 1;
+        match self.text.get(self.at - 1) {
+            Some(b'\n') => (self.line, self.column) = (self.line.saturating_add(1), 1),
+            Some(_) if self.byte().is_some_and(|next| next & 0xc0 == 0x80) => {}
+            _ => self.column = self.column.saturating_add(1),
+        }
     }
 }
 
@@ -109,12 +175,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_found_again() {
-        let text = "{\n  \"ä\": [1, {\"b\": \"ü\", \"c\": 3}]\n}";
-        let path = [Step::Key("ä".into()), Step::Index(1), Step::Key("c".into())];
-        let place = place_of(text, &path);
-        assert_eq!(place, Some(Place { line: 2, column: 28 }));
-        assert_eq!(place_of(text, &[Step::Index(0)]), None);
+    fn keys_and_values_know_their_places() {
+        let root = parse("{\n  \"ä\\\"\": [1, -2.5e+3,\n {\"b\": \"ü, ]\", \"c\": null}, true]\n}", 20).unwrap();
+        let mut places = Vec::new();
+        collect(&root, &mut places);
+        let expected = [(1, 1), (2, 3), (2, 10), (2, 11), (2, 14), (3, 2), (3, 3), (3, 8), (3, 16), (3, 21), (3, 28)];
+        assert_eq!(places, expected);
+    }
+
+    fn collect(value: &Located, places: &mut Vec<(u32, u32)>) {
+        let place = value.place.unwrap();
+        places.push((place.line, place.column));
+        match &value.tree {
+            Tree::List(elements) => elements.iter().for_each(|element| collect(element, places)),
+            Tree::Map(entries) => {
+                for entry in entries {
+                    let place = entry.key_place.unwrap();
+                    places.push((place.line, place.column));
+                    collect(&entry.value, places);
+                }
+            }
+            _ => {}
+        }
     }
 
     #[test]

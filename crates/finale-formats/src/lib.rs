@@ -1,8 +1,9 @@
 //! Definition files in: bytes become a [`Definition`](finale_core::Definition) that
 //! [`compile`](finale_core::compile()) can check.
 //!
-//! Three formats are read, from JSON or YAML text:
+//! These formats are read, from JSON or YAML text:
 //!
+//! - finale's own, made to be written by hand ([`own`]),
 //! - `SynthOrg` workflow definitions and `blueprint:` files ([`synthorg`]), whose conditions are
 //!   translated into expressions of finale ([`condition`]),
 //! - `WfCommons` `WfFormat`, the traces of real runs ([`wfformat`]),
@@ -29,16 +30,21 @@
 //! ```
 
 pub mod condition;
+pub mod diagnostic;
 pub mod error;
 pub mod load;
+pub mod own;
 pub mod synthorg;
 pub mod wfformat;
 
 mod fields;
 mod json;
+mod places;
 mod tree;
 mod yaml;
 
-pub use error::{LoadError, LoadProblem, Step};
+pub use diagnostic::Diagnostic;
+pub use error::{FileProblem, LoadError, LoadProblem, Step};
 pub use load::{Format, Limits, Loaded, load};
+pub use places::Places;
 pub use wfformat::WfWorkflow;

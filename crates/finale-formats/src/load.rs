@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use finale_core::Definition;
 
-use crate::error::{Fault, LoadError, LoadProblem};
+use crate::error::{Fault, Faults, LoadError, LoadProblem};
+use crate::places::Places;
 use crate::tree::{Located, Tree};
-use crate::{json, synthorg, wfformat, yaml};
+use crate::{json, own, synthorg, wfformat, yaml};
 
 /// Loads a definition with the default [`Limits`].
 ///
@@ -31,15 +32,19 @@ pub struct Loaded {
     pub definition: Definition,
     /// How long each task took in the recorded run, by node id; empty for all formats but `WfFormat`.
     pub runtimes: BTreeMap<String, Duration>,
+    /// Where its nodes stand in the file, for errors that are found later.
+    pub places: Places,
 }
 
 /// What a file contains.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
-    /// Whatever its keys say: `blueprint`, `workflow` or `nodes`.
+    /// Whatever its keys say: `tasks`, `blueprint`, `workflow` or `nodes`.
     #[default]
     Auto,
+    /// finale's own format: see [`own`](crate::own).
+    Own,
     /// A `SynthOrg` blueprint.
     Blueprint,
     /// A `WfCommons` trace.
@@ -48,8 +53,9 @@ pub enum Format {
     Definition,
 }
 
-const FORMATS: [(&str, Format); 4] = [
+const FORMATS: [(&str, Format); 5] = [
     ("auto", Format::Auto),
+    ("finale", Format::Own),
     ("blueprint", Format::Blueprint),
     ("wfformat", Format::WfFormat),
     ("definition", Format::Definition),
@@ -60,6 +66,7 @@ impl Format {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
+            Self::Own => "finale",
             Self::Blueprint => "blueprint",
             Self::WfFormat => "wfformat",
             Self::Definition => "definition",
@@ -86,7 +93,7 @@ impl FromStr for Format {
 
 /// No format has this name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown format `{name}`; there are `auto`, `blueprint`, `wfformat` and `definition`")]
+#[error("unknown format `{name}`; there are `auto`, `finale`, `blueprint`, `wfformat` and `definition`")]
 pub struct UnknownFormat {
     name: String,
 }
@@ -127,7 +134,7 @@ impl Limits {
     pub fn load(&self, bytes: &[u8], format: Format, origin: &str) -> Result<Loaded, LoadError> {
         let text = self.text(bytes).map_err(|problem| LoadError::new(origin, problem))?;
         let document = Document { text, syntax: Syntax::of(text, origin), values_max: self.values_max };
-        document.load(format).map_err(|fault| fault.into_error(origin))
+        document.load(format).map_err(|faults| faults.into_error(origin))
     }
 
     fn text<'a>(&self, bytes: &'a [u8]) -> Result<&'a str, LoadProblem> {
@@ -169,29 +176,32 @@ struct Document<'a> {
 }
 
 impl Document<'_> {
-    fn load(&self, format: Format) -> Result<Loaded, Fault> {
+    fn load(&self, format: Format) -> Result<Loaded, Faults> {
         let root = match self.syntax {
             Syntax::Json => json::parse(self.text, self.values_max)?,
             Syntax::Yaml => yaml::parse(self.text, self.values_max)?,
         };
-        self.interpret(&root, format).map_err(|fault| match self.syntax {
-            Syntax::Json => fault.located_by(|path| json::place_of(self.text, path)),
-            Syntax::Yaml => fault,
-        })
+        let locate = |fault: Fault| fault.located_by(|path| root.place_of(path));
+        let format = if format == Format::Auto { detect(&root).map_err(locate)? } else { format };
+        if format == Format::Own {
+            let (definition, places) = own::read(&root)?;
+            return Ok(Loaded { format, definition, runtimes: BTreeMap::new(), places });
+        }
+        let (definition, runtimes) = self.interpret(&root, format).map_err(locate)?;
+        Ok(Loaded { format, definition, runtimes, places: Places::of_lists(&root) })
     }
 
-    fn interpret(&self, root: &Located, format: Format) -> Result<Loaded, Fault> {
-        let format = if format == Format::Auto { detect(root)? } else { format };
-        let (definition, runtimes) = match format {
+    fn interpret(&self, root: &Located, format: Format) -> Result<(Definition, BTreeMap<String, Duration>), Fault> {
+        let definition = match format {
             Format::WfFormat => {
                 let workflow = wfformat::workflow(root)?;
-                (workflow.definition, workflow.runtimes)
+                return Ok((workflow.definition, workflow.runtimes));
             }
-            Format::Blueprint => (synthorg::blueprint(root)?, BTreeMap::new()),
-            _ if is_own_form(root) => (self.decode()?, BTreeMap::new()),
-            _ => (synthorg::definition(root)?, BTreeMap::new()),
+            Format::Blueprint => synthorg::blueprint(root)?,
+            _ if is_serialized(root) => self.decode()?,
+            _ => synthorg::definition(root)?,
         };
-        Ok(Loaded { format, definition, runtimes })
+        Ok((definition, BTreeMap::new()))
     }
 
     fn decode(&self) -> Result<Definition, Fault> {
@@ -205,8 +215,11 @@ impl Document<'_> {
 fn detect(root: &Located) -> Result<Format, Fault> {
     let fields = root.open_fields()?;
     let has = |key| fields.get(key).is_some();
+    let is_own = fields.entries().any(|(key, value)| key == "tasks" || key == "nodes" && value.tree.is_map());
     if has("blueprint") {
         Ok(Format::Blueprint)
+    } else if is_own {
+        Ok(Format::Own)
     } else if has("workflow") {
         Ok(Format::WfFormat)
     } else if has("nodes") {
@@ -218,8 +231,8 @@ fn detect(root: &Located) -> Result<Format, Fault> {
     }
 }
 
-/// The own form of a definition and `SynthOrg`'s differ in the keys of their nodes and edges.
-fn is_own_form(root: &Located) -> bool {
+/// The serialized form of a definition and `SynthOrg`'s differ in the keys of their nodes and edges.
+fn is_serialized(root: &Located) -> bool {
     let first_has = |list: &str, key: &str| match root.tree.get(list).map(|list| &list.tree) {
         Some(Tree::List(elements)) => elements.first().is_some_and(|first| first.tree.get(key).is_some()),
         _ => false,

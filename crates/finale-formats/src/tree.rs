@@ -1,12 +1,13 @@
 //! A parsed document, whatever it was written in.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
 
-use crate::error::Place;
+use crate::error::{Place, Step};
 
 /// A value, and where it stands if the parser knows.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,8 +23,29 @@ pub(crate) enum Tree {
     Number(Number),
     Text(String),
     List(Vec<Located>),
-    /// Sorted by key, no key twice: small maps cost little and a lookup is a binary search.
-    Map(Vec<(String, Located)>),
+    /// In the order of the source, no key twice. A lookup is linear: whoever reads a long map goes through its entries.
+    Map(Vec<Entry>),
+}
+
+/// One entry of a map.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) key_place: Option<Place>,
+    pub(crate) value: Located,
+}
+
+impl Entry {
+    /// An entry that stands nowhere.
+    pub(crate) fn new(key: impl Into<String>, value: impl Into<Located>) -> Self {
+        Self { key: key.into(), key_place: None, value: value.into() }
+    }
+}
+
+impl From<Tree> for Located {
+    fn from(tree: Tree) -> Self {
+        Self { tree, place: None }
+    }
 }
 
 impl Tree {
@@ -44,9 +66,12 @@ impl Tree {
         let Self::Map(entries) = self else {
             return None;
         };
-        let found = entries.binary_search_by(|(known, _)| known.as_str().cmp(key)).ok()?;
-        let value = &entries[found].1;
+        let value = &entries.iter().find(|entry| entry.key == key)?.value;
         (value.tree != Self::Null).then_some(value)
+    }
+
+    pub(crate) const fn is_map(&self) -> bool {
+        matches!(self, Self::Map(_))
     }
 
     /// The text, if this is one.
@@ -55,6 +80,25 @@ impl Tree {
             Self::Text(text) => Some(text),
             _ => None,
         }
+    }
+}
+
+impl Located {
+    /// The place of the value at the end of a path, or of the last one on the way that there is.
+    pub(crate) fn place_of(&self, path: &mut dyn Iterator<Item = &Step>) -> Option<Place> {
+        let mut value = self;
+        for step in path {
+            let next = match (&value.tree, step) {
+                (Tree::Map(entries), Step::Key(key)) => {
+                    entries.iter().find(|entry| entry.key == *key).map(|entry| &entry.value)
+                }
+                (Tree::List(elements), Step::Index(index)) => elements.get(*index),
+                _ => None,
+            };
+            let Some(next) = next else { break };
+            value = next;
+        }
+        value.place
     }
 }
 
@@ -67,9 +111,7 @@ impl From<&Value> for Located {
             Value::String(value) => Tree::Text(value.clone()),
             Value::Array(values) => Tree::List(values.iter().map(Self::from).collect()),
             Value::Object(entries) => {
-                let mut entries: Vec<_> = entries.iter().map(|(key, value)| (key.clone(), Self::from(value))).collect();
-                entries.sort_unstable_by(|left, right| left.0.cmp(&right.0));
-                Tree::Map(entries)
+                Tree::Map(entries.iter().map(|(key, value)| Entry::new(key, Self::from(value))).collect())
             }
         };
         Self { tree, place: None }
@@ -85,7 +127,7 @@ impl From<&Located> for Value {
             Tree::Text(value) => Self::String(value.clone()),
             Tree::List(values) => Self::Array(values.iter().map(Self::from).collect()),
             Tree::Map(entries) => {
-                Self::Object(entries.iter().map(|(key, value)| (key.clone(), Self::from(value))).collect())
+                Self::Object(entries.iter().map(|entry| (entry.key.clone(), Self::from(&entry.value))).collect())
             }
         }
     }
@@ -94,6 +136,7 @@ impl From<&Located> for Value {
 /// How a parser hands over what stands inside a list or a map.
 pub(crate) trait Inside<'de> {
     fn element<A: SeqAccess<'de>>(&self, list: &mut A) -> Result<Option<Located>, A::Error>;
+    fn key<A: MapAccess<'de>>(&self, map: &mut A) -> Result<Option<(String, Option<Place>)>, A::Error>;
     fn value<A: MapAccess<'de>>(&self, map: &mut A) -> Result<Located, A::Error>;
 }
 
@@ -158,16 +201,35 @@ impl<'de, I: Inside<'de>> Visitor<'de> for TreeVisitor<'de, I> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tree, A::Error> {
-        let mut entries: Vec<(String, Located)> = Vec::new();
-        while let Some(key) = map.next_key()? {
-            entries.push((key, self.inside.value(&mut map)?));
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut seen = Seen::default();
+        while let Some((key, key_place)) = self.inside.key(&mut map)? {
+            if !seen.is_new(&key, &entries) {
+                return Err(A::Error::custom(format!("the key `{key}` is there twice")));
+            }
+            entries.push(Entry { key, key_place, value: self.inside.value(&mut map)? });
         }
         entries.shrink_to_fit();
-        entries.sort_unstable_by(|left, right| left.0.cmp(&right.0));
-        if let Some(twice) = entries.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            let message = format!("the key `{}` is there twice", twice[0].0);
-            return Err(A::Error::custom(message));
-        }
         Ok(Tree::Map(entries))
+    }
+}
+
+/// The keys of a map so far: those of a short map are looked up where they are.
+#[derive(Default)]
+struct Seen {
+    keys: HashSet<String>,
+}
+
+impl Seen {
+    const SHORT_MAX: usize = 16;
+
+    fn is_new(&mut self, key: &str, entries: &[Entry]) -> bool {
+        if entries.len() < Self::SHORT_MAX {
+            return entries.iter().all(|entry| entry.key != key);
+        }
+        if self.keys.is_empty() {
+            self.keys.extend(entries.iter().map(|entry| entry.key.clone()));
+        }
+        self.keys.insert(key.to_owned())
     }
 }

@@ -76,10 +76,32 @@ fn fault(
             if let Some(end) = message.find(" at line ") {
                 message.truncate(end);
             }
-            otherwise(message, Box::new(error))
+            otherwise(advised(message), Box::new(error))
         }
     };
     Fault::new(problem).at(place)
+}
+
+/// What the parser says, and what to do about it.
+const ADVICE: [(&str, &str); 8] = [
+    ("tab", "indent with spaces, YAML takes no tabs for that"),
+    ("mapping values are not allowed", "a text with `: ` in it needs quotes"),
+    ("unexpected character", "a text that begins with this character needs quotes"),
+    ("unknown anchor", "a text that begins with `*` needs quotes"),
+    ("did not find expected ',' or '}'", "inside of braces a text with `{`, `}`, `[`, `]` or `,` needs quotes"),
+    ("did not find expected ',' or ']'", "inside of brackets a text with `{`, `}`, `[`, `]` or `,` needs quotes"),
+    ("illegal placement of ':'", "a bracket or brace before it may not be closed"),
+    ("did not find expected key", "is it indented like the keys beside it?"),
+];
+
+fn advised(message: String) -> String {
+    if let Some(key) = message.strip_prefix("duplicate mapping key: ").and_then(|rest| rest.split(", set ").next()) {
+        return format!("the key `{key}` is there twice");
+    }
+    match ADVICE.iter().find(|(part, _)| message.contains(part)) {
+        Some((_, advice)) => format!("{message}: {advice}"),
+        None => message,
+    }
 }
 
 fn place(location: serde_saphyr::Location) -> Option<Place> {
@@ -107,6 +129,11 @@ impl<'de> Inside<'de> for Marks {
     fn element<A: SeqAccess<'de>>(&self, list: &mut A) -> Result<Option<Located>, A::Error> {
         let element = list.next_element::<Spanned<Marked>>()?;
         Ok(element.map(Located::from))
+    }
+
+    fn key<A: MapAccess<'de>>(&self, map: &mut A) -> Result<Option<(String, Option<Place>)>, A::Error> {
+        let key = map.next_key::<Spanned<String>>()?;
+        Ok(key.map(|key| (key.value, place(key.referenced))))
     }
 
     fn value<A: MapAccess<'de>>(&self, map: &mut A) -> Result<Located, A::Error> {

@@ -39,8 +39,8 @@ fn the_format_is_told_by_the_keys() {
     assert_eq!(format(TRACE), Format::WfFormat);
     assert_eq!(
         message(r#"{"steps": []}"#, "a.json"),
-        "a.json:1:1: cannot tell the format: a blueprint has the key `blueprint`, WfFormat has `workflow`, a definition \
-         has `nodes`; here are `steps`"
+        "a.json:1:1: cannot tell the format: a file of finale has the key `tasks`, a blueprint has `blueprint`, WfFormat \
+         has `workflow`, a definition has `nodes`; here are `steps`"
     );
 }
 
@@ -54,7 +54,7 @@ fn a_format_that_is_asked_for_is_not_guessed() {
 
 #[test]
 fn formats_have_names() {
-    for format in [Format::Auto, Format::Blueprint, Format::WfFormat, Format::Definition] {
+    for format in [Format::Auto, Format::Own, Format::Blueprint, Format::WfFormat, Format::Definition] {
         assert_eq!(format.to_string().parse(), Ok(format));
     }
     assert!("bluprint".parse::<Format>().is_err());
@@ -87,7 +87,7 @@ fn json_and_yaml_errors_name_path_line_and_column() {
     let yaml = BLUEPRINT.replace("label: N", "label: 12");
     assert_eq!(message(&yaml, "f.yaml"), "f.yaml:8:14: blueprint.nodes[0].label: expected text, found a number");
     let yaml = BLUEPRINT.replace("type: task", "typ: task");
-    let expected = "f.yaml:7:12: blueprint.nodes[0].typ: unknown key `typ`, did you mean `type`?";
+    let expected = "f.yaml:7:7: blueprint.nodes[0].typ: unknown key `typ`, did you mean `type`?";
     assert!(message(&yaml, "f.yaml").starts_with(expected), "{}", message(&yaml, "f.yaml"));
 }
 

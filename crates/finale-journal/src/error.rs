@@ -56,6 +56,21 @@ pub enum JournalError {
     },
 }
 
+impl JournalError {
+    /// The name of the kind of error, which does not change between versions.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Failed(_) => "journal_failed",
+            Self::Fenced { .. } => "journal_fenced",
+            Self::Gap { .. } => "journal_gap",
+            Self::Ended(_) => "journal_ended",
+            Self::Damaged { .. } => "journal_damaged",
+            Self::Unreadable(_) => "journal_unreadable",
+            Self::Open { .. } => "journal_open",
+        }
+    }
+}
+
 /// Why a journal file could not be opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -31,10 +31,12 @@ pub enum ActivateError {
         feature: &'static str,
     },
     /// No handler of that name was registered.
-    #[error("no handler {handler:?} is registered; there are: {}", registered.join(", "))]
+    #[error("no handler {handler:?} is registered{}", registered_instead(nearest.as_deref(), registered))]
     HandlerNotRegistered {
         /// The name in the definition.
         handler: String,
+        /// What was probably meant.
+        nearest: Option<String>,
         /// The names that are registered.
         registered: Vec<String>,
     },
@@ -76,6 +78,34 @@ pub enum ActivateError {
     /// The runtime has stopped or is about to.
     #[error("the runtime has stopped or is about to")]
     Stopped,
+}
+
+impl ActivateError {
+    /// The name of the kind of error, which does not change between versions.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Definition(_) => "definition_invalid",
+            Self::Unsupported { .. } => "unsupported",
+            Self::HandlerNotRegistered { .. } => "handler_not_registered",
+            Self::Input(error) => error.code(),
+            Self::InputDeclaration(_) => "input_invalid",
+            Self::TooLong(_) => "too_long",
+            Self::Saturated { .. } => "saturated",
+            Self::IdempotencyConflict { .. } => "idempotency_conflict",
+            Self::IdConflict(_) => "id_conflict",
+            Self::NotBegun { .. } => "not_begun",
+            Self::Journal(error) => error.code(),
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+fn registered_instead(nearest: Option<&str>, registered: &[String]) -> String {
+    let meant = nearest.map(|name| format!(" (did you mean {name:?}?)")).unwrap_or_default();
+    match registered {
+        [] => ", nor is any other".to_owned(),
+        _ => format!("; there are: {}{meant}", registered.join(", ")),
+    }
 }
 
 /// An activation that is not handed in yet: await it.

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use crate::context::{BlockingContext, Data};
 use crate::faults::Faults;
-use crate::handler::{Asked, Blocking, Handle, Handler, Handlers, TaskError, Typed};
+use crate::handler::{Asked, Blocking, Function, Handle, Handler, Handlers};
 use crate::message::RunTask;
 use crate::mint::shard_of;
 use crate::options::{Limits, Options, Retention, Shards};
@@ -21,7 +21,9 @@ use crate::runtime::{Kept, Runtime, ShardHandle, StartError};
 use crate::shard::{Plan, Shard};
 use crate::supervisor::{Everyone, Keys, Recovery, Supervisor, Watermark};
 use crate::task_engine::{Peers, PermitNews, Permits, Pools, TaskEngine};
+use crate::task_error::TaskError;
 use crate::vitals::Vitals;
+use crate::workflow::Workflow;
 
 /// Says what a runtime is made of; see [`Runtime::builder`].
 #[must_use = "nothing runs before start is called"]
@@ -33,14 +35,11 @@ pub struct Builder {
     retention: Retention,
     /// By default one in memory.
     journal: Option<Arc<dyn Journal>>,
-    handlers: Vec<(String, Registration)>,
+    handlers: Vec<Function>,
     handler_limits: Vec<(String, usize)>,
     data: Data,
     faults: Option<Arc<Faults>>,
 }
-
-/// Made into a handler when the limits are known.
-type Registration = Box<dyn FnOnce(usize) -> Arc<dyn Handle>>;
 
 impl Default for Builder {
     fn default() -> Self {
@@ -105,31 +104,63 @@ impl Builder {
         self
     }
 
-    /// An async function that does the tasks with that handler name.
-    pub fn handler<H, Input, Output>(self, name: impl Into<String>, handler: H) -> Self
-    where
-        H: Handler<Input, Output>,
-        Input: DeserializeOwned + 'static,
-        Output: Serialize + 'static,
-    {
-        self.register(name, |bytes_max| Arc::new(Typed::new(handler, bytes_max)))
+    /// An async function that does the tasks with that handler name; see [`Handler`].
+    ///
+    /// ```
+    /// use finale::{Runtime, TaskContext, TaskError};
+    ///
+    /// async fn charge_card(_context: TaskContext, euros: u32) -> Result<String, TaskError> {
+    ///     Ok(format!("{euros} euros paid"))
+    /// }
+    ///
+    /// let _builder = Runtime::builder().handler("charge_card", charge_card);
+    /// ```
+    pub fn handler<H: Handler<Arguments>, Arguments: 'static>(self, name: impl Into<String>, handler: H) -> Self {
+        self.register(Function::new(name.into(), handler))
+    }
+
+    /// The functions that a workflow was built of; see [`Workflow::typed`]. Those that several workflows have in common
+    /// are taken once.
+    pub fn workflow(mut self, workflow: &Workflow) -> Self {
+        for function in workflow.functions() {
+            if !self.handlers.iter().any(|known| known.name == function.name && known.is(function)) {
+                self.handlers.push(function.clone());
+            }
+        }
+        self
     }
 
     /// A function that blocks its thread; it runs on one of its own.
     ///
     /// It can be asked to stop, not stopped: see [`BlockingContext::is_cancelled`].
+    ///
+    /// ```
+    /// use finale::{BlockingContext, Runtime, TaskError};
+    ///
+    /// fn shrink_image(_context: BlockingContext, path: String) -> Result<usize, TaskError> {
+    ///     Ok(std::fs::read(path)?.len())
+    /// }
+    ///
+    /// let _builder = Runtime::builder().blocking_handler("shrink_image", shrink_image);
+    /// ```
     pub fn blocking_handler<F, Input, Output>(self, name: impl Into<String>, function: F) -> Self
     where
         F: Fn(BlockingContext, Input) -> Result<Output, TaskError> + Send + Sync + 'static,
         Input: DeserializeOwned + 'static,
         Output: Serialize + 'static,
     {
-        self.register(name, |bytes_max| Arc::new(Blocking::new(function, bytes_max)))
+        let function = Arc::new(function);
+        let make = move |bytes_max| Arc::new(Blocking::new(Arc::clone(&function), bytes_max)) as Arc<dyn Handle>;
+        self.register(Function::made(name.into(), make))
     }
 
     /// An actor that does the tasks with that handler name.
     pub fn actor_handler(self, name: impl Into<String>, actor: Recipient<RunTask>) -> Self {
-        self.register(name, |payload_bytes_max| Arc::new(Asked { actor, payload_bytes_max }))
+        let make = move |payload_bytes_max| {
+            let actor = actor.clone();
+            Arc::new(Asked { actor, payload_bytes_max }) as Arc<dyn Handle>
+        };
+        self.register(Function::made(name.into(), make))
     }
 
     /// How many tasks of that handler may be at work at once in the runtime; further ones wait.
@@ -144,15 +175,16 @@ impl Builder {
         self
     }
 
-    fn register(mut self, name: impl Into<String>, make: impl FnOnce(usize) -> Arc<dyn Handle> + 'static) -> Self {
-        self.handlers.push((name.into(), Box::new(make)));
+    fn register(mut self, function: Function) -> Self {
+        self.handlers.push(function);
         self
     }
 
     /// Starts the runtime.
     ///
     /// # Errors
-    /// When there is no running actix `System`, a limit makes no sense, or the journal cannot be opened.
+    /// When there is no running actix `System`, two handlers have one name, a limit makes no sense, or the journal cannot be
+    /// opened.
     pub fn start(self) -> Result<Runtime, StartError> {
         let system = System::try_current().ok_or(StartError::NoSystem)?;
         let Self { shards: place, limits, grace, sweep_interval, retention, .. } = self;
@@ -230,13 +262,17 @@ fn check_limits(limits: &Limits, handler_limits: &[(String, usize)]) -> Result<(
 }
 
 fn register_all(
-    registrations: Vec<(String, Registration)>,
+    functions: Vec<Function>,
     limits: &[(String, usize)],
     payload_bytes_max: usize,
 ) -> Result<Handlers, StartError> {
     let mut handlers = Handlers::default();
-    for (name, make) in registrations {
-        handlers.register(name, make(payload_bytes_max));
+    for function in functions {
+        let handler = function.handler(payload_bytes_max);
+        if handlers.get(&function.name).is_some() {
+            return Err(StartError::HandlerTwice(function.name));
+        }
+        handlers.register(function.name, handler);
     }
     for (name, running_max) in limits {
         if !handlers.limit(name, *running_max) {

@@ -37,6 +37,13 @@ enum Stage {
 #[error("the runtime stopped before the execution ended")]
 pub struct Abandoned;
 
+impl Abandoned {
+    /// The name of the kind of error, which does not change between versions.
+    pub const fn code(&self) -> &'static str {
+        "abandoned"
+    }
+}
+
 type Acknowledged = Result<(ExecutionId, Arc<Completion>), ActivateError>;
 
 enum Answered {

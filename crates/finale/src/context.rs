@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
-use finale_core::{Dispatch, Payload, TaskId};
+use finale_core::{Dispatch, ExecutionId, Payload, TaskId};
 use rustc_hash::FxHashMap;
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
@@ -64,14 +64,30 @@ pub enum TaskOutputError {
     },
 }
 
+/// The runtime's builder was given no state of this type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no {0} was given to the runtime: Runtime::builder().data(..) takes it")]
+pub struct MissingData(&'static str);
+
 impl TaskContext {
     pub(crate) fn new(task: Rc<Task>) -> Self {
         Self(task)
     }
 
-    /// Names the task; the same over attempts and restarts, so it is the key to deduplicate by.
+    /// Names the task; the same over attempts and restarts.
     pub fn task_id(&self) -> TaskId {
         TaskId { execution: self.0.live.id, key: self.0.dispatch.key }
+    }
+
+    /// The execution that the task belongs to.
+    pub fn execution_id(&self) -> ExecutionId {
+        self.task_id().execution
+    }
+
+    /// The key to hand to other services, so that they do only once what is asked of them twice: the
+    /// [task id](Self::task_id) as text, the same over attempts and restarts.
+    pub fn key(&self) -> String {
+        self.task_id().to_string()
     }
 
     /// Which attempt this is, counted from 1.
@@ -84,8 +100,11 @@ impl TaskContext {
         &self.0.live.bound.compiled.node(self.0.dispatch.key.node).id
     }
 
-    /// State of the application that was given to the runtime's builder.
-    pub fn data<T: Send + Sync + 'static>(&self) -> Option<&T> {
+    /// State of the application that was given to the runtime's [builder](crate::Builder::data).
+    ///
+    /// # Errors
+    /// When none of that type was given; with `?` the task fails for good.
+    pub fn data<T: Send + Sync + 'static>(&self) -> Result<&T, MissingData> {
         self.0.live.bound.data.get()
     }
 
@@ -186,9 +205,20 @@ pub struct BlockingContext {
 }
 
 impl BlockingContext {
-    /// Names the task; the same over attempts and restarts, so it is the key to deduplicate by.
+    /// Names the task; the same over attempts and restarts.
     pub fn task_id(&self) -> TaskId {
         self.task
+    }
+
+    /// The execution that the task belongs to.
+    pub fn execution_id(&self) -> ExecutionId {
+        self.task_id().execution
+    }
+
+    /// The key to hand to other services, so that they do only once what is asked of them twice: the
+    /// [task id](Self::task_id) as text, the same over attempts and restarts.
+    pub fn key(&self) -> String {
+        self.task_id().to_string()
     }
 
     /// Which attempt this is, counted from 1.
@@ -201,8 +231,11 @@ impl BlockingContext {
         &self.node
     }
 
-    /// State of the application that was given to the runtime's builder.
-    pub fn data<T: Send + Sync + 'static>(&self) -> Option<&T> {
+    /// State of the application that was given to the runtime's [builder](crate::Builder::data).
+    ///
+    /// # Errors
+    /// When none of that type was given; with `?` the task fails for good.
+    pub fn data<T: Send + Sync + 'static>(&self) -> Result<&T, MissingData> {
         self.data.get()
     }
 
@@ -234,8 +267,9 @@ impl Data {
         Arc::make_mut(&mut self.0).insert(TypeId::of::<T>(), Arc::new(value));
     }
 
-    fn get<T: Send + Sync + 'static>(&self) -> Option<&T> {
-        self.0.get(&TypeId::of::<T>())?.downcast_ref()
+    fn get<T: Send + Sync + 'static>(&self) -> Result<&T, MissingData> {
+        let value = self.0.get(&TypeId::of::<T>()).and_then(|value| value.downcast_ref());
+        value.ok_or(MissingData(std::any::type_name::<T>()))
     }
 }
 

@@ -88,6 +88,41 @@ pub enum ReportError {
     Stopped,
 }
 
+impl CommandError {
+    /// The name of the kind of error, which does not change between versions.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::NotRunning(_) => "not_running",
+            Self::AlreadyTerminal(_) => "already_terminal",
+            Self::Invalid(_) => "invalid",
+            Self::TooLong(_) => "too_long",
+            Self::NotReady(_) => "not_ready",
+            Self::AlreadySettled(_) => "already_settled",
+            Self::Journal(error) => error.code(),
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+impl ReportError {
+    /// The name of the kind of error, which does not change between versions.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::AlreadySettled(_) => "already_settled",
+            Self::AlreadyTerminal(_) => "already_terminal",
+            Self::Invalid(_) => "invalid",
+            Self::NotReady(_) => "not_ready",
+            Self::Payload(error) => error.code(),
+            Self::TooLong(_) => "too_long",
+            Self::Saturated { .. } => "saturated",
+            Self::Journal(error) => error.code(),
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
 impl From<Refused> for CommandError {
     fn from(refused: Refused) -> Self {
         match refused {

@@ -1,5 +1,6 @@
 //! Handlers: the user's code that does tasks.
 
+use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
@@ -9,51 +10,11 @@ use std::sync::Arc;
 use actix::Recipient;
 use finale_core::{Failure, FailureClass, Payload};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::context::{BlockingContext, TaskContext};
 use crate::message::RunTask;
-
-/// Why a handler could not do its task.
-///
-/// Any error becomes one with `?`; it is tried again as the definition says, unless it is [permanent](Self::permanent).
-#[derive(Clone, Debug)]
-pub struct TaskError(Failure);
-
-impl TaskError {
-    /// An error in words.
-    pub fn new(reason: impl fmt::Display) -> Self {
-        Self(Failure::new(FailureClass::Failed, reason.to_string()))
-    }
-
-    /// The same error, not to be tried again.
-    pub fn permanent(self) -> Self {
-        Self(self.0.permanent())
-    }
-
-    /// The failure as it is recorded.
-    pub fn failure(&self) -> &Failure {
-        &self.0
-    }
-}
-
-impl<E: std::error::Error> From<E> for TaskError {
-    fn from(error: E) -> Self {
-        Self::new(error)
-    }
-}
-
-impl From<TaskError> for Failure {
-    fn from(error: TaskError) -> Self {
-        error.0
-    }
-}
-
-impl fmt::Display for TaskError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+use crate::task_error::TaskError;
 
 pub(crate) type TaskResult = Result<Payload, Failure>;
 pub(crate) type TaskFuture = Pin<Box<dyn Future<Output = TaskResult>>>;
@@ -68,22 +29,69 @@ pub(crate) trait Handle: Send + Sync {
     }
 }
 
-/// An async function that can do tasks: `async fn(TaskContext, Input) -> Result<Output, TaskError>`.
+/// An async function that can do tasks:
+/// `async fn(TaskContext, Input) -> Result<Output, TaskError>`, or without the input if it needs none.
 ///
-/// Its future need not be `Send`: it runs on the thread of its execution.
-pub trait Handler<Input, Output>: Send + Sync + 'static {
+/// The input is decoded from JSON, the output encoded. Its future need not be `Send`: it runs on the thread of its
+/// execution. Nobody needs to implement this: every such function or closure does; `Arguments` tells them apart.
+///
+/// ```
+/// use finale::{Runtime, TaskContext, TaskError};
+///
+/// async fn charge_card(context: TaskContext, euros: u32) -> Result<String, TaskError> {
+///     Ok(format!("{euros} euros, attempt {}", context.attempt()))
+/// }
+///
+/// async fn say_thanks(_context: TaskContext) -> Result<(), TaskError> {
+///     Ok(())
+/// }
+///
+/// let _builder = Runtime::builder().handler("charge_card", charge_card).handler("say_thanks", say_thanks);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no handler of tasks",
+    label = "this cannot do tasks",
+    note = "a handler is `async fn(TaskContext, Input) -> Result<Output, TaskError>`, or without the input",
+    note = "`Input` must be `serde::de::DeserializeOwned`, `Output` must be `serde::Serialize`, both owned; the error \
+            must be `finale::TaskError`, which `?` makes of any other",
+    note = "a closure must be `Send + Sync` and own what it uses; a function that blocks goes to `blocking_handler`"
+)]
+pub trait Handler<Arguments>: Send + Sync + 'static {
+    /// What it is given.
+    type Input: DeserializeOwned + 'static;
+    /// What it gives.
+    type Output: Serialize + 'static;
     /// What calling it gives.
-    type Future: Future<Output = Result<Output, TaskError>> + 'static;
+    type Future: Future<Output = Result<Self::Output, TaskError>> + 'static;
 
     /// Calls it.
-    fn call(&self, context: TaskContext, input: Input) -> Self::Future;
+    fn call(&self, context: TaskContext, input: Self::Input) -> Self::Future;
 }
 
-impl<F, Fut, Input, Output> Handler<Input, Output> for F
+impl<F, Fut, Output> Handler<(TaskContext,)> for F
+where
+    F: Fn(TaskContext) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Output, TaskError>> + 'static,
+    Output: Serialize + 'static,
+{
+    type Input = IgnoredAny;
+    type Output = Output;
+    type Future = Fut;
+
+    fn call(&self, context: TaskContext, _input: IgnoredAny) -> Fut {
+        self(context)
+    }
+}
+
+impl<F, Fut, Input, Output> Handler<(TaskContext, Input)> for F
 where
     F: Fn(TaskContext, Input) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Output, TaskError>> + 'static,
+    Input: DeserializeOwned + 'static,
+    Output: Serialize + 'static,
 {
+    type Input = Input;
+    type Output = Output;
     type Future = Fut;
 
     fn call(&self, context: TaskContext, input: Input) -> Fut {
@@ -92,24 +100,19 @@ where
 }
 
 /// Takes the types of a handler away.
-pub(crate) struct Typed<H, Input, Output> {
-    handler: H,
+pub(crate) struct Typed<H, Arguments> {
+    handler: Arc<H>,
     payload_bytes_max: usize,
-    types: std::marker::PhantomData<fn(Input) -> Output>,
+    types: std::marker::PhantomData<fn(Arguments)>,
 }
 
-impl<H, Input, Output> Typed<H, Input, Output> {
-    pub(crate) fn new(handler: H, payload_bytes_max: usize) -> Self {
+impl<H, Arguments> Typed<H, Arguments> {
+    pub(crate) fn new(handler: Arc<H>, payload_bytes_max: usize) -> Self {
         Self { handler, payload_bytes_max, types: std::marker::PhantomData }
     }
 }
 
-impl<H, Input, Output> Handle for Typed<H, Input, Output>
-where
-    H: Handler<Input, Output>,
-    Input: DeserializeOwned + 'static,
-    Output: Serialize + 'static,
-{
+impl<H: Handler<Arguments>, Arguments> Handle for Typed<H, Arguments> {
     fn call(&self, context: TaskContext, input: Payload) -> TaskFuture {
         match decode_input(&input) {
             Ok(input) => {
@@ -122,6 +125,42 @@ where
     }
 }
 
+/// A function of the application, before the limits are known that its handler keeps.
+#[derive(Clone)]
+pub(crate) struct Function {
+    pub(crate) name: String,
+    /// What tells it from others of its name; nothing for one that carries state, or is no function at all.
+    pub(crate) of: Option<TypeId>,
+    make: Arc<dyn Fn(usize) -> Arc<dyn Handle> + Send + Sync>,
+}
+
+impl Function {
+    pub(crate) fn new<H: Handler<Arguments>, Arguments: 'static>(name: String, function: H) -> Self {
+        let function = Arc::new(function);
+        let of = (size_of::<H>() == 0).then(TypeId::of::<H>);
+        Self { of, ..Self::made(name, move |bytes_max| Arc::new(Typed::new(Arc::clone(&function), bytes_max))) }
+    }
+
+    pub(crate) fn made(name: String, make: impl Fn(usize) -> Arc<dyn Handle> + Send + Sync + 'static) -> Self {
+        Self { name, of: None, make: Arc::new(make) }
+    }
+
+    /// Whether it is certain that both are the same.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.of.is_some() && self.of == other.of
+    }
+
+    pub(crate) fn handler(&self, payload_bytes_max: usize) -> Arc<dyn Handle> {
+        (*self.make)(payload_bytes_max)
+    }
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Function({})", self.name)
+    }
+}
+
 /// Runs a function on a thread of its own.
 pub(crate) struct Blocking<F, Input, Output> {
     function: Arc<F>,
@@ -130,8 +169,8 @@ pub(crate) struct Blocking<F, Input, Output> {
 }
 
 impl<F, Input, Output> Blocking<F, Input, Output> {
-    pub(crate) fn new(function: F, payload_bytes_max: usize) -> Self {
-        Self { function: Arc::new(function), payload_bytes_max, types: std::marker::PhantomData }
+    pub(crate) fn new(function: Arc<F>, payload_bytes_max: usize) -> Self {
+        Self { function, payload_bytes_max, types: std::marker::PhantomData }
     }
 }
 
@@ -220,9 +259,9 @@ pub(crate) struct Registered {
 }
 
 impl Handlers {
+    /// Registers a handler whose name is not taken.
     pub(crate) fn register(&mut self, name: String, handle: Arc<dyn Handle>) {
         let index = self.0.len();
-        let index = self.0.get(&name).map_or(index, |registered| registered.index);
         self.0.insert(name, Registered { handle, running_max: None, index });
     }
 

@@ -4,7 +4,7 @@ use actix::Message;
 use finale_core::{Failure, Payload, TaskId};
 
 use crate::errors::ReportError;
-use crate::handler::TaskError;
+use crate::task_error::TaskError;
 
 /// Asks an actor that was registered as a handler to do a task; its answer is the result.
 ///

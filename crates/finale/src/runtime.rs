@@ -441,12 +441,15 @@ async fn list_tasks(
 }
 
 /// Why a runtime was not started.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// There is no running actix `System` on this thread.
     #[error("a runtime is started inside a running actix System: there is none on this thread")]
     NoSystem,
+    /// Two handlers were registered under one name.
+    #[error("two handlers are called {0:?}")]
+    HandlerTwice(String),
     /// A limit for a handler that was not registered.
     #[error("a limit is set for handler {0:?}, which is not registered")]
     UnknownHandler(String),
@@ -459,4 +462,18 @@ pub enum StartError {
     /// A thread of the runtime did not start.
     #[error("a thread of the runtime did not start")]
     Thread,
+}
+
+impl StartError {
+    /// The name of the kind of error, which does not change between versions.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoSystem => "no_system",
+            Self::HandlerTwice(_) => "handler_twice",
+            Self::UnknownHandler(_) => "unknown_handler",
+            Self::ZeroLimit(_) => "zero_limit",
+            Self::Journal(error) => error.code(),
+            Self::Thread => "no_thread",
+        }
+    }
 }

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     fn greet() -> Workflow {
-        let definition = Definition::builder("greet").task("hello", Task::external()).build();
+        let definition = Definition::builder("greet").task("hello", Task::external().title("Say hello")).build();
         Workflow::new(definition).expect("the definition is sound")
     }
 

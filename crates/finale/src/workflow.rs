@@ -7,6 +7,8 @@ use finale_core::compile::{CompileError, Limits, Registry, compile_within};
 use finale_core::definition::{DefinitionBuilder, FromDefinition};
 use finale_core::{Compiled, Definition, DefinitionHash};
 
+use crate::handler::Function;
+
 /// A checked definition; a clone is the same one.
 #[derive(Clone)]
 pub struct Workflow(Arc<Inner>);
@@ -15,6 +17,8 @@ struct Inner {
     compiled: Compiled,
     registry: Registry,
     limits: Limits,
+    /// Those it was built of, if it was built of functions.
+    functions: Vec<Function>,
 }
 
 impl Workflow {
@@ -62,7 +66,7 @@ impl Workflow {
         let id = definition.id.clone();
         let compiled = compile_within(definition, &registry, &limits)
             .inspect_err(|error| crate::observe::invalid_definition(&id, error))?;
-        Ok(Self(Arc::new(Inner { compiled, registry, limits })))
+        Ok(Self(Arc::new(Inner { compiled, registry, limits, functions: Vec::new() })))
     }
 
     /// The definition as it was written.
@@ -78,6 +82,18 @@ impl Workflow {
     /// What names the definition by its content.
     pub fn hash(&self) -> DefinitionHash {
         self.0.compiled.hash()
+    }
+
+    /// The same, built of these functions; nobody else has it yet.
+    pub(crate) fn with_functions(mut self, functions: Vec<Function>) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.functions = functions;
+        }
+        self
+    }
+
+    pub(crate) fn functions(&self) -> &[Function] {
+        &self.0.functions
     }
 
     pub(crate) fn registry(&self) -> &Registry {

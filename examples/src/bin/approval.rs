@@ -2,34 +2,35 @@
 
 #![expect(clippy::print_stdout, reason = "an example says what it does")]
 
-use std::error::Error;
+use finale::EventKind;
+use finale::prelude::*;
+use serde_json::json;
 
-use finale::core::definition::Task;
-use finale::{Runtime, Shards, TaskContext, TaskError, Workflow};
-use serde_json::{Value, json};
-
-async fn publish(context: TaskContext, _article: Value) -> Result<String, TaskError> {
-    let approval: Value = context.output("approve")?;
-    Ok(format!("published, approved by {}", approval["by"]))
+async fn publish(context: TaskContext) -> Result<String, TaskError> {
+    let by: String = context.output("approve")?;
+    Ok(format!("published, approved by {by}"))
 }
 
 #[actix::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let workflow = Workflow::builder("article")
-        .task("approve", Task::external().title("Read it and approve"))
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let article = Workflow::builder("article")
+        .task("approve", Task::external().title("Read it and approve").assignee("the editor"))
         .task("publish", "publish")
         .after("approve")
         .build()?;
-    let runtime = Runtime::builder().shards(Shards::Current).handler("publish", publish).start()?;
+    let runtime = Runtime::builder().handler("publish", publish).start()?;
+    let execution = runtime.activate(&article, json!({"title": "On endings"})).by("the author").await?;
 
-    let execution = runtime.activate(&workflow, json!({"title": "On endings"})).by("the author").await?;
     let mut events = execution.events().await?;
-    // The task is open once its node waits; there is nothing to poll for.
+    // What happens is told as it happens, so there is nothing to poll for.
     while let Some(event) = events.next().await? {
-        println!("{}", serde_json::to_string(&event)?);
+        if let EventKind::NodeTransitioned { node, from, to, .. } = event.kind {
+            println!("{node}: {from} -> {to}");
+        }
         for task in runtime.open_tasks_of(execution.id()).await? {
-            println!("open: {} ({})", task.title, task.id);
-            runtime.complete_task(task.id, json!({"by": "an editor"})).await?;
+            println!("{} asks {}: {}", task.id, task.assignee.unwrap_or_default(), task.title);
+            // In a service this is another request, minutes or days later.
+            runtime.complete_task(task.id, "Ada").await?;
         }
     }
     println!("{}", execution.why().await?);

@@ -1,63 +1,25 @@
-//! Three tasks in a row: the smallest thing that is worth a workflow.
+//! The program of the README.
 
 #![expect(clippy::print_stdout, reason = "an example says what it does")]
 
-use std::error::Error;
+use finale::prelude::*;
 
-use finale::{Runtime, Shards, TaskContext, TaskError, Workflow};
-use serde::{Deserialize, Serialize};
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Order {
-    item: String,
-    euros: u32,
+async fn reserve_stock(_context: TaskContext, item: String) -> Result<u32, TaskError> {
+    if item.is_empty() { Err(TaskError::new("nothing was ordered").permanent()) } else { Ok(20) }
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-struct Receipt {
-    paid: u32,
-}
-
-async fn reserve(_context: TaskContext, order: Order) -> Result<String, TaskError> {
-    Ok(format!("one {} is put aside", order.item))
-}
-
-async fn charge(_context: TaskContext, order: Order) -> Result<Receipt, TaskError> {
-    if order.euros > 1_000 {
-        return Err(TaskError::new("card declined").permanent());
-    }
-    Ok(Receipt { paid: order.euros })
-}
-
-async fn ship(context: TaskContext, order: Order) -> Result<String, TaskError> {
-    let receipt: Receipt = context.output("charge")?;
-    Ok(format!("{} is on its way, {} euros paid", order.item, receipt.paid))
+async fn charge_card(context: TaskContext) -> Result<String, TaskError> {
+    let euros: u32 = context.output("reserve")?;
+    Ok(format!("{euros} euros paid"))
 }
 
 #[actix::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let workflow = Workflow::builder("order")
-        .task("reserve", "reserve")
-        .task("charge", "charge")
-        .after("reserve")
-        .task("ship", "ship")
-        .after("charge")
-        .build()?;
-    let runtime = Runtime::builder()
-        .shards(Shards::Current)
-        .handler("reserve", reserve)
-        .handler("charge", charge)
-        .handler("ship", ship)
-        .start()?;
-
-    for euros in [20, 2_000] {
-        let order = Order { item: "kettle".into(), euros };
-        let execution = runtime.activate(&workflow, order).by("hello").await?;
-        let outcome = execution.outcome().await?;
-        match outcome.output::<String>() {
-            Ok(said) => println!("{}: {said}", outcome.status()),
-            Err(error) => println!("{}: {error}", outcome.status()),
-        }
-    }
+async fn main() -> Result<(), finale::Error> {
+    let builder = Workflow::builder("order").task("reserve", "reserve_stock");
+    let order = builder.task("charge", "charge_card").after("reserve").build()?;
+    let runtime = Runtime::builder().handler("reserve_stock", reserve_stock).handler("charge_card", charge_card);
+    let runtime = runtime.start()?;
+    let outcome = runtime.activate(&order, "kettle").await?.outcome().await?;
+    println!("{}: {}", outcome.status(), outcome.output::<String>()?);
     Ok(())
 }

@@ -83,7 +83,7 @@ async fn a_missing_handler_is_refused_with_the_list_of_those_that_are_there() {
     for_each_journal(async |journal| {
         let runtime = runtime(&journal).done("charge ship").start().unwrap();
         let refused = runtime.activate(&workflow("s>bill bill>e"), ()).await.unwrap_err();
-        let ActivateError::HandlerNotRegistered { handler, registered } = &refused else {
+        let ActivateError::HandlerNotRegistered { handler, registered, .. } = &refused else {
             panic!("{refused}");
         };
         assert_eq!(handler, "bill");

@@ -98,9 +98,9 @@ impl Story {
     }
 
     async fn tell(mut self) {
-        for _ in 1..=self.number(LIVES_MAX) {
+        for _ in 0..1 + self.number(LIVES_MAX - 1) {
             self.begin_life();
-            for _ in 0..3 + self.number(12) {
+            for _ in 0..5 + self.number(25) {
                 self.step().await;
             }
             self.end_life().await;
@@ -122,6 +122,7 @@ impl Story {
 
     fn begin_life(&mut self) {
         self.acknowledge_somehow();
+        self.books.begin_life();
         let names = ["a", "b", "c", "d", "o"];
         let handled = |builder: Builder, name| builder.handler(name, self.books.handler());
         let builder = names.into_iter().fold(self.lives.next(), handled);

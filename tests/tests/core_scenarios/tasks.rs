@@ -36,6 +36,28 @@ fn a_task_without_backoff_is_tried_again_at_once() {
 }
 
 #[test]
+fn whoever_fails_may_ask_for_a_longer_wait_and_not_for_a_shorter_one_or_another_attempt() {
+    for (asked, waited) in [(5 * SECOND, 5 * SECOND), (SECOND / 2, SECOND)] {
+        let scenario = Scenario::new(chart("s>a a>e").task("a", retried(2, SECOND))).activate();
+        let (key, failed) = (scenario.key("a"), |scenario: &Scenario| Input::Outcome {
+            dispatch: scenario.dispatch("a").expect("it is at work"),
+            result: Err(Failure::new(FailureClass::Failed, "busy").retry_after(asked)),
+            started: Time::default(),
+            ended: Time::default(),
+        });
+        let first = failed(&scenario);
+        let due = Time::default().after(SECOND).after(waited);
+        let scenario = scenario.tell(first).look(|driven| {
+            let armed = Effect::ArmTimer { timer: Timer::Backoff(key, 2), due };
+            assert!(driven.effects().contains(&armed), "{:?}", driven.effects());
+        });
+        let scenario = scenario.expect_node("a", NodeStatus::Waiting).advance(waited);
+        let second = failed(&scenario);
+        let _story = scenario.tell(second).expect_status(ExecutionStatus::Failed);
+    }
+}
+
+#[test]
 fn what_people_decided_and_what_is_permanent_is_not_tried_again() {
     for class in [FailureClass::Cancelled, FailureClass::Rejected, FailureClass::Deleted] {
         let _story = Scenario::new(chart("s>a a>e").outside("a").task("a", retried(3, SECOND)))

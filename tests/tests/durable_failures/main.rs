@@ -21,9 +21,13 @@ fn ask() -> Workflow {
 
 /// A runtime in the making, on a journal in that folder.
 fn runtime(folder: &Path, faults: &SqliteFaults) -> Builder {
+    without_handlers(folder, faults).done("a")
+}
+
+fn without_handlers(folder: &Path, faults: &SqliteFaults) -> Builder {
     let journal = SqliteJournal::builder(folder.join("journal.db")).faults(faults).open();
     let journal = journal.expect("the journal can be opened");
-    Runtime::builder().shards(Shards::Own(2)).journal(journal).done("a")
+    Runtime::builder().shards(Shards::Own(2)).journal(journal)
 }
 
 /// Everything that was acknowledged is there after a restart, and comes to its end when the outside has done its part.

@@ -6,12 +6,12 @@ use finale::journal::sqlite::SqliteFaults;
 use finale::{Filter, Health};
 use finale_tests::actor::Gate;
 
-use super::{ask, expect_all, runtime, until};
+use super::{ask, expect_all, runtime, until, without_handlers};
 
 #[actix::test]
 async fn while_the_disk_hangs_nothing_is_acknowledged_or_begun_and_reads_and_health_go_on() {
     let (folder, faults, gate) = (tempfile::tempdir().unwrap(), SqliteFaults::new(), Gate::closed());
-    let builder = runtime(folder.path(), &faults).handler("a", gate.handler());
+    let builder = without_handlers(folder.path(), &faults).handler("a", gate.handler());
     let runtime = builder.sweep_interval(Duration::from_millis(5)).start().unwrap();
     let before = runtime.activate(&ask(), ()).await.unwrap().id();
     until(|| gate.begun() == 1).await;

@@ -94,5 +94,5 @@ fn pass(definition: &Definition, phase: Phase, problems: Vec<Problem>) -> Result
     if problems.is_empty() {
         return Ok(());
     }
-    Err(CompileError { workflow: definition.id.clone(), phase, problems })
+    Err(CompileError::new(definition, phase, problems))
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::definition::Definition;
+
 /// The stable name of a kind of problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -110,9 +112,68 @@ pub enum Code {
     SubworkflowCycleDetected,
     /// Workflows call each other through more levels than allowed.
     SubworkflowTooDeep,
+    /// Two functions that a workflow is built of have one name, so that nobody could tell which one does a task.
+    HandlerConflict,
 }
 
 impl Code {
+    /// All codes.
+    pub const ALL: [Self; 53] = [
+        Self::TooManyNodes,
+        Self::TooManyEdges,
+        Self::BlankField,
+        Self::BadVersion,
+        Self::DuplicateNodeId,
+        Self::DuplicateEdgeId,
+        Self::UnknownEdgeSource,
+        Self::UnknownEdgeTarget,
+        Self::SelfLoop,
+        Self::StartCount,
+        Self::EndCount,
+        Self::DuplicateInput,
+        Self::DuplicateOutput,
+        Self::RequiredWithDefault,
+        Self::DefaultType,
+        Self::OptionalOutput,
+        Self::UnreachableNode,
+        Self::EndNotReachable,
+        Self::DeadEndNode,
+        Self::CycleDetected,
+        Self::DuplicateEdge,
+        Self::ConditionalMissingTrue,
+        Self::ConditionalMissingFalse,
+        Self::ConditionalDuplicateEdge,
+        Self::ConditionalExtraOutgoing,
+        Self::ConditionalEdgeOutside,
+        Self::SplitTooFewBranches,
+        Self::BranchEdgeOutside,
+        Self::TaskMissingTitle,
+        Self::BadRetry,
+        Self::AtMostOnceRetried,
+        Self::AtMostOnceExternal,
+        Self::VerificationMissingConfig,
+        Self::VerificationMissingPass,
+        Self::VerificationMissingFail,
+        Self::VerificationMissingRefer,
+        Self::VerificationDuplicateEdge,
+        Self::VerificationExtraOutgoing,
+        Self::VerificationEdgeOutside,
+        Self::ExpressionInvalid,
+        Self::TooManyLookups,
+        Self::SubworkflowRefMissing,
+        Self::SubworkflowVersionUnpinned,
+        Self::SubworkflowNotFound,
+        Self::SubworkflowInputMissing,
+        Self::SubworkflowInputUnknown,
+        Self::SubworkflowInputTypeMismatch,
+        Self::SubworkflowOutputMissing,
+        Self::SubworkflowOutputUnknown,
+        Self::SubworkflowOutputTypeMismatch,
+        Self::SubworkflowCycleDetected,
+        Self::SubworkflowTooDeep,
+        Self::HandlerConflict,
+    ];
+
     /// The name in messages and records; it never changes.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -168,6 +229,7 @@ impl Code {
             Self::SubworkflowOutputTypeMismatch => "subworkflow_output_type_mismatch",
             Self::SubworkflowCycleDetected => "subworkflow_cycle_detected",
             Self::SubworkflowTooDeep => "subworkflow_too_deep",
+            Self::HandlerConflict => "handler_conflict",
         }
     }
 }
@@ -239,6 +301,13 @@ pub struct CompileError {
     pub phase: Phase,
     /// What they found; never empty.
     pub problems: Vec<Problem>,
+}
+
+impl CompileError {
+    /// What one phase found in a definition; for those who check more than the core does.
+    pub fn new(definition: &Definition, phase: Phase, problems: Vec<Problem>) -> Self {
+        Self { workflow: definition.id.clone(), phase, problems }
+    }
 }
 
 impl fmt::Display for CompileError {

@@ -1,5 +1,7 @@
 //! The only mutator: live, recovery and replay all go through here.
 
+use std::time::Duration;
+
 use super::{AfterStop, Effect, Execution, Losses, NodeState, Notice, Notices, Phase, Ruling, Sealed, timeout};
 use crate::compiled::{Compiled, Step};
 use crate::definition::{EdgeKind, Verdict};
@@ -183,7 +185,7 @@ impl Execution {
         let lost = self.nodes[key.node as usize].losses().all;
         let last = Losses::last_attempt(definition.at(key.node).attempts, lost);
         if self.phase == Phase::Running && failure.is_retryable() && attempt < last {
-            return self.try_again(definition, key.node, attempt + 1, notices);
+            return self.try_again(definition, key.node, attempt + 1, failure.retry_after, notices);
         }
         let failure = Box::new(failure.clone());
         let state = NodeState::Failed { attempt, lost, started, ended, failure };
@@ -200,8 +202,15 @@ impl Execution {
         self.reached.push(node);
     }
 
-    fn try_again(&mut self, definition: &Compiled, node: u32, attempt: u16, notices: &mut impl Notices) {
-        let backoff = definition.at(node).backoff;
+    fn try_again(
+        &mut self,
+        definition: &Compiled,
+        node: u32,
+        attempt: u16,
+        asked: Option<Duration>,
+        notices: &mut impl Notices,
+    ) {
+        let backoff = definition.at(node).backoff.max(asked.unwrap_or_default());
         if backoff.is_zero() {
             return self.dispatch_work(definition, node, attempt, notices);
         }

@@ -126,6 +126,7 @@ fn environment() -> Environment<'static> {
     environment.remove_global("namespace");
     environment.add_filter(guard::OPERAND, operand);
     environment.add_filter(guard::FACTOR, factor);
+    environment.add_filter("string", string);
     environment.add_filter("sum", sum);
     environment.add_test("truthy", truthy);
     environment.add_test("printed_as", printed_as);
@@ -185,6 +186,15 @@ fn refuse_large(value: &Value) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// A text as it is, anything else as JSON: `true`, not `True`.
+fn string(value: &Value) -> Result<Value, Error> {
+    if value.kind() == ValueKind::String {
+        return Ok(value.clone());
+    }
+    let printed = json::write(value, limits::RESULT_BYTES_MAX).map_err(json::Unprintable::into_error)?;
+    Ok(Value::from(String::from_utf8_lossy(&printed).into_owned()))
 }
 
 /// Adds numbers only: sums of lists would copy the growing sum again and again.

@@ -1,5 +1,7 @@
 //! Reads facts back from their bytes, which may be damaged: everything is checked, and nothing panics.
 
+use std::time::Duration;
+
 use super::encoding::kind;
 use super::{Activation, Decision, Decree, Fact, Recorded, Seal, Stop, Terminal, Timer};
 use crate::compiled::DefinitionHash;
@@ -141,7 +143,9 @@ impl<'a> Reader<'a> {
             _ => return Err("the class of failure is unknown"),
         };
         let permanent = self.flag()?;
-        Ok(Failure { class, reason: self.text()?, permanent })
+        let reason = self.text()?;
+        let retry_after = if self.0.is_empty() { None } else { Some(Duration::from_micros(self.number()?)) };
+        Ok(Failure { class, reason, permanent, retry_after })
     }
 
     fn stop(&mut self) -> Read<Stop> {

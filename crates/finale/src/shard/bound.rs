@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use finale_core::nearest::nearest;
 use finale_core::{Compiled, DefinitionHash, Execution};
 use finale_journal::StoredDefinition;
 
@@ -66,6 +67,7 @@ fn not_registered(compiled: &Compiled, handlers: &Handlers) -> Option<ActivateEr
     let missing = names.find(|name| handlers.get(name).is_none())?;
     Some(ActivateError::HandlerNotRegistered {
         handler: missing.to_owned(),
+        nearest: nearest(missing, handlers.names()).map(str::to_owned),
         registered: handlers.names().map(str::to_owned).collect(),
     })
 }

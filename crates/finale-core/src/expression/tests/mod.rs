@@ -198,6 +198,15 @@ fn values_are_compared_as_they_print() {
 }
 
 #[test]
+fn a_value_prints_into_a_text_as_json_does() {
+    let printed = |source: &str| value(&format!("'<' ~ ({source}) | string ~ '>'"), &nothing());
+    for (source, text) in [("true", "<true>"), ("none", "<null>"), ("'a'", "<a>"), ("[1, 2.5]", "<[1,2.5]>")] {
+        assert_eq!(printed(source), Ok(json!(text)), "{source}");
+    }
+    assert!(printed("input.none").is_err());
+}
+
+#[test]
 fn a_result_must_be_json() {
     assert_eq!(value("1e308 * 10", &nothing()), Err(EvaluationError::NotFinite));
     assert_eq!(value("[1e308 * 10 - 1e308 * 10]", &nothing()), Err(EvaluationError::NotFinite));

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 use crate::compiled::DefinitionHash;
 use crate::fact::{Facts, Seal};
@@ -86,9 +88,17 @@ fn recoveries() -> Vec<Fact> {
     lives.map(|(epoch, crashed)| Fact::Recovered { epoch, crashed }).into()
 }
 
+/// What failures say since later than the first release.
+fn delays() -> Vec<Fact> {
+    let failure = |delay| Failure::new(FailureClass::Failed, "busy").retry_after(delay);
+    [Duration::ZERO, Duration::from_secs(90), Duration::from_micros(u64::MAX)]
+        .map(|delay| outcome(Err(failure(delay))))
+        .into()
+}
+
 /// Every kind of fact with every variant of what is in it.
 fn examples() -> Vec<Fact> {
-    [activations(), decisions(), outcomes(), endings(), business_keys(), recoveries()].concat()
+    [activations(), decisions(), outcomes(), endings(), business_keys(), recoveries(), delays()].concat()
 }
 
 fn encoded() -> Vec<u8> {

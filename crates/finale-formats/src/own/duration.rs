@@ -1,0 +1,152 @@
+//! Durations: `500ms`, `2s`, `10m`, `1h30m`.
+
+use std::time::Duration;
+
+use super::report::Report;
+use super::section::shown;
+use crate::error::LoadProblem;
+use crate::tree::{Located, Tree};
+
+/// The units from long to short, with their length in nanoseconds.
+const UNITS: [(&str, u128); 7] = [
+    ("d", 86_400_000_000_000),
+    ("h", 3_600_000_000_000),
+    ("m", 60_000_000_000),
+    ("s", 1_000_000_000),
+    ("ms", 1_000_000),
+    ("us", 1_000),
+    ("ns", 1),
+];
+
+pub(super) fn read<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Duration> {
+    let parsed = match &value.tree {
+        Tree::Text(text) => parse(text),
+        Tree::Number(number) => Err(no_unit(&number.to_string())),
+        _ => return report.wrong_type(value, "a duration like `30s` or `1h30m`"),
+    };
+    let bad = |reason| report.add(value.place, || LoadProblem::BadDuration { found: shown(value), reason });
+    parsed.map_err(bad).ok()
+}
+
+/// Numbers with their units, the longer ones first, each at most once.
+///
+/// A number may have a fraction. What is shorter than a nanosecond is dropped.
+pub(crate) fn parse(text: &str) -> Result<Duration, String> {
+    let mut rest = text;
+    let mut nanoseconds: u128 = 0;
+    let mut units = &UNITS[..];
+    if rest.is_empty() {
+        return Err("it is empty; write it like `30s` or `1h30m`".to_owned());
+    }
+    while !rest.is_empty() {
+        let number = take(&mut rest, |c| c.is_ascii_digit() || c == '.');
+        let unit = take(&mut rest, |c| !c.is_ascii_digit() && c != '.');
+        if unit.is_empty() && !number.is_empty() {
+            return Err(no_unit(text));
+        }
+        let Some(position) = units.iter().position(|(name, _)| *name == unit) else {
+            return Err(format!("{}; write it like `30s` or `1h30m`", unknown_unit(unit)));
+        };
+        let length = multiply(number, units[position].1);
+        let total = length.and_then(|length| nanoseconds.checked_add(length));
+        nanoseconds = total.ok_or_else(|| format!("`{number}` is no number, or too large a one"))?;
+        units = &units[position + 1..];
+    }
+    let seconds = u64::try_from(nanoseconds / 1_000_000_000).map_err(|_| "it is too long".to_owned())?;
+    let below = u32::try_from(nanoseconds % 1_000_000_000).expect("a remainder is less than its divisor");
+    Ok(Duration::new(seconds, below))
+}
+
+fn take<'t>(rest: &mut &'t str, belongs: impl Fn(char) -> bool) -> &'t str {
+    let end = rest.find(|c| !belongs(c)).unwrap_or(rest.len());
+    let (taken, behind) = rest.split_at(end);
+    *rest = behind;
+    taken
+}
+
+fn no_unit(number: &str) -> String {
+    format!("it has no unit; write `{number}s` for seconds, `{number}m` for minutes, `{number}ms` for milliseconds")
+}
+
+fn unknown_unit(unit: &str) -> String {
+    if UNITS.iter().any(|(name, _)| *name == unit) {
+        return format!("the unit `{unit}` is there twice, or behind a shorter one");
+    }
+    let short: String = unit.chars().take(20).collect();
+    format!("there is no unit `{short}`, only `d`, `h`, `m`, `s`, `ms`, `us` and `ns`")
+}
+
+fn multiply(number: &str, unit: u128) -> Option<u128> {
+    const FRACTION_MAX: usize = 15;
+    let (whole, fraction) = number.split_once('.').map_or((number, None), |(whole, part)| (whole, Some(part)));
+    let whole = whole.parse::<u64>().ok()?;
+    let part = match fraction {
+        None => 0,
+        Some(digits) if digits.is_empty() || digits.len() > FRACTION_MAX => return None,
+        Some(digits) => {
+            let scale = 10_u128.pow(u32::try_from(digits.len()).ok()?);
+            u128::from(digits.parse::<u64>().ok()?) * unit / scale
+        }
+    };
+    u128::from(whole).checked_mul(unit)?.checked_add(part)
+}
+
+/// The shortest text that is read as this duration.
+#[allow(dead_code)]
+pub(crate) fn print(duration: Duration) -> String {
+    let mut nanoseconds = duration.as_nanos();
+    let mut text = String::new();
+    for (name, length) in UNITS {
+        let count = nanoseconds / length;
+        nanoseconds %= length;
+        if count > 0 {
+            text.push_str(&format!("{count}{name}"));
+        }
+    }
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_numbers_with_units() {
+        let milliseconds = |text| parse(text).map(|duration| duration.as_millis());
+        assert_eq!(milliseconds("500ms"), Ok(500));
+        assert_eq!(milliseconds("2s"), Ok(2_000));
+        assert_eq!(milliseconds("10m"), Ok(600_000));
+        assert_eq!(milliseconds("1h30m"), Ok(5_400_000));
+        assert_eq!(milliseconds("2d"), Ok(172_800_000));
+        assert_eq!(milliseconds("0.5s"), Ok(500));
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused_with_what_to_write() {
+        let cases = [
+            ("30", "it has no unit; write `30s`"),
+            ("1h30", "it has no unit"),
+            ("30m1h", "the unit `h` is there twice, or behind a shorter one"),
+            ("1s1s", "twice"),
+            ("5 minutes", "there is no unit ` minutes`"),
+            ("-1s", "there is no unit `-`"),
+            ("s", "is no number"),
+            ("1.s", "is no number"),
+            ("99999999999999999999s", "too large"),
+            ("18446744073709551615d", "too long"),
+            ("", "it is empty"),
+        ];
+        for (text, reason) in cases {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_printed_is_read_back() {
+        for duration in [Duration::ZERO, Duration::from_nanos(1), Duration::new(93_784, 5_006_007), Duration::MAX] {
+            assert_eq!(parse(&print(duration)), Ok(duration));
+        }
+        assert_eq!(print(Duration::from_secs(5_400)), "1h30m");
+    }
+}

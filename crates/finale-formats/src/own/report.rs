@@ -1,0 +1,65 @@
+//! Collecting what is wrong, with the way to it.
+
+use crate::error::{Fault, Faults, LoadError, LoadProblem, Place, Step};
+use crate::tree::Located;
+
+/// What is wrong so far, and where the reader is.
+#[derive(Default)]
+pub(super) struct Report<'a> {
+    path: Vec<Way<'a>>,
+    faults: Vec<Fault>,
+    omitted: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Way<'a> {
+    Key(&'a str),
+    Index(usize),
+}
+
+impl<'a> Report<'a> {
+    /// Reads what is under a key.
+    pub(super) fn inside<T>(&mut self, key: &'a str, read: impl FnOnce(&mut Self) -> T) -> T {
+        self.behind(Way::Key(key), read)
+    }
+
+    /// Reads an element of a list.
+    pub(super) fn inside_index<T>(&mut self, index: usize, read: impl FnOnce(&mut Self) -> T) -> T {
+        self.behind(Way::Index(index), read)
+    }
+
+    fn behind<T>(&mut self, way: Way<'a>, read: impl FnOnce(&mut Self) -> T) -> T {
+        self.path.push(way);
+        let value = read(self);
+        self.path.pop();
+        value
+    }
+
+    /// Keeps a problem; once there are too many it is only counted, and costs nothing.
+    pub(super) fn add(&mut self, place: Option<Place>, problem: impl FnOnce() -> LoadProblem) {
+        if self.faults.len() == LoadError::PROBLEMS_MAX {
+            self.omitted += 1;
+            return;
+        }
+        let steps = self.path.iter().map(|way| match way {
+            Way::Key(key) => Step::Key((*key).to_owned()),
+            Way::Index(index) => Step::Index(*index),
+        });
+        self.faults.push(Fault::new(problem()).at(place).on_path(steps));
+    }
+
+    /// Keeps that a value has another type; there is no value then.
+    pub(super) fn wrong_type<T>(&mut self, value: &Located, expected: &'static str) -> Option<T> {
+        let found = value.tree.type_name();
+        self.add(value.place, || LoadProblem::WrongType { expected, found });
+        None
+    }
+
+    /// What was read, if nothing was wrong with it.
+    pub(super) fn finish<T>(self, value: T) -> Result<T, Faults> {
+        if self.faults.is_empty() {
+            return Ok(value);
+        }
+        Err(Faults { list: self.faults, omitted: self.omitted })
+    }
+}

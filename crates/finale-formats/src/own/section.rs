@@ -1,0 +1,180 @@
+//! Reading maps whose keys are known, and the plain values in them.
+
+use finale_core::nearest::nearest;
+
+use super::report::Report;
+use crate::error::{LoadProblem, Place};
+use crate::tree::{Entry, Located, Tree};
+
+/// The keys of a map.
+pub(crate) struct Keys {
+    /// What is accepted.
+    pub(crate) accepted: &'static [&'static str],
+    /// What people write out of habit, and what is meant.
+    pub(crate) slips: &'static [(&'static str, &'static str)],
+}
+
+impl Keys {
+    fn meant(&self, key: &str) -> Option<&'static str> {
+        let lowercase = key.to_lowercase().replace('-', "_");
+        let slip = self.slips.iter().find(|(slip, _)| *slip == lowercase);
+        slip.map(|(_, meant)| *meant).or_else(|| nearest(key, self.accepted.iter().copied()))
+    }
+}
+
+/// A map whose keys are known.
+#[derive(Clone, Copy)]
+pub(super) struct Section<'a> {
+    entries: &'a [Entry],
+    place: Option<Place>,
+}
+
+impl<'a> Section<'a> {
+    /// Opens a map and reports all keys that mean nothing in it; what is no map is reported too.
+    pub(super) fn open(value: &'a Located, keys: &Keys, report: &mut Report<'a>) -> Option<Self> {
+        let entries = entries(value, report)?;
+        for Entry { key, key_place, .. } in entries {
+            if !keys.accepted.contains(&key.as_str()) {
+                let unknown =
+                    || LoadProblem::UnknownKey { key: key.clone(), nearest: keys.meant(key), accepted: keys.accepted };
+                report.inside(key, |report| report.add(*key_place, unknown));
+            }
+        }
+        Some(Self { entries, place: value.place })
+    }
+
+    /// A map that was opened before; nothing is reported again.
+    pub(super) fn reopen(value: &'a Located) -> Self {
+        match &value.tree {
+            Tree::Map(entries) => Self { entries, place: value.place },
+            _ => Self { entries: &[], place: value.place },
+        }
+    }
+
+    pub(super) fn entries(&self) -> &'a [Entry] {
+        self.entries
+    }
+
+    /// The entry of a key; its value may be nothing.
+    pub(super) fn entry(&self, key: &str) -> Option<&'a Entry> {
+        self.entries.iter().find(|entry| entry.key == key)
+    }
+
+    /// What `read` makes of the value of a key; nothing if it is absent or wrong.
+    pub(super) fn read<T>(
+        &self,
+        key: &str,
+        report: &mut Report<'a>,
+        read: impl FnOnce(&'a Located, &mut Report<'a>) -> Option<T>,
+    ) -> Option<T> {
+        let entry = self.entry(key)?;
+        report.inside(&entry.key, |report| read(&entry.value, report))
+    }
+
+    /// Like [`read`](Self::read); that the key is absent is reported.
+    pub(super) fn require<T>(
+        &self,
+        key: &'static str,
+        report: &mut Report<'a>,
+        read: impl FnOnce(&'a Located, &mut Report<'a>) -> Option<T>,
+    ) -> Option<T> {
+        if self.entry(key).is_none() {
+            report.add(self.place, || LoadProblem::MissingKey { key });
+        }
+        self.read(key, report, read)
+    }
+
+    /// Whether a boolean under that key is true; absent it is not.
+    pub(super) fn flag(&self, key: &str, report: &mut Report<'a>) -> bool {
+        self.read(key, report, boolean).unwrap_or_default()
+    }
+}
+
+/// The entries of a map with any keys.
+pub(super) fn entries<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<&'a [Entry]> {
+    match &value.tree {
+        Tree::Map(entries) => Some(entries),
+        _ => report.wrong_type(value, "a map"),
+    }
+}
+
+pub(super) fn text<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<String> {
+    match &value.tree {
+        Tree::Text(text) => Some(text.clone()),
+        _ => report.wrong_type(value, "text"),
+    }
+}
+
+/// Text, or what is text as soon as it is printed.
+pub(super) fn printed<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<String> {
+    scalar(value).or_else(|| report.wrong_type(value, "text"))
+}
+
+/// The text of a value that is neither a list nor a map.
+pub(super) fn scalar(value: &Located) -> Option<String> {
+    match &value.tree {
+        Tree::Text(text) => Some(text.clone()),
+        Tree::Bool(value) => Some(value.to_string()),
+        Tree::Number(number) => Some(number.to_string()),
+        Tree::Null | Tree::List(_) | Tree::Map(_) => None,
+    }
+}
+
+pub(super) fn boolean<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<bool> {
+    if let Tree::Bool(value) = &value.tree {
+        return Some(*value);
+    }
+    report.add(value.place, || LoadProblem::BadBoolean { found: shown(value) });
+    None
+}
+
+/// `true`, behind a key that says nothing else.
+pub(super) fn only_true<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<()> {
+    if boolean(value, report)? {
+        return Some(());
+    }
+    report.wrong_type(value, "`true`")
+}
+
+/// A whole number in a range.
+pub(super) fn number<'a>(value: &'a Located, min: u64, max: u64, report: &mut Report<'a>) -> Option<u64> {
+    let Tree::Number(number) = &value.tree else {
+        return report.wrong_type(value, "a whole number");
+    };
+    let number = number.as_u64().filter(|number| (min..=max).contains(number));
+    if number.is_none() {
+        report.add(value.place, || LoadProblem::BadNumber { found: shown(value), min, max });
+    }
+    number
+}
+
+/// The value that a word stands for.
+pub(super) fn word<'a, T: Copy>(
+    value: &'a Located,
+    what: &'static str,
+    words: &[(&'static str, T)],
+    accepted: &'static [&'static str],
+    report: &mut Report<'a>,
+) -> Option<T> {
+    let Tree::Text(text) = &value.tree else {
+        return report.wrong_type(value, "text");
+    };
+    let meaning = words.iter().find(|(word, _)| word == text).map(|(_, meaning)| *meaning);
+    if meaning.is_none() {
+        let nearest = || nearest(text, accepted.iter().copied());
+        report.add(value.place, || LoadProblem::UnknownWord {
+            what,
+            value: text.clone(),
+            nearest: nearest(),
+            accepted,
+        });
+    }
+    meaning
+}
+
+/// A value in an error message: short ones as they are, others by their type.
+pub(super) fn shown(value: &Located) -> String {
+    const SHOWN_MAX: usize = 40;
+    let short = scalar(value).filter(|text| text.chars().count() <= SHOWN_MAX);
+    short.map_or_else(|| value.tree.type_name().to_owned(), |text| format!("`{text}`"))
+}

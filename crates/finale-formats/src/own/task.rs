@@ -1,0 +1,194 @@
+//! One task: what it does, and how it is tried.
+
+use std::collections::BTreeMap;
+
+use finale_core::definition::{Delivery, Node, Retry, Task, Work};
+
+use super::report::Report;
+use super::section::{self, Keys, Section};
+use super::{duration, expression, short};
+use crate::error::LoadProblem;
+use crate::tree::{Entry, Located, Tree};
+
+pub(crate) const KEYS: Keys = Keys {
+    accepted: &[
+        "title",
+        "label",
+        "handler",
+        "shell",
+        "sleep",
+        "log",
+        "input",
+        "with",
+        "after",
+        "when",
+        "retry",
+        "timeout",
+        "optional",
+        "at_most_once",
+        "assignee",
+        "labels",
+    ],
+    slips: &[
+        ("name", "title"),
+        ("depends_on", "after"),
+        ("dependson", "after"),
+        ("depends", "after"),
+        ("dependencies", "after"),
+        ("needs", "after"),
+        ("requires", "after"),
+        ("follows", "after"),
+        ("parents", "after"),
+        ("on", "after: {node: ..., on: ...}"),
+        ("if", "when"),
+        ("condition", "when"),
+        ("only_if", "when"),
+        ("unless", "when"),
+        ("command", "shell"),
+        ("cmd", "shell"),
+        ("run", "shell"),
+        ("script", "shell"),
+        ("exec", "shell"),
+        ("bash", "shell"),
+        ("sh", "shell"),
+        ("env", "shell: {command: ..., env: ...}"),
+        ("dir", "shell: {command: ..., dir: ...}"),
+        ("cwd", "shell: {command: ..., dir: ...}"),
+        ("working_directory", "shell: {command: ..., dir: ...}"),
+        ("retries", "retry"),
+        ("attempts", "retry"),
+        ("max_attempts", "retry"),
+        ("max_retries", "retry"),
+        ("backoff", "retry: {attempts: ..., backoff: ...}"),
+        ("args", "with"),
+        ("arguments", "with"),
+        ("params", "with"),
+        ("parameters", "with"),
+        ("inputs", "with"),
+        ("uses", "handler"),
+        ("action", "handler"),
+        ("function", "handler"),
+        ("type", "handler"),
+        ("wait", "sleep"),
+        ("delay", "sleep"),
+        ("pause", "sleep"),
+        ("message", "log"),
+        ("print", "log"),
+        ("echo", "log"),
+        ("timeout_seconds", "timeout"),
+        ("timeout_minutes", "timeout"),
+        ("time_limit", "timeout"),
+        ("deadline", "timeout"),
+        ("continue_on_error", "optional"),
+        ("allow_failure", "optional"),
+        ("ignore_errors", "optional"),
+        ("agent", "assignee"),
+        ("owner", "assignee"),
+        ("metadata", "labels"),
+        ("tags", "labels"),
+        ("annotations", "labels"),
+    ],
+};
+
+pub(crate) const RETRY_KEYS: Keys = Keys {
+    accepted: &["attempts", "backoff"],
+    slips: &[("retries", "attempts"), ("max_attempts", "attempts"), ("count", "attempts"), ("delay", "backoff")],
+};
+
+/// Reads what is behind the id of a task; what is wrong is reported, and the rest read all the same.
+pub(super) fn read<'a>(id: &str, entry: &'a Entry, report: &mut Report<'a>) -> Node {
+    if entry.value.tree == Tree::Null {
+        report.add(entry.key_place, || LoadProblem::EmptyTask);
+        return Node::task(id, Task::external());
+    }
+    let Some(section) = Section::open(&entry.value, &KEYS, report) else {
+        return Node::task(id, Task::external());
+    };
+    check_contradictions(&section, report);
+    let (work, input) = work(&section, report);
+    let task = Task {
+        title: section.read("title", report, section::text),
+        work,
+        input,
+        optional: section.flag("optional", report),
+        timeout: section.read("timeout", report, duration::read),
+        retry: section.read("retry", report, retry).unwrap_or_default(),
+        delivery: if section.flag("at_most_once", report) { Delivery::AtMostOnce } else { Delivery::default() },
+        assignee: section.read("assignee", report, section::text),
+        labels: section.read("labels", report, labels).unwrap_or_default(),
+    };
+    let mut node = Node::task(id, task);
+    if let Some(label) = section.read("label", report, section::text) {
+        node.label = label;
+    }
+    node
+}
+
+fn work<'a>(section: &Section<'a>, report: &mut Report<'a>) -> (Work, Option<String>) {
+    for (name, read) in short::FORMS {
+        if section.entry(name).is_some() {
+            return (Work::Handler(name.to_owned()), section.read(name, report, read));
+        }
+    }
+    let work = section.read("handler", report, section::text).map_or(Work::External, Work::Handler);
+    let literal = section.read("with", report, expression::of_literal);
+    (work, section.read("input", report, expression::read).or(literal))
+}
+
+fn check_contradictions<'a>(section: &Section<'a>, report: &mut Report<'a>) {
+    const WORK: [&str; 4] = ["handler", "shell", "sleep", "log"];
+    let mut works = WORK.into_iter().filter(|key| section.entry(key).is_some());
+    let work = works.next();
+    if let Some(first) = work {
+        works.for_each(|key| contradiction(section, key, first, "a task does one thing", report));
+    }
+    match work {
+        Some(short @ ("shell" | "sleep" | "log")) => {
+            let reason = "it says itself what the handler gets";
+            ["input", "with"].into_iter().for_each(|key| contradiction(section, key, short, reason, report));
+        }
+        _ if section.entry("input").is_some() => {
+            contradiction(section, "with", "input", "both say what the handler gets", report);
+        }
+        _ => {}
+    }
+}
+
+fn contradiction<'a>(
+    section: &Section<'a>,
+    key: &'static str,
+    other: &'static str,
+    reason: &'static str,
+    report: &mut Report<'a>,
+) {
+    if let Some(entry) = section.entry(key) {
+        report.inside(key, |report| {
+            report.add(entry.key_place, || LoadProblem::Contradiction { key, other, reason });
+        });
+    }
+}
+
+/// The number of attempts, or that and the wait between them.
+fn retry<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Retry> {
+    if !value.tree.is_map() {
+        return attempts(value, report).map(|attempts| Retry { attempts, ..Retry::default() });
+    }
+    let section = Section::open(value, &RETRY_KEYS, report)?;
+    let attempts = section.require("attempts", report, attempts);
+    let backoff = section.read("backoff", report, duration::read).unwrap_or_default();
+    attempts.map(|attempts| Retry { attempts, backoff })
+}
+
+fn attempts<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<u16> {
+    let attempts = section::number(value, 1, u64::from(u16::MAX), report)?;
+    u16::try_from(attempts).ok()
+}
+
+fn labels<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<BTreeMap<String, String>> {
+    let mut labels = BTreeMap::new();
+    for entry in section::entries(value, report)? {
+        let text = report.inside(&entry.key, |report| section::printed(&entry.value, report));
+        labels.insert(entry.key.clone(), text.unwrap_or_default());
+    }
+    Some(labels)
+}

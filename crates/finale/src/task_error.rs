@@ -1,0 +1,165 @@
+//! Why a task was not done, in the words of its handler.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use finale_core::{Failure, FailureClass};
+
+use crate::context::{MissingData, TaskOutputError};
+
+/// Why a handler could not do its task.
+///
+/// `?` makes one of any error, of a text too; the reason is the error with all its sources. The task is tried again as
+/// its definition says, unless the error is [permanent](Self::permanent).
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use finale::{ResultExt, TaskContext, TaskError};
+///
+/// async fn charge_card(_context: TaskContext, euros: String) -> Result<u32, TaskError> {
+///     // A text that is no number today is none tomorrow.
+///     let euros: u32 = euros.parse().permanent()?;
+///     if euros > 1_000 {
+///         return Err(TaskError::new("card declined").permanent());
+///     }
+///     std::fs::read_to_string("cash_desk").retry_after(Duration::from_secs(60))?;
+///     Ok(euros)
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct TaskError(Failure);
+
+impl TaskError {
+    /// An error in words.
+    pub fn new(reason: impl fmt::Display) -> Self {
+        Self(Failure::new(FailureClass::Failed, reason.to_string()))
+    }
+
+    /// The same error, not to be tried again.
+    pub fn permanent(self) -> Self {
+        Self(self.0.permanent())
+    }
+
+    /// The same error, to be tried again not before that time has passed, if there is an attempt left.
+    ///
+    /// The backoff of the task counts if it is longer.
+    pub fn retry_after(self, delay: Duration) -> Self {
+        Self(self.0.retry_after(delay))
+    }
+
+    /// The failure as it is recorded.
+    pub fn failure(&self) -> &Failure {
+        &self.0
+    }
+}
+
+impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for TaskError {
+    fn from(error: E) -> Self {
+        let error = error.into();
+        let made = Self::new(with_sources(&*error));
+        // What the program lacks it lacks at the next attempt too.
+        if error.is::<MissingData>() || error.is::<TaskOutputError>() { made.permanent() } else { made }
+    }
+}
+
+/// The error and its sources, without those that the text before them told already.
+fn with_sources(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let (mut last, mut next) = (text.clone(), error.source());
+    while let Some(source) = next {
+        let cause = source.to_string();
+        if !last.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+        (last, next) = (cause, source.source());
+    }
+    text
+}
+
+impl From<TaskError> for Failure {
+    fn from(error: TaskError) -> Self {
+        error.0
+    }
+}
+
+impl fmt::Display for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Says of an error what another attempt is worth, on its way through `?`.
+///
+/// ```
+/// use finale::{ResultExt, TaskError};
+///
+/// fn number(text: &str) -> Result<u32, TaskError> {
+///     Ok(text.parse::<u32>().permanent()?)
+/// }
+///
+/// assert!(number("seven").unwrap_err().failure().permanent);
+/// ```
+pub trait ResultExt<T> {
+    /// The error is not to be tried again.
+    ///
+    /// # Errors
+    /// The same one, as a [`TaskError`].
+    fn permanent(self) -> Result<T, TaskError>;
+
+    /// The error is to be tried again not before that time has passed.
+    ///
+    /// # Errors
+    /// The same one, as a [`TaskError`].
+    fn retry_after(self, delay: Duration) -> Result<T, TaskError>;
+}
+
+impl<T, E: Into<TaskError>> ResultExt<T> for Result<T, E> {
+    fn permanent(self) -> Result<T, TaskError> {
+        self.map_err(|error| error.into().permanent())
+    }
+
+    fn retry_after(self, delay: Duration) -> Result<T, TaskError> {
+        self.map_err(|error| error.into().retry_after(delay))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the shop is closed")]
+    struct Closed(#[source] std::io::Error);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("no luck: {0}")]
+    struct Told(#[source] std::io::Error);
+
+    fn reason(error: impl Into<TaskError>) -> String {
+        error.into().failure().reason.to_string()
+    }
+
+    #[test]
+    fn the_reason_is_an_error_with_its_sources_each_told_once() {
+        let away = || std::io::Error::other("nobody is there");
+        assert_eq!(reason(Closed(away())), "the shop is closed: nobody is there");
+        assert_eq!(reason(Told(away())), "no luck: nobody is there");
+    }
+
+    #[test]
+    fn texts_and_boxed_errors_become_one_too() {
+        assert_eq!(reason("no"), "no");
+        let boxed: Box<dyn Error + Send + Sync> = "no".into();
+        assert_eq!(reason(boxed), "no");
+    }
+
+    #[test]
+    fn what_the_program_lacks_is_permanent() {
+        let lacking = TaskError::from(TaskOutputError::Missing("reserve".to_owned()));
+        assert!(lacking.failure().permanent);
+        assert!(!TaskError::from("busy").failure().permanent);
+    }
+}

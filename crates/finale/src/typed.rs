@@ -1,0 +1,461 @@
+//! Workflows of functions: a name that does not exist does not compile.
+
+use std::any::type_name;
+use std::cell::{RefCell, RefMut};
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use finale_core::compile::{Code, CompileError, Phase, Problem};
+use finale_core::definition::{
+    Conditional, Definition, EdgeKind, Node, NodeKind, OnFailure, Siblings, Task, Verdict, Verification,
+};
+
+use crate::handler::{Function, Handler};
+use crate::workflow::Workflow;
+
+/// Builds a workflow of functions; see [`Workflow::typed`].
+///
+/// Nodes are handles, so that a misspelt one does not compile, and neither does a task whose input is the output of
+/// another if their types differ.
+#[derive(Debug)]
+#[must_use = "a builder builds nothing until build is called"]
+pub struct TypedBuilder(RefCell<Draft>);
+
+/// What is known of the workflow so far; nodes are known by their place.
+#[derive(Debug)]
+struct Draft {
+    definition: Definition,
+    edges: Vec<(Origin, usize, EdgeKind)>,
+    conditions: BTreeMap<usize, String>,
+    /// Whose output is whose input.
+    inputs: Vec<(usize, Origin)>,
+    functions: Vec<Function>,
+    /// How often each id was wanted.
+    ids: HashMap<String, usize>,
+}
+
+/// Where an edge begins.
+#[derive(Clone, Debug)]
+enum Origin {
+    Node(usize),
+    /// A node of another workflow, in words: no edge can begin there.
+    Stranger(String),
+}
+
+/// A task of a workflow in the making: what it takes and what it gives.
+pub struct TaskNode<'w, Input, Output> {
+    builder: &'w TypedBuilder,
+    place: usize,
+    types: PhantomData<fn(Input) -> Output>,
+}
+
+/// A decision of a workflow in the making.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "a decision chooses between what comes after its answers"]
+pub struct Decision<'w> {
+    builder: &'w TypedBuilder,
+    place: usize,
+}
+
+/// A verification of a workflow in the making.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "a verification chooses between what comes after its verdicts"]
+pub struct Judgement<'w> {
+    builder: &'w TypedBuilder,
+    place: usize,
+}
+
+/// One way on from a decision or a verification, for [`TaskNode::after`].
+#[derive(Clone, Copy, Debug)]
+#[must_use = "it is for after"]
+pub struct Branch<'w> {
+    builder: &'w TypedBuilder,
+    place: usize,
+    kind: EdgeKind,
+}
+
+/// What something can come after: a [`TaskNode`] or a [`Branch`].
+pub trait Source<'w>: private::Way<'w> {}
+
+mod private {
+    use finale_core::definition::EdgeKind;
+
+    use super::TypedBuilder;
+
+    /// Where a way begins and of what kind it is.
+    pub trait Way<'w> {
+        fn way(self) -> (&'w TypedBuilder, usize, EdgeKind);
+    }
+}
+
+impl Workflow {
+    /// Begins a workflow of functions with that id and name, version 1.0.0.
+    ///
+    /// The functions become handlers of a runtime by [`Builder::workflow`](crate::Builder::workflow).
+    ///
+    /// ```
+    /// use finale::{Runtime, Shards, TaskContext, TaskError, Workflow};
+    ///
+    /// async fn reserve_stock(_context: TaskContext, item: String) -> Result<u32, TaskError> {
+    ///     Ok(item.len() as u32)
+    /// }
+    ///
+    /// async fn charge_card(_context: TaskContext, euros: u32) -> Result<String, TaskError> {
+    ///     Ok(format!("{euros} euros paid"))
+    /// }
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let order = Workflow::typed("order");
+    /// let reserve = order.task(reserve_stock);
+    /// order.task(charge_card).input_from(reserve);
+    /// let order = order.build()?;
+    ///
+    /// let runtime = Runtime::builder().shards(Shards::Current).workflow(&order).start()?;
+    /// let outcome = runtime.activate(&order, "kettle").await?.outcome().await?;
+    /// assert_eq!(outcome.output::<String>()?, "6 euros paid");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// What does not fit does not compile:
+    ///
+    /// ```compile_fail,E0308
+    /// # use finale::{TaskContext, TaskError, Workflow};
+    /// # async fn reserve_stock(_: TaskContext, item: String) -> Result<u32, TaskError> { Ok(1) }
+    /// # async fn write_letter(_: TaskContext, text: String) -> Result<(), TaskError> { Ok(()) }
+    /// let order = Workflow::typed("order");
+    /// let reserve = order.task(reserve_stock);
+    /// order.task(write_letter).input_from(reserve); // a number is no text
+    /// ```
+    pub fn typed(id: impl Into<String>) -> TypedBuilder {
+        let (edges, conditions, inputs) = (Vec::new(), BTreeMap::new(), Vec::new());
+        let definition = Definition::new(id);
+        let draft = Draft { definition, edges, conditions, inputs, functions: Vec::new(), ids: HashMap::new() };
+        TypedBuilder(RefCell::new(draft))
+    }
+}
+
+impl TypedBuilder {
+    /// What people call the workflow; by default its id.
+    pub fn name(self, name: impl Into<String>) -> Self {
+        self.draft().definition.name = name.into();
+        self
+    }
+
+    /// Its version, `MAJOR.MINOR.PATCH`; by default `1.0.0`.
+    pub fn version(self, version: impl Into<String>) -> Self {
+        self.draft().definition.version = version.into();
+        self
+    }
+
+    /// What a failed task does to an execution; by default the first one ends it.
+    pub fn on_failure(self, on_failure: OnFailure) -> Self {
+        self.draft().definition.policy.on_failure = on_failure;
+        self
+    }
+
+    /// What becomes of running tasks when the end is decided; by default they are told to stop.
+    pub fn siblings(self, siblings: Siblings) -> Self {
+        self.draft().definition.policy.siblings = siblings;
+        self
+    }
+
+    /// A task that this function does; node and handler are called like the function.
+    ///
+    /// Used for several tasks, it is `resize`, `resize_2`, and so on. A closure has no name of its own: see
+    /// [`task_named`](Self::task_named).
+    pub fn task<H: Handler<Arguments>, Arguments: 'static>(&self, function: H) -> TaskNode<'_, H::Input, H::Output> {
+        let path = type_name::<H>();
+        let name = path.rsplit("::").next().unwrap_or(path).to_owned();
+        self.task_named(name, function)
+    }
+
+    /// A task that this function or closure does; node and handler have that name.
+    pub fn task_named<H: Handler<Arguments>, Arguments: 'static>(
+        &self,
+        name: impl Into<String>,
+        function: H,
+    ) -> TaskNode<'_, H::Input, H::Output> {
+        let name = name.into();
+        let place = self.add(&name, |id| Node::task(id, Task::handler(&name)));
+        self.draft().functions.push(Function::new(name, function));
+        self.task_at(place)
+    }
+
+    /// A task that somebody outside does, who reports an `Output`.
+    ///
+    /// ```
+    /// use finale::{TaskContext, TaskError, Workflow};
+    ///
+    /// async fn publish(_context: TaskContext, approved_by: String) -> Result<(), TaskError> {
+    ///     Ok(())
+    /// }
+    ///
+    /// let article = Workflow::typed("article");
+    /// let approval = article.external::<String>("approve").title("Read it and approve");
+    /// article.task(publish).input_from(approval);
+    /// assert!(article.build().is_ok());
+    /// ```
+    pub fn external<Output>(&self, id: impl Into<String>) -> TaskNode<'_, (), Output> {
+        let place = self.add(&id.into(), |id| Node::task(id, Task::external()));
+        self.task_at(place)
+    }
+
+    /// A decision: what comes after its answers.
+    ///
+    /// ```
+    /// # use finale::{TaskContext, TaskError, Workflow};
+    /// # async fn call_courier(_: TaskContext) -> Result<(), TaskError> { Ok(()) }
+    /// # async fn take_to_the_post(_: TaskContext) -> Result<(), TaskError> { Ok(()) }
+    /// let parcel = Workflow::typed("parcel");
+    /// let express = parcel.condition("express", "input.express");
+    /// parcel.task(call_courier).after(express.is_true());
+    /// parcel.task(take_to_the_post).after(express.is_false());
+    /// assert!(parcel.build().is_ok());
+    /// ```
+    pub fn condition(&self, id: impl Into<String>, expression: impl Into<String>) -> Decision<'_> {
+        let kind = NodeKind::Conditional(Conditional { condition: Some(expression.into()) });
+        Decision { builder: self, place: self.add(&id.into(), |id| Node { label: id.clone(), id, kind }) }
+    }
+
+    /// A judgement on the work before it: what comes after its verdicts.
+    pub fn verification(
+        &self,
+        id: impl Into<String>,
+        rubric: impl Into<String>,
+        evaluator: impl Into<String>,
+    ) -> Judgement<'_> {
+        let (rubric, evaluator) = (Some(rubric.into()), Some(evaluator.into()));
+        let kind = NodeKind::Verification(Verification { rubric, evaluator, preset: None });
+        Judgement { builder: self, place: self.add(&id.into(), |id| Node { label: id.clone(), id, kind }) }
+    }
+
+    /// The workflow, checked.
+    ///
+    /// # Errors
+    /// When it cannot be run, or two functions of one name are in it.
+    pub fn build(self) -> Result<Workflow, CompileError> {
+        let mut draft = self.0.into_inner();
+        check_functions(&draft)?;
+        draft.connect();
+        draft.feed();
+        let conditions = std::mem::take(&mut draft.conditions);
+        let id = |place: usize| draft.definition.nodes[place].id.clone();
+        let conditions = conditions.into_iter().map(|(place, expression)| (id(place), expression)).collect();
+        draft.definition.guard(conditions);
+        draft.definition.imply_ends();
+        Ok(Workflow::new(draft.definition)?.with_functions(draft.functions))
+    }
+
+    fn draft(&self) -> RefMut<'_, Draft> {
+        self.0.borrow_mut()
+    }
+
+    /// Adds a node; its id is the wanted one, with a number if that is taken.
+    fn add(&self, wanted: &str, node: impl FnOnce(String) -> Node) -> usize {
+        let mut draft = self.draft();
+        let times = draft.ids.entry(wanted.to_owned()).or_default();
+        *times += 1;
+        let id = if *times == 1 { wanted.to_owned() } else { format!("{wanted}_{times}") };
+        draft.definition.nodes.push(node(id));
+        draft.definition.nodes.len() - 1
+    }
+
+    fn task_at<Input, Output>(&self, place: usize) -> TaskNode<'_, Input, Output> {
+        TaskNode { builder: self, place, types: PhantomData }
+    }
+
+    /// Where a way begins, seen from this workflow.
+    fn origin(&self, other: &Self, place: usize) -> Origin {
+        if std::ptr::eq(self, other) {
+            return Origin::Node(place);
+        }
+        let stranger = &other.draft().definition;
+        Origin::Stranger(format!("{} of workflow {}", stranger.nodes[place].id, stranger.id))
+    }
+}
+
+fn check_functions(draft: &Draft) -> Result<(), CompileError> {
+    let mut known: HashMap<&str, &Function> = HashMap::new();
+    let mut problems = Vec::new();
+    for function in &draft.functions {
+        if known.insert(&function.name, function).is_some_and(|other| !other.is(function)) {
+            problems.push(conflict(&function.name));
+        }
+    }
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(CompileError::new(&draft.definition, Phase::Structure, problems))
+}
+
+fn conflict(name: &str) -> Problem {
+    let message = format!("two functions are called {name:?}: give one another name with task_named");
+    Problem { code: Code::HandlerConflict, nodes: Vec::new(), message }
+}
+
+impl Draft {
+    fn connect(&mut self) {
+        for (from, to, kind) in std::mem::take(&mut self.edges) {
+            let (source, target) = (self.id_of(from), self.definition.nodes[to].id.clone());
+            self.definition.connect(source, target, kind);
+        }
+    }
+
+    /// Makes outputs inputs.
+    fn feed(&mut self) {
+        for (to, from) in std::mem::take(&mut self.inputs) {
+            let source = serde_json::Value::from(self.id_of(from));
+            self.change(to, |task| task.input = Some(format!("nodes[{source}].output")));
+        }
+    }
+
+    fn id_of(&self, from: Origin) -> String {
+        match from {
+            Origin::Node(place) => self.definition.nodes[place].id.clone(),
+            Origin::Stranger(id) => id,
+        }
+    }
+
+    fn change(&mut self, place: usize, change: impl FnOnce(&mut Task)) {
+        if let NodeKind::Task(task) = &mut self.definition.nodes[place].kind {
+            change(task);
+        }
+    }
+}
+
+impl<'w, Input, Output> TaskNode<'w, Input, Output> {
+    /// It comes after that; may be said several times.
+    pub fn after(self, source: impl Source<'w>) -> Self {
+        let (other, place, kind) = source.way();
+        let from = self.builder.origin(other, place);
+        self.builder.draft().edges.push((from, self.place, kind));
+        self
+    }
+
+    /// It comes after that task, whose output is its input.
+    pub fn input_from<Any>(self, source: TaskNode<'w, Any, Input>) -> Self {
+        let from = self.builder.origin(source.builder, source.place);
+        self.builder.draft().inputs.push((self.place, from));
+        self.after(source)
+    }
+
+    /// The expression that gives its input; by default the input of the execution.
+    pub fn input(self, expression: impl Into<String>) -> Self {
+        self.change(|task| task.input(expression))
+    }
+
+    /// It runs only if that expression is true; else it is skipped, and so is what depends on nothing else.
+    pub fn when(self, expression: impl Into<String>) -> Self {
+        self.builder.draft().conditions.insert(self.place, expression.into());
+        self
+    }
+
+    /// The id of its node.
+    pub fn id(self, id: impl Into<String>) -> Self {
+        self.builder.draft().definition.nodes[self.place].id = id.into();
+        self
+    }
+
+    /// What is to be done, for people; by default its id in words.
+    pub fn title(self, title: impl Into<String>) -> Self {
+        let title = title.into();
+        self.builder.draft().definition.nodes[self.place].label.clone_from(&title);
+        self.change(|task| task.title(title))
+    }
+
+    /// The execution may complete although it failed; see [`Task::optional`].
+    pub fn optional(self) -> Self {
+        self.change(Task::optional)
+    }
+
+    /// How long one attempt may take; see [`Task::timeout`].
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.change(|task| task.timeout(timeout))
+    }
+
+    /// How often it is tried in all, and how long to wait before each further attempt.
+    pub fn retry(self, attempts: u16, backoff: Duration) -> Self {
+        self.change(|task| task.retry(attempts, backoff))
+    }
+
+    /// Its handler begins at most once, even over crashes; see [`Task::at_most_once`].
+    pub fn at_most_once(self) -> Self {
+        self.change(Task::at_most_once)
+    }
+
+    /// Who is asked to do it, if it is external.
+    pub fn assignee(self, who: impl Into<String>) -> Self {
+        self.change(|task| task.assignee(who))
+    }
+
+    fn change(self, change: impl FnOnce(Task) -> Task) -> Self {
+        self.builder.draft().change(self.place, |task| *task = change(std::mem::take(task)));
+        self
+    }
+}
+
+// By hand: the derived ones would ask the same of the input and the output.
+impl<Input, Output> Clone for TaskNode<'_, Input, Output> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Input, Output> Copy for TaskNode<'_, Input, Output> {}
+
+impl<Input, Output> fmt::Debug for TaskNode<'_, Input, Output> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TaskNode({})", self.builder.draft().definition.nodes[self.place].id)
+    }
+}
+
+impl<'w> Decision<'w> {
+    /// What comes after it if it comes to true.
+    pub fn is_true(self) -> Branch<'w> {
+        Branch { builder: self.builder, place: self.place, kind: EdgeKind::ConditionalTrue }
+    }
+
+    /// What comes after it if it comes to false.
+    pub fn is_false(self) -> Branch<'w> {
+        Branch { builder: self.builder, place: self.place, kind: EdgeKind::ConditionalFalse }
+    }
+
+    /// It is decided after that.
+    pub fn after(self, source: impl Source<'w>) -> Self {
+        self.builder.task_at::<(), ()>(self.place).after(source);
+        self
+    }
+}
+
+impl<'w> Judgement<'w> {
+    /// What comes after it if that is the verdict.
+    pub fn on(self, verdict: Verdict) -> Branch<'w> {
+        Branch { builder: self.builder, place: self.place, kind: verdict.edge() }
+    }
+
+    /// It is judged after that.
+    pub fn after(self, source: impl Source<'w>) -> Self {
+        self.builder.task_at::<(), ()>(self.place).after(source);
+        self
+    }
+}
+
+impl<'w, Input, Output> private::Way<'w> for TaskNode<'w, Input, Output> {
+    fn way(self) -> (&'w TypedBuilder, usize, EdgeKind) {
+        (self.builder, self.place, EdgeKind::Sequential)
+    }
+}
+
+impl<'w, Input, Output> Source<'w> for TaskNode<'w, Input, Output> {}
+
+impl<'w> private::Way<'w> for Branch<'w> {
+    fn way(self) -> (&'w TypedBuilder, usize, EdgeKind) {
+        (self.builder, self.place, self.kind)
+    }
+}
+
+impl<'w> Source<'w> for Branch<'w> {}
