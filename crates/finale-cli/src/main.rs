@@ -7,6 +7,7 @@ mod handlers;
 mod history;
 mod journal;
 mod list;
+mod progress;
 mod quote;
 mod report;
 mod resume;

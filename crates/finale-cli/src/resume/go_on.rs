@@ -13,10 +13,22 @@ use futures_util::{StreamExt, poll};
 
 use super::found::Found;
 use crate::console;
+use crate::progress::Progress;
 use crate::run::{Followed, Lines, Outside, RunError, SHUTDOWN, follow, interrupt, limits};
 
 /// How often it is looked whether an execution was quarantined: nothing tells.
 const LOOK: Duration = Duration::from_secs(1);
+/// Of more executions it is not shown how they get on.
+const FOLLOWED_MAX: usize = 100;
+
+/// What is needed wherever something goes on.
+#[derive(Clone, Copy)]
+struct Going<'a> {
+    found: &'a Found,
+    runtime: &'a Runtime,
+    /// None if it is to be quiet, or there are too many to be followed.
+    progress: Option<&'a Progress>,
+}
 
 /// Goes on until everything has ended or is quarantined, or somebody interrupts; must be called inside an actix `System`.
 pub(super) async fn go_on(found: &Found, path: &Path, mut lines: Option<Lines>) -> Result<(), RunError> {
@@ -25,16 +37,25 @@ pub(super) async fn go_on(found: &Found, path: &Path, mut lines: Option<Lines>) 
     if let Poll::Ready(()) = poll!(interrupt.as_mut()) {
         return Ok(());
     }
+    let progress = is_followed(found).then(|| Progress::start(&path.display().to_string()));
+    console::hold();
     let runtime = start(found)?;
     announce(found, path);
+    console::release();
     let ended = tokio::select! {
-        ended = see_all_to_end(found, &runtime, lines.as_mut()) => ended,
+        ended = see_all_to_end(Going { found, runtime: &runtime, progress: progress.as_ref() }, lines.as_mut()) => ended,
         () = interrupt => Ok(()),
     };
+    drop(progress);
     found.handlers.halt();
     // In order, so that what is at work does not count as lost in a crash.
     runtime.shutdown(SHUTDOWN).await;
     ended
+}
+
+/// Each event of each of many would be read for nobody: people cannot follow them.
+fn is_followed(found: &Found) -> bool {
+    !console::is_quiet() && found.to_go_on().count() <= FOLLOWED_MAX
 }
 
 fn announce(found: &Found, path: &Path) {
@@ -51,13 +72,14 @@ fn start(found: &Found) -> Result<Runtime, RunError> {
     Ok(found.handlers.register(&found.simulation, builder).start()?)
 }
 
-async fn see_all_to_end(found: &Found, runtime: &Runtime, lines: Option<&mut Lines>) -> Result<(), RunError> {
+async fn see_all_to_end(going: Going<'_>, lines: Option<&mut Lines>) -> Result<(), RunError> {
+    let found = going.found;
     let (asked, others): (Vec<_>, Vec<_>) = found.to_go_on().partition(|live| found.is_asked(live));
     let mut ends: FuturesUnordered<LocalBoxFuture<'_, Result<Followed, RunError>>> = FuturesUnordered::new();
     for live in others {
-        ends.push(Box::pin(see_to_end(found, runtime, live, None)));
+        ends.push(Box::pin(see_to_end(going, live, None)));
     }
-    ends.push(Box::pin(ask_for_all(found, runtime, asked, lines)));
+    ends.push(Box::pin(ask_for_all(going, asked, lines)));
     while let Some(followed) = ends.next().await {
         if followed? == Followed::EndOfInput {
             return Ok(());
@@ -68,13 +90,12 @@ async fn see_all_to_end(found: &Found, runtime: &Runtime, lines: Option<&mut Lin
 
 /// One after the other: people do not answer two questions at once.
 async fn ask_for_all(
-    found: &Found,
-    runtime: &Runtime,
+    going: Going<'_>,
     asked: Vec<&LiveExecution>,
     mut lines: Option<&mut Lines>,
 ) -> Result<Followed, RunError> {
     for live in asked {
-        if see_to_end(found, runtime, live, lines.as_deref_mut()).await? == Followed::EndOfInput {
+        if see_to_end(going, live, lines.as_deref_mut()).await? == Followed::EndOfInput {
             console::say("");
             return Ok(Followed::EndOfInput);
         }
@@ -83,36 +104,35 @@ async fn ask_for_all(
 }
 
 /// Sees an execution to its end, or until it is quarantined.
-async fn see_to_end(
-    found: &Found,
-    runtime: &Runtime,
-    live: &LiveExecution,
-    lines: Option<&mut Lines>,
-) -> Result<Followed, RunError> {
+async fn see_to_end(going: Going<'_>, live: &LiveExecution, lines: Option<&mut Lines>) -> Result<Followed, RunError> {
+    let Going { runtime, .. } = going;
     let handle = runtime.execution(live.id).await?;
     if handle.status().await? == ExecutionStatus::Quarantined {
         return Ok(Followed::ToTheEnd);
     }
     tokio::select! {
-        followed = answer(found, runtime, live, &handle, lines) => followed,
+        followed = answer(going, live, &handle, lines) => followed,
         quarantined = quarantined(runtime, &handle) => quarantined.map(|()| Followed::ToTheEnd),
     }
 }
 
 async fn answer(
-    found: &Found,
-    runtime: &Runtime,
+    going: Going<'_>,
     live: &LiveExecution,
     handle: &ExecutionHandle,
     lines: Option<&mut Lines>,
 ) -> Result<Followed, RunError> {
-    let surroundings = found.surroundings(live).filter(|surroundings| surroundings.outside != Outside::Nobody);
-    if let Some(surroundings) = surroundings
-        && follow(surroundings, runtime, handle, lines).await? == Followed::EndOfInput
+    let surroundings = going.found.surroundings(live);
+    let following = going.progress.zip(surroundings).map(|(progress, this)| progress.follow(this.workflow, handle));
+    if let Some(surroundings) = surroundings.filter(|surroundings| surroundings.outside != Outside::Nobody)
+        && follow(surroundings, going.runtime, handle, lines).await? == Followed::EndOfInput
     {
         return Ok(Followed::EndOfInput);
     }
     handle.outcome().await?;
+    if let Some(following) = following {
+        following.finish().await;
+    }
     Ok(Followed::ToTheEnd)
 }
 

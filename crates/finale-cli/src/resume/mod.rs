@@ -56,6 +56,10 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     handlers: handlers::Options,
 
+    /// Say nothing but errors; without --json the result is not written either.
+    #[arg(long, short)]
+    quiet: bool,
+
     /// Write what became of the executions as one line of JSON.
     #[arg(long)]
     json: bool,
@@ -70,6 +74,9 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn try_to_run(arguments: &Arguments) -> Result<Vec<Summary>, RunError> {
+    if arguments.quiet {
+        console::be_quiet();
+    }
     let path = &arguments.place.path;
     let found = Found::read(arguments, std::io::stdin().is_terminal())?;
     if !found.live.is_empty() {
@@ -99,7 +106,7 @@ fn write(summaries: &[Summary], json: bool) -> Result<(), RunError> {
             page.executions = summaries.to_vec();
             report::write_json(&page, out)
         }
-        false if summaries.is_empty() => Ok(()),
+        false if summaries.is_empty() || console::is_quiet() => Ok(()),
         false => report::write_summaries(summaries, Room::of_output(), out),
     });
     written.map_err(RunError::Write)
@@ -118,11 +125,11 @@ fn say_causes(summaries: &[Summary], found: &Found) {
 fn say_what_next(summaries: &[Summary], path: &Path) {
     let first = |status| summaries.iter().find(|summary| summary.status == status);
     if let Some(failed) = first(ExecutionStatus::Failed) {
-        console::say(format_args!("see why: {}", quote::command("why", path, failed.id)));
+        console::insist(format_args!("see why: {}", quote::command("why", path, failed.id)));
     }
     if let Some(quarantined) = first(ExecutionStatus::Quarantined) {
-        console::say(format_args!("see why: {}", quote::command("why", path, quarantined.id)));
-        console::say(format_args!("have it looked at again: {}", quote::command("retry-quarantined", path, "")));
+        console::insist(format_args!("see why: {}", quote::command("why", path, quarantined.id)));
+        console::insist(format_args!("have it looked at again: {}", quote::command("retry-quarantined", path, "")));
     }
     if summaries.iter().any(is_unfinished) {
         console::say(format_args!("go on with what has not ended: {}", quote::command("resume", path, "")));

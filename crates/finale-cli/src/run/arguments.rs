@@ -73,6 +73,10 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) handlers: handlers::Options,
 
+    /// Say nothing but errors; without --json the result is not written either.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+
     /// Write the whole record as one line of JSON.
     #[arg(long)]
     pub(crate) json: bool,

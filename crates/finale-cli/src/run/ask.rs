@@ -72,16 +72,17 @@ impl Question {
     }
 
     fn ask(&self) {
+        console::hold();
         let Self { node, title, about } = self;
         match about {
             About::Task { id, attempt, assignee } => {
                 let whom = assignee.as_ref().map_or_else(String::new, |assignee| format!(", for {assignee}"));
                 let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
-                console::say(format_args!("\ntask {title:?} ({node}){whom}{again}\n  {id}"));
+                console::insist(format_args!("\ntask {title:?} ({node}){whom}{again}\n  {id}"));
             }
-            About::Verdict => console::say(format_args!("\nverification {title:?} ({node})")),
+            About::Verdict => console::insist(format_args!("\nverification {title:?} ({node})")),
         }
-        console::say(format_args!("  {}", self.accepted()));
+        console::insist(format_args!("  {}", self.accepted()));
         console::prompt();
     }
 
@@ -143,7 +144,8 @@ impl<'a> Questions<'a> {
         self.open.remove(position);
         if position == 0 && self.asked {
             self.asked = false;
-            console::say(format_args!("\n{node:?} is {status}: no answer is needed any more"));
+            console::insist(format_args!("\n{node:?} is {status}: no answer is needed any more"));
+            console::release();
         }
     }
 
@@ -158,14 +160,16 @@ impl<'a> Questions<'a> {
             self.asked = true;
             question.ask();
         }
-        lines.recv().await
+        let line = lines.recv().await;
+        console::release();
+        line
     }
 
     /// The node that was asked about, and the answer; none if it was not understood.
     pub(crate) fn answered(&mut self, line: &str) -> Option<(String, Answer)> {
         let question = self.open.front()?;
         let Some(answer) = question.understand(line) else {
-            console::say(format_args!("  {}", question.accepted()));
+            console::insist(format_args!("  {}", question.accepted()));
             console::prompt();
             return None;
         };

@@ -13,6 +13,7 @@ use super::error::RunError;
 use super::outside::{self, Followed, Outside, Surroundings};
 use super::prepare::Prepared;
 use crate::console;
+use crate::progress::Progress;
 
 /// Who activates executions here.
 pub(crate) const BY: &str = "finale run";
@@ -21,9 +22,11 @@ pub(crate) const BY: &str = "finale run";
 pub(crate) const SHUTDOWN: Duration = Duration::from_secs(1);
 
 /// How a run came to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Came {
     ToTheEnd,
+    /// Somebody cancelled it here; none if it was over first.
+    Cancelled(Option<CancelReceipt>),
     /// It goes on when somebody resumes it.
     Interrupted,
 }
@@ -51,15 +54,27 @@ async fn activate_and_see_to_end(
     mut lines: Option<Lines>,
     interrupt: impl Future<Output = ()>,
 ) -> Result<Record, RunError> {
+    let progress = (!console::is_quiet()).then(|| Progress::start(&prepared.workflow.definition().name));
+    // The first tasks are done before it is known which execution does them.
+    console::hold();
     let activated = runtime.activate(&prepared.workflow, &prepared.input).by(BY).await;
     let handle = activated.map_err(|error| RunError::Activate { file: prepared.file.clone(), error })?;
     announce(prepared, &handle);
+    console::release();
+    let following = progress.as_ref().map(|progress| progress.follow(&prepared.workflow, &handle));
     let came = tokio::select! {
         ended = see_to_end(prepared, runtime, &handle, lines.as_mut()) => ended?,
         () = interrupt => stop(prepared, &handle, "Ctrl-C").await?,
     };
-    if came == Came::ToTheEnd {
+    if !matches!(came, Came::Interrupted) {
         handle.outcome().await?;
+        if let Some(following) = following {
+            following.finish().await;
+        }
+    }
+    drop(progress);
+    if let Came::Cancelled(Some(receipt)) = &came {
+        say_receipt(receipt);
     }
     Ok(handle.snapshot().await?)
 }
@@ -116,8 +131,12 @@ async fn stop(prepared: &Prepared, handle: &ExecutionHandle, by: &str) -> Result
     if prepared.kept.is_some() {
         return Ok(Came::Interrupted);
     }
-    cancel(handle, by).await?;
-    Ok(Came::ToTheEnd)
+    match handle.cancel(by).await {
+        Ok(receipt) => Ok(Came::Cancelled(Some(receipt))),
+        // Its end is reported like any other.
+        Err(CommandError::AlreadyTerminal(_)) => Ok(Came::Cancelled(None)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Waits for Ctrl-C, or for what else asks the process to end: commands at work do not end with it by themselves.
@@ -152,17 +171,7 @@ async fn termination() {
     std::future::pending().await
 }
 
-/// Cancels an execution and says what became of its tasks.
-async fn cancel(handle: &ExecutionHandle, by: &str) -> Result<(), RunError> {
-    match handle.cancel(by).await {
-        Ok(receipt) => say_receipt(&receipt),
-        // It was over first: its end is reported like any other.
-        Err(CommandError::AlreadyTerminal(_)) => {}
-        Err(error) => return Err(error.into()),
-    }
-    Ok(())
-}
-
+/// Says what became of the tasks of an execution that was cancelled.
 fn say_receipt(receipt: &CancelReceipt) {
     let tasks = receipt.tasks.len();
     let noun = if tasks == 1 { "task was" } else { "tasks were" };

@@ -55,11 +55,15 @@ pub(crate) fn fail(error: &RunError) -> ExitCode {
 }
 
 fn try_to_run(arguments: &Arguments) -> Result<Record, RunError> {
+    if arguments.quiet {
+        console::be_quiet();
+    }
     let prepared = Prepared::new(arguments, std::io::stdin().is_terminal())?;
     let lines = (prepared.outside == Outside::Asked).then(read_lines);
     let record = System::new().block_on(execute::execute(&prepared, lines))?;
     let written = console::write(|out| match arguments.json {
         true => report::write_json(&record, out),
+        false if arguments.quiet => Ok(()),
         false => report::write_brief(&record, Room::of_output(), out),
     });
     written.map_err(RunError::Write)?;

@@ -172,7 +172,7 @@ impl<'a> Follower<'a> {
             return;
         };
         if let Err(refused) = self.pass_on(&node, answer).await {
-            console::say(format_args!("that changed nothing: {refused}"));
+            console::insist(format_args!("that changed nothing: {refused}"));
         }
     }
 

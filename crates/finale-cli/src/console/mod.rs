@@ -1,0 +1,58 @@
+//! Standard output for results, standard error for everything else.
+
+mod screen;
+
+use std::fmt::Display;
+use std::io::{self, BufWriter, ErrorKind, Write};
+
+use crate::text::{Lines, printable};
+
+pub(crate) use self::screen::{be_quiet, hold, is_quiet, release, show, show_nothing};
+
+/// Writes a result; whoever closed the pipe has read as much as they wanted, so that is no error.
+pub(crate) fn write(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+/// Says something that is not the result.
+pub(crate) fn say(message: impl Display) {
+    if !is_quiet() {
+        insist(message);
+    }
+}
+
+/// Says something even where it is to be quiet: it belongs to an error, or somebody has to answer.
+pub(crate) fn insist(message: impl Display) {
+    screen::write(&line(message));
+}
+
+/// Says why nothing came of it.
+pub(crate) fn complain(error: impl Display) {
+    insist(format_args!("error: {error}"));
+}
+
+/// Says what a workflow has to say, when nobody is just about to answer a question.
+pub(crate) fn note(message: impl Display) {
+    lines(&line(message));
+}
+
+/// Says whole lines that are fit for a terminal, when nobody is just about to answer a question.
+pub(crate) fn lines(text: &str) {
+    if !is_quiet() {
+        screen::write_later(text);
+    }
+}
+
+/// Asks for a line on the terminal, which then belongs to whoever types it until [`release`].
+pub(crate) fn prompt() {
+    hold();
+    screen::write("> ");
+}
+
+fn line(message: impl Display) -> String {
+    format!("{}\n", printable(&message.to_string(), Lines::Kept))
+}

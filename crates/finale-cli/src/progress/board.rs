@@ -1,0 +1,63 @@
+//! What is known of all executions that are followed.
+
+use finale::{Event, Time, Workflow};
+
+use super::frame::Frame;
+use super::look::{self, Look};
+use super::news::{coloured, plain};
+use super::tally::{News, Tally};
+use crate::{console, time};
+
+/// What is known of all executions that are followed, and what of it was not said yet.
+#[derive(Debug)]
+pub(super) struct Board {
+    look: Look,
+    name: String,
+    started: Time,
+    tallies: Vec<Tally>,
+    untold: Vec<News>,
+}
+
+impl Board {
+    pub(super) fn new(look: Look, name: String) -> Self {
+        Self { look, name, started: time::now(), tallies: Vec::new(), untold: Vec::new() }
+    }
+
+    pub(super) fn look(&self) -> Look {
+        self.look
+    }
+
+    /// Begins with another execution; gives its number.
+    pub(super) fn add(&mut self, workflow: &Workflow) -> usize {
+        self.tallies.push(Tally::new(workflow));
+        self.tallies.len() - 1
+    }
+
+    /// Takes an event into account; what happened before the process began is no news.
+    pub(super) fn hear(&mut self, execution: usize, event: &Event) {
+        let news = self.tallies[execution].hear(event);
+        self.untold.extend(news.filter(|news| news.at >= self.started));
+    }
+
+    /// Says what was not said yet.
+    pub(super) fn tell(&mut self) {
+        let untold = std::mem::take(&mut self.untold);
+        let text = match self.look.live {
+            true => coloured(&untold, self.look, look::size().0),
+            false => plain(&untold, self.look),
+        };
+        if !text.is_empty() {
+            console::lines(&text);
+        }
+    }
+
+    /// Shows how things stand.
+    pub(super) fn draw(&self) {
+        let (columns, lines) = look::size();
+        // The last column belongs to the cursor.
+        let columns = columns.saturating_sub(1);
+        let (name, started, now) = (self.name.as_str(), self.started, time::now());
+        let frame = Frame { look: self.look, name, started, now, columns, lines };
+        console::show(frame.text(&self.tallies));
+    }
+}

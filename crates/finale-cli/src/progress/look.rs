@@ -1,0 +1,147 @@
+//! What a terminal can show.
+
+use std::io::{self, IsTerminal};
+
+use terminal_size::{Height, Width, terminal_size_of};
+
+/// What is assumed of a terminal that does not tell its size: columns and lines.
+const SIZE_USUAL: (usize, usize) = (80, 24);
+
+/// What the standard error can show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Look {
+    /// Whether lines can be written anew.
+    pub(crate) live: bool,
+    /// Whether there are colours.
+    colours: bool,
+    /// Whether there is more than ASCII.
+    unicode: bool,
+}
+
+/// How a piece of text is to stand out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Paint {
+    Bold,
+    Dim,
+    Red,
+    Green,
+    Yellow,
+    Cyan,
+}
+
+/// What stands for a state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Symbols {
+    pub(crate) done: &'static str,
+    pub(crate) failed: &'static str,
+    pub(crate) skipped: &'static str,
+    pub(crate) cancelled: &'static str,
+    pub(crate) again: &'static str,
+    pub(crate) waiting: &'static str,
+    pub(crate) at_work: &'static [&'static str],
+}
+
+const UNICODE: Symbols = Symbols {
+    done: "✓",
+    failed: "✗",
+    skipped: "–",
+    cancelled: "■",
+    again: "↻",
+    waiting: "◌",
+    at_work: &["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"],
+};
+
+const ASCII: Symbols = Symbols {
+    done: "+",
+    failed: "x",
+    skipped: "-",
+    cancelled: "#",
+    again: "~",
+    waiting: ".",
+    at_work: &["|", "/", "-", "\\"],
+};
+
+impl Look {
+    /// That of the process.
+    pub(crate) fn of_stderr() -> Self {
+        Self::of(io::stderr().is_terminal(), |name| std::env::var(name).ok())
+    }
+
+    fn of(terminal: bool, variable: impl Fn(&str) -> Option<String>) -> Self {
+        let said = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let capable = if cfg!(windows) {
+            said("TERM") != Some("dumb".into())
+        } else {
+            said("TERM").is_some_and(|term| term != "dumb")
+        };
+        // The first one that is set counts, as it does everywhere.
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(said);
+        let utf_8 = locale.is_some_and(|locale| {
+            let locale = locale.to_ascii_lowercase();
+            locale.contains("utf-8") || locale.contains("utf8")
+        });
+        let live = terminal && capable;
+        Self { live, colours: live && said("NO_COLOR").is_none(), unicode: utf_8 || cfg!(windows) }
+    }
+
+    pub(crate) fn symbols(self) -> &'static Symbols {
+        if self.unicode { &UNICODE } else { &ASCII }
+    }
+
+    /// The text in that colour, if there are colours; it must not have any of its own.
+    pub(crate) fn paint(self, paint: Paint, text: &str) -> String {
+        if !self.colours || text.is_empty() {
+            return text.to_owned();
+        }
+        let code = match paint {
+            Paint::Bold => 1,
+            Paint::Dim => 2,
+            Paint::Red => 31,
+            Paint::Green => 32,
+            Paint::Yellow => 33,
+            Paint::Cyan => 36,
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+
+    /// The text as the terminal can show it, as far as finale itself wrote it.
+    pub(crate) fn fitting(self, text: String) -> String {
+        if self.unicode { text } else { text.replace('…', "~").replace('µ', "u") }
+    }
+}
+
+/// How many columns and lines the terminal has now.
+pub(crate) fn size() -> (usize, usize) {
+    let size = terminal_size_of(io::stderr());
+    size.map_or(SIZE_USUAL, |(Width(columns), Height(lines))| (columns.into(), lines.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(terminal: bool, variables: &[(&str, &str)]) -> Look {
+        Look::of(terminal, |name| variables.iter().find(|one| one.0 == name).map(|one| one.1.to_owned()))
+    }
+
+    #[test]
+    fn colours_need_a_terminal_and_nobody_who_does_not_want_them() {
+        let painted = |terminal, variables: &[_]| look(terminal, variables).paint(Paint::Red, "x") != "x";
+        assert!(painted(true, &[("TERM", "xterm")]));
+        assert!(painted(true, &[("TERM", "xterm"), ("NO_COLOR", "")]), "an empty one says nothing");
+        assert!(!painted(true, &[("TERM", "xterm"), ("NO_COLOR", "1")]));
+        assert!(!painted(true, &[("TERM", "dumb")]));
+        assert!(!painted(false, &[("TERM", "xterm")]));
+    }
+
+    #[cfg(not(windows))]
+    #[test]
+    fn the_first_locale_that_is_set_says_whether_there_is_more_than_ascii() {
+        let done = |variables: &[_]| look(true, variables).symbols().done;
+        assert_eq!(done(&[("LANG", "de_DE.UTF-8")]), "✓");
+        assert_eq!(done(&[("LC_ALL", ""), ("LC_CTYPE", "C.utf8")]), "✓");
+        assert_eq!(done(&[("LC_ALL", "C"), ("LANG", "de_DE.UTF-8")]), "+");
+        assert_eq!(done(&[]), "+");
+        assert_eq!(look(true, &[]).fitting("3 µs…".into()), "3 us~");
+    }
+}

@@ -1,0 +1,117 @@
+//! How executions get on, for people who wait for them.
+
+mod board;
+mod frame;
+mod look;
+mod news;
+mod tally;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use finale::{Event, ExecutionHandle, Workflow};
+use futures_util::FutureExt;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval_at};
+
+use self::board::Board;
+use self::look::Look;
+use crate::console;
+
+/// How often it is drawn at most.
+const DRAW: Duration = Duration::from_millis(100);
+/// Events that are taken into account before anything else gets its turn.
+const EVENTS_MAX: usize = 1_024;
+
+/// How executions get on; must be made and used inside an actix `System`.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    board: Rc<RefCell<Board>>,
+    drawing: Option<JoinHandle<()>>,
+}
+
+/// One execution that is followed until it is over, or this is dropped.
+#[derive(Debug)]
+pub(crate) struct Following(JoinHandle<()>);
+
+impl Progress {
+    /// Begins to show it, under that name.
+    pub(crate) fn start(name: &str) -> Self {
+        let board = Board::new(Look::of_stderr(), name.to_owned());
+        let live = board.look().live;
+        let board = Rc::new(RefCell::new(board));
+        let drawing = live.then(|| finale::actix::spawn(draw(Rc::clone(&board))));
+        Self { board, drawing }
+    }
+
+    /// Shows how this execution gets on, too.
+    pub(crate) fn follow(&self, workflow: &Workflow, handle: &ExecutionHandle) -> Following {
+        let execution = self.board.borrow_mut().add(workflow);
+        Following(finale::actix::spawn(hear(Rc::clone(&self.board), execution, handle.clone())))
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(drawing) = &self.drawing {
+            drawing.abort();
+        }
+        self.board.borrow_mut().tell();
+        console::show_nothing();
+    }
+}
+
+impl Following {
+    /// Waits until all is told of an execution that is over.
+    pub(crate) async fn finish(mut self) {
+        // It does not panic, and nobody else aborts it.
+        let _ = (&mut self.0).await;
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn draw(board: Rc<RefCell<Board>>) {
+    let mut ticks = interval_at(tokio::time::Instant::now() + DRAW, DRAW);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        board.borrow_mut().tell();
+        board.borrow().draw();
+    }
+}
+
+async fn hear(board: Rc<RefCell<Board>>, execution: usize, handle: ExecutionHandle) {
+    // Without its events an execution runs as well.
+    let Ok(mut events) = handle.events().await else { return };
+    loop {
+        match events.next().await {
+            Ok(Some(event)) => {
+                let more = || events.next().now_or_never()?.ok()?;
+                take(&mut board.borrow_mut(), execution, event, more);
+            }
+            Ok(None) => return,
+            Err(lagged) => match handle.events_after(lagged.after).await {
+                Ok(resumed) => events = resumed,
+                Err(_) => return,
+            },
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Takes all events into account that are there.
+fn take(board: &mut Board, execution: usize, event: Event, more: impl FnMut() -> Option<Event>) {
+    for event in std::iter::once(event).chain(std::iter::from_fn(more).take(EVENTS_MAX)) {
+        board.hear(execution, &event);
+    }
+    // A terminal is told when it is drawn.
+    if !board.look().live {
+        board.tell();
+    }
+}
