@@ -79,16 +79,15 @@ pub struct Failure {
     pub reason: Box<str>,
     /// Whether the reporter knows that another attempt cannot help.
     pub permanent: bool,
-    /// How long to wait at least before another attempt, if the reporter knows: longer than the backoff of the task, it
-    /// counts instead.
+    /// In whole microseconds, as it is recorded: what is shorter would be seen live and not in a replay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry_after: Option<Duration>,
+    retry_after_us: Option<u64>,
 }
 
 impl Failure {
     /// A failure of that class, for that reason.
     pub fn new(class: FailureClass, reason: impl Into<Box<str>>) -> Self {
-        Self { class, reason: reason.into(), permanent: false, retry_after: None }
+        Self { class, reason: reason.into(), permanent: false, retry_after_us: None }
     }
 
     /// The same failure, not to be tried again.
@@ -98,9 +97,26 @@ impl Failure {
 
     /// The same failure, with another attempt not before that time has passed.
     ///
-    /// It gives no attempt to a task that has none left.
+    /// It gives no attempt to a task that has none left. What is beyond whole microseconds is dropped.
     pub fn retry_after(self, delay: Duration) -> Self {
-        Self { retry_after: Some(delay), ..self }
+        Self { retry_after_us: Some(u64::try_from(delay.as_micros()).unwrap_or(u64::MAX)), ..self }
+    }
+
+    /// How long to wait at least before another attempt, if the reporter knows: longer than the backoff of the task, it
+    /// counts instead.
+    pub fn delay(&self) -> Option<Duration> {
+        self.retry_after_us.map(Duration::from_micros)
+    }
+
+    /// The same failure, with a reason of at most so many bytes: a longer one ends with `…`.
+    pub fn cut(mut self, bytes_max: usize) -> Self {
+        const MORE: &str = "…";
+        if self.reason.len() > bytes_max {
+            let fits = bytes_max.saturating_sub(MORE.len());
+            let end = (0..=fits).rev().find(|&end| self.reason.is_char_boundary(end)).unwrap_or_default();
+            self.reason = format!("{}{MORE}", &self.reason[..end]).into();
+        }
+        self
     }
 
     /// Whether another attempt could help.
@@ -115,5 +131,18 @@ impl fmt::Display for Failure {
             return self.class.fmt(f);
         }
         write!(f, "{}: {}", self.class, self.reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_cut_between_letters_and_only_if_it_is_too_long() {
+        let cut = |reason: &str, bytes_max| Failure::new(FailureClass::Failed, reason).cut(bytes_max).reason;
+        assert_eq!(&*cut("äöü", 6), "äöü");
+        assert_eq!(&*cut("äöü", 5), "ä…");
+        assert_eq!(&*cut("long", 0), "…");
     }
 }

@@ -15,7 +15,8 @@ use crate::handle::ExecutionHandle;
 use crate::runtime::Runtime;
 use crate::workflow::Workflow;
 
-/// Why a workflow was not activated; nothing of it exists then.
+/// Why a workflow was not activated; nothing of it exists then, unless the journal failed or the runtime stopped: then
+/// nobody knows.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ActivateError {
@@ -188,7 +189,7 @@ impl Activate {
     /// Hands the activation in and waits until it is durable.
     ///
     /// # Errors
-    /// When it is refused; nothing of it exists then.
+    /// When it is refused; see [`ActivateError`].
     pub async fn start(self) -> Result<ExecutionHandle, ActivateError> {
         let request = self.request?;
         self.runtime.check_text("who activates it", Some(&request.by))?;

@@ -23,7 +23,7 @@ pub(crate) type TaskFuture = Pin<Box<dyn Future<Output = TaskResult>>>;
 pub(crate) trait Handle: Send + Sync {
     fn call(&self, context: TaskContext, input: Payload) -> TaskFuture;
 
-    /// Whether it can only be asked to stop, not stopped.
+    /// Whether its work goes on when its future is dropped.
     fn is_blocking(&self) -> bool {
         false
     }
@@ -214,6 +214,11 @@ pub(crate) struct Asked {
 }
 
 impl Handle for Asked {
+    fn is_blocking(&self) -> bool {
+        // The actor goes on, whoever stops to wait for it.
+        true
+    }
+
     fn call(&self, context: TaskContext, input: Payload) -> TaskFuture {
         let task =
             RunTask { task: context.task_id(), attempt: context.attempt(), node: context.node().to_owned(), input };

@@ -1,6 +1,7 @@
 //! [guide]: crate::guide
 //! [semantics]: crate::semantics
 //! [durability]: crate::durability
+//! [comparison]: crate::comparison
 //! [architecture]: https://github.com/finale-rs/finale/blob/main/ARCHITECTURE.md
 //! [changelog]: https://github.com/finale-rs/finale/blob/main/CHANGELOG.md
 // What is in it is run by the tests of all crates together: it uses features that are off by default.
@@ -81,3 +82,7 @@ pub mod semantics {}
 #[cfg(all(doc, not(doctest)))]
 #[doc = include_str!("../docs/durability.md")]
 pub mod durability {}
+
+#[cfg(all(doc, not(doctest)))]
+#[doc = include_str!("../docs/comparison.md")]
+pub mod comparison {}

@@ -26,7 +26,8 @@ impl Default for Shards {
 pub struct Limits {
     /// Bytes of one input, output or result, as JSON; default 2 MiB.
     pub payload_bytes_max: usize,
-    /// Bytes of a key, of a name of who does something, and of the reason an operator gives; default 4,096.
+    /// Bytes of a key, of a name of who does something, and of a reason; default 4,096. A longer reason of a handler is
+    /// cut, all else is refused.
     pub text_bytes_max: usize,
     /// Executions that have not ended, in the runtime; default 1,000,000. More are refused as `Saturated`.
     pub open_executions_max: usize,

@@ -245,7 +245,7 @@ impl TypedBuilder {
         let conditions = std::mem::take(&mut draft.conditions);
         let id = |place: usize| draft.definition.nodes[place].id.clone();
         let conditions = conditions.into_iter().map(|(place, expression)| (id(place), expression)).collect();
-        draft.definition.guard(conditions);
+        draft.definition.guard(&conditions);
         draft.definition.imply_ends();
         Ok(Workflow::new(draft.definition)?.with_functions(draft.functions))
     }

@@ -37,7 +37,7 @@ fn a_task_without_backoff_is_tried_again_at_once() {
 
 #[test]
 fn whoever_fails_may_ask_for_a_longer_wait_and_not_for_a_shorter_one_or_another_attempt() {
-    for (asked, waited) in [(5 * SECOND, 5 * SECOND), (SECOND / 2, SECOND)] {
+    for (asked, waited) in [(5 * SECOND, 5 * SECOND), (SECOND / 2, SECOND), (Duration::from_nanos(7), SECOND)] {
         let scenario = Scenario::new(chart("s>a a>e").task("a", retried(2, SECOND))).activate();
         let (key, failed) = (scenario.key("a"), |scenario: &Scenario| Input::Outcome {
             dispatch: scenario.dispatch("a").expect("it is at work"),
@@ -55,6 +55,15 @@ fn whoever_fails_may_ask_for_a_longer_wait_and_not_for_a_shorter_one_or_another_
         let second = failed(&scenario);
         let _story = scenario.tell(second).expect_status(ExecutionStatus::Failed);
     }
+}
+
+#[test]
+fn a_wait_that_is_too_short_to_be_written_is_none() {
+    let scenario = Scenario::new(chart("s>a a>e").task("a", retried(2, Duration::ZERO))).activate();
+    let failure = Failure::new(FailureClass::Failed, "busy").retry_after(Duration::from_nanos(7));
+    let (started, ended) = (Time::default(), Time::default());
+    let input = Input::Outcome { dispatch: dispatch(&scenario, "a", 1), result: Err(failure), started, ended };
+    let _story = scenario.tell(input).expect_node("a", NodeStatus::Running);
 }
 
 #[test]

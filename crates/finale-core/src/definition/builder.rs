@@ -230,7 +230,7 @@ impl<Built: FromDefinition> DefinitionBuilder<Built> {
     ///
     /// A definition is not checked yet; a workflow is, and has its errors here.
     pub fn build(mut self) -> Built::Output {
-        self.definition.guard(self.conditions);
+        self.definition.guard(&self.conditions);
         self.definition.imply_ends();
         Built::from_definition(self.definition)
     }

@@ -36,11 +36,11 @@ impl Definition {
     ///
     /// let mut definition = Definition::new("order");
     /// definition.nodes.push(Node::task("wrap", "gift_wrap"));
-    /// definition.guard([("wrap".to_owned(), "input.is_gift".to_owned())].into());
+    /// definition.guard(&[("wrap".to_owned(), "input.is_gift".to_owned())].into());
     /// let decision = &definition.nodes[0];
     /// assert_eq!((&*decision.id, &*decision.label), ("wrap?", "input.is_gift"));
     /// ```
-    pub fn guard(&mut self, conditions: BTreeMap<String, String>) {
+    pub fn guard(&mut self, conditions: &BTreeMap<String, String>) {
         let mut taken: BTreeSet<String> = self.nodes.iter().map(|node| node.id.clone()).collect();
         let mut decisions = BTreeMap::new();
         let nodes = std::mem::take(&mut self.nodes);

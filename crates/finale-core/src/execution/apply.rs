@@ -185,7 +185,7 @@ impl Execution {
         let lost = self.nodes[key.node as usize].losses().all;
         let last = Losses::last_attempt(definition.at(key.node).attempts, lost);
         if self.phase == Phase::Running && failure.is_retryable() && attempt < last {
-            return self.try_again(definition, key.node, attempt + 1, failure.retry_after, notices);
+            return self.try_again(definition, key.node, attempt + 1, failure.delay(), notices);
         }
         let failure = Box::new(failure.clone());
         let state = NodeState::Failed { attempt, lost, started, ended, failure };

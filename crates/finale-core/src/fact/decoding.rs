@@ -144,8 +144,8 @@ impl<'a> Reader<'a> {
         };
         let permanent = self.flag()?;
         let reason = self.text()?;
-        let retry_after = if self.0.is_empty() { None } else { Some(Duration::from_micros(self.number()?)) };
-        Ok(Failure { class, reason, permanent, retry_after })
+        let failure = Failure { permanent, ..Failure::new(class, reason) };
+        Ok(if self.0.is_empty() { failure } else { failure.retry_after(Duration::from_micros(self.number()?)) })
     }
 
     fn stop(&mut self) -> Read<Stop> {

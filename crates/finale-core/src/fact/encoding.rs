@@ -137,7 +137,7 @@ impl Writer<'_> {
         self.byte(u8::from(failure.permanent));
         self.text(&failure.reason);
         // Not there at all if it is not said: facts from before it could be said end here too.
-        if let Some(delay) = failure.retry_after {
+        if let Some(delay) = failure.delay() {
             self.number(u64::try_from(delay.as_micros()).unwrap_or(u64::MAX));
         }
     }

@@ -206,7 +206,7 @@ impl Reader {
     /// Draws what is implied.
     fn finish(self) -> (Definition, Places) {
         let Self { mut definition, mut places, conditions, guards } = self;
-        definition.guard(conditions);
+        definition.guard(&conditions);
         for pair in definition.nodes.windows(2) {
             if let Some(place) = guards.get(&pair[1].id) {
                 places.add_node(&pair[0].id, *place);

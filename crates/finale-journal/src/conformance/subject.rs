@@ -370,5 +370,5 @@ fn joined(steps: Vec<Step>) -> Step {
 }
 
 fn failure(reason: &str, permanent: bool) -> Failure {
-    Failure { class: FailureClass::Failed, reason: reason.into(), permanent, retry_after: None }
+    Failure { permanent, ..Failure::new(FailureClass::Failed, reason) }
 }

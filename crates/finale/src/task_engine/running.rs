@@ -261,6 +261,7 @@ impl TaskEngine {
             // It was told to stop and gave up its work: that is no failure.
             (HowOver::Result(Err(_)), StopAsked::Gently) => self.shard.deliver(live, stopped(Stop::Stopped)),
             (HowOver::Result(result), _) => {
+                let result = result.map_err(|failure| failure.cut(self.shard.options.limits.text_bytes_max));
                 self.deliver_outcome(live, Input::Outcome { dispatch, result, started, ended });
             }
         }
