@@ -36,6 +36,7 @@ pub mod load;
 pub mod own;
 pub mod synthorg;
 pub mod wfformat;
+pub mod write;
 
 mod fields;
 mod json;

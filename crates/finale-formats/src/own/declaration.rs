@@ -54,7 +54,6 @@ fn kind<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<DeclaredType>
 }
 
 /// The word for a type.
-#[allow(dead_code)]
 pub(crate) fn type_name(kind: DeclaredType) -> &'static str {
     TYPES.iter().find(|(_, known)| *known == kind).map_or("json", |(name, _)| name)
 }

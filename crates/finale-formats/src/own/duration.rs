@@ -92,7 +92,6 @@ fn multiply(number: &str, unit: u128) -> Option<u128> {
 }
 
 /// The shortest text that is read as this duration.
-#[allow(dead_code)]
 pub(crate) fn print(duration: Duration) -> String {
     let mut nanoseconds = duration.as_nanos();
     let mut text = String::new();

@@ -50,11 +50,14 @@ mod template;
 use std::collections::{BTreeMap, HashMap};
 
 use finale_core::Definition;
-use finale_core::definition::title_of;
+use finale_core::definition::{EdgeKind, title_of};
 
+pub(crate) use self::declaration::type_name;
+pub(crate) use self::duration::print as print_duration;
 use self::edge::Ends;
 use self::report::Report;
 use self::section::{Keys, Section};
+pub(crate) use self::template::is_path;
 use crate::error::{Faults, LoadProblem, Place};
 use crate::places::Places;
 use crate::tree::{Entry, Located, Tree};
@@ -222,4 +225,24 @@ impl Reader {
 fn expression_place(node: &Located) -> Option<Place> {
     const EXPRESSIONS: [&str; 6] = ["input", "with", "condition", "shell", "sleep", "log"];
     EXPRESSIONS.into_iter().find_map(|key| node.tree.get(key)).and_then(|value| value.place)
+}
+
+/// The expression for a literal value, if nothing is wrong with it.
+pub(crate) fn literal(value: &Located) -> Option<String> {
+    let mut report = Report::default();
+    let expression = expression::of_literal(value, &mut report);
+    report.finish(expression).ok()?
+}
+
+/// The input of the handler that a short form stands for, if nothing is wrong with it.
+pub(crate) fn short_form(name: &str, value: &Located) -> Option<String> {
+    let (_, read) = short::FORMS.iter().find(|(known, _)| *known == name)?;
+    let mut report = Report::default();
+    let input = read(value, &mut report);
+    report.finish(input).ok()?
+}
+
+/// The word behind `on` for an edge.
+pub(crate) fn answer(kind: EdgeKind) -> &'static str {
+    edge::ANSWERS.iter().find(|(_, known)| *known == kind).map_or("always", |(word, _)| word)
 }

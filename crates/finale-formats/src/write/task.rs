@@ -1,0 +1,114 @@
+//! A task as somebody would write it.
+
+use finale_core::definition::{Delivery, Node, Retry, Task, Work, title_of};
+
+use super::expression;
+use crate::own;
+use crate::tree::{Entry, Located, Tree};
+
+/// What is said of a task, without what comes before it.
+pub(super) fn entries(node: &Node, task: &Task) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    let title = task.title.clone().unwrap_or_else(|| title_of(&node.id));
+    if title != title_of(&node.id) {
+        entries.push(text("title", &title));
+    }
+    if node.label != title {
+        entries.push(text("label", &node.label));
+    }
+    add_work(task, &mut entries);
+    entries
+}
+
+/// What is said of a task behind what comes before it.
+pub(super) fn settings(task: &Task) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    if task.retry != Retry::default() {
+        entries.push(Entry::new("retry", retry(task.retry)));
+    }
+    if let Some(timeout) = task.timeout {
+        entries.push(text("timeout", &own::print_duration(timeout)));
+    }
+    if task.optional {
+        entries.push(Entry::new("optional", Tree::Bool(true)));
+    }
+    if task.delivery == Delivery::AtMostOnce {
+        entries.push(Entry::new("at_most_once", Tree::Bool(true)));
+    }
+    if let Some(assignee) = &task.assignee {
+        entries.push(text("assignee", assignee));
+    }
+    if !task.labels.is_empty() {
+        let labels = task.labels.iter().map(|(name, value)| text(name, value)).collect();
+        entries.push(Entry::new("labels", Tree::Map(labels)));
+    }
+    entries
+}
+
+pub(super) fn text(key: &str, text: &str) -> Entry {
+    Entry::new(key, Tree::Text(text.to_owned()))
+}
+
+pub(super) fn number(number: u64) -> Located {
+    Tree::Number(number.into()).into()
+}
+
+fn retry(Retry { attempts, backoff }: Retry) -> Located {
+    let attempts = number(u64::from(attempts));
+    if backoff.is_zero() {
+        return attempts;
+    }
+    Tree::Map(vec![Entry::new("attempts", attempts), text("backoff", &own::print_duration(backoff))]).into()
+}
+
+fn add_work(task: &Task, entries: &mut Vec<Entry>) {
+    if let (Work::Handler(handler), Some(input)) = (&task.work, &task.input)
+        && let Some(short) = short(handler, input)
+    {
+        entries.push(Entry::new(handler.clone(), short));
+        return;
+    }
+    if let Work::Handler(handler) = &task.work {
+        entries.push(text("handler", handler));
+    }
+    if let Some(input) = &task.input {
+        entries.push(match literal(input) {
+            Some(literal) => Entry::new("with", literal),
+            None => text("input", input),
+        });
+    }
+}
+
+/// The literal value that gives this expression, if it says more than the expression itself.
+fn literal(input: &str) -> Option<Located> {
+    let value = expression::value(input)?;
+    let is_worth_it = match &value.tree {
+        Tree::Map(_) | Tree::List(_) => true,
+        Tree::Text(text) => !text.starts_with("${{"),
+        Tree::Null | Tree::Bool(_) | Tree::Number(_) => false,
+    };
+    (is_worth_it && own::literal(&value).as_deref() == Some(input)).then_some(value)
+}
+
+/// What stands behind `shell`, `sleep` or `log` for this input.
+fn short(handler: &str, input: &str) -> Option<Located> {
+    let Tree::Map(mut members) = expression::value(input)?.tree else {
+        return None;
+    };
+    let short = match (handler, members.as_slice()) {
+        ("shell", [one]) if one.key == "command" => members.remove(0).value,
+        ("shell", _) => Tree::Map(members).into(),
+        ("log", [one]) if one.key == "message" => members.remove(0).value,
+        ("sleep", [one]) if one.key == "seconds" => seconds(members.remove(0).value)?,
+        _ => return None,
+    };
+    (own::short_form(handler, &short).as_deref() == Some(input)).then_some(short)
+}
+
+fn seconds(value: Located) -> Option<Located> {
+    let Tree::Number(number) = &value.tree else {
+        return Some(value);
+    };
+    let duration = std::time::Duration::try_from_secs_f64(number.as_f64()?).ok()?;
+    Some(Tree::Text(own::print_duration(duration)).into())
+}
