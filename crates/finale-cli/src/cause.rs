@@ -1,11 +1,10 @@
 //! Why an execution failed, for whoever started it.
 
-use finale::core::definition::{NodeKind, Task, Work};
 use finale::core::record::{NodeFailure, State};
 use finale::{Record, Workflow};
 
 use crate::console;
-use crate::handlers::{Handlers, SHELL, last_lines};
+use crate::handlers::{Handlers, last_lines, runs_command};
 use crate::run::Simulation;
 
 /// How the tasks of an execution were done.
@@ -20,11 +19,7 @@ impl Done<'_> {
     /// Whether a command really ran for a task.
     fn is_by_command(&self, node: &str) -> bool {
         let compiled = self.workflow.compiled();
-        let kind = compiled.position(node).map(|position| &compiled.node(position).kind);
-        let Some(NodeKind::Task(Task { work: Work::Handler(handler), .. })) = kind else {
-            return false;
-        };
-        handler == SHELL && !self.simulation.stands_in(handler) && self.simulation.answer(node).is_none()
+        compiled.position(node).is_some_and(|position| runs_command(compiled, position, self.simulation))
     }
 }
 

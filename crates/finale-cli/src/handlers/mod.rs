@@ -1,5 +1,6 @@
 //! The handlers that finale has of its own.
 
+mod begun;
 mod capture;
 mod group;
 mod log;
@@ -8,6 +9,7 @@ mod shell;
 mod sleep;
 mod tail;
 
+use std::cell::RefCell;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,13 +20,15 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use self::begun::{Announcer, announcer};
+pub(crate) use self::begun::{Beginnings, Begun, runs_command};
 pub(crate) use self::logs::{Logs, last_lines};
 use crate::run::{InAdvance, Simulation};
 
 /// What definitions call them.
 pub(crate) const NAMES: [&str; 3] = [SHELL, SLEEP, LOG];
 
-pub(crate) const SHELL: &str = "shell";
+const SHELL: &str = "shell";
 const SLEEP: &str = "sleep";
 const LOG: &str = "log";
 
@@ -42,22 +46,31 @@ pub(crate) struct Options {
 }
 
 /// The handlers, where they do not stand aside for a simulation or an answer in advance.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Handlers {
     logs: Arc<Logs>,
     jobs: NonZeroUsize,
     /// Says that nothing is to go on, and that nobody wants to hear how it ended.
     halt: watch::Sender<bool>,
+    announcer: Announcer,
+    beginnings: RefCell<Option<Beginnings>>,
 }
 
 impl Handlers {
     pub(crate) fn new(logs: Logs, options: &Options) -> Self {
-        Self { logs: Arc::new(logs), jobs: options.jobs, halt: watch::Sender::new(false) }
+        let (announcer, beginnings) = announcer();
+        let (halt, beginnings) = (watch::Sender::new(false), RefCell::new(Some(beginnings)));
+        Self { logs: Arc::new(logs), jobs: options.jobs, halt, announcer, beginnings }
     }
 
     /// Where the output of commands is.
     pub(crate) fn logs(&self) -> &Logs {
         &self.logs
+    }
+
+    /// Tells of each command that begins, to the first one who asks.
+    pub(crate) fn beginnings(&self) -> Option<Beginnings> {
+        self.beginnings.take()
     }
 
     /// Tells commands to stop whose tasks go on another time; they come to no result any more.
@@ -67,14 +80,22 @@ impl Handlers {
 
     /// Registers them, and what stands in for handlers.
     pub(crate) fn register(&self, simulation: &Simulation, builder: Builder) -> Builder {
-        let (logs, halt) = (Arc::clone(&self.logs), self.halt.clone());
-        let shell = move |context, input| shell::run(Arc::clone(&logs), halt.subscribe(), context, input);
-        let builder = builder.handler(SHELL, unless_answered(simulation, shell));
-        let builder = builder.handler_limit(SHELL, self.jobs.get());
-        let builder = builder.handler(SLEEP, unless_answered(simulation, sleep::run));
-        let builder = builder.handler(LOG, unless_answered(simulation, log::run));
-        // The last one of a name counts: what stands in takes the place of these.
-        simulation.register(builder)
+        let (logs, halt, announcer) = (Arc::clone(&self.logs), self.halt.clone(), self.announcer.clone());
+        let shell = move |context, input| {
+            announcer.begins(&context);
+            shell::run(Arc::clone(&logs), halt.subscribe(), context, input)
+        };
+        let mut builder = simulation.register(builder);
+        if !simulation.stands_in(SHELL) {
+            builder = builder.handler(SHELL, unless_answered(simulation, shell)).handler_limit(SHELL, self.jobs.get());
+        }
+        if !simulation.stands_in(SLEEP) {
+            builder = builder.handler(SLEEP, unless_answered(simulation, sleep::run));
+        }
+        if !simulation.stands_in(LOG) {
+            builder = builder.handler(LOG, unless_answered(simulation, log::run));
+        }
+        builder
     }
 }
 

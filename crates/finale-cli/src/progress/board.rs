@@ -1,11 +1,15 @@
 //! What is known of all executions that are followed.
 
-use finale::{Event, Time, Workflow};
+use std::collections::HashMap;
+
+use finale::{Event, ExecutionId, Time, Workflow};
 
 use super::frame::Frame;
 use super::look::{self, Look};
 use super::news::{coloured, plain};
 use super::tally::{News, Tally};
+use crate::handlers::Begun;
+use crate::run::Simulation;
 use crate::{console, time};
 
 /// What is known of all executions that are followed, and what of it was not said yet.
@@ -15,12 +19,23 @@ pub(super) struct Board {
     name: String,
     started: Time,
     tallies: Vec<Tally>,
+    ids: HashMap<ExecutionId, usize>,
+    /// Commands of executions that are not followed yet.
+    early: Vec<Begun>,
     untold: Vec<News>,
 }
 
 impl Board {
     pub(super) fn new(look: Look, name: String) -> Self {
-        Self { look, name, started: time::now(), tallies: Vec::new(), untold: Vec::new() }
+        Self {
+            look,
+            name,
+            started: time::now(),
+            tallies: Vec::new(),
+            ids: HashMap::new(),
+            early: Vec::new(),
+            untold: Vec::new(),
+        }
     }
 
     pub(super) fn look(&self) -> Look {
@@ -28,9 +43,25 @@ impl Board {
     }
 
     /// Begins with another execution; gives its number.
-    pub(super) fn add(&mut self, workflow: &Workflow) -> usize {
-        self.tallies.push(Tally::new(workflow));
-        self.tallies.len() - 1
+    pub(super) fn add(&mut self, id: ExecutionId, workflow: &Workflow, simulation: &Simulation) -> usize {
+        let number = self.tallies.len();
+        self.tallies.push(Tally::new(workflow, simulation));
+        self.ids.insert(id, number);
+        for begun in std::mem::take(&mut self.early) {
+            self.begin(&begun);
+        }
+        number
+    }
+
+    /// Takes into account that a command begins.
+    pub(super) fn begin(&mut self, begun: &Begun) {
+        match self.ids.get(&begun.task.execution) {
+            Some(number) => {
+                let news = self.tallies[*number].begin(begun.task.key.node, begun.attempt, begun.at);
+                self.untold.extend(news);
+            }
+            None => self.early.push(*begun),
+        }
     }
 
     /// Takes an event into account; what happened before the process began is no news.

@@ -35,8 +35,11 @@ impl Frame<'_> {
         let mut lines = vec![self.header(counts)];
         let running = tallies.iter().flat_map(Tally::running).map(|one| (one, self.spinner(), Paint::Cyan));
         let waiting = self.look.symbols().waiting;
+        let queued = tallies.iter().flat_map(Tally::queued).map(|one| (one, waiting, Paint::Dim));
         let waiting = tallies.iter().flat_map(Tally::waiting).map(|one| (one, waiting, Paint::Yellow));
-        lines.extend(running.chain(waiting).take(room).map(|(one, symbol, paint)| self.line(&one, symbol, paint)));
+        lines.extend(
+            running.chain(waiting).chain(queued).take(room).map(|(one, symbol, paint)| self.line(&one, symbol, paint)),
+        );
         if under_way > room {
             lines.push(self.look.paint(Paint::Dim, &format!("  and {} more", under_way - room)));
         }
@@ -77,6 +80,7 @@ impl Counts {
             tasks: self.tasks + other.tasks,
             completed: self.completed + other.completed,
             running: self.running + other.running,
+            queued: self.queued + other.queued,
             waiting: self.waiting + other.waiting,
             failed: self.failed + other.failed,
             cancelled: self.cancelled + other.cancelled,
@@ -89,6 +93,7 @@ impl Counts {
         let others = [
             (self.running, "running"),
             (self.waiting, "waiting"),
+            (self.queued, "queued"),
             (self.failed, "failed"),
             (self.cancelled, "cancelled"),
             (self.skipped, "skipped"),

@@ -67,7 +67,7 @@ impl Look {
         Self::of(io::stderr().is_terminal(), |name| std::env::var(name).ok())
     }
 
-    fn of(terminal: bool, variable: impl Fn(&str) -> Option<String>) -> Self {
+    pub(super) fn of(terminal: bool, variable: impl Fn(&str) -> Option<String>) -> Self {
         let said = |name: &str| variable(name).filter(|value| !value.is_empty());
         let capable = if cfg!(windows) {
             said("TERM") != Some("dumb".into())

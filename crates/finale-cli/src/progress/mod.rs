@@ -5,6 +5,8 @@ mod frame;
 mod look;
 mod news;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -18,6 +20,8 @@ use tokio::time::{MissedTickBehavior, interval_at};
 use self::board::Board;
 use self::look::Look;
 use crate::console;
+use crate::handlers::{Beginnings, Handlers};
+use crate::run::Simulation;
 
 /// How often it is drawn at most.
 const DRAW: Duration = Duration::from_millis(100);
@@ -28,7 +32,7 @@ const EVENTS_MAX: usize = 1_024;
 #[derive(Debug)]
 pub(crate) struct Progress {
     board: Rc<RefCell<Board>>,
-    drawing: Option<JoinHandle<()>>,
+    helpers: Vec<JoinHandle<()>>,
 }
 
 /// One execution that is followed until it is over, or this is dropped.
@@ -37,26 +41,26 @@ pub(crate) struct Following(JoinHandle<()>);
 
 impl Progress {
     /// Begins to show it, under that name.
-    pub(crate) fn start(name: &str) -> Self {
+    pub(crate) fn start(name: &str, handlers: &Handlers) -> Self {
         let board = Board::new(Look::of_stderr(), name.to_owned());
         let live = board.look().live;
         let board = Rc::new(RefCell::new(board));
         let drawing = live.then(|| finale::actix::spawn(draw(Rc::clone(&board))));
-        Self { board, drawing }
+        let beginnings = handlers.beginnings();
+        let beginning = beginnings.map(|beginnings| finale::actix::spawn(begin(Rc::clone(&board), beginnings)));
+        Self { board, helpers: drawing.into_iter().chain(beginning).collect() }
     }
 
     /// Shows how this execution gets on, too.
-    pub(crate) fn follow(&self, workflow: &Workflow, handle: &ExecutionHandle) -> Following {
-        let execution = self.board.borrow_mut().add(workflow);
+    pub(crate) fn follow(&self, workflow: &Workflow, simulation: &Simulation, handle: &ExecutionHandle) -> Following {
+        let execution = self.board.borrow_mut().add(handle.id(), workflow, simulation);
         Following(finale::actix::spawn(hear(Rc::clone(&self.board), execution, handle.clone())))
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if let Some(drawing) = &self.drawing {
-            drawing.abort();
-        }
+        self.helpers.iter().for_each(JoinHandle::abort);
         self.board.borrow_mut().tell();
         console::show_nothing();
     }
@@ -83,6 +87,16 @@ async fn draw(board: Rc<RefCell<Board>>) {
         ticks.tick().await;
         board.borrow_mut().tell();
         board.borrow().draw();
+    }
+}
+
+async fn begin(board: Rc<RefCell<Board>>, mut beginnings: Beginnings) {
+    while let Some(begun) = beginnings.recv().await {
+        let mut board = board.borrow_mut();
+        board.begin(&begun);
+        if !board.look().live {
+            board.tell();
+        }
     }
 }
 

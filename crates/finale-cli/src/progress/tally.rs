@@ -7,6 +7,9 @@ use finale::core::definition::{NodeKind, title_of};
 use finale::core::{Compiled, FailureClass};
 use finale::{Event, EventKind, Failure, NodeStatus, Time, Workflow};
 
+use crate::handlers::runs_command;
+use crate::run::Simulation;
+
 /// Something that happened to a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct News {
@@ -35,6 +38,7 @@ pub(super) struct Counts {
     pub(super) tasks: usize,
     pub(super) completed: usize,
     pub(super) running: usize,
+    pub(super) queued: usize,
     pub(super) waiting: usize,
     pub(super) failed: usize,
     pub(super) cancelled: usize,
@@ -49,16 +53,22 @@ pub(super) struct Tally {
     counts: Counts,
     /// Those at work, and those that wait, each by when that began.
     running: BTreeSet<(Time, u32)>,
+    /// Those whose command waits for its turn.
+    queued: BTreeSet<(Time, u32)>,
     waiting: BTreeSet<(Time, u32)>,
 }
 
 #[derive(Clone, Debug)]
 struct Node {
+    /// Whether a command does it, which may have to wait for its turn.
+    by_command: bool,
     status: NodeStatus,
     /// When it came there.
     since: Time,
     attempt: u16,
     failure: Option<String>,
+    /// The attempt whose command has begun, and when; it may be heard of early.
+    begun: Option<(u16, Time)>,
 }
 
 /// A node at work, or one that waits.
@@ -71,26 +81,38 @@ pub(super) struct UnderWay<'a> {
 }
 
 impl Tally {
-    pub(super) fn new(workflow: &Workflow) -> Self {
+    pub(super) fn new(workflow: &Workflow, simulation: &Simulation) -> Self {
         let compiled = workflow.compiled();
         let tasks = (0..compiled.len() as u32).filter(|position| compiled.is_task(*position)).count();
-        let node = Node { status: NodeStatus::Pending, since: Time::default(), attempt: 0, failure: None };
+        let node = |position| {
+            let by_command = runs_command(compiled, position, simulation);
+            let (status, since) = (NodeStatus::Pending, Time::default());
+            Node { by_command, status, since, attempt: 0, failure: None, begun: None }
+        };
         Self {
             workflow: workflow.clone(),
-            nodes: vec![node; compiled.len()],
+            nodes: (0..compiled.len() as u32).map(node).collect(),
             counts: Counts { tasks, ..Counts::default() },
             running: BTreeSet::new(),
+            queued: BTreeSet::new(),
             waiting: BTreeSet::new(),
         }
     }
 
     pub(super) fn counts(&self) -> Counts {
-        self.counts
+        let queued = self.queued.len();
+        // The runtime takes them for running.
+        Counts { queued, running: self.counts.running.saturating_sub(queued), ..self.counts }
     }
 
     /// The nodes at work, longest first.
     pub(super) fn running(&self) -> impl Iterator<Item = UnderWay<'_>> {
         self.running.iter().map(|(since, position)| self.under_way(*since, *position))
+    }
+
+    /// The nodes whose command waits for its turn, longest first.
+    pub(super) fn queued(&self) -> impl Iterator<Item = UnderWay<'_>> {
+        self.queued.iter().map(|(since, position)| self.under_way(*since, *position))
     }
 
     /// The nodes that wait, longest first.
@@ -99,7 +121,7 @@ impl Tally {
     }
 
     pub(super) fn under_way_count(&self) -> usize {
-        self.running.len() + self.waiting.len()
+        self.running.len() + self.queued.len() + self.waiting.len()
     }
 
     fn under_way(&self, since: Time, position: u32) -> UnderWay<'_> {
@@ -122,40 +144,68 @@ impl Tally {
         None
     }
 
-    fn note(&mut self, node: &str, reason: String) {
+    /// The number of a node.
+    #[cfg(test)]
+    pub(super) fn position(&self, node: &str) -> u32 {
+        self.workflow.compiled().position(node).unwrap()
+    }
+
+    pub(super) fn note(&mut self, node: &str, reason: String) {
         if let Some(position) = self.workflow.compiled().position(node) {
             self.nodes[position as usize].failure = Some(reason);
         }
     }
 
-    /// A node comes to another status.
-    fn go(&mut self, position: u32, to: NodeStatus, attempt: u16, at: Time) -> Option<News> {
-        let compiled = self.workflow.compiled();
-        let takes_time = matches!(
-            compiled.node(position).kind,
-            NodeKind::Task(_) | NodeKind::Verification(_) | NodeKind::Subworkflow(_)
-        );
-        if !takes_time {
+    /// A command begins.
+    pub(super) fn begin(&mut self, position: u32, attempt: u16, at: Time) -> Option<News> {
+        let node = &mut self.nodes[position as usize];
+        node.begun = Some((attempt, at));
+        if node.status != NodeStatus::Running || node.attempt != attempt {
             return None;
         }
-        let (node, title) = (compiled.node(position).id.clone(), title(compiled, position).map(str::to_owned));
+        let queued_since = std::mem::replace(&mut node.since, at);
+        self.queued.remove(&(queued_since, position));
+        self.running.insert((at, position));
+        Some(self.news(position, at, What::Started { attempt }))
+    }
+
+    /// A node comes to another status.
+    pub(super) fn go(&mut self, position: u32, to: NodeStatus, attempt: u16, at: Time) -> Option<News> {
+        let compiled = self.workflow.compiled();
+        let kind = &compiled.node(position).kind;
+        if !matches!(kind, NodeKind::Task(_) | NodeKind::Verification(_) | NodeKind::Subworkflow(_)) {
+            return None;
+        }
         let counted = compiled.is_task(position);
         let known = &mut self.nodes[position as usize];
-        let before = std::mem::replace(known, Node { status: to, since: at, attempt, failure: None });
+        let begun = known.begun.filter(|begun| begun.0 == attempt);
+        let since = begun.filter(|_| to == NodeStatus::Running).map_or(at, |(_, began_at)| began_at);
+        let is_queued = known.by_command && begun.is_none();
+        let after = Node { status: to, since, attempt, failure: None, ..*known };
+        let before = std::mem::replace(known, after);
         if counted {
             self.count(before.status, |count| count.saturating_sub(1));
             self.count(to, |count| count + 1);
         }
-        for (status, all) in [(NodeStatus::Running, &mut self.running), (NodeStatus::Waiting, &mut self.waiting)] {
-            if before.status == status {
-                all.remove(&(before.since, position));
-            }
-            if to == status {
-                all.insert((at, position));
-            }
+        for all in [&mut self.running, &mut self.queued, &mut self.waiting] {
+            all.remove(&(before.since, position));
+        }
+        match to {
+            NodeStatus::Running if is_queued => drop(self.queued.insert((since, position))),
+            NodeStatus::Running => drop(self.running.insert((since, position))),
+            NodeStatus::Waiting => drop(self.waiting.insert((since, position))),
+            _ => {}
         }
         let what = what(&before, to, attempt, at)?;
-        Some(News { node, title, at, what })
+        // It is said when its turn comes.
+        let untimely = is_queued && matches!(what, What::Started { .. });
+        (!untimely).then(|| self.news(position, at, what))
+    }
+
+    fn news(&self, position: u32, at: Time, what: What) -> News {
+        let compiled = self.workflow.compiled();
+        let title = title(compiled, position).map(str::to_owned);
+        News { node: compiled.node(position).id.clone(), title, at, what }
     }
 
     fn count(&mut self, status: NodeStatus, change: impl Fn(usize) -> usize) {

@@ -37,7 +37,7 @@ pub(super) async fn go_on(found: &Found, path: &Path, mut lines: Option<Lines>) 
     if let Poll::Ready(()) = poll!(interrupt.as_mut()) {
         return Ok(());
     }
-    let progress = is_followed(found).then(|| Progress::start(&path.display().to_string()));
+    let progress = is_followed(found).then(|| Progress::start(&path.display().to_string(), &found.handlers));
     console::hold();
     let runtime = start(found)?;
     announce(found, path);
@@ -123,7 +123,10 @@ async fn answer(
     lines: Option<&mut Lines>,
 ) -> Result<Followed, RunError> {
     let surroundings = going.found.surroundings(live);
-    let following = going.progress.zip(surroundings).map(|(progress, this)| progress.follow(this.workflow, handle));
+    let following = going
+        .progress
+        .zip(surroundings)
+        .map(|(progress, this)| progress.follow(this.workflow, this.simulation, handle));
     if let Some(surroundings) = surroundings.filter(|surroundings| surroundings.outside != Outside::Nobody)
         && follow(surroundings, going.runtime, handle, lines).await? == Followed::EndOfInput
     {

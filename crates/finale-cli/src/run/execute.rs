@@ -54,14 +54,16 @@ async fn activate_and_see_to_end(
     mut lines: Option<Lines>,
     interrupt: impl Future<Output = ()>,
 ) -> Result<Record, RunError> {
-    let progress = (!console::is_quiet()).then(|| Progress::start(&prepared.workflow.definition().name));
+    let progress =
+        (!console::is_quiet()).then(|| Progress::start(&prepared.workflow.definition().name, &prepared.handlers));
     // The first tasks are done before it is known which execution does them.
     console::hold();
     let activated = runtime.activate(&prepared.workflow, &prepared.input).by(BY).await;
     let handle = activated.map_err(|error| RunError::Activate { file: prepared.file.clone(), error })?;
     announce(prepared, &handle);
     console::release();
-    let following = progress.as_ref().map(|progress| progress.follow(&prepared.workflow, &handle));
+    let following =
+        progress.as_ref().map(|progress| progress.follow(&prepared.workflow, &prepared.simulation, &handle));
     let came = tokio::select! {
         ended = see_to_end(prepared, runtime, &handle, lines.as_mut()) => ended?,
         () = interrupt => stop(prepared, &handle, "Ctrl-C").await?,

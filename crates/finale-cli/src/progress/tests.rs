@@ -1,0 +1,121 @@
+//! What a terminal is shown.
+
+use finale::core::definition::Task;
+use finale::{NodeStatus, Time, Workflow};
+
+use super::frame::Frame;
+use super::look::Look;
+use super::news::coloured;
+use super::tally::{News, Tally};
+use crate::run::Simulation;
+use crate::text::columns;
+
+const COLUMNS: usize = 40;
+
+fn look(colours: bool, unicode: bool) -> Look {
+    let variables = move |name: &str| match name {
+        "TERM" => Some("xterm".to_owned()),
+        "NO_COLOR" => (!colours).then(|| "1".to_owned()),
+        "LANG" => unicode.then(|| "C.UTF-8".to_owned()),
+        _ => None,
+    };
+    Look::of(true, variables)
+}
+
+/// Tasks side by side, that are done outside.
+fn outside(count: usize) -> Tally {
+    tally(
+        (0..count).fold(Workflow::builder("w"), |builder, number| builder.task(format!("t{number}"), Task::default())),
+    )
+}
+
+/// A task that is done by a command.
+fn command() -> Tally {
+    tally(Workflow::builder("w").task("t0", "shell"))
+}
+
+fn tally(builder: finale::WorkflowBuilder) -> Tally {
+    Tally::new(&builder.build().unwrap(), &Simulation::new([].into(), [].into()))
+}
+
+fn second(second: i64) -> Time {
+    Time::from_micros(second * 1_000_000)
+}
+
+/// The task with that number: the start is the first node.
+fn go(tally: &mut Tally, task: &str, to: NodeStatus, at: i64) -> Option<News> {
+    tally.go(tally.position(task), to, 1, second(at))
+}
+
+fn frame(tally: Tally, columns: usize, lines: usize) -> String {
+    let (look, started, now) = (look(false, true), second(0), second(5));
+    Frame { look, name: "Build", started, now, columns, lines }.text(&[tally])
+}
+
+#[test]
+fn the_header_counts_and_each_node_under_way_has_a_line() {
+    let mut tally = outside(5);
+    go(&mut tally, "t0", NodeStatus::Running, 1);
+    go(&mut tally, "t0", NodeStatus::Completed, 2);
+    go(&mut tally, "t1", NodeStatus::Running, 2);
+    go(&mut tally, "t2", NodeStatus::Waiting, 3);
+    go(&mut tally, "t3", NodeStatus::Failed, 3);
+    let expected = "⠋ Build  1 of 5 done, 1 running, 1 waiting, 1 failed  5.0 s\n  ⠋ t1  3.0 s\n  ◌ t2  2.0 s";
+    assert_eq!(frame(tally, 80, 24), expected);
+}
+
+#[test]
+fn there_are_no_more_lines_than_the_terminal_has_and_none_is_wider() {
+    for lines in [1, 5, 10] {
+        let mut tally = outside(100);
+        (0..100).for_each(|number| drop(go(&mut tally, &format!("t{number}"), NodeStatus::Running, 1)));
+        let shown = frame(tally, COLUMNS, lines);
+        assert!(shown.lines().count() <= lines.max(3), "{lines}: {shown}");
+        assert!(shown.lines().all(|line| columns(line) <= COLUMNS), "{shown}");
+        assert!(shown.ends_with(" more"), "{shown}");
+    }
+}
+
+#[test]
+fn a_command_that_waits_for_its_turn_does_not_run() {
+    let mut tally = command();
+    assert_eq!(go(&mut tally, "t0", NodeStatus::Running, 1), None);
+    assert_eq!((tally.counts().running, tally.counts().queued), (0, 1));
+    let begun = tally.begin(tally.position("t0"), 1, second(4)).unwrap();
+    assert_eq!((begun.at, tally.counts().running), (second(4), 1));
+    let done = go(&mut tally, "t0", NodeStatus::Completed, 5).unwrap();
+    assert_eq!(coloured(&[done], look(false, true), COLUMNS), "✓ t0  1.0 s\n");
+}
+
+#[test]
+fn a_command_may_be_heard_of_before_its_task_runs() {
+    let mut tally = command();
+    assert_eq!(tally.begin(tally.position("t0"), 1, second(1)), None);
+    assert!(go(&mut tally, "t0", NodeStatus::Running, 2).is_some());
+    assert_eq!(tally.counts().running, 1);
+}
+
+#[test]
+fn a_reason_is_cut_to_the_columns_and_has_no_orders_for_the_terminal() {
+    let mut tally = outside(1);
+    go(&mut tally, "t0", NodeStatus::Running, 1);
+    tally.note("t0", "no\u{1b}[2J\nflour ".repeat(9));
+    let failed = go(&mut tally, "t0", NodeStatus::Failed, 2).unwrap();
+    let plain = coloured(std::slice::from_ref(&failed), look(false, true), COLUMNS);
+    assert_eq!(plain, "✗ t0  1.0 s  no\u{fffd}[2J flour no\u{fffd}[2J flour …\n");
+    let ascii = coloured(std::slice::from_ref(&failed), look(false, false), COLUMNS);
+    assert!(ascii.starts_with("x t0  1.0 s  no") && ascii.ends_with("~\n"), "{ascii}");
+    let colours = coloured(&[failed], look(true, true), COLUMNS);
+    assert!(
+        colours.starts_with("\u{1b}[31m✗\u{1b}[0m t0\u{1b}[2m  1.0 s\u{1b}[0m  \u{1b}[31mno\u{fffd}[2J"),
+        "{colours:?}"
+    );
+}
+
+#[test]
+fn the_nodes_that_are_skipped_at_once_share_a_line() {
+    let mut tally = outside(9);
+    let skipped: Vec<_> =
+        (0..9).filter_map(|number| go(&mut tally, &format!("t{number}"), NodeStatus::Skipped, 1)).collect();
+    assert_eq!(coloured(&skipped, look(false, true), COLUMNS), "– t0, t1, t2 and 6 more skipped\n");
+}

@@ -1,0 +1,97 @@
+//! How a run gets on, as people hear of it.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use common::{Journal, ended, finale, fresh, own, run, shell, task, tasks};
+use serde_json::json;
+
+/// What is said after the first line, with every time it took as `T`.
+fn told(stderr: &str) -> Vec<String> {
+    let timeless = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let unit = |word: &str| ["s", "s:", "ms", "ms:", "µs", "us"].contains(&word);
+        let shown = words.iter().enumerate().filter(|(at, word)| *at == 0 || !unit(word));
+        let number = |word: &str| word.parse::<f64>().is_ok() && word.contains('.') || word.ends_with("00 µs");
+        shown
+            .map(|(at, word)| if number(word) && unit(words.get(at + 1).unwrap_or(&"")) { "T" } else { *word })
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    stderr.lines().skip(1).map(timeless).collect()
+}
+
+#[test]
+fn where_there_is_no_terminal_each_change_is_a_line() {
+    let mut flaky = shell("test $FINALE_ATTEMPT = 2 || { echo no flour; exit 3; }");
+    flaky["retry"] = json!({"attempts": 2});
+    let logs = fresh("logs");
+    let file = tasks("w.json", &[("mix", flaky), ("bake", shell("exit 4")), ("eat", shell("true"))]);
+    let ended = run(file, &["--logs", logs.to_str().unwrap()]).with_code(1);
+    let told = told(&ended.stderr);
+    assert_eq!(told[0], "mix: started");
+    assert_eq!(told[1], "mix: attempt 1 failed, to be retried: exit code 3: no flour");
+    assert_eq!(told[2], "mix: started, attempt 2");
+    assert!(told[3].starts_with("mix: completed in "), "{told:?}");
+    assert_eq!(told[4], "bake: started");
+    assert!(told[5].starts_with("bake: failed after ") && told[5].ends_with(" exit code 4"), "{told:?}");
+    assert_eq!(told[6], "eat: skipped");
+    assert!(!ended.stderr.contains('\u{1b}'), "{}", ended.stderr);
+}
+
+#[test]
+fn what_is_done_outside_is_waited_for() {
+    let ended = run(own("parcel.json"), &["--yes"]).with_code(0);
+    let told = told(&ended.stderr);
+    assert_eq!(told[0], "weigh: waiting");
+    assert!(told.contains(&"truck: skipped".to_owned()), "{told:?}");
+}
+
+#[test]
+fn many_that_are_skipped_are_one_line() {
+    let all: Vec<_> = (0..9).map(|number| (format!("t{number}"), shell("exit 1"))).collect();
+    let all: Vec<_> = all.iter().map(|(id, task)| (id.as_str(), task.clone())).collect();
+    let ended = run(tasks("w.json", &all), &[]).with_code(1);
+    assert!(ended.stderr.contains("\nt1, t2, t3 and 5 more: skipped\n"), "{}", ended.stderr);
+}
+
+#[test]
+fn quiet_says_nothing_but_errors() {
+    let file = tasks("w.json", &[("a", task("log", &json!({"message": "hello"}))), ("b", shell("exit $CODE"))]);
+    let quiet = |code: &str, arguments: &[&str]| {
+        ended(finale().env("CODE", code).args(["run", "-q"]).arg(&file).args(arguments))
+    };
+    let well = quiet("0", &[]).with_code(0);
+    assert_eq!((well.stdout.as_str(), well.stderr.as_str()), ("", ""));
+    assert_eq!(quiet("0", &["--json"]).record()["status"], "completed");
+    let badly = quiet("3", &[]).with_code(1);
+    assert_eq!(badly.stdout, "");
+    assert!(
+        badly.stderr.starts_with("error: task \"shell\" (b) failed: exit code 3 [attempt 1]\n"),
+        "{}",
+        badly.stderr
+    );
+}
+
+#[test]
+fn where_there_is_only_ascii_finale_writes_nothing_else() {
+    let file =
+        tasks("w.json", &[("a", task("sleep", &json!({"seconds": 0.000_001}))), ("b", json!({"title": "Sign"}))]);
+    let ascii = ended(finale().env("LC_ALL", "C").arg("run").arg(&file).arg("--yes")).with_code(0);
+    assert!(ascii.stderr.is_ascii(), "{}", ascii.stderr);
+}
+
+#[test]
+fn what_is_resumed_is_told_from_there_on() {
+    let journal = Journal::new();
+    let file = tasks("w.json", &[("a", shell("true")), ("b", task("sleep", &json!({"seconds": 1_000})))]);
+    let mut at_work = common::AtWork::start(journal.command("run").arg(file));
+    at_work.until("b: started");
+    at_work.signal("INT");
+    at_work.ended().with_code(3);
+    let resumed = journal.ask("resume", &["--done", "b"]).with_code(0);
+    assert!(resumed.stderr.contains("\nb: completed in "), "{}", resumed.stderr);
+    assert!(!resumed.stderr.contains("a: "), "{}", resumed.stderr);
+}
