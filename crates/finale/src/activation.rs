@@ -15,8 +15,24 @@ use crate::handle::ExecutionHandle;
 use crate::runtime::Runtime;
 use crate::workflow::Workflow;
 
-/// Why a workflow was not activated; nothing of it exists then, unless the journal failed or the runtime stopped: then
-/// nobody knows.
+/// Why a workflow was not activated; nothing of it exists then.
+///
+/// Only with [`Journal`](Self::Journal) and [`Stopped`](Self::Stopped) nobody knows: what was on its way may have become
+/// durable. Activate again with the same [idempotency key](Activate::idempotency_key).
+///
+/// ```
+/// # use finale::prelude::*;
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # async fn charge_card(_context: TaskContext) -> Result<(), TaskError> { Ok(()) }
+/// let runtime = Runtime::builder().shards(Shards::Current).handler("charge_card", charge_card).start()?;
+/// let order = Workflow::builder("order").task("charge", "charge_cart").build()?;
+/// let error = runtime.activate(&order, ()).await.unwrap_err();
+/// assert_eq!(error.code(), "handler_not_registered");
+/// assert!(error.to_string().ends_with(r#"there are: charge_card (did you mean "charge_card"?)"#));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ActivateError {
@@ -41,7 +57,7 @@ pub enum ActivateError {
         /// The names that are registered.
         registered: Vec<String>,
     },
-    /// The input is no payload.
+    /// The input is no payload: it is no JSON, or larger than [`Limits::payload_bytes_max`](crate::Limits).
     #[error("the input: {0}")]
     Input(#[from] PayloadError),
     /// The input is not what the definition declares.
@@ -50,7 +66,7 @@ pub enum ActivateError {
     /// Who activates it, or a key of it, takes more bytes than allowed.
     #[error(transparent)]
     TooLong(#[from] TooLong),
-    /// There are as many open executions as allowed; try again later.
+    /// There are as many open executions as [`Limits::open_executions_max`](crate::Limits) allows; try again later.
     #[error("{open_executions_max} executions are open already")]
     Saturated {
         /// The limit.
@@ -110,6 +126,26 @@ fn registered_instead(nearest: Option<&str>, registered: &[String]) -> String {
 }
 
 /// An activation that is not handed in yet: await it.
+///
+/// ```
+/// # use finale::prelude::*;
+/// use std::time::Duration;
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+/// # let order = Workflow::builder("order").task("pack", Task::external()).build()?;
+/// let execution = runtime
+///     .activate(&order, "kettle")
+///     .by("the web")
+///     .idempotency_key("request 4711")
+///     .business_key("order 7")
+///     .deadline(Duration::from_secs(24 * 60 * 60))
+///     .await?;
+/// assert_eq!(execution.snapshot().await?.activated_by, "the web");
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "nothing is activated before this is awaited"]
 #[derive(Debug)]
 pub struct Activate {
@@ -160,36 +196,91 @@ impl Drop for Pledge {
 }
 
 impl Activate {
-    /// Who activates it; by default `unknown`.
+    /// Who activates it; by default `unknown`. It is kept, and shown in [`Record::activated_by`](crate::Record).
     pub fn by(self, who: impl Into<Box<str>>) -> Self {
         self.with(|request| request.by = who.into())
     }
 
     /// What a repetition is known by: with the same key, workflow and input it gives the same execution, also after a
     /// restart, as long as the execution is kept. A newer version of the workflow counts as the same.
+    ///
+    /// With another workflow or input it is refused: [`ActivateError::IdempotencyConflict`]. Keys are for the whole
+    /// journal, not for one workflow. By default there is none.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let order = Workflow::builder("order").task("pack", Task::external()).build()?;
+    /// let first = runtime.activate(&order, "kettle").idempotency_key("request 4711").await?;
+    /// let again = runtime.activate(&order, "kettle").idempotency_key("request 4711").await?;
+    /// assert_eq!(again.id(), first.id());
+    ///
+    /// let other = runtime.activate(&order, "teapot").idempotency_key("request 4711").await;
+    /// assert_eq!(other.unwrap_err().code(), "idempotency_conflict");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn idempotency_key(self, key: impl Into<Box<str>>) -> Self {
         self.with(|request| request.idempotency_key = Some(key.into()))
     }
 
     /// What people find it by, an order number for instance; it need not be unique. See [`Filter`](crate::Filter).
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # use finale::Filter;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let order = Workflow::builder("order").task("pack", Task::external()).build()?;
+    /// let execution = runtime.activate(&order, "kettle").business_key("order 7").await?;
+    /// let page = runtime.executions(Filter::new().business_key("order 7")).await?;
+    /// assert_eq!(page.executions[0].id, execution.id());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn business_key(self, key: impl Into<Box<str>>) -> Self {
         self.with(|request| request.business_key = Some(key.into()))
     }
 
-    /// How long the execution may take; after that it fails.
+    /// How long the execution may take; after that it fails. By default as long as it likes.
+    ///
+    /// It counts from the activation, also while the application is down. Handlers at work are stopped then.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let order = Workflow::builder("order").task("pack", Task::external()).build()?;
+    /// let execution = runtime.activate(&order, "kettle").deadline(Duration::from_millis(1)).await?;
+    /// let outcome = execution.outcome().await?;
+    /// assert_eq!(outcome.status(), ExecutionStatus::Failed);
+    /// assert_eq!(outcome.decided_by.to_string(), "its deadline passed");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn deadline(self, deadline: Duration) -> Self {
         self.with(|request| request.deadline = Some(deadline))
     }
 
-    /// The id it gets, from [`Runtime::new_execution_id`]: for those who must note it before anything begins.
+    /// The id it gets, from [`Runtime::new_execution_id`]: for those who must note it before anything begins. By default
+    /// it gets a new one.
+    ///
+    /// An id is used once: a second activation with it is [`ActivateError::IdConflict`], unless it repeats the first one
+    /// by its idempotency key. A repetition keeps the id of the first.
     pub fn id(self, id: ExecutionId) -> Self {
         self.with(|request| request.id = Some(id))
     }
 
-    /// Hands the activation in and waits until it is durable.
+    /// Hands the activation in and waits until it is durable. To await the activation itself is the same.
     ///
     /// # Errors
-    /// When it is refused; see [`ActivateError`].
+    /// When it is refused; nothing of it exists then. See [`ActivateError`].
     pub async fn start(self) -> Result<ExecutionHandle, ActivateError> {
         let request = self.request?;
         self.runtime.check_text("who activates it", Some(&request.by))?;

@@ -26,6 +26,9 @@ use crate::vitals::Vitals;
 use crate::workflow::Workflow;
 
 /// Says what a runtime is made of; see [`Runtime::builder`].
+///
+/// Nothing is checked before [`start`](Self::start). What is said twice counts as it was said last; only handlers must
+/// not have the same name.
 #[must_use = "nothing runs before start is called"]
 pub struct Builder {
     shards: Shards,
@@ -59,25 +62,51 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// Where executions run; default one thread per two cores.
+    /// Where executions run; default one thread per two cores. See [`Shards`].
     pub fn shards(mut self, shards: Shards) -> Self {
         self.shards = shards;
         self
     }
 
-    /// What the runtime is bounded by.
+    /// What the runtime is bounded by; see [`Limits`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
     /// How long a handler that was told to stop may take before it is dropped; default 2 s.
+    ///
+    /// Handlers are told to stop when the end of their execution is decided. One whose attempt takes longer than its
+    /// timeout, or whose task is cancelled by itself, is dropped at once.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// use finale::Fate;
+    ///
+    /// async fn never_done(_context: TaskContext) -> Result<(), TaskError> {
+    ///     std::future::pending().await
+    /// }
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let work = Workflow::builder("work").task("work", "never_done").build()?;
+    /// let builder = Runtime::builder().shards(Shards::Current).handler("never_done", never_done);
+    /// let runtime = builder.grace(Duration::ZERO).start()?;
+    /// let receipt = runtime.activate(&work, ()).await?.cancel("me").await?;
+    /// assert_eq!(receipt.tasks[0].fate, Fate::Aborted);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
     }
 
-    /// How often each shard looks whether something was lost on its way; default 1 s.
+    /// How often each shard looks whether something was lost on its way; default 1 s. It must not be zero.
+    ///
+    /// Nothing else waits for it: it is about messages that an actor did not get, or that were lost with one.
     pub fn sweep_interval(mut self, interval: Duration) -> Self {
         self.sweep_interval = interval;
         self
@@ -87,24 +116,80 @@ impl Builder {
     ///
     /// A runtime goes on with every execution that it finds there and that has not ended. It can be started again on a
     /// clone of the journal; then the runtime before it is fenced: it can write no more.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// use finale::journal::MemoryJournal;
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// let journal = MemoryJournal::new();
+    /// let start = || Runtime::builder().shards(Shards::Current).journal(journal.clone()).start();
+    /// let id = start()?.activate(&article, ()).await?.id();
+    ///
+    /// let runtime = start()?; // goes on where the other one was
+    /// let task = runtime.open_tasks_of(id).await?[0].id;
+    /// runtime.complete_task(task, "well done").await?;
+    /// let outcome = runtime.execution(id).await?.outcome().await?;
+    /// assert_eq!(outcome.output::<String>()?, "well done");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// In a file, with the feature `sqlite`:
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "sqlite")]
+    /// # fn start() -> Result<(), Box<dyn std::error::Error>> {
+    /// use finale::journal::SqliteJournal;
+    /// use finale::prelude::*;
+    ///
+    /// let runtime = Runtime::builder().journal(SqliteJournal::open("orders.finale")?).start()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn journal(mut self, journal: impl Journal) -> Self {
         self.journal = Some(Arc::new(journal));
         self
     }
 
-    /// How long executions are kept after they have ended; default 30 days.
+    /// How long executions are kept after they have ended; default 30 days. See [`Retention`].
     pub fn retention(mut self, retention: Retention) -> Self {
         self.retention = retention;
         self
     }
 
     /// State of the application, for [`TaskContext::data`](crate::TaskContext::data); one value of each type.
+    ///
+    /// It is shared by all threads of the runtime, and dropped with the runtime.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// struct Currency(&'static str);
+    ///
+    /// async fn charge_card(context: TaskContext, amount: u32) -> Result<String, TaskError> {
+    ///     Ok(format!("{amount} {}", context.data::<Currency>()?.0))
+    /// }
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let order = Workflow::builder("order").task("charge", "charge_card").build()?;
+    /// let builder = Runtime::builder().shards(Shards::Current).handler("charge_card", charge_card);
+    /// let runtime = builder.data(Currency("euros")).start()?;
+    /// let outcome = runtime.activate(&order, 20).await?.outcome().await?;
+    /// assert_eq!(outcome.output::<String>()?, "20 euros");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn data<T: Send + Sync + 'static>(mut self, value: T) -> Self {
         self.data.insert(value);
         self
     }
 
     /// An async function that does the tasks with that handler name; see [`Handler`].
+    ///
+    /// The name is kept with the executions: one that is renamed is not found by those that began before.
     ///
     /// ```
     /// use finale::{Runtime, TaskContext, TaskError};
@@ -113,7 +198,15 @@ impl Builder {
     ///     Ok(format!("{euros} euros paid"))
     /// }
     ///
-    /// let _builder = Runtime::builder().handler("charge_card", charge_card);
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use finale::{Shards, Workflow};
+    /// let order = Workflow::builder("order").task("charge", "charge_card").build()?;
+    /// let runtime = Runtime::builder().shards(Shards::Current).handler("charge_card", charge_card).start()?;
+    /// let outcome = runtime.activate(&order, 20).await?.outcome().await?;
+    /// assert_eq!(outcome.output::<String>()?, "20 euros paid");
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn handler<H: Handler<Arguments>, Arguments: 'static>(self, name: impl Into<String>, handler: H) -> Self {
         self.register(Function::new(name.into(), handler))
@@ -121,6 +214,24 @@ impl Builder {
 
     /// The functions that a workflow was built of; see [`Workflow::typed`]. Those that several workflows have in common
     /// are taken once.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # async fn greet(_context: TaskContext) -> Result<String, TaskError> { Ok("Hello".into()) }
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (morning, evening) = (Workflow::typed("morning"), Workflow::typed("evening"));
+    /// morning.task(greet);
+    /// evening.task(greet);
+    /// let (morning, evening) = (morning.build()?, evening.build()?);
+    ///
+    /// let builder = Runtime::builder().shards(Shards::Current).workflow(&morning).workflow(&evening);
+    /// let runtime = builder.start()?;
+    /// let outcome = runtime.activate(&evening, ()).await?.outcome().await?;
+    /// assert_eq!(outcome.output::<String>()?, "Hello");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn workflow(mut self, workflow: &Workflow) -> Self {
         for function in workflow.functions() {
             if !self.handlers.iter().any(|known| known.name == function.name && known.is(function)) {
@@ -132,16 +243,26 @@ impl Builder {
 
     /// A function that blocks its thread; it runs on one of its own.
     ///
-    /// It can be asked to stop, not stopped: see [`BlockingContext::is_cancelled`].
+    /// A thread is started for each attempt; [`handler_limit`](Self::handler_limit) bounds how many there are. The function
+    /// always has an input, `()` if it needs none. It can be asked to stop, not stopped: see
+    /// [`BlockingContext::is_cancelled`].
     ///
     /// ```
-    /// use finale::{BlockingContext, Runtime, TaskError};
+    /// use finale::prelude::*;
     ///
-    /// fn shrink_image(_context: BlockingContext, path: String) -> Result<usize, TaskError> {
-    ///     Ok(std::fs::read(path)?.len())
+    /// fn count_words(_context: BlockingContext, text: String) -> Result<usize, TaskError> {
+    ///     Ok(text.split_whitespace().count())
     /// }
     ///
-    /// let _builder = Runtime::builder().blocking_handler("shrink_image", shrink_image);
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let count = Workflow::builder("count").task("count", "count_words").build()?;
+    /// let builder = Runtime::builder().shards(Shards::Current);
+    /// let runtime = builder.blocking_handler("count_words", count_words).start()?;
+    /// let outcome = runtime.activate(&count, "read it and approve").await?.outcome().await?;
+    /// assert_eq!(outcome.output::<usize>()?, 4);
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn blocking_handler<F, Input, Output>(self, name: impl Into<String>, function: F) -> Self
     where
@@ -154,7 +275,45 @@ impl Builder {
         self.register(Function::made(name.into(), make))
     }
 
-    /// An actor that does the tasks with that handler name.
+    /// An actor that does the tasks with that handler name; see [`RunTask`].
+    ///
+    /// It may live on any thread. If it stops before it answers, the attempt fails with class `lost`; nobody starts it again.
+    /// A task that is to stop is not taken back from it, and its answer counts for nothing then.
+    ///
+    /// ```
+    /// use finale::actix::prelude::*;
+    /// use finale::message::RunTask;
+    /// use finale::prelude::*;
+    /// use finale::Payload;
+    ///
+    /// struct Cashier {
+    ///     euros: u32,
+    /// }
+    ///
+    /// impl Actor for Cashier {
+    ///     type Context = Context<Self>;
+    /// }
+    ///
+    /// impl Handler<RunTask> for Cashier {
+    ///     type Result = Result<Payload, TaskError>;
+    ///
+    ///     fn handle(&mut self, asked: RunTask, _context: &mut Context<Self>) -> Self::Result {
+    ///         self.euros += asked.input.decode::<u32>()?;
+    ///         Ok(Payload::encode(&self.euros)?)
+    ///     }
+    /// }
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    /// let order = Workflow::builder("order").task("charge", "cashier").build()?;
+    /// let cashier = Cashier { euros: 5 }.start();
+    /// let builder = Runtime::builder().shards(Shards::Current);
+    /// let runtime = builder.actor_handler("cashier", cashier.recipient()).start()?;
+    /// let outcome = runtime.activate(&order, 20).await?.outcome().await?;
+    /// assert_eq!(outcome.output::<u32>()?, 25);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn actor_handler(self, name: impl Into<String>, actor: Recipient<RunTask>) -> Self {
         let make = move |payload_bytes_max| {
             let actor = actor.clone();
@@ -163,7 +322,24 @@ impl Builder {
         self.register(Function::made(name.into(), make))
     }
 
-    /// How many tasks of that handler may be at work at once in the runtime; further ones wait.
+    /// How many tasks of that handler may be at work at once in the runtime; further ones wait. By default only
+    /// [`Limits::running_tasks_max`] bounds them.
+    ///
+    /// The handler may be registered before or after. A limit of 0, or one for a handler that is not registered, is an
+    /// error of [`start`](Self::start).
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # async fn charge_card(_context: TaskContext) -> Result<(), TaskError> { Ok(()) }
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = || Runtime::builder().shards(Shards::Current).handler("charge_card", charge_card);
+    /// assert!(builder().handler_limit("charge_card", 8).start().is_ok());
+    /// let error = builder().handler_limit("charge_cart", 8).start().unwrap_err();
+    /// assert_eq!(error.code(), "unknown_handler");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn handler_limit(mut self, name: impl Into<String>, running_max: usize) -> Self {
         self.handler_limits.push((name.into(), running_max));
         self
@@ -180,11 +356,16 @@ impl Builder {
         self
     }
 
-    /// Starts the runtime.
+    /// Starts the runtime, inside a running actix `System`, and returns when its threads are there.
+    ///
+    /// It claims the journal and begins to go on with every execution there that has not ended; [`Health::recovering`]
+    /// says how many have not gone on yet. Nobody has to wait for that.
     ///
     /// # Errors
     /// When there is no running actix `System`, two handlers have one name, a limit makes no sense, or the journal cannot be
-    /// opened.
+    /// claimed; see [`StartError`].
+    ///
+    /// [`Health::recovering`]: crate::Health::recovering
     pub fn start(self) -> Result<Runtime, StartError> {
         let system = System::try_current().ok_or(StartError::NoSystem)?;
         let Self { shards: place, limits, grace, sweep_interval, retention, .. } = self;

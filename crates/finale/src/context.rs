@@ -16,6 +16,28 @@ use tokio::sync::Notify;
 use crate::shard::Live;
 
 /// What a handler is told about its task; a clone is the same.
+///
+/// It stays on the thread of its execution: it is not `Send`. A function that blocks has a [`BlockingContext`].
+///
+/// ```
+/// # use finale::prelude::*;
+/// async fn look(context: TaskContext) -> Result<(), TaskError> {
+///     assert_eq!(context.node(), "look");
+///     assert_eq!(context.attempt(), 1);
+///     // What another service should do only once is asked for with this key.
+///     assert_eq!(context.key(), context.task_id().to_string());
+///     assert!(context.key().starts_with(&context.execution_id().to_string()));
+///     Ok(())
+/// }
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let runtime = Runtime::builder().shards(Shards::Current).handler("look", look).start()?;
+/// # let order = Workflow::builder("order").task("look", "look").build()?;
+/// # runtime.activate(&order, ()).await?.outcome().await?.output::<()>()?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct TaskContext(Rc<Task>);
 
@@ -44,7 +66,7 @@ pub(crate) enum StopAsked {
     Forgotten,
 }
 
-/// Why there is no output of a node.
+/// Why there is no output of a node. With `?` the task fails for good: another attempt finds the same.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TaskOutputError {
@@ -64,7 +86,24 @@ pub enum TaskOutputError {
     },
 }
 
-/// The runtime's builder was given no state of this type.
+/// The runtime's builder was given no state of this type; see [`Builder::data`](crate::Builder::data).
+///
+/// ```
+/// # use finale::prelude::*;
+/// async fn count(context: TaskContext) -> Result<u64, TaskError> {
+///     Ok(*context.data::<u64>()?)
+/// }
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let runtime = Runtime::builder().shards(Shards::Current).handler("count", count).start()?;
+/// # let work = Workflow::builder("work").task("count", "count").build()?;
+/// # let outcome = runtime.activate(&work, ()).await?.outcome().await?;
+/// let error = outcome.error().map(ToString::to_string).unwrap_or_default();
+/// assert!(error.contains("no u64 was given to the runtime"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no {0} was given to the runtime: Runtime::builder().data(..) takes it")]
 pub struct MissingData(&'static str);
@@ -90,7 +129,7 @@ impl TaskContext {
         self.task_id().to_string()
     }
 
-    /// Which attempt this is, counted from 1.
+    /// Which attempt this is, counted from 1. It only rises, also over restarts.
     pub fn attempt(&self) -> u16 {
         self.0.dispatch.attempt
     }
@@ -108,10 +147,31 @@ impl TaskContext {
         self.0.live.bound.data.get()
     }
 
-    /// The output of a task that was done before.
+    /// The output of a task that was done before, decoded from JSON as that type.
     ///
     /// # Errors
     /// When there is no such node, it has no output, or the output is of another type.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// async fn charge_card(context: TaskContext) -> Result<String, TaskError> {
+    ///     let euros: u32 = context.output("price")?;
+    ///     assert!(context.output::<u32>("prise").is_err()); // there is no such node
+    ///     Ok(format!("{euros} euros paid"))
+    /// }
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # async fn price(_context: TaskContext) -> Result<u32, TaskError> { Ok(20) }
+    /// # let builder = Runtime::builder().shards(Shards::Current).handler("price", price);
+    /// # let runtime = builder.handler("charge_card", charge_card).start()?;
+    /// let order = Workflow::builder("order").task("price", "price");
+    /// let order = order.task("charge", "charge_card").after("price").build()?;
+    /// let outcome = runtime.activate(&order, ()).await?.outcome().await?;
+    /// assert_eq!(outcome.output::<String>()?, "20 euros paid");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn output<T: DeserializeOwned>(&self, node: &str) -> Result<T, TaskOutputError> {
         let position = self.0.live.bound.compiled.position(node);
         let position = position.ok_or_else(|| TaskOutputError::Unknown(node.to_owned()))?;
@@ -119,12 +179,32 @@ impl TaskContext {
         decode_output(node, output.as_ref())
     }
 
-    /// Whether the handler was told to stop.
+    /// Whether the handler was told to stop. Once it was it stays so.
     pub fn is_cancelled(&self) -> bool {
         self.0.stop.get() != StopAsked::No
     }
 
-    /// Waits until the handler is told to stop; it then has its grace to clean up.
+    /// Waits until the handler is told to stop; it then has [its grace](crate::Builder::grace) to clean up.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// use finale::Fate;
+    ///
+    /// async fn watch(context: TaskContext) -> Result<(), TaskError> {
+    ///     context.cancelled().await;
+    ///     // Clean up here.
+    ///     Err("told to stop")?
+    /// }
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).handler("watch", watch).start()?;
+    /// # let work = Workflow::builder("work").task("watch", "watch").build()?;
+    /// let receipt = runtime.activate(&work, ()).await?.cancel("me").await?;
+    /// assert_eq!(receipt.tasks[0].fate, Fate::Stopped);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn cancelled(&self) {
         let told = self.0.told.notified();
         if !self.is_cancelled() {
@@ -193,7 +273,31 @@ impl Task {
     }
 }
 
-/// What a blocking handler is told about its task.
+/// What a blocking handler is told about its task; see [`Builder::blocking_handler`](crate::Builder::blocking_handler).
+///
+/// It has the same as [`TaskContext`], as it was when the handler began, but can only be asked whether to stop.
+///
+/// ```
+/// # use finale::prelude::*;
+/// fn look(context: BlockingContext, _input: ()) -> Result<(), TaskError> {
+///     assert_eq!((context.node(), context.attempt()), ("look", 1));
+///     assert_eq!(context.output::<String>("wrap")?, "in paper");
+///     assert_eq!(*context.data::<u64>()?, 7);
+///     assert_eq!(context.task_id().execution, context.execution_id());
+///     assert_eq!(context.key(), context.task_id().to_string());
+///     Ok(())
+/// }
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # async fn wrap(_context: TaskContext) -> Result<String, TaskError> { Ok("in paper".into()) }
+/// # let builder = Runtime::builder().shards(Shards::Current).data(7_u64).handler("wrap", wrap);
+/// # let runtime = builder.blocking_handler("look", look).start()?;
+/// # let order = Workflow::builder("order").task("wrap", "wrap").task("look", "look").after("wrap").build()?;
+/// # runtime.activate(&order, ()).await?.outcome().await?.output::<()>()?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct BlockingContext {
     task: TaskId,
@@ -221,7 +325,7 @@ impl BlockingContext {
         self.task_id().to_string()
     }
 
-    /// Which attempt this is, counted from 1.
+    /// Which attempt this is, counted from 1. It only rises, also over restarts.
     pub fn attempt(&self) -> u16 {
         self.attempt
     }
@@ -239,15 +343,44 @@ impl BlockingContext {
         self.data.get()
     }
 
-    /// The output of a task that was done before this one began.
+    /// The output of a task that was done before this one began, decoded from JSON as that type.
     ///
     /// # Errors
-    /// When there is no such output, or it is of another type.
+    /// When there is no such output, or it is of another type. A node that is not there and one without an output are told
+    /// alike: [`TaskOutputError::Missing`].
     pub fn output<T: DeserializeOwned>(&self, node: &str) -> Result<T, TaskOutputError> {
         decode_output(node, self.outputs.get(node))
     }
 
     /// Whether the handler was told to stop; nothing else can stop it, so it should look now and then.
+    ///
+    /// One that does not stop within [its grace](crate::Builder::grace) is recorded as lost, and its thread goes on.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// use finale::Fate;
+    ///
+    /// fn count(context: BlockingContext, _input: ()) -> Result<u64, TaskError> {
+    ///     for number in 0.. {
+    ///         if context.is_cancelled() {
+    ///             return Err(format!("stopped at {number}"))?;
+    ///         }
+    ///         std::thread::yield_now(); // a small piece of work
+    ///     }
+    ///     Ok(0)
+    /// }
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).blocking_handler("count", count).start()?;
+    /// # let work = Workflow::builder("work").task("count", "count").build()?;
+    /// # let execution = runtime.activate(&work, ()).await?;
+    /// # while execution.snapshot().await?.counts.running == 0 {}
+    /// let receipt = execution.cancel("me").await?;
+    /// assert_eq!(receipt.tasks[0].fate, Fate::Stopped);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
     }

@@ -9,6 +9,10 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 /// The number of an event: the fact it follows from, and which of its consequences it is.
+///
+/// Numbers of one execution rise, with gaps: not every fact is told. They are the same whenever they are read, also after a
+/// restart, so a reader can keep one and go on after it with
+/// [`events_after`](crate::ExecutionHandle::events_after). The default is before the first event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct EventNumber {
     /// Sequence number of the fact, from 1.
@@ -17,7 +21,23 @@ pub struct EventNumber {
     pub index: u32,
 }
 
-/// Something that happened to an execution, durably.
+/// Something that happened to an execution, durably. Serialized flat, with the name of its kind as `event`.
+///
+/// ```
+/// # use finale::prelude::*;
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+/// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+/// # let execution = runtime.activate(&article, ()).await?;
+/// # let event = execution.events().await?.next().await?.expect("its activation");
+/// let event = serde_json::to_value(&event)?;
+/// assert_eq!(event["event"], "status_transitioned");
+/// assert_eq!(event["to"], "running");
+/// assert_eq!(event["number"]["sequence"], 1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Event {
@@ -80,7 +100,36 @@ pub enum EventKind {
     },
 }
 
-/// The events of one execution, from its beginning or from where the reader left off, to its end.
+/// The events of one execution, from its beginning or from where the reader left off, to its end; from
+/// [`ExecutionHandle::events`](crate::ExecutionHandle::events).
+///
+/// The past is read from the journal, what comes is told as soon as it is durable. A reader that lags more than
+/// [`Limits::event_lag_max`](crate::Limits::event_lag_max) events behind is cut off, so that it cannot hold up the
+/// execution. Dropping the stream ends it.
+///
+/// ```
+/// # use finale::prelude::*;
+/// use finale::{EventKind, NodeStatus};
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+/// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+/// # let execution = runtime.activate(&article, ()).await?;
+/// # let task = runtime.open_tasks_of(execution.id()).await?[0].id;
+/// let mut events = execution.events().await?;
+/// runtime.complete_task(task, "well done").await?;
+///
+/// let mut settled = Vec::new();
+/// while let Some(event) = events.next().await? {
+///     if let EventKind::NodeTransitioned { node, to: NodeStatus::Completed, .. } = event.kind {
+///         settled.push(node);
+///     }
+/// }
+/// assert!(settled.contains(&"approve".to_owned()));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Events {
     pub(crate) receiver: mpsc::Receiver<Event>,
@@ -89,7 +138,47 @@ pub struct Events {
     lagged: Arc<AtomicBool>,
 }
 
-/// The stream was cut because its reader lagged behind.
+/// The stream was cut because its reader lagged behind, after all that was kept for it was read. Nothing is lost: resume.
+///
+/// ```
+/// use finale::{Event, EventNumber, ExecutionHandle, Lagged};
+///
+/// /// Reads on, however slow it is.
+/// async fn read(execution: &ExecutionHandle, mut see: impl FnMut(Event)) -> Result<(), finale::Error> {
+///     let mut after = EventNumber::default();
+///     loop {
+///         let mut events = execution.events_after(after).await?;
+///         loop {
+///             match events.next().await {
+///                 Ok(Some(event)) => see(event),
+///                 Ok(None) => return Ok(()),
+///                 Err(Lagged { after: last }) => break after = last,
+///             }
+///         }
+///     }
+/// }
+/// # use finale::prelude::*;
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let mut limits = finale::Limits::default();
+/// # limits.event_lag_max = 1;
+/// # let runtime = Runtime::builder().shards(Shards::Current).limits(limits).start()?;
+/// # let builder = Workflow::builder("article").task("approve", Task::external());
+/// # let article = builder.task("print", Task::external()).after("approve").build()?;
+/// # let execution = runtime.activate(&article, ()).await?;
+/// # let seen = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+/// # let noting = seen.clone();
+/// # let copy = execution.clone();
+/// # let reading = actix::spawn(async move { read(&copy, |event| noting.borrow_mut().push(event)).await });
+/// # execution.cancel("me").await?;
+/// # reading.await??;
+/// # let mut all = Vec::new();
+/// # let mut events = execution.events().await?;
+/// # while let Some(event) = events.next().await? { all.push(event) }
+/// # assert_eq!(*seen.borrow(), all);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the reader lagged behind: resume after {after:?}")]
 pub struct Lagged {
@@ -100,8 +189,28 @@ pub struct Lagged {
 impl Events {
     /// The next event; none after the end of the execution, or when the runtime has stopped.
     ///
+    /// Dropping the future loses nothing: it can be one arm of a `select!`.
+    ///
     /// # Errors
-    /// When the reader lagged so far behind that events were not kept for it.
+    /// When the reader lagged so far behind that events were not kept for it. Those that were are read first.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// # let execution = runtime.activate(&article, ()).await?;
+    /// execution.cancel("the author").await?;
+    /// let mut events = execution.events().await?;
+    /// let mut last = None;
+    /// while let Some(event) = events.next().await? {
+    ///     last = Some(event);
+    /// }
+    /// assert_eq!(last.map(|event| event.at), Some(execution.outcome().await?.completed_at));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn next(&mut self) -> Result<Option<Event>, Lagged> {
         if let Some(event) = self.receiver.recv().await {
             self.last = event.number;

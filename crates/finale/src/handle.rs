@@ -16,6 +16,8 @@ use crate::runtime::Runtime;
 /// One execution, from whatever thread; a clone is the same.
 ///
 /// Dropping the last handle changes nothing: the execution goes on.
+///
+/// It comes from [`Runtime::activate`], and from [`Runtime::execution`] by its id.
 #[derive(Clone, Debug)]
 pub struct ExecutionHandle {
     pub(crate) runtime: Runtime,
@@ -24,15 +26,37 @@ pub struct ExecutionHandle {
 }
 
 impl ExecutionHandle {
-    /// Its id.
+    /// Its id; written and parsed as a UUID.
     pub fn id(&self) -> ExecutionId {
         self.id
     }
 
     /// Waits until it has ended, durably.
     ///
+    /// Everybody who asks gets the same, before and after the end. A failed execution is no error here:
+    /// [`Outcome::output`] makes one of it. The future borrows nothing and can be spawned.
+    ///
     /// # Errors
-    /// When the runtime stops first.
+    /// When the runtime stops first. That says nothing about the execution: ask the next runtime.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// async fn charge_card(_context: TaskContext) -> Result<u32, TaskError> {
+    ///     Err("card declined")?
+    /// }
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).handler("charge_card", charge_card).start()?;
+    /// # let order = Workflow::builder("order").task("charge", "charge_card").build()?;
+    /// let execution = runtime.activate(&order, ()).await?;
+    /// let outcome = execution.outcome().await?;
+    /// assert_eq!(outcome.status(), ExecutionStatus::Failed);
+    /// let error = outcome.output::<u32>().unwrap_err();
+    /// assert_eq!(error.to_string(), r#"task "Charge" (charge) failed: card declined"#);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn outcome(&self) -> impl Future<Output = Result<Arc<Outcome>, Abandoned>> + Send + use<> {
         let completion = Arc::clone(&self.completion);
         async move { completion.outcome().await }
@@ -40,8 +64,24 @@ impl ExecutionHandle {
 
     /// Where it is, as far as that is durable.
     ///
+    /// A handle that has seen the end answers from memory, also when the execution is forgotten or the runtime has
+    /// stopped.
+    ///
     /// # Errors
     /// When it is forgotten, or the runtime has stopped.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// let execution = runtime.activate(&article, ()).await?;
+    /// assert_eq!(execution.status().await?, ExecutionStatus::Running);
+    /// assert!(!execution.status().await?.is_terminal());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn status(&self) -> Result<ExecutionStatus, CommandError> {
         match self.completion.ended() {
             Some(outcome) => Ok(outcome.status()),
@@ -49,34 +89,84 @@ impl ExecutionHandle {
         }
     }
 
-    /// Everything there is to know about it, as far as that is durable.
+    /// Everything there is to know about it, as far as that is durable: with all its nodes, and ready to be serialized.
+    ///
+    /// Of an execution that has ended it is read from the journal.
     ///
     /// # Errors
-    /// When it is forgotten, or the runtime has stopped.
+    /// When it is forgotten, it or the journal cannot be read, or the runtime has stopped.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// let execution = runtime.activate(&article, ()).await?;
+    /// let record = execution.snapshot().await?;
+    /// assert_eq!((record.counts.tasks, record.counts.waiting), (1, 1));
+    /// assert_eq!(serde_json::to_value(&record)?["status"], "running");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn snapshot(&self) -> Result<Record, CommandError> {
         self.runtime.snapshot(self.id).await
     }
 
-    /// What it waits for, or why it ended so.
+    /// What it waits for, or why it ended so; why it is parked, if it is quarantined. It can be printed as a text.
+    ///
+    /// At most 100 of the nodes it waits for are listed, and how many more there are.
     ///
     /// # Errors
-    /// When it is forgotten, or the runtime has stopped.
+    /// When it is forgotten, it or the journal cannot be read, or the runtime has stopped.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// let execution = runtime.activate(&article, ()).await?;
+    /// let why = execution.why().await?;
+    /// assert_eq!(why.awaited[0].node, "approve");
+    /// assert!(why.to_string().contains("approve"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn why(&self) -> Result<Why, CommandError> {
         self.runtime.why(self.id).await
     }
 
-    /// What happened and happens to it, from its beginning to its end.
+    /// What happened and happens to it, from its beginning to its end; see [`Events`].
     ///
     /// # Errors
-    /// When it is forgotten, or the runtime has stopped.
+    /// When it is forgotten, it or the journal cannot be read, or the runtime has stopped.
     pub async fn events(&self) -> Result<Events, CommandError> {
         self.runtime.events(self.id, EventNumber::default()).await
     }
 
-    /// Like [`events`](Self::events), without those up to and including that one.
+    /// Like [`events`](Self::events), without those up to and including that one: without a gap and without repetition,
+    /// also after a restart.
     ///
     /// # Errors
-    /// When it is forgotten, or the runtime has stopped.
+    /// When it is forgotten, it or the journal cannot be read, or the runtime has stopped.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// # let execution = runtime.activate(&article, ()).await?;
+    /// let mut events = execution.events().await?;
+    /// let first = events.next().await?.expect("its activation");
+    /// let second = events.next().await?;
+    ///
+    /// let mut resumed = execution.events_after(first.number).await?;
+    /// assert_eq!(resumed.next().await?, second);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn events_after(&self, after: EventNumber) -> Result<Events, CommandError> {
         self.runtime.events(self.id, after).await
     }
@@ -85,14 +175,48 @@ impl ExecutionHandle {
     ///
     /// A second cancellation joins the first. What was decided before stays: the receipt says how it ended.
     ///
+    /// Handlers at work are told to stop, and dropped after [the grace](crate::Builder::grace), so that is about how long
+    /// it takes at most. Only what is [`Lost`](Fate::Lost) may still be at work after it.
+    ///
     /// # Errors
-    /// When it is over already, or forgotten, or the runtime has stopped.
+    /// When it is over already, or forgotten, or the runtime has stopped. When `by` is longer than
+    /// [`Limits::text_bytes_max`](crate::Limits::text_bytes_max).
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// # let execution = runtime.activate(&article, ()).await?;
+    /// let receipt = execution.cancel("the author").await?;
+    /// assert_eq!(receipt.status, ExecutionStatus::Cancelled);
+    /// assert_eq!(execution.status().await?, ExecutionStatus::Cancelled);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn cancel(&self, by: &str) -> Result<CancelReceipt, CommandError> {
         self.runtime.cancel_execution(self.id, by).await
     }
 }
 
-/// What a cancellation came to.
+/// What a cancellation came to; from [`ExecutionHandle::cancel`].
+///
+/// ```
+/// # use finale::prelude::*;
+/// use finale::Fate;
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+/// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+/// # let execution = runtime.activate(&article, ()).await?;
+/// let receipt = execution.cancel("the author").await?;
+/// let task = &receipt.tasks[0];
+/// assert_eq!((task.node.as_str(), task.fate), ("approve", Fate::Closed));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct CancelReceipt {
@@ -121,15 +245,16 @@ pub struct CancelledTask {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Fate {
-    /// Nobody worked on it here: it was closed.
+    /// Nobody worked on it here: it was outside, or waited for a place, a verdict or its next attempt. It was closed.
     Closed,
     /// It was told to stop and did.
     Stopped,
-    /// It was over before it could be stopped.
+    /// It was over before it could be stopped; its result is recorded.
     FinishedAnyway,
-    /// It did not stop in time and was dropped.
+    /// It did not stop within [the grace](crate::Builder::grace) and was dropped.
     Aborted,
-    /// It could not be stopped and may still be at work.
+    /// It could not be stopped and may still be at work: a function that blocks its thread, for instance. Or it went with
+    /// its process.
     Lost,
 }
 

@@ -36,6 +36,26 @@ use crate::workflow::Workflow;
 /// [`shutdown`](Self::shutdown), handlers at work are dropped where they are, whoever waits for an outcome is told
 /// [`Abandoned`](crate::Abandoned), and executions that had not ended are what the journal says about them:
 /// with the in-memory journal they are gone.
+///
+/// Dropping the last clone changes nothing: executions go on until the System stops or [`shutdown`](Self::shutdown)
+/// is called. After a shutdown every call answers `Stopped`.
+///
+/// ```
+/// use finale::prelude::*;
+///
+/// async fn greet(_context: TaskContext, name: String) -> Result<String, TaskError> {
+///     Ok(format!("Hello, {name}"))
+/// }
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let greeting = Workflow::builder("greeting").task("greet", "greet").build()?;
+/// let runtime = Runtime::builder().shards(Shards::Current).handler("greet", greet).start()?;
+/// let outcome = runtime.activate(&greeting, "Ada").await?.outcome().await?;
+/// assert_eq!(outcome.output::<String>()?, "Hello, Ada");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Runtime(Arc<Inner>);
 
@@ -70,23 +90,23 @@ pub(crate) struct ShardHandle {
     pub(crate) gone: watch::Receiver<()>,
 }
 
-/// One page of executions, newest first.
+/// One page of executions, newest first; from [`Runtime::executions`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Page {
     /// The executions.
     pub executions: Vec<Summary>,
-    /// What the next page begins before; none if this is the last one.
+    /// What the next page begins before: hand it to [`Filter::before`]. None if this is the last page.
     pub next: Option<ExecutionId>,
 }
 
-/// What was left when a runtime was shut down.
+/// What was left when a runtime was shut down; from [`Runtime::shutdown`]. All zero means that nothing was cut short.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
-    /// Executions that had not ended.
+    /// Executions that had not ended. With a durable journal the next runtime goes on with them.
     pub unfinished: usize,
-    /// Handlers that were still at work at the deadline and were dropped.
+    /// Handlers that were still at work at the deadline and were dropped. Their tasks are run again by the next runtime.
     pub dropped: usize,
     /// Shards that did not answer in time: a handler keeps their thread for itself.
     pub unresponsive: usize,
@@ -103,7 +123,17 @@ impl ShutdownReport {
 }
 
 impl Runtime {
-    /// Begins a runtime.
+    /// Begins a runtime: nothing runs before [`Builder::start`].
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// assert!(runtime.health().is_well());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -117,6 +147,22 @@ impl Runtime {
     ///
     /// The activation is acknowledged when it is durable. Dropping the future after it was first polled does not take
     /// the activation back.
+    ///
+    /// The input is anything that serde writes as JSON, at most [`Limits::payload_bytes_max`](crate::Limits) bytes of
+    /// it; `()` is `null`. Inputs that the definition declares are checked, and their defaults filled in. What else can be
+    /// said of an activation is said to the [`Activate`]; why it can be refused is in [`ActivateError`].
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// let execution = runtime.activate(&article, "On kettles").by("the author").await?;
+    /// assert_eq!(execution.status().await?, ExecutionStatus::Running);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn activate<I: Serialize>(&self, workflow: &Workflow, input: I) -> Activate {
         let request = self.accept_input(workflow, &input).map(|input| Request {
             workflow: workflow.clone(),
@@ -139,6 +185,23 @@ impl Runtime {
     }
 
     /// An id for an execution that is activated later; each is greater than the one before.
+    ///
+    /// Nothing exists of the execution until [`Activate::id`] is used with it; an id that is never used costs nothing.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// let id = runtime.new_execution_id();
+    /// // Note it where it is needed, then:
+    /// let execution = runtime.activate(&article, ()).id(id).await?;
+    /// assert_eq!(execution.id(), id);
+    /// assert!(runtime.new_execution_id() > id);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new_execution_id(&self) -> ExecutionId {
         let shard = self.next_place() as u16;
         // A panic elsewhere leaves a mint whole: there is nothing in it that belongs together.
@@ -154,19 +217,60 @@ impl Runtime {
         self.0.shards[place].supervisor.do_send(request);
     }
 
-    /// The execution with that id.
+    /// The execution with that id, whether it has ended or not, also one from before a restart.
     ///
     /// # Errors
     /// When there is none, it is forgotten, or the runtime has stopped.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// use finale::CommandError;
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// # let id = runtime.activate(&article, ()).await?.id();
+    /// let id: ExecutionId = id.to_string().parse()?; // as it comes with a request
+    /// assert_eq!(runtime.execution(id).await?.status().await?, ExecutionStatus::Running);
+    ///
+    /// let unknown = runtime.new_execution_id();
+    /// assert_eq!(runtime.execution(unknown).await.unwrap_err(), CommandError::NotFound);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn execution(&self, id: ExecutionId) -> Result<ExecutionHandle, CommandError> {
         let completion = self.ask(id, Question::Completion).await?;
         Ok(ExecutionHandle { runtime: self.clone(), id, completion })
     }
 
-    /// Executions, newest first, page by page.
+    /// Executions, newest first, page by page: 100 of them unless [`Filter::limit`] says otherwise, 1,000 at most.
+    ///
+    /// What is listed is what the journal has, so an execution is listed as soon as its activation is durable.
     ///
     /// # Errors
-    /// When the runtime has stopped.
+    /// When the runtime has stopped, or the journal cannot be read.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// use finale::Filter;
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// let first = runtime.activate(&article, 1).await?.id();
+    /// let second = runtime.activate(&article, 2).await?.id();
+    ///
+    /// let filter = Filter::new().workflow("article").status(ExecutionStatus::Running).limit(1);
+    /// let page = runtime.executions(filter.clone()).await?;
+    /// assert_eq!((page.executions[0].id, page.next), (second, Some(second)));
+    ///
+    /// let page = runtime.executions(filter.before(second)).await?;
+    /// assert_eq!((page.executions[0].id, page.next), (first, None));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn executions(&self, filter: Filter) -> Result<Page, CommandError> {
         let executions = self.list(filter.clone()).await?;
         let last = executions.last().filter(|_| executions.len() == filter.limited()).map(|summary| summary.id);
@@ -183,7 +287,7 @@ impl Runtime {
         listed.unwrap_or(Err(CommandError::Stopped))
     }
 
-    /// How the runtime is doing; answered at once, whatever its shards are at.
+    /// How the runtime is doing; answered at once, whatever its shards are at. See [`Health`].
     pub fn health(&self) -> Health {
         let Kept { journal, claim, vitals } = &self.0.kept;
         let mut health = Health {
@@ -197,10 +301,26 @@ impl Runtime {
         health
     }
 
-    /// Cancels an execution, and waits until nothing of it runs any more.
+    /// Cancels an execution, and waits until nothing of it runs any more; see [`ExecutionHandle::cancel`].
     ///
     /// # Errors
     /// When it is over already, there is none, or the runtime has stopped.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// let execution = runtime.activate(&article, ()).await?;
+    /// let receipt = runtime.cancel_execution(execution.id(), "the author").await?;
+    /// assert_eq!(receipt.status, ExecutionStatus::Cancelled);
+    ///
+    /// let again = runtime.cancel_execution(execution.id(), "the author").await.unwrap_err();
+    /// assert_eq!(again.code(), "already_terminal");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn cancel_execution(&self, id: ExecutionId, by: &str) -> Result<CancelReceipt, CommandError> {
         self.check_text("who cancels it", Some(by))?;
         let by = by.into();
@@ -209,8 +329,27 @@ impl Runtime {
 
     /// Declares a running execution completed, whatever its tasks are at.
     ///
+    /// It returns when that decision is recorded. Handlers at work are stopped after that, and
+    /// [`outcome`](ExecutionHandle::outcome) tells of the end. If the definition has an output expression that cannot be
+    /// evaluated, the execution fails all the same.
+    ///
     /// # Errors
     /// When it is not running, there is none, or the runtime has stopped.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// let execution = runtime.activate(&article, ()).await?;
+    /// runtime.complete_execution(execution.id(), "the operator").await?;
+    /// let outcome = execution.outcome().await?;
+    /// assert_eq!(outcome.status(), ExecutionStatus::Completed);
+    /// assert_eq!(outcome.decided_by.to_string(), "the operator declared it");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn complete_execution(&self, id: ExecutionId, by: &str) -> Result<(), CommandError> {
         self.check_text("who declares it", Some(by))?;
         let command = Command::Complete { by: by.into() };
@@ -219,8 +358,28 @@ impl Runtime {
 
     /// Declares a running execution failed; the reason becomes its error.
     ///
+    /// A quarantined execution can be declared failed too, also one that cannot be read. Like
+    /// [`complete_execution`](Self::complete_execution) it returns when the decision is recorded.
+    ///
     /// # Errors
     /// When it is not running, the reason is blank, there is none, or the runtime has stopped.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// let execution = runtime.activate(&article, ()).await?;
+    /// let id = execution.id();
+    /// assert_eq!(runtime.fail_execution(id, "the operator", " ").await.unwrap_err().code(), "invalid");
+    ///
+    /// runtime.fail_execution(id, "the operator", "the editor has left").await?;
+    /// let outcome = execution.outcome().await?;
+    /// assert_eq!(outcome.error().map(|error| error.message()), Some("the editor has left"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn fail_execution(&self, id: ExecutionId, by: &str, reason: &str) -> Result<(), CommandError> {
         self.check_text("who declares it", Some(by))?;
         self.check_text("the reason", Some(reason))?;
@@ -228,10 +387,38 @@ impl Runtime {
         self.ask(id, |answer| Question::Command(command, answer)).await
     }
 
-    /// Gives the verdict that a verification waits for.
+    /// Gives the verdict that a verification waits for; returns when it is recorded.
     ///
     /// # Errors
-    /// When the node is not there yet, not a verification, or the execution is over or unknown.
+    /// When the node is not there yet, not a verification, or the execution is over or unknown. A second verdict is
+    /// [`AlreadySettled`](CommandError::AlreadySettled) and changes nothing.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// use finale::core::definition::Verdict;
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// let article = Workflow::builder("article")
+    ///     .verification("review", "is it true?", "the editor")
+    ///     .task("publish", Task::external())
+    ///     .on("review", Verdict::Pass)
+    ///     .task("rewrite", Task::external())
+    ///     .on("review", Verdict::Fail)
+    ///     .task("discuss", Task::external())
+    ///     .on("review", Verdict::Refer)
+    ///     .build()?;
+    /// let execution = runtime.activate(&article, ()).await?;
+    ///
+    /// runtime.give_verdict(execution.id(), "review", Verdict::Pass, "the editor").await?;
+    /// assert_eq!(execution.why().await?.awaited[0].node, "publish");
+    ///
+    /// let again = runtime.give_verdict(execution.id(), "review", Verdict::Fail, "the editor").await;
+    /// assert_eq!(again.unwrap_err().code(), "already_settled");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn give_verdict(
         &self,
         id: ExecutionId,
@@ -244,18 +431,79 @@ impl Runtime {
         self.ask(id, |answer| Question::Verdict { node, verdict, by, answer }).await
     }
 
-    /// Lets a quarantined execution go on.
+    /// Lets a quarantined execution go on where it was; returns when that is recorded.
+    ///
+    /// An execution is quarantined when its actor died more than three times within 60 s, when the process crashed over
+    /// the same task as often as [`Limits::crashes_max`](crate::Limits::crashes_max) says, or when after a restart a
+    /// handler of it is not registered or it cannot be read. [`ExecutionHandle::why`] has the reason. For want of a
+    /// handler no release is needed: it goes on when the runtime is started with it.
     ///
     /// # Errors
-    /// When it is not quarantined, there is none, or the runtime has stopped.
+    /// When it is not quarantined, there is none, the cause is still there (a handler that is not registered, a history
+    /// that cannot be read), or the runtime has stopped.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// use finale::Limits;
+    /// use finale::journal::MemoryJournal;
+    ///
+    /// /// Takes the process down with it, so to speak, when it is first tried.
+    /// async fn shrink(context: TaskContext) -> Result<u16, TaskError> {
+    ///     if context.attempt() == 1 { std::future::pending().await } else { Ok(context.attempt()) }
+    /// }
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let image = Workflow::builder("image").task("shrink", "shrink").build()?;
+    /// let journal = MemoryJournal::new();
+    /// let start = || {
+    ///     let mut limits = Limits::default();
+    ///     limits.crashes_max = 1;
+    ///     let builder = Runtime::builder().shards(Shards::Current).journal(journal.clone());
+    ///     builder.limits(limits).handler("shrink", shrink).start()
+    /// };
+    /// let id = start()?.activate(&image, ()).await?.id();
+    ///
+    /// // As after a crash: it was not shut down.
+    /// let runtime = start()?;
+    /// let execution = runtime.execution(id).await?;
+    /// assert_eq!(execution.status().await?, ExecutionStatus::Quarantined);
+    ///
+    /// runtime.release_execution(id).await?;
+    /// assert_eq!(execution.outcome().await?.output::<u16>()?, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn release_execution(&self, id: ExecutionId) -> Result<(), CommandError> {
         self.ask(id, Question::Release).await
     }
 
     /// Tasks that wait for somebody outside, in ascending order of their ids; at most `limit`, up to 1,000.
     ///
+    /// `after` is none for the first page, then the `next` of the page before. A task is listed as soon as it is asked for,
+    /// durably; one that waits for its next attempt is not listed meanwhile.
+    ///
     /// # Errors
     /// When the runtime has stopped.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// let first = runtime.activate(&article, 1).await?.id();
+    /// let second = runtime.activate(&article, 2).await?.id();
+    ///
+    /// let page = runtime.open_tasks(None, 1).await?;
+    /// assert_eq!(page.tasks[0].id.execution, first);
+    ///
+    /// let page = runtime.open_tasks(page.next, 1).await?;
+    /// assert_eq!(page.tasks[0].id.execution, second);
+    /// assert_eq!(page.next, None);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn open_tasks(&self, after: Option<TaskId>, limit: usize) -> Result<TaskPage, CommandError> {
         let limit = limit.clamp(1, 1_000);
         let mut tasks = Vec::new();
@@ -270,10 +518,27 @@ impl Runtime {
         Ok(TaskPage { tasks, next })
     }
 
-    /// All tasks of one execution that wait for somebody outside.
+    /// All tasks of one execution that wait for somebody outside; none if there is no such execution, or it has ended.
     ///
     /// # Errors
     /// When the runtime has stopped.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// let approve = Task::external().title("Read it and approve").assignee("the editor");
+    /// let article = Workflow::builder("article").task("approve", approve).build()?;
+    /// let execution = runtime.activate(&article, "On kettles").await?;
+    ///
+    /// let open = runtime.open_tasks_of(execution.id()).await?;
+    /// assert_eq!(open[0].title, "Read it and approve");
+    /// assert_eq!(open[0].assignee.as_deref(), Some("the editor"));
+    /// assert_eq!(open[0].input.decode::<String>()?, "On kettles");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn open_tasks_of(&self, execution: ExecutionId) -> Result<Vec<OpenTask>, CommandError> {
         // One that the recovery has not come to is looked at now.
         if let Err(CommandError::Stopped) = self.ask(execution, Question::Status).await {
@@ -284,10 +549,29 @@ impl Runtime {
 
     /// Reports that a task was done; returns when that is durable.
     ///
-    /// A report that comes before its task is asked for is kept until then.
+    /// A report that comes before its task is asked for is kept until then, and this returns then; up to
+    /// [`Limits::early_outcomes_max`](crate::Limits::early_outcomes_max) of them are.
     ///
     /// # Errors
-    /// When the task is settled, unknown, or done by a handler; the report changes nothing then.
+    /// When the task is settled, unknown, or done by a handler; the report changes nothing then. When the output is larger
+    /// than [`Limits::payload_bytes_max`](crate::Limits::payload_bytes_max).
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// # let execution = runtime.activate(&article, ()).await?;
+    /// # let task = runtime.open_tasks_of(execution.id()).await?[0].id;
+    /// runtime.complete_task(task, "well done").await?;
+    /// assert_eq!(execution.outcome().await?.output::<String>()?, "well done");
+    ///
+    /// let again = runtime.complete_task(task, "well done").await.unwrap_err();
+    /// assert_eq!(again.code(), "already_terminal"); // `already_settled` if the execution had gone on
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn complete_task<T: Serialize>(&self, task: TaskId, output: T) -> Result<(), ReportError> {
         let output = Payload::encode(&output)?.limited(self.0.options.limits.payload_bytes_max)?;
         self.report(task, Ok(output)).await
@@ -295,26 +579,73 @@ impl Runtime {
 
     /// Reports that a task was not done; returns when that is durable.
     ///
+    /// The class of the failure is kept as it is said. Whether the task is asked for again follows from it, from
+    /// [`Failure::permanent`] and from the attempts that the definition allows.
+    ///
     /// # Errors
-    /// When the task is settled, unknown, or done by a handler; the report changes nothing then.
+    /// When the task is settled, unknown, or done by a handler; the report changes nothing then. When the reason is larger
+    /// than [`Limits::payload_bytes_max`](crate::Limits::payload_bytes_max).
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// use finale::{Failure, FailureClass};
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// # let execution = runtime.activate(&article, ()).await?;
+    /// # let task = runtime.open_tasks_of(execution.id()).await?[0].id;
+    /// runtime.fail_task(task, Failure::new(FailureClass::Rejected, "too long")).await?;
+    /// let outcome = execution.outcome().await?;
+    /// let error = outcome.error().map(ToString::to_string);
+    /// assert_eq!(error.as_deref(), Some(r#"task "Approve" (approve) rejected: too long"#));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn fail_task(&self, task: TaskId, failure: Failure) -> Result<(), ReportError> {
         self.report(task, Err(failure)).await
     }
 
     /// Takes reports that actors send as messages, on tasks of all executions.
+    ///
+    /// The answers are those of [`complete_task`](Self::complete_task); see [`TaskCompleted`].
     pub fn task_completed(&self) -> Recipient<TaskCompleted> {
         self.0.shards[self.next_place()].supervisor.clone().recipient()
     }
 
     /// Takes reports of failures that actors send as messages, on tasks of all executions.
+    ///
+    /// The answers are those of [`fail_task`](Self::fail_task); see [`TaskFailed`].
     pub fn task_failed(&self) -> Recipient<TaskFailed> {
         self.0.shards[self.next_place()].supervisor.clone().recipient()
     }
 
     /// Cancels one task, also one that a handler works on: it fails with class `cancelled`.
     ///
+    /// It is not tried again, and what its failure means for the execution the definition says. Its handler is dropped at
+    /// once, without a grace; one that blocks its thread goes on in it, and counts for nothing.
+    ///
     /// # Errors
     /// When the task is settled or unknown, or its handler has not begun.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// let recommend = Task::external().optional();
+    /// let order = Workflow::builder("order").task("recommend", recommend).build()?;
+    /// let execution = runtime.activate(&order, ()).await?;
+    /// let task = runtime.open_tasks_of(execution.id()).await?[0].id;
+    ///
+    /// runtime.cancel_task(task, "the operator").await?;
+    /// let outcome = execution.outcome().await?;
+    /// assert_eq!(outcome.status(), ExecutionStatus::Completed);
+    /// assert_eq!(outcome.counts.tolerated, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn cancel_task(&self, task: TaskId, by: &str) -> Result<(), ReportError> {
         self.check_text("who cancels it", Some(by))?;
         self.report(task, Err(Failure::new(FailureClass::Cancelled, format!("by {by}")))).await
@@ -322,8 +653,29 @@ impl Runtime {
 
     /// Late, duplicate and unknown outcomes that were noted about an execution, oldest first.
     ///
+    /// They are kept in memory, up to [`Limits::late_events_max`](crate::Limits::late_events_max) in each shard, and gone
+    /// after a restart.
+    ///
     /// # Errors
     /// When there is no such execution, or the runtime has stopped.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// # let execution = runtime.activate(&article, ()).await?;
+    /// # let task = runtime.open_tasks_of(execution.id()).await?[0].id;
+    /// runtime.complete_task(task, "yes").await?;
+    /// assert!(runtime.complete_task(task, "no").await.is_err());
+    ///
+    /// let late = runtime.late_events(execution.id()).await?;
+    /// assert_eq!(late[0].what, "report on a task");
+    /// assert_eq!(late[0].reason, "the execution is over already: completed");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn late_events(&self, id: ExecutionId) -> Result<Vec<LateEvent>, CommandError> {
         self.ask(id, Question::Late).await
     }
@@ -331,7 +683,26 @@ impl Runtime {
     /// Ends the runtime: admits nothing more, lets handlers at work finish until the deadline, then drops them.
     ///
     /// It returns within the deadline, give or take the moment it takes to answer, whatever handlers do.
-    /// Executions that have not ended stay in the journal as they are.
+    /// Executions that have not ended stay in the journal as they are. Whoever waits for an outcome is told
+    /// [`Abandoned`](crate::Abandoned). A second shutdown does nothing.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// let execution = runtime.activate(&article, ()).await?;
+    /// let report = runtime.shutdown(Duration::from_secs(10)).await;
+    /// assert_eq!((report.unfinished, report.dropped), (1, 0));
+    ///
+    /// assert!(execution.outcome().await.is_err());
+    /// assert_eq!(runtime.activate(&article, ()).await.unwrap_err().code(), "stopped");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
         // All are told before the first is waited for.
         self.0.shards.iter().for_each(|shard| shard.supervisor.do_send(Close));
@@ -440,7 +811,17 @@ async fn list_tasks(
     shard.engine.send(ListTasks { after, execution, limit }).await.map_err(|_| CommandError::Stopped)
 }
 
-/// Why a runtime was not started.
+/// Why a runtime was not started; nothing of it exists then.
+///
+/// ```
+/// use finale::StartError;
+/// use finale::prelude::*;
+///
+/// // Here is no actix System.
+/// let error = Runtime::builder().start().unwrap_err();
+/// assert!(matches!(error, StartError::NoSystem));
+/// assert_eq!(error.code(), "no_system");
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -453,10 +834,10 @@ pub enum StartError {
     /// A limit for a handler that was not registered.
     #[error("a limit is set for handler {0:?}, which is not registered")]
     UnknownHandler(String),
-    /// A limit that lets nothing happen.
+    /// A limit that lets nothing happen: it is named, and 0.
     #[error("{0} must be at least 1")]
     ZeroLimit(&'static str),
-    /// The journal could not be opened.
+    /// The journal could not be claimed or read.
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// A thread of the runtime did not start.

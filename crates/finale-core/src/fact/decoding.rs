@@ -144,7 +144,8 @@ impl<'a> Reader<'a> {
         };
         let permanent = self.flag()?;
         let reason = self.text()?;
-        let failure = Failure { permanent, ..Failure::new(class, reason) };
+        let mut failure = Failure::new(class, reason);
+        failure.permanent = permanent;
         Ok(if self.0.is_empty() { failure } else { failure.retry_after(Duration::from_micros(self.number()?)) })
     }
 

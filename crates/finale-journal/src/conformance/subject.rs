@@ -370,5 +370,6 @@ fn joined(steps: Vec<Step>) -> Step {
 }
 
 fn failure(reason: &str, permanent: bool) -> Failure {
-    Failure { permanent, ..Failure::new(FailureClass::Failed, reason) }
+    let failure = Failure::new(FailureClass::Failed, reason);
+    if permanent { failure.permanent() } else { failure }
 }
