@@ -71,18 +71,31 @@ pub use finale_core::{
 pub use finale_journal as journal;
 pub use finale_journal::{Filter, Summary};
 
+// The pages of the project, where its documentation is read; links between them lead to where they are here.
+
 #[cfg(all(doc, not(doctest)))]
+/// [expressions]: crate::semantics#expressions
+/// [semantics]: crate::semantics#the-truth-table-of-edges
+/// [limits]: crate::semantics#limits
+/// [durability]: crate::durability
 #[doc = include_str!("../docs/guide.md")]
 pub mod guide {}
 
 #[cfg(all(doc, not(doctest)))]
+/// [durability]: crate::durability
+/// [modes]: crate::durability#which-mode
 #[doc = include_str!("../docs/semantics.md")]
 pub mod semantics {}
 
 #[cfg(all(doc, not(doctest)))]
+/// [semantics]: crate::semantics
 #[doc = include_str!("../docs/durability.md")]
 pub mod durability {}
 
 #[cfg(all(doc, not(doctest)))]
+/// [semantics]: crate::semantics
+/// [cancel]: crate::semantics#cancel
+/// [edges]: crate::semantics#the-truth-table-of-edges
+/// [absent]: crate::semantics#what-is-not-there
 #[doc = include_str!("../docs/comparison.md")]
 pub mod comparison {}
