@@ -1,5 +1,6 @@
 //! Standard output for results, standard error for everything else.
 
+mod canvas;
 mod screen;
 
 use std::fmt::Display;
@@ -7,6 +8,7 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 
 use crate::text::{Lines, printable};
 
+pub(crate) use self::canvas::size;
 pub(crate) use self::screen::{be_quiet, hold, is_quiet, release, show, show_nothing};
 
 /// Writes a result; whoever closed the pipe has read as much as they wanted, so that is no error.

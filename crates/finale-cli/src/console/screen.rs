@@ -5,6 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::canvas::Canvas;
+
 /// There is one standard error, so there is one of these.
 static SCREEN: Mutex<Screen> = Mutex::new(Screen { quiet: false, held: false, later: String::new(), shown: None });
 
@@ -98,6 +100,7 @@ fn write_out(text: &str) {
 }
 
 fn bar() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND));
+    let canvas = ProgressDrawTarget::term_like_with_hz(Box::new(Canvas::default()), DRAWS_PER_SECOND);
+    let bar = ProgressBar::with_draw_target(None, canvas);
     bar.with_style(ProgressStyle::with_template("{msg}").expect("it names a part that there is"))
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use finale::{Event, ExecutionId, Time, Workflow};
 
 use super::frame::Frame;
-use super::look::{self, Look};
+use super::look::Look;
 use super::news::{coloured, plain};
 use super::tally::{News, Tally};
 use crate::handlers::Begun;
@@ -74,7 +74,7 @@ impl Board {
     pub(super) fn tell(&mut self) {
         let untold = std::mem::take(&mut self.untold);
         let text = match self.look.live {
-            true => coloured(&untold, self.look, look::size().0),
+            true => coloured(&untold, self.look, console::size().0),
             false => plain(&untold, self.look),
         };
         if !text.is_empty() {
@@ -84,9 +84,7 @@ impl Board {
 
     /// Shows how things stand.
     pub(super) fn draw(&self) {
-        let (columns, lines) = look::size();
-        // The last column belongs to the cursor.
-        let columns = columns.saturating_sub(1);
+        let (columns, lines) = console::size();
         let (name, started, now) = (self.name.as_str(), self.started, time::now());
         let frame = Frame { look: self.look, name, started, now, columns, lines };
         console::show(frame.text(&self.tallies));

@@ -2,11 +2,6 @@
 
 use std::io::{self, IsTerminal};
 
-use terminal_size::{Height, Width, terminal_size_of};
-
-/// What is assumed of a terminal that does not tell its size: columns and lines.
-const SIZE_USUAL: (usize, usize) = (80, 24);
-
 /// What the standard error can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Look {
@@ -108,12 +103,6 @@ impl Look {
     pub(crate) fn fitting(self, text: String) -> String {
         if self.unicode { text } else { text.replace('…', "~").replace('µ', "u") }
     }
-}
-
-/// How many columns and lines the terminal has now.
-pub(crate) fn size() -> (usize, usize) {
-    let size = terminal_size_of(io::stderr());
-    size.map_or(SIZE_USUAL, |(Width(columns), Height(lines))| (columns.into(), lines.into()))
 }
 
 #[cfg(test)]

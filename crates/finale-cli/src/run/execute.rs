@@ -21,6 +21,9 @@ pub(crate) const BY: &str = "finale run";
 /// How long handlers at work may take when a runtime is shut down: most take their time for hours or not at all.
 pub(crate) const SHUTDOWN: Duration = Duration::from_secs(1);
 
+/// Of more tasks that were under way only the number is said.
+const TASKS_NAMED_MAX: usize = 20;
+
 /// How a run came to its end.
 #[derive(Debug)]
 enum Came {
@@ -178,10 +181,13 @@ fn say_receipt(receipt: &CancelReceipt) {
     let tasks = receipt.tasks.len();
     let noun = if tasks == 1 { "task was" } else { "tasks were" };
     console::say(format_args!("{}: {tasks} {noun} under way", receipt.status));
-    for task in &receipt.tasks {
+    for task in receipt.tasks.iter().take(TASKS_NAMED_MAX) {
         // The names of fates are those of the record.
         let fate = serde_json::to_value(task.fate).unwrap_or_default();
         let fate = fate.as_str().unwrap_or("over").replace('_', " ");
         console::say(format_args!("  {}: {fate}", task.node));
+    }
+    if let more @ 1.. = tasks.saturating_sub(TASKS_NAMED_MAX) {
+        console::say(format_args!("  and {more} more"));
     }
 }
