@@ -2,11 +2,14 @@
 
 mod cause;
 mod console;
+mod definition_file;
 mod exit;
+mod file;
 mod handlers;
 mod history;
 mod journal;
 mod list;
+mod look;
 mod progress;
 mod quote;
 mod report;
@@ -18,6 +21,7 @@ mod show;
 mod table;
 mod text;
 mod time;
+mod validate;
 mod why;
 
 use std::process::ExitCode;
@@ -36,6 +40,8 @@ struct CommandLine {
 enum Command {
     /// Runs the workflow of a file to its end.
     Run(run::Arguments),
+    /// Looks whether files can be run, and says all that is wrong with them.
+    Validate(validate::Arguments),
     /// Goes on with every execution of a journal that has not ended.
     Resume(resume::Arguments),
     /// Lists the executions of a journal, newest first.
@@ -53,6 +59,7 @@ enum Command {
 fn main() -> ExitCode {
     match CommandLine::parse().command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Validate(arguments) => validate::run(&arguments),
         Command::Resume(arguments) => resume::run(&arguments),
         Command::List(arguments) => journal::finish(list::run(&arguments)),
         Command::Show(arguments) => journal::finish(show::run(&arguments)),

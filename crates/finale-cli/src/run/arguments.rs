@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     pub(crate) file: PathBuf,
 
     /// What the file contains.
-    #[arg(long, value_name = "auto|blueprint|wfformat|definition", default_value_t)]
+    #[arg(long, value_name = "auto|finale|blueprint|wfformat|definition", default_value_t)]
     pub(crate) format: Format,
 
     /// One input of the execution; JSON if it can be read as such, else text. May be repeated.
