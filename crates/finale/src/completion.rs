@@ -32,7 +32,33 @@ enum Stage {
     Abandoned(Option<ExecutionId>),
 }
 
-/// The runtime stopped before the execution ended.
+/// The runtime stopped before the execution ended; or its journal failed.
+///
+/// The execution has not failed: the next runtime goes on with it, if the journal is durable. Ask that one.
+///
+/// ```
+/// # use finale::prelude::*;
+/// use std::time::Duration;
+///
+/// use finale::Abandoned;
+/// use finale::journal::MemoryJournal;
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+/// # let journal = MemoryJournal::new();
+/// # let start = || Runtime::builder().shards(Shards::Current).journal(journal.clone()).start();
+/// # let runtime = start()?;
+/// let execution = runtime.activate(&article, ()).await?;
+/// runtime.shutdown(Duration::from_secs(10)).await;
+/// assert_eq!(execution.outcome().await, Err(Abandoned));
+///
+/// let runtime = start()?; // on the same journal
+/// let execution = runtime.execution(execution.id()).await?;
+/// assert_eq!(execution.status().await?, ExecutionStatus::Running);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the runtime stopped before the execution ended")]
 pub struct Abandoned;

@@ -15,12 +15,41 @@ use crate::runtime::StartError;
 /// With the feature `actix-web` it is a `ResponseError`, as are those that it is made of: a web handler can return it.
 ///
 /// ```
-/// use finale::{Runtime, Workflow};
+/// use finale::prelude::*;
 ///
 /// async fn order(runtime: &Runtime, workflow: &Workflow, item: &str) -> Result<u32, finale::Error> {
 ///     let outcome = runtime.activate(workflow, item).await?.outcome().await?;
 ///     Ok(outcome.output()?)
 /// }
+///
+/// async fn price(_context: TaskContext, item: String) -> Result<u32, TaskError> {
+///     if item == "kettle" { Ok(20) } else { Err("we do not sell that")? }
+/// }
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let workflow = Workflow::builder("order").task("price", "price").build()?;
+/// # let runtime = Runtime::builder().shards(Shards::Current).handler("price", price).start()?;
+/// assert_eq!(order(&runtime, &workflow, "kettle").await?, 20);
+///
+/// let error = order(&runtime, &workflow, "teapot").await.unwrap_err();
+/// assert_eq!(error.code(), "execution_failed");
+/// assert_eq!(error.to_string(), r#"task "Price" (price) failed: we do not sell that"#);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// The answer of a web service has a status that follows from the [code](Self::code), and says both:
+///
+/// ```
+/// # #[cfg(feature = "actix-web")]
+/// # {
+/// use actix_web::ResponseError;
+/// use finale::CommandError;
+///
+/// let answer = finale::Error::from(CommandError::NotFound).error_response();
+/// assert_eq!(answer.status(), 404); // {"code": "not_found", "message": "there is no such execution"}
+/// # }
 /// ```
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]

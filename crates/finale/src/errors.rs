@@ -5,6 +5,18 @@ use finale_core::{ExecutionStatus, NodeStatus, PayloadError};
 use finale_journal::JournalError;
 
 /// A text is longer than allowed; see [`Limits::text_bytes_max`](crate::Limits::text_bytes_max).
+///
+/// ```
+/// # use finale::prelude::*;
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+/// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+/// let error = runtime.activate(&article, ()).business_key("x".repeat(5_000)).await.unwrap_err();
+/// assert_eq!(error.to_string(), "the business key has 5000 bytes, at most 4096 are allowed");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} has {bytes} bytes, at most {bytes_max} are allowed")]
 pub struct TooLong {
@@ -16,20 +28,43 @@ pub struct TooLong {
     pub bytes_max: usize,
 }
 
-/// Why a command on an execution was not carried out.
+/// Why a command on an execution was not carried out; it changed nothing then.
+///
+/// Only with [`Journal`](Self::Journal) and [`Stopped`](Self::Stopped) nobody knows: what was on its way may have become
+/// durable. Ask again after a restart.
+///
+/// ```
+/// # use finale::prelude::*;
+/// use finale::CommandError;
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+/// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+/// # let execution = runtime.activate(&article, ()).await?;
+/// # let id = execution.id();
+/// execution.cancel("the author").await?;
+///
+/// let error = execution.cancel("the author").await.unwrap_err();
+/// assert_eq!(error, CommandError::AlreadyTerminal(ExecutionStatus::Cancelled));
+/// let error = runtime.complete_execution(id, "the operator").await.unwrap_err();
+/// assert_eq!(error, CommandError::NotRunning(ExecutionStatus::Cancelled));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommandError {
-    /// There is no such execution, or it is forgotten.
+    /// There is no such execution, or it is forgotten; or the execution has no such node.
     #[error("there is no such execution")]
     NotFound,
-    /// The command needs a running execution.
+    /// The command needs a running execution; this is where it is.
     #[error("the execution is {0}, not running")]
     NotRunning(ExecutionStatus),
-    /// The execution is over.
+    /// The execution is over; this is how it ended.
     #[error("the execution is over already: {0}")]
     AlreadyTerminal(ExecutionStatus),
-    /// What was said makes no sense.
+    /// What was said makes no sense; the text says why.
     #[error("{0}")]
     Invalid(String),
     /// Who says so, or why, takes more bytes than allowed.
@@ -49,7 +84,31 @@ pub enum CommandError {
     Stopped,
 }
 
-/// Why a report on a task was not recorded.
+/// Why a report on a task was not recorded; it changed nothing then.
+///
+/// Only with [`Journal`](Self::Journal) and [`Stopped`](Self::Stopped) nobody knows. Report again after a restart, and take
+/// [`AlreadySettled`](Self::AlreadySettled) for a yes.
+///
+/// ```
+/// # use finale::prelude::*;
+/// use finale::{NodeStatus, ReportError};
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+/// let article = Workflow::builder("article")
+///     .task("approve", Task::external())
+///     .task("print", Task::external())
+///     .after("approve")
+///     .build()?;
+/// # let execution = runtime.activate(&article, ()).await?;
+/// # let task = runtime.open_tasks_of(execution.id()).await?[0].id;
+/// runtime.complete_task(task, "yes").await?;
+/// let error = runtime.complete_task(task, "no").await.unwrap_err();
+/// assert_eq!(error, ReportError::AlreadySettled(NodeStatus::Completed));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReportError {
@@ -59,25 +118,25 @@ pub enum ReportError {
     /// The task is settled: this report changes nothing.
     #[error("the task is {0} already")]
     AlreadySettled(NodeStatus),
-    /// The execution is over.
+    /// The execution is over; this is how it ended.
     #[error("the execution is over already: {0}")]
     AlreadyTerminal(ExecutionStatus),
-    /// The report makes no sense.
+    /// The report makes no sense: a handler does the task, or the node is no task. The text says which.
     #[error("{0}")]
     Invalid(String),
-    /// The task cannot be reported on yet.
+    /// A handler does the task, and has not begun: it cannot be cancelled yet.
     #[error("the task is {0}: it is too early for this")]
     NotReady(NodeStatus),
-    /// The output is no payload.
+    /// The output is no payload: it is no JSON, or larger than [`Limits::payload_bytes_max`](crate::Limits).
     #[error(transparent)]
     Payload(#[from] PayloadError),
     /// Who says so takes more bytes than allowed.
     #[error(transparent)]
     TooLong(#[from] TooLong),
-    /// Too many outcomes wait for tasks that were not asked for yet.
+    /// Too many outcomes wait for tasks that were not asked for yet, in the shard of this execution.
     #[error("{early_outcomes_max} early outcomes wait already")]
     Saturated {
-        /// The limit.
+        /// The limit of the runtime, of which each shard has its part.
         early_outcomes_max: usize,
     },
     /// The journal failed, so that nothing can be made durable.

@@ -33,7 +33,11 @@ pub(crate) trait Handle: Send + Sync {
 /// `async fn(TaskContext, Input) -> Result<Output, TaskError>`, or without the input if it needs none.
 ///
 /// The input is decoded from JSON, the output encoded. Its future need not be `Send`: it runs on the thread of its
-/// execution. Nobody needs to implement this: every such function or closure does; `Arguments` tells them apart.
+/// execution, so it must not block it. Nobody needs to implement this: every such function or closure does; `Arguments`
+/// tells them apart.
+///
+/// An input that does not fit fails the task and is not tried again; so does an output that is larger than
+/// [`Limits::payload_bytes_max`](crate::Limits::payload_bytes_max). A panic is a failure like any other.
 ///
 /// ```
 /// use finale::{Runtime, TaskContext, TaskError};
@@ -46,7 +50,17 @@ pub(crate) trait Handle: Send + Sync {
 ///     Ok(())
 /// }
 ///
-/// let _builder = Runtime::builder().handler("charge_card", charge_card).handler("say_thanks", say_thanks);
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use finale::{Shards, Workflow};
+/// let builder = Runtime::builder().handler("charge_card", charge_card).handler("say_thanks", say_thanks);
+/// # let runtime = builder.shards(Shards::Current).start()?;
+/// # let order = Workflow::builder("order").task("charge", "charge_card").task("thank", "say_thanks").build()?;
+/// # let outcome = runtime.activate(&order, 20).await?.outcome().await?;
+/// # let output = outcome.output::<serde_json::Value>()?;
+/// # assert_eq!(output, serde_json::json!({"charge": "20 euros, attempt 1", "thank": null}));
+/// # Ok(())
+/// # }
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no handler of tasks",

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::observe;
 use crate::shard::{EarlyReport, Live, Mail, Reply, Shard};
 
-/// Something that changed nothing, and why.
+/// Something that changed nothing, and why; from [`Runtime::late_events`](crate::Runtime::late_events).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct LateEvent {
@@ -18,9 +18,9 @@ pub struct LateEvent {
     pub execution: ExecutionId,
     /// When it came.
     pub at: Time,
-    /// What it was.
+    /// What it was: `outcome of a handler`, `report on a task`, `report of a stopped handler` or `verdict`.
     pub what: &'static str,
-    /// Why it changed nothing.
+    /// Why it changed nothing, in words.
     pub reason: String,
 }
 

@@ -3,23 +3,39 @@
 //! Nothing is claimed and nothing is changed, so an application may be at work on the same journal.
 //!
 //! ```
-//! use finale::core::definition::Task;
 //! use finale::journal::MemoryJournal;
-//! use finale::{Definition, Runtime, Shards, Workflow, offline};
+//! use finale::offline;
+//! use finale::prelude::*;
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # finale::actix::System::new().block_on(async {
-//! let definition = Definition::builder("greet").task("hello", Task::external().title("Say hello")).build();
+//! # #[actix::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let greet = Workflow::builder("greet").task("hello", Task::external().title("Say hello")).build()?;
 //! let journal = MemoryJournal::new();
 //! let runtime = Runtime::builder().shards(Shards::Current).journal(journal.clone()).start()?;
-//! let id = runtime.activate(&Workflow::new(definition)?, "Ada").by("me").await?.id();
+//! let id = runtime.activate(&greet, "Ada").by("me").await?.id();
 //!
 //! let reading = offline::read(&journal, id)?;
 //! assert_eq!(reading.why().awaited[0].node, "hello");
 //! assert_eq!(reading.history()[0].text, "activated by me, with \"Ada\"");
-//! # Ok(()) })
+//! # Ok(())
 //! # }
 //! ```
+//!
+//! The file of another process is read with a `SqliteReader` (feature `sqlite`):
+//!
+//! ```no_run
+//! # #[cfg(feature = "sqlite")]
+//! # fn look(id: finale::ExecutionId) -> Result<(), Box<dyn std::error::Error>> {
+//! use finale::journal::SqliteReader;
+//! use finale::offline;
+//!
+//! let reader = SqliteReader::open("orders.finale")?;
+//! println!("{}", offline::why(&reader, id)?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! All executions of a journal are listed by [`JournalReader::list`].
 
 use finale_core::execution::{SEMANTICS, Why};
 use finale_core::fact::{Described, Facts};
@@ -33,7 +49,30 @@ use crate::stored::began_with;
 use crate::supervisor::written_off;
 use crate::workflow::Workflow;
 
-/// One execution as its journal tells it.
+/// One execution as its journal tells it, at the moment when it was [read](read()): it does not change any more.
+///
+/// ```
+/// # use finale::journal::MemoryJournal;
+/// # use finale::offline;
+/// # use finale::prelude::*;
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let greet = Workflow::builder("greet").task("hello", Task::external()).build()?;
+/// # let journal = MemoryJournal::new();
+/// # let runtime = Runtime::builder().shards(Shards::Current).journal(journal.clone()).start()?;
+/// # let execution = runtime.activate(&greet, "Ada").await?;
+/// let reading = offline::read(&journal, execution.id())?;
+/// execution.cancel("me").await?;
+/// assert_eq!(reading.record().state.status(), ExecutionStatus::Running);
+/// assert_eq!(reading.workflow().definition().id, "greet");
+/// assert_eq!(reading.quarantine(), None);
+///
+/// let reading = offline::read(&journal, execution.id())?;
+/// assert_eq!(reading.record().state.status(), ExecutionStatus::Cancelled);
+/// assert!((1..).zip(reading.history()).all(|(number, fact)| fact.sequence == number));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Reading {
     workflow: Workflow,
@@ -53,6 +92,21 @@ enum Aside {
 }
 
 /// Why an execution could not be read.
+///
+/// ```
+/// # use finale::journal::MemoryJournal;
+/// # use finale::prelude::*;
+/// use finale::offline::{self, ReadError};
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let journal = MemoryJournal::new();
+/// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+/// let id = runtime.new_execution_id();
+/// assert_eq!(offline::read(&journal, id).unwrap_err(), ReadError::NotFound(id));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
@@ -72,7 +126,9 @@ pub enum ReadError {
     Journal(#[from] JournalError),
 }
 
-/// Reads an execution.
+/// Reads an execution, whether it has ended or not.
+///
+/// Of an execution that is under way in a runtime, facts can be among it that are not durable yet.
 ///
 /// # Errors
 /// When there is none, or what is kept of it cannot be read; [`why`] says what is known even then.
@@ -104,6 +160,28 @@ pub fn read(reader: &dyn JournalReader, execution: ExecutionId) -> Result<Readin
 ///
 /// # Errors
 /// When there is none, or the journal says nothing more of it than that it cannot be read.
+///
+/// ```
+/// # use finale::offline;
+/// # use finale::prelude::*;
+/// use finale::journal::{Acknowledgement, HeldJournal};
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let greet = Workflow::builder("greet").task("hello", Task::external()).build()?;
+/// let journal = HeldJournal::new(Acknowledgement::Immediate);
+/// let start = || Runtime::builder().shards(Shards::Current).journal(journal.clone()).start();
+/// let id = start()?.activate(&greet, "Ada").await?.id();
+/// journal.damage(id); // its history has rotted
+///
+/// let runtime = start()?;
+/// runtime.fail_execution(id, "the operator", "it is lost").await?;
+/// assert!(offline::read(&journal, id).is_err());
+/// let why = offline::why(&journal, id)?;
+/// assert_eq!((why.status, why.error.as_deref()), (ExecutionStatus::Failed, Some("it is lost")));
+/// # Ok(())
+/// # }
+/// ```
 pub fn why(reader: &dyn JournalReader, execution: ExecutionId) -> Result<Why, ReadError> {
     let unreadable = match read(reader, execution) {
         Ok(reading) => return Ok(reading.why()),
@@ -118,10 +196,33 @@ pub fn why(reader: &dyn JournalReader, execution: ExecutionId) -> Result<Why, Re
     }
 }
 
-/// Why an execution is parked, if it is.
+/// Why an execution is parked, if it is. None too if it has ended, or there is no such execution.
+///
+/// It is found also of an execution whose history cannot be read.
 ///
 /// # Errors
 /// When the journal cannot be read.
+///
+/// ```
+/// # use finale::offline;
+/// # use finale::prelude::*;
+/// use finale::journal::{Acknowledgement, HeldJournal};
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let greet = Workflow::builder("greet").task("hello", Task::external()).build()?;
+/// let journal = HeldJournal::new(Acknowledgement::Immediate);
+/// let start = || Runtime::builder().shards(Shards::Current).journal(journal.clone()).start();
+/// let id = start()?.activate(&greet, "Ada").await?.id();
+/// assert_eq!(offline::quarantine(&journal, id)?, None);
+///
+/// journal.damage(id);
+/// let status = start()?.execution(id).await?.status().await?;
+/// assert_eq!(status, ExecutionStatus::Quarantined);
+/// assert!(offline::quarantine(&journal, id)?.is_some());
+/// # Ok(())
+/// # }
+/// ```
 pub fn quarantine(reader: &dyn JournalReader, execution: ExecutionId) -> Result<Option<Quarantine>, JournalError> {
     let before = execution.as_u128().checked_sub(1).map(|id| ExecutionId::from_uuid(Uuid::from_u128(id)));
     let found = reader.live(before, 1)?.pop().filter(|live| live.id == execution);
@@ -146,7 +247,7 @@ fn aside(reader: &dyn JournalReader, summary: &Summary) -> Result<Aside, Journal
 }
 
 impl Reading {
-    /// Everything there is to know about it.
+    /// Everything there is to know about it; the same as [`ExecutionHandle::snapshot`](crate::ExecutionHandle::snapshot).
     pub fn record(&self) -> Record {
         let mut record = self.state.record(self.workflow.compiled());
         match &self.aside {
@@ -157,7 +258,7 @@ impl Reading {
         record
     }
 
-    /// What it waits for, or why it ended so.
+    /// What it waits for, or why it ended so; the same as [`ExecutionHandle::why`](crate::ExecutionHandle::why).
     pub fn why(&self) -> Why {
         let mut why = self.state.why(self.workflow.compiled());
         match &self.aside {
@@ -175,18 +276,18 @@ impl Reading {
         why
     }
 
-    /// What happened to it, fact by fact.
+    /// What happened to it, fact by fact, numbered from 1.
     pub fn history(&self) -> Vec<Described> {
         let numbered = (1..).zip(Facts::new(&self.history).map_while(Result::ok));
         numbered.map(|(sequence, recorded)| recorded.describe(sequence, self.workflow.compiled())).collect()
     }
 
-    /// What it runs.
+    /// What it runs: the definition that it began with, as the journal kept it. It has no functions.
     pub fn workflow(&self) -> &Workflow {
         &self.workflow
     }
 
-    /// Why it is parked, if it is.
+    /// Why it is parked, if it was when it was read.
     pub fn quarantine(&self) -> Option<&Quarantine> {
         match &self.aside {
             Aside::Quarantined(quarantine) => Some(quarantine),

@@ -2,11 +2,20 @@
 
 use std::time::Duration;
 
-/// Where executions run.
+/// Where executions run; see [`Builder::shards`](crate::Builder::shards).
+///
+/// An execution stays on the thread where it began; after a restart with another number of threads it may go on
+/// elsewhere.
+///
+/// ```
+/// use finale::Shards;
+///
+/// assert!(matches!(Shards::default(), Shards::Own(1..)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Shards {
-    /// That many threads of their own, at least 1.
+    /// That many threads of their own; 0 is taken for 1.
     Own(u16),
     /// The thread that starts the runtime: for tests, virtual time and small programs.
     Current,
@@ -20,25 +29,55 @@ impl Default for Shards {
     }
 }
 
-/// The limits of a runtime.
+/// The limits of a runtime; see [`Builder::limits`](crate::Builder::limits).
+///
+/// A limit of 0 that would let nothing happen is [`StartError::ZeroLimit`](crate::StartError::ZeroLimit) at the start:
+/// `open_executions_max`, `active_executions_max`, `running_tasks_max`, `payload_bytes_max`, `crashes_max`.
+///
+/// ```
+/// # use finale::prelude::*;
+/// use finale::Limits;
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+/// let mut limits = Limits::default();
+/// limits.open_executions_max = 1;
+/// let runtime = Runtime::builder().shards(Shards::Current).limits(limits).start()?;
+///
+/// runtime.activate(&article, ()).await?;
+/// let error = runtime.activate(&article, ()).await.unwrap_err();
+/// assert_eq!(error.to_string(), "1 executions are open already");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
     /// Bytes of one input, output or result, as JSON; default 2 MiB.
+    ///
+    /// More is refused as [`PayloadError::TooLarge`](crate::core::PayloadError::TooLarge). A handler whose output is larger
+    /// has failed, and is not tried again.
     pub payload_bytes_max: usize,
     /// Bytes of a key, of a name of who does something, and of a reason; default 4,096. A longer reason of a handler is
-    /// cut, all else is refused.
+    /// cut, all else is refused as `TooLong`.
     pub text_bytes_max: usize,
     /// Executions that have not ended, in the runtime; default 1,000,000. More are refused as `Saturated`.
+    ///
+    /// Those that are found in the journal at the start count too; they all go on, even if there are more.
     pub open_executions_max: usize,
     /// Executions per shard that have something to do at once; default 64.
     ///
     /// Others wait, not acknowledged yet, as plain values. Executions that only wait for handlers, people or the
     /// journal do not count. More at once is slower, not faster: the caches of a core hold few.
     pub active_executions_max: usize,
-    /// Handlers at work in the runtime; default 10,000. Further tasks wait for a place.
+    /// Handlers at work in the runtime; default 10,000. Further tasks wait for a place, oldest first.
+    ///
+    /// Tasks that are done outside do not count.
     pub running_tasks_max: usize,
     /// Outcomes kept that came before their task was asked for, in the runtime; default 10,000.
+    ///
+    /// Each shard has an equal part of it. More are refused as [`ReportError::Saturated`](crate::ReportError::Saturated).
     pub early_outcomes_max: usize,
     /// Ended executions that are kept in memory, in the runtime; default 10,000. Others are read from the journal.
     pub ended_executions_max: usize,
@@ -46,9 +85,11 @@ pub struct Limits {
     ///
     /// An execution that an operator releases gets as many again.
     pub crashes_max: u16,
-    /// Late, duplicate and unknown outcomes kept to be read, in each shard; default 1,024.
+    /// Late, duplicate and unknown outcomes kept to be read, in each shard; default 1,024. Beyond it the oldest is
+    /// forgotten. See [`Runtime::late_events`](crate::Runtime::late_events).
     pub late_events_max: usize,
-    /// How many events a reader may lag behind before its stream is cut; default 1,024.
+    /// How many events a reader may lag behind before its stream is cut; default 1,024. See
+    /// [`Lagged`](crate::Lagged).
     pub event_lag_max: usize,
 }
 
@@ -71,6 +112,22 @@ impl Default for Limits {
 
 /// How long executions are kept after they have ended. What is not kept any more is forgotten with its history, in small
 /// batches. The default is 30 days for each status; a journal may keep fewer by itself, as the one in memory does.
+///
+/// A forgotten execution is [`NotFound`](crate::CommandError::NotFound), and its idempotency key is free again.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use finale::{Keep, Retention, Runtime};
+///
+/// let week = Duration::from_secs(7 * 24 * 60 * 60);
+/// let mut retention = Retention::all(Keep::for_age(week).at_most(100_000));
+/// retention.failed = Keep::for_ever();
+/// let builder = Runtime::builder().retention(retention);
+/// # drop(builder);
+/// assert_eq!(retention.completed.age, Some(week));
+/// assert_eq!(retention.interval, Duration::from_secs(10));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Retention {
@@ -80,7 +137,8 @@ pub struct Retention {
     pub failed: Keep,
     /// Those that were cancelled.
     pub cancelled: Keep,
-    /// How often it is looked whether there is something to forget; default 10 s.
+    /// How often it is looked whether there is something to forget; default 10 s. Not more often than
+    /// [`Builder::sweep_interval`](crate::Builder::sweep_interval) says.
     pub interval: Duration,
 }
 
@@ -92,13 +150,33 @@ impl Default for Retention {
 }
 
 impl Retention {
-    /// Keeps all that have ended like that.
+    /// Keeps all that have ended like that, however they ended.
+    ///
+    /// ```
+    /// use finale::{Keep, Retention};
+    ///
+    /// let retention = Retention::all(Keep::for_ever().at_most(1_000));
+    /// assert_eq!(retention.failed, retention.completed);
+    /// assert_eq!(retention.cancelled.count, Some(1_000));
+    /// ```
     pub fn all(keep: Keep) -> Self {
         Self { completed: keep, failed: keep, cancelled: keep, ..Self::default() }
     }
 }
 
-/// What is kept of the executions that ended with one status.
+/// What is kept of the executions that ended with one status. If age and count are given, only what both keep is kept.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use finale::Keep;
+///
+/// assert_eq!(Keep::default(), Keep::for_ever());
+///
+/// let day = Duration::from_secs(24 * 60 * 60);
+/// let keep = Keep::for_age(day).at_most(500);
+/// assert_eq!((keep.age, keep.count), (Some(day), Some(500)));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Keep {

@@ -27,17 +27,20 @@ use crate::context::{MissingData, TaskOutputError};
 ///     std::fs::read_to_string("cash_desk").retry_after(Duration::from_secs(60))?;
 ///     Ok(euros)
 /// }
+///
+/// let error = TaskError::new("card declined").permanent();
+/// assert_eq!(error.to_string(), "failed: card declined");
 /// ```
 #[derive(Clone, Debug)]
 pub struct TaskError(Failure);
 
 impl TaskError {
-    /// An error in words.
+    /// An error in words, of class `failed`, to be tried again as the definition says.
     pub fn new(reason: impl fmt::Display) -> Self {
         Self(Failure::new(FailureClass::Failed, reason.to_string()))
     }
 
-    /// The same error, not to be tried again.
+    /// The same error, not to be tried again: the attempts that are left are not used.
     pub fn permanent(self) -> Self {
         Self(self.0.permanent())
     }
@@ -50,6 +53,16 @@ impl TaskError {
     }
 
     /// The failure as it is recorded.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use finale::TaskError;
+    ///
+    /// let error = TaskError::new("busy").retry_after(Duration::from_secs(60));
+    /// assert_eq!(error.failure().retry_after, Some(Duration::from_secs(60)));
+    /// assert!(error.failure().is_retryable());
+    /// ```
     pub fn failure(&self) -> &Failure {
         &self.0
     }

@@ -19,6 +19,9 @@ use crate::workflow::Workflow;
 ///
 /// Nodes are handles, so that a misspelt one does not compile, and neither does a task whose input is the output of
 /// another if their types differ.
+///
+/// [`Workflow::typed`] shows the whole of it. What it cannot say (declared inputs, an output expression, joins) a
+/// [`WorkflowBuilder`](crate::WorkflowBuilder) can.
 #[derive(Debug)]
 #[must_use = "a builder builds nothing until build is called"]
 pub struct TypedBuilder(RefCell<Draft>);
@@ -44,14 +47,31 @@ enum Origin {
     Stranger(String),
 }
 
-/// A task of a workflow in the making: what it takes and what it gives.
+/// A task of a workflow in the making: what it takes and what it gives. A copy is the same task.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// # use finale::prelude::*;
+/// # async fn reserve_stock(_: TaskContext, item: String) -> Result<u32, TaskError> { Ok(20) }
+/// # async fn charge_card(_: TaskContext, euros: u32) -> Result<(), TaskError> { Ok(()) }
+/// # async fn recommend(_: TaskContext, item: String) -> Result<(), TaskError> { Ok(()) }
+/// let order = Workflow::typed("order");
+/// let reserved = order.task(reserve_stock).input("input.item").timeout(Duration::from_secs(30));
+/// let charge = order.task(charge_card).id("charge").title("Charge the card");
+/// charge.input_from(reserved).retry(3, Duration::from_secs(2));
+/// order.task(recommend).input("input.item").after(reserved).when("input.likes_letters").optional();
+/// let order = order.build()?;
+/// assert!(order.definition().nodes.iter().any(|node| node.label == "Charge the card"));
+/// # Ok::<(), finale::core::compile::CompileError>(())
+/// ```
 pub struct TaskNode<'w, Input, Output> {
     builder: &'w TypedBuilder,
     place: usize,
     types: PhantomData<fn(Input) -> Output>,
 }
 
-/// A decision of a workflow in the making.
+/// A decision of a workflow in the making; from [`TypedBuilder::condition`].
 #[derive(Clone, Copy, Debug)]
 #[must_use = "a decision chooses between what comes after its answers"]
 pub struct Decision<'w> {
@@ -59,7 +79,7 @@ pub struct Decision<'w> {
     place: usize,
 }
 
-/// A verification of a workflow in the making.
+/// A verification of a workflow in the making; from [`TypedBuilder::verification`].
 #[derive(Clone, Copy, Debug)]
 #[must_use = "a verification chooses between what comes after its verdicts"]
 pub struct Judgement<'w> {
@@ -76,7 +96,7 @@ pub struct Branch<'w> {
     kind: EdgeKind,
 }
 
-/// What something can come after: a [`TaskNode`] or a [`Branch`].
+/// What something can come after: a [`TaskNode`] or a [`Branch`]. Nobody else can implement it.
 pub trait Source<'w>: private::Way<'w> {}
 
 mod private {
@@ -140,6 +160,17 @@ impl Workflow {
 
 impl TypedBuilder {
     /// What people call the workflow; by default its id.
+    ///
+    /// ```
+    /// use finale::Workflow;
+    /// use finale::core::definition::{OnFailure, Siblings};
+    ///
+    /// let order = Workflow::typed("order").name("Fulfil an order").version("1.2.0");
+    /// let order = order.on_failure(OnFailure::Tolerate { count: 1 }).siblings(Siblings::Finish).build()?;
+    /// assert_eq!(order.definition().name, "Fulfil an order");
+    /// assert_eq!(order.definition().policy.siblings, Siblings::Finish);
+    /// # Ok::<(), finale::core::compile::CompileError>(())
+    /// ```
     pub fn name(self, name: impl Into<String>) -> Self {
         self.draft().definition.name = name.into();
         self
@@ -174,6 +205,25 @@ impl TypedBuilder {
     }
 
     /// A task that this function or closure does; node and handler have that name.
+    ///
+    /// A closure that carries state is not known again: used in two workflows of one runtime it needs two names.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let price = 20;
+    /// let order = Workflow::typed("order");
+    /// order.task_named("price", move |_context: TaskContext, count: u32| async move {
+    ///     Ok::<_, TaskError>(count * price)
+    /// });
+    /// let order = order.build()?;
+    /// let runtime = Runtime::builder().shards(Shards::Current).workflow(&order).start()?;
+    /// let outcome = runtime.activate(&order, 2).await?.outcome().await?;
+    /// assert_eq!(outcome.output::<u32>()?, 40);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn task_named<H: Handler<Arguments>, Arguments: 'static>(
         &self,
         name: impl Into<String>,
@@ -222,6 +272,24 @@ impl TypedBuilder {
     }
 
     /// A judgement on the work before it: what comes after its verdicts.
+    ///
+    /// It waits for [`Runtime::give_verdict`](crate::Runtime::give_verdict). The rubric says by what it is judged, the
+    /// evaluator by whom; finale keeps both and asks neither. There must be a way on for each verdict.
+    ///
+    /// ```
+    /// use finale::core::definition::Verdict;
+    /// # use finale::prelude::*;
+    /// # async fn publish(_: TaskContext) -> Result<(), TaskError> { Ok(()) }
+    /// # async fn rewrite(_: TaskContext) -> Result<(), TaskError> { Ok(()) }
+    /// # async fn discuss(_: TaskContext) -> Result<(), TaskError> { Ok(()) }
+    /// let article = Workflow::typed("article");
+    /// let written = article.external::<String>("write");
+    /// let review = article.verification("review", "is it true?", "the editor").after(written);
+    /// article.task(publish).after(review.on(Verdict::Pass));
+    /// article.task(rewrite).after(review.on(Verdict::Fail));
+    /// article.task(discuss).after(review.on(Verdict::Refer));
+    /// assert!(article.build().is_ok());
+    /// ```
     pub fn verification(
         &self,
         id: impl Into<String>,
@@ -328,7 +396,7 @@ impl Draft {
 }
 
 impl<'w, Input, Output> TaskNode<'w, Input, Output> {
-    /// It comes after that; may be said several times.
+    /// It comes after that; may be said several times: then it comes after all of them.
     pub fn after(self, source: impl Source<'w>) -> Self {
         let (other, place, kind) = source.way();
         let from = self.builder.origin(other, place);
@@ -336,7 +404,7 @@ impl<'w, Input, Output> TaskNode<'w, Input, Output> {
         self
     }
 
-    /// It comes after that task, whose output is its input.
+    /// It comes after that task, whose output is its input. Of this and [`input`](Self::input) this one counts.
     pub fn input_from<Any>(self, source: TaskNode<'w, Any, Input>) -> Self {
         let from = self.builder.origin(source.builder, source.place);
         self.builder.draft().inputs.push((self.place, from));
@@ -348,13 +416,14 @@ impl<'w, Input, Output> TaskNode<'w, Input, Output> {
         self.change(|task| task.input(expression))
     }
 
-    /// It runs only if that expression is true; else it is skipped, and so is what depends on nothing else.
+    /// It runs only if that expression is true; else it is skipped, and so is what depends on nothing else. Said twice, the
+    /// last one counts.
     pub fn when(self, expression: impl Into<String>) -> Self {
         self.builder.draft().conditions.insert(self.place, expression.into());
         self
     }
 
-    /// The id of its node.
+    /// The id of its node; by default the name of its function. Two nodes with one id are refused when the workflow is built.
     pub fn id(self, id: impl Into<String>) -> Self {
         self.builder.draft().definition.nodes[self.place].id = id.into();
         self
@@ -372,12 +441,12 @@ impl<'w, Input, Output> TaskNode<'w, Input, Output> {
         self.change(Task::optional)
     }
 
-    /// How long one attempt may take; see [`Task::timeout`].
+    /// How long one attempt may take; by default as long as it likes. See [`Task::timeout`].
     pub fn timeout(self, timeout: Duration) -> Self {
         self.change(|task| task.timeout(timeout))
     }
 
-    /// How often it is tried in all, and how long to wait before each further attempt.
+    /// How often it is tried in all, and how long to wait before each further attempt; by default once. See [`Task::retry`].
     pub fn retry(self, attempts: u16, backoff: Duration) -> Self {
         self.change(|task| task.retry(attempts, backoff))
     }
@@ -387,7 +456,7 @@ impl<'w, Input, Output> TaskNode<'w, Input, Output> {
         self.change(Task::at_most_once)
     }
 
-    /// Who is asked to do it, if it is external.
+    /// Who is asked to do it, if it is external; shown in [`OpenTask::assignee`](crate::OpenTask::assignee).
     pub fn assignee(self, who: impl Into<String>) -> Self {
         self.change(|task| task.assignee(who))
     }

@@ -6,7 +6,19 @@ use std::time::Duration;
 
 use finale_journal::JournalError;
 
-/// How a runtime is doing.
+/// How a runtime is doing; from [`Runtime::health`](crate::Runtime::health).
+///
+/// ```
+/// # use finale::prelude::*;
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let runtime = Runtime::builder().shards(Shards::Current).start()?;
+/// let health = runtime.health();
+/// assert!(health.is_well() && !health.after_crash);
+/// assert_eq!((health.recovering, health.quarantined), (0, 0));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
@@ -14,21 +26,39 @@ pub struct Health {
     pub journal: Result<(), JournalError>,
     /// How long the oldest thing that was written has waited to become durable, as of the last sweep; none if nothing waits.
     pub journal_lag: Option<Duration>,
-    /// Whether the runtime before this one did not shut down in order.
+    /// Whether the runtime before this one did not shut down in order, as the journal says.
     pub after_crash: bool,
     /// Executions found in the journal at the start that have not gone on yet.
     pub recovering: usize,
-    /// Executions that are parked until somebody decides.
+    /// Executions that are parked until somebody decides; list them with [`Filter::status`](crate::Filter::status).
     pub quarantined: usize,
 }
 
 impl Health {
     /// Whether everything goes on as it should; quarantined executions harm only themselves.
+    ///
+    /// It is false when the journal has failed, or takes [`LAG_MAX`](Self::LAG_MAX) or longer. Only the first is final.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// use finale::journal::{Acknowledgement, HeldJournal};
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let journal = HeldJournal::new(Acknowledgement::Immediate);
+    /// let runtime = Runtime::builder().shards(Shards::Current).journal(journal.clone()).start()?;
+    /// assert!(runtime.health().is_well());
+    ///
+    /// journal.fail("the disk is full");
+    /// assert!(!runtime.health().is_well());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_well(&self) -> bool {
         self.journal.is_ok() && self.journal_lag.is_none_or(|lag| lag < Self::LAG_MAX)
     }
 
-    /// A journal that takes longer than this to make something durable is not well: its disk hardly answers.
+    /// A journal that takes longer than this (10 s) to make something durable is not well: its disk hardly answers.
     pub const LAG_MAX: Duration = Duration::from_secs(10);
 }
 

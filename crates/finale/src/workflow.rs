@@ -10,6 +10,18 @@ use finale_core::{Compiled, Definition, DefinitionHash};
 use crate::handler::Function;
 
 /// A checked definition; a clone is the same one.
+///
+/// It comes from [`Workflow::builder`], from functions ([`Workflow::typed`]), or from a [`Definition`] that was read
+/// ([`Workflow::new`]). Keep it: the check is done once, and an activation shares it.
+///
+/// ```
+/// use finale::Workflow;
+///
+/// let workflow = Workflow::builder("order").task("charge", "charge_card").build()?;
+/// assert_eq!(workflow.definition().version, "1.0.0");
+/// assert_eq!(format!("{workflow:?}"), "Workflow(order 1.0.0)");
+/// # Ok::<(), finale::core::compile::CompileError>(())
+/// ```
 #[derive(Clone)]
 pub struct Workflow(Arc<Inner>);
 
@@ -42,15 +54,25 @@ impl Workflow {
         WorkflowBuilder::new(id)
     }
 
-    /// Checks a definition.
+    /// Checks a definition. That its handlers are registered is checked when it is activated.
     ///
     /// # Errors
     /// All problems of the first phase that has any, each with its code and its nodes.
+    ///
+    /// ```
+    /// use finale::{Definition, Workflow};
+    ///
+    /// let builder = Definition::builder("order").task("charge", "charge_card").after("reserve");
+    /// let definition = builder.task("ship", "ship").after("pack").build();
+    /// let error = Workflow::new(definition).unwrap_err();
+    /// assert_eq!(error.problems.len(), 2);
+    /// ```
     pub fn new(definition: Definition) -> Result<Self, CompileError> {
         Self::with_registry(definition, Registry::default())
     }
 
-    /// Checks a definition whose sub-workflows are found in the registry.
+    /// Checks a definition whose sub-workflows are found in the registry. They are checked only: to activate it is
+    /// [`Unsupported`](crate::ActivateError::Unsupported) in this release.
     ///
     /// # Errors
     /// All problems of the first phase that has any, each with its code and its nodes.
@@ -58,10 +80,25 @@ impl Workflow {
         Self::with_limits(definition, registry, Limits::default())
     }
 
-    /// Checks a definition that may be larger, or less large, than by default.
+    /// Checks a definition that may be larger, or less large, than by default; see [`compile::Limits`].
+    ///
+    /// The limits are kept with the workflow and hold wherever it runs.
     ///
     /// # Errors
     /// All problems of the first phase that has any, each with its code and its nodes.
+    ///
+    /// ```
+    /// use finale::core::compile::{Limits, Registry};
+    /// use finale::{Definition, Workflow};
+    ///
+    /// let definition = Definition::builder("order").task("pack", "pack").task("ship", "ship").build();
+    /// let mut limits = Limits::default();
+    /// limits.nodes_max = 3; // a start and an end count too
+    /// let error = Workflow::with_limits(definition, Registry::default(), limits).unwrap_err();
+    /// assert_eq!(error.problems[0].code.to_string(), "too_many_nodes");
+    /// ```
+    ///
+    /// [`compile::Limits`]: finale_core::compile::Limits
     pub fn with_limits(definition: Definition, registry: Registry, limits: Limits) -> Result<Self, CompileError> {
         let id = definition.id.clone();
         let compiled = compile_within(definition, &registry, &limits)
@@ -69,7 +106,7 @@ impl Workflow {
         Ok(Self(Arc::new(Inner { compiled, registry, limits, functions: Vec::new() })))
     }
 
-    /// The definition as it was written.
+    /// The definition as it was written, with the start and the end that a builder adds.
     pub fn definition(&self) -> &Definition {
         self.0.compiled.definition()
     }
@@ -79,7 +116,16 @@ impl Workflow {
         &self.0.compiled
     }
 
-    /// What names the definition by its content.
+    /// What names the definition by its content: the same for the same definition, wherever it was read or built.
+    ///
+    /// ```
+    /// use finale::Workflow;
+    ///
+    /// let build = |version| Workflow::builder("order").version(version).task("pack", "pack").build();
+    /// assert_eq!(build("1.0.0")?.hash(), build("1.0.0")?.hash());
+    /// assert_ne!(build("1.0.0")?.hash(), build("1.0.1")?.hash());
+    /// # Ok::<(), finale::core::compile::CompileError>(())
+    /// ```
     pub fn hash(&self) -> DefinitionHash {
         self.0.compiled.hash()
     }
@@ -110,7 +156,39 @@ impl Workflow {
     }
 }
 
-/// Builds a workflow node by node; what it builds is checked.
+/// Builds a workflow node by node; what it builds is checked. From [`Workflow::builder`].
+///
+/// A task is the name of its handler, or a [`Task`](finale_core::definition::Task). What comes after a node is said of
+/// that node: `after`, `when`, `when_true`, `when_false` and `on` are about the node that was added last. A start and an end
+/// are added where there is none.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use finale::core::definition::{DeclaredType, OnFailure};
+/// use finale::prelude::*;
+///
+/// let charge = Task::handler("charge_card").title("Charge the card").retry(3, Duration::from_secs(2));
+/// let workflow = Workflow::builder("order")
+///     .name("Fulfil an order")
+///     .version("1.2.0")
+///     .requires("item", DeclaredType::String)
+///     .accepts("express", DeclaredType::Boolean, false)
+///     .on_failure(OnFailure::WaitAll)
+///     .task("charge", charge)
+///     .condition("way", "input.express")
+///     .after("charge")
+///     .task("courier", "call_courier")
+///     .when_true("way")
+///     .task("post", "take_to_the_post")
+///     .when_false("way")
+///     .task("note", Task::external())
+///     .when("input.item != 'kettle'")
+///     .output("nodes.charge.output")
+///     .build()?;
+/// assert_eq!(workflow.definition().name, "Fulfil an order");
+/// # Ok::<(), finale::core::compile::CompileError>(())
+/// ```
 pub type WorkflowBuilder = DefinitionBuilder<Workflow>;
 
 impl FromDefinition for Workflow {
