@@ -34,6 +34,7 @@ pub mod diagnostic;
 pub mod error;
 pub mod load;
 pub mod own;
+pub mod picture;
 pub mod synthorg;
 pub mod wfformat;
 pub mod write;

@@ -1,0 +1,105 @@
+//! Definitions in the language of Graphviz.
+
+use std::fmt::Write as _;
+
+use finale_core::definition::{EdgeKind, NodeKind};
+use finale_core::{Definition, NodeStatus, Record};
+
+use super::{COLOURS, numbers, statuses, word};
+
+/// The definition as a DOT graph; with the record of an execution its nodes have the colours of their states.
+///
+/// An edge that leads to no node, or from none, is left out.
+///
+/// ```
+/// use finale_core::definition::Definition;
+/// use finale_formats::picture;
+///
+/// let definition = Definition::builder("order").name("My \"order\"").task("pack", "pack").build();
+/// assert_eq!(
+///     picture::dot(&definition, None),
+///     r#"digraph "My \"order\"" {
+///     node [fontname="sans-serif"];
+///     edge [fontname="sans-serif"];
+///     n0 [label="Pack", tooltip="pack", shape=box];
+///     n1 [label="start", tooltip="start", shape=oval];
+///     n2 [label="end", tooltip="end", shape=oval];
+///     n1 -> n0;
+///     n0 -> n2;
+/// }
+/// "#
+/// );
+/// ```
+pub fn dot(definition: &Definition, record: Option<&Record>) -> String {
+    let mut text = format!("digraph {} {{\n", quoted(&definition.name));
+    line(&mut text, format_args!("node [fontname=\"sans-serif\"];"));
+    line(&mut text, format_args!("edge [fontname=\"sans-serif\"];"));
+    let statuses = statuses(record);
+    for (number, node) in definition.nodes.iter().enumerate() {
+        let (label, id, shape) = (quoted(&node.label), quoted(&node.id), shape(&node.kind));
+        let colour = statuses.get(node.id.as_str()).map(|status| colour(*status)).unwrap_or_default();
+        line(&mut text, format_args!("n{number} [label={label}, tooltip={id}, shape={shape}{colour}];"));
+    }
+    let numbers = numbers(definition);
+    for edge in &definition.edges {
+        let (Some(source), Some(target)) = (numbers.get(&*edge.source), numbers.get(&*edge.target)) else {
+            continue;
+        };
+        let mut attributes = Vec::new();
+        match word(edge) {
+            "" => {}
+            word => attributes.push(format!("label={}", quoted(word))),
+        }
+        if edge.kind == EdgeKind::ParallelBranch {
+            attributes.push("style=bold".to_owned());
+        }
+        let attributes = if attributes.is_empty() { String::new() } else { format!(" [{}]", attributes.join(", ")) };
+        line(&mut text, format_args!("n{source} -> n{target}{attributes};"));
+    }
+    text.push_str("}\n");
+    text
+}
+
+fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
+    writeln!(text, "    {line}").expect("a text can be written to");
+}
+
+const fn shape(kind: &NodeKind) -> &'static str {
+    match kind {
+        NodeKind::Start | NodeKind::End => "oval",
+        NodeKind::Task(_) => "box",
+        NodeKind::Conditional(_) => "diamond",
+        NodeKind::ParallelSplit(_) => "trapezium",
+        NodeKind::ParallelJoin(_) => "invtrapezium",
+        NodeKind::AgentAssignment(_) => "cds",
+        NodeKind::Verification(_) => "hexagon",
+        NodeKind::Subworkflow(_) => "component",
+    }
+}
+
+fn colour(status: NodeStatus) -> String {
+    let known = COLOURS.iter().find(|(known, ..)| *known == status);
+    let colour = |(_, fill, stroke): &(NodeStatus, &str, &str)| {
+        format!(", class=\"{}\", style=filled, fillcolor=\"{fill}\", color=\"{stroke}\"", status.name())
+    };
+    known.map(colour).unwrap_or_default()
+}
+
+/// A text in quotes; Graphviz reads an escape of its own behind every backslash, and `&` as the beginning of an entity.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for letter in text.chars() {
+        match letter {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '&' => quoted.push_str("&amp;"),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => {}
+            letter if letter.is_control() => quoted.push('\u{fffd}'),
+            letter => quoted.push(letter),
+        }
+    }
+    quoted.push('"');
+    quoted
+}

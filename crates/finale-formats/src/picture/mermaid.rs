@@ -1,0 +1,143 @@
+//! Definitions in the language of Mermaid.
+
+use std::fmt::Write as _;
+
+use finale_core::definition::{EdgeKind, Node, NodeKind};
+use finale_core::{Definition, Record};
+
+use super::{COLOURS, numbers, statuses, word};
+
+/// The definition as a Mermaid flowchart; with the record of an execution its nodes have the colours of their states.
+///
+/// An edge that leads to no node, or from none, is left out. Mermaid itself refuses texts of more than 50,000 characters
+/// and pictures of more than 500 edges, unless it is told otherwise.
+///
+/// ```
+/// use finale_core::definition::{Definition, Task};
+/// use finale_formats::picture;
+///
+/// let definition = Definition::builder("order")
+///     .condition("express", "input.express")
+///     .task("courier", Task::handler("call_courier").title("Call \"the\" courier"))
+///     .when_true("express")
+///     .build();
+/// assert_eq!(
+///     picture::mermaid(&definition, None),
+///     r#"flowchart TD
+///     n0{"express"}
+///     n1["Call #quot;the#quot; courier"]
+///     n2(["start"])
+///     n3(["end"])
+///     n0 -->|"true"| n1
+///     n2 --> n0
+///     n1 --> n3
+///     n0 -->|"false"| n3
+/// "#
+/// );
+/// ```
+pub fn mermaid(definition: &Definition, record: Option<&Record>) -> String {
+    let mut text = String::from("flowchart TD\n");
+    for (number, node) in definition.nodes.iter().enumerate() {
+        let (open, close) = brackets(&node.kind);
+        line(&mut text, format_args!("n{number}{open}\"{}\"{close}", escaped(name(node))));
+    }
+    let numbers = numbers(definition);
+    for edge in &definition.edges {
+        let (Some(source), Some(target)) = (numbers.get(&*edge.source), numbers.get(&*edge.target)) else {
+            continue;
+        };
+        let arrow = if edge.kind == EdgeKind::ParallelBranch { "==>" } else { "-->" };
+        match word(edge) {
+            "" => line(&mut text, format_args!("n{source} {arrow} n{target}")),
+            word => line(&mut text, format_args!("n{source} {arrow}|\"{}\"| n{target}", escaped(word))),
+        }
+    }
+    add_classes(definition, record, &mut text);
+    text
+}
+
+fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
+    writeln!(text, "    {line}").expect("a text can be written to");
+}
+
+/// Mermaid cannot draw a node without a word.
+fn name(node: &Node) -> &str {
+    [&node.label, &node.id].into_iter().find(|text| !text.trim().is_empty()).map_or("?", String::as_str)
+}
+
+const fn brackets(kind: &NodeKind) -> (&'static str, &'static str) {
+    match kind {
+        NodeKind::Start | NodeKind::End => ("([", "])"),
+        NodeKind::Task(_) => ("[", "]"),
+        NodeKind::Conditional(_) => ("{", "}"),
+        NodeKind::ParallelSplit(_) => ("[/", "\\]"),
+        NodeKind::ParallelJoin(_) => ("[\\", "/]"),
+        NodeKind::AgentAssignment(_) => (">", "]"),
+        NodeKind::Verification(_) => ("{{", "}}"),
+        NodeKind::Subworkflow(_) => ("[[", "]]"),
+    }
+}
+
+/// One class for each state that a node is in.
+fn add_classes(definition: &Definition, record: Option<&Record>, text: &mut String) {
+    let statuses = statuses(record);
+    for (status, fill, stroke) in COLOURS {
+        let is_in = |node: &Node| statuses.get(node.id.as_str()) == Some(&status);
+        let nodes = definition.nodes.iter().enumerate().filter(|(_, node)| is_in(node));
+        let names: Vec<_> = nodes.map(|(number, _)| format!("n{number}")).collect();
+        if !names.is_empty() {
+            let class = status.name();
+            line(text, format_args!("classDef {class} fill:{fill},stroke:{stroke},color:#111827"));
+            line(text, format_args!("class {} {class}", names.join(",")));
+        }
+    }
+}
+
+/// Text between quotes: what Mermaid, its Markdown or HTML would take for something else stands as its number.
+fn escaped(text: &str) -> String {
+    // Mermaid cuts into lines that it takes for styles.
+    let looks_like_style = text.contains("style") || text.contains("classDef");
+    let mut escaped = String::with_capacity(text.len());
+    let mut line = 0;
+    let mut before = None;
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let next = letters.peek().copied();
+        match letter {
+            '\r' if next == Some('\n') => continue,
+            '\n' | '\r' => {
+                escaped.push_str("<br>");
+                line = escaped.len();
+            }
+            '"' => escaped.push_str("#quot;"),
+            '&' => escaped.push_str("#amp;"),
+            '<' => escaped.push_str("#lt;"),
+            '>' => escaped.push_str("#gt;"),
+            '#' | '|' | '`' | '\\' | '*' | '~' | '%' | '[' | ']' | '$' => number(letter, &mut escaped),
+            ':' if looks_like_style => number(letter, &mut escaped),
+            '_' if !is_inside_word(before, next) => number(letter, &mut escaped),
+            '-' | '+' | '.' | ')' if begins_item(&escaped[line..], letter) => number(letter, &mut escaped),
+            letter if letter.is_control() => escaped.push('\u{fffd}'),
+            letter => escaped.push(letter),
+        }
+        before = Some(letter);
+    }
+    escaped
+}
+
+fn number(letter: char, escaped: &mut String) {
+    write!(escaped, "#{};", u32::from(letter)).expect("a text can be written to");
+}
+
+fn is_inside_word(before: Option<char>, next: Option<char>) -> bool {
+    [before, next].into_iter().all(|letter| letter.is_some_and(char::is_alphanumeric))
+}
+
+/// Whether a line that begins so would be the item of a list: `- a`, `1. a`.
+fn begins_item(line: &str, letter: char) -> bool {
+    let line = line.trim_start();
+    match letter {
+        '-' | '+' => line.is_empty(),
+        _ => !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit()),
+    }
+}

@@ -1,0 +1,57 @@
+//! Definitions as pictures in text: Mermaid and DOT.
+//!
+//! The shape of a node says what kind it is, the word at an edge when it is taken, and, where the record of an execution
+//! is given, the colour of a node where it is. Ids and labels may be anything: what stands in a picture is quoted, and
+//! nodes are numbered there instead of named.
+
+mod dot;
+mod mermaid;
+
+use std::collections::HashMap;
+
+use finale_core::definition::{Edge, EdgeKind};
+use finale_core::{Definition, NodeStatus, Record};
+
+pub use self::dot::dot;
+pub use self::mermaid::mermaid;
+
+/// All states of a node, in the order of their life, with the fill and the line of their colour.
+const COLOURS: [(NodeStatus, &str, &str); 7] = [
+    (NodeStatus::Pending, "#f3f4f6", "#9ca3af"),
+    (NodeStatus::Running, "#dbeafe", "#2563eb"),
+    (NodeStatus::Waiting, "#fef3c7", "#d97706"),
+    (NodeStatus::Completed, "#dcfce7", "#16a34a"),
+    (NodeStatus::Failed, "#fee2e2", "#dc2626"),
+    (NodeStatus::Cancelled, "#e5e7eb", "#4b5563"),
+    (NodeStatus::Skipped, "#ffffff", "#d1d5db"),
+];
+
+/// What stands at an edge: its label, else when it is taken.
+fn word(edge: &Edge) -> &str {
+    edge.label.as_deref().unwrap_or(match edge.kind {
+        EdgeKind::Sequential | EdgeKind::ParallelBranch => "",
+        EdgeKind::ConditionalTrue => "true",
+        EdgeKind::ConditionalFalse => "false",
+        EdgeKind::VerificationPass => "pass",
+        EdgeKind::VerificationFail => "fail",
+        EdgeKind::VerificationRefer => "refer",
+    })
+}
+
+/// The numbers of the nodes by id; of several with one id the first one has it.
+fn numbers(definition: &Definition) -> HashMap<&str, usize> {
+    let mut numbers = HashMap::new();
+    for (number, node) in definition.nodes.iter().enumerate() {
+        numbers.entry(node.id.as_str()).or_insert(number);
+    }
+    numbers
+}
+
+/// Where the nodes of a record are, by id.
+fn statuses(record: Option<&Record>) -> HashMap<&str, NodeStatus> {
+    let nodes = record.map(|record| record.nodes.as_slice()).unwrap_or_default();
+    nodes.iter().map(|node| (node.id.as_str(), node.state.status())).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+use finale_core::definition::{Edge, EdgeKind, Node, NodeKind, Task};
+use finale_core::{Definition, Record};
+
+use super::{dot, mermaid};
+use crate::{Format, load};
+
+const ALL_KINDS: &str = "
+id: order
+nodes:
+  go: {start: true}
+  rush: {condition: input.rush, after: go}
+  fan: {split: true, after: {node: rush, on: true}}
+  left: {assign: ada, after: fan}
+  right: {subworkflow: {workflow: w, version: 1.0.0}, after: fan}
+  both: {join: all, after: [left, right]}
+  check: {verification: {rubric: r, evaluator: e}, after: both}
+  ship: {task: {after: {node: check, on: pass}}}
+  stop: {end: true, after: [ship, {node: check, on: fail}, {node: check, on: refer}]}
+edges:
+  - {from: rush, to: ship, on: false, label: no hurry}
+";
+
+fn all_kinds() -> Definition {
+    load(ALL_KINDS.as_bytes(), Format::Own, "f.yaml").unwrap().definition
+}
+
+#[test]
+fn mermaid_draws_every_kind_of_node_and_edge() {
+    let expected = r#"flowchart TD
+    n0(["go"])
+    n1{"rush"}
+    n2[/"fan"\]
+    n3>"left"]
+    n4[["right"]]
+    n5[\"both"/]
+    n6{{"check"}}
+    n7["Ship"]
+    n8(["stop"])
+    n0 --> n1
+    n1 -->|"true"| n2
+    n2 ==> n3
+    n2 ==> n4
+    n3 --> n5
+    n4 --> n5
+    n5 --> n6
+    n6 -->|"pass"| n7
+    n7 --> n8
+    n6 -->|"fail"| n8
+    n6 -->|"refer"| n8
+    n1 -->|"no hurry"| n7
+"#;
+    assert_eq!(mermaid(&all_kinds(), None), expected);
+}
+
+#[test]
+fn dot_draws_every_kind_of_node_and_edge() {
+    let expected = r#"digraph "Order" {
+    node [fontname="sans-serif"];
+    edge [fontname="sans-serif"];
+    n0 [label="go", tooltip="go", shape=oval];
+    n1 [label="rush", tooltip="rush", shape=diamond];
+    n2 [label="fan", tooltip="fan", shape=trapezium];
+    n3 [label="left", tooltip="left", shape=cds];
+    n4 [label="right", tooltip="right", shape=component];
+    n5 [label="both", tooltip="both", shape=invtrapezium];
+    n6 [label="check", tooltip="check", shape=hexagon];
+    n7 [label="Ship", tooltip="ship", shape=box];
+    n8 [label="stop", tooltip="stop", shape=oval];
+    n0 -> n1;
+    n1 -> n2 [label="true"];
+    n2 -> n3 [style=bold];
+    n2 -> n4 [style=bold];
+    n3 -> n5;
+    n4 -> n5;
+    n5 -> n6;
+    n6 -> n7 [label="pass"];
+    n7 -> n8;
+    n6 -> n8 [label="fail"];
+    n6 -> n8 [label="refer"];
+    n1 -> n7 [label="no hurry"];
+}
+"#;
+    assert_eq!(dot(&all_kinds(), None), expected);
+}
+
+fn hostile() -> Definition {
+    let mut definition = Definition::new("w\"\\");
+    for text in [
+        "end",
+        "a\"] --> b[\"",
+        "x|y\n\"\r\nz",
+        "#quot;&lt;<b>`%%`",
+        "\\N\\",
+        "",
+        "日本語 🚀",
+        "}; subgraph",
+        "\u{1b}[2J",
+        "- 2. a\n1. b_ c_d",
+        "style:#;",
+    ] {
+        definition.nodes.push(Node { id: text.into(), label: text.into(), kind: NodeKind::Task(Task::external()) });
+    }
+    let mut edge = |label: &str| {
+        let (source, target) = ("end".to_owned(), "".to_owned());
+        let kind = EdgeKind::Sequential;
+        definition.edges.push(Edge { id: "e".into(), source, target, kind, label: Some(label.into()) });
+    };
+    edge("\"|\n");
+    edge("end");
+    definition.connect("end", "nowhere", EdgeKind::Sequential);
+    definition
+}
+
+#[test]
+fn mermaid_escapes_whatever_people_call_their_nodes() {
+    let expected = r##"flowchart TD
+    n0["end"]
+    n1["a#quot;#93; --#gt; b#91;#quot;"]
+    n2["x#124;y<br>#quot;<br>z"]
+    n3["#35;quot;#amp;lt;#lt;b#gt;#96;#37;#37;#96;"]
+    n4["#92;N#92;"]
+    n5["?"]
+    n6["日本語 🚀"]
+    n7["}; subgraph"]
+    n8["�#91;2J"]
+    n9["#45; 2. a<br>1#46; b#95; c_d"]
+    n10["style#58;#35;;"]
+    n0 -->|"#quot;#124;<br>"| n5
+    n0 -->|"end"| n5
+"##;
+    assert_eq!(mermaid(&hostile(), None), expected);
+}
+
+#[test]
+fn dot_escapes_whatever_people_call_their_nodes() {
+    let expected = r##"digraph "w\"\\" {
+    node [fontname="sans-serif"];
+    edge [fontname="sans-serif"];
+    n0 [label="end", tooltip="end", shape=box];
+    n1 [label="a\"] --> b[\"", tooltip="a\"] --> b[\"", shape=box];
+    n2 [label="x|y\n\"\nz", tooltip="x|y\n\"\nz", shape=box];
+    n3 [label="#quot;&amp;lt;<b>`%%`", tooltip="#quot;&amp;lt;<b>`%%`", shape=box];
+    n4 [label="\\N\\", tooltip="\\N\\", shape=box];
+    n5 [label="", tooltip="", shape=box];
+    n6 [label="日本語 🚀", tooltip="日本語 🚀", shape=box];
+    n7 [label="}; subgraph", tooltip="}; subgraph", shape=box];
+    n8 [label="�[2J", tooltip="�[2J", shape=box];
+    n9 [label="- 2. a\n1. b_ c_d", tooltip="- 2. a\n1. b_ c_d", shape=box];
+    n10 [label="style:#;", tooltip="style:#;", shape=box];
+    n0 -> n5 [label="\"|\n"];
+    n0 -> n5 [label="end"];
+}
+"##;
+    assert_eq!(dot(&hostile(), None), expected);
+}
+
+/// An execution of `a`, `b` and `c` in which one is done, one failed and one was skipped.
+fn record() -> Record {
+    let counts = serde_json::to_string(&finale_core::record::Counts::default()).unwrap();
+    let times = r#""started_at": "2026-01-01T00:00:00Z", "completed_at": "2026-01-01T00:00:01Z""#;
+    let text = format!(
+        r#"{{"id": "00000000-0000-0000-0000-000000000001", "workflow": {{"id": "w", "name": "w", "version": "1.0.0"}},
+        "status": "running", "activated_by": "me", "created_at": "2026-01-01T00:00:00Z", "counts": {counts}, "nodes": [
+          {{"id": "a", "kind": "task", "status": "completed", "attempt": 1, {times}, "output": null}},
+          {{"id": "b", "kind": "task", "status": "failed", "attempt": 1, {times}, "error": "x", "class": "failed"}},
+          {{"id": "c", "kind": "task", "status": "skipped", "skipped_reason": "b failed"}}
+        ]}}"#
+    );
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn colours_say_where_an_execution_is() {
+    let definition = Definition::builder("w").task("a", "h").task("b", "h").task("c", "h").after("b").build();
+    let text = mermaid(&definition, Some(&record()));
+    let expected = "    classDef completed fill:#dcfce7,stroke:#16a34a,color:#111827
+    class n0 completed
+    classDef failed fill:#fee2e2,stroke:#dc2626,color:#111827
+    class n1 failed
+    classDef skipped fill:#ffffff,stroke:#d1d5db,color:#111827
+    class n2 skipped
+";
+    assert!(text.ends_with(expected), "{text}");
+    let text = dot(&definition, Some(&record()));
+    let expected = r##"n1 [label="B", tooltip="b", shape=box, class="failed", style=filled, fillcolor="#fee2e2", color="#dc2626"];"##;
+    assert!(text.contains(expected), "{text}");
+    assert!(text.contains(r#"n3 [label="start", tooltip="start", shape=oval];"#), "the record says nothing of it");
+}
