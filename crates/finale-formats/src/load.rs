@@ -43,7 +43,7 @@ pub enum Format {
     /// Whatever its keys say: `tasks`, `blueprint`, `workflow` or `nodes`.
     #[default]
     Auto,
-    /// finale's own format: see [`own`](crate::own).
+    /// finale's own format: see [`own`].
     Own,
     /// A `SynthOrg` blueprint.
     Blueprint,

@@ -1,0 +1,32 @@
+//! All keys and words of the format, where the schema has them.
+
+use super::section::Keys;
+use super::{control, declaration, edge, policy, short, task};
+
+pub(crate) use super::control::KINDS;
+pub(crate) use super::edge::ANSWERS;
+
+/// The keys of each map.
+pub(crate) const MAPS: &[(&str, Keys)] = &[
+    ("", super::KEYS),
+    ("/$defs/declaration/oneOf/1", declaration::KEYS),
+    ("/$defs/tolerate", policy::TOLERATE_KEYS),
+    ("/$defs/task", task::KEYS),
+    ("/$defs/shell", short::SHELL_KEYS),
+    ("/$defs/retry", task::RETRY_KEYS),
+    ("/$defs/source/oneOf/1", edge::AFTER_KEYS),
+    ("/$defs/node", control::KEYS),
+    ("/$defs/split", control::SPLIT_KEYS),
+    ("/$defs/verification", control::VERIFICATION_KEYS),
+    ("/$defs/subworkflow", control::SUBWORKFLOW_KEYS),
+    ("/$defs/edge", edge::EDGE_KEYS),
+];
+
+/// The words of each choice.
+pub(crate) const WORDS: &[(&str, &[&str])] = &[
+    ("/properties/on_failure/oneOf/0/enum", policy::ON_FAILURE),
+    ("/properties/siblings/enum", policy::SIBLINGS),
+    ("/$defs/type/enum", declaration::TYPE_NAMES),
+    ("/$defs/node/properties/join/enum", control::JOINS),
+    ("/$defs/verification/properties/preset/enum", control::VERDICTS),
+];
