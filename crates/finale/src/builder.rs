@@ -63,6 +63,22 @@ impl Default for Builder {
 
 impl Builder {
     /// Where executions run; default one thread per two cores. See [`Shards`].
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// async fn thread(_context: TaskContext) -> Result<String, TaskError> {
+    ///     Ok(format!("{:?}", std::thread::current().id()))
+    /// }
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let work = Workflow::builder("work").task("work", "thread").build()?;
+    /// let runtime = Runtime::builder().shards(Shards::Current).handler("thread", thread).start()?;
+    /// let outcome = runtime.activate(&work, ()).await?.outcome().await?;
+    /// assert_eq!(outcome.output::<String>()?, format!("{:?}", std::thread::current().id()));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn shards(mut self, shards: Shards) -> Self {
         self.shards = shards;
         self
