@@ -120,9 +120,11 @@ impl Builder {
         self
     }
 
-    /// How often each shard looks whether something was lost on its way; default 1 s. It must not be zero.
+    /// How often each shard looks whether something was lost on its way; default 1 s. It must not be
+    /// zero: a shard would do nothing else.
     ///
-    /// Nothing else waits for it: it is about messages that an actor did not get, or that were lost with one.
+    /// Nothing in order waits for it: it is about messages that an actor did not get, or that were lost with one. It is
+    /// also how often [`Health::journal_lag`](crate::Health::journal_lag) is measured.
     pub fn sweep_interval(mut self, interval: Duration) -> Self {
         self.sweep_interval = interval;
         self
