@@ -201,3 +201,18 @@ fn what_a_command_leaves_behind_ends_with_it() {
     assert_eq!(output(&record)["output"], "over");
     assert_eq!(written.join().unwrap(), "");
 }
+
+#[test]
+fn what_is_left_for_another_time_is_asked_to_end_too() {
+    let (journal, fifo) = (common::Journal::new(), fifo("fifo"));
+    let file = tasks("w.json", &[("a", shell(&with_grandchild(&fifo, "'echo stopped >&3; kill $!; exit'")))]);
+    let _ = fs::remove_dir_all(fresh("logs"));
+    let mut at_work = common::AtWork::start(journal.command("run").arg(&file).arg("--logs").arg(fresh("logs")));
+    at_work.until("a: started");
+    let written = std::thread::spawn(move || fs::read_to_string(fifo).unwrap());
+    wait_for(&fresh("logs/a.1.log"));
+    at_work.signal("INT");
+    at_work.ended().with_code(3);
+    assert_eq!(written.join().unwrap(), "begun\nstopped\n");
+    assert_eq!(journal.list()[0]["status"], "running");
+}

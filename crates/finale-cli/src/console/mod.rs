@@ -9,7 +9,7 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use crate::text::{Lines, printable};
 
 pub(crate) use self::canvas::size;
-pub(crate) use self::screen::{be_quiet, hold, is_quiet, release, show, show_nothing};
+pub(crate) use self::screen::{answered, be_quiet, hold, is_quiet, release, show, show_nothing};
 
 /// Writes a result; whoever closed the pipe has read as much as they wanted, so that is no error.
 pub(crate) fn write(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
@@ -57,7 +57,7 @@ pub(crate) fn lines(text: &str) {
 /// Asks for a line on the terminal, which then belongs to whoever types it until [`release`].
 pub(crate) fn prompt() {
     hold();
-    screen::write("> ");
+    screen::ask("> ");
 }
 
 fn line(message: impl Display) -> String {

@@ -8,7 +8,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::canvas::Canvas;
 
 /// There is one standard error, so there is one of these.
-static SCREEN: Mutex<Screen> = Mutex::new(Screen { quiet: false, held: false, later: String::new(), shown: None });
+static SCREEN: Mutex<Screen> =
+    Mutex::new(Screen { quiet: false, held: false, asked: false, later: String::new(), shown: None });
 
 /// A little more often than anything is shown.
 const DRAWS_PER_SECOND: u8 = 20;
@@ -18,6 +19,8 @@ struct Screen {
     quiet: bool,
     /// Whether somebody types, or nothing has begun yet: what can wait is written later.
     held: bool,
+    /// Whether the cursor stands behind a question.
+    asked: bool,
     later: String,
     shown: Option<ProgressBar>,
 }
@@ -38,12 +41,26 @@ pub(crate) fn hold() {
     screen.show_nothing();
 }
 
-/// Writes what had to wait.
+/// Writes what had to wait, below a question that stays without an answer.
 pub(crate) fn release() {
     let mut screen = screen();
     screen.held = false;
+    let end = if std::mem::take(&mut screen.asked) { "\n" } else { "" };
     let later = std::mem::take(&mut screen.later);
-    screen.write(&later);
+    screen.write(&format!("{end}{later}"));
+}
+
+/// Asks for something that is typed behind it.
+pub(super) fn ask(text: &str) {
+    let mut screen = screen();
+    screen.asked = true;
+    screen.write(text);
+}
+
+/// Goes on where a line was typed.
+pub(crate) fn answered() {
+    screen().asked = false;
+    release();
 }
 
 /// Shows these lines below all others, in place of those before.

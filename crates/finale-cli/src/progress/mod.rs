@@ -60,6 +60,7 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.helpers.iter().for_each(JoinHandle::abort);
+        console::release();
         self.board.borrow_mut().tell();
         console::show_nothing();
     }

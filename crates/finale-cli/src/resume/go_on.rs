@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use finale::journal::LiveExecution;
@@ -34,7 +33,7 @@ struct Going<'a> {
 pub(super) async fn go_on(found: &Found, path: &Path, mut lines: Option<Lines>) -> Result<(), RunError> {
     let mut interrupt = pin!(interrupt());
     // From its first poll on Ctrl-C is heard.
-    if let Poll::Ready(()) = poll!(interrupt.as_mut()) {
+    if poll!(interrupt.as_mut()).is_ready() {
         return Ok(());
     }
     let progress = is_followed(found).then(|| Progress::start(&path.display().to_string(), &found.handlers));
@@ -44,7 +43,7 @@ pub(super) async fn go_on(found: &Found, path: &Path, mut lines: Option<Lines>) 
     console::release();
     let ended = tokio::select! {
         ended = see_all_to_end(Going { found, runtime: &runtime, progress: progress.as_ref() }, lines.as_mut()) => ended,
-        () = interrupt => Ok(()),
+        _ = interrupt => Ok(()),
     };
     drop(progress);
     found.handlers.halt();
@@ -96,7 +95,6 @@ async fn ask_for_all(
 ) -> Result<Followed, RunError> {
     for live in asked {
         if see_to_end(going, live, lines.as_deref_mut()).await? == Followed::EndOfInput {
-            console::say("");
             return Ok(Followed::EndOfInput);
         }
     }

@@ -145,7 +145,7 @@ impl<'a> Questions<'a> {
         if position == 0 && self.asked {
             self.asked = false;
             console::insist(format_args!("\n{node:?} is {status}: no answer is needed any more"));
-            console::release();
+            console::answered();
         }
     }
 
@@ -161,7 +161,12 @@ impl<'a> Questions<'a> {
             question.ask();
         }
         let line = lines.recv().await;
-        console::release();
+        // Who is gone left the line as it was.
+        if line.is_some() {
+            console::answered();
+        } else {
+            console::release();
+        }
         line
     }
 

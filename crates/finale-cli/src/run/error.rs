@@ -44,7 +44,7 @@ pub(crate) enum RunError {
     )]
     NoHandler { file: String, node: String, handler: String },
     /// The runtime did not take it.
-    #[error("{file}: {error}")]
+    #[error("{file}: {error}{}", input_hint(error))]
     Activate { file: String, error: ActivateError },
     /// The journal is of no use.
     #[error(transparent)]
@@ -76,6 +76,13 @@ pub(crate) enum RunError {
     /// The result is known and could not be written.
     #[error("the result could not be written: {0}")]
     Write(#[source] io::Error),
+}
+
+fn input_hint(error: &ActivateError) -> &'static str {
+    match error {
+        ActivateError::InputDeclaration(_) => "; an input is handed in by --input KEY=VALUE",
+        _ => "",
+    }
 }
 
 fn hint(handler: &str) -> String {

@@ -40,7 +40,7 @@ pub(crate) async fn execute(prepared: &Prepared, lines: Option<Lines>) -> Result
     let mut interrupt = pin!(interrupt());
     // From its first poll on Ctrl-C is heard: before there is anything to cancel.
     let record = match poll!(interrupt.as_mut()) {
-        Poll::Ready(()) => Err(RunError::Interrupted),
+        Poll::Ready(_) => Err(RunError::Interrupted),
         Poll::Pending => activate_and_see_to_end(prepared, &runtime, lines, interrupt).await,
     };
     if prepared.kept.is_some() {
@@ -55,7 +55,7 @@ async fn activate_and_see_to_end(
     prepared: &Prepared,
     runtime: &Runtime,
     mut lines: Option<Lines>,
-    interrupt: impl Future<Output = ()>,
+    interrupt: impl Future<Output = &'static str>,
 ) -> Result<Record, RunError> {
     let progress =
         (!console::is_quiet()).then(|| Progress::start(&prepared.workflow.definition().name, &prepared.handlers));
@@ -69,7 +69,7 @@ async fn activate_and_see_to_end(
         progress.as_ref().map(|progress| progress.follow(&prepared.workflow, &prepared.simulation, &handle));
     let came = tokio::select! {
         ended = see_to_end(prepared, runtime, &handle, lines.as_mut()) => ended?,
-        () = interrupt => stop(prepared, &handle, "Ctrl-C").await?,
+        by = interrupt => stop(prepared, &handle, by).await?,
     };
     if !matches!(came, Came::Interrupted) {
         handle.outcome().await?;
@@ -123,7 +123,6 @@ async fn see_to_end(
         let surroundings = Surroundings { workflow, simulation, outside: *outside };
         let followed = outside::follow(surroundings, runtime, handle, lines).await?;
         if followed == Followed::EndOfInput {
-            console::say("");
             return stop(prepared, handle, "the end of the input").await;
         }
     }
@@ -144,11 +143,13 @@ async fn stop(prepared: &Prepared, handle: &ExecutionHandle, by: &str) -> Result
     }
 }
 
-/// Waits for Ctrl-C, or for what else asks the process to end: commands at work do not end with it by themselves.
-pub(crate) async fn interrupt() {
+/// Waits for Ctrl-C, or for what else asks the process to end, and says which it was.
+///
+/// Commands at work do not end with the process by themselves.
+pub(crate) async fn interrupt() -> &'static str {
     tokio::select! {
-        () = ctrl_c() => {}
-        () = termination() => {}
+        () = ctrl_c() => "Ctrl-C",
+        signal = termination() => signal,
     }
 }
 
@@ -160,19 +161,19 @@ async fn ctrl_c() {
 }
 
 #[cfg(unix)]
-async fn termination() {
+async fn termination() -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut terminate), Ok(mut hangup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) else {
         return std::future::pending().await;
     };
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
+        _ = terminate.recv() => "SIGTERM",
+        _ = hangup.recv() => "SIGHUP",
     }
 }
 
 #[cfg(not(unix))]
-async fn termination() {
+async fn termination() -> &'static str {
     std::future::pending().await
 }
 
