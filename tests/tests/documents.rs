@@ -189,7 +189,10 @@ fn a_definition_that_cannot_be_run_is_found() {
     let page = "```yaml\nid: w\ntasks: {a: {log: hi}}\n```\ntext\n  ```yaml\nid: w\ntasks: {a: {after: b}}\n  ```";
     let faults: Vec<_> = blocks(page).iter().map(|block| fault("x.yaml", &block.text)).collect();
     assert_eq!(faults, [None, Some("x.yaml:2:20: tasks.a.after: there is no node `b`".to_owned())]);
-    assert_eq!(blocks(page).iter().map(|block| (block.line, block.info)).collect::<Vec<_>>(), [(1, "yaml"), (6, "yaml")]);
+    assert_eq!(
+        blocks(page).iter().map(|block| (block.line, block.info)).collect::<Vec<_>>(),
+        [(1, "yaml"), (6, "yaml")]
+    );
     let cycle = fault("x.yaml", "id: w\ntasks: {a: {log: a, after: b}, b: {log: b, after: a}}");
     assert!(cycle.as_ref().is_some_and(|fault| fault.contains("cycle_detected")), "{cycle:?}");
 }
@@ -246,7 +249,8 @@ fn every_command_on_a_page_has_a_subcommand_that_exists() {
 
 #[test]
 fn a_subcommand_is_what_stands_behind_the_command() {
-    let text = "finale run a.yaml --yes && finale list\ncat x | finale show\ncargo run --release -- why\n# finale\ncargo test";
+    let text =
+        "finale run a.yaml --yes && finale list\ncat x | finale show\ncargo run --release -- why\n# finale\ncargo test";
     assert_eq!(subcommands(text), ["run", "list", "show", "why"]);
 }
 
