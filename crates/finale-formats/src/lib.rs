@@ -42,6 +42,7 @@ pub mod write;
 mod fields;
 mod json;
 mod places;
+mod schema;
 mod tree;
 mod yaml;
 
@@ -49,4 +50,5 @@ pub use diagnostic::Diagnostic;
 pub use error::{FileProblem, LoadError, LoadProblem, Step};
 pub use load::{Format, Limits, Loaded, load};
 pub use places::Places;
+pub use schema::SCHEMA;
 pub use wfformat::WfWorkflow;

@@ -72,7 +72,8 @@ mod tests {
             for key in keys.accepted {
                 let property = &schema.pointer(pointer).expect("there is such a map")["properties"][key];
                 let target = property["$ref"].as_str().and_then(|target| schema.pointer(&target[1..]));
-                let is_described = [Some(property), target].into_iter().flatten().any(|at| at["description"].is_string());
+                let is_described =
+                    [Some(property), target].into_iter().flatten().any(|at| at["description"].is_string());
                 assert!(is_described, "{pointer}: {key}");
             }
         }

@@ -5,7 +5,16 @@ use finale_core::{ExecutionId, ExecutionStatus, Time};
 
 use crate::Summary;
 
-/// Which executions are wanted, and how many of them.
+/// Which executions are wanted, and how many of them. What is said of it must all be true of an execution.
+///
+/// ```
+/// use finale_core::ExecutionStatus;
+/// use finale_journal::Filter;
+///
+/// let filter = Filter::new().status(ExecutionStatus::Failed).workflow("order").business_key("order 7");
+/// assert_eq!(filter.workflow.as_deref(), Some("order"));
+/// assert_eq!(filter.limited(), 100);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Filter {
@@ -15,7 +24,7 @@ pub struct Filter {
     pub workflow: Option<String>,
     /// Only those with that business key.
     pub business_key: Option<String>,
-    /// Only those activated then or later.
+    /// Only those activated then or later. [`Summary::created_at`] is what is compared.
     pub created_from: Option<Time>,
     /// Only those activated earlier.
     pub created_before: Option<Time>,
@@ -29,7 +38,7 @@ impl Filter {
     /// The most that one page can hold.
     pub const LIMIT_MAX: usize = 1_000;
 
-    /// All executions.
+    /// All executions, 100 of them on a page.
     pub fn new() -> Self {
         Self::default()
     }
@@ -83,7 +92,15 @@ impl Filter {
         self
     }
 
-    /// How many are wanted at most.
+    /// How many are wanted at most: the limit, at least 1 and at most [`Filter::LIMIT_MAX`]; 100 if none was set.
+    ///
+    /// ```
+    /// use finale_journal::Filter;
+    ///
+    /// assert_eq!(Filter::new().limit(20).limited(), 20);
+    /// assert_eq!(Filter::new().limit(0).limited(), 1);
+    /// assert_eq!(Filter::new().limit(5_000).limited(), 1_000);
+    /// ```
     pub fn limited(&self) -> usize {
         self.limit.unwrap_or(100).clamp(1, Self::LIMIT_MAX)
     }

@@ -30,6 +30,17 @@ pub enum Acknowledgement {
 /// An in-memory journal whose acknowledgements can be late, held back, or never come because it failed; and that can crash.
 ///
 /// A clone is the same journal.
+///
+/// ```
+/// use finale_journal::{Acknowledgement, HeldJournal, JournalReader};
+///
+/// let journal = HeldJournal::new(Acknowledgement::Held);
+/// assert_eq!(journal.held(), 0);
+/// assert!(journal.health().is_ok());
+///
+/// journal.fail("the disk is full");
+/// assert!(journal.health().is_err());
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct HeldJournal {
     /// Everything that was written.

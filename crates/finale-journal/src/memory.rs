@@ -19,6 +19,17 @@ use arena::Arena;
 /// Keeps everything in this process; what was acknowledged is gone when the process is.
 ///
 /// A clone is the same journal. Of executions that have ended it keeps the newest; see [`MemoryJournal::keeping`].
+///
+/// ```
+/// use finale_journal::{Filter, Journal, JournalReader, MemoryJournal};
+///
+/// let journal = MemoryJournal::new();
+/// let first = journal.clone().claim()?;
+/// assert!(!first.crashed);
+/// assert!(journal.claim()?.crashed, "the first claim was not released");
+/// assert!(journal.list(&Filter::new())?.is_empty());
+/// # Ok::<(), finale_journal::JournalError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct MemoryJournal(Arc<Inner>);
 
@@ -43,7 +54,7 @@ impl Default for MemoryJournal {
 }
 
 impl MemoryJournal {
-    /// An empty journal.
+    /// An empty journal that keeps about 10,000 executions that have ended.
     pub fn new() -> Self {
         Self::default()
     }

@@ -281,6 +281,19 @@ impl Activate {
     ///
     /// # Errors
     /// When it is refused; nothing of it exists then. See [`ActivateError`].
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let order = Workflow::builder("order").task("pack", Task::external()).build()?;
+    /// // A future without a box, and one that can be spawned.
+    /// let activated = actix::spawn(runtime.activate(&order, "kettle").by("the web").start());
+    /// assert_eq!(activated.await??.status().await?, ExecutionStatus::Running);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn start(self) -> Result<ExecutionHandle, ActivateError> {
         let request = self.request?;
         self.runtime.check_text("who activates it", Some(&request.by))?;

@@ -63,6 +63,22 @@ impl Default for Builder {
 
 impl Builder {
     /// Where executions run; default one thread per two cores. See [`Shards`].
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// async fn thread(_context: TaskContext) -> Result<String, TaskError> {
+    ///     Ok(format!("{:?}", std::thread::current().id()))
+    /// }
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let work = Workflow::builder("work").task("work", "thread").build()?;
+    /// let runtime = Runtime::builder().shards(Shards::Current).handler("thread", thread).start()?;
+    /// let outcome = runtime.activate(&work, ()).await?.outcome().await?;
+    /// assert_eq!(outcome.output::<String>()?, format!("{:?}", std::thread::current().id()));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn shards(mut self, shards: Shards) -> Self {
         self.shards = shards;
         self
@@ -104,9 +120,11 @@ impl Builder {
         self
     }
 
-    /// How often each shard looks whether something was lost on its way; default 1 s. It must not be zero.
+    /// How often each shard looks whether something was lost on its way; default 1 s. It must not be
+    /// zero: a shard would do nothing else.
     ///
-    /// Nothing else waits for it: it is about messages that an actor did not get, or that were lost with one.
+    /// Nothing in order waits for it: it is about messages that an actor did not get, or that were lost with one. It is
+    /// also how often [`Health::journal_lag`](crate::Health::journal_lag) is measured.
     pub fn sweep_interval(mut self, interval: Duration) -> Self {
         self.sweep_interval = interval;
         self

@@ -66,7 +66,8 @@ pub(crate) enum StopAsked {
     Forgotten,
 }
 
-/// Why there is no output of a node. With `?` the task fails for good: another attempt finds the same.
+/// Why there is no output of a node; from [`TaskContext::output`]. With `?` the task fails for good: another attempt finds
+/// the same.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TaskOutputError {

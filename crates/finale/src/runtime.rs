@@ -550,7 +550,8 @@ impl Runtime {
     /// Reports that a task was done; returns when that is durable.
     ///
     /// A report that comes before its task is asked for is kept until then, and this returns then; up to
-    /// [`Limits::early_outcomes_max`](crate::Limits::early_outcomes_max) of them are.
+    /// [`Limits::early_outcomes_max`](crate::Limits::early_outcomes_max) of them are. So is one that comes between two
+    /// attempts, until the next one is asked for.
     ///
     /// # Errors
     /// When the task is settled, unknown, or done by a handler; the report changes nothing then. When the output is larger

@@ -33,13 +33,15 @@
 //!   what others may choose in `env`.
 //! - Durations have units: `500ms`, `2s`, `10m`, `1h30m`, `2d`.
 //!
-//! Everything else is described, key by key, in the schema.
+//! Everything else is described, key by key, in the [schema](crate::SCHEMA).
 
 mod control;
 mod declaration;
 mod duration;
 mod edge;
 mod expression;
+#[cfg(test)]
+pub(crate) mod keys;
 mod policy;
 mod report;
 mod section;

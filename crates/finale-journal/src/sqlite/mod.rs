@@ -85,11 +85,19 @@ pub enum Durability {
 /// One process owns it; [`SqliteReader`] reads it from others. A clone is the same journal. When the last handle is
 /// dropped, writers included, what was written becomes durable and the file is free; that is waited for, but not for
 /// more than five seconds.
+///
+/// ```no_run
+/// use finale_journal::{Durability, SqliteJournal};
+///
+/// let journal = SqliteJournal::builder("orders.finale").durability(Durability::Relaxed).open()?;
+/// assert_eq!(journal.stats().waiting_bytes, 0);
+/// # Ok::<(), finale_journal::JournalError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct SqliteJournal(Arc<Owner>);
 
 impl SqliteJournal {
-    /// Opens the journal in a file, and creates it if there is none.
+    /// Opens the journal in a file, and creates it if there is none; its folder must be there.
     ///
     /// # Errors
     /// [`JournalError::Open`] says which file could not be opened and why.
@@ -102,7 +110,7 @@ impl SqliteJournal {
         SqliteBuilder::new(path.as_ref())
     }
 
-    /// What it has done since it was opened.
+    /// What it has done since it was opened, added up over all shards.
     pub fn stats(&self) -> SqliteStats {
         self.0.shared.counters.read(self.0.shared.queue.waiting_bytes())
     }

@@ -1,0 +1,182 @@
+//! The schema and the reader agree about what is a file of finale.
+
+use boon::{Compiler, SchemaIndex, Schemas};
+use finale_formats::{Format, SCHEMA, load};
+use serde_json::Value;
+
+struct Validator {
+    schemas: Schemas,
+    index: SchemaIndex,
+}
+
+impl Validator {
+    fn new() -> Self {
+        let mut compiler = Compiler::new();
+        let schema = serde_json::from_str(SCHEMA).expect("the schema is JSON");
+        compiler.add_resource("finale.json", schema).expect("the name is new");
+        let mut schemas = Schemas::new();
+        let index = compiler.compile("finale.json", &mut schemas).expect("the schema is right");
+        Self { schemas, index }
+    }
+
+    fn accepts(&self, text: &str) -> bool {
+        let options = serde_saphyr::options! { strict_booleans: true };
+        let document: Value = serde_saphyr::from_str_with_options(text, options).expect("the text is YAML");
+        self.schemas.validate(&document, self.index).is_ok()
+    }
+}
+
+fn reads(text: &str) -> bool {
+    load(text.as_bytes(), Format::Own, "f.yaml").is_ok()
+}
+
+/// A file with this task in it.
+fn task(text: &str) -> String {
+    format!("id: w\ntasks: {{a: {{}}, t: {text}}}")
+}
+
+/// A file with this node in it.
+fn node(text: &str) -> String {
+    format!("id: w\nnodes: {{a: {{split: true}}, t: {text}}}")
+}
+
+/// A file with this beside its tasks.
+fn head(text: &str) -> String {
+    format!("id: w\ntasks: {{a: {{}}, b: {{}}}}\n{text}")
+}
+
+#[test]
+fn what_the_reader_takes_the_schema_takes() {
+    let validator = Validator::new();
+    let tasks = [
+        "{}",
+        "{title: T, label: L, handler: h, input: 5, after: a, when: true}",
+        "{handler: h, with: [1, {a: '${{ input }}'}], after: [a, {node: a, on: always}], retry: 3, timeout: 1h30m}",
+        "{shell: x, retry: {attempts: 65535, backoff: 0.5s}, optional: true, at_most_once: false}",
+        "{shell: {command: x, env: {A: 1, B: '${{ input.b }}'}, dir: d}}",
+        "{sleep: 500ms}",
+        "{sleep: '${{ input.pause }}'}",
+        "{log: hello, labels: {a: b, c: 3}, assignee: me}",
+        "{with: null}",
+    ];
+    let nodes = [
+        "{start: true, label: L}",
+        "{end: true, after: a}",
+        "{condition: input.x, when: input.y}",
+        "{split: {}}",
+        "{split: {max_concurrency: 2}}",
+        "{join: any, after: {node: a, on: branch}}",
+        "{assign: me}",
+        "{verification: {rubric: r, evaluator: e, preset: pass}}",
+        "{subworkflow: {workflow: w, version: 1.0.0, inputs: {a: null}, outputs: {}}}",
+        "{task: {shell: x, after: a}}",
+    ];
+    let heads = [
+        "",
+        "$schema: x\nname: W\nversion: 1.2.3\ndescription: d\noutput: nodes.a.output\nsiblings: finish",
+        "inputs: {a: string, b: {type: json, required: false, default: null, description: d}}\noutputs: {c: integer}",
+        "on_failure: wait_all",
+        "on_failure: {tolerate: 0}",
+        "edges: [{from: a, to: b, id: x, label: y, on: always}]",
+    ];
+    let files = tasks.map(task).into_iter().chain(nodes.map(node)).chain(heads.map(head));
+    for text in files.chain(["id: w\ntasks: {}".to_owned(), "id: w\nnodes: {}".to_owned()]) {
+        assert!(reads(&text), "{text}: {:?}", load(text.as_bytes(), Format::Own, "f.yaml"));
+        assert!(validator.accepts(&text), "{text}");
+    }
+}
+
+const BAD_TASKS: &[&str] = &[
+    "null",
+    "[]",
+    "{needs: a}",
+    "{handler: h, shell: x}",
+    "{shell: x, log: y}",
+    "{shell: x, input: y}",
+    "{sleep: 1s, with: y}",
+    "{input: x, with: y}",
+    "{input: {a: 1}}",
+    "{shell: {}}",
+    "{shell: {command: x, cwd: y}}",
+    "{shell: {command: x, env: {A: [1]}}}",
+    "{sleep: 5}",
+    "{sleep: '5'}",
+    "{sleep: 1s1h}",
+    "{timeout: 30}",
+    "{timeout: ''}",
+    "{timeout: 5 minutes}",
+    "{timeout: 1.s}",
+    "{retry: 0}",
+    "{retry: 65536}",
+    "{retry: 1.5}",
+    "{retry: {backoff: 1s}}",
+    "{optional: yes}",
+    "{at_most_once: 1}",
+    "{labels: {a: null}}",
+    "{after: 7}",
+    "{after: {on: true}}",
+    "{after: {node: a, on: maybe}}",
+    "{after: null}",
+    "{title: 5}",
+];
+
+const BAD_NODES: &[&str] = &[
+    "{}",
+    "null",
+    "{label: x}",
+    "{start: false}",
+    "{start: true, end: true}",
+    "{start: true, after: a}",
+    "{split: false}",
+    "{split: {max_concurrency: 0}}",
+    "{join: every}",
+    "{join: true}",
+    "{assign: 5}",
+    "{condition: {a: 1}}",
+    "{verification: {rubric: r}}",
+    "{verification: {rubric: r, evaluator: e, preset: maybe}}",
+    "{subworkflow: {workflow: w, version: 1.0}}",
+    "{subworkflow: {workflow: w, version: 1.0.0, inputs: []}}",
+    "{task: {}, after: a}",
+    "{task: {}, join: all}",
+];
+
+const BAD_HEADS: &[&str] = &[
+    "title: W",
+    "name: 5",
+    "version: 1.0",
+    "inputs: [a]",
+    "inputs: {a: text}",
+    "inputs: {a: {default: 1}}",
+    "inputs: {a: {type: string, required: yes}}",
+    "outputs: {a: null}",
+    "on_failure: wait",
+    "on_failure: {tolerate: -1}",
+    "on_failure: {}",
+    "siblings: stop",
+    "output: [1]",
+    "edges: {}",
+    "edges: [{from: a}]",
+    "edges: [{from: a, to: b, on: 5}]",
+    "edges: [{from: a, to: b, kind: x}]",
+];
+
+#[test]
+fn what_the_schema_refuses_the_reader_refuses() {
+    let validator = Validator::new();
+    let tasks = BAD_TASKS.iter().map(|text| task(text));
+    let nodes = BAD_NODES.iter().map(|text| node(text));
+    let files = tasks.chain(nodes).chain(BAD_HEADS.iter().map(|text| head(text)));
+    for text in files.chain(["tasks: {}".to_owned(), "id: w".to_owned(), "id: w\ntasks: []".to_owned()]) {
+        assert!(!reads(&text), "{text}");
+        assert!(!validator.accepts(&text), "{text}");
+    }
+}
+
+#[test]
+fn what_only_the_reader_can_see_only_the_reader_refuses() {
+    let validator = Validator::new();
+    for text in [task("{after: nobody}"), task("{after: {node: a, on: true}}"), task("{log: '${{'}")] {
+        assert!(validator.accepts(&text) && !reads(&text), "{text}");
+    }
+}
