@@ -409,7 +409,7 @@ fn deduplicated(mut names: Vec<String>) -> Vec<String> {
 
 #[test]
 fn every_code_of_a_file_is_listed() {
-    let path = "crates/finale-formats/src/error.rs";
+    let path = "crates/finale-formats/src/error/problem.rs";
     let codes = codes(path, "LoadProblem").unwrap();
     assert_eq!(sorted(codes.keys().cloned().collect()), sorted(variants(path, "LoadProblem")));
     assert_eq!(codes["Empty"].as_deref(), Some(LoadProblem::Empty.code()), "they are read as they are");
