@@ -74,13 +74,13 @@ fn a_file_that_is_not_text() {
 
 #[test]
 fn a_file_with_a_slip_says_the_line() {
-    refused("slip.json", "{\n  \"nodes\": [,]\n}", "slip.json:2:13: ");
+    refused("slip.json", "{\n  \"nodes\": [,]\n}", "slip.json:2:13\n");
 }
 
 #[test]
 fn an_unknown_key_says_where_and_what_is_accepted() {
     let nodes = json!([{"id": "a", "type": "task", "titel": "A"}]);
-    refused("keys.json", definition(&nodes, &[]), "nodes[0].titel: unknown key `titel`; accepted: `id`, `type`");
+    refused("keys.json", definition(&nodes, &[]), "error[file_unknown_key]: unknown key `titel`");
 }
 
 #[test]
@@ -97,17 +97,17 @@ fn all_problems_of_a_definition_are_listed() {
     let edges = [("start", "a"), ("a", "b"), ("b", "c"), ("c", "b"), ("c", "end"), ("a", "d"), ("d", "end")];
     let file = written("loop.json", definition(&nodes, &edges));
     let ended = run(&file, &["--simulate"]);
-    for problem in ["workflow \"w\" has 2 problems in its graph:", "\n  cycle_detected: ", "\n  task_missing_title: "] {
+    for problem in ["error[cycle_detected]: ", "error[task_missing_title]: "] {
         assert!(ended.stderr.contains(problem), "{ended:?}");
     }
-    ended.refused("loop.json: workflow");
+    ended.refused("loop.json:");
 }
 
 #[test]
 fn a_million_nodes() {
     let nodes: Vec<String> = (0..1_000_000).map(|id| format!(r#"{{"id":"{id}","type":"task"}}"#)).collect();
     let text = format!(r#"{{"id":"w","name":"W","nodes":[{}]}}"#, nodes.join(","));
-    refused("million.json", text, "too_many_nodes: 1000002 nodes are more than the 100000 allowed");
+    refused("million.json", text, "error[too_many_nodes]: 1000002 nodes are more than the 100000 allowed");
 }
 
 #[test]
@@ -140,9 +140,9 @@ fn a_runtime_that_is_no_time() {
 #[test]
 fn an_expression_that_is_nested_too_deeply() {
     let nested = format!("{}1{}", "(".repeat(1_000), ")".repeat(1_000));
-    refused("nested.json", with_input(&nested), "expression_invalid: ");
+    refused("nested.json", with_input(&nested), "error[expression_invalid]: ");
     let chained = format!("1{}", " + 1".repeat(1_000));
-    refused("chained.json", with_input(&chained), "expression_invalid: ");
+    refused("chained.json", with_input(&chained), "error[expression_invalid]: ");
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn an_expression_that_loops_fails_its_task() {
     let file = written("loop.json", with_input("range(1000000000) | list"));
     let ended = run(&file, &["--simulate", "--json"]).with_code(1);
     assert!(ended.record()["error"].as_str().unwrap().starts_with("task \"Count\" (count) expression: "), "{ended:?}");
-    refused("statement.json", with_input("{% for x in [1] %}{% endfor %}"), "expression_invalid: ");
+    refused("statement.json", with_input("{% for x in [1] %}{% endfor %}"), "error[expression_invalid]: ");
 }
 
 #[test]
@@ -168,5 +168,5 @@ fn a_file_cannot_give_orders_to_the_terminal() {
     let file = written("escape.json", r#"{"id": "w", "name": "W", "nodes": [{"\u001b[2Jkey": 1}]}"#);
     let ended = run(&file, &[]);
     assert!(!ended.stderr.contains('\u{1b}'), "{ended:?}");
-    ended.refused("unknown key `\u{fffd}[2Jkey`");
+    ended.refused("unknown key `\u{241b}[2Jkey`");
 }

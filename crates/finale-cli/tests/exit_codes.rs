@@ -60,7 +60,7 @@ fn a_wrong_argument_ends_with_2_and_is_named() {
         (&["--format", "xml"], "unknown format `xml`; there are `auto`"),
         (&["--jsno"], "unexpected argument '--jsno'"),
         (&["--format", "wfformat"], "the key `workflow` is missing"),
-        (&["--format", "blueprint"], "id: unknown key `id`; accepted: `blueprint`"),
+        (&["--format", "blueprint"], "parcel.json:2:3\n"),
     ];
     for (arguments, why) in cases {
         run(own("parcel.json"), &[&["--simulate"], arguments].concat()).refused(why);

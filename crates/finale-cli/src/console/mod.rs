@@ -37,6 +37,11 @@ pub(crate) fn complain(error: impl Display) {
     insist(format_args!("error: {error}"));
 }
 
+/// Says what was made fit for this terminal already.
+pub(crate) fn insist_rendered(text: &str) {
+    screen::write(&format!("{text}\n"));
+}
+
 /// Says what a workflow has to say, when nobody is just about to answer a question.
 pub(crate) fn note(message: impl Display) {
     lines(&line(message));

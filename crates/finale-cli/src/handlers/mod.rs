@@ -35,8 +35,7 @@ const LOG: &str = "log";
 /// What can be said of them on the command line.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
-    /// Where the output of shell commands goes, a file for each attempt; by default a directory of the execution below
-    /// the system's one for temporary files.
+    /// Directory for the output of shell commands, a file for each attempt; by default a temporary one.
     #[arg(long, value_name = "DIR")]
     pub(crate) logs: Option<PathBuf>,
 

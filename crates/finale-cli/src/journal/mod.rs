@@ -12,7 +12,7 @@ use finale::journal::{JournalError, JournalReader, LiveExecution, SqliteJournal,
 
 pub(crate) use self::error::Problem;
 pub(crate) use self::one::One;
-pub(crate) use self::prefix::Prefix;
+pub(crate) use self::prefix::{NoId, Prefix};
 use crate::console;
 
 /// How many executions are read from a journal at once.

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use finale::{Event, ExecutionId, Time, Workflow};
 
 use super::frame::Frame;
-use super::look::Look;
 use super::news::{coloured, plain};
 use super::tally::{News, Tally};
 use crate::handlers::Begun;
+use crate::look::Look;
 use crate::run::Simulation;
 use crate::{console, time};
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use finale::Time;
 
-use super::look::{Look, Paint};
 use super::news::{Line, name};
 use super::tally::{Counts, Tally, UnderWay};
+use crate::look::{Look, Paint};
 use crate::text::{columns, shortened};
 use crate::time::duration;
 

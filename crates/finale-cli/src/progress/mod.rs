@@ -2,7 +2,6 @@
 
 mod board;
 mod frame;
-mod look;
 mod news;
 mod tally;
 #[cfg(test)]
@@ -18,9 +17,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval_at};
 
 use self::board::Board;
-use self::look::Look;
 use crate::console;
 use crate::handlers::{Beginnings, Handlers};
+use crate::look::Look;
 use crate::run::Simulation;
 
 /// How often it is drawn at most.

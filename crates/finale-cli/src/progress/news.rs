@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::look::{Look, Paint};
 use super::tally::{News, What};
+use crate::look::{Look, Paint};
 use crate::text::{Lines, printable, shortened};
 use crate::time::duration;
 

@@ -4,9 +4,9 @@ use finale::core::definition::Task;
 use finale::{NodeStatus, Time, Workflow};
 
 use super::frame::Frame;
-use super::look::Look;
 use super::news::coloured;
 use super::tally::{News, Tally};
+use crate::look::Look;
 use crate::run::Simulation;
 use crate::text::columns;
 

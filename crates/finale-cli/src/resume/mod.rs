@@ -24,6 +24,8 @@ const EXAMPLES: &str = "\
 Examples:
   finale resume --journal orders.db
       at a terminal: asks what became of each task that is done outside, for one execution after the other
+  finale resume --journal orders.db --yes
+      takes what is done outside for done; shell commands, waits and messages really happen
   finale resume --journal orders.db --simulate --json
       every task is done at once; what became of the executions goes to standard output
 

@@ -15,6 +15,10 @@ const EXAMPLES: &str = "\
 Examples:
   finale run order.json
       at a terminal: asks what became of each task that is done outside
+  finale run release.yaml --input tag=v1.2.0 --yes --quiet
+      in a script: commands run, nobody is asked, nothing is said but errors
+  finale run release.yaml --yes --done approve='{\"by\": \"me\"}' --logs logs
+      one task is answered in advance; the output of commands goes to files in `logs`
   finale run order.json --simulate --input express=true --input items=3
       every task is done at once
   finale run order.json --simulate --fail charge='card declined' --on-failure wait_all
@@ -23,6 +27,10 @@ Examples:
       replays a recorded run a hundred times as fast; the record goes to standard output
   finale run order.json --simulate --journal orders.db
       everything that happens is kept in a file: `finale show` shows it, `finale resume` goes on with what was cut off
+
+Handlers that finale has: `shell` runs a command ({\"command\", \"env\", \"dir\"}), `sleep` waits ({\"seconds\"}), and `log` \
+says something ({\"message\"}). A command knows FINALE_EXECUTION, FINALE_NODE, FINALE_ATTEMPT and FINALE_KEY, which is the \
+same over attempts. What it leaves running when it ends is ended too.
 
 Exit codes: 0 completed, 1 failed, 2 bad input or usage, 3 cancelled or interrupted.
 Ctrl-C cancels the execution and says on standard error what became of its tasks.
@@ -36,7 +44,7 @@ pub(crate) struct Arguments {
     pub(crate) file: PathBuf,
 
     /// What the file contains.
-    #[arg(long, value_name = "auto|blueprint|wfformat|definition", default_value_t)]
+    #[arg(long, value_name = "auto|finale|blueprint|wfformat|definition", default_value_t)]
     pub(crate) format: Format,
 
     /// One input of the execution; JSON if it can be read as such, else text. May be repeated.

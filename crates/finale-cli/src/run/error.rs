@@ -3,17 +3,16 @@
 use std::io;
 use std::path::PathBuf;
 
-use finale::core::compile::CompileError;
 use finale::core::nearest::nearest;
 use finale::journal::JournalError;
 use finale::offline;
 use finale::{Abandoned, ActivateError, CommandError, ReportError, StartError};
-use finale_formats::LoadError;
 
 use super::answers::BadAnswer;
 use super::arguments::ArgumentError;
-use super::file::ReadError;
+use crate::definition_file::Faulty;
 use crate::exit::{self, BAD_INPUT, CANCELLED, FAILED};
+use crate::file::ReadError;
 use crate::handlers::NAMES;
 use crate::quote;
 
@@ -26,12 +25,9 @@ pub(crate) enum RunError {
     /// The file could not be read.
     #[error("{file}: {error}")]
     Read { file: String, error: ReadError },
-    /// The file is no definition; the error names the file itself.
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    /// The definition cannot be run.
-    #[error("{file}: {error}")]
-    Compile { file: String, error: CompileError },
+    /// The file is no definition, or one that cannot be run.
+    #[error("the definition has faults: {}", .0.diagnostics.len())]
+    Faulty(Faulty),
     /// A task of which something was said in advance does not exist.
     #[error("{file}: {error}")]
     Answer { file: String, error: BadAnswer },

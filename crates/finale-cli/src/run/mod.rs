@@ -5,7 +5,6 @@ mod arguments;
 mod ask;
 mod error;
 mod execute;
-mod file;
 mod kept;
 mod outside;
 mod prepare;
@@ -31,6 +30,7 @@ pub(crate) use self::prepare::{Willing, check_handlers};
 pub(crate) use self::simulate::Simulation;
 use crate::cause::{self, Done};
 use crate::exit::{self, CANCELLED, FAILED};
+use crate::look::Look;
 use crate::room::Room;
 use crate::{console, quote, report};
 
@@ -50,7 +50,10 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 
 /// Says why nothing came of it.
 pub(crate) fn fail(error: &RunError) -> ExitCode {
-    console::complain(error);
+    match error {
+        RunError::Faulty(faulty) => console::insist_rendered(&faulty.shown(Look::of_stderr())),
+        error => console::complain(error),
+    }
     ExitCode::from(error.exit_code())
 }
 

@@ -1,16 +1,18 @@
 //! From a file and the arguments to what can be activated.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use finale::Workflow;
 use finale::core::definition::{Definition, Node, NodeKind, Verification, Work};
-use finale_formats::{Limits, Loaded};
 use serde_json::{Map, Value};
 
 use super::arguments::Arguments;
 use super::error::RunError;
-use super::file;
 use super::kept::Kept;
 use super::outside::Outside;
 use super::simulate::{Simulation, scaled};
+use crate::definition_file::DefinitionFile;
 use crate::handlers::{Handlers, Logs};
 
 /// Everything that is known before anything runs.
@@ -37,12 +39,7 @@ impl Prepared {
     pub(crate) fn new(arguments: &Arguments, terminal: bool) -> Result<Self, RunError> {
         let input = arguments.input()?;
         let file = arguments.file.display().to_string();
-        let Loaded { mut definition, runtimes, .. } = load(arguments, &file)?;
-        if let Some(on_failure) = arguments.on_failure {
-            definition.policy.on_failure = on_failure;
-        }
-        let workflow = Workflow::new(definition);
-        let workflow = workflow.map_err(|error| RunError::Compile { file: file.clone(), error })?;
+        let (workflow, runtimes) = load(arguments, &file)?;
         let answers = arguments.answered.answers(&[workflow.compiled()]);
         let answers = answers.map_err(|error| RunError::Answer { file: file.clone(), error })?;
         let simulation = Simulation::new(scaled(runtimes, arguments.time_scale), answers);
@@ -58,11 +55,15 @@ impl Prepared {
     }
 }
 
-fn load(arguments: &Arguments, file: &str) -> Result<Loaded, RunError> {
-    let limits = Limits::default();
-    let bytes = file::read(&arguments.file, limits.bytes_max as u64);
-    let bytes = bytes.map_err(|error| RunError::Read { file: file.to_owned(), error })?;
-    Ok(limits.load(&bytes, arguments.format, file)?)
+fn load(arguments: &Arguments, file: &str) -> Result<(Workflow, BTreeMap<String, Duration>), RunError> {
+    let read = DefinitionFile::read(&arguments.file);
+    let read = read.map_err(|error| RunError::Read { file: file.to_owned(), error })?;
+    let mut loaded = read.load(arguments.format).map_err(RunError::Faulty)?;
+    if let Some(on_failure) = arguments.on_failure {
+        loaded.definition.policy.on_failure = on_failure;
+    }
+    let runtimes = std::mem::take(&mut loaded.runtimes);
+    Ok((read.compile(loaded).map_err(RunError::Faulty)?, runtimes))
 }
 
 /// Looks whether somebody stands in for every handler.

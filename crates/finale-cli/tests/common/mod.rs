@@ -38,7 +38,7 @@ impl Ended {
     #[track_caller]
     pub(crate) fn refused(self, why: &str) {
         let ended = self.with_code(2);
-        assert!(ended.stderr.starts_with("error: "), "{ended:?}");
+        assert!(ended.stderr.starts_with("error"), "{ended:?}");
         assert!(ended.stderr.contains(why), "{why:?} is not said: {ended:?}");
         assert_eq!(ended.stdout, "");
     }
@@ -47,7 +47,7 @@ impl Ended {
 /// The binary, with nothing to read and no terminal.
 pub(crate) fn finale() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_finale"));
-    command.stdin(Stdio::null()).env_remove("COLUMNS");
+    command.stdin(Stdio::null()).env_remove("COLUMNS").env("LC_ALL", "C");
     command
 }
 

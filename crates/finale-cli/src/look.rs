@@ -62,7 +62,7 @@ impl Look {
         Self::of(io::stderr().is_terminal(), |name| std::env::var(name).ok())
     }
 
-    pub(super) fn of(terminal: bool, variable: impl Fn(&str) -> Option<String>) -> Self {
+    pub(crate) fn of(terminal: bool, variable: impl Fn(&str) -> Option<String>) -> Self {
         let said = |name: &str| variable(name).filter(|value| !value.is_empty());
         let capable = if cfg!(windows) {
             said("TERM") != Some("dumb".into())
@@ -77,6 +77,14 @@ impl Look {
         });
         let live = terminal && capable;
         Self { live, colours: live && said("NO_COLOR").is_none(), unicode: utf_8 || cfg!(windows) }
+    }
+
+    pub(crate) fn has_colours(self) -> bool {
+        self.colours
+    }
+
+    pub(crate) fn has_unicode(self) -> bool {
+        self.unicode
     }
 
     pub(crate) fn symbols(self) -> &'static Symbols {

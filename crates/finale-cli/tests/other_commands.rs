@@ -1,0 +1,63 @@
+//! `finale graph`, `finale completions` and the help.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use common::{Ended, Journal, ended, finale, own, written};
+
+fn asked(arguments: &[&str]) -> Ended {
+    ended(finale().args(arguments))
+}
+
+#[test]
+fn a_definition_becomes_a_picture() {
+    let parcel = own("parcel.json");
+    let parcel = parcel.to_str().unwrap();
+    let mermaid = asked(&["graph", parcel]).with_code(0).stdout;
+    assert!(mermaid.starts_with("flowchart ") && mermaid.contains("Weigh"), "{mermaid}");
+    let dot = asked(&["graph", parcel, "--format", "dot"]).with_code(0).stdout;
+    assert!(dot.starts_with("digraph ") && dot.contains("Weigh"), "{dot}");
+    asked(&["graph", parcel, "--format", "svg"]).refused("'svg'");
+}
+
+#[test]
+fn an_execution_becomes_a_picture_with_its_states() {
+    let journal = Journal::new();
+    let (_, id) = journal.run("parcel.json", &["--simulate", "--fail", "weigh"]);
+    let picture = journal.ask("graph", &[&id[..13]]).with_code(0).stdout;
+    assert!(picture.contains("failed") && picture.contains("skipped"), "{picture}");
+    journal.ask("graph", &["xyz"]).refused("\"xyz\": expected the id of an execution");
+    journal.ask("graph", &["ffff"]).refused("there is no execution ffff");
+}
+
+#[test]
+fn what_is_no_definition_becomes_no_picture() {
+    let file = written("slip.yaml", "id: w\ntasks:\n  a: {needs: b}\n");
+    asked(&["graph", file.to_str().unwrap()]).refused("error[file_unknown_key]: ");
+    asked(&["graph", "nowhere.yaml"]).refused("nowhere.yaml: ");
+}
+
+#[test]
+fn there_are_completions_for_every_shell() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = asked(&["completions", shell]).with_code(0).stdout;
+        assert!(script.contains("retry-quarantined"), "{shell}");
+    }
+    asked(&["completions", "cobol"]).refused("'cobol'");
+}
+
+#[test]
+fn every_command_has_examples_and_the_exit_codes_are_said() {
+    let help = asked(&["--help"]).with_code(0).stdout;
+    assert!(help.contains("\nExamples:\n") && help.contains("\nExit codes:\n  0  everything completed\n"), "{help}");
+    let commands = help.split_once("Commands:\n").unwrap().1.split_once("\n\n").unwrap().0;
+    let begins = |line: &&str| !line[2..].starts_with(' ');
+    let names: Vec<_> = commands.lines().filter(begins).filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(names.contains(&"run") && names.contains(&"completions"), "{names:?}");
+    for name in names.into_iter().filter(|name| *name != "help") {
+        let help = asked(&[name, "--help"]).with_code(0).stdout;
+        assert!(help.contains("\nExamples:\n"), "{name}: {help}");
+        assert!(help.lines().all(|line| line.chars().count() <= 120), "{name}: {help}");
+    }
+}

@@ -1,0 +1,85 @@
+//! `finale validate`.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use common::{Ended, ended, finale, own, written};
+use serde_json::json;
+
+const SLIP: &str = "id: w\ntasks:\n  test:\n    shell: cargo test\n    needs: build\n";
+
+fn validate(arguments: &[&str]) -> Ended {
+    ended(finale().arg("validate").args(arguments))
+}
+
+#[test]
+fn a_file_without_problems_is_said_to_have_none() {
+    let fine = validate(&[own("parcel.json").to_str().unwrap(), own("bake.json").to_str().unwrap()]).with_code(0);
+    assert_eq!((fine.stdout.as_str(), fine.stderr.as_str()), ("", "2 files: no problems\n"));
+}
+
+#[test]
+fn every_problem_of_every_file_is_shown_with_its_line() {
+    let slip = written("slip.yaml", SLIP);
+    let cycle = written("cycle.yaml", "id: w\ntasks:\n  a: {after: b}\n  b: {after: a}\n");
+    let missing = slip.with_file_name("missing.yaml");
+    let [slip, cycle, missing] = [&slip, &cycle, &missing].map(|path| path.to_str().unwrap());
+    let ended = validate(&[slip, own("parcel.json").to_str().unwrap(), cycle, missing]);
+    let shown = format!("error[file_unknown_key]: unknown key `needs`\n --> {slip}:5:5\n");
+    assert!(ended.stderr.starts_with(&shown), "{}", ended.stderr);
+    assert!(ended.stderr.contains("\n\nerror[cycle_detected]: "), "{}", ended.stderr);
+    assert!(ended.stderr.contains(&format!("\n\nerror: {missing}: ")), "{}", ended.stderr);
+    assert!(ended.stderr.ends_with("\n\n4 files: 5 problems in 3\n"), "{}", ended.stderr);
+    ended.with_code(2);
+}
+
+#[test]
+fn what_this_release_does_not_run_is_a_problem() {
+    let nodes = json!([
+        {"id": "start", "label": "S", "kind": "start"},
+        {"id": "both", "label": "B", "kind": {"parallel_split": {}}},
+        {"id": "a", "label": "A", "kind": {"task": {"title": "A"}}},
+        {"id": "b", "label": "B", "kind": {"task": {"title": "B"}}},
+        {"id": "first", "label": "F", "kind": {"parallel_join": {"strategy": "any"}}},
+        {"id": "end", "label": "E", "kind": "end"},
+    ]);
+    let edge = |id: &str, source: &str, target: &str| json!({"id": id, "source": source, "target": target});
+    let edges = [
+        edge("1", "start", "a"),
+        edge("2", "start", "b"),
+        edge("3", "a", "first"),
+        edge("4", "b", "first"),
+        edge("5", "first", "end"),
+    ];
+    let nodes: Vec<_> = nodes.as_array().unwrap().iter().filter(|node| node["id"] != "both").cloned().collect();
+    let file = written("first.json", json!({"id": "w", "name": "W", "nodes": nodes, "edges": edges}).to_string());
+    validate(&[file.to_str().unwrap()])
+        .refused("node \"first\" asks for join strategy any, which this release does not run");
+}
+
+#[test]
+fn programs_read_the_problems_as_json() {
+    let file = written("slip.yaml", SLIP);
+    let fine = own("parcel.json");
+    let ended = validate(&["--json", file.to_str().unwrap(), fine.to_str().unwrap()]).with_code(2);
+    let files = &ended.record()["files"];
+    let problem = &files[0]["problems"][0];
+    assert_eq!(
+        (&problem["code"], &problem["line"], &problem["column"]),
+        (&json!("file_unknown_key"), &json!(5), &json!(5))
+    );
+    assert_eq!(problem["hint"], "did you mean `after`?");
+    assert_eq!(files[0]["format"], json!(null));
+    assert_eq!(files[1], json!({"file": fine.to_str().unwrap(), "format": "definition", "problems": []}));
+    assert_eq!(ended.stderr, "");
+}
+
+#[test]
+fn a_run_shows_problems_in_the_same_way() {
+    let file = written("slip.yaml", SLIP);
+    let shown = validate(&[file.to_str().unwrap()]).stderr;
+    let ran = common::run(&file, &[]);
+    assert_eq!(shown, format!("{}\n1 file: 1 problem in 1\n", ran.stderr));
+    ran.with_code(2);
+}
