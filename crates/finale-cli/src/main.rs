@@ -19,6 +19,7 @@ mod resume;
 mod retry_quarantined;
 mod room;
 mod run;
+mod schema;
 mod show;
 mod table;
 mod text;
@@ -83,6 +84,8 @@ enum Command {
     Why(why::Arguments),
     /// Lets the next runtime on a journal look again at executions that are quarantined.
     RetryQuarantined(retry_quarantined::Arguments),
+    /// Writes the JSON schema of definition files, for editors.
+    Schema(schema::Arguments),
     /// Writes a script by which a shell completes commands of finale.
     Completions(completions::Arguments),
 }
@@ -98,6 +101,7 @@ fn main() -> ExitCode {
         Command::History(arguments) => journal::finish(history::run(&arguments)),
         Command::Why(arguments) => journal::finish(why::run(&arguments)),
         Command::RetryQuarantined(arguments) => journal::finish(retry_quarantined::run(&arguments)),
+        Command::Schema(_) => written(schema::run()),
         Command::Completions(arguments) => written(completions::run(&arguments, CommandLine::command())),
     }
 }

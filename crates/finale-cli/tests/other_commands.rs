@@ -1,4 +1,4 @@
-//! `finale graph`, `finale completions` and the help.
+//! `finale graph`, `finale schema`, `finale completions` and the help.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -36,6 +36,12 @@ fn what_is_no_definition_becomes_no_picture() {
     let file = written("slip.yaml", "id: w\ntasks:\n  a: {needs: b}\n");
     asked(&["graph", file.to_str().unwrap()]).refused("error[file_unknown_key]: ");
     asked(&["graph", "nowhere.yaml"]).refused("nowhere.yaml: ");
+}
+
+#[test]
+fn the_schema_is_json() {
+    let schema = asked(&["schema"]).with_code(0).record();
+    assert!(schema["properties"]["tasks"].is_object(), "{schema}");
 }
 
 #[test]

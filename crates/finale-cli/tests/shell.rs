@@ -58,12 +58,18 @@ fn a_command_knows_which_task_it_does() {
 
 #[test]
 fn a_command_has_the_environment_it_is_given_and_what_is_there() {
-    let input = json!({"command": "echo $GREETING $COUNT $EXPRESS $HOME", "env": {"GREETING": "hello you", "COUNT": 3, "EXPRESS": true}});
+    let input = json!({"command": "echo $GREETING $COUNT $EXPRESS $LIST ${UNSET-none} $HOME", "env": {"GREETING": "hello you", "COUNT": 3, "EXPRESS": true, "LIST": [1, "a"], "UNSET": null}});
     let file = tasks("w.json", &[("a", task("shell", &input))]);
     let ended = common::ended(
-        finale().env("HOME", "/home/x").arg("run").arg(file).args(["--json", "--logs"]).arg(fresh("logs")),
+        finale()
+            .env("HOME", "/home/x")
+            .env("UNSET", "set")
+            .arg("run")
+            .arg(file)
+            .args(["--json", "--logs"])
+            .arg(fresh("logs")),
     );
-    assert_eq!(output(&ended.with_code(0).record())["output"], "hello you 3 true /home/x");
+    assert_eq!(output(&ended.with_code(0).record())["output"], "hello you 3 true [1,\"a\"] none /home/x");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use finale::{TaskContext, TaskError};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::process::Command;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -30,17 +31,8 @@ const REASON_COLUMNS_MAX: usize = 400;
 pub(super) struct Input {
     command: String,
     #[serde(default)]
-    env: BTreeMap<String, Variable>,
+    env: BTreeMap<String, Value>,
     dir: Option<PathBuf>,
-}
-
-/// The value of a variable, which for its command is a text.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Variable {
-    Text(String),
-    Number(serde_json::Number),
-    Truth(bool),
 }
 
 /// What came of it.
@@ -150,7 +142,7 @@ fn check(input: &Input) -> Result<(), Failed> {
         if name.trim().is_empty() || name.contains(['=', '\0']) {
             return Err(Failed::Name(name.clone()));
         }
-        if matches!(value, Variable::Text(text) if text.contains('\0')) {
+        if value.as_str().is_some_and(|text| text.contains('\0')) {
             return Err(Failed::Nul("environment"));
         }
     }
@@ -168,7 +160,12 @@ fn start(logs: &Logs, context: &TaskContext, input: &Input) -> Result<(Group, Ca
     let mut command = shell(&input.command);
     command.stdin(Stdio::null()).stdout(writer.try_clone().map_err(Failed::Start)?).stderr(writer);
     command.current_dir(input.dir.as_deref().unwrap_or(Path::new(".")));
-    command.envs(input.env.iter().map(|(name, value)| (name, value.text())));
+    for (name, value) in &input.env {
+        match text_of(value) {
+            Some(text) => command.env(name, text),
+            None => command.env_remove(name),
+        };
+    }
     command.env("FINALE_EXECUTION", execution.to_string()).env("FINALE_NODE", node);
     command.env("FINALE_ATTEMPT", attempt.to_string()).env("FINALE_KEY", context.task_id().to_string());
     // The command's ends of the pipe go with it, so that the pipe ends when nobody writes any more.
@@ -192,13 +189,12 @@ fn shell(text: &str) -> Command {
     command
 }
 
-impl Variable {
-    fn text(&self) -> String {
-        match self {
-            Self::Text(text) => text.clone(),
-            Self::Number(number) => number.to_string(),
-            Self::Truth(truth) => truth.to_string(),
-        }
+/// The text that a command finds in its environment; none if it finds nothing.
+fn text_of(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
     }
 }
 

@@ -172,7 +172,9 @@ pub(crate) fn tasks(name: &str, tasks: &[(&str, Value)]) -> PathBuf {
 
 /// A task that is done by a handler.
 pub(crate) fn task(handler: &str, input: &Value) -> Value {
-    json!({"title": handler, "work": {"handler": handler}, "input": input.to_string()})
+    // In expressions nothing is written `none`.
+    let input = input.to_string().replace(":null", ":none");
+    json!({"title": handler, "work": {"handler": handler}, "input": input})
 }
 
 /// A task that is done by a command.
