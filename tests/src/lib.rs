@@ -29,6 +29,9 @@ mod documents {
     #[doc = include_str!("../../docs/guide.md")]
     struct Guide;
 
+    #[doc = include_str!("../../docs/files.md")]
+    struct Files;
+
     #[doc = include_str!("../../docs/semantics.md")]
     struct Semantics;
 

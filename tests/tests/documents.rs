@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 
+use finale::Workflow;
 use finale::core::compile::{self, Code, Phase};
 use finale::core::definition::OnFailure;
 use finale::core::execution::Why;
 use finale::core::expression::limits;
 use finale_core::NodeStatus;
 use finale_core::record::NodeRecordState;
-use finale_formats::{LoadError, LoadProblem};
+use finale_formats::{Format, LoadError, LoadProblem};
 use finale_tests::chart::{Chart, chart};
 use finale_tests::scenario::Scenario;
 use serde_json::Value;
@@ -114,6 +115,143 @@ fn a_link_that_leads_nowhere_is_found() {
     assert_eq!(broken(SEMANTICS, page), found);
     let twice = anchors("# A `b` (c)!\n## Other\n### Other\n```sh\n# comment\n```");
     assert_eq!(twice.into_iter().collect::<Vec<_>>(), ["a-b-c", "other", "other-1"]);
+}
+
+/// An example of a page: what stands between two fences.
+struct Block<'p> {
+    /// The number of its first fence, counted from 1.
+    line: usize,
+    /// What stands behind that.
+    info: &'p str,
+    text: String,
+}
+
+fn blocks(page: &str) -> Vec<Block<'_>> {
+    let mut blocks = Vec::new();
+    let mut open: Option<Block<'_>> = None;
+    for (number, line) in page.lines().enumerate() {
+        match (line.trim_start().strip_prefix("```"), &mut open) {
+            (Some(info), None) => open = Some(Block { line: number + 1, info: info.trim(), text: String::new() }),
+            (Some(_), Some(_)) => blocks.extend(open.take()),
+            (None, Some(block)) => block.text.extend([line, "\n"]),
+            (None, None) => {}
+        }
+    }
+    assert!(open.is_none(), "a fence is not closed");
+    blocks
+}
+
+/// What is wrong with a definition file, if something is.
+fn fault(name: &str, text: &str) -> Option<String> {
+    let loaded = match finale_formats::load(text.as_bytes(), Format::Auto, name) {
+        Ok(loaded) => loaded,
+        Err(error) => return Some(error.to_string()),
+    };
+    Workflow::new(loaded.definition).err().map(|error| format!("{name}: {error}"))
+}
+
+#[test]
+fn every_definition_on_a_page_can_be_run() {
+    let (mut count, mut faults) = (0, Vec::new());
+    for path in pages() {
+        let page = read(&path);
+        for Block { line, info, text } in blocks(&page) {
+            if matches!(info, "yaml" | "json") {
+                count += 1;
+                faults.extend(fault(&format!("{path}, line {line}.{info}"), &text));
+            }
+        }
+    }
+    assert_eq!(faults, Vec::<String>::new());
+    assert!(count > 10, "{count} definitions were found in all");
+}
+
+#[test]
+fn every_definition_among_the_examples_can_be_run() {
+    let (mut count, mut faults, mut folders) = (0, Vec::new(), vec![root().join("examples")]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "yaml" || ending == "json") {
+                count += 1;
+                faults.extend(fault(&path.to_string_lossy(), &std::fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    assert_eq!(faults, Vec::<String>::new());
+    assert!(count >= 3, "{count} definitions were found in all");
+}
+
+#[test]
+fn a_definition_that_cannot_be_run_is_found() {
+    let page = "```yaml\nid: w\ntasks: {a: {log: hi}}\n```\ntext\n  ```yaml\nid: w\ntasks: {a: {after: b}}\n  ```";
+    let faults: Vec<_> = blocks(page).iter().map(|block| fault("x.yaml", &block.text)).collect();
+    assert_eq!(faults, [None, Some("x.yaml:2:20: tasks.a.after: there is no node `b`".to_owned())]);
+    assert_eq!(
+        blocks(page).iter().map(|block| (block.line, block.info)).collect::<Vec<_>>(),
+        [(1, "yaml"), (6, "yaml")]
+    );
+    let cycle = fault("x.yaml", "id: w\ntasks: {a: {log: a, after: b}, b: {log: b, after: a}}");
+    assert!(cycle.as_ref().is_some_and(|fault| fault.contains("cycle_detected")), "{cycle:?}");
+}
+
+#[test]
+fn the_first_program_is_short_and_is_the_example_hello() {
+    const LINES_MAX: usize = 22;
+    let page = read("README.md");
+    let blocks = blocks(&page);
+    let program = &blocks.iter().find(|block| block.info == "rust").unwrap().text;
+    assert!(program.lines().count() <= LINES_MAX, "it has {} lines", program.lines().count());
+    let example = read("examples/src/bin/hello.rs");
+    let is_header = |line: &&str| line.is_empty() || line.starts_with("//!") || line.starts_with("#![expect");
+    let example: String = example.lines().skip_while(is_header).map(|line| format!("{line}\n")).collect();
+    assert_eq!(*program, example);
+}
+
+#[test]
+fn no_program_on_a_page_is_left_to_itself() {
+    for path in pages() {
+        let page = read(&path);
+        let ignored = blocks(&page).into_iter().filter(|block| block.info.contains("ignore"));
+        assert_eq!(ignored.map(|block| block.line).collect::<Vec<_>>(), [0; 0], "lines of {path}");
+    }
+}
+
+/// The subcommands that the commands of a text have.
+fn subcommands(text: &str) -> Vec<&str> {
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let commands = lines.flat_map(|line| line.split(['|', ';', '&'])).map(str::trim);
+    let ours = |command| {
+        let rest = ["finale ", "cargo run --release -- "].iter().find_map(|begin| str::strip_prefix(command, begin));
+        rest?.split_whitespace().next()
+    };
+    commands.filter_map(ours).collect()
+}
+
+#[test]
+fn every_command_on_a_page_has_a_subcommand_that_exists() {
+    let known = variants("crates/finale-cli/src/main.rs", "Command");
+    let known: BTreeSet<_> = known.iter().map(|name| snake(name).replace('_', "-")).collect();
+    let mut count = 0;
+    for path in pages() {
+        let page = read(&path);
+        for Block { line, text, .. } in blocks(&page).iter().filter(|block| block.info == "sh") {
+            let used = subcommands(text);
+            count += used.len();
+            let unknown: Vec<_> = used.into_iter().filter(|name| !known.contains(*name)).collect();
+            assert_eq!(unknown, Vec::<&str>::new(), "subcommands at line {line} of {path}; there are {known:?}");
+        }
+    }
+    assert!(count > 5, "{count} commands were found in all");
+}
+
+#[test]
+fn a_subcommand_is_what_stands_behind_the_command() {
+    let text =
+        "finale run a.yaml --yes && finale list\ncat x | finale show\ncargo run --release -- why\n# finale\ncargo test";
+    assert_eq!(subcommands(text), ["run", "list", "show", "why"]);
 }
 
 /// A part of a page, from its heading to the next one that is not below it.
@@ -231,7 +369,7 @@ fn snake(name: &str) -> String {
 /// The variants of an enum, read from its source: the code of errors cannot list them.
 fn variants(path: &str, name: &str) -> Vec<String> {
     let source = read(path);
-    let body = source.split_once(&format!("pub enum {name} {{\n")).unwrap_or_else(|| panic!("{path} has no {name}")).1;
+    let body = source.split_once(&format!("enum {name} {{\n")).unwrap_or_else(|| panic!("{path} has no {name}")).1;
     let body = body.split_once("\n}").unwrap().0;
     let variant = |line: &str| {
         let line = line.strip_prefix("    ").filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase()))?;
@@ -271,7 +409,7 @@ fn deduplicated(mut names: Vec<String>) -> Vec<String> {
 
 #[test]
 fn every_code_of_a_file_is_listed() {
-    let path = "crates/finale-formats/src/error.rs";
+    let path = "crates/finale-formats/src/error/problem.rs";
     let codes = codes(path, "LoadProblem").unwrap();
     assert_eq!(sorted(codes.keys().cloned().collect()), sorted(variants(path, "LoadProblem")));
     assert_eq!(codes["Empty"].as_deref(), Some(LoadProblem::Empty.code()), "they are read as they are");

@@ -149,7 +149,10 @@ fn an_expression_that_is_nested_too_deeply() {
 fn an_expression_that_loops_fails_its_task() {
     let file = written("loop.json", with_input("range(1000000000) | list"));
     let ended = run(&file, &["--simulate", "--json"]).with_code(1);
-    assert!(ended.record()["error"].as_str().unwrap().starts_with("task \"Count\" (count) expression: "), "{ended:?}");
+    assert!(
+        ended.record()["error"].as_str().unwrap().starts_with("task \"Count\" (count) could not be evaluated: "),
+        "{ended:?}"
+    );
     refused("statement.json", with_input("{% for x in [1] %}{% endfor %}"), "error[expression_invalid]: ");
 }
 

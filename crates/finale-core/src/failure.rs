@@ -65,6 +65,7 @@ impl fmt::Display for FailureClass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TimedOut => "timed out",
+            Self::Expression => "could not be evaluated",
             other => other.name(),
         })
     }

@@ -1,4 +1,5 @@
 //! [guide]: crate::guide
+//! [files]: crate::files
 //! [semantics]: crate::semantics
 //! [durability]: crate::durability
 //! [comparison]: crate::comparison
@@ -75,11 +76,25 @@ pub use finale_journal::{Filter, Summary};
 
 #[cfg(all(doc, not(doctest)))]
 /// [expressions]: crate::semantics#expressions
+/// [files]: crate::files
 /// [semantics]: crate::semantics#the-truth-table-of-edges
 /// [limits]: crate::semantics#limits
 /// [durability]: crate::durability
 #[doc = include_str!("../docs/guide.md")]
 pub mod guide {}
+
+#[cfg(all(doc, not(doctest)))]
+/// [guide]: crate::guide
+/// [expressions]: crate::semantics#expressions
+/// [edges]: crate::semantics#the-truth-table-of-edges
+/// [ending]: crate::semantics#how-an-execution-ends
+/// [attempts]: crate::semantics#attempts
+/// [codes]: crate::semantics#error-codes
+/// [limits]: crate::semantics#limits
+/// [absent]: crate::semantics#what-is-not-there
+/// [durability]: crate::durability
+#[doc = include_str!("../docs/files.md")]
+pub mod files {}
 
 #[cfg(all(doc, not(doctest)))]
 /// [durability]: crate::durability

@@ -136,7 +136,7 @@ fn an_expression_that_cannot_be_evaluated_fails_its_node() {
         other => panic!("{other:?}"),
     }
     let error = scenario.outcome().error().expect("it failed").to_string();
-    assert!(error.starts_with(r#"task "Do a" (a) expression: "#), "{error}");
+    assert!(error.starts_with(r#"task "Do a" (a) could not be evaluated: "#), "{error}");
     assert!(!error.contains("attempt"), "it never came to an attempt: {error}");
 }
 

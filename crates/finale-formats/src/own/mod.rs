@@ -59,7 +59,7 @@ pub(crate) use self::duration::print as print_duration;
 use self::edge::Ends;
 use self::report::Report;
 use self::section::{Keys, Section};
-pub(crate) use self::template::is_path;
+pub(crate) use self::template::{PRINTED, is_path};
 use crate::error::{Faults, LoadProblem, Place};
 use crate::places::Places;
 use crate::tree::{Entry, Located, Tree};

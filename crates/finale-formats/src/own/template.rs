@@ -77,10 +77,13 @@ fn operand(part: &Part<'_>) -> String {
     match part {
         Part::Text(text) => quoted(text),
         // Printed as JSON prints it: what stands beside `~` would be `True`.
-        Part::Expression(path) if is_path(path) => format!("{path} | string"),
-        Part::Expression(expression) => format!("({expression}) | string"),
+        Part::Expression(path) if is_path(path) => format!("{path}{PRINTED}"),
+        Part::Expression(expression) => format!("({expression}){PRINTED}"),
     }
 }
+
+/// Behind an expression in a text: it prints as JSON does.
+pub(crate) const PRINTED: &str = " | string";
 
 /// Names with points between them.
 pub(crate) fn is_path(expression: &str) -> bool {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::Number;
 
-use crate::own::is_path;
+use crate::own::{PRINTED, is_path};
 use crate::tree::{Entry, Located, Tree};
 
 /// Deeper values stay expressions.
@@ -81,14 +81,19 @@ fn template(expression: &str) -> String {
     };
     let mut text = String::new();
     for part in parts.into_iter().map(str::trim) {
-        match (quoted(part), part.strip_prefix('(').and_then(|part| part.strip_suffix(')'))) {
+        match (quoted(part), part.strip_suffix(PRINTED).and_then(printed)) {
             (Some(quoted), _) => text.push_str(&quoted),
             (None, Some(inner)) => text.push_str(&format!("${{{{ {inner} }}}}")),
-            (None, None) if is_path(part) => text.push_str(&format!("${{{{ {part} }}}}")),
             (None, None) => return whole(),
         }
     }
     text
+}
+
+/// What is printed into a text: a plain path, or something in brackets.
+fn printed(operand: &str) -> Option<&str> {
+    let inner = operand.strip_prefix('(').and_then(|inner| inner.strip_suffix(')'));
+    inner.or_else(|| is_path(operand).then_some(operand))
 }
 
 fn quoted(expression: &str) -> Option<String> {
