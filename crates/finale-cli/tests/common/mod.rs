@@ -47,7 +47,7 @@ impl Ended {
 /// The binary, with nothing to read and no terminal.
 pub(crate) fn finale() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_finale"));
-    command.stdin(Stdio::null()).env_remove("COLUMNS").env("LC_ALL", "C");
+    command.stdin(Stdio::null()).env_remove("COLUMNS").env("LC_ALL", "C").env("TMPDIR", env!("CARGO_TARGET_TMPDIR"));
     command
 }
 
