@@ -295,8 +295,9 @@ impl Builder {
 
     /// An actor that does the tasks with that handler name; see [`RunTask`].
     ///
-    /// It may live on any thread. If it stops before it answers, the attempt fails with class `lost`; nobody starts it again.
-    /// A task that is to stop is not taken back from it, and its answer counts for nothing then.
+    /// It may live on any thread. If it stops before it answers, the attempt fails with class `lost`; nobody starts it
+    /// again. A task that is to stop is not taken back from it: after [the grace](Self::grace) it is recorded as lost, and the
+    /// answer counts for nothing.
     ///
     /// ```
     /// use finale::actix::prelude::*;

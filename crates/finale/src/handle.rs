@@ -253,8 +253,8 @@ pub enum Fate {
     FinishedAnyway,
     /// It did not stop within [the grace](crate::Builder::grace) and was dropped.
     Aborted,
-    /// It could not be stopped and may still be at work: a function that blocks its thread, for instance. Or it went with
-    /// its process.
+    /// It could not be stopped and may still be at work: a function that blocks its thread, or an actor. Or it went
+    /// with its process.
     Lost,
 }
 

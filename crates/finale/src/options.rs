@@ -60,7 +60,8 @@ pub struct Limits {
     /// has failed, and is not tried again.
     pub payload_bytes_max: usize,
     /// Bytes of a key, of a name of who does something, and of a reason; default 4,096. A longer reason of a handler is
-    /// cut, all else is refused as `TooLong`.
+    /// cut, all else is refused as [`TooLong`](crate::TooLong). The reason of a failure that is reported from outside
+    /// counts as a payload.
     pub text_bytes_max: usize,
     /// Executions that have not ended, in the runtime; default 1,000,000. More are refused as `Saturated`.
     ///

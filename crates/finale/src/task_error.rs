@@ -35,7 +35,8 @@ use crate::context::{MissingData, TaskOutputError};
 pub struct TaskError(Failure);
 
 impl TaskError {
-    /// An error in words, of class `failed`, to be tried again as the definition says.
+    /// An error in words, of class `failed`, to be tried again as the definition says. Words that are longer than
+    /// [`Limits::text_bytes_max`](crate::Limits::text_bytes_max) are cut when they are recorded.
     pub fn new(reason: impl fmt::Display) -> Self {
         Self(Failure::new(FailureClass::Failed, reason.to_string()))
     }
@@ -60,7 +61,7 @@ impl TaskError {
     /// use finale::TaskError;
     ///
     /// let error = TaskError::new("busy").retry_after(Duration::from_secs(60));
-    /// assert_eq!(error.failure().retry_after, Some(Duration::from_secs(60)));
+    /// assert_eq!(error.failure().delay(), Some(Duration::from_secs(60)));
     /// assert!(error.failure().is_retryable());
     /// ```
     pub fn failure(&self) -> &Failure {

@@ -56,8 +56,9 @@ pub const TARGET: &str = "finale";
 
 /// Values of the `event` field of log events.
 ///
-/// All have the field `execution`, except [`INVALID_DEFINITION`](event::INVALID_DEFINITION), which has `workflow`. The level is DEBUG where nothing else is said. Beside them there are a few messages without an `event`, at
-/// WARN and ERROR: about the journal, and about what should not happen.
+/// All have the field `execution`, except [`INVALID_DEFINITION`](event::INVALID_DEFINITION), which has `workflow`. The
+/// level is DEBUG where nothing else is said. Beside them there are a few messages without an `event`, at WARN and ERROR:
+/// about the journal, and about what should not happen.
 pub mod event {
     /// An execution was activated. INFO; with `workflow`.
     pub const ACTIVATED: &str = "workflow.execution.activated";

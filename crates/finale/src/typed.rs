@@ -423,7 +423,8 @@ impl<'w, Input, Output> TaskNode<'w, Input, Output> {
         self
     }
 
-    /// The id of its node; by default the name of its function. Two nodes with one id are refused when the workflow is built.
+    /// The id of its node; by default the name of its function. Two nodes with one id are refused when the workflow is
+    /// built.
     pub fn id(self, id: impl Into<String>) -> Self {
         self.builder.draft().definition.nodes[self.place].id = id.into();
         self

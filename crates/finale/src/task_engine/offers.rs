@@ -65,7 +65,8 @@ pub struct OpenTask {
 pub struct TaskPage {
     /// The tasks.
     pub tasks: Vec<OpenTask>,
-    /// What the next page begins after; none if this is the last one. See [`Runtime::open_tasks`](crate::Runtime::open_tasks).
+    /// What the next page begins after; none if this is the last one. See
+    /// [`Runtime::open_tasks`](crate::Runtime::open_tasks).
     pub next: Option<TaskId>,
 }
 
