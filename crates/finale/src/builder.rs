@@ -390,6 +390,9 @@ impl Builder {
         let Self { shards: place, limits, grace, sweep_interval, retention, .. } = self;
         let Self { journal, handlers, handler_limits, data, faults, .. } = self;
         check_limits(&limits, &handler_limits)?;
+        if sweep_interval.is_zero() {
+            return Err(StartError::ZeroLimit("sweep_interval"));
+        }
         let shards = match place {
             Shards::Own(shards) => shards.max(1),
             Shards::Current => 1,

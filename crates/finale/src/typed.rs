@@ -416,10 +416,15 @@ impl<'w, Input, Output> TaskNode<'w, Input, Output> {
         self.change(|task| task.input(expression))
     }
 
-    /// It runs only if that expression is true; else it is skipped, and so is what depends on nothing else. Said twice, the
-    /// last one counts.
+    /// It runs only if that expression is true; else it is skipped, and so is what depends on nothing else. Said twice,
+    /// both must be true.
     pub fn when(self, expression: impl Into<String>) -> Self {
-        self.builder.draft().conditions.insert(self.place, expression.into());
+        let mut expression = expression.into();
+        let conditions = &mut self.builder.draft().conditions;
+        if let Some(other) = conditions.remove(&self.place) {
+            expression = format!("({other}) and ({expression})");
+        }
+        conditions.insert(self.place, expression);
         self
     }
 

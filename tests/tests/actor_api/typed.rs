@@ -1,5 +1,7 @@
 //! Workflows of functions.
 
+use std::time::Duration;
+
 use finale::core::definition::{OnFailure, Verdict};
 use finale::{Runtime, Shards, StartError, TaskContext, TaskError, Workflow};
 use serde_json::json;
@@ -44,7 +46,7 @@ async fn only_the_branch_that_was_decided_for_runs() {
     let express = workflow.condition("express", "input.express");
     workflow.task(done).id("courier").after(express.is_true());
     workflow.task(done).id("post").after(express.is_false());
-    workflow.task(done).id("gift").when("input.gift");
+    workflow.task(done).id("gift").when("not input.express").when("input.gift");
     let workflow = workflow.build().unwrap();
     let runtime = Runtime::builder().shards(Shards::Current).workflow(&workflow).start().unwrap();
     let input = json!({"express": false, "gift": false});
@@ -122,4 +124,10 @@ async fn a_workflow_whose_functions_were_not_registered_is_refused_with_the_near
     let refused = runtime.activate(&workflow, 1).await.unwrap_err();
     let expected = r#"no handler "double" is registered; there are: doubel (did you mean "doubel"?)"#;
     assert_eq!(refused.to_string(), expected);
+}
+
+#[actix::test]
+async fn a_runtime_that_would_do_nothing_but_look_for_what_was_lost_is_refused() {
+    let error = Runtime::builder().shards(Shards::Current).sweep_interval(Duration::ZERO).start().unwrap_err();
+    assert!(matches!(error, StartError::ZeroLimit("sweep_interval")));
 }
