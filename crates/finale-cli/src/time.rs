@@ -3,34 +3,23 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use finale::Time;
+use finale_formats::parse_duration;
 use serde_json::Value;
 
 use crate::room::Room;
 
 /// A text that says no moment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected a time such as 2026-01-31T12:00:00Z, a day such as 2026-01-31, or an age such as 90s, 15m, 2h or 7d")]
+#[error("expected a time such as 2026-01-31T12:00:00Z, a day such as 2026-01-31, or an age such as 90s, 1h30m or 7d")]
 pub(crate) struct NoMoment;
 
 /// The moment that somebody named, if need be by how long ago it was.
 pub(crate) fn moment(text: &str) -> Result<Time, NoMoment> {
-    if let Some(age) = age(text) {
+    if let Ok(age) = parse_duration(text) {
         return Ok(now().before(age));
     }
     let read = |text: String| serde_json::from_value(Value::from(text)).ok();
     read(text.to_owned()).or_else(|| read(format!("{text}T00:00:00Z"))).ok_or(NoMoment)
-}
-
-fn age(text: &str) -> Option<Duration> {
-    let seconds = match text.chars().last()? {
-        's' => 1,
-        'm' => 60,
-        'h' => 60 * 60,
-        'd' => 24 * 60 * 60,
-        _ => return None,
-    };
-    let count: u64 = text[..text.len() - 1].parse().ok()?;
-    count.checked_mul(seconds).map(Duration::from_secs)
 }
 
 /// What time it is.
@@ -52,15 +41,16 @@ pub(crate) fn shown(time: Time, room: Room) -> String {
     }
 }
 
-/// A duration with as many digits as people want to read.
+/// A duration with as many digits as people want to read, and as a definition file has it: what is read here can be
+/// written there.
 pub(crate) fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, 0) if duration.as_millis() == 0 => format!("{} µs", duration.as_micros()),
-        (0, 0, 0) => format!("{:.1} ms", duration.as_secs_f64() * 1e3),
-        (0, 0, _) => format!("{:.1} s", duration.as_secs_f64()),
-        (0, minutes, seconds) => format!("{minutes} m {seconds:02} s"),
-        (hours, minutes, _) => format!("{hours} h {minutes:02} m"),
+        (0, 0, 0) if duration.as_millis() == 0 => format!("{}us", duration.as_micros()),
+        (0, 0, 0) => format!("{:.1}ms", duration.as_secs_f64() * 1e3),
+        (0, 0, _) => format!("{:.1}s", duration.as_secs_f64()),
+        (0, minutes, seconds) => format!("{minutes}m{seconds:02}s"),
+        (hours, minutes, _) => format!("{hours}h{minutes:02}m"),
     }
 }
 
@@ -76,7 +66,8 @@ mod tests {
         let two_hours_ago = moment("2h").unwrap();
         let ago = now().since(two_hours_ago);
         assert!(ago >= Duration::from_secs(7_200) && ago < Duration::from_secs(7_260), "{ago:?}");
-        for text in ["", "d", "-1d", "2 h", "yesterday", "1970-13-01", "99999999999999999999d", "5µ"] {
+        assert!(moment("1h30m").unwrap() > two_hours_ago);
+        for text in ["", "d", "-1d", "2 h", "yesterday", "1970-13-01", "99999999999999999999d", "5µ", "90", "30m1h"] {
             assert_eq!(moment(text), Err(NoMoment), "{text}");
         }
     }
@@ -89,10 +80,15 @@ mod tests {
 
     #[test]
     fn a_duration_is_said_in_two_units_at_most() {
-        assert_eq!(duration(Duration::from_micros(420)), "420 µs");
-        assert_eq!(duration(Duration::from_micros(1_420)), "1.4 ms");
-        assert_eq!(duration(Duration::from_millis(1_240)), "1.2 s");
-        assert_eq!(duration(Duration::from_secs(61)), "1 m 01 s");
-        assert_eq!(duration(Duration::from_secs(7_260)), "2 h 01 m");
+        for (micros, said) in
+            [(420, "420us"), (1_420, "1.4ms"), (1_240_000, "1.2s"), (61_000_000, "1m01s"), (7_260_000_000, "2h01m")]
+        {
+            assert_eq!(duration(Duration::from_micros(micros)), said);
+            let read = parse_duration(said).unwrap();
+            assert!(
+                read.abs_diff(Duration::from_micros(micros)) <= Duration::from_millis(50),
+                "{said} is read as {read:?}"
+            );
+        }
     }
 }

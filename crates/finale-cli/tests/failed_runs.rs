@@ -14,7 +14,7 @@ fn the_cause_its_last_lines_and_its_log_are_said() {
     let logs = fresh("logs");
     let ended = run(tasks("w.json", &[("mix", task)]), &["--logs", logs.to_str().unwrap()]).with_code(1);
     let expected = format!(
-        "error: task \"Mix the dough\" (mix) failed: exit code 3: no flour [attempt 1]\n\
+        "error: task \"Mix the dough\" (mix) failed: exit code 3: no flour\n\
          its output ended so:\n    mixing\n    no flour\nlog: {}\n\
          to look further: run it with `--journal FILE`, and `finale show` tells all of it\n",
         logs.join("mix.1.log").display()

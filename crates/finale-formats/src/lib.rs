@@ -50,6 +50,7 @@ mod yaml;
 pub use diagnostic::Diagnostic;
 pub use error::{FileProblem, LoadError, LoadProblem, Step};
 pub use load::{Format, Limits, Loaded, load};
+pub use own::{BadDuration, parse_duration};
 pub use places::Places;
 pub use schema::SCHEMA;
 pub use wfformat::WfWorkflow;

@@ -169,6 +169,11 @@ impl Tally {
         Some(self.news(position, at, What::Started { attempt }))
     }
 
+    /// Whether an attempt has begun, as far as was heard.
+    pub(super) fn has_begun(&self, position: u32, attempt: u16) -> bool {
+        self.nodes[position as usize].attempt >= attempt
+    }
+
     /// A node comes to another status.
     pub(super) fn go(&mut self, position: u32, to: NodeStatus, attempt: u16, at: Time) -> Option<News> {
         let compiled = self.workflow.compiled();

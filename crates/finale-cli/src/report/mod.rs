@@ -12,6 +12,7 @@ use finale::{Record, Summary};
 use serde::Serialize;
 
 pub(crate) use self::facts::write as write_facts;
+pub(crate) use self::nodes::Shown;
 pub(crate) use self::summaries::write as write_summaries;
 pub(crate) use self::why::write as write_why;
 use crate::room::Room;
@@ -25,16 +26,22 @@ pub(crate) fn write_json(value: &impl Serialize, mut out: &mut dyn Write) -> io:
 }
 
 /// Writes what became of an execution and of its nodes.
-pub(crate) fn write_brief(record: &Record, room: Room, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn write_brief(record: &Record, nodes: Shown, room: Room, out: &mut dyn Write) -> io::Result<()> {
     write_headline(record, out)?;
     write_counts(record, out)?;
     write_state(record, room, out)?;
     writeln!(out)?;
-    nodes::write_brief(&record.nodes, room, out)
+    nodes::write_brief(&record.nodes, nodes, room, out)
 }
 
 /// Writes all that is known of an execution and of its nodes.
-pub(crate) fn write_all(record: &Record, summary: &Summary, room: Room, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn write_all(
+    record: &Record,
+    summary: &Summary,
+    nodes: Shown,
+    room: Room,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     write_headline(record, out)?;
     let by = printable(&record.activated_by, Lines::Joined);
     writeln!(out, "activated  {} by {by}", shown(record.created_at, room))?;
@@ -47,7 +54,7 @@ pub(crate) fn write_all(record: &Record, summary: &Summary, room: Room, out: &mu
     write_counts(record, out)?;
     write_state(record, room, out)?;
     writeln!(out)?;
-    nodes::write_all(record.id, &record.nodes, room, out)
+    nodes::write_all(record.id, &record.nodes, nodes, room, out)
 }
 
 fn keys(summary: &Summary) -> impl Iterator<Item = (&'static str, &str)> {
@@ -90,7 +97,7 @@ fn write_end(outcome: &Outcome, room: Room, out: &mut dyn Write) -> io::Result<(
         End::Completed { output } if output.is_null() => Ok(()),
         End::Completed { output } => {
             let room = room.behind("output     ");
-            writeln!(out, "output     {}", room.fit(&room.beginning(output.as_bytes())))
+            writeln!(out, "output     {}", room.fit(&nodes::in_words(output.as_bytes(), room)))
         }
         End::Failed { error } if error.failures().len() < 2 => {
             writeln!(out, "error      {}", printable(error.message(), Lines::Joined))

@@ -85,6 +85,10 @@ pub(crate) struct Arguments {
     #[arg(long, short)]
     pub(crate) quiet: bool,
 
+    /// Show also the nodes that only lead from one piece of work to the next.
+    #[arg(long)]
+    pub(crate) all_nodes: bool,
+
     /// Write the whole record as one line of JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use finale::core::nearest::nearest;
 use finale::journal::JournalError;
 use finale::offline;
-use finale::{Abandoned, ActivateError, CommandError, ReportError, StartError};
+use finale::{Abandoned, ActivateError, CommandError, ExecutionId, ReportError, StartError};
 
 use super::answers::BadAnswer;
 use super::arguments::ArgumentError;
@@ -15,6 +15,7 @@ use crate::exit::{self, BAD_INPUT, CANCELLED, FAILED};
 use crate::file::ReadError;
 use crate::handlers::NAMES;
 use crate::quote;
+use crate::run_file::RunFileError;
 
 /// Why nothing came of a run.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +59,18 @@ pub(crate) enum RunError {
         journal.display(), quote::command("resume", journal, "")
     )]
     Unfinished { journal: PathBuf, count: usize },
+    /// A command of an attempt before does not end, so that the next one would run beside it.
+    #[error("{node}: what an attempt before started does not end, or belongs to another user: {processes}")]
+    StillAlive { node: String, processes: String },
+    /// What another process needs to go on cannot be noted, or what was noted cannot be read.
+    #[error(transparent)]
+    RunFile(#[from] RunFileError),
+    /// There is no working directory any more.
+    #[error("the working directory: {0}")]
+    WorkingDirectory(#[source] io::Error),
+    /// Commands of an execution ran in a directory that is not there any more.
+    #[error("execution {execution} began in {}, which is no directory any more; --dir DIR names another one", directory.display())]
+    NoDirectory { execution: ExecutionId, directory: PathBuf },
     /// Ctrl-C came first.
     #[error("interrupted before anything was activated")]
     Interrupted,
@@ -102,6 +115,8 @@ impl RunError {
             | Self::Command(_)
             | Self::Report(_)
             | Self::Abandoned(_)
+            | Self::StillAlive { .. }
+            | Self::RunFile(_)
             | Self::Write(_) => FAILED,
             Self::Interrupted => CANCELLED,
             _ => BAD_INPUT,

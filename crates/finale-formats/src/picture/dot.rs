@@ -96,7 +96,7 @@ fn quoted(text: &str) -> String {
             '&' => quoted.push_str("&amp;"),
             '\n' => quoted.push_str("\\n"),
             '\r' => {}
-            letter if letter.is_control() => quoted.push('\u{fffd}'),
+            letter if super::is_unsafe(letter) => quoted.push('\u{fffd}'),
             letter => quoted.push(letter),
         }
     }

@@ -117,7 +117,7 @@ fn escaped(text: &str) -> String {
             ':' if looks_like_style => number(letter, &mut escaped),
             '_' if !is_inside_word(before, next) => number(letter, &mut escaped),
             '-' | '+' | '.' | ')' if begins_item(&escaped[line..], letter) => number(letter, &mut escaped),
-            letter if letter.is_control() => escaped.push('\u{fffd}'),
+            letter if super::is_unsafe(letter) => escaped.push('\u{fffd}'),
             letter => escaped.push(letter),
         }
         before = Some(letter);

@@ -26,6 +26,14 @@ const COLOURS: [(NodeStatus, &str, &str); 7] = [
     (NodeStatus::Skipped, "#ffffff", "#d1d5db"),
 ];
 
+/// Whether a character of somebody's text must not stand in a picture: one that controls a terminal or a printer, or
+/// turns the direction of what is written behind it.
+fn is_unsafe(letter: char) -> bool {
+    let turns =
+        matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    turns || letter.is_control()
+}
+
 /// What stands at an edge: its label, else when it is taken.
 fn word(edge: &Edge) -> &str {
     edge.label.as_deref().unwrap_or(match edge.kind {

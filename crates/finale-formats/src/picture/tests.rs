@@ -154,6 +154,17 @@ fn dot_escapes_whatever_people_call_their_nodes() {
     assert_eq!(dot(&hostile(), None), expected);
 }
 
+#[test]
+fn what_turns_the_direction_of_writing_does_not_stand_in_a_picture() {
+    for mark in ['\u{202e}', '\u{202a}', '\u{2066}', '\u{2069}', '\u{200e}', '\u{200f}', '\u{61c}'] {
+        let task = Task::external().title(format!("pay{mark}100"));
+        let definition = Definition::builder(format!("w{mark}")).task(format!("a{mark}"), task).build();
+        for picture in [dot(&definition, None), mermaid(&definition, None)] {
+            assert!(!picture.contains(mark) && picture.contains('\u{fffd}'), "{picture:?}");
+        }
+    }
+}
+
 /// An execution of `a`, `b` and `c` in which one is done, one failed and one was skipped.
 fn record() -> Record {
     let counts = serde_json::to_string(&finale_core::record::Counts::default()).unwrap();

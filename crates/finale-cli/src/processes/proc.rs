@@ -1,0 +1,116 @@
+//! What Linux says of processes in `/proc`.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use super::Process;
+
+/// A process as it was a moment ago.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    pub(super) process: Process,
+    pub(super) parent: i32,
+    pub(super) session: i32,
+    /// Whether it is over, and only waits to be reaped.
+    pub(super) dead: bool,
+}
+
+/// The process with that number.
+pub(super) fn look(pid: i32) -> Option<Seen> {
+    parse(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// Reads the fields of `/proc/PID/stat`. The name of the program, in parentheses, can have any characters.
+fn parse(pid: i32, stat: &str) -> Option<Seen> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let number = |at: usize| fields.get(at)?.parse().ok();
+    Some(Seen {
+        dead: matches!(*fields.first()?, "Z" | "X" | "x"),
+        parent: number(1)?,
+        session: number(3)?,
+        process: Process { pid, started: fields.get(19)?.parse().ok()? },
+    })
+}
+
+/// All processes.
+pub(super) fn all() -> Vec<Seen> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let pid = |entry: fs::DirEntry| entry.file_name().to_str()?.parse().ok();
+    entries.flatten().filter_map(pid).filter_map(look).collect()
+}
+
+/// The children of a process.
+pub(super) fn children(parent: i32) -> Vec<Seen> {
+    match listed_children(parent) {
+        Some(pids) => pids.into_iter().filter_map(look).filter(|child| child.parent == parent).collect(),
+        None => all().into_iter().filter(|child| child.parent == parent).collect(),
+    }
+}
+
+/// The numbers of the children, where the kernel lists them: to look at all processes takes long on a large system.
+fn listed_children(parent: i32) -> Option<Vec<i32>> {
+    static LISTED: OnceLock<bool> = OnceLock::new();
+    if !LISTED.get_or_init(|| Path::new("/proc/thread-self/children").exists()) {
+        return None;
+    }
+    // Each thread has children of its own.
+    let threads = fs::read_dir(format!("/proc/{parent}/task")).ok();
+    let lists = threads.into_iter().flatten().flatten();
+    let lists = lists.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    Some(
+        lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect(),
+    )
+}
+
+/// These processes, and all that descend from them.
+pub(super) fn with_descendants(roots: Vec<Seen>) -> Vec<Seen> {
+    let mut found: Vec<Seen> = Vec::new();
+    let mut known = HashSet::new();
+    let mut next = roots;
+    while let Some(one) = next.pop() {
+        if known.insert(one.process.pid) {
+            next.extend(children(one.process.pid));
+            found.push(one);
+        }
+    }
+    found
+}
+
+/// The environment with which a process was started; none if the process hides it or is another user's.
+pub(super) fn environment(pid: i32) -> Option<Vec<u8>> {
+    fs::read(format!("/proc/{pid}/environ")).ok()
+}
+
+/// What says that numbers of processes are those of the same system, and were counted by the same part of it.
+pub(crate) fn system() -> Option<String> {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let namespace = fs::read_link("/proc/self/ns/pid").ok()?;
+    Some(format!("{} {}", boot.trim(), namespace.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_may_have_any_name() {
+        let fields = "S 7 8 9 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 4711 0";
+        for name in ["(sh)", "(a b)", "() R 1 2 3)", "(\u{2028})"] {
+            let seen = parse(3, &format!("3 {name} {fields}")).unwrap();
+            assert_eq!((seen.parent, seen.session, seen.dead), (7, 9, false), "{name}");
+            assert_eq!(seen.process, Process { pid: 3, started: 4711 });
+        }
+        assert!(parse(3, "3 (sh) Z 7").is_none(), "what is cut off says nothing");
+    }
+
+    #[test]
+    fn this_process_is_seen_with_its_environment() {
+        let own = i32::try_from(std::process::id()).unwrap();
+        let seen = look(own).unwrap();
+        assert!(!seen.dead && all().iter().any(|one| one.process == seen.process));
+        assert!(environment(own).is_some() && system().is_some());
+    }
+}

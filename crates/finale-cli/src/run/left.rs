@@ -1,0 +1,37 @@
+//! Commands that outlived the process that started them, because it was killed.
+
+use super::error::RunError;
+use crate::console;
+use crate::processes::{Ended, LeftCommand, end_left};
+use crate::run_file::RunFile;
+
+/// Ends the commands that the process before this one left running; to be called before another attempt begins.
+pub(crate) fn end_left_commands(run_file: &RunFile) -> Result<(), RunError> {
+    for left in run_file.left() {
+        let LeftCommand { node, attempt, .. } = &left;
+        let found = |processes: &[i32]| {
+            console::say(format_args!(
+                "{node}: attempt {attempt} still runs, but the finale that started it is gone; ending {}",
+                numbered(processes)
+            ));
+        };
+        match end_left(&left, found) {
+            Ended::Gone | Ended::Now => {}
+            Ended::StillAlive(processes) => {
+                let (node, processes) = (node.clone(), numbered(&processes));
+                return Err(RunError::StillAlive { node, processes });
+            }
+            Ended::Unknown => console::insist(format_args!(
+                "{node}: attempt {attempt} may still run, because the finale that started it was killed: look for it"
+            )),
+        }
+        run_file.ended(&left.mark)?;
+    }
+    Ok(())
+}
+
+/// Processes by their numbers.
+fn numbered(processes: &[i32]) -> String {
+    let numbers = processes.iter().map(i32::to_string).collect::<Vec<_>>().join(", ");
+    format!("process{} {numbers}", if processes.len() == 1 { "" } else { "es" })
+}
