@@ -97,6 +97,8 @@ pub enum EventKind {
         attempt: u16,
         /// Why it failed; none if it was done.
         failure: Option<finale_core::Failure>,
+        /// How long it took, from the begin of the handler.
+        took: std::time::Duration,
     },
 }
 
@@ -233,9 +235,9 @@ impl Event {
             Notice::ExpressionFailed { node, reason } => {
                 EventKind::ExpressionFailed { node: id(node), reason: reason.into() }
             }
-            Notice::Attempt { key, attempt, failure, .. } => {
+            Notice::Attempt { key, attempt, failure, took } => {
                 let failure = failure.map(|failure| *failure);
-                EventKind::Attempted { node: id(key.node), attempt, failure }
+                EventKind::Attempted { node: id(key.node), attempt, failure, took }
             }
             _ => return None,
         };

@@ -29,7 +29,8 @@ Examples:
   finale resume --journal orders.db --simulate --json
       every task is done at once; what became of the executions goes to standard output
 
-What is left of a recorded run is done at once. Executions that are quarantined stay so, unless they were released.
+Commands run in the directory in which the execution began. What a finale that was killed left running is ended before
+the next attempt begins. What is left of a recorded run is done at once. Executions that are quarantined stay so, unless they were released.
 
 Exit codes: 0 all completed, 1 one of them failed or is quarantined, 2 bad input or usage, 3 one was cancelled, or
 interrupted. Ctrl-C and the end of the input leave what has not ended for another resume.";

@@ -109,7 +109,18 @@ impl RunError {
             Self::Journal(error)
             | Self::Start(StartError::Journal(error))
             | Self::ReadBack(offline::ReadError::Journal(error)) => exit::of_journal(error),
-            Self::Activate { error: ActivateError::Journal(_) | ActivateError::Stopped, .. }
+            // What was handed in is at fault; everything else is finale's.
+            Self::Activate {
+                error:
+                    ActivateError::Definition(_)
+                    | ActivateError::Unsupported { .. }
+                    | ActivateError::HandlerNotRegistered { .. }
+                    | ActivateError::Input(_)
+                    | ActivateError::InputDeclaration(_)
+                    | ActivateError::TooLong(_),
+                ..
+            } => BAD_INPUT,
+            Self::Activate { .. }
             | Self::ReadBack(_)
             | Self::Start(_)
             | Self::Command(_)
