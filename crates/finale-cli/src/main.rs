@@ -51,7 +51,7 @@ Exit codes:
   0  everything completed
   1  an execution failed or is quarantined, or finale did not do what it should
   2  nothing was run, because of what was handed in: the command line, a file, or a journal
-  3  an execution was cancelled, or interrupted by Ctrl-C
+  3  an execution was cancelled, or interrupted by Ctrl-C or another signal that ends processes
 
 Environment:
   NO_COLOR  there are no colours

@@ -23,7 +23,7 @@ pub(crate) fn printable(text: &str, lines: Lines) -> String {
 }
 
 /// Whether a terminal does something else with a character than to show it: moves, or turns the direction of writing.
-fn is_obeyed(character: char) -> bool {
+pub(crate) fn is_obeyed(character: char) -> bool {
     let turns = matches!(
         character,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'

@@ -79,25 +79,23 @@ fn the_next_task_begins_when_nothing_of_the_one_before_is_left() {
 
 #[test]
 fn what_another_command_started_is_left_to_it() {
-    // The daemon of the first command is at work when the second one ends.
+    // The daemon of the first command is at work when the second one has ended.
     let fifo = Fifo::new("fifo");
-    let (first, second) = (fresh("first"), fresh("second"));
-    let _ = (fs::remove_file(&first), fs::remove_file(&second));
-    let daemon = starting("(setsid SLEEPER >/dev/null 2>&1 </dev/null &)", &fifo, &first);
-    let check = format!(
-        "until test -e '{}'; do sleep 0.01; done; if pgrep -f \"$SLEEPER\" >/dev/null; then echo alive; fi",
-        second.display()
-    );
-    let file = format!(
-        "id: w\ntasks:\n  daemon: {{shell: {{command: {:?}, env: {{SLEEPER: none}}}}}}\n  other: {{shell: {:?}}}\n",
-        format!("{daemon}{check}"),
-        format!("until test -e '{}'; do sleep 0.01; done", first.display())
-    );
-    // The second task is over when it is recorded, which `then` waits for.
-    let file = file + &format!("  then: {{shell: \"echo > '{}'\", after: other}}\n", second.display());
-    let file = file.replace("SLEEPER: none", &format!("SLEEPER: {:?}", fresh("sleeper.sh").display().to_string()));
+    let [ready, number, over] = ["ready", "number", "over"].map(fresh);
+    let _ = (fs::remove_file(&number), fs::remove_file(&over));
+    let how = format!("(setsid sh -c 'echo $$ > {}; exec SLEEPER' >/dev/null 2>&1 </dev/null &)", number.display());
+    let daemon = starting(&how.replace("SLEEPER", &format!("sh {}", fresh("sleeper.sh").display())), &fifo, &ready);
+    let wait = |file: &Path| format!("until test -e '{}'; do sleep 0.01; done; ", file.display());
+    let alive = format!("kill -0 $(cat '{}') && echo alive", number.display());
+    let definition = json!({"id": "w", "tasks": {
+        "daemon": {"shell": format!("{daemon}{}{alive}", wait(&over))},
+        "other": {"shell": wait(&ready)},
+        // It begins when the other one is over with all it started.
+        "then": {"shell": format!(": > '{}'", over.display()), "after": "other"},
+    }});
     let logs = fresh("logs");
-    let ended = run(common::written("w.yaml", file), &["--json", "--logs", logs.to_str().unwrap()]).with_code(0);
+    let file = common::written("w.json", definition.to_string());
+    let ended = run(file, &["--json", "--logs", logs.to_str().unwrap()]).with_code(0);
     assert_eq!(node(&ended.record(), "daemon")["output"]["output"], "alive");
     fifo.gone();
 }
@@ -179,9 +177,12 @@ fn resume_says_nothing_of_a_command_that_ended_meanwhile() {
     assert!(!resumed.stderr.contains("still runs"), "{resumed:?}");
 }
 
-/// Whether a process has that text in its command line.
-fn is_any_alive(text: &Path) -> bool {
-    std::process::Command::new("pgrep").arg("-f").arg(text).output().unwrap().status.success()
+/// Whether a process has that path in its command line.
+fn is_any_alive(path: &Path) -> bool {
+    let path = path.to_str().unwrap();
+    let line = |process: fs::DirEntry| fs::read(process.path().join("cmdline")).unwrap_or_default();
+    let mut lines = fs::read_dir("/proc").unwrap().flatten().map(line);
+    lines.any(|line| String::from_utf8_lossy(&line).contains(path))
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::tail::{LastLines, Tail};
 /// A log does not become longer: what comes then is left out, but for its end.
 const LOG_BYTES_MAX: u64 = 64 << 20;
 /// A pipe holds no more: what is left in it when a command ends was written before that.
+#[cfg(unix)]
 const PIPE_BYTES_MAX: usize = 64 << 10;
 
 /// What a command writes, kept while it writes.
@@ -52,6 +53,7 @@ impl Capture {
 
 /// What a command writes, until it has ended.
 #[derive(Debug)]
+#[cfg_attr(not(unix), allow(dead_code, reason = "nobody can wait for two things at once there"))]
 struct Source {
     pipe: PipeReader,
     /// Is at its end when the command has ended.

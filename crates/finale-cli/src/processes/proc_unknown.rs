@@ -1,5 +1,7 @@
 //! Where the system does not tell who descends from whom, only sessions are known.
 
+#![allow(dead_code, reason = "it has what other systems tell")]
+
 use super::Process;
 
 /// A process as it was a moment ago.

@@ -1,5 +1,6 @@
 //! Commands that run, and what belongs to them.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -29,7 +30,11 @@ struct Command {
 
 /// A command that runs, or of which something still may; until this is dropped nobody reaps its first process.
 #[derive(Debug)]
-pub(crate) struct Running(Command);
+pub(crate) struct Running {
+    command: Command,
+    /// Whether nothing was left: from then on the number of its session can be another's.
+    gone: Cell<bool>,
+}
 
 /// Lets orphans of commands become children of this process, instead of being lost.
 ///
@@ -48,24 +53,31 @@ pub(crate) fn start<T>(mark: Mark, spawn: impl FnOnce() -> io::Result<(T, u32)>)
     let started = proc::look(leader).map(|seen| seen.process.started);
     let command = Command { leader, started, mark };
     commands.push(command.clone());
-    Ok((child, Running(command)))
+    Ok((child, Running { command, gone: Cell::new(false) }))
 }
 
 impl Running {
     /// The first process of the command; none where the system does not tell when it was started.
     pub(crate) fn leader(&self) -> Option<Process> {
-        self.0.started.map(|started| Process { pid: self.0.leader, started })
+        self.command.started.map(|started| Process { pid: self.command.leader, started })
     }
 
     /// Whether anything of the command is alive.
     pub(crate) fn is_alive(&self) -> bool {
         // The session is known everywhere, but counts what is only not reaped yet.
-        let session = || killpg(Pid::from_raw(self.0.leader), None).is_ok();
-        if cfg!(target_os = "linux") { !self.members().is_empty() } else { session() }
+        let session = || killpg(Pid::from_raw(self.command.leader), None).is_ok();
+        let alive = || if cfg!(target_os = "linux") { !self.members().is_empty() } else { session() };
+        if !self.gone.get() && !alive() {
+            self.gone.set(true);
+        }
+        !self.gone.get()
     }
 
     /// Asks everything of the command to end, also what is stopped.
     pub(crate) fn terminate(&self) {
+        if self.gone.get() {
+            return;
+        }
         for signal in [Signal::SIGTERM, Signal::SIGCONT] {
             self.signal(signal, &self.members());
         }
@@ -73,13 +85,16 @@ impl Running {
 
     /// Ends everything of the command.
     pub(crate) fn kill(&self) {
+        if self.gone.get() {
+            return;
+        }
         kill_all(|| self.members(), |fresh| self.signal(Signal::SIGKILL, fresh));
     }
 
     fn signal(&self, to: Signal, members: &[Seen]) {
         // As long as somebody is in the session its number is nobody else's.
-        if !cfg!(target_os = "linux") || members.iter().any(|member| member.process.pid == self.0.leader) {
-            let _ = killpg(Pid::from_raw(self.0.leader), to);
+        if !cfg!(target_os = "linux") || members.iter().any(|member| member.process.pid == self.command.leader) {
+            let _ = killpg(Pid::from_raw(self.command.leader), to);
         }
         for member in members {
             // It may just have ended.
@@ -90,9 +105,9 @@ impl Running {
     /// The processes of the command that are alive.
     fn members(&self) -> Vec<Seen> {
         let commands = commands();
-        let mut roots: Vec<Seen> = proc::look(self.0.leader).into_iter().collect();
-        roots.retain(|leader| Some(leader.process.started) == self.0.started);
-        roots.extend(orphans(&commands).into_iter().filter(|orphan| self.0.owns(orphan, &commands)));
+        let mut roots: Vec<Seen> = proc::look(self.command.leader).into_iter().collect();
+        roots.retain(|leader| Some(leader.process.started) == self.command.started);
+        roots.extend(orphans(&commands).into_iter().filter(|orphan| self.command.owns(orphan, &commands)));
         let mut members = proc::with_descendants(roots);
         members.retain(|member| !member.dead);
         members
@@ -102,7 +117,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         let mut commands = commands();
-        commands.retain(|command| command.mark != self.0.mark);
+        commands.retain(|command| command.mark != self.command.mark);
     }
 }
 

@@ -16,13 +16,21 @@ pub(crate) use self::nodes::Shown;
 pub(crate) use self::summaries::write as write_summaries;
 pub(crate) use self::why::write as write_why;
 use crate::room::Room;
-use crate::text::{Lines, printable};
+use crate::text::{Lines, is_obeyed, printable};
 use crate::time::{duration, shown};
 
 /// Writes something as one line of JSON.
-pub(crate) fn write_json(value: &impl Serialize, mut out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer(&mut out, value)?;
-    writeln!(out)
+///
+/// Characters that a terminal would obey stand there as escapes: for programs that is the same.
+pub(crate) fn write_json(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    let json = serde_json::to_string(value)?;
+    let mut written = 0;
+    for (at, character) in json.char_indices().filter(|(_, character)| is_obeyed(*character)) {
+        // Outside of its texts JSON has no such characters; all of them have four digits.
+        write!(out, "{}\\u{:04x}", &json[written..at], u32::from(character))?;
+        written = at + character.len_utf8();
+    }
+    writeln!(out, "{}", &json[written..])
 }
 
 /// Writes what became of an execution and of its nodes.
@@ -125,4 +133,20 @@ fn counts(counts: &Counts) -> String {
     let said: Vec<_> =
         parts.iter().filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}")).collect();
     if said.is_empty() { counts.tasks.to_string() } else { format!("{}: {}", counts.tasks, said.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_has_nothing_that_a_terminal_would_obey() {
+        for text in ["a\u{202e}b\u{200f}", "\u{9b}2J", "\u{7f}", "\u{1b}[2J\n", "注文 ✓"] {
+            let mut out = Vec::new();
+            write_json(&text, &mut out).unwrap();
+            let out = String::from_utf8(out).unwrap();
+            assert!(!out.trim_end().chars().any(is_obeyed), "{out:?}");
+            assert_eq!(serde_json::from_str::<String>(&out).unwrap(), text);
+        }
+    }
 }
