@@ -7,6 +7,8 @@ mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use common::{AtWork, Journal, ended, finale, fresh, node, run, shell, task, tasks};
 use serde_json::{Value, json};
@@ -14,24 +16,26 @@ use serde_json::{Value, json};
 /// A pipe with a name, and what is written to it until nobody is left who could.
 struct Fifo {
     path: PathBuf,
-    written: std::thread::JoinHandle<String>,
+    written: Receiver<String>,
 }
+
+/// Nothing takes so long on any machine, and what never happens must not be waited for.
+const LONG: Duration = Duration::from_secs(60);
 
 impl Fifo {
     fn new(name: &str) -> Self {
         let path = fresh(name);
         let _ = fs::remove_file(&path);
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-        let written = std::thread::spawn({
-            let path = path.clone();
-            move || fs::read_to_string(path).unwrap()
-        });
+        let (send, written) = channel();
+        let pipe = path.clone();
+        std::thread::spawn(move || send.send(fs::read_to_string(pipe).unwrap()));
         Self { path, written }
     }
 
     /// Waits until all are gone who could write.
     fn gone(self) -> String {
-        self.written.join().unwrap()
+        self.written.recv_timeout(LONG).expect("somebody is left who could write")
     }
 }
 
@@ -79,11 +83,20 @@ fn the_next_task_begins_when_nothing_of_the_one_before_is_left() {
 
 #[test]
 fn what_another_command_started_is_left_to_it() {
-    // The daemon of the first command is at work when the second one has ended.
+    for environment in ["", "env -i PATH=\"$PATH\" "] {
+        check_that_a_daemon_is_left_to_the_command_that_started_it(environment);
+    }
+}
+
+/// The daemon of the first command is at work when the second one has ended.
+fn check_that_a_daemon_is_left_to_the_command_that_started_it(environment: &str) {
     let fifo = Fifo::new("fifo");
     let [ready, number, over] = ["ready", "number", "over"].map(fresh);
     let _ = (fs::remove_file(&number), fs::remove_file(&over));
-    let how = format!("(setsid sh -c 'echo $$ > {}; exec SLEEPER' >/dev/null 2>&1 </dev/null &)", number.display());
+    let how = format!(
+        "({environment}setsid sh -c 'echo $$ > {}; exec SLEEPER' >/dev/null 2>&1 </dev/null &)",
+        number.display()
+    );
     let daemon = starting(&how.replace("SLEEPER", &format!("sh {}", fresh("sleeper.sh").display())), &fifo, &ready);
     let wait = |file: &Path| format!("until test -e '{}'; do sleep 0.01; done; ", file.display());
     let alive = format!("kill -0 $(cat '{}') && echo alive", number.display());
@@ -251,7 +264,9 @@ fn a_directory_that_is_gone_is_said_before_anything_goes_on_and_can_be_another_o
 fn a_resumed_sleep_waits_the_rest() {
     // The sleep is cut off; meanwhile its time passes, so that nothing is left to wait for: a whole one would last hours.
     let journal = Journal::new();
-    let file = tasks("w.json", &[("a", task("sleep", &json!({"seconds": 10_000})))]);
+    let mut sleep = task("sleep", &json!({"seconds": 10_000}));
+    sleep["timeout"] = json!({"secs": LONG.as_secs(), "nanos": 0});
+    let file = tasks("w.json", &[("a", sleep)]);
     let mut at_work = AtWork::start(journal.command("run").arg(file));
     at_work.until("a: started");
     at_work.signal("KILL");

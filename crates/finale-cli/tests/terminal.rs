@@ -87,7 +87,9 @@ fn path(file: &std::path::Path) -> &str {
 fn a_step_has_no_terminal() {
     // With one it would be stopped for ever, because it is not in the foreground.
     for command in ["read x < /dev/tty", "echo x > /dev/tty", "stty -echo < /dev/tty"] {
-        let file = tasks("w.json", &[("a", shell(&format!("{{ {command}; }} 2>/dev/null; echo \"it came to $?\"")))]);
+        let mut step = shell(&format!("{{ {command}; }} 2>/dev/null; echo \"it came to $?\""));
+        step["timeout"] = json!({"secs": 30, "nanos": 0});
+        let file = tasks("w.json", &[("a", step)]);
         let mut terminal = Terminal::start(80, &["run", path(&file)], &[]);
         terminal.until("it came to ");
         assert!(!terminal.until("\n").starts_with('0'), "{command} had a terminal");
