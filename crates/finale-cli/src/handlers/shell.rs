@@ -159,8 +159,8 @@ impl Noted {
             file.ended(&mark)?;
         }
         let noted = Self { group: group.map_err(Failed::Start)?, mark, run_file };
-        left.process = noted.group.leader().zip(system());
         if let Some(file) = &noted.run_file {
+            left.process = noted.group.leader().zip(system());
             file.begins(&left)?;
         }
         Ok((noted, Capture::start(reader, log).map_err(Failed::Start)?))

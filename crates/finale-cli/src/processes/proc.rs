@@ -42,11 +42,12 @@ pub(super) fn all() -> Vec<Seen> {
     entries.flatten().filter_map(pid).filter_map(look).collect()
 }
 
-/// The children of a process.
-pub(super) fn children(parent: i32) -> Vec<Seen> {
+/// The children of a process, but for those that are known by their numbers.
+pub(super) fn children(parent: i32, known: impl Fn(i32) -> bool) -> Vec<Seen> {
+    let is_child = |seen: &Seen| seen.parent == parent && !known(seen.process.pid);
     match listed_children(parent) {
-        Some(pids) => pids.into_iter().filter_map(look).filter(|child| child.parent == parent).collect(),
-        None => all().into_iter().filter(|child| child.parent == parent).collect(),
+        Some(pids) => pids.into_iter().filter(|pid| !known(*pid)).filter_map(look).filter(is_child).collect(),
+        None => all().into_iter().filter(is_child).collect(),
     }
 }
 
@@ -72,7 +73,7 @@ pub(super) fn with_descendants(roots: Vec<Seen>) -> Vec<Seen> {
     let mut next = roots;
     while let Some(one) = next.pop() {
         if known.insert(one.process.pid) {
-            next.extend(children(one.process.pid));
+            next.extend(children(one.process.pid, |_| false));
             found.push(one);
         }
     }
@@ -86,9 +87,13 @@ pub(super) fn environment(pid: i32) -> Option<Vec<u8>> {
 
 /// What says that numbers of processes are those of the same system, and were counted by the same part of it.
 pub(crate) fn system() -> Option<String> {
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    let namespace = fs::read_link("/proc/self/ns/pid").ok()?;
-    Some(format!("{} {}", boot.trim(), namespace.display()))
+    static SYSTEM: OnceLock<Option<String>> = OnceLock::new();
+    let read = || {
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        let namespace = fs::read_link("/proc/self/ns/pid").ok()?;
+        Some(format!("{} {}", boot.trim(), namespace.display()))
+    };
+    SYSTEM.get_or_init(read).clone()
 }
 
 #[cfg(test)]

@@ -174,8 +174,7 @@ fn kill_all(find: impl Fn() -> Vec<Seen>, kill: impl Fn(&[Seen])) {
 /// The children of this process that are no command, because their parents ended; those that are dead are reaped.
 fn orphans(commands: &[Command]) -> Vec<Seen> {
     let own = Pid::this().as_raw();
-    let mut orphans = proc::children(own);
-    orphans.retain(|child| commands.iter().all(|command| command.leader != child.process.pid));
+    let mut orphans = proc::children(own, |pid| commands.iter().any(|command| command.leader == pid));
     orphans.retain(|orphan| {
         if orphan.dead {
             let _ = waitpid(Pid::from_raw(orphan.process.pid), Some(WaitPidFlag::WNOHANG));
