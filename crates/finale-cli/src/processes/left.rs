@@ -18,6 +18,7 @@ pub(crate) struct LeftCommand {
 
 /// What became of a command that was left.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(dead_code, reason = "each system tells something else")]
 pub(crate) enum Ended {
     /// Nothing of it was alive.
     Gone,
@@ -26,7 +27,6 @@ pub(crate) enum Ended {
     /// These processes of it do not end, or are not this user's.
     StillAlive(Vec<i32>),
     /// The system does not tell.
-    #[cfg_attr(target_os = "linux", allow(dead_code, reason = "it tells"))]
     Unknown,
 }
 
