@@ -43,7 +43,7 @@ fn say_output(record: &Record, cause: &NodeFailure, done: &Done<'_>) {
     if !done.is_by_command(&cause.node) {
         return;
     }
-    let log = done.handlers.places().log(record.id, &cause.node, cause.attempt);
+    let log = done.handlers.paths().log(record.id, &cause.node, cause.attempt);
     let Some(lines) = last_lines(&log, record.created_at) else { return };
     if !lines.is_empty() {
         console::insist("its output ended so:");

@@ -110,13 +110,13 @@ impl Look {
     }
 }
 
-/// Whether there is more than ASCII where this process writes.
+/// Whether the locale of this process has Unicode.
 pub(crate) fn has_unicode() -> bool {
-    // The tests say what is shown where there is.
+    // Unit tests expect Unicode whatever their environment is.
     cfg!(any(windows, test)) || is_utf_8(|name| std::env::var(name).ok())
 }
 
-/// Whether the locale has more than ASCII: the first variable that is set counts, as it does everywhere.
+/// Whether the locale has Unicode: the first of the variables that is set decides.
 fn is_utf_8(variable: impl Fn(&str) -> Option<String>) -> bool {
     let said = |name: &str| variable(name).filter(|value| !value.is_empty());
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(said);

@@ -38,7 +38,7 @@ impl Room {
         }
     }
 
-    /// This room, but no more than so many columns.
+    /// This room, limited to so many columns.
     pub(crate) fn at_most(self, columns_max: usize) -> Self {
         match self {
             Self::Columns(columns) => Self::Columns(columns.min(columns_max)),
@@ -55,7 +55,7 @@ impl Room {
         }
     }
 
-    /// Whether a text fits.
+    /// Whether a text fits on the line.
     pub(crate) fn holds(self, text: &str) -> bool {
         match self {
             Self::Columns(all) => columns(text) <= all,

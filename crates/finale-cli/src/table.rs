@@ -6,11 +6,11 @@ use crate::room::Room;
 use crate::text::columns;
 
 const GAP: &str = "  ";
-/// What a flexible column should have, unless its cells are narrower: columns that are not cut give way to it.
+/// Width that a flexible column should have, unless its cells are narrower; columns of fixed width are left out for it.
 const FLEXIBLE_COLUMNS_USUAL: usize = 16;
-/// With less than this a flexible column says nothing: other flexible ones give way to it too.
+/// Smallest useful width of a flexible column; other flexible columns are left out for it.
 const FLEXIBLE_COLUMNS_MIN: usize = 8;
-/// A cell is cut after so many columns, also in a file: all of it is in what is written with `--json`.
+/// Longest cell, also in a file or a pipe; the whole value is in the output of `--json`.
 const CELL_COLUMNS_MAX: usize = 300;
 
 /// A column of a table.
@@ -19,7 +19,7 @@ pub(crate) struct Column {
     title: &'static str,
     alignment: Alignment,
     flexible: bool,
-    /// Whether it is left out where there is little room; those with the lowest number first.
+    /// Order in which columns are left out where there is little room; `None` is never left out.
     optional: Option<u8>,
 }
 
@@ -72,7 +72,7 @@ pub(crate) fn write<const N: usize>(
     write_left_out(&left_out, room, out)
 }
 
-/// Says which columns were left out, in as many lines as it takes.
+/// Lists the columns that were left out, on as many lines as needed.
 fn write_left_out(titles: &[&str], room: Room, out: &mut dyn Write) -> io::Result<()> {
     let mut line = "left out:".to_owned();
     for (at, title) in titles.iter().enumerate() {

@@ -22,7 +22,7 @@ pub(crate) fn printable(text: &str, lines: Lines) -> String {
     text.chars().map(replaced).collect()
 }
 
-/// Whether a terminal does something else with a character than to show it: moves, or turns the direction of writing.
+/// Whether a terminal acts on a character instead of showing it: controls, and marks that change the writing direction.
 pub(crate) fn is_obeyed(character: char) -> bool {
     let turns = matches!(
         character,
@@ -31,7 +31,7 @@ pub(crate) fn is_obeyed(character: char) -> bool {
     turns || character.is_control()
 }
 
-/// What others rendered for a terminal, without what turns the direction of writing.
+/// A rendered text without marks that change the writing direction; colours stay.
 pub(crate) fn one_direction(text: &str) -> String {
     let is_order = |character: char| character == '\n' || character == '\t' || character == '\u{1b}';
     let shown =
@@ -39,7 +39,7 @@ pub(crate) fn one_direction(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
-/// The text with ASCII for those characters that finale itself writes.
+/// Replaces the non-ASCII characters that finale itself writes.
 pub(crate) fn in_ascii(text: &str) -> String {
     text.replace('…', "~").replace('µ', "u")
 }

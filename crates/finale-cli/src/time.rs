@@ -41,8 +41,7 @@ pub(crate) fn shown(time: Time, room: Room) -> String {
     }
 }
 
-/// A duration with as many digits as people want to read, and as a definition file has it: what is read here can be
-/// written there.
+/// A duration with as many digits as people want to read, in the notation of definition files.
 pub(crate) fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {

@@ -142,7 +142,7 @@ tasks:
                 assert!(table.contains(node), "{columns}: {screen}");
             }
             assert!(!table.contains("exit_code") && !table.contains("conditional"), "{columns}: {screen}");
-            assert_eq!(table.contains("12 tests passed"), columns == 80, "{columns}: {screen}");
+            assert_eq!(table.contains("12 tests passed, 0 failed"), columns == 80, "{columns}: {screen}");
             assert!(locale == "C.UTF-8" || screen.is_ascii(), "{columns}: {screen}");
             for command in [vec!["list"], vec!["show", "0"], vec!["history", "0"]] {
                 if command.len() > 1 && journal.list().len() > 1 {

@@ -22,7 +22,7 @@ pub(crate) fn write(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io:
     }
 }
 
-/// Writes a result for people: where there is only ASCII, finale writes nothing else.
+/// Writes a result for people; in a locale without Unicode, finale's own characters are ASCII.
 pub(crate) fn write_text(write_to: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let mut text = Vec::new();
     write_to(&mut text)?;

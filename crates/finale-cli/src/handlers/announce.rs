@@ -1,5 +1,5 @@
-//! What handlers tell those who follow an execution: when commands really begin, because the runtime takes a task for
-//! running that still waits for its turn, and what `log` has to say.
+//! What handlers tell the progress display: the start of a command, because the runtime counts a task as running while it
+//! is still queued, and the messages of `log`.
 
 use std::collections::VecDeque;
 use std::sync::atomic::AtomicBool;
@@ -22,7 +22,7 @@ pub(crate) struct Begun {
     pub(crate) at: Time,
 }
 
-/// What an attempt has to say.
+/// A message of an attempt.
 #[derive(Clone, Debug)]
 pub(crate) struct Said {
     pub(crate) task: TaskId,
@@ -30,16 +30,16 @@ pub(crate) struct Said {
     pub(crate) text: String,
 }
 
-/// Something that is told.
+/// Something that a handler tells.
 #[derive(Clone, Debug)]
 pub(crate) enum Announced {
-    /// A command begins.
+    /// A command starts.
     Begun(Begun),
-    /// `log` says something.
+    /// `log` has a message.
     Said(Said),
 }
 
-/// Tells of each attempt, if somebody listens; hears of each.
+/// A queue from the handlers to the progress display.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Announcements(Arc<Shared>);
 
@@ -51,18 +51,18 @@ struct Shared {
 }
 
 impl Announcements {
-    /// From now on somebody tells people what is heard here.
+    /// Turns the queue on: from now on the caller displays its content.
     pub(super) fn listen(&self) -> Self {
         self.0.is_heard.store(true, Relaxed);
         self.clone()
     }
 
-    /// What comes next of what is there.
+    /// Takes the oldest announcement.
     pub(crate) fn take(&self) -> Option<Announced> {
         self.0.queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
-    /// Waits until there is more.
+    /// Waits for an announcement.
     pub(crate) async fn more(&self) {
         self.0.more.notified().await;
     }
@@ -73,13 +73,13 @@ impl Announcements {
     }
 
     pub(super) fn begins(&self, context: &TaskContext) {
-        // What nobody hears would pile up.
+        // Without a reader the queue would only grow.
         if self.0.is_heard.load(Relaxed) {
             self.add(Announced::Begun(Begun { task: context.task_id(), attempt: context.attempt(), at: time::now() }));
         }
     }
 
-    /// Says something; where an execution is followed, after what happened before the attempt.
+    /// Displays a message: through the queue, so that it comes after the events before it, or at once without a reader.
     pub(super) fn says(&self, context: &TaskContext, text: String) {
         if self.0.is_heard.load(Relaxed) {
             self.add(Announced::Said(Said { task: context.task_id(), attempt: context.attempt(), text }));

@@ -10,7 +10,7 @@ use super::tail::{LastLines, Tail};
 
 /// A log does not become longer: what comes then is left out, but for its end.
 const LOG_BYTES_MAX: u64 = 64 << 20;
-/// A pipe holds no more: what is left in it when a command ends was written before that.
+/// Capacity of a pipe: so much at most can be in it when the command ends.
 #[cfg(unix)]
 const PIPE_BYTES_MAX: usize = 64 << 10;
 
@@ -18,7 +18,7 @@ const PIPE_BYTES_MAX: usize = 64 << 10;
 #[derive(Debug)]
 pub(super) struct Capture {
     tail: Arc<Mutex<Tail>>,
-    /// Tells the thread that the command has ended when it is dropped.
+    /// Dropping this end tells the thread that the command has ended.
     running: Option<PipeWriter>,
     over: oneshot::Receiver<()>,
 }
@@ -42,7 +42,8 @@ impl Capture {
         Ok(Self { tail, running: Some(running), over })
     }
 
-    /// The last lines of what was written up to now, when the command has ended: what others write later is not its.
+    /// The last lines of the output; to be called when the command has ended. Processes that it left behind can write
+    /// later, and that is not its output.
     pub(super) async fn end(mut self) -> LastLines {
         drop(self.running.take());
         // The thread does not panic.
@@ -51,14 +52,14 @@ impl Capture {
     }
 }
 
-/// What a command writes, until it has ended.
+/// Reads the output of a command up to the end of the command.
 #[derive(Debug)]
 #[cfg_attr(not(unix), allow(dead_code, reason = "nobody can wait for two things at once there"))]
 struct Source {
     pipe: PipeReader,
-    /// Is at its end when the command has ended.
+    /// Reaches its end when the command has ended.
     ended: PipeReader,
-    /// How much may still be read, once the command has ended.
+    /// Bytes that can still be read, once the command has ended.
     left: Option<usize>,
 }
 
@@ -75,12 +76,12 @@ mod waiting {
 
     impl Source {
         pub(super) fn new(pipe: PipeReader, ended: PipeReader) -> io::Result<Self> {
-            // Only this end: the command's end is another description.
+            // The command's end stays blocking: it is another file description.
             fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
             Ok(Self { pipe, ended, left: None })
         }
 
-        /// Waits until there is something to be read, or the command has ended.
+        /// Waits for output, or for the end of the command.
         fn wait(&mut self) -> io::Result<()> {
             let mut both = [&self.pipe, &self.ended].map(|end| PollFd::new(end.as_fd(), PollFlags::POLLIN));
             match poll(&mut both, PollTimeout::NONE) {
@@ -93,7 +94,7 @@ mod waiting {
             Ok(())
         }
 
-        /// Reads what nobody wants any more: whoever writes it must not stand still.
+        /// Discards what is written after the end of the command, so that its writers do not block.
         pub(super) fn drain(&mut self) {
             let mut buffer = [0; 16 << 10];
             if fcntl(&self.pipe, FcntlArg::F_SETFL(OFlag::empty())).is_ok() {
@@ -120,7 +121,7 @@ mod waiting {
     }
 }
 
-/// Where nobody can wait for two things at once, the end of the pipe is waited for.
+/// Without `poll` the output ends when nobody can write any more.
 #[cfg(not(unix))]
 impl Source {
     fn new(pipe: PipeReader, ended: PipeReader) -> io::Result<Self> {

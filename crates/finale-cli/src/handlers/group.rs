@@ -1,4 +1,4 @@
-//! A command and all that it starts.
+//! A command and all processes that it starts.
 
 use std::io;
 use std::process::ExitStatus;
@@ -9,12 +9,12 @@ use tokio::process::Command;
 
 use crate::processes::{MARK_VARIABLE, Mark, Process};
 
-/// How long what a command left behind may take to end when it is asked to.
+/// Time that processes left behind by a command get to end when they are asked to.
 const LINGER: Duration = Duration::from_secs(1);
-/// How often it is looked whether anything is left, at first and later.
+/// Interval of the checks whether a process is left: the first one and the longest one.
 const LOOK: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
 
-/// A command and all that it starts; what is left of it is killed when this is dropped.
+/// A command and all processes that it starts. Dropping this kills those that are left.
 #[derive(Debug)]
 pub(super) struct Group {
     child: Box<dyn ChildWrapper>,
@@ -23,9 +23,10 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// Starts a command whose processes are known by that mark.
+    /// Starts a command in a session of its own; the mark identifies its processes.
     ///
-    /// It has a session of its own, and so no terminal: it would be stopped for ever when it asked for a password there.
+    /// A new session has no terminal. With a terminal, a command that reads from it would be stopped by the system for
+    /// ever, because it is not in the foreground.
     #[cfg(unix)]
     pub(super) fn spawn(mut command: Command, mark: Mark) -> io::Result<Self> {
         command.env(MARK_VARIABLE, mark.variable());
@@ -49,7 +50,7 @@ impl Group {
         Ok(Self { child: wrap.spawn()? })
     }
 
-    /// The first process; none where the system does not tell enough of it.
+    /// The first process; `None` if the system does not tell its start time.
     pub(super) fn leader(&self) -> Option<Process> {
         #[cfg(unix)]
         return self.running.leader();
@@ -57,13 +58,13 @@ impl Group {
         return None;
     }
 
-    /// Waits for the command itself: what it started may go on.
+    /// Waits for the command itself; other processes of it can still run.
     pub(super) async fn exited(&mut self) -> io::Result<ExitStatus> {
         self.child.inner_mut().wait().await
     }
 
-    /// Waits until nothing is left.
-    pub(super) async fn is_gone(&self) {
+    /// Waits until no process is left.
+    pub(super) async fn until_gone(&self) {
         let mut pause = LOOK.0;
         while self.is_alive() {
             tokio::time::sleep(pause).await;
@@ -71,20 +72,20 @@ impl Group {
         }
     }
 
-    /// Ends what the command left behind: asks it first, and kills what does not end soon.
+    /// Ends the processes that the command left behind: asks them to end, and kills those that do not.
     pub(super) async fn end(&mut self) {
         if !self.is_alive() {
             return;
         }
         self.terminate();
-        if tokio::time::timeout(LINGER, self.is_gone()).await.is_err() {
+        if tokio::time::timeout(LINGER, self.until_gone()).await.is_err() {
             self.kill();
-            // What was killed and waits for a device may take longer.
-            let _ = tokio::time::timeout(LINGER, self.is_gone()).await;
+            // A killed process that waits for a device can take longer; the run file still has the command then.
+            let _ = tokio::time::timeout(LINGER, self.until_gone()).await;
         }
     }
 
-    /// Whether anything is left.
+    /// Whether a process is left.
     pub(super) fn is_alive(&self) -> bool {
         #[cfg(unix)]
         return self.running.is_alive();

@@ -5,7 +5,7 @@ mod capture;
 mod group;
 mod log;
 mod logs;
-mod places;
+mod paths;
 mod shell;
 mod sleep;
 mod tail;
@@ -21,7 +21,7 @@ use tokio::sync::watch;
 
 pub(crate) use self::announce::{Announced, Announcements, Said, runs_command};
 pub(crate) use self::logs::last_lines;
-pub(crate) use self::places::{LogsOption, Places};
+pub(crate) use self::paths::{CommandPaths, LogsOption};
 use crate::run::{InAdvance, Simulation};
 
 /// What definitions call them.
@@ -44,12 +44,12 @@ pub(crate) struct Options {
     jobs: usize,
 }
 
-/// A number of commands that says nothing.
+/// The value of `--jobs` is not usable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a number from 1 to {JOBS_MAX}")]
 struct BadJobs;
 
-/// More commands than numbers of processes are none.
+/// Linux has at most so many process ids.
 const JOBS_MAX: usize = 1 << 22;
 
 fn jobs(text: &str) -> Result<usize, BadJobs> {
@@ -59,7 +59,7 @@ fn jobs(text: &str) -> Result<usize, BadJobs> {
 /// The handlers, where they do not stand aside for a simulation or an answer in advance.
 #[derive(Debug)]
 pub(crate) struct Handlers {
-    places: Arc<Places>,
+    paths: Arc<CommandPaths>,
     jobs: usize,
     /// Says that nothing is to go on, and that nobody wants to hear how it ended.
     halt: watch::Sender<bool>,
@@ -67,17 +67,17 @@ pub(crate) struct Handlers {
 }
 
 impl Handlers {
-    pub(crate) fn new(places: Places, options: &Options) -> Self {
+    pub(crate) fn new(paths: CommandPaths, options: &Options) -> Self {
         let (halt, announcements) = (watch::Sender::new(false), Announcements::default());
-        Self { places: Arc::new(places), jobs: options.jobs, halt, announcements }
+        Self { paths: Arc::new(paths), jobs: options.jobs, halt, announcements }
     }
 
     /// Where commands run, and where their output is.
-    pub(crate) fn places(&self) -> &Places {
-        &self.places
+    pub(crate) fn paths(&self) -> &CommandPaths {
+        &self.paths
     }
 
-    /// What commands and messages have to tell, for somebody who tells people of it from now on.
+    /// The queue of announcements; the caller displays them from now on.
     pub(crate) fn announcements(&self) -> Announcements {
         self.announcements.listen()
     }
@@ -91,17 +91,17 @@ impl Handlers {
     pub(crate) fn register(&self, simulation: &Simulation, builder: Builder) -> Builder {
         let mut builder = simulation.register(builder);
         if !simulation.stands_in(SHELL) {
-            let (places, halt) = (Arc::clone(&self.places), self.halt.clone());
+            let (paths, halt) = (Arc::clone(&self.paths), self.halt.clone());
             let announcements = self.announcements.clone();
             let shell = move |context, input| {
                 announcements.begins(&context);
-                shell::run(Arc::clone(&places), halt.subscribe(), context, input)
+                shell::run(Arc::clone(&paths), halt.subscribe(), context, input)
             };
             builder = builder.handler(SHELL, unless_answered(simulation, shell)).handler_limit(SHELL, self.jobs);
         }
         if !simulation.stands_in(SLEEP) {
-            let (places, halt) = (Arc::clone(&self.places), self.halt.clone());
-            let sleep = move |context, input| sleep::run(Arc::clone(&places), halt.subscribe(), context, input);
+            let (paths, halt) = (Arc::clone(&self.paths), self.halt.clone());
+            let sleep = move |context, input| sleep::run(Arc::clone(&paths), halt.subscribe(), context, input);
             builder = builder.handler(SLEEP, unless_answered(simulation, sleep));
         }
         if !simulation.stands_in(LOG) {

@@ -15,9 +15,9 @@ use tokio::sync::watch;
 
 use super::capture::Capture;
 use super::group::Group;
-use super::places::Places;
+use super::paths::CommandPaths;
 use super::tail::LastLines;
-use crate::processes::{LeftCommand, Mark, system};
+use crate::processes::{LeftoverCommand, Mark, system};
 use crate::run_file::{RunFile, RunFileError};
 use crate::text;
 
@@ -39,7 +39,7 @@ pub(super) struct Input {
 pub(super) struct Output {
     exit_code: i32,
     output: String,
-    /// Whether the command wrote more before that.
+    /// Whether the command wrote more than that.
     truncated: bool,
 }
 
@@ -54,8 +54,8 @@ enum Failed {
     Log { path: PathBuf, error: io::Error },
     #[error("there is no directory {}", .0.display())]
     Directory(PathBuf),
-    #[error("it cannot be noted that the command begins: {0}")]
-    Note(#[from] RunFileError),
+    #[error("the command could not be recorded: {0}")]
+    Record(#[from] RunFileError),
     #[error("the command could not be started: {0}")]
     Start(#[source] io::Error),
     #[error("the command could not be waited for: {0}")]
@@ -83,12 +83,12 @@ enum Stop {
 }
 
 pub(super) async fn run(
-    places: Arc<Places>,
+    paths: Arc<CommandPaths>,
     halt: watch::Receiver<bool>,
     context: TaskContext,
     input: Input,
 ) -> Result<Output, TaskError> {
-    match try_to_run(&places, halt, &context, &input).await {
+    match try_to_run(&paths, halt, &context, &input).await {
         Ok(output) => Ok(output),
         Err(failed) if failed.is_permanent() => Err(TaskError::from(failed).permanent()),
         Err(failed) => Err(failed.into()),
@@ -96,15 +96,15 @@ pub(super) async fn run(
 }
 
 async fn try_to_run(
-    places: &Places,
+    paths: &CommandPaths,
     halt: watch::Receiver<bool>,
     context: &TaskContext,
     input: &Input,
 ) -> Result<Output, Failed> {
-    let directory = places.of(context.execution_id()).directory;
+    let directory = paths.of(context.execution_id()).directory;
     let directory = input.dir.as_ref().map_or_else(|| directory.clone(), |dir| directory.join(dir));
     check(input, &directory)?;
-    let (mut command, capture) = Noted::start(places, context, input, &directory)?;
+    let (mut command, capture) = RecordedCommand::start(paths, context, input, &directory)?;
     let group = &mut command.group;
     let (exited, stop) = tokio::select! {
         exited = group.exited() => (exited, None),
@@ -117,7 +117,7 @@ async fn try_to_run(
     match stop {
         None => group.end().await,
         // Until its grace is over: then this future is dropped, and the group with it.
-        Some(_) => group.is_gone().await,
+        Some(_) => group.until_gone().await,
     }
     drop(command);
     match stop {
@@ -127,30 +127,30 @@ async fn try_to_run(
     }
 }
 
-/// A command that runs, of which a process that comes after this one knows.
-struct Noted {
+/// A running command that is recorded in the run file.
+struct RecordedCommand {
     group: Group,
     mark: Mark,
     run_file: Option<Arc<RunFile>>,
 }
 
-impl Noted {
+impl RecordedCommand {
     /// Starts a command, and keeps what it writes.
     fn start(
-        places: &Places,
+        paths: &CommandPaths,
         context: &TaskContext,
         input: &Input,
         directory: &Path,
     ) -> Result<(Self, Capture), Failed> {
         let (execution, node, attempt) = (context.execution_id(), context.node(), context.attempt());
-        let log = places.create_log(execution, node, attempt);
-        let log = log.map_err(|error| Failed::Log { path: places.log(execution, node, attempt), error })?;
+        let log = paths.create_log(execution, node, attempt);
+        let log = log.map_err(|error| Failed::Log { path: paths.log(execution, node, attempt), error })?;
         let (reader, writer) = pipe().map_err(Failed::Start)?;
         let command = command(context, input, directory, writer).map_err(Failed::Start)?;
         let mark = Mark::new().map_err(Failed::Start)?;
-        let (task, node, run_file) = (context.task_id(), node.to_owned(), places.run_file().cloned());
-        let mut left = LeftCommand { mark: mark.clone(), task, node, attempt, process: None };
-        // Before it begins: killed in between, this process would leave something behind that nobody knows of.
+        let (task, node, run_file) = (context.task_id(), node.to_owned(), paths.run_file().cloned());
+        let mut left = LeftoverCommand { mark: mark.clone(), task, node, attempt, process: None };
+        // Before the start: if this process is killed in between, the mark alone finds the command.
         if let Some(file) = &run_file {
             file.begins(&left)?;
         }
@@ -158,19 +158,19 @@ impl Noted {
         if let (Err(_), Some(file)) = (&group, &run_file) {
             file.ended(&mark)?;
         }
-        let noted = Self { group: group.map_err(Failed::Start)?, mark, run_file };
-        if let Some(file) = &noted.run_file {
-            left.process = noted.group.leader().zip(system());
+        let recorded = Self { group: group.map_err(Failed::Start)?, mark, run_file };
+        if let Some(file) = &recorded.run_file {
+            left.process = recorded.group.leader().zip(system());
             file.begins(&left)?;
         }
-        Ok((noted, Capture::start(reader, log).map_err(Failed::Start)?))
+        Ok((recorded, Capture::start(reader, log).map_err(Failed::Start)?))
     }
 }
 
-impl Drop for Noted {
+impl Drop for RecordedCommand {
     fn drop(&mut self) {
         self.group.kill();
-        // What is killed and not dead yet is looked for by the process that comes after this one.
+        // A process that was killed and is not dead yet is checked again by whoever opens the run file next.
         if let Some(file) = self.run_file.as_ref().filter(|_| !self.group.is_alive()) {
             let _ = file.ended(&self.mark);
         }
@@ -202,7 +202,7 @@ fn check(input: &Input, directory: &Path) -> Result<(), Failed> {
             return Err(Failed::Nul("environment"));
         }
     }
-    // It is called as it was written.
+    // The error has the path as it stands in the definition.
     if directory.is_dir() {
         Ok(())
     } else {

@@ -8,7 +8,7 @@ use finale::{TaskContext, TaskError};
 use serde::Deserialize;
 use tokio::sync::watch;
 
-use super::places::Places;
+use super::paths::CommandPaths;
 use crate::run_file::{RunFile, RunFileError};
 use crate::time::now;
 
@@ -28,30 +28,30 @@ pub(super) struct Input {
 struct NoTime(f64);
 
 pub(super) async fn run(
-    places: Arc<Places>,
+    paths: Arc<CommandPaths>,
     halt: watch::Receiver<bool>,
     context: TaskContext,
     input: Input,
 ) -> Result<(), TaskError> {
     let time = time(&input).map_err(|error| TaskError::from(error).permanent())?;
-    let sleep = Sleep::begin(places.run_file().cloned(), halt, context.task_id(), time)?;
+    let sleep = Sleep::begin(paths.run_file().cloned(), halt, context.task_id(), time)?;
     tokio::select! {
         () = tokio::time::sleep(sleep.rest) => Ok(()),
         () = context.cancelled() => Err(TaskError::new("cancelled")),
     }
 }
 
-/// A sleep that another process can go on with.
+/// A sleep that another process can resume.
 struct Sleep {
     task: TaskId,
-    /// How long is still to be slept.
+    /// The time that is left.
     rest: Duration,
     halt: watch::Receiver<bool>,
     run_file: Option<Arc<RunFile>>,
 }
 
 impl Sleep {
-    /// Begins to sleep, or goes on with a sleep that was cut off.
+    /// Starts a sleep, or resumes an interrupted one.
     fn begin(
         run_file: Option<Arc<RunFile>>,
         halt: watch::Receiver<bool>,
@@ -61,7 +61,7 @@ impl Sleep {
         let mut rest = time;
         if let Some(file) = &run_file {
             match file.sleeps_until(task) {
-                // A clock that was set back must not make it longer.
+                // A clock that was set back must not make the sleep longer.
                 Some(until) => rest = until.since(now()).min(time),
                 None => file.sleeps(task, now().after(time))?,
             }
@@ -72,9 +72,9 @@ impl Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        // Another attempt sleeps anew, but one that goes on after this process waits for the rest.
+        // The next attempt of this process sleeps the whole time again; the attempt of the next process resumes.
         if let Some(file) = self.run_file.as_ref().filter(|_| !*self.halt.borrow()) {
-            // The journal knows that it is over.
+            // Failing to record that is harmless: the task has ended.
             let _ = file.slept(self.task);
         }
     }

@@ -4,7 +4,7 @@
 pub(super) const BYTES_MAX: usize = 4 << 10;
 /// At most so many lines of the end are kept.
 const LINES_MAX: usize = 20;
-/// Stands where something before it was left out.
+/// Marks the place of an omission.
 const CUT: &str = "…";
 
 /// The end of an output.
@@ -18,9 +18,9 @@ pub(super) struct Tail {
 /// The last lines of an output.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LastLines {
-    /// The lines, after [`CUT`] if others were before them.
+    /// The lines, after [`CUT`] if there were lines before them.
     pub(crate) text: String,
-    /// Whether others were before them.
+    /// Whether there were lines before them.
     pub(crate) truncated: bool,
 }
 
@@ -39,7 +39,7 @@ impl Tail {
         &self.bytes
     }
 
-    /// The last lines, without what was overwritten in them: whole ones, unless not even one fits.
+    /// The last lines as a terminal shows them; whole lines, unless not even one fits.
     pub(super) fn last_lines(&self) -> LastLines {
         let text = String::from_utf8_lossy(self.whole_characters());
         let lines: Vec<&str> = text.lines().map(shown).collect();
@@ -48,15 +48,15 @@ impl Tail {
         let last = lines[first..].join("\n");
         match (self.cut, first) {
             (false, 0) => LastLines { text: last, truncated: false },
-            // The line itself has no beginning.
+            // The beginning of the line itself is missing.
             (true, 0) => LastLines { text: format!("{CUT}{last}"), truncated: true },
             _ => LastLines { text: format!("{CUT}\n{last}"), truncated: true },
         }
     }
 
-    /// The bytes without the rest of a character whose beginning was dropped.
+    /// The bytes from the first whole character on.
     fn whole_characters(&self) -> &[u8] {
-        // No character has more than three bytes behind its first one.
+        // A character has at most three continuation bytes.
         let is_rest = |byte: &&u8| **byte & 0b1100_0000 == 0b1000_0000;
         let rest = if self.cut { self.bytes.iter().take(3).take_while(is_rest).count() } else { 0 };
         &self.bytes[rest..]

@@ -1,37 +1,38 @@
-//! Commands that outlived the process of finale that started them.
+//! Commands that were left running by a process of finale that was killed.
 
 use finale::core::TaskId;
 use serde::{Deserialize, Serialize};
 
 use super::{Mark, Process};
 
-/// A command that ran when the process of finale ended that had started it.
+/// A command that is recorded as running.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct LeftCommand {
+pub(crate) struct LeftoverCommand {
     pub(crate) mark: Mark,
     pub(crate) task: TaskId,
     pub(crate) node: String,
     pub(crate) attempt: u16,
-    /// Its first process, and the system that this was a process of; none if it was not told, or not noted in time.
+    /// Its first process, and the [`system`](super::system) of that process; `None` until the command has started, and on
+    /// systems that do not tell.
     pub(crate) process: Option<(Process, String)>,
 }
 
-/// What became of a command that was left.
+/// How the end of a leftover command went.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(dead_code, reason = "each system tells something else")]
-pub(crate) enum Ended {
-    /// Nothing of it was alive.
+pub(crate) enum LeftoverEnd {
+    /// No process was alive.
     Gone,
-    /// It was alive, and is not any more.
+    /// Processes were alive, and all have ended now.
     Now,
-    /// These processes of it do not end, or are not this user's.
+    /// These processes do not end, or belong to another user.
     StillAlive(Vec<i32>),
-    /// The system does not tell.
+    /// The system does not tell which processes are alive.
     Unknown,
 }
 
-impl LeftCommand {
-    /// Whether anything of it is alive, as far as the system tells.
+impl LeftoverCommand {
+    /// Whether any of its processes is known to be alive.
     pub(crate) fn is_alive(&self) -> bool {
         #[cfg(target_os = "linux")]
         return linux::is_alive(self);
@@ -40,14 +41,14 @@ impl LeftCommand {
     }
 }
 
-/// Where the system does not tell what is alive.
+/// Finds nothing: this system does not tell which processes are alive.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn end_left(_left: &LeftCommand, _found: impl FnOnce(&[i32])) -> Ended {
-    Ended::Unknown
+pub(crate) fn end_leftover(_left: &LeftoverCommand, _found: impl FnOnce(&[i32])) -> LeftoverEnd {
+    LeftoverEnd::Unknown
 }
 
 #[cfg(target_os = "linux")]
-pub(crate) use self::linux::end_left;
+pub(crate) use self::linux::end_leftover;
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -56,35 +57,35 @@ mod linux {
     use nix::sys::signal::{Signal, kill};
     use nix::unistd::Pid;
 
-    use super::super::proc::{self, Seen};
-    use super::{Ended, LeftCommand};
+    use super::super::proc::{self, ProcessInfo};
+    use super::{LeftoverCommand, LeftoverEnd};
 
-    /// How long a command may take that is asked to end; then it is killed.
+    /// Time between the request to end and the kill.
     const GRACE: Duration = Duration::from_secs(2);
-    /// How long what was killed may take to be gone: longer only if it waits for a device.
+    /// Time that killed processes get to disappear; one that waits for a device can take longer.
     const DEATH: Duration = Duration::from_secs(5);
-    /// How often it is looked.
+    /// Interval of the checks.
     const LOOK: Duration = Duration::from_millis(10);
 
-    /// Ends a command that was left; `found` is told the numbers of its processes before.
-    pub(crate) fn end_left(left: &LeftCommand, found: impl FnOnce(&[i32])) -> Ended {
+    /// Ends a leftover command; calls `found` with the ids of its processes before that.
+    pub(crate) fn end_leftover(left: &LeftoverCommand, found: impl FnOnce(&[i32])) -> LeftoverEnd {
         let alive = alive(left);
         if alive.is_empty() {
-            return Ended::Gone;
+            return LeftoverEnd::Gone;
         }
         found(&numbers(&alive));
         tell(&alive, &[Signal::SIGTERM, Signal::SIGCONT]);
         if is_gone_within(left, GRACE, |_| {}) || is_gone_within(left, DEATH, |more| tell(more, &[Signal::SIGKILL])) {
-            return Ended::Now;
+            return LeftoverEnd::Now;
         }
-        Ended::StillAlive(numbers(&self::alive(left)))
+        LeftoverEnd::StillAlive(numbers(&self::alive(left)))
     }
 
-    pub(super) fn is_alive(left: &LeftCommand) -> bool {
+    pub(super) fn is_alive(left: &LeftoverCommand) -> bool {
         !alive(left).is_empty()
     }
 
-    fn is_gone_within(left: &LeftCommand, time: Duration, meanwhile: impl Fn(&[Seen])) -> bool {
+    fn is_gone_within(left: &LeftoverCommand, time: Duration, meanwhile: impl Fn(&[ProcessInfo])) -> bool {
         let until = Instant::now() + time;
         loop {
             let alive = alive(left);
@@ -99,27 +100,27 @@ mod linux {
         }
     }
 
-    fn tell(processes: &[Seen], signals: &[Signal]) {
+    fn tell(processes: &[ProcessInfo], signals: &[Signal]) {
         for signal in signals {
             for process in processes {
-                // It may be gone by now.
+                // The process may be gone by now.
                 let _ = kill(Pid::from_raw(process.process.pid), *signal);
             }
         }
     }
 
-    fn numbers(processes: &[Seen]) -> Vec<i32> {
+    fn numbers(processes: &[ProcessInfo]) -> Vec<i32> {
         processes.iter().map(|seen| seen.process.pid).collect()
     }
 
-    /// What is alive of a command: its first process, all that have its mark, and what descends from those.
-    fn alive(left: &LeftCommand) -> Vec<Seen> {
+    /// The live processes of a command: its session, all processes that have its mark, and their descendants.
+    fn alive(left: &LeftoverCommand) -> Vec<ProcessInfo> {
         let system = proc::system();
         let first = left.process.as_ref().filter(|(_, of)| Some(of) == system.as_ref()).map(|(process, _)| process);
         let all = proc::all();
         let leader = all.iter().find(|seen| Some(&seen.process) == first).map(|seen| seen.process.pid);
         let own = with_ancestors(&all);
-        let belongs = |seen: &Seen| {
+        let belongs = |seen: &ProcessInfo| {
             leader.is_some_and(|leader| seen.process.pid == leader || seen.session == leader)
                 || proc::environment(seen.process.pid).is_some_and(|environment| left.mark.is_in(&environment))
         };
@@ -129,9 +130,9 @@ mod linux {
         alive
     }
 
-    /// The numbers of this process and of those it descends from: a command may have started a terminal server, and this
-    /// process may run in it.
-    fn with_ancestors(all: &[Seen]) -> Vec<i32> {
+    /// The ids of this process and its ancestors. They are never ended: this process can run inside of a terminal
+    /// multiplexer that a command has started.
+    fn with_ancestors(all: &[ProcessInfo]) -> Vec<i32> {
         let mut own = vec![Pid::this().as_raw()];
         while let Some(parent) = all.iter().find(|seen| Some(&seen.process.pid) == own.last()).map(|seen| seen.parent) {
             if own.contains(&parent) {

@@ -1,30 +1,30 @@
-//! Marks by which the processes of a command are known.
+//! Marks that identify the processes of a command.
 
 use std::io;
 
 use serde::{Deserialize, Serialize};
 
-/// The variable of the environment in which every process of a command finds its mark.
+/// The environment variable that has the mark.
 pub(crate) const MARK_VARIABLE: &str = "FINALE_COMMAND";
 
-/// What separates the marks of commands that were started by one another.
+/// Separates the marks of nested commands, outermost first.
 const SEPARATOR: char = ':';
-/// So many random bytes cannot be guessed, and are never drawn twice.
+/// Random bytes in a mark: enough that nobody can guess one, and no two are the same.
 const BYTES: usize = 16;
 
-/// The mark of one attempt at running a command.
+/// Identifies one run of a command.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Mark(String);
 
 impl Mark {
-    /// A mark that no other command has.
+    /// A new random mark.
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self(random_name()?))
     }
 
-    /// What [`MARK_VARIABLE`] has to be for the processes of the command.
+    /// The value of [`MARK_VARIABLE`] for the processes of the command.
     ///
-    /// A command can be a `finale run` itself: what its commands leave behind belongs to both.
+    /// If this process is itself part of a command of another `finale run`, the value has the marks of both.
     pub(crate) fn variable(&self) -> String {
         match std::env::var(MARK_VARIABLE) {
             Ok(outer) if !outer.is_empty() => format!("{outer}{SEPARATOR}{}", self.0),
@@ -32,8 +32,8 @@ impl Mark {
         }
     }
 
-    /// Whether a process with this environment, as `/proc/PID/environ` has it, belongs to the command.
-    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only there environments can be read"))]
+    /// Whether an environment, in the form of `/proc/PID/environ`, has this mark.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "environments can be read on Linux only"))]
     pub(super) fn is_in(&self, environment: &[u8]) -> bool {
         let value = |entry: &[u8]| {
             let entry = std::str::from_utf8(entry).ok()?;
@@ -44,7 +44,7 @@ impl Mark {
     }
 }
 
-/// A text of hexadecimal digits that nobody can guess.
+/// A random name of hexadecimal digits that nobody can guess.
 pub(crate) fn random_name() -> io::Result<String> {
     let mut bytes = [0; BYTES];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;

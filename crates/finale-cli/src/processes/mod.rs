@@ -1,8 +1,8 @@
-//! Processes that commands of workflows start: which there are, to which command each belongs, and their end.
+//! The processes of commands: to which command a process belongs, and how all processes of a command are ended.
 //!
-//! A command is the leader of a session of its own. What it starts can leave the session, and lose its parent: a daemon
-//! does both. On Linux the orphans of a command become children of finale, which made itself their *subreaper*, and
-//! every process of a command carries the command's [`Mark`] in its environment. Elsewhere only the session is known.
+//! Each command leads a session of its own. Its processes can leave the session and lose their parent: a daemon does both.
+//! On Linux finale is the *subreaper* of such orphans, so they become its children, and every process of a command has the
+//! command's [`Mark`] in its environment. On other systems only the session is known.
 
 mod left;
 mod mark;
@@ -16,25 +16,25 @@ mod running;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::left::{Ended, LeftCommand, end_left};
+pub(crate) use self::left::{LeftoverCommand, LeftoverEnd, end_leftover};
 pub(crate) use self::mark::{MARK_VARIABLE, Mark, random_name};
 pub(crate) use self::proc::system;
 #[cfg(unix)]
 pub(crate) use self::running::{Running, adopt_orphans, end_orphans, start};
 
-/// A process that cannot be mistaken for another one: numbers are used again, but not with the same time of start.
+/// Identifies a process. The system reuses process ids, but not together with the same start time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Process {
-    /// Its number.
+    /// Process id.
     pub(crate) pid: i32,
-    /// When it started, in ticks of the clock of the system since that was started.
+    /// Start time in clock ticks since the system booted.
     pub(crate) started: u64,
 }
 
-/// Nothing can be adopted here.
+/// Does nothing: this system has no subreapers.
 #[cfg(not(unix))]
 pub(crate) fn adopt_orphans() {}
 
-/// Nothing was adopted here.
+/// Does nothing: this system has no subreapers.
 #[cfg(not(unix))]
 pub(crate) fn end_orphans() {}

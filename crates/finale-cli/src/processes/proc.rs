@@ -1,4 +1,4 @@
-//! What Linux says of processes in `/proc`.
+//! Reads `/proc` of Linux.
 
 use std::collections::HashSet;
 use std::fs;
@@ -7,27 +7,27 @@ use std::sync::OnceLock;
 
 use super::Process;
 
-/// A process as it was a moment ago.
+/// A snapshot of a process.
 #[derive(Clone, Debug)]
-pub(super) struct Seen {
+pub(super) struct ProcessInfo {
     pub(super) process: Process,
     pub(super) parent: i32,
     pub(super) session: i32,
-    /// Whether it is over, and only waits to be reaped.
+    /// Whether the process has ended and only waits to be reaped.
     pub(super) dead: bool,
 }
 
-/// The process with that number.
-pub(super) fn look(pid: i32) -> Option<Seen> {
+/// The process with that id, if there is one.
+pub(super) fn look(pid: i32) -> Option<ProcessInfo> {
     parse(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
-/// Reads the fields of `/proc/PID/stat`. The name of the program, in parentheses, can have any characters.
-fn parse(pid: i32, stat: &str) -> Option<Seen> {
+/// Parses `/proc/PID/stat`. The program name, in parentheses, can contain any characters, also parentheses.
+fn parse(pid: i32, stat: &str) -> Option<ProcessInfo> {
     let (_, fields) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = fields.split_whitespace().collect();
     let number = |at: usize| fields.get(at)?.parse().ok();
-    Some(Seen {
+    Some(ProcessInfo {
         dead: matches!(*fields.first()?, "Z" | "X" | "x"),
         parent: number(1)?,
         session: number(3)?,
@@ -36,28 +36,28 @@ fn parse(pid: i32, stat: &str) -> Option<Seen> {
 }
 
 /// All processes.
-pub(super) fn all() -> Vec<Seen> {
+pub(super) fn all() -> Vec<ProcessInfo> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let pid = |entry: fs::DirEntry| entry.file_name().to_str()?.parse().ok();
     entries.flatten().filter_map(pid).filter_map(look).collect()
 }
 
-/// The children of a process, but for those that are known by their numbers.
-pub(super) fn children(parent: i32, known: impl Fn(i32) -> bool) -> Vec<Seen> {
-    let is_child = |seen: &Seen| seen.parent == parent && !known(seen.process.pid);
+/// The children of a process, except those whose ids are known already.
+pub(super) fn children(parent: i32, known: impl Fn(i32) -> bool) -> Vec<ProcessInfo> {
+    let is_child = |seen: &ProcessInfo| seen.parent == parent && !known(seen.process.pid);
     match listed_children(parent) {
         Some(pids) => pids.into_iter().filter(|pid| !known(*pid)).filter_map(look).filter(is_child).collect(),
         None => all().into_iter().filter(is_child).collect(),
     }
 }
 
-/// The numbers of the children, where the kernel lists them: to look at all processes takes long on a large system.
+/// The ids of the children, if the kernel has a list of them; reading all of `/proc` takes long on a busy system.
 fn listed_children(parent: i32) -> Option<Vec<i32>> {
     static LISTED: OnceLock<bool> = OnceLock::new();
     if !LISTED.get_or_init(|| Path::new("/proc/thread-self/children").exists()) {
         return None;
     }
-    // Each thread has children of its own.
+    // The kernel lists children by the thread that started them.
     let threads = fs::read_dir(format!("/proc/{parent}/task")).ok();
     let lists = threads.into_iter().flatten().flatten();
     let lists = lists.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
@@ -66,9 +66,9 @@ fn listed_children(parent: i32) -> Option<Vec<i32>> {
     )
 }
 
-/// These processes, and all that descend from them.
-pub(super) fn with_descendants(roots: Vec<Seen>) -> Vec<Seen> {
-    let mut found: Vec<Seen> = Vec::new();
+/// These processes and all their descendants.
+pub(super) fn with_descendants(roots: Vec<ProcessInfo>) -> Vec<ProcessInfo> {
+    let mut found: Vec<ProcessInfo> = Vec::new();
     let mut known = HashSet::new();
     let mut next = roots;
     while let Some(one) = next.pop() {
@@ -80,12 +80,12 @@ pub(super) fn with_descendants(roots: Vec<Seen>) -> Vec<Seen> {
     found
 }
 
-/// The environment with which a process was started; none if the process hides it or is another user's.
+/// The initial environment of a process; `None` if the process hides it or belongs to another user.
 pub(super) fn environment(pid: i32) -> Option<Vec<u8>> {
     fs::read(format!("/proc/{pid}/environ")).ok()
 }
 
-/// What says that numbers of processes are those of the same system, and were counted by the same part of it.
+/// Identifies the boot of this system and the process id namespace: process ids are comparable only within both.
 pub(crate) fn system() -> Option<String> {
     static SYSTEM: OnceLock<Option<String>> = OnceLock::new();
     let read = || {

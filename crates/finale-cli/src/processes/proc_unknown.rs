@@ -1,30 +1,30 @@
-//! Where the system does not tell who descends from whom, only sessions are known.
+//! Stands in for `/proc` on systems that do not have it: no process is found.
 
-#![allow(dead_code, reason = "it has what other systems tell")]
+#![allow(dead_code, reason = "it has the same functions as on Linux")]
 
 use super::Process;
 
-/// A process as it was a moment ago.
+/// A snapshot of a process.
 #[derive(Clone, Debug)]
-pub(super) struct Seen {
+pub(super) struct ProcessInfo {
     pub(super) process: Process,
     pub(super) session: i32,
     pub(super) dead: bool,
 }
 
-pub(super) fn look(_pid: i32) -> Option<Seen> {
+pub(super) fn look(_pid: i32) -> Option<ProcessInfo> {
     None
 }
 
-pub(super) fn all() -> Vec<Seen> {
+pub(super) fn all() -> Vec<ProcessInfo> {
     Vec::new()
 }
 
-pub(super) fn children(_parent: i32, _known: impl Fn(i32) -> bool) -> Vec<Seen> {
+pub(super) fn children(_parent: i32, _known: impl Fn(i32) -> bool) -> Vec<ProcessInfo> {
     Vec::new()
 }
 
-pub(super) fn with_descendants(roots: Vec<Seen>) -> Vec<Seen> {
+pub(super) fn with_descendants(roots: Vec<ProcessInfo>) -> Vec<ProcessInfo> {
     roots
 }
 

@@ -1,4 +1,4 @@
-//! Commands that run, and what belongs to them.
+//! Running commands and their processes.
 
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -9,43 +9,44 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
-use super::proc::{self, Seen};
+use super::proc::{self, ProcessInfo};
 use super::{Mark, Process};
 
-/// A command whose processes start others faster than they are found is given up after so many rounds.
+/// Bounds the search for processes that start new ones as fast as they are killed.
 const ROUNDS_MAX: usize = 1_000;
 
-/// All commands that run. Whoever starts or reaps a process holds this: nobody may reap what somebody else waits for.
+/// All running commands. Held while processes are started or reaped, so that the first process of a command is never
+/// reaped here: tokio waits for it.
 static COMMANDS: Mutex<Vec<Command>> = Mutex::new(Vec::new());
 
-/// What is known of a command that runs.
+/// A running command.
 #[derive(Clone, Debug)]
 struct Command {
-    /// The number of its first process, and so of its session.
+    /// Id of its first process, and so of its session.
     leader: i32,
-    /// When that was started; none where the system does not tell.
+    /// Start time of the first process; `None` if the system does not tell.
     started: Option<u64>,
     mark: Mark,
 }
 
-/// A command that runs, or of which something still may; until this is dropped nobody reaps its first process.
+/// A command that was started. Until this is dropped its first process is not taken for an orphan.
 #[derive(Debug)]
 pub(crate) struct Running {
     command: Command,
-    /// Whether nothing was left: from then on the number of its session can be another's.
+    /// Whether no process was left at some point: since then the session id can be another session's.
     gone: Cell<bool>,
 }
 
-/// Lets orphans of commands become children of this process, instead of being lost.
+/// Makes this process the subreaper of its descendants: orphans of commands become its children.
 ///
-/// Where the system cannot do that, only what stays in the session of a command is ended with it.
+/// Without that, processes that left the session of their command are not found.
 pub(crate) fn adopt_orphans() {
     #[cfg(target_os = "linux")]
-    // Kernels before 3.4 cannot, and some sandboxes forbid it.
+    // Kernels before 3.4 do not have it and some sandboxes forbid it; sessions are ended all the same.
     let _ = nix::sys::prctl::set_child_subreaper(true);
 }
 
-/// Starts a command; `spawn` gives the number of its first process.
+/// Starts a command; `spawn` returns the id of its first process.
 pub(crate) fn start<T>(mark: Mark, spawn: impl FnOnce() -> io::Result<(T, u32)>) -> io::Result<(T, Running)> {
     let mut commands = commands();
     let (child, pid) = spawn()?;
@@ -57,14 +58,14 @@ pub(crate) fn start<T>(mark: Mark, spawn: impl FnOnce() -> io::Result<(T, u32)>)
 }
 
 impl Running {
-    /// The first process of the command; none where the system does not tell when it was started.
+    /// The first process of the command; `None` if the system does not tell its start time.
     pub(crate) fn leader(&self) -> Option<Process> {
         self.command.started.map(|started| Process { pid: self.command.leader, started })
     }
 
-    /// Whether anything of the command is alive.
+    /// Whether any process of the command is alive.
     pub(crate) fn is_alive(&self) -> bool {
-        // The session is known everywhere, but counts what is only not reaped yet.
+        // Every Unix knows the session, but also counts processes that are dead and not reaped.
         let session = || killpg(Pid::from_raw(self.command.leader), None).is_ok();
         let alive = || if cfg!(target_os = "linux") { !self.members().is_empty() } else { session() };
         if !self.gone.get() && !alive() {
@@ -73,7 +74,7 @@ impl Running {
         !self.gone.get()
     }
 
-    /// Asks everything of the command to end, also what is stopped.
+    /// Asks all processes of the command to end. `SIGCONT` lets stopped ones receive that.
     pub(crate) fn terminate(&self) {
         if self.gone.get() {
             return;
@@ -83,7 +84,7 @@ impl Running {
         }
     }
 
-    /// Ends everything of the command.
+    /// Kills all processes of the command.
     pub(crate) fn kill(&self) {
         if self.gone.get() {
             return;
@@ -91,21 +92,21 @@ impl Running {
         kill_all(|| self.members(), |fresh| self.signal(Signal::SIGKILL, fresh));
     }
 
-    fn signal(&self, to: Signal, members: &[Seen]) {
-        // As long as somebody is in the session its number is nobody else's.
+    fn signal(&self, to: Signal, members: &[ProcessInfo]) {
+        // The session id belongs to this command as long as its first process exists.
         if !cfg!(target_os = "linux") || members.iter().any(|member| member.process.pid == self.command.leader) {
             let _ = killpg(Pid::from_raw(self.command.leader), to);
         }
         for member in members {
-            // It may just have ended.
+            // The process may just have ended.
             let _ = kill(Pid::from_raw(member.process.pid), to);
         }
     }
 
-    /// The processes of the command that are alive.
-    fn members(&self) -> Vec<Seen> {
+    /// The live processes of the command.
+    fn members(&self) -> Vec<ProcessInfo> {
         let commands = commands();
-        let mut roots: Vec<Seen> = proc::look(self.command.leader).into_iter().collect();
+        let mut roots: Vec<ProcessInfo> = proc::look(self.command.leader).into_iter().collect();
         roots.retain(|leader| Some(leader.process.started) == self.command.started);
         roots.extend(orphans(&commands).into_iter().filter(|orphan| self.command.owns(orphan, &commands)));
         let mut members = proc::with_descendants(roots);
@@ -122,16 +123,16 @@ impl Drop for Running {
 }
 
 impl Command {
-    /// Whether an orphan belongs to the command, or to nobody who could still need it.
-    fn owns(&self, orphan: &Seen, running: &[Self]) -> bool {
+    /// Whether an orphan belongs to this command, or to no running command at all.
+    fn owns(&self, orphan: &ProcessInfo, running: &[Self]) -> bool {
         if orphan.session == self.leader {
             return true;
         }
         let environment = proc::environment(orphan.process.pid).unwrap_or_default();
         match running.iter().find(|command| command.mark.is_in(&environment)) {
             Some(owner) => owner.mark == self.mark || self.mark.is_in(&environment),
-            // An agent may hide its environment: it is the orphan of any command that had started when it was started,
-            // and is ended when none of those runs any more.
+            // Agents for keys hide their environment. Such an orphan can belong to any command that was running when the
+            // orphan started, so it is ended with the last of those.
             None => running
                 .iter()
                 .filter(|command| command.mark != self.mark)
@@ -140,7 +141,7 @@ impl Command {
     }
 }
 
-/// Ends what commands left behind that nobody can tell apart; to be called when no command runs any more.
+/// Kills all orphans; to be called when no command is running any more.
 pub(crate) fn end_orphans() {
     let left = || {
         let mut left = proc::with_descendants(orphans(&commands()));
@@ -154,14 +155,14 @@ pub(crate) fn end_orphans() {
     });
 }
 
-/// Kills what is found, again and again: a process may have started another one while it was looked for.
-fn kill_all(find: impl Fn() -> Vec<Seen>, kill: impl Fn(&[Seen])) {
+/// Kills what `find` returns until it returns nothing new: a process can start another one during the search.
+fn kill_all(find: impl Fn() -> Vec<ProcessInfo>, kill: impl Fn(&[ProcessInfo])) {
     let mut told = HashSet::new();
     for _ in 0..ROUNDS_MAX {
         let mut fresh = find();
         fresh.retain(|one| told.insert(one.process.clone()));
         if fresh.is_empty() {
-            // Where nothing is found, the session at least is told.
+            // Without `/proc` only the session can be signalled.
             if !cfg!(target_os = "linux") {
                 kill(&fresh);
             }
@@ -171,8 +172,8 @@ fn kill_all(find: impl Fn() -> Vec<Seen>, kill: impl Fn(&[Seen])) {
     }
 }
 
-/// The children of this process that are no command, because their parents ended; those that are dead are reaped.
-fn orphans(commands: &[Command]) -> Vec<Seen> {
+/// The live children of this process that are orphans of commands; dead ones are reaped.
+fn orphans(commands: &[Command]) -> Vec<ProcessInfo> {
     let own = Pid::this().as_raw();
     let mut orphans = proc::children(own, |pid| commands.iter().any(|command| command.leader == pid));
     orphans.retain(|orphan| {
@@ -185,6 +186,6 @@ fn orphans(commands: &[Command]) -> Vec<Seen> {
 }
 
 fn commands() -> MutexGuard<'static, Vec<Command>> {
-    // Each change leaves the list whole.
+    // Ignoring poison is safe: each change is a single call on the list.
     COMMANDS.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -22,7 +22,7 @@ pub(super) struct Board {
     tallies: Vec<Tally>,
     ids: HashMap<ExecutionId, usize>,
     announcements: Announcements,
-    /// What was announced of executions that are not followed yet, and of attempts whose beginning was not heard of.
+    /// Announcements of executions that are not followed yet, and of attempts whose start event has not arrived.
     early: Vec<Announced>,
     untold: Vec<Untold>,
 }
@@ -31,7 +31,7 @@ pub(super) struct Board {
 #[derive(Debug)]
 enum Untold {
     News(News),
-    /// What `log` has to say.
+    /// A message of `log`.
     Text(String),
 }
 
@@ -72,14 +72,14 @@ impl Board {
         }
     }
 
-    /// Takes into account what was announced.
+    /// Processes the queue of announcements.
     fn take_announced(&mut self) {
         while let Some(announced) = self.announcements.take() {
             self.take(announced);
         }
     }
 
-    /// Looks again at what could not be taken into account yet.
+    /// Retries the announcements that came too early.
     fn take_early(&mut self) {
         for announced in std::mem::take(&mut self.early) {
             self.take(announced);
@@ -93,11 +93,12 @@ impl Board {
         };
         let tally = self.ids.get(&execution).map(|number| &mut self.tallies[*number]);
         match (announced, tally) {
-            (Announced::Begun(begun), Some(tally)) => {
+            // The start of a later attempt can be announced before the events of earlier ones arrive.
+            (Announced::Begun(begun), Some(tally)) if tally.is_near(begun.task.key.node, begun.attempt) => {
                 let news = tally.begin(begun.task.key.node, begun.attempt, begun.at);
                 self.untold.extend(news.map(Untold::News));
             }
-            // It comes after all that had happened before its attempt began.
+            // The message is displayed after all events before the start of its attempt.
             (Announced::Said(said), Some(tally)) if tally.has_begun(said.task.key.node, said.attempt) => {
                 self.untold.push(Untold::Text(said.text));
             }
@@ -126,7 +127,7 @@ impl Board {
         }
     }
 
-    /// Says what was not said yet, also what nobody will hear the beginning of.
+    /// Like [`tell`](Self::tell), and displays the messages whose start event will not arrive any more.
     pub(super) fn tell_all(&mut self) {
         self.tell();
         for announced in std::mem::take(&mut self.early) {

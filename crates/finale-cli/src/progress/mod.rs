@@ -40,7 +40,7 @@ pub(crate) struct Progress {
 pub(crate) struct Following {
     board: Rc<RefCell<Board>>,
     hearing: JoinHandle<()>,
-    /// The last event that was taken into account.
+    /// The last event that was processed.
     heard: watch::Receiver<EventNumber>,
 }
 
@@ -82,10 +82,10 @@ impl Following {
         let _ = (&mut self.hearing).await;
     }
 
-    /// Waits until all has been told up to an event.
-    pub(crate) async fn told(&self, number: EventNumber) {
+    /// Waits until all events up to this one are displayed.
+    pub(crate) async fn until_told(&self, number: EventNumber) {
         let mut heard = self.heard.clone();
-        // Whoever cannot hear any more has told what there was to tell.
+        // An error means that the reader of the events has ended, and all that it read was displayed.
         let _ = heard.wait_for(|heard| *heard >= number).await;
         self.board.borrow_mut().tell();
     }

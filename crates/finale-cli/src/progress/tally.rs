@@ -188,6 +188,11 @@ impl Tally {
         self.nodes[position as usize].attempt >= attempt
     }
 
+    /// Whether an attempt is the current one or the next one, as far as was heard.
+    pub(super) fn is_near(&self, position: u32, attempt: u16) -> bool {
+        self.nodes[position as usize].attempt.saturating_add(1) >= attempt
+    }
+
     /// A node comes to another status.
     pub(super) fn go(&mut self, position: u32, to: NodeStatus, attempt: u16, at: Time) -> Option<News> {
         let compiled = self.workflow.compiled();

@@ -21,12 +21,12 @@ use crate::time::{duration, shown};
 
 /// Writes something as one line of JSON.
 ///
-/// Characters that a terminal would obey stand there as escapes: for programs that is the same.
+/// Characters that a terminal would act on are escaped, which makes no difference to programs.
 pub(crate) fn write_json(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     let json = serde_json::to_string(value)?;
     let mut written = 0;
     for (at, character) in json.char_indices().filter(|(_, character)| is_obeyed(*character)) {
-        // Outside of its texts JSON has no such characters; all of them have four digits.
+        // Such characters only occur inside of JSON strings, and all are below U+10000.
         write!(out, "{}\\u{:04x}", &json[written..at], u32::from(character))?;
         written = at + character.len_utf8();
     }

@@ -11,22 +11,22 @@ use crate::room::Room;
 use crate::table::{self, Column};
 use crate::time::{duration, shown};
 
-/// Kinds of nodes that only lead from one piece of work to the next.
+/// Kinds of nodes that are no work.
 const CONTROL: [&str; 5] = ["start", "end", "conditional", "parallel_split", "parallel_join"];
-/// What is larger is not looked into for a text.
+/// Larger outputs are not parsed.
 const TEXT_BYTES_MAX: usize = 64 << 10;
 
-/// Which nodes have a line.
+/// Which nodes a table has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shown {
-    /// Those that are work, and those at which something went wrong or still waits.
+    /// Work, and control nodes that failed or are not passed yet.
     Work,
     /// All.
     All,
 }
 
 impl Shown {
-    /// All nodes if they were asked for.
+    /// The choice of the option `--all-nodes`.
     pub(crate) const fn all_if(all: bool) -> Self {
         if all { Self::All } else { Self::Work }
     }
@@ -149,14 +149,14 @@ fn note(state: &NodeRecordState, room: Room) -> String {
     match state {
         NodeRecordState::Completed { output, .. } if output.is_null() => String::new(),
         NodeRecordState::Completed { output, .. } => in_words(output.as_bytes(), room),
-        // That it failed is said by the status.
+        // The status says already that the node failed.
         NodeRecordState::Failed { error, .. } => error.strip_prefix("failed: ").unwrap_or(error).to_owned(),
         NodeRecordState::Skipped { reason } => reason.clone(),
         _ => String::new(),
     }
 }
 
-/// An output for people: the text that a command wrote, or that it is, without what is there for programs.
+/// An output for people: the text of a command, or a text itself without its quotes.
 pub(super) fn in_words(output: &[u8], room: Room) -> String {
     #[derive(Deserialize)]
     #[serde(untagged)]

@@ -9,9 +9,9 @@ use finale::offline::{self, ReadError};
 use finale::{ExecutionId, Workflow};
 
 use super::Arguments;
-use crate::handlers::{Handlers, LogsOption, Places, runs_command};
+use crate::handlers::{CommandPaths, Handlers, LogsOption, runs_command};
 use crate::journal::{is_parked, live};
-use crate::run::{Outside, RunError, Simulation, Surroundings, Willing, check_handlers, close, end_left_commands};
+use crate::run::{Outside, RunError, Simulation, Surroundings, Willing, check_handlers, close, end_leftover_commands};
 use crate::run_file::RunFile;
 
 /// What there is to go on with.
@@ -48,20 +48,20 @@ impl Found {
         let open: HashSet<ExecutionId> = live.iter().map(|live| live.id).collect();
         let run_file = Arc::new(RunFile::open(path, |id| open.contains(&id))?);
         let logs = arguments.handlers.logs.clone().map_or(LogsOption::Unsaid, LogsOption::Below);
-        let places = Places::new(logs, arguments.directory.as_deref(), Some(Arc::clone(&run_file)));
-        let handlers = Handlers::new(places.map_err(RunError::WorkingDirectory)?, &arguments.handlers);
+        let paths = CommandPaths::new(logs, arguments.directory.as_deref(), Some(Arc::clone(&run_file)));
+        let handlers = Handlers::new(paths.map_err(RunError::WorkingDirectory)?, &arguments.handlers);
         let found = Self { journal, live, simulation, handlers, workflows, run_file };
         found.check_directories()?;
-        end_left_commands(&found.run_file)?;
+        end_leftover_commands(&found.run_file)?;
         Ok(found)
     }
 
-    /// Looks whether the directories are there in which commands are to run.
+    /// Checks that the working directories of commands still exist.
     fn check_directories(&self) -> Result<(), RunError> {
         for live in self.to_go_on() {
             let Some(Surroundings { workflow, simulation, .. }) = self.surroundings(live) else { continue };
             let compiled = workflow.compiled();
-            let directory = self.handlers.places().of(live.id).directory;
+            let directory = self.handlers.paths().of(live.id).directory;
             let commands = (0..compiled.len() as u32).any(|node| runs_command(compiled, node, simulation));
             if commands && !directory.is_dir() {
                 return Err(RunError::NoDirectory { execution: live.id, directory });
@@ -70,7 +70,7 @@ impl Found {
         Ok(())
     }
 
-    /// Keeps only what another process needs.
+    /// Removes from the run file what no later process needs.
     pub(super) fn close(&self) -> Result<(), JournalError> {
         close(&self.run_file, &self.journal)
     }

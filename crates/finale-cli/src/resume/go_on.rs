@@ -38,7 +38,7 @@ pub(super) async fn go_on(found: &Found, path: &Path, mut lines: Option<Lines>) 
     }
     let progress = is_followed(found).then(|| Progress::start(&path.display().to_string(), &found.handlers));
     console::hold();
-    found.handlers.places().note(found.to_go_on().map(|live| live.id))?;
+    found.handlers.paths().record(found.to_go_on().map(|live| live.id))?;
     let runtime = start(found)?;
     announce(found, path);
     console::release();

@@ -13,7 +13,7 @@ use crate::console;
 use crate::progress::Following;
 use crate::text::shortened;
 
-/// Of an answer that is not understood no more is repeated.
+/// An answer that is not understood is repeated up to this width.
 const ANSWER_COLUMNS_MAX: usize = 40;
 
 /// Lines that somebody types; they end when nobody is there any more.
@@ -98,7 +98,7 @@ impl Question {
         }
     }
 
-    /// Says why a line is no answer, and what is one.
+    /// Why a line is no answer, and which answers there are.
     fn not_understood(&self, line: &str) -> String {
         let line = line.trim();
         match line {
@@ -135,9 +135,9 @@ pub(crate) struct Questions<'a> {
     /// Whether the first one was asked.
     asked: bool,
     lines: Option<&'a mut Lines>,
-    /// Those who show what has happened, if anybody does.
+    /// The progress display of the execution, if there is one.
     following: Option<&'a Following>,
-    /// The last event that was heard of.
+    /// The last event that was processed.
     heard: EventNumber,
 }
 
@@ -148,7 +148,7 @@ impl<'a> Questions<'a> {
         Self { open: VecDeque::new(), asked: false, lines, following, heard }
     }
 
-    /// Takes into account that this has happened: it is to be shown before anything is asked.
+    /// Remembers an event that must be displayed before the next question.
     pub(crate) fn heard(&mut self, number: EventNumber) {
         self.heard = number;
     }
@@ -186,7 +186,7 @@ impl<'a> Questions<'a> {
         };
         if !self.asked {
             if let Some(following) = self.following {
-                following.told(self.heard).await;
+                following.until_told(self.heard).await;
             }
             self.asked = true;
             question.ask();

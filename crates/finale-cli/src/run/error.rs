@@ -59,16 +59,16 @@ pub(crate) enum RunError {
         journal.display(), quote::command("resume", journal, "")
     )]
     Unfinished { journal: PathBuf, count: usize },
-    /// A command of an attempt before does not end, so that the next one would run beside it.
+    /// A leftover command does not end, and the next attempt must not run beside it.
     #[error("{node}: what an attempt before started does not end, or belongs to another user: {processes}")]
     StillAlive { node: String, processes: String },
-    /// What another process needs to go on cannot be noted, or what was noted cannot be read.
+    /// The run file could not be read or written.
     #[error(transparent)]
     RunFile(#[from] RunFileError),
-    /// There is no working directory any more.
+    /// The working directory is not available.
     #[error("the working directory: {0}")]
     WorkingDirectory(#[source] io::Error),
-    /// Commands of an execution ran in a directory that is not there any more.
+    /// The working directory of an execution does not exist any more.
     #[error("execution {execution} began in {}, which is no directory any more; --dir DIR names another one", directory.display())]
     NoDirectory { execution: ExecutionId, directory: PathBuf },
     /// Ctrl-C came first.
@@ -109,7 +109,7 @@ impl RunError {
             Self::Journal(error)
             | Self::Start(StartError::Journal(error))
             | Self::ReadBack(offline::ReadError::Journal(error)) => exit::of_journal(error),
-            // What was handed in is at fault; everything else is finale's.
+            // Only these are about the input; the other errors are failures of finale.
             Self::Activate {
                 error:
                     ActivateError::Definition(_)

@@ -62,7 +62,7 @@ async fn activate_and_see_to_end(
     // The first tasks are done before it is known which execution does them.
     console::hold();
     let id = runtime.new_execution_id();
-    prepared.handlers.places().note([id].into_iter())?;
+    prepared.handlers.paths().record([id].into_iter())?;
     let activated = runtime.activate(&prepared.workflow, &prepared.input).by(BY).id(id).await;
     let handle = activated.map_err(|error| RunError::Activate { file: prepared.file.clone(), error })?;
     announce(prepared, &handle);

@@ -9,7 +9,7 @@ use finale::journal::{JournalError, JournalReader, SqliteJournal};
 
 use super::arguments::Arguments;
 use super::error::RunError;
-use super::left::end_left_commands;
+use super::left::end_leftover_commands;
 use crate::journal::{is_parked, live};
 use crate::run_file::RunFile;
 
@@ -37,17 +37,17 @@ impl Kept {
         }
         let open: HashSet<ExecutionId> = open.iter().map(|live| live.id).collect();
         let run_file = Arc::new(RunFile::open(&path, |id| open.contains(&id))?);
-        end_left_commands(&run_file)?;
+        end_leftover_commands(&run_file)?;
         Ok(Some(Self { path, journal, run_file }))
     }
 
-    /// Keeps only what another process needs.
+    /// Removes from the run file what no later process needs.
     pub(crate) fn close(&self) -> Result<(), JournalError> {
         close(&self.run_file, &self.journal)
     }
 }
 
-/// Keeps only what another process needs to go on with what has not ended.
+/// Removes from the run file what no later process needs.
 pub(crate) fn close(run_file: &RunFile, journal: &impl JournalReader) -> Result<(), JournalError> {
     let open: HashSet<ExecutionId> = live(journal)?.iter().map(|live| live.id).collect();
     run_file.close(|id| open.contains(&id));

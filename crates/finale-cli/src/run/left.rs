@@ -1,27 +1,27 @@
-//! Commands that outlived the process that started them, because it was killed.
+//! Ends the commands that a killed process of finale left running.
 
 use super::error::RunError;
 use crate::console;
-use crate::processes::{Ended, LeftCommand, end_left};
+use crate::processes::{LeftoverCommand, LeftoverEnd, end_leftover};
 use crate::run_file::RunFile;
 
-/// Ends the commands that the process before this one left running; to be called before another attempt begins.
-pub(crate) fn end_left_commands(run_file: &RunFile) -> Result<(), RunError> {
-    for left in run_file.left() {
-        let LeftCommand { node, attempt, .. } = &left;
+/// Ends the commands that the process before this one left running; to be called before any task starts.
+pub(crate) fn end_leftover_commands(run_file: &RunFile) -> Result<(), RunError> {
+    for left in run_file.leftovers() {
+        let LeftoverCommand { node, attempt, .. } = &left;
         let found = |processes: &[i32]| {
             console::say(format_args!(
                 "{node}: attempt {attempt} still runs, but the finale that started it is gone; ending {}",
                 numbered(processes)
             ));
         };
-        match end_left(&left, found) {
-            Ended::Gone | Ended::Now => {}
-            Ended::StillAlive(processes) => {
+        match end_leftover(&left, found) {
+            LeftoverEnd::Gone | LeftoverEnd::Now => {}
+            LeftoverEnd::StillAlive(processes) => {
                 let (node, processes) = (node.clone(), numbered(&processes));
                 return Err(RunError::StillAlive { node, processes });
             }
-            Ended::Unknown => console::insist(format_args!(
+            LeftoverEnd::Unknown => console::insist(format_args!(
                 "{node}: attempt {attempt} may still run, because the finale that started it was killed: look for it"
             )),
         }
@@ -30,7 +30,7 @@ pub(crate) fn end_left_commands(run_file: &RunFile) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Processes by their numbers.
+/// Processes in words.
 fn numbered(processes: &[i32]) -> String {
     let numbers = processes.iter().map(i32::to_string).collect::<Vec<_>>().join(", ");
     format!("process{} {numbers}", if processes.len() == 1 { "" } else { "es" })

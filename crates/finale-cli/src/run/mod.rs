@@ -26,7 +26,7 @@ pub(crate) use self::ask::{Lines, read_lines};
 pub(crate) use self::error::RunError;
 pub(crate) use self::execute::{SHUTDOWN, interrupt, limits};
 pub(crate) use self::kept::close;
-pub(crate) use self::left::end_left_commands;
+pub(crate) use self::left::end_leftover_commands;
 pub(crate) use self::outside::{Followed, Outside, Surroundings, follow};
 use self::prepare::Prepared;
 pub(crate) use self::prepare::{Willing, check_handlers};

@@ -14,7 +14,7 @@ use super::kept::Kept;
 use super::outside::Outside;
 use super::simulate::{Simulation, scaled};
 use crate::definition_file::DefinitionFile;
-use crate::handlers::{Handlers, LogsOption, Places};
+use crate::handlers::{CommandPaths, Handlers, LogsOption};
 
 /// Everything that is known before anything runs.
 #[derive(Debug)]
@@ -51,8 +51,8 @@ impl Prepared {
         // Last: a run that is refused makes no file.
         let kept = Kept::open(arguments)?;
         let logs = arguments.handlers.logs.clone().map_or(LogsOption::Unsaid, LogsOption::In);
-        let places = Places::new(logs, None, kept.as_ref().map(|kept| Arc::clone(&kept.run_file)));
-        let handlers = Handlers::new(places.map_err(RunError::WorkingDirectory)?, &arguments.handlers);
+        let paths = CommandPaths::new(logs, None, kept.as_ref().map(|kept| Arc::clone(&kept.run_file)));
+        let handlers = Handlers::new(paths.map_err(RunError::WorkingDirectory)?, &arguments.handlers);
         Ok(Self { file, workflow, input, simulation, handlers, outside, kept })
     }
 }

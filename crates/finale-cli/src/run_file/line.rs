@@ -1,4 +1,4 @@
-//! The lines of the file, and what they come to together.
+//! The lines of the run file, and the state that they add up to.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -9,29 +9,29 @@ use finale::core::TaskId;
 use finale::{ExecutionId, Time};
 use serde::{Deserialize, Serialize};
 
-use crate::processes::{LeftCommand, Mark};
+use crate::processes::{LeftoverCommand, Mark};
 
-/// Where the commands of an execution run; absolute paths.
+/// Where the commands of an execution run and log. Both paths are absolute.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Surroundings {
-    /// The working directory.
+pub(crate) struct ExecutionPaths {
+    /// Working directory of commands.
     pub(crate) directory: PathBuf,
-    /// The directory of the logs.
+    /// Directory of the log files.
     pub(crate) logs: PathBuf,
-    /// Whether finale chose that directory, below the one for temporary files.
+    /// Whether finale chose the log directory, below the system's directory for temporary files.
     pub(crate) temporary: bool,
 }
 
-/// One line of the file.
+/// One line of the run file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
 pub(super) enum Line {
     Execution {
         id: ExecutionId,
         #[serde(flatten)]
-        surroundings: Surroundings,
+        paths: ExecutionPaths,
     },
-    Begins(LeftCommand),
+    Begins(LeftoverCommand),
     Ended {
         mark: Mark,
     },
@@ -44,29 +44,29 @@ pub(super) enum Line {
     },
 }
 
-/// What the lines come to.
+/// What all lines add up to.
 #[derive(Debug, Default)]
-pub(super) struct Read {
-    pub(super) executions: HashMap<ExecutionId, Surroundings>,
-    pub(super) commands: HashMap<Mark, LeftCommand>,
+pub(super) struct RunState {
+    pub(super) executions: HashMap<ExecutionId, ExecutionPaths>,
+    pub(super) commands: HashMap<Mark, LeftoverCommand>,
     pub(super) sleeps: HashMap<TaskId, Time>,
 }
 
 impl Line {
-    /// The line as it is written.
+    /// The line as JSON.
     ///
     /// # Errors
-    /// When a path is not UTF-8.
+    /// A path is not UTF-8.
     pub(super) fn text(&self) -> io::Result<String> {
         Ok(serde_json::to_string(self)? + "\n")
     }
 }
 
-impl Read {
-    /// Reads a file; there need not be one. A line that makes no sense was cut off when the system lost its power.
+impl RunState {
+    /// Reads a file, if there is one. Skips lines that are no JSON: a loss of power can leave such a line.
     ///
     /// # Errors
-    /// Also when it is not a file of whoever owns the journal alone: commands run where it says.
+    /// Also when another user can write the file: it decides in which directory commands run.
     pub(super) fn file(path: &Path, journal: &Path) -> io::Result<Self> {
         let mut read = Self::default();
         let file = match File::open(path) {
@@ -76,16 +76,16 @@ impl Read {
         check_owner(path, &file, journal)?;
         for line in BufReader::new(file).split(b'\n') {
             if let Ok(line) = serde_json::from_slice(&line?) {
-                read.take(line);
+                read.apply(line);
             }
         }
         Ok(read)
     }
 
-    /// Takes a line into account.
-    pub(super) fn take(&mut self, line: Line) {
+    /// Adds a line.
+    pub(super) fn apply(&mut self, line: Line) {
         match line {
-            Line::Execution { id, surroundings } => drop(self.executions.insert(id, surroundings)),
+            Line::Execution { id, paths } => drop(self.executions.insert(id, paths)),
             Line::Begins(command) => drop(self.commands.insert(command.mark.clone(), command)),
             Line::Ended { mark } => drop(self.commands.remove(&mark)),
             Line::Sleeps { task, until } => drop(self.sleeps.insert(task, until)),

@@ -1,8 +1,8 @@
-//! What a process that runs executions leaves to the next one, in a file beside the journal: where the commands of each
-//! execution run, what is at work, and how long is still to be slept.
+//! The run file, `JOURNAL-run`: what a process that resumes executions must know of the process before it. That is the
+//! working directory and the log directory of each execution, the commands that are running, and the ends of sleeps.
 //!
-//! The journal knows what an execution is; how finale runs commands is no business of it. Lines are only ever added, so
-//! that the file is readable wherever the process is killed; when it is opened it is written anew.
+//! The journal does not have these facts, because they concern this command-line tool and not the execution. The file
+//! only grows by whole lines, so a process can be killed at any point; opening the file rewrites it without old lines.
 
 mod line;
 mod private;
@@ -16,17 +16,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use finale::core::TaskId;
 use finale::{ExecutionId, Time};
 
-pub(crate) use self::line::Surroundings;
-use self::line::{Line, Read};
+pub(crate) use self::line::ExecutionPaths;
+use self::line::{Line, RunState};
 pub(crate) use self::private::{create_file, create_folder};
-use crate::processes::{LeftCommand, Mark};
+use crate::processes::{LeftoverCommand, Mark};
 
-/// What the name of the file ends with, behind that of the journal.
+/// The name of the file is that of the journal with this suffix.
 const SUFFIX: &str = "-run";
-/// From this size on the file is written anew, if most of it is of no use any more.
+/// A larger file is rewritten when most of its lines are obsolete.
 const BYTES_MAX: u64 = 1 << 20;
 
-/// Why there is no such file, or nothing can be noted in it.
+/// The run file could not be opened, read or written.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {error}", path.display())]
 pub(crate) struct RunFileError {
@@ -34,7 +34,7 @@ pub(crate) struct RunFileError {
     error: io::Error,
 }
 
-/// The file, as the process has it that runs the executions of the journal. Only one process has a journal at a time.
+/// The run file of a journal. The lock on the journal makes this process the only one that has it open.
 #[derive(Debug)]
 pub(crate) struct RunFile {
     path: PathBuf,
@@ -45,78 +45,78 @@ pub(crate) struct RunFile {
 struct State {
     file: File,
     bytes: u64,
-    /// How large the file was when it was written anew.
+    /// Size of the file when it was last rewritten.
     bytes_needed: u64,
-    read: Read,
+    known: RunState,
 }
 
 impl RunFile {
-    /// Opens the file that lies beside a journal; makes it if there is none.
+    /// Opens the run file of a journal, or creates it. The caller must hold the lock on the journal.
     ///
-    /// To be called by the process that has the journal. Of executions that ended, which `is_open` says, nothing is kept.
+    /// Drops the paths and sleeps of executions for which `is_open` is false.
     pub(crate) fn open(journal: &Path, is_open: impl Fn(ExecutionId) -> bool) -> Result<Self, RunFileError> {
         let path = path(journal);
         let failed = |error| RunFileError { path: path.clone(), error };
-        let mut read = Read::file(&path, journal).map_err(failed)?;
-        read.executions.retain(|id, _| is_open(*id));
-        read.sleeps.retain(|task, _| is_open(task.execution));
-        let (file, bytes) = write_anew(&path, &read).map_err(failed)?;
-        Ok(Self { path: path.clone(), state: Mutex::new(State { file, bytes, bytes_needed: bytes, read }) })
+        let mut known = RunState::file(&path, journal).map_err(failed)?;
+        known.executions.retain(|id, _| is_open(*id));
+        known.sleeps.retain(|task, _| is_open(task.execution));
+        let (file, bytes) = rewrite(&path, &known).map_err(failed)?;
+        Ok(Self { path: path.clone(), state: Mutex::new(State { file, bytes, bytes_needed: bytes, known }) })
     }
 
-    /// Where the commands of an execution run; none if it was not noted.
-    pub(crate) fn surroundings(&self, execution: ExecutionId) -> Option<Surroundings> {
-        self.state().read.executions.get(&execution).cloned()
+    /// The recorded paths of an execution; `None` if another program activated it.
+    pub(crate) fn paths(&self, execution: ExecutionId) -> Option<ExecutionPaths> {
+        self.state().known.executions.get(&execution).cloned()
     }
 
-    /// Notes where the commands of executions run, before the first one does; survives the loss of power.
-    pub(crate) fn note(&self, executions: Vec<(ExecutionId, Surroundings)>) -> Result<(), RunFileError> {
-        for (id, surroundings) in executions {
-            if self.surroundings(id).as_ref() != Some(&surroundings) {
-                self.add(Line::Execution { id, surroundings })?;
+    /// Records the paths of executions, durably. To be called before the first command of an execution can run.
+    pub(crate) fn record(&self, executions: Vec<(ExecutionId, ExecutionPaths)>) -> Result<(), RunFileError> {
+        for (id, paths) in executions {
+            if self.paths(id).as_ref() != Some(&paths) {
+                self.add(Line::Execution { id, paths })?;
             }
         }
         self.state().file.sync_data().map_err(|error| self.failed(error))
     }
 
-    /// The commands that were at work when the process before this one ended.
-    pub(crate) fn left(&self) -> Vec<LeftCommand> {
-        self.state().read.commands.values().cloned().collect()
+    /// Commands that are recorded as running.
+    pub(crate) fn leftovers(&self) -> Vec<LeftoverCommand> {
+        self.state().known.commands.values().cloned().collect()
     }
 
-    /// Notes that a command is about to begin, or what its first process is.
-    pub(crate) fn begins(&self, command: &LeftCommand) -> Result<(), RunFileError> {
+    /// Records that a command is about to start; a second call with the same mark adds its first process.
+    pub(crate) fn begins(&self, command: &LeftoverCommand) -> Result<(), RunFileError> {
         self.add(Line::Begins(command.clone()))
     }
 
-    /// Notes that nothing of a command is alive any more.
+    /// Records that no process of a command is alive.
     pub(crate) fn ended(&self, mark: &Mark) -> Result<(), RunFileError> {
         self.add(Line::Ended { mark: mark.clone() })
     }
 
-    /// Until when a task sleeps whose sleep was cut off.
+    /// When the interrupted sleep of a task ends; `None` if there is no interrupted sleep.
     pub(crate) fn sleeps_until(&self, task: TaskId) -> Option<Time> {
-        self.state().read.sleeps.get(&task).copied()
+        self.state().known.sleeps.get(&task).copied()
     }
 
-    /// Notes until when a task sleeps.
+    /// Records when the sleep of a task ends.
     pub(crate) fn sleeps(&self, task: TaskId, until: Time) -> Result<(), RunFileError> {
         self.add(Line::Sleeps { task, until })
     }
 
-    /// Notes that a task does not sleep any more.
+    /// Records that the sleep of a task is over.
     pub(crate) fn slept(&self, task: TaskId) -> Result<(), RunFileError> {
         self.add(Line::Slept { task })
     }
 
-    /// Removes the file if there is nothing in it that anybody needs.
+    /// Deletes the file unless a later process needs it: for an open execution, or for a command that is still alive.
     pub(crate) fn close(&self, is_open: impl Fn(ExecutionId) -> bool) {
         let mut state = self.state();
-        state.read.executions.retain(|id, _| is_open(*id));
-        // What was killed is dead a moment later.
-        state.read.commands.retain(|_, command| command.is_alive());
-        if state.read.executions.is_empty() && state.read.commands.is_empty() {
-            // An empty one that stays does no harm.
+        state.known.executions.retain(|id, _| is_open(*id));
+        // A killed command may have been alive when the file was last written.
+        state.known.commands.retain(|_, command| command.is_alive());
+        if state.known.executions.is_empty() && state.known.commands.is_empty() {
+            // A file without content is harmless, so a failure to delete it does not matter.
             let _ = std::fs::remove_file(&self.path);
         }
     }
@@ -126,9 +126,9 @@ impl RunFile {
         let text = line.text().map_err(|error| self.failed(error))?;
         state.file.write_all(text.as_bytes()).map_err(|error| self.failed(error))?;
         state.bytes += text.len() as u64;
-        state.read.take(line);
+        state.known.apply(line);
         if state.bytes > BYTES_MAX.max(2 * state.bytes_needed) {
-            let (file, bytes) = write_anew(&self.path, &state.read).map_err(|error| self.failed(error))?;
+            let (file, bytes) = rewrite(&self.path, &state.known).map_err(|error| self.failed(error))?;
             (state.file, state.bytes, state.bytes_needed) = (file, bytes, bytes);
         }
         Ok(())
@@ -139,23 +139,23 @@ impl RunFile {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Whoever panics here leaves a file whose last line may be cut off, which is read all the same.
+        // Ignoring poison is safe: a panic can at worst cut off the last line, which readers skip.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The path of the file that lies beside a journal; a link to the journal leads to the same file.
+/// The path of the run file. Links to the journal are resolved, so all of them have the same run file.
 fn path(journal: &Path) -> PathBuf {
     let mut name = std::fs::canonicalize(journal).unwrap_or_else(|_| journal.to_owned()).into_os_string();
     name.push(SUFFIX);
     name.into()
 }
 
-/// Puts a file in the place of the old one in which only that is what is still needed; gives its size.
-fn write_anew(path: &Path, read: &Read) -> io::Result<(File, u64)> {
+/// Replaces the file by one that has only what is known; returns it and its size.
+fn rewrite(path: &Path, known: &RunState) -> io::Result<(File, u64)> {
     let mut fresh = path.as_os_str().to_owned();
     fresh.push(".new");
-    let text = read.lines().iter().map(Line::text).collect::<io::Result<String>>()?;
+    let text = known.lines().iter().map(Line::text).collect::<io::Result<String>>()?;
     let mut file = create_file(Path::new(&fresh))?;
     file.write_all(text.as_bytes())?;
     file.sync_data()?;
@@ -163,14 +163,12 @@ fn write_anew(path: &Path, read: &Read) -> io::Result<(File, u64)> {
     Ok((file, text.len() as u64))
 }
 
-impl Read {
-    /// The lines of a file in which only this is.
+impl RunState {
+    /// The shortest file with this content.
     fn lines(&self) -> Vec<Line> {
         let mut lines = Vec::new();
-        let executions: &HashMap<ExecutionId, Surroundings> = &self.executions;
-        lines.extend(
-            executions.iter().map(|(id, surroundings)| Line::Execution { id: *id, surroundings: surroundings.clone() }),
-        );
+        let executions: &HashMap<ExecutionId, ExecutionPaths> = &self.executions;
+        lines.extend(executions.iter().map(|(id, paths)| Line::Execution { id: *id, paths: paths.clone() }));
         lines.extend(self.commands.values().cloned().map(Line::Begins));
         lines.extend(self.sleeps.iter().map(|(task, until)| Line::Sleeps { task: *task, until: *until }));
         lines
@@ -191,9 +189,9 @@ mod tests {
         TaskId { execution: execution(number), key: finale::core::WorkKey::node(1) }
     }
 
-    fn command(number: u8) -> LeftCommand {
+    fn command(number: u8) -> LeftoverCommand {
         let (mark, task) = (Mark::new().unwrap(), task(number));
-        LeftCommand { mark, task, node: "build".into(), attempt: 1, process: None }
+        LeftoverCommand { mark, task, node: "build".into(), attempt: 1, process: None }
     }
 
     fn open(folder: &TempDir) -> RunFile {
@@ -205,9 +203,9 @@ mod tests {
     fn what_was_noted_is_known_to_the_next_process() {
         let folder = TempDir::new().unwrap();
         let (first, at) =
-            (open(&folder), Surroundings { directory: "/work".into(), logs: "/logs".into(), temporary: true });
+            (open(&folder), ExecutionPaths { directory: "/work".into(), logs: "/logs".into(), temporary: true });
         let (left, over) = (command(1), command(1));
-        first.note(vec![(execution(1), at.clone())]).unwrap();
+        first.record(vec![(execution(1), at.clone())]).unwrap();
         first.begins(&left).unwrap();
         first.begins(&over).unwrap();
         first.ended(&over.mark).unwrap();
@@ -215,8 +213,8 @@ mod tests {
         first.sleeps(task(2), Time::from_micros(8)).unwrap();
         first.slept(task(2)).unwrap();
         for next in [open(&folder), open(&folder)] {
-            assert_eq!(next.surroundings(execution(1)), Some(at.clone()));
-            assert_eq!(next.left(), std::slice::from_ref(&left));
+            assert_eq!(next.paths(execution(1)), Some(at.clone()));
+            assert_eq!(next.leftovers(), std::slice::from_ref(&left));
             assert_eq!(next.sleeps_until(task(1)), Some(Time::from_micros(7)));
             assert_eq!(next.sleeps_until(task(2)), None);
         }
@@ -230,18 +228,18 @@ mod tests {
         let mut text = std::fs::read_to_string(&path).unwrap();
         text.push_str("{\"what\":\"begins\",\"mark\":\"12");
         std::fs::write(&path, &text).unwrap();
-        assert_eq!(open(&folder).left().len(), 1);
+        assert_eq!(open(&folder).leftovers().len(), 1);
     }
 
     #[test]
     fn of_executions_that_ended_nothing_is_kept_but_what_may_still_run() {
         let folder = TempDir::new().unwrap();
-        let at = Surroundings { directory: "/work".into(), logs: "/logs".into(), temporary: true };
+        let at = ExecutionPaths { directory: "/work".into(), logs: "/logs".into(), temporary: true };
         let first = open(&folder);
-        first.note(vec![(execution(1), at)]).unwrap();
+        first.record(vec![(execution(1), at)]).unwrap();
         first.begins(&command(1)).unwrap();
         let next = RunFile::open(&folder.path().join("j.db"), |_| false).unwrap();
-        assert_eq!((next.surroundings(execution(1)), next.left().len()), (None, 1));
+        assert_eq!((next.paths(execution(1)), next.leftovers().len()), (None, 1));
     }
 
     #[test]

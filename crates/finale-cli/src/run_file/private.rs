@@ -1,12 +1,12 @@
-//! Files and folders that are nobody else's business.
+//! Files and directories that only their owner can read.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-/// Makes a file that only its owner may read, in the place of one that is there.
+/// Creates a file that only its owner can read.
 ///
-/// What is there is taken away, not opened: a link that somebody put there leads to a file of its owner.
+/// An existing file or link of that name is deleted, never opened: a link could lead to a file of the victim.
 pub(crate) fn create_file(path: &Path) -> io::Result<File> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
@@ -19,11 +19,12 @@ pub(crate) fn create_file(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Makes a folder that only its owner may look into.
+/// Creates a directory that only its owner can read.
 ///
 /// # Errors
-/// Also when there is something of that name, whatever it is: somebody else may have put it there.
+/// Also when anything of that name exists: another user may have created it.
 pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
+    #[cfg_attr(not(unix), allow(unused_mut, reason = "there is no mode to set"))]
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);

@@ -1,4 +1,4 @@
-//! Where the commands of executions run, and where their logs are.
+//! The directories in which the commands of executions run and log.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -10,38 +10,38 @@ use finale::ExecutionId;
 
 use super::logs::file_name;
 use crate::processes::random_name;
-use crate::run_file::{RunFile, RunFileError, Surroundings, create_file, create_folder};
+use crate::run_file::{ExecutionPaths, RunFile, RunFileError, create_file, create_folder};
 
-/// Where the commands of executions run, and where their logs are.
+/// Decides in which directories the commands of each execution run and log.
 #[derive(Debug)]
-pub(crate) struct Places {
-    /// Those of an execution that was not begun by another process.
-    own: Surroundings,
-    /// What was said about logs, which holds for all executions.
+pub(crate) struct CommandPaths {
+    /// Used for executions that have no paths in the run file.
+    own: ExecutionPaths,
+    /// `--logs`: overrides the log directory of all executions.
     logs: LogsOption,
-    /// The directory that was said to hold for all executions.
+    /// `--dir`: overrides the working directory of all executions.
     directory: Option<PathBuf>,
     run_file: Option<Arc<RunFile>>,
-    /// The directories of logs that are known to be right.
+    /// Log directories that were created or checked already.
     checked: Mutex<HashSet<PathBuf>>,
 }
 
-/// What was said about logs.
+/// The option `--logs`.
 #[derive(Clone, Debug)]
 pub(crate) enum LogsOption {
-    /// Nothing.
+    /// It is not given.
     Unsaid,
-    /// They go to this directory.
+    /// All logs go to this directory.
     In(PathBuf),
-    /// They go to a directory for each execution in this one.
+    /// The logs of each execution go to a directory of its own in this one.
     Below(PathBuf),
 }
 
-impl Places {
-    /// Where commands run that this process starts.
+impl CommandPaths {
+    /// Takes the working directory of this process, and a random name for temporary logs.
     ///
     /// # Errors
-    /// When there is no working directory any more.
+    /// The working directory does not exist any more, or the system has no random numbers.
     pub(crate) fn new(logs: LogsOption, directory: Option<&Path>, run_file: Option<Arc<RunFile>>) -> io::Result<Self> {
         let working = std::env::current_dir()?;
         let logs = match logs {
@@ -51,19 +51,19 @@ impl Places {
         };
         let directory = directory.map(|directory| working.join(directory));
         let temporary = working.join(std::env::temp_dir()).join(format!("finale-{}", random_name()?));
-        let own = Surroundings { directory: working, logs: temporary, temporary: true };
+        let own = ExecutionPaths { directory: working, logs: temporary, temporary: true };
         Ok(Self { own, logs, directory, run_file, checked: Mutex::default() })
     }
 
-    /// What notes what is at work; none if nobody could go on with it.
+    /// The run file; `None` without a journal, because nobody can resume then.
     pub(crate) fn run_file(&self) -> Option<&Arc<RunFile>> {
         self.run_file.as_ref()
     }
 
-    /// The surroundings of an execution: those it began in, but for what was said otherwise.
-    pub(crate) fn of(&self, execution: ExecutionId) -> Surroundings {
-        let noted = self.run_file.as_ref().and_then(|file| file.surroundings(execution));
-        let mut of = noted.unwrap_or_else(|| self.own.clone());
+    /// The paths of an execution: options first, then the run file, then those of this process.
+    pub(crate) fn of(&self, execution: ExecutionId) -> ExecutionPaths {
+        let recorded = self.run_file.as_ref().and_then(|file| file.paths(execution));
+        let mut of = recorded.unwrap_or_else(|| self.own.clone());
         if let Some(directory) = &self.directory {
             of.directory.clone_from(directory);
         }
@@ -75,18 +75,18 @@ impl Places {
         of
     }
 
-    /// Notes where the commands of executions run, for a process that goes on with them.
-    pub(crate) fn note(&self, executions: impl Iterator<Item = ExecutionId>) -> Result<(), RunFileError> {
+    /// Records the paths of executions in the run file, if there is one.
+    pub(crate) fn record(&self, executions: impl Iterator<Item = ExecutionId>) -> Result<(), RunFileError> {
         let Some(file) = &self.run_file else { return Ok(()) };
-        file.note(executions.map(|execution| (execution, self.of(execution))).collect())
+        file.record(executions.map(|execution| (execution, self.of(execution))).collect())
     }
 
-    /// The log of an attempt.
+    /// The log file of an attempt.
     pub(crate) fn log(&self, execution: ExecutionId, node: &str, attempt: u16) -> PathBuf {
         self.of(execution).logs.join(format!("{}.{attempt}.log", file_name(node)))
     }
 
-    /// Makes the log of an attempt; only the owner may read it.
+    /// Creates the log file of an attempt, and its directory if need be.
     pub(super) fn create_log(&self, execution: ExecutionId, node: &str, attempt: u16) -> io::Result<File> {
         let of = self.of(execution);
         let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -97,10 +97,10 @@ impl Places {
         create_file(&self.log(execution, node, attempt))
     }
 
-    fn make_directory(&self, of: &Surroundings) -> io::Result<()> {
+    fn make_directory(&self, of: &ExecutionPaths) -> io::Result<()> {
         if of.temporary {
             return match create_folder(&of.logs) {
-                // The process before this one made it, if it is the one that it noted.
+                // An earlier process created a directory that is in the run file.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists && of.logs != self.own.logs => {
                     check_own(&of.logs)
                 }
@@ -111,14 +111,14 @@ impl Places {
             fs::create_dir_all(above)?;
         }
         match create_folder(&of.logs) {
-            // It was said to be the one, so it may be a link or belong to others.
+            // The user chose this directory: it may be a link, or belong to somebody else.
             Err(error) if error.kind() == ErrorKind::AlreadyExists && of.logs.is_dir() => Ok(()),
             made => made,
         }
     }
 }
 
-/// Below the directory for temporary files anybody can put something in the place of what was taken away.
+/// Checks a directory below the one for temporary files, where another user could have replaced a deleted one.
 #[cfg(unix)]
 fn check_own(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;
@@ -126,7 +126,7 @@ fn check_own(path: &Path) -> io::Result<()> {
     if found.is_dir() && found.uid() == nix::unistd::geteuid().as_raw() && found.mode() & 0o022 == 0 {
         return Ok(());
     }
-    Err(io::Error::other("it is not a directory of this user alone; --logs DIR names another one"))
+    Err(io::Error::other("it is not a directory that only this user can write; name another one with --logs DIR"))
 }
 
 #[cfg(not(unix))]
@@ -151,19 +151,20 @@ mod tests {
         fs::metadata(path).unwrap().permissions().mode() & 0o777
     }
 
-    /// The places of a process that goes on with an execution whose logs were in that directory.
-    fn resumed(folder: &TempDir, logs: &Path) -> Places {
+    /// The paths of a process that resumes an execution whose logs were in that directory.
+    fn resumed(folder: &TempDir, logs: &Path) -> CommandPaths {
         let journal = folder.path().join("j.db");
         fs::write(&journal, "").unwrap();
         let file = RunFile::open(&journal, |_| true).unwrap();
-        let of = Surroundings { directory: "/".into(), logs: logs.to_owned(), temporary: true };
-        file.note(vec![(id(), of)]).unwrap();
-        Places::new(LogsOption::Unsaid, None, Some(Arc::new(file))).unwrap()
+        let of = ExecutionPaths { directory: "/".into(), logs: logs.to_owned(), temporary: true };
+        file.record(vec![(id(), of)]).unwrap();
+        CommandPaths::new(LogsOption::Unsaid, None, Some(Arc::new(file))).unwrap()
     }
 
     #[test]
     fn temporary_logs_are_for_their_owner_alone_in_a_directory_nobody_can_guess() {
-        let (one, other) = (Places::new(LogsOption::Unsaid, None, None), Places::new(LogsOption::Unsaid, None, None));
+        let (one, other) =
+            (CommandPaths::new(LogsOption::Unsaid, None, None), CommandPaths::new(LogsOption::Unsaid, None, None));
         let (one, other) = (one.unwrap(), other.unwrap());
         assert_ne!(one.of(id()).logs, other.of(id()).logs);
         drop(one.create_log(id(), "a", 1).unwrap());
@@ -192,7 +193,7 @@ mod tests {
         fs::create_dir(&logs).unwrap();
         fs::write(&victim, "precious").unwrap();
         symlink(&victim, logs.join("a.1.log")).unwrap();
-        let places = Places::new(LogsOption::In(logs), None, None).unwrap();
+        let places = CommandPaths::new(LogsOption::In(logs), None, None).unwrap();
         drop(places.create_log(id(), "a", 1).unwrap());
         assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
     }
