@@ -91,22 +91,11 @@ fn multiply(number: &str, unit: u128) -> Option<u128> {
     u128::from(whole).checked_mul(unit)?.checked_add(part)
 }
 
-/// The shortest text that is read as this duration.
-pub(crate) fn print(duration: Duration) -> String {
-    let mut nanoseconds = duration.as_nanos();
-    let mut text = String::new();
-    for (name, length) in UNITS {
-        let count = nanoseconds / length;
-        nanoseconds %= length;
-        if count > 0 {
-            text.push_str(&format!("{count}{name}"));
-        }
-    }
-    if text.is_empty() { "0s".to_owned() } else { text }
-}
-
 #[cfg(test)]
 mod tests {
+    use finale_core::time::{format_duration, format_duration_roughly};
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -144,8 +133,19 @@ mod tests {
     #[test]
     fn what_is_printed_is_read_back() {
         for duration in [Duration::ZERO, Duration::from_nanos(1), Duration::new(93_784, 5_006_007), Duration::MAX] {
-            assert_eq!(parse(&print(duration)), Ok(duration));
+            assert_eq!(parse(&format_duration(duration)), Ok(duration));
         }
-        assert_eq!(print(Duration::from_secs(5_400)), "1h30m");
+    }
+
+    proptest! {
+        /// Magnitudes are drawn before values: a uniform duration is always millions of years long.
+        #[test]
+        fn every_duration_is_read_back(seconds in 0_u32..64, low in any::<u64>(), nanos in 0_u32..1_000_000_000) {
+            let duration = Duration::new(low >> seconds, nanos);
+            prop_assert_eq!(parse(&format_duration(duration)), Ok(duration));
+            let below_a_second = Duration::from_nanos(u64::from(nanos));
+            prop_assert_eq!(parse(&format_duration(below_a_second)), Ok(below_a_second));
+            prop_assert!(parse(&format_duration_roughly(duration)).is_ok());
+        }
     }
 }
