@@ -31,6 +31,7 @@ pub(super) fn assemble(definition: Definition, graph: Graph, expressions: Expres
         start: find(&definition, &NodeKind::Start).expect("the structure has exactly one start"),
         output: expressions.output,
         sinks,
+        warnings: Box::default(),
         unsupported: definition.nodes.iter().filter_map(unsupported).collect(),
         definition,
     }

@@ -12,11 +12,13 @@
 //! used, neither as an operand nor as the result. It is deterministic (no clock, no randomness) and bounded:
 //! see [`limits`].
 
+pub(crate) mod claim;
 mod environment;
 mod error;
 mod guard;
 mod json;
 pub mod limits;
+pub(crate) mod reads;
 mod references;
 mod scan;
 mod scope;
