@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use finale_core::compile::{CompileError, Limits, Registry, compile_within};
+use finale_core::compile::{CompileError, Limits, Registry, Warning, compile_within};
 use finale_core::definition::{DefinitionBuilder, FromDefinition};
 use finale_core::{Compiled, Definition, DefinitionHash};
 
@@ -128,6 +128,21 @@ impl Workflow {
     /// ```
     pub fn hash(&self) -> DefinitionHash {
         self.0.compiled.hash()
+    }
+
+    /// What is suspicious in it: it runs, and probably does not do what its author meant. Errors are
+    /// [`CompileError`]s instead, so that there is no workflow that has one.
+    ///
+    /// ```
+    /// use finale::prelude::*;
+    ///
+    /// let charge = Task::handler("charge_card").input("nodes.reserve.output");
+    /// let order = Workflow::builder("order").task("reserve", "reserve_stock").task("charge", charge).build()?;
+    /// assert_eq!(order.warnings()[0].code.as_str(), "reads_unordered_node", "nothing says that it comes after it");
+    /// # Ok::<(), finale::CompileError>(())
+    /// ```
+    pub fn warnings(&self) -> &[Warning] {
+        self.0.compiled.warnings()
     }
 
     /// The same, built of these functions; nobody else has it yet.

@@ -75,7 +75,8 @@ impl Expression {
         let tokens = scan::tokens(source)?;
         limits::check(&tokens)?;
         let scope = references::find(source, &tokens, names, upstream)?;
-        let program = environment::compile(guard::operands(source, &tokens))?;
+        let program = environment::compile(guard::operands(source, &tokens))
+            .map_err(|error| if scan::has_single_equals(&tokens) { ExpressionError::SingleEquals } else { error })?;
         refuse_unknown_names(&program)?;
         Ok(Self { source: source.into(), program, scope })
     }

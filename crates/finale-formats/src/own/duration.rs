@@ -28,6 +28,17 @@ pub(super) fn read<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Du
     parsed.map_err(bad).ok()
 }
 
+/// A duration in which something can happen.
+pub(super) fn read_longer_than_zero<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Duration> {
+    let duration = read(value, report)?;
+    if duration.is_zero() {
+        let reason = "it is zero, and nothing happens in no time; leave the key out where there is no limit".to_owned();
+        report.add(value.place, || LoadProblem::BadDuration { found: shown(value), reason });
+        return None;
+    }
+    Some(duration)
+}
+
 /// Numbers with their units, the longer ones first, each at most once.
 ///
 /// A number may have a fraction. What is shorter than a nanosecond is dropped.
@@ -134,6 +145,22 @@ mod tests {
     fn what_is_printed_is_read_back() {
         for duration in [Duration::ZERO, Duration::from_nanos(1), Duration::new(93_784, 5_006_007), Duration::MAX] {
             assert_eq!(parse(&format_duration(duration)), Ok(duration));
+        }
+    }
+
+    #[test]
+    fn a_timeout_of_nothing_is_refused() {
+        let load = |timeout: &str| {
+            let text = format!("id: w\ntasks:\n  a: {{log: hi, timeout: {timeout}}}\n");
+            crate::load(text.as_bytes(), crate::Format::Own, "w.yaml").map_err(|error| error.to_string())
+        };
+        assert!(load("1ns").is_ok());
+        for zero in ["0s", "0.0000000001s"] {
+            let expected = format!(
+                "w.yaml:3:25: tasks.a.timeout: `{zero}` is no duration: it is zero, and nothing happens in no time; leave \
+                 the key out where there is no limit"
+            );
+            assert_eq!(load(zero).unwrap_err(), expected);
         }
     }
 
