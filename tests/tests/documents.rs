@@ -7,11 +7,11 @@ use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 
 use finale::Workflow;
-use finale::core::compile::{self, Code, Phase};
-use finale::core::definition::OnFailure;
-use finale::core::execution::Why;
-use finale::core::expression::limits;
 use finale_core::NodeStatus;
+use finale_core::compile::{self, Code, Phase};
+use finale_core::definition::OnFailure;
+use finale_core::execution::Why;
+use finale_core::expression::limits;
 use finale_core::record::NodeRecordState;
 use finale_formats::{Format, LoadError, LoadProblem};
 use finale_tests::chart::{Chart, chart};

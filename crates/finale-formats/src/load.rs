@@ -121,14 +121,14 @@ impl Default for Limits {
 impl Limits {
     /// Changes the length that a file may have.
     #[must_use]
-    pub const fn with_bytes_max(mut self, bytes_max: usize) -> Self {
+    pub const fn bytes_max(mut self, bytes_max: usize) -> Self {
         self.bytes_max = bytes_max;
         self
     }
 
     /// Changes the number of values that a document may have.
     #[must_use]
-    pub const fn with_values_max(mut self, values_max: usize) -> Self {
+    pub const fn values_max(mut self, values_max: usize) -> Self {
         self.values_max = values_max;
         self
     }

@@ -160,8 +160,7 @@ pub struct Events {
 /// # use finale::prelude::*;
 /// # #[actix::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let mut limits = finale::Limits::default();
-/// # limits.event_lag_max = 1;
+/// # let limits = finale::Limits::new().event_lag_max(1);
 /// # let runtime = Runtime::builder().shards(Shards::Current).limits(limits).start()?;
 /// # let builder = Workflow::builder("article").task("approve", Task::external());
 /// # let article = builder.task("print", Task::external()).after("approve").build()?;

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use finale::core::definition::{Retry, Task};
-use finale::core::record::DecidedBy;
 use finale::{ExecutionStatus, FailureClass, ReportError, TaskContext, TaskError};
+use finale_core::definition::{Retry, Task};
+use finale_core::record::DecidedBy;
 use finale_tests::actor::{
     Any, Dummies, Gate, chart, for_each_journal, only_failure, outcome_of, runtime, settle, workflow,
 };

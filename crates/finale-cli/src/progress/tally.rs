@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use finale::core::definition::{NodeKind, title_of};
-use finale::core::{Compiled, FailureClass};
 use finale::{Event, EventKind, Failure, NodeStatus, Time, Workflow};
+use finale_core::definition::{NodeKind, title_of};
+use finale_core::{Compiled, FailureClass};
 
 use crate::handlers::runs_command;
 use crate::run::Simulation;

@@ -1,7 +1,7 @@
 //! What a terminal is shown.
 
-use finale::core::definition::Task;
 use finale::{NodeStatus, Time, Workflow};
+use finale_core::definition::Task;
 
 use super::frame::Frame;
 use super::news::coloured;

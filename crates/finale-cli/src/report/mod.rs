@@ -7,8 +7,8 @@ mod why;
 
 use std::io::{self, Write};
 
-use finale::core::record::{Counts, End, Outcome, State};
 use finale::{Record, Summary};
+use finale_core::record::{Counts, End, Outcome, State};
 use serde::Serialize;
 
 pub(crate) use self::facts::write as write_facts;
