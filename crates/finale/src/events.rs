@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use finale_core::execution::{Notice, Noticed};
 use finale_core::{Compiled, ExecutionId, ExecutionStatus, NodeStatus, Time};
@@ -97,6 +98,10 @@ pub enum EventKind {
         attempt: u16,
         /// Why it failed; none if it was done.
         failure: Option<finale_core::Failure>,
+        /// How long it took: in the record, the time from the node's `started_at` to its `completed_at`. Serialized as whole
+        /// microseconds.
+        #[serde(rename = "took_us", serialize_with = "as_micros")]
+        took: Duration,
     },
 }
 
@@ -219,6 +224,10 @@ impl Events {
     }
 }
 
+fn as_micros<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
+}
+
 impl Event {
     pub(crate) fn new(execution: ExecutionId, compiled: &Compiled, noticed: Noticed) -> Option<Self> {
         let Noticed { sequence, index, at, notice } = noticed;
@@ -232,9 +241,9 @@ impl Event {
             Notice::ExpressionFailed { node, reason } => {
                 EventKind::ExpressionFailed { node: id(node), reason: reason.into() }
             }
-            Notice::Attempt { key, attempt, failure, .. } => {
+            Notice::Attempt { key, attempt, failure, took } => {
                 let failure = failure.map(|failure| *failure);
-                EventKind::Attempted { node: id(key.node), attempt, failure }
+                EventKind::Attempted { node: id(key.node), attempt, failure, took }
             }
             _ => return None,
         };
