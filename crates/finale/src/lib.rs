@@ -72,16 +72,17 @@ pub use finale_journal::{Filter, JournalError, Summary};
 pub use finale_core::compile::{
     Code, CompileError, InputError, Limits as CompileLimits, Phase, Problem, Registry, Warning, WarningCode,
 };
+pub use finale_core::compiled::{Compiled, DefinitionHash, Unsupported};
 pub use finale_core::definition::{
     AgentAssignment, Conditional, Declaration, DeclaredType, Definition, DefinitionBuilder, Delivery, Edge, EdgeKind,
     FromDefinition, JoinStrategy, Node, NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy, Retry, Siblings,
     Subworkflow, Task, Verdict, Verification, Work,
 };
-pub use finale_core::{Compiled, DefinitionHash};
 
 // Executions: where they are, how they ended, and why.
 pub use finale_core::execution::{Awaited, Why};
 pub use finale_core::fact::Described;
+pub use finale_core::id::ParseIdError;
 pub use finale_core::record::{
     Begun, Counts, DecidedBy, End, ExecutionError, NodeFailure, NodeRecord, NodeRecordState, OutputError, Record,
     State, WorkflowName,
