@@ -53,8 +53,8 @@ impl<'c> Checker<'c> {
         }
         // The output is evaluated when every node is settled.
         let Some(reader) = node else { return };
-        let is_early = reads.nodes.iter().fold(false, |is_early, &read| self.check_order(reader, read) || is_early);
-        if !is_early && !reads.nodes.is_empty() {
+        let too_early = reads.nodes.iter().filter(|read| self.check_order(reader, **read)).count();
+        if too_early == 0 && !reads.nodes.is_empty() {
             self.check_truth(reader, source);
         }
     }
