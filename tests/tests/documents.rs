@@ -141,13 +141,16 @@ fn blocks(page: &str) -> Vec<Block<'_>> {
     blocks
 }
 
-/// What is wrong with a definition file, if something is.
+/// What is wrong with a definition file or suspicious in it, if something is.
 fn fault(name: &str, text: &str) -> Option<String> {
     let loaded = match finale_formats::load(text.as_bytes(), Format::Auto, name) {
         Ok(loaded) => loaded,
         Err(error) => return Some(error.to_string()),
     };
-    Workflow::new(loaded.definition).err().map(|error| format!("{name}: {error}"))
+    match Workflow::new(loaded.definition) {
+        Ok(workflow) => workflow.warnings().first().map(|warning| format!("{name}: {warning}")),
+        Err(error) => Some(format!("{name}: {error}")),
+    }
 }
 
 #[test]

@@ -391,7 +391,7 @@ impl Draft {
 }
 
 impl<'w, Input, Output> TaskNode<'w, Input, Output> {
-    /// It comes after that; may be said several times: then it comes after all of them.
+    /// Lets the task come after `source`; called several times, after all of them.
     pub fn after(self, source: impl Source<'w>) -> Self {
         let (other, index, kind) = source.way();
         let from = self.builder.origin(other, index);
@@ -399,20 +399,20 @@ impl<'w, Input, Output> TaskNode<'w, Input, Output> {
         self
     }
 
-    /// It comes after that task, whose output is its input. Of this and [`input`](Self::input) this one counts.
+    /// Lets the task come after `source`, whose output is its input. Takes precedence over [`input`](Self::input).
     pub fn input_from<Any>(self, source: TaskNode<'w, Any, Input>) -> Self {
         let from = self.builder.origin(source.builder, source.index);
         self.builder.draft().inputs.push((self.index, from));
         self.after(source)
     }
 
-    /// The expression that gives its input; by default the input of the execution.
+    /// Sets the expression that gives the input; by default the input of the execution.
     pub fn input(self, expression: impl Into<String>) -> Self {
         self.change(|task| task.input(expression))
     }
 
-    /// It runs only if that expression is true; else it is skipped, and so is what depends on nothing else. Said twice,
-    /// both must be true.
+    /// Sets the condition on which the task runs. If it evaluates to false the task is skipped, and with it whatever depends
+    /// on nothing else. Called twice, both conditions must hold.
     pub fn when(self, expression: impl Into<String>) -> Self {
         let mut expression = expression.into();
         let conditions = &mut self.builder.draft().conditions;
@@ -423,41 +423,42 @@ impl<'w, Input, Output> TaskNode<'w, Input, Output> {
         self
     }
 
-    /// The id of its node; by default the name of the task. Two nodes with one id are refused when the workflow is
+    /// Sets the id of the node; by default the name of the task. Two nodes with one id are refused when the workflow is
     /// built.
     pub fn id(self, id: impl Into<String>) -> Self {
         self.builder.draft().definition.nodes[self.index].id = id.into();
         self
     }
 
-    /// What is to be done, for people; by default its id in words.
+    /// Sets what is to be done, for people; by default the id in words.
     pub fn title(self, title: impl Into<String>) -> Self {
         let title = title.into();
         self.builder.draft().definition.nodes[self.index].label.clone_from(&title);
         self.change(|task| task.title(title))
     }
 
-    /// The execution may complete although it failed; see [`Task::optional`].
+    /// Lets the execution complete although the task failed; see [`Task::optional`].
     pub fn optional(self) -> Self {
         self.change(Task::optional)
     }
 
-    /// How long one attempt may take; by default as long as it likes. See [`Task::timeout`].
+    /// Limits how long one attempt may take; by default there is no limit. See [`Task::timeout`].
     pub fn timeout(self, timeout: Duration) -> Self {
         self.change(|task| task.timeout(timeout))
     }
 
-    /// How often it is tried in all, and how long to wait before each further attempt; by default once. See [`Task::retry`].
+    /// Sets how many attempts there are in all, and the wait before each further one; by default there is one. See
+    /// [`Task::retry`].
     pub fn retry(self, attempts: u16, backoff: Duration) -> Self {
         self.change(|task| task.retry(attempts, backoff))
     }
 
-    /// Its handler begins at most once, even over crashes; see [`Task::at_most_once`].
+    /// Lets the handler begin at most once, even over crashes; see [`Task::at_most_once`].
     pub fn at_most_once(self) -> Self {
         self.change(Task::at_most_once)
     }
 
-    /// Who is asked to do it, if it is external; shown in [`OpenTask::assignee`](crate::OpenTask::assignee).
+    /// Sets who is asked to do the task, if it is external; shown in [`OpenTask::assignee`](crate::OpenTask::assignee).
     pub fn assignee(self, who: impl Into<String>) -> Self {
         self.change(|task| task.assignee(who))
     }
@@ -484,17 +485,17 @@ impl<Input, Output> fmt::Debug for TaskNode<'_, Input, Output> {
 }
 
 impl<'w> ConditionNode<'w> {
-    /// What comes after it if it comes to true.
+    /// The branch that is taken if the condition evaluates to true.
     pub fn is_true(self) -> Branch<'w> {
         Branch { builder: self.builder, index: self.index, kind: EdgeKind::ConditionalTrue }
     }
 
-    /// What comes after it if it comes to false.
+    /// The branch that is taken if the condition evaluates to false.
     pub fn is_false(self) -> Branch<'w> {
         Branch { builder: self.builder, index: self.index, kind: EdgeKind::ConditionalFalse }
     }
 
-    /// It is decided after that.
+    /// Lets the condition be evaluated after `source`.
     pub fn after(self, source: impl Source<'w>) -> Self {
         self.builder.task_at::<(), ()>(self.index).after(source);
         self
@@ -502,12 +503,12 @@ impl<'w> ConditionNode<'w> {
 }
 
 impl<'w> VerificationNode<'w> {
-    /// What comes after it if that is the verdict.
+    /// The branch that is taken if that is the verdict.
     pub fn on(self, verdict: Verdict) -> Branch<'w> {
         Branch { builder: self.builder, index: self.index, kind: verdict.edge() }
     }
 
-    /// It is judged after that.
+    /// Lets the verification come after `source`.
     pub fn after(self, source: impl Source<'w>) -> Self {
         self.builder.task_at::<(), ()>(self.index).after(source);
         self
