@@ -5,11 +5,11 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use finale::core::definition::Verdict;
-use finale::core::record::NodeRecordState;
-use finale::core::{NodeIndex, WorkKey};
 use finale::{EventKind, ExecutionId, ExecutionStatus, NodeStatus, Outcome, Payload, Record, Runtime, TaskContext};
 use finale::{TaskError, TaskId, Workflow};
+use finale_core::{NodeIndex, WorkKey};
+use finale_core::definition::Verdict;
+use finale_core::record::NodeRecordState;
 
 use crate::actor::{Any, Passing};
 use crate::dice::Dice;

@@ -1,7 +1,7 @@
 //! Names tasks, and looks whether any are left.
 
-use finale::core::WorkKey;
 use finale::{ExecutionId, Filter, Runtime, TaskId, Workflow};
+use finale_core::WorkKey;
 
 /// The name of a task of an execution.
 ///

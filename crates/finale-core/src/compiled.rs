@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
+use crate::compile::Warning;
 use crate::definition::{Definition, EdgeKind, Node, NodeKind, Verdict};
 use crate::expression::Expression;
 use crate::id::NodeIndex;
@@ -24,6 +25,7 @@ pub struct Compiled {
     /// Tasks behind which only control nodes come; one alone gives the output of the execution.
     pub(crate) sinks: Box<[NodeIndex]>,
     pub(crate) unsupported: Box<[Unsupported]>,
+    pub(crate) warnings: Box<[Warning]>,
 }
 
 /// Names a definition by its content, whatever its version says.
@@ -155,6 +157,22 @@ impl Compiled {
     /// What it asks for that this release does not run.
     pub fn unsupported(&self) -> &[Unsupported] {
         &self.unsupported
+    }
+
+    /// What is suspicious in it: it runs, and probably does not do what its author meant.
+    ///
+    /// ```
+    /// use finale_core::compile::{Registry, WarningCode, compile};
+    /// use finale_core::definition::{Definition, Task};
+    ///
+    /// let charge = Task::handler("charge_card").input("nodes.reserve.output");
+    /// let definition = Definition::builder("order").task("reserve", "reserve_stock").task("charge", charge).build();
+    /// let compiled = compile(definition, &Registry::new())?;
+    /// assert_eq!(compiled.warnings()[0].code, WarningCode::ReadsUnorderedNode, "`.after(\"reserve\")` is missing");
+    /// # Ok::<(), finale_core::compile::CompileError>(())
+    /// ```
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
     }
 
     pub(crate) fn at(&self, position: NodeIndex) -> &CompiledNode {

@@ -70,7 +70,11 @@ impl MemoryJournal {
             keys: Mutex::default(),
         }))
     }
+}
 
+/// What the journal for tests is made with.
+#[cfg(feature = "_test")]
+impl MemoryJournal {
     /// Refuses the writers there are from now on.
     pub(crate) fn fence(&self) {
         self.0.epoch.fetch_add(1, Ordering::AcqRel);

@@ -101,13 +101,21 @@ pub enum TaskOutputError {
 /// # let work = Workflow::builder("work").task("count", "count").build()?;
 /// # let outcome = runtime.activate(&work, ()).await?.outcome().await?;
 /// let error = outcome.error().map(ToString::to_string).unwrap_or_default();
-/// assert!(error.contains("no u64 was given to the runtime"));
+/// assert!(error.contains("the handler asks for data that the runtime was not given"));
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no {0} was given to the runtime: Runtime::builder().data(..) takes it")]
+#[error("the handler asks for data that the runtime was not given: Runtime::builder().data(..) takes it")]
 pub struct MissingData(&'static str);
+
+impl MissingData {
+    /// The type that was asked for, as this compiler writes it. It is not part of the text of the error, which may become
+    /// the reason of a failure and be kept in a journal: other compilers write it otherwise.
+    pub fn type_name(&self) -> &'static str {
+        self.0
+    }
+}
 
 impl TaskContext {
     pub(crate) fn new(task: Rc<Task>) -> Self {

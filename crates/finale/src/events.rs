@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use finale_core::AttemptNo;
 use finale_core::execution::{Notice, NumberedEvent};
@@ -98,6 +99,10 @@ pub enum EventKind {
         attempt: u16,
         /// Why it failed; none if it was done.
         failure: Option<finale_core::Failure>,
+        /// How long it took: in the record, the time from the node's `started_at` to its `completed_at`. Serialized as whole
+        /// microseconds.
+        #[serde(rename = "took_us", serialize_with = "as_micros")]
+        took: Duration,
     },
 }
 
@@ -161,8 +166,7 @@ pub struct Events {
 /// # use finale::prelude::*;
 /// # #[actix::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let mut limits = finale::Limits::default();
-/// # limits.event_lag_max = 1;
+/// # let limits = finale::Limits::new().event_lag_max(1);
 /// # let runtime = Runtime::builder().shards(Shards::Current).limits(limits).start()?;
 /// # let builder = Workflow::builder("article").task("approve", Task::external());
 /// # let article = builder.task("print", Task::external()).after("approve").build()?;
@@ -221,6 +225,10 @@ impl Events {
     }
 }
 
+fn as_micros<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
+}
+
 impl Event {
     pub(crate) fn new(execution: ExecutionId, compiled: &Compiled, noticed: NumberedEvent) -> Option<Self> {
         let NumberedEvent { sequence, index, at, notice } = noticed;
@@ -235,9 +243,9 @@ impl Event {
             Notice::ExpressionFailed { key, reason } => {
                 EventKind::ExpressionFailed { node: id(key.node), reason: reason.into() }
             }
-            Notice::Attempt { key, attempt, failure, .. } => {
+            Notice::Attempt { key, attempt, failure, took } => {
                 let failure = failure.map(|failure| *failure);
-                EventKind::Attempted { node: id(key.node), attempt: attempt.get(), failure }
+                EventKind::Attempted { node: id(key.node), attempt: attempt.get(), failure, took }
             }
             _ => return None,
         };

@@ -395,7 +395,7 @@ impl Runtime {
     ///
     /// ```
     /// # use finale::prelude::*;
-    /// use finale::core::definition::Verdict;
+    /// use finale::Verdict;
     ///
     /// # #[actix::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -457,8 +457,7 @@ impl Runtime {
     /// # let image = Workflow::builder("image").task("shrink", "shrink").build()?;
     /// let journal = MemoryJournal::new();
     /// let start = || {
-    ///     let mut limits = Limits::default();
-    ///     limits.crashes_max = 1;
+    ///     let limits = Limits::new().crashes_max(1);
     ///     let builder = Runtime::builder().shards(Shards::Current).journal(journal.clone());
     ///     builder.limits(limits).handler("shrink", shrink).start()
     /// };

@@ -41,16 +41,10 @@ impl Health {
     ///
     /// ```
     /// # use finale::prelude::*;
-    /// use finale::journal::{Acknowledgement, HeldJournal};
-    ///
     /// # #[actix::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let journal = HeldJournal::new(Acknowledgement::Immediate);
-    /// let runtime = Runtime::builder().shards(Shards::Current).journal(journal.clone()).start()?;
+    /// let runtime = Runtime::builder().shards(Shards::Current).start()?;
     /// assert!(runtime.health().is_well());
-    ///
-    /// journal.fail("the disk is full");
-    /// assert!(!runtime.health().is_well());
     /// # Ok(())
     /// # }
     /// ```

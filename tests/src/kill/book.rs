@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use finale::core::{NodeIndex, WorkKey};
 use finale::{ExecutionId, TaskId, Workflow};
+use finale_core::{NodeIndex, WorkKey};
 
 use super::entry::Entry;
 use super::load::Kind;

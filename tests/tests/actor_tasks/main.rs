@@ -6,13 +6,13 @@ mod early;
 mod late;
 mod messages;
 
-use finale::core::PayloadError;
-use finale::core::{NodeIndex, ScopeId, WorkKey};
+use finale_core::{NodeIndex, ScopeId, WorkKey};
 use finale::journal::{Acknowledgement, HeldJournal};
 use finale::{
     ExecutionHandle, ExecutionStatus, Failure, FailureClass, Limits, NodeStatus, OpenTask, ReportError, Runtime,
     Shards, TaskId, Workflow,
 };
+use finale_core::PayloadError;
 use finale_tests::actor::{
     Dummies, Gate, chart, for_each_journal, for_each_journal_in_real_time, only_failure, runtime, settle, workflow,
 };
@@ -267,8 +267,7 @@ async fn what_a_handler_does_can_be_cancelled_from_outside_and_its_handler_is_dr
 #[actix::test]
 async fn an_output_may_have_as_many_bytes_as_the_limit_and_not_one_more() {
     for_each_journal(async |journal| {
-        let mut limits = Limits::default();
-        limits.payload_bytes_max = 10;
+        let limits = Limits::new().payload_bytes_max(10);
         let runtime = runtime(&journal).limits(limits).start().unwrap();
         let (execution, task) = waiting(&runtime).await;
         let too_large = Err(ReportError::Payload(PayloadError::TooLarge { bytes: 11, bytes_max: 10 }));

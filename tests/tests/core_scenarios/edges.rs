@@ -112,6 +112,9 @@ fn a_failed_condition_is_no_tolerated_task() {
     let scenario =
         Scenario::new(chart.condition("c", "input.missing")).input(json!({})).activate().fail("a", "no luck");
     assert_eq!((scenario.record().counts.failed, scenario.record().counts.tolerated), (1, 1));
+    assert_eq!(scenario.record().counts.to_string(), "2: 1 failed (tolerated), 1 skipped");
+    let error = scenario.outcome().error().map(ToString::to_string).unwrap_or_default();
+    assert!(error.starts_with("condition \""), "{error}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! When commands really begin: the runtime takes a task for running that still waits for its turn.
 
-use finale::core::{Compiled, NodeIndex, TaskId};
 use finale::{TaskContext, Time};
+use finale_core::{Compiled, NodeIndex, TaskId};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::SHELL;

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use finale::core::definition::{NodeKind, title_of};
-use finale::core::{Compiled, FailureClass, NodeIndex};
 use finale::{Event, EventKind, Failure, NodeStatus, Time, Workflow};
+use finale_core::definition::{NodeKind, title_of};
+use finale_core::{Compiled, FailureClass, NodeIndex};
 
 use crate::handlers::runs_command;
 use crate::run::Simulation;
@@ -67,6 +67,8 @@ struct Node {
     since: Time,
     attempt: u16,
     failure: Option<String>,
+    /// How long its last attempt took, once that is over.
+    took: Option<Duration>,
     /// The attempt whose command has begun, and when; it may be heard of early.
     begun: Option<(u16, Time)>,
 }
@@ -87,7 +89,7 @@ impl Tally {
         let node = |position| {
             let by_command = runs_command(compiled, position, simulation);
             let (status, since) = (NodeStatus::Pending, Time::default());
-            Node { by_command, status, since, attempt: 0, failure: None, begun: None }
+            Node { by_command, status, since, attempt: 0, failure: None, took: None, begun: None }
         };
         Self {
             workflow: workflow.clone(),
@@ -133,7 +135,12 @@ impl Tally {
     /// Takes an event into account; says what people should hear of it.
     pub(super) fn hear(&mut self, event: &Event) -> Option<News> {
         match &event.kind {
-            EventKind::Attempted { node, failure: Some(failure), .. } => self.note(node, in_words(failure)),
+            EventKind::Attempted { node, failure, took, .. } => {
+                self.note_took(node, *took);
+                if let Some(failure) = failure {
+                    self.note(node, in_words(failure));
+                }
+            }
             EventKind::ExpressionFailed { node, reason } => self.note(node, reason.clone()),
             EventKind::NodeTransitioned { node, to, attempt, .. } => {
                 let position = self.workflow.compiled().position(node)?;
@@ -148,6 +155,13 @@ impl Tally {
     #[cfg(test)]
     pub(super) fn position(&self, node: &str) -> NodeIndex {
         self.workflow.compiled().position(node).unwrap()
+    }
+
+    /// An attempt took that long by the record, which the line of its node says too.
+    pub(super) fn note_took(&mut self, node: &str, took: Duration) {
+        if let Some(position) = self.workflow.compiled().position(node) {
+            self.nodes[position.as_usize()].took = Some(took);
+        }
     }
 
     pub(super) fn note(&mut self, node: &str, reason: String) {
@@ -181,7 +195,7 @@ impl Tally {
         let begun = known.begun.filter(|begun| begun.0 == attempt);
         let since = begun.filter(|_| to == NodeStatus::Running).map_or(at, |(_, began_at)| began_at);
         let is_queued = known.by_command && begun.is_none();
-        let after = Node { status: to, since, attempt, failure: None, ..*known };
+        let after = Node { status: to, since, attempt, failure: None, took: None, ..*known };
         let before = std::mem::replace(known, after);
         if counted {
             self.count(before.status, |count| count.saturating_sub(1));
@@ -224,10 +238,10 @@ impl Tally {
 }
 
 fn what(before: &Node, to: NodeStatus, attempt: u16, at: Time) -> Option<What> {
-    let took = match before.status {
+    let took = before.took.unwrap_or_else(|| match before.status {
         NodeStatus::Running | NodeStatus::Waiting => at.since(before.since),
         _ => Duration::ZERO,
-    };
+    });
     let again = |reason: &String| What::FailedOnce { attempt: before.attempt, reason: reason.clone() };
     Some(match (to, &before.failure) {
         (NodeStatus::Running | NodeStatus::Waiting, Some(reason)) => again(reason),

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use finale::core::record::{Begun, NodeRecord, NodeRecordState};
 use finale::{ExecutionId, Time};
+use finale_core::record::{Begun, NodeRecord, NodeRecordState};
 
 use crate::room::Room;
 use crate::table::{self, Column};

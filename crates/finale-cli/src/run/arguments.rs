@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use finale::core::definition::OnFailure;
 use finale::journal::Durability;
+use finale_core::definition::OnFailure;
 use finale_formats::Format;
 use serde_json::{Map, Value};
 

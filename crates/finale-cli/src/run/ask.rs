@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::io;
 
-use finale::core::definition::{Node, NodeKind, Verdict};
 use finale::{NodeStatus, TaskId};
+use finale_core::definition::{Node, NodeKind, Verdict};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -186,7 +186,7 @@ impl<'a> Questions<'a> {
 #[cfg(test)]
 mod tests {
     use finale::ExecutionId;
-    use finale::core::{NodeIndex, WorkKey};
+    use finale_core::{NodeIndex, WorkKey};
     use serde_json::json;
 
     use super::*;

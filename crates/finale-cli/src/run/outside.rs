@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use finale::core::definition::{Node, NodeKind, Verdict};
-use finale::core::{NodeIndex, WorkKey};
 use finale::{
     CommandError, Event, EventKind, ExecutionHandle, Failure, FailureClass, NodeStatus, ReportError, Runtime, TaskId,
     Workflow,
 };
+use finale_core::WorkKey;
+use finale_core::definition::{Node, NodeKind, Verdict};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;

@@ -32,6 +32,7 @@ pub(super) fn assemble(definition: Definition, graph: Graph, expressions: Expres
         start: NodeIndex(find(&definition, &NodeKind::Start).expect("the structure has exactly one start")),
         output: expressions.output,
         sinks: sinks.into_iter().map(NodeIndex).collect(),
+        warnings: Box::default(),
         unsupported: definition.nodes.iter().filter_map(unsupported).collect(),
         definition,
     }

@@ -12,7 +12,7 @@ use crate::failure::{Failure, FailureClass};
 use crate::id::{AttemptNo, NodeIndex, WorkKey};
 use crate::payload::Payload;
 use crate::status::ExecutionStatus;
-use crate::time::Time;
+use crate::time::{Time, format_duration};
 
 /// A fact that does not fit the execution it is applied to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -311,7 +311,7 @@ impl Execution {
             _ => return Err(ReplayError("nobody worked on this attempt")),
         };
         let limit = definition.at(key.node).timeout.unwrap_or_default();
-        let failure = Failure::new(FailureClass::TimedOut, format!("no result within {limit:?}"));
+        let failure = Failure::new(FailureClass::TimedOut, format!("no result within {}", format_duration(limit)));
         self.outcome(definition, key, attempt, &Err(failure), (since, self.at), notices)
     }
 

@@ -123,6 +123,7 @@ impl Execution {
         };
         Some(NodeFailure {
             node: definition.node(node).id.clone(),
+            kind: definition.node(node).kind.name().to_owned(),
             title: definition.title(node).to_owned(),
             attempt: attempt.map_or(0, AttemptNo::get),
             attempts: LostAttempts::last_attempt(definition.at(node).attempts, *lost),

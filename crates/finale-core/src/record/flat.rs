@@ -132,6 +132,9 @@ impl TryFrom<FlatRecord> for Record {
     fn try_from(mut flat: FlatRecord) -> Result<Self, Self::Error> {
         let status = flat.status.name();
         let who = format!("execution {}", flat.id);
+        if !flat.counts.add_up() {
+            return Err(RecordError { who, status, problem: "its counts do not add up" });
+        }
         let state = flat.state().map_err(|problem| RecordError { who, status, problem })?;
         Ok(Self {
             id: flat.id,

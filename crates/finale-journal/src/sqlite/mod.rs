@@ -18,6 +18,10 @@ mod chain;
 mod checkpoint;
 mod committer;
 mod connection;
+#[cfg(feature = "_test")]
+mod faults;
+#[cfg(not(feature = "_test"))]
+#[path = "no_faults.rs"]
 mod faults;
 mod files;
 mod forget;
@@ -55,7 +59,7 @@ use crate::{
     Summary, Writer,
 };
 
-#[doc(hidden)]
+#[cfg(feature = "_test")]
 pub use faults::SqliteFaults;
 pub use open::SqliteBuilder;
 pub use reader::SqliteReader;

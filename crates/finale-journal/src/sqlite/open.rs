@@ -67,7 +67,7 @@ impl SqliteBuilder {
     }
 
     /// Lets a test make it fail.
-    #[doc(hidden)]
+    #[cfg(feature = "_test")]
     pub fn faults(mut self, faults: &SqliteFaults) -> Self {
         self.faults = Some(faults.clone());
         self

@@ -30,7 +30,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::context::Data;
 use crate::execution_actor::ExecutionActor;
-use crate::faults::Faults;
+use crate::faults::Injected;
 use crate::handler::Handlers;
 use crate::late::Ledger;
 use crate::metering::ShardMetrics;
@@ -47,7 +47,7 @@ pub(crate) struct Shard {
     pub(crate) handlers: Handlers,
     pub(crate) data: Data,
     pub(crate) clock: Clock,
-    pub(crate) faults: Option<Arc<Faults>>,
+    pub(crate) faults: Injected,
     pub(crate) mint: RefCell<Mint>,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) metrics: ShardMetrics,
@@ -152,7 +152,7 @@ pub(crate) struct Plan {
     pub(crate) options: Arc<Options>,
     pub(crate) handlers: Handlers,
     pub(crate) data: Data,
-    pub(crate) faults: Option<Arc<Faults>>,
+    pub(crate) faults: Injected,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) vitals: Arc<Vitals>,
     pub(crate) gone: watch::Sender<()>,
