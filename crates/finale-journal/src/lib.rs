@@ -33,4 +33,4 @@ pub use held::{Acknowledgement, HeldJournal};
 pub use memory::MemoryJournal;
 pub use reader::{JournalReader, LiveExecution, Summary};
 #[cfg(feature = "sqlite")]
-pub use sqlite::{Durability, SqliteBuilder, SqliteJournal, SqliteReader, SqliteStats};
+pub use sqlite::{Durability, SqliteBuilder, SqliteJournal, SqliteReader, SqliteReaderBuilder, SqliteStats};

@@ -38,10 +38,11 @@ pub trait JournalReader: fmt::Debug + Send + Sync + 'static {
     /// Executions that have ended and need not be kept any more, those that ended first first; at most `limit`.
     fn expired(&self, expired: &Expired, limit: usize) -> Result<Vec<ExecutionId>, JournalError>;
 
-    /// Whether writing goes on.
+    /// Whether writing goes on, and reading has found nothing that concerns more than one execution.
     ///
     /// # Errors
-    /// What it failed with.
+    /// What writing failed with. [`JournalError::Unreadable`] if a read has found the storage itself damaged: writing may
+    /// go on then, and somebody must look.
     fn health(&self) -> Result<(), JournalError>;
 }
 

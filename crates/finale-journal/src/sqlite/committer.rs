@@ -20,19 +20,19 @@ use super::batch::{Batch, Change, Step};
 use super::checkpoint::Checkpoints;
 use super::connection::checkpoint_on_close;
 use super::faults::SqliteFaults;
+use super::fence::{StoreFence, Token};
 use super::forget;
-use super::lock::Lock;
+use super::lock::{DatabaseLock, Lock};
 use super::mark::{Mark, MarkFile};
 use super::queue::Taken;
 use super::shared::{Shared, TellsEnd};
 use super::transaction::{Steps, Written};
 use super::trouble::failed;
+use super::watch::{self, FileWatch};
 
 /// Only the newest claim changes it, and nobody else may have changed it since: even without a lock on the file an owner
 /// that is none any more writes nothing.
 const SEAL: &str = "UPDATE meta SET batch = ?1, running = ?2, place = ?3";
-/// How long nothing has to come in before it is time to tidy up.
-const IDLE: Duration = Duration::from_secs(1);
 
 /// What the thread needs.
 #[derive(Debug)]
@@ -45,7 +45,9 @@ pub(super) struct Start {
     /// None if the log is not synced with each commit.
     pub(super) mark: Option<MarkFile>,
     pub(super) faults: Option<SqliteFaults>,
-    pub(super) lock: Lock,
+    pub(super) locks: (Option<Lock>, DatabaseLock),
+    pub(super) fence: StoreFence,
+    pub(super) watch: FileWatch,
 }
 
 /// Starts the thread.
@@ -54,16 +56,33 @@ pub(super) fn start(start: Start) -> std::io::Result<thread::JoinHandle<()>> {
 }
 
 fn run(start: Start) {
-    let Start { shared, connection, reached, place, mark, faults, lock } = start;
-    // Dropped in this order: who is told that it ended finds everything free.
+    let Start { shared, connection, reached, place, mark, faults, locks, fence, watch } = start;
+    // Dropped in this order, from the last: who is told that it ended finds everything free. The connection goes before
+    // the lock on its file, because closing that file frees the locks of SQLite.
     let _ends = TellsEnd(Arc::clone(&shared));
-    let _lock = lock;
+    let _locks = locks;
+    let mut fence = fence;
     let connection = connection;
-    let drive = || {
+    let drive = |fence| {
         let written = Written { place, running: reached.running, ..Written::default() };
-        Committer::new(&shared, &connection, reached, written, mark, faults)?.drive()
+        Committer {
+            shared: &shared,
+            connection: &connection,
+            steps: Steps::new(&connection).map_err(failed)?,
+            checkpoints: Checkpoints::new(&connection).map_err(failed)?,
+            mark,
+            faults,
+            fence,
+            watch,
+            reached,
+            written,
+            is_claimed: false,
+            sweeps: forget::is_left(&connection).map_err(failed)?,
+            watermarks: Vec::new(),
+        }
+        .drive()
     };
-    let outcome = catch_unwind(AssertUnwindSafe(drive)).unwrap_or_else(|panic| Err(panicked(&*panic)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| drive(&mut fence))).unwrap_or_else(|panic| Err(panicked(&*panic)));
     if let Err(error) = outcome {
         // What the connection had begun is not tried again when it is closed.
         let _ = checkpoint_on_close(&connection, false);
@@ -86,6 +105,8 @@ struct Committer<'c> {
     checkpoints: Checkpoints<'c>,
     mark: Option<MarkFile>,
     faults: Option<SqliteFaults>,
+    fence: &'c mut StoreFence,
+    watch: FileWatch,
     reached: Mark,
     written: Written,
     /// Whether the journal was claimed here: whoever only opens one changes nothing in it.
@@ -95,30 +116,7 @@ struct Committer<'c> {
     watermarks: Vec<(usize, Position)>,
 }
 
-impl<'c> Committer<'c> {
-    fn new(
-        shared: &'c Shared,
-        connection: &'c Connection,
-        reached: Mark,
-        written: Written,
-        mark: Option<MarkFile>,
-        faults: Option<SqliteFaults>,
-    ) -> Result<Self, JournalError> {
-        Ok(Self {
-            shared,
-            connection,
-            steps: Steps::new(connection).map_err(failed)?,
-            checkpoints: Checkpoints::new(connection).map_err(failed)?,
-            mark,
-            faults,
-            reached,
-            written,
-            is_claimed: false,
-            sweeps: forget::is_left(connection).map_err(failed)?,
-            watermarks: Vec::new(),
-        })
-    }
-
+impl Committer<'_> {
     fn drive(&mut self) -> Result<(), JournalError> {
         let mut spare = Batch::default();
         loop {
@@ -133,13 +131,9 @@ impl<'c> Committer<'c> {
         }
     }
 
-    /// How long to wait for work before there is something else to do.
-    const fn patience(&self) -> Option<Duration> {
-        match (self.has_to_sweep(), self.checkpoints.is_clean()) {
-            (true, _) => Some(Duration::ZERO),
-            (false, false) => Some(IDLE),
-            (false, true) => None,
-        }
+    /// How long to wait for work before there is something else to do. The files are looked at even if nothing comes.
+    const fn patience(&self) -> Duration {
+        if self.has_to_sweep() { Duration::ZERO } else { watch::INTERVAL }
     }
 
     const fn has_to_sweep(&self) -> bool {
@@ -147,6 +141,7 @@ impl<'c> Committer<'c> {
     }
 
     fn tidy_up(&mut self) -> Result<(), JournalError> {
+        self.check_ownership()?;
         if self.has_to_sweep() { self.commit(&Batch::default(), 0..0) } else { self.checkpoint(true) }
     }
 
@@ -199,9 +194,27 @@ impl<'c> Committer<'c> {
         if let Some(faults) = &self.faults {
             faults.after_commit().map_err(failed)?;
         }
+        // After the commit and before anybody is told of it: what was committed to a file that is somebody else's, or
+        // that nobody finds, is not acknowledged.
+        self.check_ownership()?;
         self.written.running = running;
         self.reached = Mark { batch, running, ..self.reached };
         Ok(())
+    }
+
+    /// Whether the database is still this owner's, and its files are where they were.
+    fn check_ownership(&mut self) -> Result<(), JournalError> {
+        if self.is_claimed {
+            self.fence.check(self.reached.epoch)?;
+        }
+        if !self.watch.has_log_of(self.checkpoints.log_length_min())? {
+            // A tool may have copied the log and emptied it, which is no harm.
+            self.checkpoints.look(&self.shared.counters).map_err(failed)?;
+            if !self.watch.has_log_of(self.checkpoints.log_length_min())? {
+                return Err(self.watch.cut());
+            }
+        }
+        self.watch.look_if_due()
     }
 
     /// Everything is on the disk: notes it, and tells it.
@@ -240,9 +253,14 @@ impl<'c> Committer<'c> {
             self.connection.query_row("SELECT epoch, claimed FROM meta", [], read).map_err(failed)?;
         let next = found.checked_add(1).ok_or_else(|| failed("no claims are left"))?;
         self.reached.epoch = found;
-        self.seal(", epoch = epoch + 1, claimed = 1")?;
+        let token: Token = self.connection.query_row("SELECT randomblob(16)", [], |row| row.get(0)).map_err(failed)?;
+        let hex = token.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        self.seal(&format!(", epoch = epoch + 1, claimed = 1, token = x'{hex}'"))?;
         self.reached.epoch = next;
+        self.fence.claimed(token);
         self.is_claimed = true;
+        // Into the database itself, where an owner that came by another name finds it.
+        self.checkpoints.run(&self.shared.counters).map_err(failed)?;
         self.note();
         self.shared.queue.claimed(Epoch(next));
         answer(reply, Ok(Claim { epoch: Epoch(next), crashed }));
@@ -271,7 +289,8 @@ impl<'c> Committer<'c> {
     }
 
     fn close(&mut self) -> Result<(), JournalError> {
-        self.checkpoints.last(&self.shared.counters).map_err(failed)?;
+        self.check_ownership()?;
+        self.checkpoints.finish(&self.shared.counters).map_err(failed)?;
         checkpoint_on_close(self.connection, true).map_err(failed)
     }
 }

@@ -19,13 +19,16 @@ mod checkpoint;
 mod committer;
 mod connection;
 mod faults;
+mod fence;
 mod files;
 mod forget;
 mod heads;
 mod history;
+mod identity;
 mod list;
 mod lock;
 mod mark;
+mod network;
 mod open;
 mod queue;
 mod read;
@@ -38,6 +41,7 @@ mod summary;
 mod transaction;
 mod trouble;
 mod version;
+mod watch;
 mod watermark;
 mod writer;
 
@@ -58,7 +62,7 @@ use crate::{
 #[doc(hidden)]
 pub use faults::SqliteFaults;
 pub use open::SqliteBuilder;
-pub use reader::SqliteReader;
+pub use reader::{SqliteReader, SqliteReaderBuilder};
 pub use stats::SqliteStats;
 
 use batch::Change;
@@ -162,7 +166,8 @@ impl JournalReader for SqliteJournal {
     }
 
     fn health(&self) -> Result<(), JournalError> {
-        self.0.shared.queue.health()
+        self.0.shared.queue.health()?;
+        self.0.shared.readers.damage()
     }
 }
 

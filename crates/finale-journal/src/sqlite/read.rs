@@ -48,7 +48,8 @@ impl JournalReader for Readers {
 
     fn health(&self) -> Result<(), JournalError> {
         let read = |connection: &Connection| connection.query_row("SELECT batch FROM meta", [], |_| Ok(()));
-        self.with(|connection| read(connection).map_err(unreadable))
+        self.with(|connection| read(connection).map_err(unreadable))?;
+        self.damage()
     }
 }
 
