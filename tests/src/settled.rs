@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use finale_core::{DefinitionHash, ExecutionId, Time};
 use finale_journal::{
     Append, Appended, Claim, Epoch, Expired, Filter, Journal, JournalError, JournalReader, Listener, LiveExecution,
-    Position, Quarantine, StoredDefinition, Summary, Writer,
+    Position, Quarantine, Released, StoredDefinition, Summary, Writer,
 };
 
 /// A journal whose writes are durable when they return. A clone is the same journal.
@@ -66,7 +66,7 @@ impl<J: Journal> Journal for Settled<J> {
         Ok(Box::new(SettledWriter { journal: self.clone(), inner, listener, reached }))
     }
 
-    fn release(&self, epoch: Epoch) -> Result<(), JournalError> {
+    fn release(&self, epoch: Epoch) -> Result<Released, JournalError> {
         self.0.journal.release(epoch)
     }
 }

@@ -28,8 +28,10 @@ pub trait Journal: JournalReader {
 
     /// Says that the runtime with this claim has ended in order: what it left at work was not lost in a crash.
     ///
-    /// Its writers are not used any more. Changes nothing if somebody else has claimed the journal since.
-    fn release(&self, epoch: Epoch) -> Result<(), JournalError>;
+    /// Its writers are not used any more. Changes nothing if somebody else has claimed the journal since. A journal that
+    /// lives in files leaves them so that they can be copied; that can take as long as the disk does, so it is not to be
+    /// called where nothing may block.
+    fn release(&self, epoch: Epoch) -> Result<Released, JournalError>;
 }
 
 /// The way of one shard into a journal.
@@ -69,6 +71,15 @@ pub struct Claim {
     pub epoch: Epoch,
     /// Whether the runtime before this one did not end in order.
     pub crashed: bool,
+}
+
+/// How a journal was left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Released {
+    /// Whether everything is in the one file that the journal is named by, so that a copy of that file is a whole journal.
+    /// False if somebody who reads kept it from that. None if the journal is no file, or was not released.
+    pub in_one_file: Option<bool>,
 }
 
 /// The number of a claim, from 1; each is greater than all before it.

@@ -50,6 +50,14 @@ pub enum JournalError {
         /// What is wrong with them.
         problem: Arc<str>,
     },
+    /// A copy of the journal could not be made.
+    #[error("{}: the journal was not copied: {problem}", path.display())]
+    Backup {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// Why it was not.
+        problem: Arc<str>,
+    },
     /// Reading failed.
     #[error("the journal cannot be read: {0}")]
     Unreadable(Arc<str>),
@@ -74,6 +82,7 @@ impl JournalError {
             Self::Ended(_) => "journal_ended",
             Self::Damaged { .. } => "journal_damaged",
             Self::Unreadable(_) => "journal_unreadable",
+            Self::Backup { .. } => "journal_backup",
             Self::Open { .. } => "journal_open",
         }
     }

@@ -10,7 +10,7 @@ use finale_core::{DefinitionHash, ExecutionId, Time};
 use crate::memory::MemoryWriter;
 use crate::{
     Append, Appended, Claim, Epoch, Expired, Filter, Journal, JournalError, JournalReader, Listener, LiveExecution,
-    MemoryJournal, Position, Quarantine, StoredDefinition, Summary, Writer,
+    MemoryJournal, Position, Quarantine, Released, StoredDefinition, Summary, Writer,
 };
 
 use write::Write;
@@ -197,7 +197,7 @@ impl Journal for HeldJournal {
         Ok(Box::new(HeldWriter { journal: self.clone(), inner, index }))
     }
 
-    fn release(&self, epoch: Epoch) -> Result<(), JournalError> {
+    fn release(&self, epoch: Epoch) -> Result<Released, JournalError> {
         self.durable.release(epoch)?;
         self.written.release(epoch)
     }

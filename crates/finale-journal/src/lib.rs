@@ -24,13 +24,13 @@ mod reader;
 pub mod sqlite;
 
 pub use append::{
-    Append, Appended, Begins, Claim, Ends, Epoch, Journal, Listener, Position, Quarantine, Standing, StoredDefinition,
-    Writer,
+    Append, Appended, Begins, Claim, Ends, Epoch, Journal, Listener, Position, Quarantine, Released, Standing,
+    StoredDefinition, Writer,
 };
 pub use error::{JournalError, OpenProblem};
 pub use filter::{Expired, Filter};
 pub use held::{Acknowledgement, HeldJournal};
 pub use memory::MemoryJournal;
-pub use reader::{JournalReader, LiveExecution, Summary};
+pub use reader::{JournalReader, LiveExecution, Summary, Waiting};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteBuilder, SqliteJournal, SqliteReader, SqliteReaderBuilder, SqliteStats};

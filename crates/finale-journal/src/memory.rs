@@ -10,8 +10,8 @@ use finale_core::{DefinitionHash, ExecutionId, Time};
 use rustc_hash::FxHashMap;
 
 use crate::{
-    Append, Appended, Begins, Claim, Epoch, Journal, JournalError, Listener, Position, Quarantine, StoredDefinition,
-    Writer,
+    Append, Appended, Begins, Claim, Epoch, Journal, JournalError, Listener, Position, Quarantine, Released,
+    StoredDefinition, Writer,
 };
 
 use arena::Arena;
@@ -147,12 +147,12 @@ impl Journal for MemoryJournal {
         Ok(Box::new(self.memory_writer(epoch)?))
     }
 
-    fn release(&self, epoch: Epoch) -> Result<(), JournalError> {
+    fn release(&self, epoch: Epoch) -> Result<Released, JournalError> {
         let mut claimed = lock(&self.0.claimed);
         if self.0.check(epoch).is_ok() {
             *claimed = false;
         }
-        Ok(())
+        Ok(Released::default())
     }
 }
 

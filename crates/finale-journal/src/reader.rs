@@ -1,6 +1,7 @@
 //! The way out: what is kept of executions.
 
 use std::fmt;
+use std::time::Duration;
 
 use finale_core::record::WorkflowName;
 use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus, Time};
@@ -44,6 +45,20 @@ pub trait JournalReader: fmt::Debug + Send + Sync + 'static {
     /// What writing failed with. [`JournalError::Unreadable`] if a read has found the storage itself damaged: writing may
     /// go on then, and somebody must look.
     fn health(&self) -> Result<(), JournalError>;
+
+    /// What writing waits for, if it has waited for a noticeable time; it goes on by itself when that is over.
+    fn waiting(&self) -> Option<Waiting> {
+        None
+    }
+}
+
+/// What a journal waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// In words.
+    pub what: &'static str,
+    /// For how long already.
+    pub waited: Duration,
 }
 
 /// An execution that has not ended.

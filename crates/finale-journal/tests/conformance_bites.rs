@@ -10,7 +10,7 @@ use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus, Time};
 use finale_journal::conformance::{CASES, Fixture};
 use finale_journal::{
     Append, Appended, Claim, Epoch, Expired, Filter, Journal, JournalError, JournalReader, Listener, LiveExecution,
-    MemoryJournal, Position, Quarantine, StoredDefinition, Summary, Writer,
+    MemoryJournal, Position, Quarantine, Released, StoredDefinition, Summary, Writer,
 };
 
 /// What is wrong with a journal.
@@ -102,7 +102,7 @@ impl Journal for Wrong {
         Ok(Box::new(WrongWriter { journal: self.clone(), inner, listener }))
     }
 
-    fn release(&self, epoch: Epoch) -> Result<(), JournalError> {
+    fn release(&self, epoch: Epoch) -> Result<Released, JournalError> {
         self.inner.release(epoch)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::mpsc::SyncSender;
 
 use finale_core::{ExecutionId, Time};
 
-use crate::{Claim, Epoch, JournalError, Position, StoredDefinition};
+use crate::{Claim, Epoch, JournalError, Position, Released, StoredDefinition};
 
 use super::queue::Pending;
 
@@ -56,7 +56,7 @@ pub(super) enum Change {
     Nothing,
     /// Of what comes before it, everything is durable when it answers.
     Claim(SyncSender<Result<Claim, JournalError>>),
-    Release(Epoch, SyncSender<Result<(), JournalError>>),
+    Release(Epoch, SyncSender<Result<Released, JournalError>>),
     Flush(SyncSender<Result<(), JournalError>>),
 }
 

@@ -87,7 +87,7 @@ impl<'c> Checkpoints<'c> {
     fn begin_anew(&mut self, how: &str, counters: &Counters) -> rusqlite::Result<()> {
         self.connection.busy_timeout(READERS_WAIT)?;
         let done = self.connection.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |_| Ok(()));
-        self.connection.busy_timeout(super::connection::BUSY)?;
+        self.connection.busy_timeout(super::connection::BUSY_SLICE)?;
         done?;
         self.look(counters)
     }

@@ -12,10 +12,11 @@ use std::sync::mpsc::SyncSender;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ErrorCode, params};
 
-use crate::{Claim, Epoch, JournalError, Position};
+use crate::{Claim, Epoch, JournalError, Position, Released};
 
+use super::activity::Activity;
 use super::batch::{Batch, Change, Step};
 use super::checkpoint::Checkpoints;
 use super::connection::checkpoint_on_close;
@@ -48,6 +49,8 @@ pub(super) struct Start {
     pub(super) locks: (Option<Lock>, DatabaseLock),
     pub(super) fence: StoreFence,
     pub(super) watch: FileWatch,
+    /// How long to wait for somebody else who holds the write lock.
+    pub(super) lock_patience: Duration,
 }
 
 /// Starts the thread.
@@ -56,7 +59,7 @@ pub(super) fn start(start: Start) -> std::io::Result<thread::JoinHandle<()>> {
 }
 
 fn run(start: Start) {
-    let Start { shared, connection, reached, place, mark, faults, locks, fence, watch } = start;
+    let Start { shared, connection, reached, place, mark, faults, locks, fence, watch, lock_patience } = start;
     // Dropped in this order, from the last: who is told that it ended finds everything free. The connection goes before
     // the lock on its file, because closing that file frees the locks of SQLite.
     let _ends = TellsEnd(Arc::clone(&shared));
@@ -74,6 +77,7 @@ fn run(start: Start) {
             faults,
             fence,
             watch,
+            lock_patience,
             reached,
             written,
             is_claimed: false,
@@ -87,6 +91,7 @@ fn run(start: Start) {
         // What the connection had begun is not tried again when it is closed.
         let _ = checkpoint_on_close(&connection, false);
         let _ = connection.execute_batch("ROLLBACK");
+        shared.activities.end();
         shared.fail(&error);
         shared.queue.wait_for_close();
     }
@@ -107,6 +112,7 @@ struct Committer<'c> {
     faults: Option<SqliteFaults>,
     fence: &'c mut StoreFence,
     watch: FileWatch,
+    lock_patience: Duration,
     reached: Mark,
     written: Written,
     /// Whether the journal was claimed here: whoever only opens one changes nothing in it.
@@ -165,7 +171,7 @@ impl Committer<'_> {
         let steps = &batch.steps[part.clone()];
         let begun = Instant::now();
         let before = Written { appends: 0, bytes: 0, ..self.written };
-        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
+        self.begin()?;
         self.written = self.steps.write(batch, steps, before).map_err(failed)?;
         self.sweeps |= steps.iter().any(|step| matches!(step.change, Change::Forget(_)));
         if self.sweeps {
@@ -175,6 +181,29 @@ impl Committer<'_> {
         self.shared.counters.committed(self.written.appends, self.written.bytes, begun.elapsed());
         self.settle(steps, part.end);
         Ok(())
+    }
+
+    /// Begins a transaction that writes. Whoever holds the write lock is waited for: nothing is written yet, so that it
+    /// can be tried again.
+    fn begin(&mut self) -> Result<(), JournalError> {
+        let begun = Instant::now();
+        self.shared.activities.begin(Activity::Lock);
+        let outcome = loop {
+            match self.connection.execute_batch("BEGIN IMMEDIATE") {
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                    let waited = begun.elapsed();
+                    if waited >= self.lock_patience {
+                        break Err(failed(format!("another program has held its write lock for {waited:.0?}")));
+                    }
+                    if let Err(error) = self.watch.look_if_due() {
+                        break Err(error);
+                    }
+                }
+                done => break done.map_err(failed),
+            }
+        };
+        self.shared.activities.end();
+        outcome
     }
 
     /// Numbers the batch, which only the newest claim may do, and commits.
@@ -187,10 +216,12 @@ impl Committer<'_> {
         if update.execute(values).map_err(failed)? != 1 {
             return Err(self.fenced());
         }
+        self.shared.activities.begin(Activity::Commit);
         if let Some(faults) = &self.faults {
             faults.before_commit().map_err(failed)?;
         }
         self.connection.execute_batch("COMMIT").map_err(failed)?;
+        self.shared.activities.end();
         if let Some(faults) = &self.faults {
             faults.after_commit().map_err(failed)?;
         }
@@ -247,7 +278,7 @@ impl Committer<'_> {
     }
 
     fn claim(&mut self, reply: &SyncSender<Result<Claim, JournalError>>) -> Result<(), JournalError> {
-        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
+        self.begin()?;
         let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, u32>(0)?, row.get::<_, bool>(1)?));
         let (found, crashed) =
             self.connection.query_row("SELECT epoch, claimed FROM meta", [], read).map_err(failed)?;
@@ -267,13 +298,21 @@ impl Committer<'_> {
         Ok(())
     }
 
-    fn release(&mut self, epoch: Epoch, reply: &SyncSender<Result<(), JournalError>>) -> Result<(), JournalError> {
+    fn release(
+        &mut self,
+        epoch: Epoch,
+        reply: &SyncSender<Result<Released, JournalError>>,
+    ) -> Result<(), JournalError> {
+        let mut released = Released::default();
         if epoch.0 == self.reached.epoch {
-            self.connection.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
+            self.begin()?;
             self.seal(", claimed = 0")?;
             self.note();
+            self.shared.activities.begin(Activity::Checkpoint);
+            released.in_one_file = Some(self.checkpoints.finish(&self.shared.counters).map_err(failed)?);
+            self.shared.activities.end();
         }
-        answer(reply, Ok(()));
+        answer(reply, Ok(released));
         Ok(())
     }
 
@@ -285,7 +324,10 @@ impl Committer<'_> {
         if let Some(faults) = &self.faults {
             faults.checkpoint().map_err(failed)?;
         }
-        self.checkpoints.run(&self.shared.counters).map_err(failed)
+        self.shared.activities.begin(Activity::Checkpoint);
+        self.checkpoints.run(&self.shared.counters).map_err(failed)?;
+        self.shared.activities.end();
+        Ok(())
     }
 
     fn close(&mut self) -> Result<(), JournalError> {

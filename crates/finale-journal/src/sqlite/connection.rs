@@ -9,8 +9,10 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::Durability;
 use super::files::Files;
 
-/// How long to wait for somebody else who has the database locked, such as a tool.
-pub(super) const BUSY: Duration = Duration::from_secs(30);
+/// How long to wait for somebody else who has the database locked, such as a tool, while it is opened or read.
+const BUSY: Duration = Duration::from_secs(30);
+/// How long SQLite waits for the right to write before the thread that writes looks around, and waits on.
+pub(super) const BUSY_SLICE: Duration = Duration::from_millis(100);
 
 /// What both kinds need. Memory-mapping stays off: rot would come up as a fault of the whole process.
 const COMMON: &str = "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON; \

@@ -12,6 +12,8 @@
 //! What waits is bounded by [`SqliteBuilder::queue_bytes_max`]. Memory is needed for executions that are open, not for
 //! those that have ended. The file does not shrink: room that was forgotten is used again. Definitions stay for ever.
 
+mod activity;
+mod backup;
 mod batch;
 mod begun;
 mod chain;
@@ -55,8 +57,8 @@ use std::time::Duration;
 use finale_core::{DefinitionHash, ExecutionId};
 
 use crate::{
-    Claim, Epoch, Expired, Filter, Journal, JournalError, JournalReader, Listener, LiveExecution, StoredDefinition,
-    Summary, Writer,
+    Claim, Epoch, Expired, Filter, Journal, JournalError, JournalReader, Listener, LiveExecution, Released,
+    StoredDefinition, Summary, Waiting, Writer,
 };
 
 #[doc(hidden)]
@@ -114,6 +116,18 @@ impl SqliteJournal {
         SqliteBuilder::new(path.as_ref())
     }
 
+    /// Copies the journal as it is now into a new file; it goes on meanwhile.
+    ///
+    /// Everything that was acknowledged before is in the copy. The copy is checked, is on the disk when this returns, and
+    /// opens like any journal: to a runtime on it, the one that is at work now has crashed at that moment. The call blocks
+    /// until the whole file is read and written: use a thread on which that is allowed. Until then the log can only grow.
+    ///
+    /// # Errors
+    /// [`JournalError::Backup`] when there is such a file already, it cannot be written, or the journal is damaged.
+    pub fn backup(&self, to: impl AsRef<Path>) -> Result<(), JournalError> {
+        self.0.shared.readers.with(|connection| backup::copy(connection, to.as_ref()))
+    }
+
     /// What it has done since it was opened, added up over all shards.
     pub fn stats(&self) -> SqliteStats {
         self.0.shared.counters.read(self.0.shared.queue.waiting_bytes())
@@ -129,7 +143,7 @@ impl Journal for SqliteJournal {
         Ok(Box::new(SqliteWriter::open(Arc::clone(&self.0), epoch, listener)?))
     }
 
-    fn release(&self, epoch: Epoch) -> Result<(), JournalError> {
+    fn release(&self, epoch: Epoch) -> Result<Released, JournalError> {
         self.0.ask(|reply| self.0.shared.queue.put(Change::Release(epoch, reply)))
     }
 }
@@ -168,6 +182,10 @@ impl JournalReader for SqliteJournal {
     fn health(&self) -> Result<(), JournalError> {
         self.0.shared.queue.health()?;
         self.0.shared.readers.damage()
+    }
+
+    fn waiting(&self) -> Option<Waiting> {
+        self.0.shared.activities.waiting()
     }
 }
 

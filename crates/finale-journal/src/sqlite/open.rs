@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use finale_core::DefinitionHash;
 use rusqlite::Connection;
@@ -10,6 +11,7 @@ use rustc_hash::FxHashMap;
 
 use crate::{Epoch, JournalError, OpenProblem};
 
+use super::activity::Activities;
 use super::committer::{self, Start};
 use super::connection::{self, log_ahead};
 use super::faults::SqliteFaults;
@@ -33,6 +35,7 @@ pub struct SqliteBuilder {
     path: PathBuf,
     durability: Durability,
     queue_bytes_max: usize,
+    lock_patience: Duration,
     accept_lost_tail: bool,
     faults: Option<SqliteFaults>,
 }
@@ -43,6 +46,7 @@ impl SqliteBuilder {
             path: path.to_owned(),
             durability: Durability::default(),
             queue_bytes_max: 64 << 20,
+            lock_patience: Duration::from_secs(5 * 60),
             accept_lost_tail: false,
             faults: None,
         }
@@ -58,6 +62,14 @@ impl SqliteBuilder {
     /// [full](crate::Writer::is_full); default 64 MiB. Whoever writes all the same is not refused.
     pub const fn queue_bytes_max(mut self, bytes: usize) -> Self {
         self.queue_bytes_max = bytes;
+        self
+    }
+
+    /// How long to wait for another program that holds the write lock of the database, such as a tool, before the journal
+    /// fails; default five minutes. Nothing is acknowledged meanwhile, nothing is lost, and
+    /// [`waiting`](crate::JournalReader::waiting) says what is waited for.
+    pub const fn lock_patience(mut self, patience: Duration) -> Self {
+        self.lock_patience = patience;
         self
     }
 
@@ -167,12 +179,15 @@ impl SqliteBuilder {
             queue: Queue::new(Epoch(reached.epoch), counts, definitions),
             readers: Readers::new(files.clone(), false),
             counters: Counters::default(),
+            activities: Activities::default(),
             queue_bytes_max: self.queue_bytes_max,
             ended: Ended::default(),
         });
-        let (place, faults) = (counts.place, self.faults);
+        let (place, faults, lock_patience) = (counts.place, self.faults, self.lock_patience);
+        connection.busy_timeout(connection::BUSY_SLICE).map_err(open_problem)?;
         let shared_too = Arc::clone(&shared);
-        let start = Start { shared: shared_too, connection, reached, place, mark, faults, locks, fence, watch };
+        let start =
+            Start { shared: shared_too, connection, reached, place, mark, faults, locks, fence, watch, lock_patience };
         let committer = committer::start(start).map_err(io_problem)?.thread().id();
         Ok(Owner { shared, committer })
     }

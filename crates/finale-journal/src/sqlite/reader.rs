@@ -91,6 +91,15 @@ impl SqliteReader {
         SqliteReaderBuilder { path: path.as_ref().to_owned(), accept_lost_tail: false }
     }
 
+    /// Copies what is durable now into a new file; whoever owns the journal goes on meanwhile. See
+    /// [`SqliteJournal::backup`](super::SqliteJournal::backup).
+    ///
+    /// # Errors
+    /// [`JournalError::Backup`] when there is such a file already, it cannot be written, or the journal is damaged.
+    pub fn backup(&self, to: impl AsRef<Path>) -> Result<(), JournalError> {
+        self.0.readers.with(|connection| super::backup::copy(connection, to.as_ref()))
+    }
+
     /// How many acknowledged batches were missing at the end of the journal when it was opened. More than 0 only if that
     /// was [accepted](SqliteReaderBuilder::accept_lost_tail): then everything that is read may be older than the truth.
     pub fn lost_batches(&self) -> u64 {
