@@ -7,7 +7,7 @@ use finale_core::fact::Terminal;
 use finale_core::record::WorkflowName;
 use finale_core::{DefinitionHash, ExecutionId, Time};
 
-use crate::{JournalError, JournalReader};
+use crate::{JournalError, JournalReader, Purge, Purged};
 
 /// Keeps the facts of executions.
 ///
@@ -25,6 +25,16 @@ pub trait Journal: JournalReader {
     /// # Errors
     /// [`JournalError::Fenced`] when somebody else has claimed the journal since.
     fn writer(&self, epoch: Epoch, shard: u16, listener: Listener) -> Result<Box<dyn Writer>, JournalError>;
+
+    /// Forgets executions that have ended and expired, at most `limit`, for the runtime with this claim. Executions that
+    /// ended differently take turns. When this returns, whatever is acknowledged later is lost before any of it is back.
+    ///
+    /// It takes as long as other work leaves it: it is for a thread of its own, and never for that of a shard. To forget
+    /// everything that has expired, call it as long as [`Purged::more`] says so.
+    ///
+    /// # Errors
+    /// [`JournalError::Fenced`] when somebody else has claimed the journal since.
+    fn purge(&self, epoch: Epoch, purge: &Purge, limit: usize) -> Result<Purged, JournalError>;
 
     /// Says that the runtime with this claim has ended in order: what it left at work was not lost in a crash.
     ///

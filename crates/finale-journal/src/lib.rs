@@ -19,6 +19,7 @@ mod error;
 mod filter;
 mod held;
 mod memory;
+mod purge;
 mod reader;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
@@ -28,9 +29,10 @@ pub use append::{
     StoredDefinition, Writer,
 };
 pub use error::{JournalError, OpenProblem};
-pub use filter::{Expired, Filter};
+pub use filter::Filter;
 pub use held::{Acknowledgement, HeldJournal};
 pub use memory::MemoryJournal;
+pub use purge::{Expired, Purge, Purged};
 pub use reader::{JournalReader, LiveExecution, Summary, Waiting};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteBuilder, SqliteJournal, SqliteReader, SqliteReaderBuilder, SqliteStats};

@@ -10,7 +10,7 @@ use finale_core::{DefinitionHash, ExecutionId, Time};
 use rustc_hash::FxHashMap;
 
 use crate::{
-    Append, Appended, Begins, Claim, Epoch, Journal, JournalError, Listener, Position, Quarantine, Released,
+    Append, Appended, Begins, Claim, Epoch, Journal, JournalError, Listener, Position, Purge, Purged, Quarantine, Released,
     StoredDefinition, Writer,
 };
 
@@ -84,6 +84,11 @@ impl MemoryJournal {
         *lock(&self.0.keys) = keys;
     }
 
+    /// Forgets executions that have ended, whoever has claimed the journal.
+    pub(crate) fn forget(&self, executions: &[ExecutionId]) {
+        self.0.forget(executions);
+    }
+
     /// Damages what is kept of an execution, for tests of what happens then.
     pub(crate) fn damage(&self, execution: ExecutionId) {
         self.0.arenas().iter().for_each(|arena| lock(arena).damage(execution));
@@ -116,6 +121,12 @@ impl Inner {
         }
     }
 
+    fn forget(&self, executions: &[ExecutionId]) {
+        // An execution that has ended may lie in the arena of any shard. One lock at a time: others may forget as well.
+        let forgotten = self.arenas().iter().flat_map(|arena| lock(arena).forget(executions)).collect();
+        self.forget_keys(forgotten);
+    }
+
     fn forget_keys(&self, keys: Vec<(Box<str>, ExecutionId)>) {
         if keys.is_empty() {
             return;
@@ -145,6 +156,13 @@ impl Journal for MemoryJournal {
 
     fn writer(&self, epoch: Epoch, _shard: u16, _listener: Listener) -> Result<Box<dyn Writer>, JournalError> {
         Ok(Box::new(self.memory_writer(epoch)?))
+    }
+
+    fn purge(&self, epoch: Epoch, purge: &Purge, limit: usize) -> Result<Purged, JournalError> {
+        self.0.check(epoch)?;
+        let purged = self.0.expired(purge, limit);
+        self.0.forget(&purged.executions);
+        Ok(purged)
     }
 
     fn release(&self, epoch: Epoch) -> Result<Released, JournalError> {
@@ -241,9 +259,7 @@ impl Writer for MemoryWriter {
 
     fn forget(&mut self, executions: &[ExecutionId]) -> Result<Appended, JournalError> {
         self.journal.check(self.epoch)?;
-        // An execution that has ended may lie in the arena of any shard. One lock at a time: others may forget as well.
-        let forgotten = self.journal.arenas().iter().flat_map(|arena| lock(arena).forget(executions)).collect();
-        self.journal.forget_keys(forgotten);
+        self.journal.forget(executions);
         self.write(|_, _| Ok(()))
     }
 }

@@ -7,7 +7,7 @@ use finale_core::record::WorkflowName;
 use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus, Time};
 use serde::Serialize;
 
-use crate::{Expired, Filter, JournalError, Quarantine, StoredDefinition};
+use crate::{Filter, JournalError, Quarantine, StoredDefinition};
 
 /// Reads what is kept of executions, from whatever thread.
 ///
@@ -35,9 +35,6 @@ pub trait JournalReader: fmt::Debug + Send + Sync + 'static {
 
     /// The execution that was activated with this idempotency key.
     fn keyed(&self, idempotency_key: &str) -> Result<Option<ExecutionId>, JournalError>;
-
-    /// Executions that have ended and need not be kept any more, those that ended first first; at most `limit`.
-    fn expired(&self, expired: &Expired, limit: usize) -> Result<Vec<ExecutionId>, JournalError>;
 
     /// Whether writing goes on, and reading has found nothing that concerns more than one execution.
     ///

@@ -5,6 +5,7 @@
 //! knows what is on the disk, so nothing is tried again.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -14,26 +15,30 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, params};
 
-use crate::{Claim, Epoch, JournalError, Position, Released};
+use crate::{Claim, Epoch, JournalError, Position, Purge, Purged, Released};
 
 use super::activity::Activity;
 use super::batch::{Batch, Change, Step};
 use super::checkpoint::Checkpoints;
-use super::connection::checkpoint_on_close;
+use super::Durability;
+use super::connection::{self, checkpoint_on_close};
 use super::faults::SqliteFaults;
 use super::fence::{StoreFence, Token};
 use super::forget;
 use super::lock::{DatabaseLock, Lock};
 use super::mark::{Mark, MarkFile};
+use super::purge::{Ended, PurgeTask};
 use super::queue::Taken;
 use super::shared::{Shared, TellsEnd};
 use super::transaction::{Steps, Written};
 use super::trouble::failed;
+use super::vacuum::Vacuum;
 use super::watch::{self, FileWatch};
 
 /// Only the newest claim changes it, and nobody else may have changed it since: even without a lock on the file an owner
 /// that is none any more writes nothing.
-const SEAL: &str = "UPDATE meta SET batch = ?1, running = ?2, place = ?3";
+const SEAL: &str =
+    "UPDATE meta SET batch = ?1, running = ?2, place = ?3, completed = ?5, failed = ?6, cancelled = ?7";
 
 /// What the thread needs.
 #[derive(Debug)]
@@ -67,7 +72,8 @@ fn run(start: Start) {
     let mut fence = fence;
     let connection = connection;
     let drive = |fence| {
-        let written = Written { place, running: reached.running, ..Written::default() };
+        let ended = Ended::read(&connection).map_err(failed)?;
+        let written = Written { place, running: reached.running, ended, ..Written::default() };
         Committer {
             shared: &shared,
             connection: &connection,
@@ -82,6 +88,8 @@ fn run(start: Start) {
             written,
             is_claimed: false,
             sweeps: forget::is_left(&connection).map_err(failed)?,
+            purges: VecDeque::new(),
+            vacuum: Vacuum::default(),
             watermarks: Vec::new(),
         }
         .drive()
@@ -119,6 +127,9 @@ struct Committer<'c> {
     is_claimed: bool,
     /// Whether facts of forgotten executions are left to delete.
     sweeps: bool,
+    /// What has expired and is being forgotten, for whoever asked first.
+    purges: VecDeque<PurgeTask>,
+    vacuum: Vacuum,
     watermarks: Vec<(usize, Position)>,
 }
 
@@ -138,17 +149,27 @@ impl Committer<'_> {
     }
 
     /// How long to wait for work before there is something else to do. The files are looked at even if nothing comes.
-    const fn patience(&self) -> Duration {
-        if self.has_to_sweep() { Duration::ZERO } else { watch::INTERVAL }
+    fn patience(&self) -> Duration {
+        if self.has_housekeeping() { Duration::ZERO } else { watch::INTERVAL }
     }
 
-    const fn has_to_sweep(&self) -> bool {
-        self.sweeps && self.is_claimed
+    /// Whether there is something to forget, or space to give back, when nothing else is to be done.
+    fn has_housekeeping(&self) -> bool {
+        (self.sweeps || !self.purges.is_empty() || self.vacuum.is_under_way) && self.is_claimed
     }
 
     fn tidy_up(&mut self) -> Result<(), JournalError> {
         self.check_ownership()?;
-        if self.has_to_sweep() { self.commit(&Batch::default(), 0..0) } else { self.checkpoint(true) }
+        if !self.has_housekeeping() {
+            self.vacuum.look(self.connection).map_err(failed)?;
+            return self.checkpoint(true);
+        }
+        // It need not be on the disk: the log keeps the order, so whatever is synced later takes it along.
+        self.set_sync(Durability::Relaxed)?;
+        let outcome = self.commit(&Batch::default(), 0..0).and_then(|()| self.checkpoint(false));
+        self.set_sync(Durability::Full)?;
+        outcome?;
+        if self.vacuum.is_under_way { self.vacuum.look(self.connection).map_err(failed) } else { Ok(()) }
     }
 
     fn work(&mut self, batch: &Batch) -> Result<(), JournalError> {
@@ -159,6 +180,7 @@ impl Committer<'_> {
             match &batch.steps[part.clone()] {
                 [Step { change: Change::Claim(reply), .. }] => self.claim(reply)?,
                 [Step { change: Change::Release(epoch, reply), .. }] => self.release(*epoch, reply)?,
+                [Step { change: Change::Purge(epoch, purge, reply), .. }] => self.begin_purge(*epoch, purge, reply),
                 [Step { change: Change::Flush(reply), .. }] => answer(reply, Ok(())),
                 _ => self.commit(batch, part)?,
             }
@@ -177,10 +199,42 @@ impl Committer<'_> {
         if self.sweeps {
             self.sweeps = forget::sweep(self.connection).map_err(failed)?;
         }
+        if steps.is_empty() && self.vacuum.is_under_way {
+            Vacuum::step(self.connection).map_err(failed)?;
+        }
+        if let Some(purge) = self.purges.front_mut() {
+            let leaves = purge.step(self.connection, &mut self.written.ended, !steps.is_empty());
+            self.sweeps |= leaves.map_err(failed)?;
+        }
         self.seal("")?;
         self.shared.counters.committed(self.written.appends, self.written.bytes, begun.elapsed());
         self.settle(steps, part.end);
+        if let Some(purge) = self.purges.pop_front().and_then(PurgeTask::answer) {
+            self.purges.push_front(purge);
+        }
         Ok(())
+    }
+
+    /// Syncs with each commit from now on, or not. A log that is never synced stays so.
+    fn set_sync(&self, durability: Durability) -> Result<(), JournalError> {
+        if self.mark.is_none() {
+            return Ok(());
+        }
+        connection::sync(self.connection, durability).map_err(failed)
+    }
+
+    fn begin_purge(
+        &mut self,
+        epoch: Epoch,
+        (purge, limit): &(Purge, usize),
+        reply: &SyncSender<Result<Purged, JournalError>>,
+    ) {
+        let current = Epoch(self.reached.epoch);
+        if epoch == current {
+            self.purges.push_back(PurgeTask::new(*purge, *limit, reply.clone()));
+        } else {
+            answer(reply, Err(JournalError::Fenced { epoch, current }));
+        }
     }
 
     /// Begins a transaction that writes. Whoever holds the write lock is waited for: nothing is written yet, so that it
@@ -211,7 +265,16 @@ impl Committer<'_> {
         let update = format!("{SEAL}{more} WHERE epoch = ?4 AND batch = ?1 - 1");
         let batch = self.reached.batch + 1;
         let running = super::chain::batch(self.written.running, batch);
-        let values = params![batch as i64, running as i64, self.written.place, self.reached.epoch];
+        let [completed, of_failed, cancelled] = self.written.ended.counts();
+        let values = params![
+            batch as i64,
+            running as i64,
+            self.written.place,
+            self.reached.epoch,
+            completed,
+            of_failed,
+            cancelled
+        ];
         let mut update = self.connection.prepare_cached(&update).map_err(failed)?;
         if update.execute(values).map_err(failed)? != 1 {
             return Err(self.fenced());
@@ -250,7 +313,10 @@ impl Committer<'_> {
 
     /// Everything is on the disk: notes it, and tells it.
     fn settle(&mut self, steps: &[Step], durable: usize) {
-        self.note();
+        if !steps.is_empty() {
+            // Otherwise it was housekeeping, which was not synced.
+            self.note();
+        }
         self.shared.queue.settled(durable, steps.iter().filter(|step| step.ticket.is_some()).map(Step::bytes).sum());
         for ticket in steps.iter().filter_map(|step| step.ticket) {
             match self.watermarks.iter_mut().find(|(slot, _)| *slot == ticket.slot) {
@@ -290,6 +356,9 @@ impl Committer<'_> {
         self.reached.epoch = next;
         self.fence.claimed(token);
         self.is_claimed = true;
+        for purge in self.purges.drain(..) {
+            purge.refuse(JournalError::Fenced { epoch: Epoch(found), current: Epoch(next) });
+        }
         // Into the database itself, where an owner that came by another name finds it.
         self.checkpoints.run(&self.shared.counters).map_err(failed)?;
         self.note();

@@ -32,6 +32,7 @@ mod lock;
 mod mark;
 mod network;
 mod open;
+mod purge;
 mod queue;
 mod read;
 mod reader;
@@ -42,6 +43,7 @@ mod stats;
 mod summary;
 mod transaction;
 mod trouble;
+mod vacuum;
 mod version;
 mod watch;
 mod watermark;
@@ -57,7 +59,7 @@ use std::time::Duration;
 use finale_core::{DefinitionHash, ExecutionId};
 
 use crate::{
-    Claim, Epoch, Expired, Filter, Journal, JournalError, JournalReader, Listener, LiveExecution, Released,
+    Claim, Epoch, Filter, Journal, JournalError, JournalReader, Listener, LiveExecution, Purge, Purged, Released,
     StoredDefinition, Summary, Waiting, Writer,
 };
 
@@ -143,6 +145,11 @@ impl Journal for SqliteJournal {
         Ok(Box::new(SqliteWriter::open(Arc::clone(&self.0), epoch, listener)?))
     }
 
+    fn purge(&self, epoch: Epoch, purge: &Purge, limit: usize) -> Result<Purged, JournalError> {
+        self.0.shared.queue.check(epoch)?;
+        self.0.ask(|reply| self.0.shared.queue.put(Change::Purge(epoch, Box::new((*purge, limit)), reply)))
+    }
+
     fn release(&self, epoch: Epoch) -> Result<Released, JournalError> {
         self.0.ask(|reply| self.0.shared.queue.put(Change::Release(epoch, reply)))
     }
@@ -173,10 +180,6 @@ impl JournalReader for SqliteJournal {
 
     fn keyed(&self, idempotency_key: &str) -> Result<Option<ExecutionId>, JournalError> {
         self.0.shared.readers.keyed(idempotency_key)
-    }
-
-    fn expired(&self, expired: &Expired, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
-        self.0.shared.readers.expired(expired, limit)
     }
 
     fn health(&self) -> Result<(), JournalError> {

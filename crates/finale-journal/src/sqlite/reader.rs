@@ -6,7 +6,7 @@ use std::sync::Arc;
 use finale_core::{DefinitionHash, ExecutionId};
 use rusqlite::Connection;
 
-use crate::{Expired, Filter, JournalError, JournalReader, LiveExecution, OpenProblem, StoredDefinition, Summary};
+use crate::{Filter, JournalError, JournalReader, LiveExecution, OpenProblem, StoredDefinition, Summary};
 
 use super::files::Files;
 use super::mark::Mark;
@@ -130,10 +130,6 @@ impl JournalReader for SqliteReader {
 
     fn keyed(&self, idempotency_key: &str) -> Result<Option<ExecutionId>, JournalError> {
         self.0.readers.keyed(idempotency_key)
-    }
-
-    fn expired(&self, expired: &Expired, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
-        self.0.readers.expired(expired, limit)
     }
 
     /// Whether the journal can be read; whether its owner can write, only the owner knows.
