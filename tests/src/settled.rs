@@ -6,8 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use finale_core::{DefinitionHash, ExecutionId, Time};
 use finale_journal::{
-    Append, Appended, Claim, Epoch, Filter, Journal, JournalError, JournalReader, Listener, LiveExecution,
-    Position, Purge, Purged, Quarantine, Released, StoredDefinition, Summary, Writer,
+    Append, Appended, Claim, Epoch, Filter, Journal, JournalError, JournalReader, Listener, LiveExecution, Position,
+    Purge, Purged, Quarantine, Released, StoredDefinition, Summary, Writer,
 };
 
 /// A journal whose writes are durable when they return. A clone is the same journal.

@@ -10,8 +10,8 @@ use finale_core::{DefinitionHash, ExecutionId, Time};
 use rustc_hash::FxHashMap;
 
 use crate::{
-    Append, Appended, Begins, Claim, Epoch, Journal, JournalError, Listener, Position, Purge, Purged, Quarantine, Released,
-    StoredDefinition, Writer,
+    Append, Appended, Begins, Claim, Epoch, Journal, JournalError, Listener, Position, Purge, Purged, Quarantine,
+    Released, StoredDefinition, Writer,
 };
 
 use arena::Arena;

@@ -98,9 +98,8 @@ pub(super) fn by_count(stage: &Stage<'_>) {
 
 pub(super) fn by_age_or_count(stage: &Stage<'_>) {
     let _pen = ten(stage);
-    let purge = |seconds, kept| {
-        all(stage, &Purge::all(Expired { ended_before: Some(at(seconds)), all_but: Some(kept) }), 100)
-    };
+    let purge =
+        |seconds, kept| all(stage, &Purge::all(Expired { ended_before: Some(at(seconds)), all_but: Some(kept) }), 100);
     assert_eq!(purge(50, 10), []);
     assert_eq!(purge(250, 7), ended(1..=3), "too many, though not too old");
     assert_eq!(purge(650, 7), ended(4..=6), "too old, though not too many");

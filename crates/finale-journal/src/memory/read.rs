@@ -11,9 +11,7 @@ use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus};
 use super::arena::{Arena, Log, Stands};
 use super::{Inner, MemoryJournal, lock};
 use crate::purge::in_turn;
-use crate::{
-    Expired, Filter, JournalError, JournalReader, LiveExecution, Purge, Purged, StoredDefinition, Summary,
-};
+use crate::{Expired, Filter, JournalError, JournalReader, LiveExecution, Purge, Purged, StoredDefinition, Summary};
 
 impl JournalReader for MemoryJournal {
     fn history(&self, execution: ExecutionId) -> Result<Option<Vec<u8>>, JournalError> {

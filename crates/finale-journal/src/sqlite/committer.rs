@@ -17,10 +17,10 @@ use rusqlite::{Connection, ErrorCode, params};
 
 use crate::{Claim, Epoch, JournalError, Position, Purge, Purged, Released};
 
+use super::Durability;
 use super::activity::Activity;
 use super::batch::{Batch, Change, Step};
 use super::checkpoint::Checkpoints;
-use super::Durability;
 use super::connection::{self, checkpoint_on_close};
 use super::faults::SqliteFaults;
 use super::fence::{StoreFence, Token};
@@ -37,8 +37,7 @@ use super::watch::{self, FileWatch};
 
 /// Only the newest claim changes it, and nobody else may have changed it since: even without a lock on the file an owner
 /// that is none any more writes nothing.
-const SEAL: &str =
-    "UPDATE meta SET batch = ?1, running = ?2, place = ?3, completed = ?5, failed = ?6, cancelled = ?7";
+const SEAL: &str = "UPDATE meta SET batch = ?1, running = ?2, place = ?3, completed = ?5, failed = ?6, cancelled = ?7";
 
 /// What the thread needs.
 #[derive(Debug)]

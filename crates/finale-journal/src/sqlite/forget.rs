@@ -16,11 +16,7 @@ const ROWS_MAX: usize = 4_096;
 const BYTES_MAX: i64 = 8 << 20;
 
 /// Forgets those that have ended. Their facts are left to [`sweep`].
-pub(super) fn hide(
-    connection: &Connection,
-    executions: &[ExecutionId],
-    kept: &mut Ended,
-) -> rusqlite::Result<()> {
+pub(super) fn hide(connection: &Connection, executions: &[ExecutionId], kept: &mut Ended) -> rusqlite::Result<()> {
     for execution in executions {
         if let Some((number, last, status)) = ended(connection, *execution)? {
             connection.prepare_cached("DELETE FROM executions WHERE number = ?1")?.execute([number])?;
@@ -110,9 +106,8 @@ fn ended(connection: &Connection, execution: ExecutionId) -> rusqlite::Result<Op
 
 /// Deletes one row of facts, if it belongs to that execution; gives the one before it, or 0, and how long it was.
 fn delete(connection: &Connection, place: i64, number: i64) -> rusqlite::Result<(i64, i64)> {
-    let mut delete = connection.prepare_cached(
-        "DELETE FROM facts WHERE place = ?1 AND execution = ?2 RETURNING previous, length(facts)",
-    )?;
+    let mut delete = connection
+        .prepare_cached("DELETE FROM facts WHERE place = ?1 AND execution = ?2 RETURNING previous, length(facts)")?;
     let found = delete.query_row([place, number], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     Ok(found.unwrap_or_default())
 }

@@ -156,9 +156,10 @@ fn expired(
     let mut rows = select.query(params![code(status), limit.cast_signed()])?;
     let (mut found, mut all) = (Vec::new(), true);
     while let Some(row) = rows.next()? {
-        let old = expired.ended_before.map(finale_core::Time::as_micros).is_some_and(|before| {
-            row.get::<_, i64>(3).is_ok_and(|completed_at| completed_at < before)
-        });
+        let old = expired
+            .ended_before
+            .map(finale_core::Time::as_micros)
+            .is_some_and(|before| row.get::<_, i64>(3).is_ok_and(|completed_at| completed_at < before));
         if !old && found.len() as u64 >= beyond {
             all = false;
             break;
