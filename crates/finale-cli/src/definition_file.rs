@@ -19,7 +19,7 @@ pub(crate) struct DefinitionFile {
     bytes: Vec<u8>,
 }
 
-/// What is wrong with a file.
+/// What is wrong with a file, or suspicious in it.
 #[derive(Debug)]
 pub(crate) struct Faulty {
     name: String,
@@ -46,14 +46,15 @@ impl DefinitionFile {
         Workflow::new(definition).map_err(|error| self.faulty(places.diagnostics(&error)))
     }
 
-    fn faulty(&self, diagnostics: Vec<Diagnostic>) -> Faulty {
+    /// What was found in it, to be shown in its text.
+    pub(crate) fn faulty(&self, diagnostics: Vec<Diagnostic>) -> Faulty {
         let text = String::from_utf8_lossy(&self.bytes).into_owned();
         Faulty { name: self.name.clone(), text, diagnostics }
     }
 }
 
 impl Faulty {
-    /// Each problem with the lines it is about.
+    /// Each problem or warning with the lines it is about.
     pub(crate) fn shown(&self, look: Look) -> String {
         let style = match (look.has_colours(), look.has_unicode()) {
             (_, false) => Style::Ascii,
@@ -63,7 +64,7 @@ impl Faulty {
         let first = &self.diagnostics[..self.diagnostics.len().min(SHOWN_MAX)];
         let mut shown = render(first, &self.name, &self.text, style);
         if let more @ 1.. = self.diagnostics.len().saturating_sub(SHOWN_MAX) {
-            shown.push_str(&format!("\n\n{more} more problems in {}", self.name));
+            shown.push_str(&format!("\n\n{more} more in {}", self.name));
         }
         shown
     }

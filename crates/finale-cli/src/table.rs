@@ -162,8 +162,8 @@ mod tests {
 
     #[test]
     fn where_there_is_room_nothing_is_cut() {
-        let rows = [["a", "1 s", "an apple", "none"], ["bb", "10 s", "b", ""]];
-        let expected = "ID  TOOK  NAME      ERROR\na    1 s  an apple  none\nbb  10 s  b\n";
+        let rows = [["a", "1s", "an apple", "none"], ["bb", "10s", "b", ""]];
+        let expected = "ID  TOOK  NAME      ERROR\na     1s  an apple  none\nbb   10s  b\n";
         assert_eq!(table(Room::Columns(80), &rows), expected);
         assert_eq!(table(Room::Endless, &rows), expected);
     }

@@ -22,15 +22,27 @@ use std::borrow::Cow;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
-use finale_core::compile::{Code, CompileError, Problem};
+use finale_core::compile::{Code, CompileError, Problem, Warning};
 
 use crate::error::{LoadError, LoadProblem, Path, list};
 use crate::places::Places;
 
-/// One thing that is wrong with a file, and where.
+/// How bad something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Severity {
+    /// It can be run, and probably does not do what its author meant.
+    Warning,
+    /// It cannot be run.
+    Error,
+}
+
+/// One thing that is wrong or suspicious in a file, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Diagnostic {
+    /// Whether it can be run all the same.
+    pub severity: Severity,
     /// The machine code, which does not change between versions.
     pub code: &'static str,
     /// What is wrong, for people.
@@ -64,7 +76,8 @@ impl LoadError {
         let diagnostic = |problem: &crate::FileProblem| {
             let (message, hint, help) = parts(problem.problem());
             let path = Path(problem.path()).to_string();
-            Diagnostic { code: problem.code(), message, place: problem.line_column(), path, hint, help }
+            let (severity, code, place) = (Severity::Error, problem.code(), problem.line_column());
+            Diagnostic { severity, code, message, place, path, hint, help }
         };
         self.problems().iter().map(diagnostic).collect()
     }
@@ -104,28 +117,54 @@ impl Places {
     /// # Ok::<(), finale_formats::LoadError>(())
     /// ```
     pub fn diagnostics(&self, error: &CompileError) -> Vec<Diagnostic> {
-        error.problems.iter().map(|problem| self.diagnostic(problem)).collect()
+        let diagnostic = |problem: &Problem| {
+            let place = self.place_of(problem);
+            diagnostic(Severity::Error, problem.code.as_str(), &problem.message, place)
+        };
+        error.problems.iter().map(diagnostic).collect()
     }
 
-    fn diagnostic(&self, problem: &Problem) -> Diagnostic {
-        Diagnostic {
-            code: problem.code.as_str(),
-            message: problem.message.clone(),
-            place: self.place_of(problem),
-            path: String::new(),
-            hint: None,
-            help: None,
-        }
+    /// What [`Compiled::warnings`](finale_core::Compiled::warnings) has, with its places in the file: those of the expressions.
+    ///
+    /// ```
+    /// use finale_core::compile::{Registry, compile};
+    /// use finale_formats::diagnostic::Severity;
+    /// use finale_formats::{Format, load};
+    ///
+    /// let text = b"id: w\ninputs: {thorough: boolean}\ntasks:\n  test:\n    shell: cargo test\n    when: input.thorogh\n";
+    /// let loaded = load(text, Format::Auto, "w.yaml")?;
+    /// let compiled = compile(loaded.definition, &Registry::new()).unwrap();
+    /// let warnings = loaded.places.warnings(compiled.warnings());
+    /// assert_eq!((warnings[0].severity, warnings[0].code), (Severity::Warning, "undeclared_input"));
+    /// assert_eq!(warnings[0].place, Some((6, 11)));
+    /// # Ok::<(), finale_formats::LoadError>(())
+    /// ```
+    pub fn warnings(&self, warnings: &[Warning]) -> Vec<Diagnostic> {
+        let diagnostic = |warning: &Warning| {
+            let place = match warning.nodes.first() {
+                Some(node) => self.expression(node).or_else(|| self.node(node)),
+                None => self.head("output"),
+            };
+            diagnostic(Severity::Warning, warning.code.as_str(), &warning.message, place)
+        };
+        warnings.iter().map(diagnostic).collect()
     }
 
     fn place_of(&self, problem: &Problem) -> Option<(u32, u32)> {
         let mut nodes = problem.nodes.iter();
         let node = match problem.code {
-            Code::ExpressionInvalid => nodes.find_map(|node| self.expression(node).or_else(|| self.node(node))),
+            Code::ExpressionInvalid | Code::ReadsLaterNode | Code::ConditionNeverTrue => {
+                nodes.find_map(|node| self.expression(node).or_else(|| self.node(node)))
+            }
             _ => nodes.find_map(|node| self.node(node)),
         };
         node.or_else(|| self.head(head_of(problem.code)?))
     }
+}
+
+fn diagnostic(severity: Severity, code: &'static str, message: &str, place: Option<(u32, u32)>) -> Diagnostic {
+    let (message, path) = (message.to_owned(), String::new());
+    Diagnostic { severity, code, message, place, path, hint: None, help: None }
 }
 
 /// The key of the document that a problem without a node is about.
@@ -159,7 +198,11 @@ pub fn render(diagnostics: &[Diagnostic], origin: &str, text: &str, style: Style
 
 fn group<'a>(diagnostic: &'a Diagnostic, origin: &'a str, text: &Lines<'a>) -> Group<'a> {
     let message = normalize_untrusted_str(&diagnostic.message);
-    let group = Level::ERROR.primary_title(message).id(diagnostic.code);
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let group = level.primary_title(message).id(diagnostic.code);
     let extent = diagnostic.place.and_then(|place| text.extent(place));
     let mut group = match (extent, diagnostic.place) {
         (Some(extent), _) => {
@@ -237,7 +280,8 @@ mod tests {
 
     fn diagnostic(place: Option<(u32, u32)>) -> Diagnostic {
         let (hint, help) = (Some("did you mean `b`?".into()), Some("accepted: `b`".into()));
-        Diagnostic { code: "file_x", message: "unknown `a`".into(), place, path: String::new(), hint, help }
+        let (severity, message) = (Severity::Error, "unknown `a`".into());
+        Diagnostic { severity, code: "file_x", message, place, path: String::new(), hint, help }
     }
 
     #[test]
@@ -252,6 +296,9 @@ mod tests {
   |
   = help: accepted: `b`";
         assert_eq!(shown, expected);
+        let warning = Diagnostic { severity: Severity::Warning, ..diagnostic(Some((3, 6))) };
+        let shown = render(&[warning], "f.yaml", text, Style::Ascii);
+        assert!(shown.starts_with("warning[file_x]: unknown `a`\n --> f.yaml:3:6"), "{shown}");
         let shown = render(&[diagnostic(Some((3, 6)))], "f.yaml", text, Style::Plain);
         assert!(shown.contains("╭▸ f.yaml:3:6"), "{shown}");
         let shown = render(&[diagnostic(Some((3, 6)))], "f.yaml", text, Style::Colour);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use finale_core::Definition;
 
+use crate::diagnostic::Diagnostic;
 use crate::error::{Fault, Faults, LoadError, LoadProblem};
 use crate::places::Places;
 use crate::tree::{Located, Tree};
@@ -34,6 +35,8 @@ pub struct Loaded {
     pub runtimes: BTreeMap<String, Duration>,
     /// Where its nodes stand in the file, for errors that are found later.
     pub places: Places,
+    /// What is suspicious in the file itself; what is in the definition, compiling it finds.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// What a file contains.
@@ -118,14 +121,14 @@ impl Default for Limits {
 impl Limits {
     /// Changes the length that a file may have.
     #[must_use]
-    pub const fn with_bytes_max(mut self, bytes_max: usize) -> Self {
+    pub const fn bytes_max(mut self, bytes_max: usize) -> Self {
         self.bytes_max = bytes_max;
         self
     }
 
     /// Changes the number of values that a document may have.
     #[must_use]
-    pub const fn with_values_max(mut self, values_max: usize) -> Self {
+    pub const fn values_max(mut self, values_max: usize) -> Self {
         self.values_max = values_max;
         self
     }
@@ -185,10 +188,15 @@ impl Document<'_> {
         let format = if format == Format::Auto { detect(&root).map_err(locate)? } else { format };
         if format == Format::Own {
             let (definition, places) = own::read(&root)?;
-            return Ok(Loaded { format, definition, runtimes: BTreeMap::new(), places });
+            return Ok(Loaded { format, definition, runtimes: BTreeMap::new(), places, warnings: Vec::new() });
         }
         let (definition, runtimes) = self.interpret(&root, format).map_err(locate)?;
-        Ok(Loaded { format, definition, runtimes, places: Places::of_lists(&root) })
+        let warnings = match format {
+            Format::Blueprint => synthorg::warnings(&root),
+            Format::Definition if !is_serialized(&root) => synthorg::warnings(&root),
+            _ => Vec::new(),
+        };
+        Ok(Loaded { format, definition, runtimes, places: Places::of_lists(&root), warnings })
     }
 
     fn interpret(&self, root: &Located, format: Format) -> Result<(Definition, BTreeMap<String, Duration>), Fault> {

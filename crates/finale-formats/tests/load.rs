@@ -142,14 +142,14 @@ fn a_second_document_is_refused() {
 
 #[test]
 fn the_length_of_a_file_is_checked_before_it_is_parsed() {
-    let limits = Limits::default().with_bytes_max(10);
+    let limits = Limits::default().bytes_max(10);
     let error = limits.load(&[0xff; 11], Format::Auto, "f").unwrap_err();
     assert_eq!(error.to_string(), "f: the file has 11 bytes, at most 10 are read");
 }
 
 #[test]
 fn the_number_of_values_is_limited_in_both_languages() {
-    let limits = Limits::default().with_values_max(8);
+    let limits = Limits::default().values_max(8);
     let json = limits.load(DEFINITION.as_bytes(), Format::Auto, "f").unwrap_err();
     assert_eq!(json.code(), "file_too_many_values");
     let yaml = limits.load(BLUEPRINT.as_bytes(), Format::Auto, "f").unwrap_err();

@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use finale::core::{Compiled, TaskId};
 use finale::{TaskContext, Time};
+use finale_core::{Compiled, NodeIndex, TaskId};
 use tokio::sync::Notify;
 
 use super::SHELL;
@@ -90,7 +90,7 @@ impl Announcements {
 }
 
 /// Whether a command really runs for a node, and nothing stands in for it.
-pub(crate) fn runs_command(compiled: &Compiled, position: u32, simulation: &Simulation) -> bool {
+pub(crate) fn runs_command(compiled: &Compiled, position: NodeIndex, simulation: &Simulation) -> bool {
     let answered = simulation.answer(&compiled.node(position).id).is_some();
     compiled.handler(position) == Some(SHELL) && !simulation.stands_in(SHELL) && !answered
 }

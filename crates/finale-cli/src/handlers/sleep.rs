@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use finale::core::TaskId;
 use finale::{TaskContext, TaskError};
+use finale_core::TaskId;
 use serde::Deserialize;
 use tokio::sync::watch;
 
@@ -87,7 +87,7 @@ fn time(input: &Input) -> Result<Duration, NoTime> {
 
 #[cfg(test)]
 mod tests {
-    use finale::core::WorkKey;
+    use finale_core::{NodeIndex, WorkKey};
     use tempfile::TempDir;
 
     use super::*;
@@ -108,7 +108,7 @@ mod tests {
         std::fs::write(&journal, "").unwrap();
         let open = || Some(Arc::new(RunFile::open(&journal, |_| true).unwrap()));
         let execution = "0199b1c2-0000-7000-8000-000000000000".parse().unwrap();
-        let task = TaskId { execution, key: WorkKey::node(1) };
+        let task = TaskId { execution, key: WorkKey::root(NodeIndex(1)) };
         let (hour, year) = (Duration::from_secs(3_600), Duration::from_secs(31_536_000));
         let (halt, halted) = watch::channel(true);
 

@@ -1,6 +1,6 @@
 //! Commands that were left running by a process of finale that was killed.
 
-use finale::core::TaskId;
+use finale_core::TaskId;
 use serde::{Deserialize, Serialize};
 
 use super::{Mark, Process};

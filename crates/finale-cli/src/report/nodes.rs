@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use finale::core::record::{Begun, NodeRecord, NodeRecordState};
 use finale::{ExecutionId, Time};
+use finale_core::record::{Begun, NodeRecord, NodeRecordState};
 use serde::Deserialize;
 
 use crate::room::Room;
@@ -94,7 +94,7 @@ pub(super) fn write_all(
     ];
     let row = |node: &NodeRecord| {
         let begun = begun(&node.state);
-        let attempt = begun.filter(|begun| begun.attempt > 0).map(|begun| begun.attempt.to_string());
+        let attempt = begun.and_then(|begun| begun.attempt).map(|attempt| attempt.to_string());
         [
             node.id.clone(),
             node.kind.clone(),
@@ -135,7 +135,7 @@ fn begun(state: &NodeRecordState) -> Option<&Begun> {
 fn took(state: &NodeRecordState) -> String {
     let ended = |begun: &Begun, completed_at: &Time| {
         let took = completed_at.since(begun.started_at);
-        (begun.attempt > 0 || took > Duration::ZERO).then(|| duration(took))
+        (begun.attempt.is_some() || took > Duration::ZERO).then(|| duration(took))
     };
     match state {
         NodeRecordState::Completed { begun, completed_at, .. }
@@ -200,12 +200,12 @@ mod tests {
 
     #[test]
     fn nodes_that_only_lead_on_are_folded_away_unless_something_went_wrong_there() {
-        let (begun, at) = (Begun { attempt: 0, started_at: Time::default() }, Time::default());
-        let passed = || NodeRecordState::Completed { begun, completed_at: at, output: finale::core::Payload::NULL };
+        let (begun, at) = (Begun { attempt: None, started_at: Time::default() }, Time::default());
+        let passed = || NodeRecordState::Completed { begun, completed_at: at, output: finale_core::Payload::NULL };
         let failed = NodeRecordState::Failed {
             begun,
             completed_at: at,
-            class: finale::core::FailureClass::Failed,
+            class: finale_core::FailureClass::Failed,
             error: "no such input".into(),
         };
         let node = |id: &str, kind: &str, state| NodeRecord { id: id.into(), kind: kind.into(), task_id: None, state };

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use finale::core::DefinitionHash;
 use finale::journal::{JournalError, LiveExecution, SqliteJournal};
 use finale::offline::{self, ReadError};
 use finale::{ExecutionId, Workflow};
+use finale_core::DefinitionHash;
 
 use super::Arguments;
 use crate::handlers::{CommandPaths, Handlers, LogsOption, runs_command};
@@ -62,7 +62,7 @@ impl Found {
             let Some(Surroundings { workflow, simulation, .. }) = self.surroundings(live) else { continue };
             let compiled = workflow.compiled();
             let directory = self.handlers.paths().of(live.id).directory;
-            let commands = (0..compiled.len() as u32).any(|node| runs_command(compiled, node, simulation));
+            let commands = compiled.positions().any(|node| runs_command(compiled, node, simulation));
             if commands && !directory.is_dir() {
                 return Err(RunError::NoDirectory { execution: live.id, directory });
             }

@@ -10,7 +10,7 @@ use finale::journal::{JournalError, JournalReader, SqliteJournal};
 use super::arguments::Arguments;
 use super::error::RunError;
 use super::left::end_leftover_commands;
-use crate::journal::{is_parked, live};
+use crate::journal::{is_parked, live, open};
 use crate::run_file::RunFile;
 
 /// Where an execution is kept.
@@ -28,7 +28,8 @@ impl Kept {
             return Ok(None);
         };
         let durability = arguments.durability.unwrap_or_default();
-        let journal = SqliteJournal::builder(&path).durability(durability).open()?;
+        let builder = SqliteJournal::builder(&path).durability(durability);
+        let journal = open(builder, arguments.accept_lost_tail)?;
         let open = live(&journal)?;
         // The runtime would go on with them, and do their tasks as it is told to do those of this file.
         let count = open.iter().filter(|live| !is_parked(live)).count();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use finale::Workflow;
-use finale::core::definition::{Definition, Node, NodeKind, Verification, Work};
+use finale_core::definition::{Definition, Node, NodeKind, Verification, Work};
 use serde_json::{Map, Value};
 
 use super::arguments::Arguments;

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use finale::core::TaskId;
 use finale::{ExecutionId, Time};
+use finale_core::TaskId;
 use serde::{Deserialize, Serialize};
 
 use crate::processes::{LeftoverCommand, Mark};

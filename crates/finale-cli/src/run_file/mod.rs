@@ -13,8 +13,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use finale::core::TaskId;
 use finale::{ExecutionId, Time};
+use finale_core::TaskId;
 
 pub(crate) use self::line::ExecutionPaths;
 use self::line::{Line, RunState};
@@ -186,7 +186,7 @@ mod tests {
     }
 
     fn task(number: u8) -> TaskId {
-        TaskId { execution: execution(number), key: finale::core::WorkKey::node(1) }
+        TaskId { execution: execution(number), key: finale_core::WorkKey::root(finale_core::NodeIndex(1)) }
     }
 
     fn command(number: u8) -> LeftoverCommand {

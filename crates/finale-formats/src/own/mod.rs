@@ -55,7 +55,6 @@ use finale_core::Definition;
 use finale_core::definition::{EdgeKind, title_of};
 
 pub(crate) use self::declaration::type_name;
-pub(crate) use self::duration::print as print_duration;
 pub use self::duration::{BadDuration, parse_duration};
 use self::edge::Ends;
 use self::report::Report;
