@@ -8,6 +8,7 @@ use finale::{
 };
 use finale_core::NodeIndex;
 use finale_core::WorkKey;
+use finale_core::NodeIndex;
 use finale_core::definition::{Node, NodeKind, Verdict};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
