@@ -6,10 +6,9 @@ use finale::{
     CommandError, Event, EventKind, ExecutionHandle, Failure, FailureClass, NodeStatus, ReportError, Runtime, TaskId,
     Workflow,
 };
-use finale_core::NodeIndex;
-use finale_core::WorkKey;
-use finale_core::NodeIndex;
+
 use finale_core::definition::{Node, NodeKind, Verdict};
+use finale_core::{NodeIndex, WorkKey};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
