@@ -70,7 +70,7 @@ fn came_true(definition: Definition, case: &Case) -> Vec<String> {
     let compiled = driven.definition();
     let is_true = |id: &&String| {
         let position = compiled.position(id).expect("it is a node");
-        driven.execution().taken(position) == Some(EdgeKind::ConditionalTrue)
+        driven.execution().taken(finale_core::WorkKey::root(position)) == Some(EdgeKind::ConditionalTrue)
     };
     let ids: Vec<_> = compiled.definition().nodes.iter().map(|node| node.id.clone()).collect();
     ids.iter().filter(is_true).cloned().collect()

@@ -19,19 +19,23 @@ mod filter;
 #[cfg(feature = "_test")]
 mod held;
 mod memory;
+mod purge;
 mod reader;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
 pub use append::{
-    Append, Appended, Begins, Claim, Ends, Epoch, Journal, Listener, Position, Quarantine, Standing, StoredDefinition,
-    Writer,
+    Append, Appended, Begins, Claim, Ends, Journal, Listener, Position, Quarantine, Released, Standing,
+    StoredDefinition, Writer,
 };
 pub use error::{JournalError, OpenProblem};
-pub use filter::{Expired, Filter};
+pub use filter::Filter;
+/// The number of a claim is the life that its runtime begins in what it recovers.
+pub use finale_core::Epoch;
 #[cfg(feature = "_test")]
 pub use held::{Acknowledgement, HeldJournal};
 pub use memory::MemoryJournal;
-pub use reader::{JournalReader, LiveExecution, Summary};
+pub use purge::{Expired, Purge, Purged};
+pub use reader::{JournalReader, LiveExecution, Summary, Waiting};
 #[cfg(feature = "sqlite")]
-pub use sqlite::{Durability, SqliteBuilder, SqliteJournal, SqliteReader, SqliteStats};
+pub use sqlite::{Durability, SqliteBuilder, SqliteJournal, SqliteReader, SqliteReaderBuilder, SqliteStats};

@@ -74,6 +74,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) journal: Option<PathBuf>,
 
+    /// Take the journal even if what was acknowledged last is missing: it is lost then.
+    #[arg(long, requires = "journal")]
+    pub(crate) accept_lost_tail: bool,
+
     /// What the journal survives: the loss of power, or only the death of the process; default full.
     #[arg(long, value_name = "full|relaxed", value_parser = durability, requires = "journal")]
     pub(crate) durability: Option<Durability>,
