@@ -6,6 +6,10 @@
 pub enum SqliteFaults {}
 
 impl SqliteFaults {
+    pub(super) fn ignores_locks(&self) -> bool {
+        match *self {}
+    }
+
     pub(super) fn before_commit(&self) -> Result<(), String> {
         match *self {}
     }
