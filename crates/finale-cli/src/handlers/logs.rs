@@ -1,6 +1,6 @@
 //! Where the output of commands is.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -50,7 +50,16 @@ impl Logs {
             Self::In(_) | Self::Below(_) => fs::create_dir_all(directory)?,
             Self::Temporary => create_private(&directory)?,
         }
-        File::create(self.path(execution, node, attempt))
+        // What commands write can hold secrets, whoever may look into the directory.
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(self.path(execution, node, attempt))?;
+        // One of an earlier run keeps the mode that it had then.
+        #[cfg(unix)]
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        Ok(file)
     }
 }
 
