@@ -211,7 +211,7 @@ pub(super) fn pages_lose_nothing_while_others_are_purged(stage: &Stage<'_>) {
     let mut pen = stage.pen();
     for number in 1..=400u128 {
         let mut subject = Subject::new(number);
-        let step = if number % 4 == 0 { subject.begin() } else { subject.whole(finale_core::fact::Terminal::Failed) };
+        let step = if number % 4 == 0 { subject.begin() } else { subject.whole(Terminal::Failed) };
         pen.append(&step);
     }
     pen.settle();
