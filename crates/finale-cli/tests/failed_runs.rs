@@ -13,6 +13,12 @@ fn the_cause_its_last_lines_and_its_log_are_said() {
     task["title"] = "Mix the dough".into();
     let logs = fresh("logs");
     let ended = run(tasks("w.json", &[("mix", task)]), &["--logs", logs.to_str().unwrap()]).with_code(1);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(logs.join("mix.1.log")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "nobody else reads it");
+    }
     let expected = format!(
         "error: task \"Mix the dough\" (mix) failed: exit code 3: no flour\n\
          its output ended so:\n    mixing\n    no flour\nlog: {}\n\
