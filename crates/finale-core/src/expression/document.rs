@@ -1,20 +1,18 @@
 //! Documents with templates in their texts: JSON that is copied, and expressions in between.
 
+use std::fmt;
+
 use rustc_hash::FxHashMap;
-use serde_json::Value;
 
 use super::scope::Scope;
 use super::template::{self, Part};
 use super::{EvaluationError, ExpressionError, Facts, Formula, json, limits};
-use crate::payload::{self, Payload, PayloadError};
+use crate::payload::{self, Payload};
 
 /// Why a document is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DocumentError {
-    /// It is no [`Payload`]: nested too deep.
-    #[error(transparent)]
-    Payload(#[from] PayloadError),
     /// A text with `${{` in it cannot be made into an expression.
     #[error("{place}: {reason}")]
     Template {
@@ -55,19 +53,19 @@ enum Piece {
 }
 
 impl Document {
-    /// The document, or its value if it has no expression in it.
+    /// The document; nothing if it has no expression in it.
     pub(super) fn compile(
-        document: &Value,
+        document: &Payload,
         names: &FxHashMap<String, u32>,
         upstream: impl FnMut() -> Vec<u32>,
-    ) -> Result<Result<Self, Payload>, DocumentError> {
-        check_depth(document)?;
-        let mut compiler = Compiler { names, upstream, json: String::new(), pieces: Vec::new(), place: Vec::new() };
-        compiler.value(document)?;
-        if compiler.pieces.is_empty() {
-            return Ok(Err(Payload::trusted(compiler.json.as_bytes())));
+    ) -> Result<Option<Self>, DocumentError> {
+        let json = document.as_bytes();
+        if !json.windows(template::OPEN.len()).any(|window| window == template::OPEN.as_bytes()) {
+            return Ok(None);
         }
-        compiler.end_json();
+        let json = str::from_utf8(json).expect("JSON is text");
+        let mut compiler = Compiler { names, upstream, json: String::new(), pieces: Vec::new(), way: Way::default() };
+        compiler.document(json)?;
         let (mut literal_bytes, mut scope) = (0, Scope::default());
         for piece in &compiler.pieces {
             match piece {
@@ -75,7 +73,7 @@ impl Document {
                 Piece::Value(formula) | Piece::Text(formula) => scope.add(&formula.scope),
             }
         }
-        Ok(Ok(Self { pieces: compiler.pieces.into(), literal_bytes, scope }))
+        Ok(Some(Self { pieces: compiler.pieces.into(), literal_bytes, scope }))
     }
 
     /// Evaluates the expressions and puts everything together.
@@ -98,77 +96,46 @@ impl Document {
     }
 }
 
-/// Walks over a value without recursion, so that whatever walks over it next may recurse.
-fn check_depth(document: &Value) -> Result<(), PayloadError> {
-    let mut open = vec![(document, 1)];
-    while let Some((value, depth)) = open.pop() {
-        if depth > payload::DEPTH_MAX && (value.is_array() || value.is_object()) {
-            return Err(PayloadError::TooDeep { depth_max: payload::DEPTH_MAX });
-        }
-        match value {
-            Value::Array(elements) => open.extend(elements.iter().map(|element| (element, depth + 1))),
-            Value::Object(members) => open.extend(members.values().map(|member| (member, depth + 1))),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
 struct Compiler<'n, U> {
     names: &'n FxHashMap<String, u32>,
     upstream: U,
     /// JSON since the last expression.
     json: String,
     pieces: Vec<Piece>,
-    /// Keys and indexes on the way to what is compiled.
-    place: Vec<String>,
+    way: Way,
 }
 
 impl<U: FnMut() -> Vec<u32>> Compiler<'_, U> {
-    fn value(&mut self, value: &Value) -> Result<(), DocumentError> {
-        match value {
-            Value::String(text) if text.contains(template::OPEN) => self.text(text),
-            Value::Array(elements) => {
-                self.json.push('[');
-                for (index, element) in elements.iter().enumerate() {
-                    if index > 0 {
-                        self.json.push(',');
-                    }
-                    self.inside(index.to_string(), element)?;
-                }
-                self.json.push(']');
-                Ok(())
+    /// Copies a document but for the texts with templates. Only texts matter: the rest cannot hold any.
+    fn document(&mut self, json: &str) -> Result<(), DocumentError> {
+        let mut at = 0;
+        while let Some(begin) = json[at..].find('"').map(|found| at + found) {
+            self.copy(&json[at..begin]);
+            let end = end_of_text(json.as_bytes(), begin);
+            let text = &json[begin..end];
+            if json[end..].trim_start().starts_with(':') {
+                self.way.key(text);
+                self.json.push_str(text);
+            } else if text.contains(template::OPEN) {
+                self.text(&serde_json::from_str::<String>(text).expect("it was cut out of JSON"))?;
+            } else {
+                self.json.push_str(text);
             }
-            Value::Object(members) => {
-                self.json.push('{');
-                for (index, (key, member)) in members.iter().enumerate() {
-                    if index > 0 {
-                        self.json.push(',');
-                    }
-                    self.json.push_str(&json::quoted(key));
-                    self.json.push(':');
-                    self.inside(key.clone(), member)?;
-                }
-                self.json.push('}');
-                Ok(())
-            }
-            scalar => {
-                self.json.push_str(&scalar.to_string());
-                Ok(())
-            }
+            at = end;
         }
+        self.copy(&json[at..]);
+        self.end_json();
+        Ok(())
     }
 
-    fn inside(&mut self, key: String, value: &Value) -> Result<(), DocumentError> {
-        self.place.push(key);
-        self.value(value)?;
-        self.place.pop();
-        Ok(())
+    fn copy(&mut self, signs: &str) {
+        self.json.push_str(signs);
+        signs.bytes().for_each(|sign| self.way.sign(sign));
     }
 
     fn text(&mut self, text: &str) -> Result<(), DocumentError> {
         let parts = template::parts(text);
-        let parts = parts.map_err(|reason| DocumentError::Template { place: self.place(), reason })?;
+        let parts = parts.map_err(|reason| DocumentError::Template { place: self.way.to_string(), reason })?;
         if let [Part::Expression(source)] = parts.as_slice() {
             let formula = self.formula(source)?;
             self.push(Piece::Value(formula));
@@ -193,7 +160,7 @@ impl<U: FnMut() -> Vec<u32>> Compiler<'_, U> {
 
     fn formula(&mut self, source: &str) -> Result<Formula, DocumentError> {
         let compiled = Formula::compile(source, self.names, &mut self.upstream);
-        compiled.map_err(|error| DocumentError::Expression { place: self.place(), error })
+        compiled.map_err(|error| DocumentError::Expression { place: self.way.to_string(), error })
     }
 
     fn push(&mut self, piece: Piece) {
@@ -206,8 +173,57 @@ impl<U: FnMut() -> Vec<u32>> Compiler<'_, U> {
             self.pieces.push(Piece::Json(std::mem::take(&mut self.json).into()));
         }
     }
+}
 
-    fn place(&self) -> String {
-        if self.place.is_empty() { "the text".to_owned() } else { format!("`{}`", self.place.join(".")) }
+/// Where the text ends that begins with the quote there.
+fn end_of_text(json: &[u8], begin: usize) -> usize {
+    let mut at = begin + 1;
+    while at < json.len() && json[at] != b'"' {
+        at += if json[at] == b'\\' { 2 } else { 1 };
+    }
+    at + 1
+}
+
+/// The keys and indexes on the way to a place in a document.
+#[derive(Default)]
+struct Way(Vec<Step>);
+
+enum Step {
+    Key(String),
+    Index(usize),
+}
+
+impl Way {
+    fn key(&mut self, quoted: &str) {
+        if let Some(step) = self.0.last_mut() {
+            *step = Step::Key(serde_json::from_str(quoted).unwrap_or_default());
+        }
+    }
+
+    fn sign(&mut self, sign: u8) {
+        match (sign, self.0.last_mut()) {
+            (b'[', _) => self.0.push(Step::Index(0)),
+            (b'{', _) => self.0.push(Step::Key(String::new())),
+            (b']' | b'}', _) => drop(self.0.pop()),
+            (b',', Some(Step::Index(index))) => *index += 1,
+            _ => {}
+        }
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("the text");
+        }
+        let steps: Vec<_> = self
+            .0
+            .iter()
+            .map(|step| match step {
+                Step::Key(key) => key.clone(),
+                Step::Index(index) => index.to_string(),
+            })
+            .collect();
+        write!(f, "`{}`", steps.join("."))
     }
 }

@@ -115,12 +115,14 @@ impl Expression {
     /// # Errors
     /// When a template cannot be read, or an expression in it cannot be compiled: says where in the document that is.
     pub fn document(
-        document: &serde_json::Value,
+        document: &Payload,
         names: &FxHashMap<String, u32>,
         upstream: impl FnMut() -> Vec<u32>,
     ) -> Result<Self, DocumentError> {
-        let document = Document::compile(document, names, upstream)?;
-        Ok(Self(document.map_or_else(Kind::Literal, |document| Kind::Document(Box::new(document)))))
+        Ok(Self(match Document::compile(document, names, upstream)? {
+            Some(document) => Kind::Document(Box::new(document)),
+            None => Kind::Literal(document.clone()),
+        }))
     }
 
     /// Evaluates a condition: anything but `true` or `false` is an error.

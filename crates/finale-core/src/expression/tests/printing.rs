@@ -35,7 +35,7 @@ fn everything_prints_as_json_does() {
         ] {
             assert_eq!(value(&printing, &nothing()), Ok(json!(text)), "{printing}");
         }
-        let document = json!(format!("<${{{{ {source} }}}}>"));
+        let document = Payload::encode(&format!("<${{{{ {source} }}}}>")).unwrap();
         let compiled = Expression::document(&document, &FxHashMap::default(), Vec::new).unwrap();
         assert_eq!(compiled.value(&nothing()).unwrap().decode::<Value>().unwrap(), json!(format!("<{text}>")));
         assert_eq!(condition(&format!("({source}) is printed_as({})", json!(text)), json!(null)), Ok(true), "{source}");
