@@ -37,7 +37,7 @@ fn ways(definition: &Definition) -> Vec<String> {
 }
 
 fn document(json: &str) -> Document {
-    Document::from_json(json.as_bytes()).unwrap()
+    Document::from_json(json.as_bytes()).expect("it is JSON")
 }
 
 const RELEASE: &str = r#"
@@ -175,9 +175,11 @@ fn literal_values_of_any_size_are_loaded_and_run() {
     );
     let definition = load(yaml.as_bytes(), Format::Auto, "w.yaml").unwrap().definition;
     assert!(compile(definition, &Registry::new()).is_ok());
-    let json = format!(r#"{{"id": "w", "tasks": {{"deep": {{"handler": "h", "with": {}}}}}}}"#, deep.replace('x', "1"));
-    let definition = load(json.as_bytes(), Format::Auto, "w.json").unwrap().definition;
-    assert!(compile(definition, &Registry::new()).is_ok());
+    let text = format!(r#"{{"id": "w", "tasks": {{"deep": {{"handler": "h", "with": {}}}}}}}"#, deep.replace('x', "1"));
+    for name in ["w.json", "w.yaml"] {
+        let definition = load(text.as_bytes(), Format::Auto, name).unwrap().definition;
+        assert!(compile(definition, &Registry::new()).is_ok());
+    }
 }
 
 #[test]
@@ -186,9 +188,11 @@ fn a_literal_value_may_be_nested_as_deep_as_a_payload() {
         let nested = "[".repeat(depth) + &"]".repeat(depth);
         format!(r#"{{"id": "w", "tasks": {{"t": {{"handler": "h", "with": {nested}}}}}}}"#)
     };
-    assert!(load(text(96).as_bytes(), Format::Auto, "w.json").is_ok());
-    for depth in [97, 120, 100_000] {
-        assert_eq!(load(text(depth).as_bytes(), Format::Auto, "w.json").unwrap_err().code(), "file_too_deep");
+    for name in ["w.json", "w.yaml"] {
+        assert!(load(text(96).as_bytes(), Format::Auto, name).is_ok());
+        for depth in [97, 120, 100_000] {
+            assert_eq!(load(text(depth).as_bytes(), Format::Auto, name).unwrap_err().code(), "file_too_deep");
+        }
     }
 }
 

@@ -287,7 +287,7 @@ fn document() -> impl Strategy<Value = Document> {
     let member = select(&["command", "message", "seconds", "env", "dir", "other"][..]);
     let short = btree_map(member.prop_map(str::to_owned), value(), 1..4);
     let value = prop_oneof![value(), short.prop_map(|members| Value::Object(members.into_iter().collect()))];
-    value.prop_map(|value| Document::new(&value).unwrap())
+    value.prop_map(|value| Document::new(&value).expect("a value is a document"))
 }
 
 fn duration() -> impl Strategy<Value = Duration> {

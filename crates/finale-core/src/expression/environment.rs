@@ -52,9 +52,10 @@ pub(super) const FILTERS: [&str; 38] = [
 const FILTERS_REMOVED: [&str; 10] =
     ["batch", "chain", "e", "escape", "format", "indent", "pprint", "safe", "slice", "zip"];
 
-/// The tests; `truthy` and `printed_as` are what conditions of other formats are translated to.
-pub(super) const TESTS: [&str; 32] = [
+/// The tests; `compares`, `truthy` and `printed_as` are what conditions of other formats are translated to.
+pub(super) const TESTS: [&str; 33] = [
     "boolean",
+    "compares",
     "defined",
     "divisibleby",
     "endingwith",
@@ -145,6 +146,7 @@ fn environment() -> Environment<'static> {
     environment.add_test("number", |value: &Value| value.kind() == ValueKind::Number);
     environment.add_test("truthy", Value::is_true);
     environment.add_test("printed_as", printed_as);
+    environment.add_test("compares", compares);
     add_comparisons(&mut environment);
     environment
 }
@@ -176,12 +178,29 @@ fn add_comparisons(environment: &mut Environment<'static>) {
     }
 }
 
-/// Whether a value prints as the text; what is undefined prints as nothing.
+/// Whether a value is a number that compares with another one like that; what is undefined or no number does not.
+fn compares(state: &State<'_, '_>, value: &Value, sign: &str, number: &Value) -> Result<bool, Error> {
+    let comparison = match sign {
+        "<" => Comparison::Less,
+        "<=" => Comparison::LessOrEqual,
+        ">" => Comparison::Greater,
+        ">=" => Comparison::GreaterOrEqual,
+        _ => return Err(filters::failed(format!("`compares` takes `<`, `<=`, `>` or `>=`, not `{sign}`"))),
+    };
+    let are_numbers = [value, number].iter().all(|value| value.kind() == ValueKind::Number);
+    Ok(are_numbers && order::holds(state, comparison, value, number)?)
+}
+
+/// Whether a value prints as the text; what is undefined prints as nothing, a boolean also as `True` or `False`.
 fn printed_as(state: &State<'_, '_>, value: &Value, text: &str) -> Result<bool, Error> {
     if value.is_undefined() {
         return Ok(false);
     }
     let printed = json::printed(state, value)?;
-    let is_number = value.kind() == ValueKind::Number;
-    Ok(printed == text || is_number && printed.strip_suffix(".0") == Some(text))
+    Ok(printed == text
+        || match value.kind() {
+            ValueKind::Number => printed.strip_suffix(".0") == Some(text),
+            ValueKind::Bool => text == if value.is_true() { "True" } else { "False" },
+            _ => false,
+        })
 }

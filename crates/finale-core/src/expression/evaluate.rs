@@ -230,7 +230,9 @@ impl Machine<'_> {
 const fn takes_no_undefined(callee: Callee) -> bool {
     match callee {
         Callee::Filter(name) => !environment::is_one_of(name, &["d", "default"]),
-        Callee::Test(name) => !environment::is_one_of(name, &["defined", "undefined", "truthy", "printed_as"]),
+        Callee::Test(name) => {
+            !environment::is_one_of(name, &["compares", "defined", "undefined", "truthy", "printed_as"])
+        }
         Callee::Range | Callee::Dict => true,
     }
 }

@@ -5,7 +5,7 @@
 //! can say, then with every node and edge spelled out. What that format cannot say at all, mostly definitions that would
 //! not compile, is written in the serialized form of [`Definition`].
 //!
-//! No format can say everything: a default that is `null` is lost in the serialized form, and YAML nests at most 24 levels.
+//! No format can say everything: a default that is `null` is lost in the serialized form, and YAML nests at most 104 levels.
 
 mod json;
 mod outline;

@@ -198,8 +198,30 @@ fn values_are_compared_as_they_print() {
         let source = format!("input.x is printed_as({})", json!(text));
         assert_eq!(condition(&source, json!({"x": given})), Ok(true), "{given}");
     }
+    for (text, truth) in [("True", true), ("False", false), ("true", true), ("false", false)] {
+        let source = format!("input.x is printed_as('{text}')");
+        assert_eq!(condition(&source, json!({"x": truth})), Ok(true), "{source}");
+        assert_eq!(condition(&source, json!({"x": !truth})), Ok(false), "{source}");
+        assert_eq!(condition(&source, json!({"x": text})), Ok(true), "{source}");
+        assert_eq!(condition(&source, json!({"x": 1})), Ok(false), "{source}");
+    }
     assert_eq!(condition("input.x is printed_as('1.0')", json!({"x": 1})), Ok(false));
     assert_eq!(condition("input.x is printed_as('abc')", json!({"x": "Abc"})), Ok(false));
+}
+
+#[test]
+fn numbers_compare_and_nothing_else_does() {
+    let holds =
+        |x: Value| condition("input.x is compares('<', 5) and not (input.x is compares('>=', 5))", json!({"x": x}));
+    assert_eq!(
+        (holds(json!(4)), holds(json!(4.9)), holds(json!(5)), holds(json!(6))),
+        (Ok(true), Ok(true), Ok(false), Ok(false))
+    );
+    for other in [json!("4"), json!(true), json!(null), json!([4])] {
+        assert_eq!(holds(other.clone()), Ok(false), "{other}");
+    }
+    assert_eq!(condition("input.typo is compares('<=', 5) or 5 is compares('<=', 5.0)", json!({})), Ok(true));
+    assert!(condition("1 is compares('=', 5)", json!({})).is_err());
 }
 
 #[test]
