@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 pub(crate) use self::document::check_depth;
-use self::strict::Strict;
 
 /// The most lists and maps inside each other in a document that comes in: inputs, outputs, reports, literals.
 ///
@@ -94,10 +93,11 @@ impl Payload {
         // Taken out while it is in use: a value may encode others while it is encoded itself.
         let mut buffer = ENCODED.take();
         buffer.clear();
-        let encoded = Strict::new(value).serialize(&mut serde_json::Serializer::new(&mut buffer));
-        let payload = encoded.map_err(|error| refused(&error)).and_then(|()| {
-            // A value may hold JSON that was encoded elsewhere.
-            check_depth(&buffer, DEPTH_MAX)?;
+        let encoded = strict::encode(value, &mut buffer).map_err(|error| refused(&error));
+        let payload = encoded.and_then(|holds_encoded| {
+            if holds_encoded {
+                document::check(&buffer, DEPTH_MAX)?;
+            }
             Ok(Self::trusted(&buffer))
         });
         if buffer.capacity() <= ENCODED_KEPT_MAX {

@@ -50,7 +50,7 @@ use self::scope::Scope;
 
 /// A compiled expression over `input`, `nodes` and `vars`.
 ///
-/// One that depends on nothing is its value: a clone of that copies no bytes.
+/// One that is a literal, `{"a": [1, "x"]}`, is its value: a clone of that copies no bytes.
 #[derive(Debug)]
 pub struct Expression(Kind);
 
@@ -100,7 +100,7 @@ impl Expression {
         upstream: impl FnOnce() -> Vec<u32>,
     ) -> Result<Self, ExpressionError> {
         let formula = Formula::compile(source, names, upstream)?;
-        if formula.scope.is_empty()
+        if formula.program.is_literal()
             && let Ok(value) = formula.value(&Nothing)
         {
             return Ok(Self(Kind::Literal(value)));
@@ -185,7 +185,7 @@ impl Formula {
     }
 }
 
-/// What an expression that refers to nothing is evaluated over.
+/// What a literal is evaluated over.
 struct Nothing;
 
 impl Facts for Nothing {

@@ -8,6 +8,15 @@ pub(super) struct Program {
     pub(super) steps: Box<[Step]>,
 }
 
+impl Program {
+    /// Whether it only puts a value together: then the value is no larger than the text, and costs no more to make.
+    pub(super) fn is_literal(&self) -> bool {
+        let puts_together =
+            |step: &Step| matches!(step, Step::Constant(_) | Step::List(_) | Step::Map(_) | Step::Negate(_));
+        self.steps.iter().all(puts_together)
+    }
+}
+
 /// One step. Jumps count from the step behind them.
 #[derive(Debug)]
 pub(super) enum Step {

@@ -37,11 +37,6 @@ pub(super) struct Vars {
 }
 
 impl Scope {
-    /// Whether the value does not depend on an execution.
-    pub(super) fn is_empty(&self) -> bool {
-        !self.input && self.nodes.is_empty() && self.vars.is_none()
-    }
-
     /// The input, parsed.
     pub(super) fn input(&self, facts: &dyn Facts) -> Result<Value, EvaluationError> {
         parse(facts.input()).map_err(|error| unreadable("the input", &error))

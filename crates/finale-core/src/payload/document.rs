@@ -14,6 +14,20 @@ const DIGITS_IN_RANGE_MAX: usize = 308;
 ///
 /// The bytes must be a JSON document, or begin like one: brackets and quotes are trusted to mean what they mean there.
 pub(super) fn check(document: &[u8], depth_max: usize) -> Result<(), PayloadError> {
+    scan(document, depth_max, true)
+}
+
+/// Refuses a document that is nested too deep.
+///
+/// For documents whose numbers are known to be finite. Costs nothing for those that are too short to be deep.
+pub(crate) fn check_depth(document: &[u8], depth_max: usize) -> Result<(), PayloadError> {
+    if document.len() < deep_bytes_min(depth_max) {
+        return Ok(());
+    }
+    scan(document, depth_max, false)
+}
+
+fn scan(document: &[u8], depth_max: usize, checks_numbers: bool) -> Result<(), PayloadError> {
     let mut depth = 0_usize;
     let mut at = 0;
     while at < document.len() {
@@ -26,7 +40,7 @@ pub(super) fn check(document: &[u8], depth_max: usize) -> Result<(), PayloadErro
             }
             b']' | b'}' => depth = depth.saturating_sub(1),
             b'"' => at = end_of_text(document, at + 1),
-            b'-' | b'0'..=b'9' => {
+            b'-' | b'0'..=b'9' if checks_numbers => {
                 let number = &document[at..end_of_number(document, at)];
                 check_number(number)?;
                 at += number.len() - 1;
@@ -36,16 +50,6 @@ pub(super) fn check(document: &[u8], depth_max: usize) -> Result<(), PayloadErro
         at += 1;
     }
     Ok(())
-}
-
-/// Refuses a document that is nested too deep.
-///
-/// For documents whose numbers are known to be finite. Costs nothing for those that are too short to be deep.
-pub(crate) fn check_depth(document: &[u8], depth_max: usize) -> Result<(), PayloadError> {
-    if document.len() < deep_bytes_min(depth_max) {
-        return Ok(());
-    }
-    check(document, depth_max)
 }
 
 /// Where the quote stands that closes a text.

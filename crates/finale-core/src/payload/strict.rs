@@ -2,6 +2,7 @@
 //!
 //! `serde_json` writes `null` for NaN and infinities, and goes down for each level until the stack ends.
 
+use std::cell::Cell;
 use std::fmt::Display;
 
 use serde::ser::{
@@ -19,18 +20,27 @@ pub(super) const TOO_DEEP: &str = "finale: nested too deep";
 /// The name by which `serde_json` knows a `RawValue`: nothing is written around that.
 const ENCODED_ELSEWHERE: &str = "$serde_json::private::RawValue";
 
+thread_local! {
+    /// Whether the value in hand holds JSON that was encoded elsewhere, and so was not looked into.
+    static HOLDS_ENCODED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Encodes a value; says whether it holds JSON that was encoded elsewhere.
+pub(super) fn encode<T: Serialize + ?Sized>(value: &T, buffer: &mut Vec<u8>) -> serde_json::Result<bool> {
+    // A value may encode others while it is encoded itself.
+    let outer = HOLDS_ENCODED.replace(false);
+    let encoded = Strict { inner: value, depth: 0 }.serialize(&mut serde_json::Serializer::new(buffer));
+    let holds_encoded = HOLDS_ENCODED.replace(outer);
+    encoded.map(|()| holds_encoded)
+}
+
 /// A value or serializer at a depth: how many lists and maps are around it.
-pub(super) struct Strict<T> {
+struct Strict<T> {
     inner: T,
     depth: usize,
 }
 
 impl<T> Strict<T> {
-    /// The outermost one.
-    pub(super) const fn new(inner: T) -> Self {
-        Self { inner, depth: 0 }
-    }
-
     const fn at<U>(&self, inner: U) -> Strict<U> {
         Strict { inner, depth: self.depth }
     }
@@ -170,8 +180,11 @@ impl<S: Serializer> Serializer for Strict<S> {
     }
 
     fn serialize_struct(self, name: &'static str, length: usize) -> Result<Self::SerializeStruct, Self::Error> {
-        let levels = usize::from(name != ENCODED_ELSEWHERE);
-        inside(self, levels, |inner| inner.serialize_struct(name, length))
+        let is_encoded = name == ENCODED_ELSEWHERE;
+        if is_encoded {
+            HOLDS_ENCODED.set(true);
+        }
+        inside(self, usize::from(!is_encoded), |inner| inner.serialize_struct(name, length))
     }
 
     fn serialize_struct_variant(

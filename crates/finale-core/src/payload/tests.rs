@@ -115,6 +115,8 @@ fn numbers_that_json_cannot_say_are_refused_wherever_they_are() {
     assert_eq!(Payload::encode(&f64::NAN), Err(PayloadError::NotFinite));
     assert_eq!(Payload::from_json(b"[-1e999]"), Err(PayloadError::NotFinite));
     assert_eq!(Payload::from_json("9".repeat(400).as_bytes()), Err(PayloadError::NotFinite));
+    let raw: Box<RawValue> = serde_json::from_str("[1e999]").unwrap();
+    assert_eq!(Payload::encode(&(f64::MAX, raw)), Err(PayloadError::NotFinite), "encoded elsewhere");
     for fine in [r#""1e999""#, r#"["\"", "1e999"]"#, "1e-999", "1.5e300", r#"{"1e999": 1}"#] {
         assert!(Payload::from_json(fine.as_bytes()).is_ok(), "{fine}");
     }

@@ -143,6 +143,79 @@ fn chains_are_as_long_as_a_text_may_be() {
     assert_eq!(condition(&conditions, json!(2)), Ok(true));
 }
 
+/// Everything that can be called, with everything that makes no sense; a panic would show.
+#[test]
+fn no_filter_and_no_test_panics() {
+    const VALUES: [&str; 16] = [
+        "none",
+        "true",
+        "-1",
+        "1.5",
+        "''",
+        "'äb c'",
+        "[]",
+        "[1, 'a', none]",
+        "[[1], [2]]",
+        "{'a': 1}",
+        "{1: {'a': 2}}",
+        "range(5)",
+        "1e308",
+        "18446744073709551615",
+        "-9223372036854775808",
+        "input",
+    ];
+    const ARGUMENTS: [&str; 22] = [
+        "",
+        "()",
+        "(1)",
+        "(-1)",
+        "('a')",
+        "('')",
+        "(none)",
+        "([])",
+        "({})",
+        "(attribute='a')",
+        "(attribute='0.1')",
+        "(1, 2, 3)",
+        "('a', 'b', 'c', 'd')",
+        "(default=1)",
+        "(reverse=true)",
+        "(reverse='x')",
+        "(100000000000)",
+        "('upper')",
+        "(d=1, attribute=2)",
+        "(by='value')",
+        "(indent=300)",
+        "('<', none)",
+    ];
+    let world = World::new(json!({"a": [1]}), Vec::new());
+    for value in VALUES {
+        for arguments in ARGUMENTS {
+            for filter in environment::FILTERS {
+                let _ = compile(&format!("{value} | {filter}{arguments}")).map(|expression| expression.value(&world));
+                let _ =
+                    compile(&format!("[{value}] | map('{filter}') | list")).map(|expression| expression.value(&world));
+            }
+            for test in environment::TESTS {
+                let _ = compile(&format!("{value} is {test}{arguments}")).map(|expression| expression.value(&world));
+            }
+        }
+        for part in
+            ["[-9223372036854775808:]", "[::9223372036854775807]", "[::-1]", "[1:0:-3]", "['a']", "[1e9]", "[none]"]
+        {
+            let _ = compile(&format!("{value}{part}")).map(|expression| expression.value(&world));
+        }
+    }
+    for call in [
+        "range()",
+        "range(1, 2, 0)",
+        "range(-9223372036854775808, 9223372036854775807, 9223372036854775807)",
+        "dict(1)",
+    ] {
+        let _ = compile(call).map(|expression| expression.value(&world));
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn any_text_is_compiled_or_refused(source in "\\PC{0,60}") {
