@@ -3,10 +3,12 @@
 //! Loaders and builders fill these types, [`compile`](crate::compile()) checks them and makes what can be run.
 
 mod builder;
+mod document;
 mod draw;
 mod task;
 
 pub use builder::{DefinitionBuilder, FromDefinition};
+pub use document::Document;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -138,6 +140,9 @@ pub struct Task {
     /// Expression for the input of the handler; by default the input of the execution.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
+    /// The input of the handler as a document, in whose texts templates may stand; not beside `input`.
+    #[serde(default, deserialize_with = "some_document", skip_serializing_if = "Option::is_none")]
+    pub with: Option<Document>,
     /// Whether the execution may complete although this task failed: the failure is recorded, what depends on it goes on.
     #[serde(default)]
     pub optional: bool,
@@ -156,6 +161,11 @@ pub struct Task {
     /// Facts about the task that finale keeps and shows but gives no meaning.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+}
+
+/// What is there is a document, also where it is `null`.
+fn some_document<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Document>, D::Error> {
+    Document::deserialize(deserializer).map(Some)
 }
 
 /// Who does a task.

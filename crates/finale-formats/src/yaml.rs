@@ -10,19 +10,47 @@ use crate::tree::{Inside, Located, Tree, TreeVisitor};
 
 /// Reads a document of at most that many values, aliases expanded.
 pub(crate) fn parse(text: &str, values_max: usize) -> Result<Located, Fault> {
-    read::<Spanned<Marked>>(text, values_max)
-        .map(Located::from)
-        .map_err(|error| fault(error, values_max, |message, source| LoadProblem::Syntax { message, source }))
+    read(
+        text,
+        values_max,
+        |message, source| LoadProblem::Syntax { message, source },
+        |root: Spanned<Marked>| root.into(),
+    )
 }
 
 /// Decodes text that could be parsed into a type that says itself what it accepts.
-pub(crate) fn decode<T: DeserializeOwned>(text: &str, values_max: usize) -> Result<T, Fault> {
-    read(text, values_max)
-        .map_err(|error| fault(error, values_max, |message, source| LoadProblem::Shape { message, source }))
+pub(crate) fn decode<T: DeserializeOwned + Send>(text: &str, values_max: usize) -> Result<T, Fault> {
+    read(text, values_max, |message, source| LoadProblem::Shape { message, source }, |decoded: T| decoded)
 }
 
-fn read<T: DeserializeOwned>(text: &str, values_max: usize) -> Result<T, Error> {
-    serde_saphyr::from_str_with_options(text, options(values_max))
+type Otherwise = fn(String, Box<dyn std::error::Error + Send + Sync>) -> LoadProblem;
+
+/// Reads here what is nested as files mostly are, and anything deeper where there is enough stack for it.
+fn read<D: DeserializeOwned, T: Send>(
+    text: &str,
+    values_max: usize,
+    otherwise: Otherwise,
+    finish: fn(D) -> T,
+) -> Result<T, Fault> {
+    let read = |depth_max| {
+        let decoded = serde_saphyr::from_str_with_options(text, options(values_max, depth_max));
+        decoded.map(finish).map_err(|error| (is_too_deep(&error), fault(error, values_max, otherwise)))
+    };
+    match read(SHALLOW_DEPTH_MAX) {
+        Ok(read) => Ok(read),
+        Err((false, fault)) => Err(fault),
+        Err((true, too_deep)) => std::thread::scope(|scope| {
+            let deep = std::thread::Builder::new().stack_size(DEPTH_MAX * STACK_OF_LEVEL);
+            match deep.spawn_scoped(scope, || read(DEPTH_MAX).map_err(|(_, fault)| fault)) {
+                Ok(deep) => deep.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                Err(_) => Err(too_deep),
+            }
+        }),
+    }
+}
+
+fn is_too_deep(error: &Error) -> bool {
+    matches!(error, Error::Budget { breach: BudgetBreach::Depth { .. }, .. })
 }
 
 /// An alias repeats what it stands for, so a small file could ask for a huge document.
@@ -31,16 +59,22 @@ const ANCHORS_MAX: usize = 1_000;
 
 /// The parser recurses and takes up to 40 KiB of stack per level in a debug build, where a thread
 /// may have no more than 2 MiB. A definition has seven levels, and the values in it a few more.
-const DEPTH_MAX: usize = 24;
+const SHALLOW_DEPTH_MAX: usize = 24;
 
-fn options(values_max: usize) -> Options {
+/// A value that is nested as deep as a payload may be, and what is around it in a file.
+const DEPTH_MAX: usize = 104;
+
+/// Twice what a level takes.
+const STACK_OF_LEVEL: usize = 80 << 10;
+
+fn options(values_max: usize, depth_max: usize) -> Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             // A list or a map is one value and two events.
             max_events: values_max.saturating_mul(2),
             max_nodes: values_max,
             max_documents: 1,
-            max_depth: DEPTH_MAX,
+            max_depth: depth_max,
             max_anchors: ANCHORS_MAX,
             max_aliases: REPLAYED_EVENTS_MAX,
         },
@@ -59,14 +93,10 @@ fn alias_limits() -> AliasLimits {
     }
 }
 
-fn fault(
-    error: Error,
-    values_max: usize,
-    otherwise: fn(String, Box<dyn std::error::Error + Send + Sync>) -> LoadProblem,
-) -> Fault {
+fn fault(error: Error, values_max: usize, otherwise: Otherwise) -> Fault {
     let place = error.location().and_then(place);
     let problem = match &error {
-        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => LoadProblem::TooDeep,
+        error if is_too_deep(error) => LoadProblem::TooDeep,
         Error::Budget { breach: BudgetBreach::Events { .. } | BudgetBreach::Nodes { .. }, .. } => {
             LoadProblem::TooManyValues { values_max }
         }

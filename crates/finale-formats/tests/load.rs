@@ -186,8 +186,8 @@ fn nesting_up_to_the_limits_does_not_overflow_the_stack() {
     assert!(json(123).is_ok());
     assert_eq!(json(124).unwrap_err().code(), "file_too_deep");
     let yaml = |levels| auto(BLUEPRINT.replace("Do n", &nested(levels)), "f.yaml");
-    assert!(yaml(19).is_ok());
-    assert_eq!(yaml(20).unwrap_err().code(), "file_too_deep");
+    assert!(yaml(99).is_ok());
+    assert_eq!(yaml(100).unwrap_err().code(), "file_too_deep");
 }
 
 #[test]

@@ -76,6 +76,12 @@ fn check_default(list: &str, declaration: &Declaration, problems: &mut Vec<Probl
         let message = format!("{list} {name:?} is required, so that its default can never be used");
         problems.push(Problem::new(Code::RequiredWithDefault, message));
     }
+    if !types::is_shallow(default) {
+        let depth_max = types::DEFAULT_DEPTH_MAX;
+        let message = format!("the default of {list} {name:?} is nested deeper than the {depth_max} levels allowed");
+        problems.push(Problem::new(Code::DefaultType, message));
+        return;
+    }
     if !types::matches(*kind, default) {
         let message = format!("the default of {list} {name:?} is not of type {}", types::name(*kind));
         problems.push(Problem::new(Code::DefaultType, message));

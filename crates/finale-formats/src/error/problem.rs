@@ -22,7 +22,7 @@ pub enum LoadProblem {
         values_max: usize,
     },
     /// Lists and maps stand too deep inside each other.
-    #[error("the values are nested too deeply: more than 24 levels in YAML, or 127 in JSON")]
+    #[error("the values are nested too deeply: more than 104 levels in YAML, or 127 in JSON")]
     TooDeep,
     /// There is nothing in the file.
     #[error("the file is empty")]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use finale_core::definition::{Delivery, Node, Retry, Task, Work};
+use finale_core::definition::{Delivery, Document, Node, Retry, Task, Work};
 
 use super::report::Report;
 use super::section::{self, Keys, Section};
@@ -105,11 +105,12 @@ pub(super) fn read<'a>(id: &str, entry: &'a Entry, report: &mut Report<'a>) -> N
         return Node::task(id, Task::external());
     };
     check_contradictions(&section, report);
-    let (work, input) = work(&section, report);
+    let (work, with) = work(&section, report);
     let task = Task {
         title: section.read("title", report, section::text),
         work,
-        input,
+        input: section.read("input", report, expression::read),
+        with,
         optional: section.flag("optional", report),
         timeout: section.read("timeout", report, duration::read_longer_than_zero),
         retry: section.read("retry", report, retry).unwrap_or_default(),
@@ -124,15 +125,14 @@ pub(super) fn read<'a>(id: &str, entry: &'a Entry, report: &mut Report<'a>) -> N
     node
 }
 
-fn work<'a>(section: &Section<'a>, report: &mut Report<'a>) -> (Work, Option<String>) {
+fn work<'a>(section: &Section<'a>, report: &mut Report<'a>) -> (Work, Option<Document>) {
     for (name, read) in short::FORMS {
         if section.entry(name).is_some() {
             return (Work::Handler(name.to_owned()), section.read(name, report, read));
         }
     }
     let work = section.read("handler", report, section::text).map_or(Work::External, Work::Handler);
-    let literal = section.read("with", report, expression::of_literal);
-    (work, section.read("input", report, expression::read).or(literal))
+    (work, section.read("with", report, expression::document))
 }
 
 fn check_contradictions<'a>(section: &Section<'a>, report: &mut Report<'a>) {
