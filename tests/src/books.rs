@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use finale::{EventKind, ExecutionId, ExecutionStatus, NodeStatus, Outcome, Payload, Record, Runtime, TaskContext};
 use finale::{TaskError, TaskId, Workflow};
-use finale_core::{NodeIndex, WorkKey};
 use finale_core::definition::Verdict;
 use finale_core::record::NodeRecordState;
+use finale_core::{NodeIndex, WorkKey};
 
 use crate::actor::{Any, Passing};
 use crate::dice::Dice;

@@ -6,13 +6,13 @@ mod early;
 mod late;
 mod messages;
 
-use finale_core::{NodeIndex, ScopeId, WorkKey};
 use finale::journal::{Acknowledgement, HeldJournal};
 use finale::{
     ExecutionHandle, ExecutionStatus, Failure, FailureClass, Limits, NodeStatus, OpenTask, ReportError, Runtime,
     Shards, TaskId, Workflow,
 };
 use finale_core::PayloadError;
+use finale_core::{NodeIndex, ScopeId, WorkKey};
 use finale_tests::actor::{
     Dummies, Gate, chart, for_each_journal, for_each_journal_in_real_time, only_failure, runtime, settle, workflow,
 };

@@ -6,8 +6,8 @@ use finale::{
     CommandError, Event, EventKind, ExecutionHandle, Failure, FailureClass, NodeStatus, ReportError, Runtime, TaskId,
     Workflow,
 };
-use finale_core::WorkKey;
 use finale_core::NodeIndex;
+use finale_core::WorkKey;
 use finale_core::definition::{Node, NodeKind, Verdict};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
