@@ -146,7 +146,8 @@ pub struct Task {
     /// Whether the execution may complete although this task failed: the failure is recorded, what depends on it goes on.
     #[serde(default)]
     pub optional: bool,
-    /// How long one attempt may take, the wait for a place among the running ones included; by default for ever.
+    /// How long one attempt may take, longer than zero, the wait for a place among the running ones included; by default
+    /// there is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
     /// What happens when an attempt fails.
@@ -228,7 +229,7 @@ pub struct Conditional {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ParallelSplit {
-    /// How many of its branches may run at once.
+    /// How many of its branches may run at once, at least 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_concurrency: Option<u32>,
 }
