@@ -12,9 +12,11 @@ pub mod fact;
 pub mod failure;
 pub mod id;
 pub mod nearest;
+pub mod number;
 pub mod payload;
 pub mod record;
 pub mod status;
+pub mod supervisor;
 pub mod time;
 
 pub use compile::compile;

@@ -1,0 +1,340 @@
+//! What the supervisor is told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::execution::{self, Execution, Interruption};
+use crate::id::{Dispatch, ExecutionId};
+use crate::number::{ActorNo, BatchNo, DefinitionNo, RequestId, ShardNo, Slot};
+use crate::payload::Payload;
+use crate::record::Outcome;
+use crate::status::ExecutionStatus;
+use crate::time::Time;
+
+use super::late::LateEvent;
+use super::outbox::{Begin, Tell, ToShard};
+
+/// Something the supervisor is told.
+///
+/// An input is taken in as a whole before anything is done about it. If [`handle`](super::Supervisor::handle) panics, the
+/// input is not lost: [`rebuild`](super::Supervisor::rebuild) finds it in the old state and acts on it again.
+#[derive(Debug)]
+pub enum Input {
+    /// First of all, once: what the journal says about the executions that a runtime before this one left open.
+    Recover(Recover),
+    /// From a caller: begin an execution.
+    Activate(Activate),
+    /// From a caller: a message for an execution.
+    Ask(Ask),
+    /// From a caller: no execution begins any more.
+    Close,
+    /// From a caller: end this shard when everything that happened is recorded. Implies [`Close`](Self::Close).
+    ///
+    /// All who ask are answered with the same [`Left`](super::Left). The patience of the first one counts.
+    Leave {
+        /// Who waits for the end.
+        request: RequestId,
+        /// How long the shard waits for its actors and for the journal.
+        patience: Duration,
+    },
+    /// From the supervisor of another shard.
+    Shard {
+        /// Of which shard.
+        from: ShardNo,
+        /// What it says.
+        message: ToShard,
+    },
+    /// From an execution's actor: the first facts of the execution are durable. It is sent only where
+    /// [`Begin::acknowledge`](super::Begin::acknowledge) asks for it.
+    Begun(Slot),
+    /// From an execution's actor: the execution only waits, and is given back.
+    Detached(Box<Hosted>),
+    /// From an execution's actor: its state machine panicked, and the actor has dropped the state.
+    Panicked(Box<Panicked>),
+    /// From an execution's actor: it was sent something for an execution that it does not have (any more).
+    Forwarded {
+        /// Which actor says so.
+        from: ActorNo,
+        /// What it was sent.
+        tell: Tell,
+    },
+    /// From an execution's actor: the execution has ended, durably. The actor has nothing to do then.
+    Ended(Ended),
+    /// From an execution's actor: the command over which a quarantined execution was attached was carried out, or refused.
+    /// If it was refused, the execution follows with [`Detached`](Self::Detached).
+    Overruled {
+        /// Which execution.
+        slot: Slot,
+        /// Whether the command was carried out.
+        accepted: bool,
+    },
+    /// An actor is gone without having given back what it had.
+    ActorGone(ActorNo),
+    /// From the task engine: an outcome, a timer or a report for an execution whose callback is the supervisor.
+    Delivered {
+        /// Which execution.
+        slot: Slot,
+        /// What it is told.
+        message: Message,
+    },
+    /// From the task engine: everything of the batch was handed over with [`Delivered`](Self::Delivered).
+    BatchDelivered(BatchNo),
+    /// The task engine was built again: it knows no execution.
+    EngineRebuilt,
+    /// From the reader: the answer to a [`ReadWhat::History`](super::ReadWhat::History).
+    Restored {
+        /// Which read.
+        read: ReadNo,
+        /// What it came to: none if there is no history; else why the history or the definition cannot be read.
+        restored: Result<Option<Restored>, Box<str>>,
+    },
+    /// From the reader: the answer to a [`ReadWhat::Key`](super::ReadWhat::Key).
+    KeyLooked {
+        /// Which read.
+        read: ReadNo,
+        /// The execution that has the key, if one has; else why the journal cannot be read.
+        owner: Result<Option<KeyOwner>, Box<str>>,
+    },
+    /// From the reader: the answer to a [`ReadWhat::Status`](super::ReadWhat::Status).
+    StatusLooked {
+        /// Which read.
+        read: ReadNo,
+        /// Where the execution is, none if it is unknown or forgotten; else why the journal cannot be read.
+        status: Result<Option<ExecutionStatus>, Box<str>>,
+    },
+    /// From the reader: the answer to a [`ReadWhat::Expired`](super::ReadWhat::Expired).
+    Expired {
+        /// Which read.
+        read: ReadNo,
+        /// What it came to; else why the journal cannot be read.
+        expired: Result<Expired, Box<str>>,
+    },
+    /// From the journal port: a write that has a number is durable.
+    Written(WriteNo),
+    /// From the journal port: it is better to write nothing more for now.
+    JournalFull,
+    /// From the journal port: there is room again.
+    JournalHasRoom,
+    /// From the journal port: the journal takes nothing more.
+    JournalFailed,
+    /// The pool's answer to a [`PermitChange::Ask`](super::PermitChange::Ask), and only to one. 0 says that no shard has an
+    /// unused permit.
+    PermitsGranted(usize),
+    /// Another shard asks for permits, and the pool has none. It is answered with a
+    /// [`PermitChange::Return`](super::PermitChange::Return), of 0 if there is none to spare.
+    PermitsWanted,
+    /// Something came too late, twice or for nothing: it is kept to be looked at.
+    NoteLate(LateEvent),
+    /// The time that [`Supervisor::wake_at`](super::Supervisor::wake_at) said has come.
+    Wake,
+}
+
+/// Wishes that an execution begins.
+#[derive(Clone, Debug)]
+pub struct Activate {
+    /// Who waits for the acknowledgement.
+    pub request: Option<RequestId>,
+    /// What is to be run; none if it was refused: the owner of the request knows why. Repetitions are answered all the same.
+    pub definition: Option<DefinitionNo>,
+    /// The id that it is to have; a new one if none.
+    ///
+    /// The activation is handed to the home of its idempotency key if it has one, see
+    /// [`home_of`](super::home_of); else to the shard of this id, see [`shard_of`](super::shard_of).
+    pub id: Option<ExecutionId>,
+    /// What repetitions are known by.
+    pub idempotency: Option<Box<Idempotency>>,
+    /// What people find it by.
+    pub business_key: Option<Box<str>>,
+    /// Who activates it.
+    pub by: Box<str>,
+    /// How long it may take.
+    pub deadline: Option<Duration>,
+    /// What it is given.
+    pub input: Payload,
+}
+
+/// What the repetition of an activation is known by: the same key, workflow and input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idempotency {
+    /// The key.
+    pub key: Box<str>,
+    /// Id of the workflow; its version does not matter.
+    pub workflow: Box<str>,
+}
+
+/// A message for an execution, from outside.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// Which execution. It belongs to this shard.
+    pub execution: ExecutionId,
+    /// What is asked.
+    pub what: Question,
+}
+
+/// Something asked of an execution from outside.
+#[derive(Clone, Debug)]
+pub enum Question {
+    /// Tell it this.
+    Tell(Message),
+    /// An operator lets a quarantined execution go on.
+    Release(Option<RequestId>),
+}
+
+/// Something for one execution.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// Who waits for the answer, if somebody does.
+    pub request: Option<RequestId>,
+    /// What it is.
+    pub body: Body,
+}
+
+impl Message {
+    /// A message that nobody waits for.
+    pub const fn tell(input: execution::Input) -> Self {
+        Self { request: None, body: Body::Input(input) }
+    }
+}
+
+/// What is in a message for an execution.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// An input of its state machine.
+    Input(execution::Input),
+    /// A look at it; what is to be looked at is known by the number of the request.
+    Query,
+    /// Compare what is under way for it with what must be: its actor sends a `Reconcile` to the task engine.
+    Reconcile,
+    /// Whether the actor has the execution at all; one that has not forwards this. Nothing else is to be done about it.
+    Probe(AttachmentNo),
+}
+
+/// An attachment of an execution to an actor, numbered by the supervisor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AttachmentNo(pub u64);
+
+/// An execution that nothing is happening to, as a plain value.
+#[derive(Debug)]
+pub struct Hosted {
+    /// Where it is.
+    pub slot: Slot,
+    /// What it runs.
+    pub definition: DefinitionNo,
+    /// Its state; all of it is durable.
+    pub state: Box<Execution>,
+    /// Those who wait for the end of a cancellation.
+    pub cancels: Vec<RequestId>,
+    /// How many [`Tell`]s the actor has got since the execution was attached to it. Those that were on their way are
+    /// forwarded, and what comes in meanwhile waits for them: so the order is kept.
+    pub told: u32,
+}
+
+/// What an actor gives back when the state machine of an execution panicked.
+#[derive(Debug)]
+pub struct Panicked {
+    /// Which execution.
+    pub slot: Slot,
+    /// The execution was to begin, and nothing of it was appended.
+    pub begin: Option<Box<Begin>>,
+    /// What had not been taken in, in its order; the message over which it panicked is the first one.
+    ///
+    /// Outcomes that the task engine keeps need not be among them: they are delivered again when the execution reconciles.
+    pub messages: Vec<Message>,
+    /// Those who wait for the end of a cancellation.
+    pub cancels: Vec<RequestId>,
+    /// How many [`Tell`]s the actor has got since the execution was attached to it; as in [`Hosted::told`].
+    pub told: u32,
+}
+
+/// An execution has ended, durably.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// Where it was.
+    pub slot: Slot,
+    /// How it ended.
+    pub outcome: Arc<Outcome>,
+    /// Those who wait for the end of a cancellation: they are answered after the end was published.
+    pub cancels: Vec<RequestId>,
+    /// What was in flight when the end was decided, and how far each was stopped; filled in where somebody waits for it.
+    pub interrupted: Vec<(Dispatch, Interruption)>,
+}
+
+/// A read of the journal, numbered by the supervisor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReadNo(pub u64);
+
+/// A write to the journal whose durability the supervisor waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WriteNo(pub u64);
+
+/// A key that its home has claimed for an activation, numbered by the home.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClaimNo(pub u64);
+
+/// What the journal says about the executions of this shard when the runtime starts.
+#[derive(Clone, Debug)]
+pub struct Recover {
+    /// Number of the claim of the journal: the life that begins for what was at work.
+    pub epoch: u32,
+    /// Whether the runtime before this one did not end in order.
+    pub crashed: bool,
+    /// The executions of this shard that have not ended.
+    pub found: Vec<Found>,
+    /// How many permits of the limit on open executions the pool has given for them. There may be fewer than executions:
+    /// all go on, and as many of those that end first give no permit back.
+    pub permits: usize,
+}
+
+/// An execution that has not ended, as the journal lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its id.
+    pub execution: ExecutionId,
+    /// Why it is quarantined, if it is.
+    pub quarantine: Option<Quarantine>,
+}
+
+/// Why an execution is quarantined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quarantine {
+    /// In words.
+    pub reason: Box<str>,
+    /// Whether only an operator can release it; else the next runtime looks whether the reason still holds.
+    pub until_released: bool,
+}
+
+/// An execution, read from the journal.
+#[derive(Debug)]
+pub struct Restored {
+    /// What it runs.
+    pub definition: DefinitionNo,
+    /// The state that its history folds to, facts that are not durable yet included.
+    pub state: Box<Execution>,
+    /// A handler that it may still need and that is not registered.
+    pub missing_handler: Option<Box<str>>,
+    /// When lives of the execution began after a crash, newest first; see [`crashes_of`](super::crashes_of).
+    pub crashes: Vec<Time>,
+    /// How it ended, if it has.
+    pub outcome: Option<Arc<Outcome>>,
+}
+
+/// The execution that was activated with an idempotency key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyOwner {
+    /// Its id.
+    pub execution: ExecutionId,
+    /// Id of its workflow.
+    pub workflow: Box<str>,
+    /// What it was given.
+    pub input: Payload,
+}
+
+/// What a look for ended executions that need not be kept any more came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// Those that were found.
+    pub executions: Vec<ExecutionId>,
+    /// When the one that ended first of all that are left ended, for each of the asked criteria that has an age: the
+    /// earliest time at which one of them is too old.
+    pub next: Option<Time>,
+}

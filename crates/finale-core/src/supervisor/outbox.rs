@@ -1,0 +1,401 @@
+//! What comes of what the supervisor is told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::execution::{Interruption, Refused};
+use crate::fact::Terminal;
+use crate::id::{Dispatch, ExecutionId};
+use crate::number::{ActorNo, BatchNo, Callback, DefinitionNo, RequestId, ShardNo, Slot};
+use crate::payload::Payload;
+use crate::record::Outcome;
+use crate::status::ExecutionStatus;
+use crate::time::Time;
+
+use super::input::{Activate, ClaimNo, Hosted, Message, Quarantine, ReadNo, WriteNo};
+
+/// What is to be done, one queue for each kind of it. Its owner uses it for one supervisor and keeps it.
+///
+/// After each [`handle`](super::Supervisor::handle), or after several, everything in it is carried out, in the order of the
+/// fields and then in the order of each queue. Nothing in it has to wait for the journal: what follows from a turn of an
+/// execution comes in only when that is durable.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    /// For the task engine. It is sent before what is for actors.
+    pub engine: Vec<ToEngine>,
+    /// For actors of executions. They are numbered from 0 without gaps: the first message for a new number starts it.
+    pub actors: Vec<(ActorNo, ToActor)>,
+    /// For the supervisors of other shards.
+    pub shards: Vec<(ShardNo, ToShard)>,
+    /// Executions whose end is to be published: their outcomes, then the answers to who cancelled them.
+    pub published: Vec<Published>,
+    /// Answers to requests.
+    pub replies: Vec<Reply>,
+    /// Queries about executions that are not with an actor.
+    pub looks: Vec<Look>,
+    /// Reads of the journal, to be done away from this thread unless they cannot block. Each is answered exactly once.
+    pub reads: Vec<Read>,
+    /// Writes to the journal, in their order.
+    pub writes: Vec<Write>,
+    /// Permits of the limit on open executions, to be asked of the pool and to be given back to it.
+    pub permits: Vec<PermitChange>,
+    /// What is worth a line in the log.
+    pub notices: Vec<Notice>,
+    /// The shard is at its end, with this report: every actor, the engine and the port can go.
+    pub left: Option<Left>,
+}
+
+/// A message for the task engine.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ToEngine {
+    /// An execution begins, or is known again.
+    Register(Registration),
+    /// Somebody else hears of the tasks of an execution from now on.
+    Moved {
+        /// Which execution.
+        slot: Slot,
+        /// Who.
+        callback: Callback,
+    },
+    /// An execution is over: what is left of it is dropped.
+    Deregister {
+        /// Which execution.
+        slot: Slot,
+        /// How it ended.
+        status: ExecutionStatus,
+    },
+    /// The supervisor has taken in everything up to this batch: it need not be kept.
+    Taken(BatchNo),
+}
+
+/// An execution, as the task engine knows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Registration {
+    /// Where it is.
+    pub slot: Slot,
+    /// Its id.
+    pub execution: ExecutionId,
+    /// What it runs.
+    pub definition: DefinitionNo,
+    /// Who hears of its tasks.
+    pub callback: Callback,
+    /// What it was given.
+    pub input: Payload,
+}
+
+/// A message for an actor.
+#[derive(Debug)]
+pub enum ToActor {
+    /// Begin an execution. The actor has none.
+    Begin(Begin),
+    /// Go on with an execution. The actor has none.
+    Resume(Box<Resume>),
+    /// A message for the execution that the actor has; it forwards what is for another one.
+    Tell(Tell),
+}
+
+/// A message for the execution that an actor has.
+#[derive(Clone, Debug)]
+pub struct Tell {
+    /// Where the execution is.
+    pub slot: Slot,
+    /// Its id.
+    pub execution: ExecutionId,
+    /// The message.
+    pub message: Message,
+}
+
+/// An execution that is to begin.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Begin {
+    /// Where it is.
+    pub slot: Slot,
+    /// Its id.
+    pub execution: ExecutionId,
+    /// What it runs.
+    pub definition: DefinitionNo,
+    /// What it is given.
+    pub input: Payload,
+    /// Who activated it.
+    pub by: Box<str>,
+    /// When it must be over.
+    pub deadline: Option<Time>,
+    /// What repetitions are known by.
+    pub idempotency_key: Option<Box<str>>,
+    /// What people find it by.
+    pub business_key: Option<Box<str>>,
+    /// Who is told that its first facts are durable.
+    pub acknowledge: Acknowledge,
+}
+
+/// Who is told that the first facts of an execution are durable, or never will be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acknowledge {
+    /// Nobody.
+    Nobody,
+    /// Whoever waits for the request: the actor answers it.
+    Request(RequestId),
+    /// The supervisor, with [`Input::Begun`](super::Input::Begun): others wait for it as well.
+    Supervisor,
+}
+
+/// An execution that goes on with an actor.
+#[derive(Debug)]
+pub struct Resume {
+    /// The execution.
+    pub hosted: Hosted,
+    /// What it is told, in this order.
+    pub messages: Vec<Message>,
+    /// Whether it is quarantined and the one message is the command of an operator over that. The actor says with
+    /// [`Input::Overruled`](super::Input::Overruled) what came of it, and takes in nothing else before.
+    pub overruling: bool,
+}
+
+/// A message from the supervisor of one shard to that of another.
+#[derive(Clone, Debug)]
+pub enum ToShard {
+    /// Begin an execution with an id of yours, whose key this shard has claimed.
+    ///
+    /// Definitions are numbered by each shard: the number is translated on the way.
+    Begin {
+        /// What the key is claimed for.
+        claim: ClaimNo,
+        /// The activation; nobody waits for its request there.
+        activate: Box<Activate>,
+    },
+    /// What came of it.
+    Answered {
+        /// For which claim.
+        claim: ClaimNo,
+        /// The execution has begun, durably, or why not.
+        result: Result<ExecutionId, NotActivated>,
+    },
+    /// These executions are forgotten, durably.
+    Forgotten(Arc<[ExecutionId]>),
+}
+
+/// An execution whose end is to be published.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// Which execution.
+    pub execution: ExecutionId,
+    /// What it ran; none if it could not be read and was written off.
+    pub definition: Option<DefinitionNo>,
+    /// How it ended.
+    pub outcome: Arc<Outcome>,
+    /// Those who wait for the end of a cancellation.
+    pub cancels: Vec<RequestId>,
+    /// What was in flight when the end was decided.
+    pub interrupted: Vec<(Dispatch, Interruption)>,
+}
+
+/// The answer to a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    /// Who waits for it.
+    pub request: RequestId,
+    /// What it is.
+    pub answer: Answer,
+}
+
+/// What somebody is answered.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// To an activation: this execution has begun, durably.
+    Began(ExecutionId),
+    /// To an activation: it repeats the one that this execution began with.
+    Repeats(ExecutionId),
+    /// To an activation: no execution has begun.
+    NotActivated(NotActivated),
+    /// To a message for an execution: it was not carried out, and changed nothing.
+    NotDone(NotDone),
+    /// To a release or to the command of an operator: it is durable.
+    Done,
+    /// To a leave.
+    Left(Left),
+}
+
+/// Why no execution has begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NotActivated {
+    /// The definition was refused, for the reason that the owner of the request knows.
+    Definition,
+    /// As many executions are open as may be.
+    Saturated,
+    /// The key belongs to another activation.
+    IdempotencyConflict(ExecutionId),
+    /// An execution with that id exists.
+    IdConflict(ExecutionId),
+    /// Its state machine panicked over the activation, again and again.
+    NotBegun(Box<str>),
+    /// The journal could not be read.
+    Unread(Box<str>),
+    /// The journal takes nothing more. What was under way may have become durable.
+    JournalFailed,
+    /// The shard is closed.
+    Closed,
+    /// The supervisor of the shard has failed, again and again.
+    ShardFailed,
+}
+
+/// Why something asked of an execution was not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NotDone {
+    /// There is no such execution, or it is forgotten.
+    NotFound,
+    /// The execution refuses it; or it would, if it had not ended.
+    Refused(Refused),
+    /// Only a quarantined execution can be released.
+    NotQuarantined,
+    /// A handler of this name is not registered, so that the execution cannot go on.
+    HandlerMissing(Box<str>),
+    /// The history or the definition of the execution cannot be read: it can only be released or failed.
+    Unreadable(Box<str>),
+    /// The command brought down the actor of the quarantined execution.
+    Panicked,
+    /// So many messages wait for executions that have not begun that no more can be kept.
+    Saturated,
+    /// The journal could not be read.
+    Unread(Box<str>),
+    /// The journal takes nothing more. What was under way may have become durable.
+    JournalFailed,
+    /// The shard is closed.
+    Closed,
+    /// The supervisor of the shard has failed, again and again.
+    ShardFailed,
+}
+
+/// A query about an execution that is not with an actor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Who waits for the answer; what is to be looked at is known by this number.
+    pub request: RequestId,
+    /// Which execution.
+    pub execution: ExecutionId,
+    /// Where to look.
+    pub at: LookAt,
+}
+
+/// Where to look at an execution.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LookAt {
+    /// At the plain value, with [`Supervisor::parked`](super::Supervisor::parked).
+    Parked(Slot),
+    /// At the plain value; the execution is quarantined for this reason.
+    Quarantined(Slot, Box<str>),
+    /// Nowhere: it is quarantined because it cannot be read, for this reason.
+    Unreadable(Box<str>),
+    /// In the journal, away from this thread: it has ended, or is unknown.
+    Journal,
+}
+
+/// A read of the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// The number that it is answered with.
+    pub number: ReadNo,
+    /// What is read.
+    pub what: ReadWhat,
+}
+
+/// What is read of the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadWhat {
+    /// The history of an execution, folded: [`Input::Restored`](super::Input::Restored).
+    History(ExecutionId),
+    /// Who has an idempotency key: [`Input::KeyLooked`](super::Input::KeyLooked).
+    Key(Box<str>),
+    /// Where an execution is: [`Input::StatusLooked`](super::Input::StatusLooked).
+    Status(ExecutionId),
+    /// The first ended executions that meet one of these criteria, at most so many:
+    /// [`Input::Expired`](super::Input::Expired).
+    Expired {
+        /// The criteria.
+        criteria: Vec<Criterion>,
+        /// How many at most.
+        limit: usize,
+    },
+}
+
+/// Which ended executions need not be kept any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Criterion {
+    /// Of those that ended like that,
+    pub status: Terminal,
+    /// those that ended longer ago than this before [`now`](Self::now), if it is given,
+    pub age: Option<Duration>,
+    /// and those beyond the newest so many, if it is given.
+    pub all_but: Option<u64>,
+    /// When the age counts from.
+    pub now: Time,
+}
+
+/// A write to the journal that is no turn of an execution.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// The number that its durability is reported with, by [`Input::Written`](super::Input::Written); none if nobody waits.
+    pub number: Option<WriteNo>,
+    /// What is written.
+    pub what: WriteWhat,
+}
+
+/// What is written to the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WriteWhat {
+    /// An execution is quarantined for this reason, or is not any more.
+    Quarantine(ExecutionId, Option<Quarantine>),
+    /// An execution that cannot be read counts as failed.
+    WriteOff {
+        /// Which execution.
+        execution: ExecutionId,
+        /// When.
+        at: Time,
+        /// With this error.
+        error: Box<str>,
+    },
+    /// These executions are forgotten.
+    Forget(Arc<[ExecutionId]>),
+}
+
+/// A change of the permits that this shard holds of the limit on open executions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PermitChange {
+    /// Ask for more: so many could be used at once. Answered with
+    /// [`Input::PermitsGranted`](super::Input::PermitsGranted); none is asked for before that.
+    Ask(usize),
+    /// Give some back.
+    Return(usize),
+}
+
+/// Something worth a line in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// The state machine of an execution panicked; it is folded again.
+    Died(ExecutionId),
+    /// An execution is quarantined for this reason.
+    Quarantined(ExecutionId, Box<str>),
+    /// An execution is not quarantined any more.
+    Released(ExecutionId),
+    /// An execution could not be begun, for this reason.
+    NotBegun(ExecutionId, Box<str>),
+    /// Somebody asked about an execution that is not there.
+    NotFound(ExecutionId),
+    /// A report came for an execution that has ended, or is not there. It was noted as a late event too.
+    LateReport(ExecutionId),
+    /// Ended executions could not be looked for, for this reason.
+    PurgeFailed(Box<str>),
+    /// The actor of an execution did not have it any more; it is folded again.
+    Lost(ExecutionId),
+}
+
+/// What a shard was at when it ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Executions that had not ended.
+    pub unfinished: usize,
+    /// Whether everything that happened is recorded.
+    pub recorded: bool,
+}
