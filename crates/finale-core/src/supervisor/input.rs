@@ -334,7 +334,6 @@ pub struct KeyOwner {
 pub struct Expired {
     /// Those that were found.
     pub executions: Vec<ExecutionId>,
-    /// When the one that ended first of all that are left ended, for each of the asked criteria that has an age: the
-    /// earliest time at which one of them is too old.
+    /// When the first of those that are kept becomes too old, as the criteria with an age say; none if that is never.
     pub next: Option<Time>,
 }

@@ -15,11 +15,32 @@
 //! Each request of somebody who waits has one owner at each time, who answers it: the supervisor as long as the message with
 //! its number is in the supervisor, the actor once the message was sent to it.
 
+mod admission;
+mod attach;
+mod closing;
+mod deaths;
+mod ended;
 mod ids;
 mod input;
+mod keys;
 mod late;
+mod messages;
 mod options;
 mod outbox;
+mod permits;
+mod pool;
+mod quarantine;
+mod reads;
+mod rebuild;
+mod recovery;
+mod retention;
+mod slots;
+mod sweep;
+mod unreadable;
+mod writes;
+
+#[cfg(test)]
+mod tests;
 
 pub use ids::{IdGenerator, home_of, shard_of};
 pub use input::{
@@ -33,9 +54,24 @@ pub use outbox::{
     Published, Read, ReadWhat, Registration, Reply, Resume, Tell, ToActor, ToEngine, ToShard, Write, WriteWhat,
 };
 
+use std::collections::{BTreeMap, VecDeque};
+
+use admission::Admission;
+use closing::{Failure, Leaving};
+use keys::Keys;
+use late::LateEvents;
+use permits::Permits;
+use pool::Pool;
+use reads::{Purpose, Reads};
+use recovery::Recovery;
+use retention::Purge;
+use slots::{Place, Slots};
+use unreadable::Unreadable;
+use writes::Writes;
+
 use crate::fact::{Fact, Facts};
 use crate::id::ExecutionId;
-use crate::number::Slot;
+use crate::number::{RequestId, Slot};
 use crate::time::Time;
 
 /// How a shard is doing.
@@ -73,48 +109,208 @@ pub fn crashes_of(history: &[u8]) -> Vec<Time> {
 #[derive(Debug)]
 pub struct Supervisor {
     options: Options,
+    slots: Slots,
+    pool: Pool,
+    /// Executions that want an actor, in the order in which they came to want one.
+    wanting: VecDeque<Slot>,
+    admission: Admission,
+    keys: Keys,
+    reads: Reads,
+    writes: Writes,
+    recovery: Recovery,
+    unreadable: BTreeMap<ExecutionId, Unreadable>,
+    retention: Purge,
+    late: LateEvents,
+    leaving: Leaving,
+    closed: bool,
+    failure: Option<Failure>,
+    /// How many executions with a slot are quarantined.
+    quarantined: usize,
+    /// How many executions wait for messages that are on their way back.
+    forwarding: usize,
+    /// When the next sweep is due, if there is anything to look at.
+    sweep_due: Time,
+    /// When this supervisor panicked.
+    deaths: VecDeque<Time>,
 }
 
 impl Supervisor {
     /// The supervisor of a shard on which nothing has begun. It is told [`Input::Recover`] first.
     pub fn new(options: Options) -> Self {
-        Self { options }
+        let ids = IdGenerator::new(options.shard, options.shards, options.seed);
+        Self {
+            slots: Slots::default(),
+            pool: Pool::new(options.active_executions_max),
+            wanting: VecDeque::new(),
+            admission: Admission::new(ids, Permits::new(options.unused_permits_max)),
+            keys: Keys::default(),
+            reads: Reads::new(options.reads_max),
+            writes: Writes::default(),
+            recovery: Recovery::default(),
+            unreadable: BTreeMap::new(),
+            retention: Purge::new(options.retention),
+            late: LateEvents::new(options.late_events_max),
+            leaving: Leaving::default(),
+            closed: false,
+            failure: None,
+            quarantined: 0,
+            forwarding: 0,
+            sweep_due: Time::default(),
+            deaths: VecDeque::new(),
+            options,
+        }
     }
 
     /// Takes in one input.
     pub fn handle(&mut self, at: Time, input: Input, out: &mut Outbox) {
-        let _ = (at, input, out, &self.options);
+        let was_idle = self.sweep_at().is_none();
+        match input {
+            Input::Activate(activate) => self.activate(at, activate, out),
+            Input::Ended(ended) => self.ended(at, ended, out),
+            Input::Detached(hosted) => {
+                let slot = hosted.slot;
+                self.detached(at, hosted, out);
+                self.answer_if_failed(slot, out);
+            }
+            Input::Delivered { slot, message } => self.delivered(slot, message, out),
+            Input::BatchDelivered(batch) => out.engine.push(ToEngine::Taken(batch)),
+            Input::Ask(ask) => self.ask(at, ask, out),
+            Input::Begun(slot) => self.begun(slot, out),
+            Input::Forwarded { from, tell } => {
+                let slot = tell.slot;
+                self.forwarded(at, from, tell, out);
+                self.answer_if_failed(slot, out);
+            }
+            Input::Panicked(panicked) => {
+                let slot = panicked.slot;
+                self.panicked(at, *panicked, out);
+                self.answer_if_failed(slot, out);
+            }
+            Input::Overruled { slot, accepted } => self.overruled(slot, accepted, out),
+            Input::ActorGone(actor) => self.actor_gone(at, actor, out),
+            Input::EngineRebuilt => self.engine_rebuilt(out),
+            Input::Restored { read, restored } => self.restored(at, read, restored, out),
+            Input::KeyLooked { read, owner } => {
+                if let Some(Purpose::Key(claim)) = self.reads.answered(read, |what| matches!(what, Purpose::Key(_))) {
+                    self.key_looked(at, claim, owner, out);
+                }
+            }
+            Input::StatusLooked { read, status } => {
+                let fits = |what: &Purpose| matches!(what, Purpose::Id(_) | Purpose::Absent(_));
+                match self.reads.answered(read, fits) {
+                    Some(Purpose::Id(waiting)) => self.id_looked(at, *waiting, status, out),
+                    Some(Purpose::Absent(ask)) => self.absent_looked(at, *ask, status, out),
+                    _ => {}
+                }
+            }
+            Input::Expired { read, expired } => {
+                if self.reads.answered(read, |what| matches!(what, Purpose::Expired)).is_some() {
+                    self.expired(at, expired, out);
+                }
+            }
+            Input::Shard { from, message: ToShard::Begin { claim, activate } } => {
+                self.begin_for_shard(at, from, claim, *activate, out);
+            }
+            Input::Shard { message: ToShard::Answered { claim, result }, .. } => {
+                self.claim_answered(claim, result, out);
+            }
+            Input::Written(write) => self.written(at, write, out),
+            Input::PermitsGranted(permits) => self.permits_granted(at, permits, out),
+            Input::PermitsWanted => self.permits_wanted(&mut out.permits),
+            Input::JournalFull => self.admission.journal_full = true,
+            Input::JournalHasRoom => self.admission.journal_full = false,
+            Input::JournalFailed => self.fail(at, Failure::Journal, out),
+            Input::NoteLate(event) => self.late.note(event),
+            Input::Recover(recover) => self.recover(at, recover),
+            Input::Close => self.close(at, out),
+            Input::Leave { request, patience } => self.leave(at, request, patience, out),
+            Input::Wake => {}
+        }
+        self.carry_on(at, was_idle, out);
+    }
+
+    /// Does what has become possible or due.
+    fn carry_on(&mut self, at: Time, was_idle: bool, out: &mut Outbox) {
+        self.sweep(at, out);
+        self.purge_if_due(at);
+        self.use_actors(at, out);
+        self.issue_reads(out);
+        self.note_sweep(at, was_idle);
+        self.leave_if_due(at, out);
     }
 
     /// When it is to be told [`Input::Wake`], if nothing else comes before; none if there is nothing to look at.
     ///
     /// An earlier wake does no harm: a timer that is armed already need not be put off.
     pub fn wake_at(&self) -> Option<Time> {
-        None
+        let retention = self.retention.wake_at().filter(|_| self.refuses().is_none());
+        let leave = self.leaving.deadline.filter(|_| self.leaving.left.is_none());
+        [self.sweep_at(), retention, leave].into_iter().flatten().min()
     }
 
     /// The execution in that slot, if it is a plain value.
-    pub fn parked(&self, _slot: Slot) -> Option<&Hosted> {
-        None
+    pub fn parked(&self, slot: Slot) -> Option<&Hosted> {
+        match &self.slots.get(slot)?.place {
+            Place::Parked(hosted) => Some(hosted),
+            _ => None,
+        }
     }
 
     /// The late events of an execution that are kept, oldest first.
-    pub fn late_events(&self, _execution: ExecutionId) -> impl Iterator<Item = &LateEvent> {
-        std::iter::empty()
+    pub fn late_events(&self, execution: ExecutionId) -> impl Iterator<Item = &LateEvent> {
+        self.late.of(execution)
     }
 
     /// How the shard is doing.
     pub fn health(&self) -> Health {
-        Health::default()
+        Health {
+            open: self.open(),
+            active: self.pool.active(),
+            queued: self.admission.waiting(),
+            recovering: self.recovery.left(),
+            quarantined: self.quarantined + self.unreadable.len(),
+            unreadable: self.unreadable.len(),
+            journal_failed: self.failure == Some(Failure::Journal),
+            shard_failed: self.failure == Some(Failure::Shard),
+        }
     }
 
-    /// Makes a new supervisor of one that panicked in [`handle`](Self::handle).
-    ///
-    /// What the old one knew of executions, requests and keys is taken over; everything that follows from that is made anew.
-    /// Plain values are read from the journal again. What is in `out` is carried out as usual: everything is either there or
-    /// still in the old state. After too many panics the new one refuses everything, see [`Health::shard_failed`].
-    #[must_use]
-    pub fn rebuild(self, _at: Time, _out: &mut Outbox) -> Self {
-        self
+    /// How many executions have begun and not ended.
+    fn open(&self) -> usize {
+        self.slots.len() + self.recovery.unlooked() + self.unreadable.len()
+    }
+
+    /// Whether an execution has begun and not ended.
+    fn is_open(&self, execution: ExecutionId) -> bool {
+        self.slots.find(execution).is_some()
+            || self.recovery.is_found(execution)
+            || self.unreadable.contains_key(&execution)
+    }
+
+    /// The history of an execution was read.
+    fn restored(&mut self, at: Time, read: ReadNo, restored: Result<Option<Restored>, Box<str>>, out: &mut Outbox) {
+        let fits = |what: &Purpose| matches!(what, Purpose::Found(_) | Purpose::Slot(_) | Purpose::Unreadable(_));
+        match self.reads.answered(read, fits) {
+            Some(Purpose::Found(execution)) => self.found_read(at, execution, restored, out),
+            Some(Purpose::Slot(slot)) => self.folded(at, slot, restored, out),
+            Some(Purpose::Unreadable(execution)) => self.unreadable_read(at, execution, restored, out),
+            _ => {}
+        }
+    }
+
+    /// Nothing is told to an execution any more after a failure: what came back with it is answered.
+    fn answer_if_failed(&mut self, slot: Slot, out: &mut Outbox) {
+        if let Some(failure) = self.failure.or_else(|| self.is_gone()) {
+            self.answer_slot(slot, failure, out);
+        }
+    }
+}
+
+impl Outbox {
+    /// Answers a request, if somebody waits.
+    fn reply(&mut self, request: Option<RequestId>, answer: Answer) {
+        if let Some(request) = request {
+            self.replies.push(Reply { request, answer });
+        }
     }
 }

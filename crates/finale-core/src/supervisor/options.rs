@@ -22,8 +22,6 @@ pub struct Options {
     pub reads_max: usize,
     /// How many messages are kept for executions that have an id and have not begun.
     pub early_messages_max: usize,
-    /// How many idempotency keys of executions that have begun are kept in memory. Others are looked for in the journal.
-    pub known_keys_max: usize,
     /// How many crashes of the process over the same task quarantine its execution; at least 1.
     pub crashes_max: u16,
     /// Within which time.

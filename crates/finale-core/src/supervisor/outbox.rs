@@ -39,6 +39,8 @@ pub struct Outbox {
     pub writes: Vec<Write>,
     /// Permits of the limit on open executions, to be asked of the pool and to be given back to it.
     pub permits: Vec<PermitChange>,
+    /// Ended executions that are forgotten, durably: nothing is to be kept of them in memory either, in all shards.
+    pub forgotten: Vec<Arc<[ExecutionId]>>,
     /// What is worth a line in the log.
     pub notices: Vec<Notice>,
     /// The shard is at its end, with this report: every actor, the engine and the port can go.
@@ -170,8 +172,6 @@ pub enum ToShard {
         /// The execution has begun, durably, or why not.
         result: Result<ExecutionId, NotActivated>,
     },
-    /// These executions are forgotten, durably.
-    Forgotten(Arc<[ExecutionId]>),
 }
 
 /// An execution whose end is to be published.
@@ -253,7 +253,7 @@ pub enum NotDone {
     HandlerMissing(Box<str>),
     /// The history or the definition of the execution cannot be read: it can only be released or failed.
     Unreadable(Box<str>),
-    /// The command brought down the actor of the quarantined execution.
+    /// The state machine of the quarantined execution panicked over the command.
     Panicked,
     /// So many messages wait for executions that have not begun that no more can be kept.
     Saturated,
@@ -304,6 +304,9 @@ pub struct Read {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReadWhat {
     /// The history of an execution, folded: [`Input::Restored`](super::Input::Restored).
+    ///
+    /// Facts that are not durable yet are read too. It is answered only when everything that it folded is durable, so that a
+    /// plain value has nothing in it that may never have happened.
     History(ExecutionId),
     /// Who has an idempotency key: [`Input::KeyLooked`](super::Input::KeyLooked).
     Key(Box<str>),
@@ -314,22 +317,22 @@ pub enum ReadWhat {
     Expired {
         /// The criteria.
         criteria: Vec<Criterion>,
+        /// When the ages count from.
+        now: Time,
         /// How many at most.
         limit: usize,
     },
 }
 
-/// Which ended executions need not be kept any more.
+/// Which ended executions need not be kept any more: those that either of the two says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Criterion {
-    /// Of those that ended like that,
+    /// How they ended.
     pub status: Terminal,
-    /// those that ended longer ago than this before [`now`](Self::now), if it is given,
+    /// Those that ended longer ago than this; none if age does not matter.
     pub age: Option<Duration>,
-    /// and those beyond the newest so many, if it is given.
+    /// Those that are not among the newest so many; none if their number does not matter.
     pub all_but: Option<u64>,
-    /// When the age counts from.
-    pub now: Time,
 }
 
 /// A write to the journal that is no turn of an execution.

@@ -1,0 +1,93 @@
+//! The terminal transition: everybody hears of the end, and then nothing is kept of the execution.
+
+use super::Supervisor;
+use super::admission::Asker;
+use super::input::{Body, Ended, Message, Question, Restored};
+use super::messages::refused_by_end;
+use super::outbox::{Answer, Look, LookAt, NotDone, Outbox, Published, ToEngine};
+use super::slots::{Operator, Place, Rare};
+use crate::id::ExecutionId;
+use crate::number::Slot;
+use crate::status::ExecutionStatus;
+use crate::time::Time;
+
+impl Supervisor {
+    /// The first facts of an execution are durable: whoever wanted it is told, if it was not its actor that told them.
+    pub(super) fn begun(&mut self, slot: Slot, out: &mut Outbox) {
+        let Some(entry) = self.slots.get_mut(slot) else { return };
+        let execution = entry.execution;
+        let Some(rare) = entry.if_rare() else { return };
+        let asker = std::mem::replace(&mut rare.asker, Asker::Nobody);
+        self.answer(asker, Ok(execution), out);
+    }
+
+    /// An execution has ended, durably, and its actor has nothing to do.
+    pub(super) fn ended(&mut self, at: Time, ended: Ended, out: &mut Outbox) {
+        let Some(entry) = self.slots.get(ended.slot) else { return };
+        if let Place::Actor(actor) = entry.place {
+            self.pool.detach(actor);
+        }
+        self.end(at, ended, out);
+    }
+
+    /// An execution has ended, as its history says: its actor was gone before it could say so.
+    pub(super) fn ended_in_journal(&mut self, at: Time, slot: Slot, restored: Restored, out: &mut Outbox) {
+        if let Some(outcome) = restored.outcome {
+            let interrupted = restored.state.interrupted();
+            self.end(at, Ended { slot, outcome, cancels: Vec::new(), interrupted }, out);
+        }
+    }
+
+    fn end(&mut self, at: Time, ended: Ended, out: &mut Outbox) {
+        let Ended { slot, outcome, mut cancels, interrupted } = ended;
+        let Some(entry) = self.slots.get(slot) else { return };
+        let (execution, definition) = (entry.execution, entry.definition);
+        let status = outcome.status();
+        let rare = if entry.rare().is_some() {
+            self.begun(slot, out);
+            self.has_gone_on(slot);
+            Some(self.remove(slot))
+        } else {
+            self.slots.remove(slot);
+            None
+        };
+        cancels.extend(rare.iter().flat_map(|rare| &rare.cancels));
+        out.engine.push(ToEngine::Deregister { slot, status });
+        out.published.push(Published { execution, definition: Some(definition), outcome, cancels, interrupted });
+        self.give_permit(out);
+        self.note_end(at, status);
+        if let Some(rare) = rare {
+            self.answer_after_end(execution, status, rare, out);
+        }
+    }
+
+    /// Takes an execution out of its slot, with everything that is counted or kept elsewhere because of it.
+    pub(super) fn remove(&mut self, slot: Slot) -> Rare {
+        self.has_gone_on(slot);
+        let rare = self.slots.remove(slot).map(|rare| *rare).unwrap_or_default();
+        self.quarantined -= usize::from(rare.quarantine.is_some());
+        self.forwarding -= usize::from(rare.forwards.is_some());
+        if let Some(key) = &rare.key {
+            self.keys.release(key);
+        }
+        rare
+    }
+
+    /// Answers what an execution was not told before its end.
+    fn answer_after_end(&mut self, execution: ExecutionId, status: ExecutionStatus, rare: Rare, out: &mut Outbox) {
+        let Rare { queue, forwards, operators, .. } = rare;
+        let messages = forwards.into_iter().flat_map(|forwards| forwards.come).chain(queue).map(Question::Tell);
+        let operators = operators.into_iter().map(|operator| match operator {
+            Operator::Release(request) => Question::Release(request),
+            Operator::Command(message) => Question::Tell(message),
+        });
+        for what in messages.chain(operators) {
+            if let Question::Tell(Message { request: Some(request), body: Body::Query }) = what {
+                out.looks.push(Look { request, execution, at: LookAt::Journal });
+            } else {
+                let refused = refused_by_end(&what, status);
+                out.reply(what.request(), Answer::NotDone(NotDone::Refused(refused)));
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The way of a message to its execution, wherever that is.
+
+use super::Supervisor;
+use super::input::{Ask, Body, Message, Question};
+use super::late::{LateEvent, LateKind};
+use super::outbox::{Answer, Look, LookAt, NotDone, Notice, Outbox, Tell, ToActor};
+use super::reads::Purpose;
+use super::slots::{Operator, Place};
+use crate::execution::{Command, Input, Refused};
+use crate::id::ExecutionId;
+use crate::number::{ActorNo, Slot};
+use crate::status::ExecutionStatus;
+use crate::time::Time;
+
+impl Supervisor {
+    /// Somebody outside has something for an execution.
+    pub(super) fn ask(&mut self, at: Time, ask: Ask, out: &mut Outbox) {
+        if let Some(failure) = self.is_gone() {
+            return out.reply(ask.what.request(), Answer::NotDone(failure.not_done()));
+        }
+        let execution = ask.execution;
+        if let Some(slot) = self.slots.find(execution) {
+            self.ask_open(at, slot, ask.what, out);
+        } else if self.unreadable.contains_key(&execution) {
+            self.ask_unreadable(at, ask, out);
+        } else if self.recovery.is_found(execution) {
+            self.ask_found(ask, out);
+        } else if self.admission.expected.contains_key(&execution) {
+            if let Err(what) = self.keep_expected(execution, ask.what) {
+                out.reply(what.request(), Answer::NotDone(NotDone::Saturated));
+            }
+        } else {
+            self.ask_absent(ask, out);
+        }
+    }
+
+    fn ask_open(&mut self, at: Time, slot: Slot, what: Question, out: &mut Outbox) {
+        let Some(entry) = self.slots.get_mut(slot) else { return };
+        let is_quarantined = entry.is_quarantined();
+        let failure = self.failure;
+        match what {
+            Question::Tell(message) if matches!(message.body, Body::Query) => self.query(at, slot, message, out),
+            what if failure.is_some() => {
+                let not_done = failure.map_or(NotDone::Closed, super::Failure::not_done);
+                out.reply(what.request(), Answer::NotDone(not_done));
+            }
+            Question::Release(request) if !is_quarantined => {
+                out.reply(request, Answer::NotDone(NotDone::NotQuarantined));
+            }
+            Question::Release(request) => {
+                entry.rare_mut().operators.push_back(Operator::Release(request));
+                self.operate(at, slot, out);
+            }
+            Question::Tell(message) if is_quarantined && matches!(message.body, Body::Input(Input::Command(_))) => {
+                entry.rare_mut().operators.push_back(Operator::Command(message));
+                self.operate(at, slot, out);
+            }
+            Question::Tell(message) => self.deliver(slot, message, out),
+        }
+    }
+
+    /// A look at an open execution. What was told before it is seen in it.
+    fn query(&mut self, _at: Time, slot: Slot, message: Message, out: &mut Outbox) {
+        let (Some(entry), Some(request)) = (self.slots.get(slot), message.request) else { return };
+        let execution = entry.execution;
+        let rare = entry.rare();
+        let quarantine = rare.and_then(|rare| rare.quarantine.clone());
+        let is_behind = rare.is_some_and(|rare| !rare.queue.is_empty() || rare.forwards.is_some());
+        let at = match (&entry.place, quarantine) {
+            (Place::Parked(_), Some(reason)) => LookAt::Quarantined(slot, reason),
+            (Place::Unreadable(reason), _) => LookAt::Unreadable(reason.clone()),
+            (Place::Parked(_), None) if !is_behind => LookAt::Parked(slot),
+            _ => return self.deliver(slot, message, out),
+        };
+        out.looks.push(Look { request, execution, at });
+    }
+
+    /// Brings a message to where its execution is: to its actor, else into its queue.
+    pub(super) fn deliver(&mut self, slot: Slot, message: Message, out: &mut Outbox) {
+        let Some(entry) = self.slots.get_mut(slot) else { return };
+        match entry.place {
+            Place::Actor(actor) if !entry.holds_messages_back() => {
+                let execution = entry.execution;
+                self.tell(actor, Tell { slot, execution, message }, out);
+            }
+            _ => {
+                entry.rare_mut().queue.push_back(message);
+                self.want_actor(slot);
+            }
+        }
+    }
+
+    pub(super) fn tell(&mut self, actor: ActorNo, tell: Tell, out: &mut Outbox) {
+        self.pool.tell(actor);
+        out.actors.push((actor, ToActor::Tell(tell)));
+    }
+
+    /// Something from the task engine for an execution that no actor has; or had none when it was sent.
+    pub(super) fn delivered(&mut self, slot: Slot, message: Message, out: &mut Outbox) {
+        if let Some(failure) = self.failure.or_else(|| self.is_gone()) {
+            out.reply(message.request, Answer::NotDone(failure.not_done()));
+        } else if self.slots.get(slot).is_some() {
+            self.deliver(slot, message, out);
+        } else {
+            // The execution has ended meanwhile. Nothing but a report has anybody who waits.
+            out.reply(message.request, Answer::NotDone(NotDone::NotFound));
+        }
+    }
+
+    /// Something for an execution that is not open: what there is to say about it, the journal knows.
+    fn ask_absent(&mut self, ask: Ask, out: &mut Outbox) {
+        match &ask.what {
+            Question::Tell(Message { request: Some(request), body: Body::Query }) => {
+                out.looks.push(Look { request: *request, execution: ask.execution, at: LookAt::Journal });
+            }
+            Question::Tell(Message { body: Body::Input(_), .. }) | Question::Release(_) => {
+                self.reads.want(Purpose::Absent(Box::new(ask)));
+            }
+            Question::Tell(_) => {}
+        }
+    }
+
+    /// The journal was asked about an execution that was not open.
+    pub(super) fn absent_looked(
+        &mut self,
+        at: Time,
+        ask: Ask,
+        status: Result<Option<ExecutionStatus>, Box<str>>,
+        out: &mut Outbox,
+    ) {
+        let execution = ask.execution;
+        if self.is_open(execution) || self.admission.expected.contains_key(&execution) {
+            // It has begun, or is to begin, since the journal was asked.
+            return self.ask(at, ask, out);
+        }
+        let not_done = match status {
+            Ok(Some(status)) if status.is_terminal() => NotDone::Refused(refused_by_end(&ask.what, status)),
+            Ok(_) => {
+                out.notices.push(Notice::NotFound(execution));
+                NotDone::NotFound
+            }
+            Err(reason) => NotDone::Unread(reason),
+        };
+        if let Question::Tell(Message { body: Body::Input(Input::Reported { .. }), .. }) = &ask.what {
+            self.note_late_report(at, execution, &not_done, out);
+        }
+        out.reply(ask.what.request(), Answer::NotDone(not_done));
+    }
+
+    fn note_late_report(&mut self, at: Time, execution: ExecutionId, not_done: &NotDone, out: &mut Outbox) {
+        let reason = match not_done {
+            NotDone::Refused(refused) => refused.to_string(),
+            NotDone::Unread(reason) => reason.to_string(),
+            _ => "there is no such execution".to_owned(),
+        };
+        self.late.note(LateEvent { execution, at, what: LateKind::Report, reason: reason.into() });
+        out.notices.push(Notice::LateReport(execution));
+    }
+
+    /// Answers a message that its execution will never be told.
+    pub(super) fn drop_message(&mut self, execution: ExecutionId, message: Message, why: NotDone, out: &mut Outbox) {
+        match message {
+            Message { request: Some(request), body: Body::Query } => {
+                out.looks.push(Look { request, execution, at: LookAt::Journal });
+            }
+            Message { request, .. } => out.reply(request, Answer::NotDone(why)),
+        }
+    }
+}
+
+/// Why something is refused by an execution that has ended with this status.
+pub(super) fn refused_by_end(what: &Question, status: ExecutionStatus) -> Refused {
+    match what {
+        Question::Tell(Message { body: Body::Input(Input::Command(command)), .. })
+            if !matches!(command, Command::Cancel { .. }) =>
+        {
+            Refused::NotRunning(status)
+        }
+        Question::Release(_) => Refused::NotRunning(status),
+        Question::Tell(_) => Refused::AlreadyTerminal(status),
+    }
+}

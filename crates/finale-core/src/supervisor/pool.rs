@@ -1,0 +1,95 @@
+//! Which actor has which execution: each has one at a time, and there are as many as executions may be active.
+
+use super::input::AttachmentNo;
+use crate::number::{ActorNo, Slot};
+use crate::time::Time;
+
+/// The actors of a shard.
+#[derive(Debug)]
+pub(super) struct Pool {
+    hosts: Vec<Host>,
+    /// Actors that have no execution; the last one is given first, because it is the warmest.
+    free: Vec<ActorNo>,
+    actors_max: usize,
+    attachments: u64,
+}
+
+/// What an actor has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Host {
+    pub(super) slot: Option<Slot>,
+    pub(super) attachment: AttachmentNo,
+    /// How many messages it was told of this execution.
+    pub(super) told: u32,
+    /// When it was heard of, or asked, last.
+    pub(super) since: Time,
+}
+
+impl Pool {
+    pub(super) fn new(actors_max: usize) -> Self {
+        Self { hosts: Vec::new(), free: Vec::new(), actors_max: actors_max.max(1), attachments: 0 }
+    }
+
+    pub(super) fn has_free(&self) -> bool {
+        !self.free.is_empty() || self.hosts.len() < self.actors_max
+    }
+
+    /// How many actors have an execution.
+    pub(super) fn active(&self) -> usize {
+        self.hosts.len() - self.free.len()
+    }
+
+    /// Gives an execution to an actor that has none; there must be one.
+    pub(super) fn attach(&mut self, slot: Slot, at: Time) -> ActorNo {
+        self.attachments += 1;
+        let host = Host { slot: Some(slot), attachment: AttachmentNo(self.attachments), told: 0, since: at };
+        match self.free.pop() {
+            Some(actor) => {
+                self.hosts[actor.0 as usize] = host;
+                actor
+            }
+            None => {
+                self.hosts.push(host);
+                ActorNo(self.hosts.len() as u32 - 1)
+            }
+        }
+    }
+
+    /// An actor has no execution any more. Says how many messages it was told of it.
+    pub(super) fn detach(&mut self, actor: ActorNo) -> u32 {
+        let Some(host) = self.hosts.get_mut(actor.0 as usize) else { return 0 };
+        if host.slot.take().is_none() {
+            return 0;
+        }
+        self.free.push(actor);
+        host.told
+    }
+
+    pub(super) fn get(&self, actor: ActorNo) -> Option<&Host> {
+        self.hosts.get(actor.0 as usize)
+    }
+
+    /// Notes that the actor is told something of its execution.
+    pub(super) fn tell(&mut self, actor: ActorNo) {
+        if let Some(host) = self.hosts.get_mut(actor.0 as usize) {
+            host.told = host.told.wrapping_add(1);
+        }
+    }
+
+    /// The actors that have an execution.
+    pub(super) fn hosting(&mut self) -> impl Iterator<Item = (ActorNo, Slot, &mut Host)> {
+        self.hosts.iter_mut().enumerate().filter_map(|(number, host)| Some((ActorNo(number as u32), host.slot?, host)))
+    }
+
+    /// Makes the list of free actors anew; those for whose execution `has` does not speak have none.
+    pub(super) fn rebuild(&mut self, has: impl Fn(ActorNo, Slot) -> bool) {
+        self.free.clear();
+        for (number, host) in self.hosts.iter_mut().enumerate() {
+            let actor = ActorNo(number as u32);
+            host.slot = host.slot.filter(|slot| has(actor, *slot));
+            if host.slot.is_none() {
+                self.free.push(actor);
+            }
+        }
+    }
+}

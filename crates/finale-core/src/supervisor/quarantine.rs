@@ -1,0 +1,133 @@
+//! Executions that must not go on until an operator decides.
+
+use super::Supervisor;
+use super::input::{Body, Message, Quarantine};
+use super::outbox::{Answer, Look, LookAt, NotDone, Notice, Outbox, Tell, WriteWhat};
+use super::reads::Purpose;
+use super::slots::{Operator, Place};
+use super::writes::AfterWrite;
+use crate::number::{RequestId, Slot};
+use crate::time::Time;
+
+impl Supervisor {
+    /// Quarantines an execution, visibly. Whoever waits to look at it sees it as it is; all else waits for the operator.
+    pub(super) fn quarantine(&mut self, slot: Slot, quarantine: Quarantine, out: &mut Outbox) {
+        let Some(entry) = self.slots.get_mut(slot) else { return };
+        let (execution, reason) = (entry.execution, quarantine.reason.clone());
+        let at = match &entry.place {
+            Place::Unreadable(reason) => LookAt::Unreadable(reason.clone()),
+            _ => LookAt::Quarantined(slot, reason.clone()),
+        };
+        let rare = entry.rare_mut();
+        if rare.quarantine.replace(reason.clone()).is_none() {
+            self.quarantined += 1;
+        }
+        let (queries, others) = rare.queue.drain(..).partition(|message| matches!(message.body, Body::Query));
+        rare.queue = others;
+        for request in <std::collections::VecDeque<_>>::into_iter(queries).filter_map(|query| query.request) {
+            out.looks.push(Look { request, execution, at: at.clone() });
+        }
+        out.notices.push(Notice::Quarantined(execution, reason));
+        self.write(WriteWhat::Quarantine(execution, Some(quarantine)), None, out);
+    }
+
+    /// An execution is not quarantined any more.
+    fn lift(&mut self, slot: Slot, then: Option<AfterWrite>, out: &mut Outbox) {
+        let Some(entry) = self.slots.get_mut(slot) else { return };
+        let execution = entry.execution;
+        if entry.rare_mut().quarantine.take().is_some() {
+            self.quarantined -= 1;
+        }
+        out.notices.push(Notice::Released(execution));
+        self.write(WriteWhat::Quarantine(execution, None), then, out);
+    }
+
+    /// Does what operators want of a quarantined execution, in the order in which they came.
+    pub(super) fn operate(&mut self, at: Time, slot: Slot, out: &mut Outbox) {
+        while let Some(entry) = self.slots.get_mut(slot) {
+            let is_unreadable = matches!(entry.place, Place::Unreadable(_));
+            if !is_unreadable && !matches!(entry.place, Place::Parked(_)) {
+                return;
+            }
+            let rare = entry.rare_mut();
+            match (rare.operators.front(), &rare.missing_handler) {
+                (None, _) => return,
+                (Some(_), _) if is_unreadable => {
+                    // What could not be read before may be readable now.
+                    entry.place = Place::Reading;
+                    return self.reads.want(Purpose::Slot(slot));
+                }
+                (Some(Operator::Command(_)), _) => return self.want_actor(slot),
+                (Some(Operator::Release(request)), Some(handler)) => {
+                    out.reply(*request, Answer::NotDone(NotDone::HandlerMissing(handler.clone())));
+                    rare.operators.pop_front();
+                }
+                (Some(Operator::Release(request)), None) => {
+                    let then = request.map(AfterWrite::Reply);
+                    rare.operators.pop_front();
+                    return self.release(at, slot, then, out);
+                }
+            }
+        }
+    }
+
+    /// The execution goes on. As many panics as before are allowed again.
+    fn release(&mut self, at: Time, slot: Slot, then: Option<AfterWrite>, out: &mut Outbox) {
+        self.lift(slot, then, out);
+        if let Some(entry) = self.slots.get_mut(slot) {
+            let rare = entry.rare_mut();
+            rare.deaths.clear();
+            rare.reconcile = true;
+        }
+        self.operators_to_queue(slot, out);
+        self.settle(at, slot, out);
+    }
+
+    /// What operators wanted of an execution that was quarantined is told like everything else now.
+    fn operators_to_queue(&mut self, slot: Slot, out: &mut Outbox) {
+        let Some(rare) = self.slots.get_mut(slot).and_then(|entry| entry.if_rare()) else { return };
+        for operator in std::mem::take(&mut rare.operators) {
+            match operator {
+                Operator::Command(message) => rare.queue.push_back(message),
+                Operator::Release(request) => out.reply(request, Answer::NotDone(NotDone::NotQuarantined)),
+            }
+        }
+    }
+
+    /// The execution could not be read once more: nothing that operators want can be done.
+    pub(super) fn refuse_operators(&mut self, slot: Slot, reason: &str, out: &mut Outbox) {
+        let Some(rare) = self.slots.get_mut(slot).and_then(|entry| entry.if_rare()) else { return };
+        for operator in std::mem::take(&mut rare.operators) {
+            out.reply(operator.request(), Answer::NotDone(NotDone::Unreadable(reason.into())));
+        }
+    }
+
+    /// The command of an operator over a quarantined execution was carried out: the execution goes on. Or it was refused: then
+    /// nothing has changed, and its actor gives it back.
+    pub(super) fn overruled(&mut self, slot: Slot, accepted: bool, out: &mut Outbox) {
+        let Some(entry) = self.slots.get_mut(slot) else { return };
+        let Place::Actor(actor) = entry.place else { return };
+        let execution = entry.execution;
+        let is_overruling = entry.if_rare().is_some_and(|rare| rare.overruling);
+        if !accepted || !is_overruling {
+            return;
+        }
+        entry.rare_mut().overruling = false;
+        entry.rare_mut().reconcile = true;
+        self.lift(slot, None, out);
+        self.operators_to_queue(slot, out);
+        let Some(entry) = self.slots.get_mut(slot) else { return };
+        for message in entry.take_messages(self.recovery.epoch) {
+            self.tell(actor, Tell { slot, execution, message }, out);
+        }
+    }
+}
+
+impl Operator {
+    /// Who waits for the answer.
+    pub(super) fn request(&self) -> Option<RequestId> {
+        match self {
+            Self::Release(request) | Self::Command(Message { request, .. }) => *request,
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Looks now and then whether actors still have what they were given: what was lost is repaired, not waited for.
+
+use super::Supervisor;
+use super::input::{Body, Message};
+use super::outbox::{Outbox, Tell};
+use crate::number::Slot;
+use crate::time::Time;
+
+impl Supervisor {
+    /// When it is to be looked next; none if no actor has anything and nothing is on its way back.
+    pub(super) fn sweep_at(&self) -> Option<Time> {
+        (self.pool.active() > 0 || self.forwarding > 0).then_some(self.sweep_due)
+    }
+
+    /// Notes that there is something to look at from now on, if there was nothing before.
+    pub(super) fn note_sweep(&mut self, at: Time, was_idle: bool) {
+        if was_idle && self.sweep_at().is_some() {
+            self.sweep_due = at.after(self.options.sweep_interval);
+        }
+    }
+
+    /// Asks actors that have had an execution for long whether they have it, and waits no longer for messages that do not come
+    /// back.
+    pub(super) fn sweep(&mut self, at: Time, out: &mut Outbox) {
+        if self.sweep_at().is_none_or(|due| due > at) {
+            return;
+        }
+        let interval = self.options.sweep_interval;
+        let mut probes = Vec::new();
+        let mut oldest = at;
+        for (actor, slot, host) in self.pool.hosting() {
+            if at.since(host.since) >= interval {
+                host.since = at;
+                probes.push((actor, slot, host.attachment));
+            }
+            oldest = oldest.min(host.since);
+        }
+        for (actor, slot, attachment) in probes {
+            let Some(execution) = self.slots.get(slot).map(|entry| entry.execution) else { continue };
+            let message = Message { request: None, body: Body::Probe(attachment) };
+            self.tell(actor, Tell { slot, execution, message }, out);
+        }
+        if self.forwarding > 0 {
+            for slot in self.late_forwards(at) {
+                self.forwards_complete(at, slot, out);
+            }
+        }
+        self.sweep_due = oldest.after(interval);
+    }
+
+    fn late_forwards(&self, at: Time) -> Vec<Slot> {
+        let is_late = |since| at.since(since) >= self.options.sweep_interval;
+        let forwards =
+            |slot: &super::slots::ExecutionSlot| slot.rare()?.forwards.as_ref().map(|forwards| forwards.since);
+        self.slots.iter().filter(|entry| forwards(entry).is_some_and(is_late)).map(|entry| entry.slot).collect()
+    }
+}
