@@ -5,6 +5,7 @@ use super::input::{Ask, Body, Hosted, Message, Question};
 use super::outbox::{Outbox, Resume, Tell, ToActor, ToEngine};
 use super::slots::{ExecutionSlot, Forwards, Operator, Place};
 use crate::execution::Input;
+use crate::id::Epoch;
 use crate::number::{ActorNo, Callback, Slot};
 use crate::time::Time;
 
@@ -133,7 +134,7 @@ impl Supervisor {
 
 impl ExecutionSlot {
     /// What it is told when it goes on.
-    pub(super) fn take_messages(&mut self, epoch: u32) -> Vec<Message> {
+    pub(super) fn take_messages(&mut self, epoch: Epoch) -> Vec<Message> {
         let Some(rare) = self.if_rare() else { return Vec::new() };
         let recovered = rare.recovered.take().map(|crashed| Message::tell(Input::Recovered { epoch, crashed }));
         let reconcile = std::mem::take(&mut rare.reconcile).then_some(Message { request: None, body: Body::Reconcile });

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::execution::{self, Execution, Interruption};
-use crate::id::{Dispatch, ExecutionId};
+use crate::execution::{self, Execution, Interrupted};
+use crate::id::{Epoch, ExecutionId};
 use crate::number::{ActorNo, BatchNo, DefinitionNo, RequestId, ShardNo, Slot};
 use crate::payload::Payload;
 use crate::record::Outcome;
@@ -256,7 +256,7 @@ pub struct Ended {
     /// Those who wait for the end of a cancellation: they are answered after the end was published.
     pub cancels: Vec<RequestId>,
     /// What was in flight when the end was decided, and how far each was stopped; filled in where somebody waits for it.
-    pub interrupted: Vec<(Dispatch, Interruption)>,
+    pub interrupted: Vec<Interrupted>,
 }
 
 /// A read of the journal, numbered by the supervisor.
@@ -275,7 +275,7 @@ pub struct ClaimNo(pub u64);
 #[derive(Clone, Debug)]
 pub struct Recover {
     /// Number of the claim of the journal: the life that begins for what was at work.
-    pub epoch: u32,
+    pub epoch: Epoch,
     /// Whether the runtime before this one did not end in order.
     pub crashed: bool,
     /// The executions of this shard that have not ended.

@@ -141,7 +141,7 @@ impl Supervisor {
             }
             Err(reason) => NotDone::Unread(reason),
         };
-        if let Question::Tell(Message { body: Body::Input(Input::Reported { .. }), .. }) = &ask.what {
+        if let Question::Tell(Message { body: Body::Input(Input::Reported(_)), .. }) = &ask.what {
             self.note_late_report(at, execution, &not_done, out);
         }
         out.reply(ask.what.request(), Answer::NotDone(not_done));

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::execution::{Interruption, Refused};
+use crate::execution::{Interrupted, Refused};
 use crate::fact::Terminal;
-use crate::id::{Dispatch, ExecutionId};
+use crate::id::ExecutionId;
 use crate::number::{ActorNo, BatchNo, Callback, DefinitionNo, RequestId, ShardNo, Slot};
 use crate::payload::Payload;
 use crate::record::Outcome;
@@ -186,7 +186,7 @@ pub struct Published {
     /// Those who wait for the end of a cancellation.
     pub cancels: Vec<RequestId>,
     /// What was in flight when the end was decided.
-    pub interrupted: Vec<(Dispatch, Interruption)>,
+    pub interrupted: Vec<Interrupted>,
 }
 
 /// The answer to a request.

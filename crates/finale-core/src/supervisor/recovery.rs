@@ -13,7 +13,7 @@ use super::outbox::{Outbox, Registration, ToEngine, WriteWhat};
 use super::reads::Purpose;
 use super::slots::Place;
 use crate::execution::Execution;
-use crate::id::ExecutionId;
+use crate::id::{Epoch, ExecutionId};
 use crate::number::{Callback, Slot};
 use crate::status::ExecutionStatus;
 use crate::time::Time;
@@ -25,7 +25,7 @@ const NO_HISTORY: &str = "its history is gone";
 #[derive(Debug, Default)]
 pub(super) struct Recovery {
     /// The life that begins for what was at work.
-    pub(super) epoch: u32,
+    pub(super) epoch: Epoch,
     crashed: bool,
     /// Found in the journal, and not looked at yet.
     found: BTreeMap<ExecutionId, FoundExecution>,
