@@ -196,9 +196,9 @@ impl Supervisor {
 
     /// Begins the oldest execution that waits. It can be found, and its callback is known, before anything of it can run.
     fn begin_next(&mut self, at: Time, out: &mut Outbox) {
-        let Some(Waiting { asker, activate }) = self.admission.queue.pop_front() else { return };
-        let Activate { definition, id, idempotency, business_key, by, deadline, input, .. } = activate;
-        let definition = definition.unwrap_or_default();
+        let Some(Waiting { asker, activate }) = self.admission.queue.front() else { return };
+        let (asker, id, input) = (*asker, activate.id, activate.input.clone());
+        let definition = activate.definition.unwrap_or_default();
         let execution = id.unwrap_or_else(|| self.admission.ids.next(at));
         let slot = self.slots.insert(execution, definition, input.clone(), Place::New);
         let actor = self.pool.attach(slot, at);
@@ -209,13 +209,10 @@ impl Supervisor {
             }
         }
         let callback = Callback::Actor(actor);
-        out.engine.push(ToEngine::Register(Registration {
-            slot,
-            execution,
-            definition,
-            callback,
-            input: input.clone(),
-        }));
+        out.engine.push(ToEngine::Register(Registration { slot, execution, definition, callback, input }));
+        // It leaves the queue last: so it is not lost if something panics over it.
+        let Some(Waiting { activate, .. }) = self.admission.queue.pop_front() else { return };
+        let Activate { idempotency, business_key, by, deadline, input, .. } = activate;
         let begin = Begin {
             slot,
             execution,

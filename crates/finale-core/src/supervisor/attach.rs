@@ -25,24 +25,43 @@ impl Supervisor {
         if !entry.needs_actor() {
             return;
         }
-        let actor = self.pool.attach(slot, at);
         let execution = entry.execution;
-        out.engine.push(ToEngine::Moved { slot, callback: Callback::Actor(actor) });
-        match std::mem::replace(&mut entry.place, Place::Actor(actor)) {
-            Place::Parked(hosted) => {
-                let overruling = entry.is_quarantined();
-                let messages = if overruling { entry.take_command() } else { entry.take_messages(self.recovery.epoch) };
-                out.actors.push((actor, ToActor::Resume(Box::new(Resume { hosted: *hosted, messages, overruling }))));
-            }
-            _ => {
-                let begin = entry.rare_mut().begin.take();
-                out.actors.extend(begin.map(|begin| (actor, ToActor::Begin(*begin))));
-                for message in entry.take_messages(self.recovery.epoch) {
-                    self.tell(actor, Tell { slot, execution, message }, out);
-                }
+        let overruling = entry.is_quarantined();
+        let (is_new, begin) = (matches!(entry.place, Place::New), entry.rare_mut().begin.take());
+        let messages = if overruling { entry.take_command() } else { entry.take_messages(self.recovery.epoch) };
+        if !is_new {
+            self.resume(at, slot, messages, overruling, out);
+        } else if let Some(begin) = begin {
+            let actor = self.move_to_actor(at, slot, out);
+            out.actors.push((actor, ToActor::Begin(*begin)));
+            for message in messages {
+                self.tell(actor, slot, execution, message, out);
             }
         }
         self.has_gone_on(slot);
+    }
+
+    /// Gives an execution that only waited to a free actor, because of a message.
+    pub(super) fn attach_for(&mut self, at: Time, slot: Slot, message: Message, out: &mut Outbox) {
+        self.resume(at, slot, vec![message], false, out);
+    }
+
+    fn resume(&mut self, at: Time, slot: Slot, messages: Vec<Message>, overruling: bool, out: &mut Outbox) {
+        let Some(entry) = self.slots.get_mut(slot) else { return };
+        if let Place::Parked(hosted) = std::mem::replace(&mut entry.place, Place::Reading) {
+            let actor = self.move_to_actor(at, slot, out);
+            out.actors.push((actor, ToActor::Resume(Resume { hosted, messages, overruling })));
+        }
+    }
+
+    /// The tasks of an execution are told to a free actor from now on.
+    fn move_to_actor(&mut self, at: Time, slot: Slot, out: &mut Outbox) -> ActorNo {
+        let actor = self.pool.attach(slot, at);
+        if let Some(entry) = self.slots.get_mut(slot) {
+            entry.place = Place::Actor(actor);
+        }
+        out.engine.push(ToEngine::Moved { slot, callback: Callback::Actor(actor) });
+        actor
     }
 
     /// An actor gives an execution back that only waits.
@@ -56,6 +75,9 @@ impl Supervisor {
             rare.overruling = false;
         }
         self.has_left(at, slot, missing, out);
+        if let Some(entry) = self.slots.get_mut(slot) {
+            entry.trim();
+        }
     }
 
     /// An execution is with no actor any more. Messages that are on their way back come before those that come in now.
@@ -84,38 +106,39 @@ impl Supervisor {
 
     /// An actor was sent something for an execution that it does not have.
     pub(super) fn forwarded(&mut self, at: Time, from: ActorNo, tell: Tell, out: &mut Outbox) {
-        let Tell { slot, execution, message } = tell;
-        let Some(entry) = self.slots.get_mut(slot) else {
+        let Tell { slot, execution, attachment, message } = tell;
+        let Some(entry) = self.slots.get(slot) else {
             // It has ended meanwhile: what is to be said about that is known by its id.
             return match message.body {
                 Body::Input(_) | Body::Query => self.ask(at, Ask { execution, what: Question::Tell(message) }, out),
-                Body::Reconcile | Body::Probe(_) => {}
+                Body::Reconcile | Body::Probe => {}
             };
         };
         let is_there = matches!(entry.place, Place::Actor(actor) if actor == from);
-        if let Body::Probe(attachment) = message.body {
-            let is_lost = is_there && self.pool.get(from).is_some_and(|host| host.attachment == attachment);
-            self.count_forward(at, slot, None, out);
-            if is_lost {
-                self.lost(at, slot, out);
-            }
-            return;
+        if is_there && self.pool.get(from).is_some_and(|host| host.attachment == attachment) {
+            // Had the actor given it back, that would have come before this.
+            self.lost(at, slot, out);
         }
-        self.count_forward(at, slot, Some(message), out);
+        self.count_forward(at, slot, message, out);
     }
 
     /// Puts a message that came back before those that came in since.
-    fn count_forward(&mut self, at: Time, slot: Slot, message: Option<Message>, out: &mut Outbox) {
+    fn count_forward(&mut self, at: Time, slot: Slot, message: Message, out: &mut Outbox) {
         let Some(entry) = self.slots.get_mut(slot) else { return };
-        match &mut entry.rare_mut().forwards {
+        let is_probe = matches!(message.body, Body::Probe);
+        let forwards = entry.if_rare().and_then(|rare| rare.forwards.as_mut());
+        match forwards {
             Some(forwards) => {
                 forwards.missing = forwards.missing.saturating_sub(1);
-                forwards.come.extend(message);
+                if !is_probe {
+                    forwards.come.push_back(message);
+                }
                 if forwards.missing == 0 {
                     self.forwards_complete(at, slot, out);
                 }
             }
-            None => message.into_iter().for_each(|message| self.deliver(slot, message, out)),
+            None if is_probe => {}
+            None => self.deliver(at, slot, message, out),
         }
     }
 

@@ -185,7 +185,7 @@ impl Supervisor {
             out.reply(Some(request), Answer::NotDone(failure.not_done()));
         }
         for message in messages {
-            self.drop_message(execution, message, failure.not_done(), out);
+            self.drop_message(execution, &message, failure.not_done(), out);
         }
         self.answer(asker, Err(failure.not_activated()), out);
         if let Some(Acknowledge::Request(request)) = begin.map(|begin| begin.acknowledge) {

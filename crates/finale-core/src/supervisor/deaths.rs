@@ -167,7 +167,7 @@ impl Supervisor {
         self.answer(asker, Err(refused), out);
         let forwards = forwards.into_iter().flat_map(|forwards| forwards.come);
         for message in forwards.chain(queue) {
-            self.drop_message(execution, message, NotDone::NotFound, out);
+            self.drop_message(execution, &message, NotDone::NotFound, out);
         }
         for request in cancels {
             out.reply(Some(request), Answer::NotDone(NotDone::NotFound));

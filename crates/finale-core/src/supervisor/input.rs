@@ -205,8 +205,8 @@ pub enum Body {
     Query,
     /// Compare what is under way for it with what must be: its actor sends a `Reconcile` to the task engine.
     Reconcile,
-    /// Whether the actor has the execution at all; one that has not forwards this. Nothing else is to be done about it.
-    Probe(AttachmentNo),
+    /// Whether the actor has the execution at all: one that has not forwards this. Nothing else is to be done about it.
+    Probe,
 }
 
 /// An attachment of an execution to an actor, numbered by the supervisor.

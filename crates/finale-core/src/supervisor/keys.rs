@@ -119,8 +119,10 @@ impl Supervisor {
                 out.reply(activate.request, answer);
             }
             Some(State::Claimed(claim)) => {
-                if let Some(claim) = self.keys.claims.get_mut(claim) {
-                    claim.waiting.push_back(activate);
+                let early_messages_max = self.options.early_messages_max;
+                match self.keys.claims.get_mut(claim) {
+                    Some(claim) if claim.waiting.len() < early_messages_max => claim.waiting.push_back(activate),
+                    _ => out.reply(activate.request, Answer::NotActivated(NotActivated::Saturated)),
                 }
             }
             None => {

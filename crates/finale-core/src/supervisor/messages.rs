@@ -55,12 +55,15 @@ impl Supervisor {
                 entry.rare_mut().operators.push_back(Operator::Command(message));
                 self.operate(at, slot, out);
             }
-            Question::Tell(message) => self.deliver(slot, message, out),
+            Question::Tell(message) if is_quarantined && entry.queued() >= self.options.early_messages_max => {
+                out.reply(message.request, Answer::NotDone(NotDone::Saturated));
+            }
+            Question::Tell(message) => self.deliver(at, slot, message, out),
         }
     }
 
     /// A look at an open execution. What was told before it is seen in it.
-    fn query(&mut self, _at: Time, slot: Slot, message: Message, out: &mut Outbox) {
+    fn query(&mut self, now: Time, slot: Slot, message: Message, out: &mut Outbox) {
         let (Some(entry), Some(request)) = (self.slots.get(slot), message.request) else { return };
         let execution = entry.execution;
         let rare = entry.rare();
@@ -70,18 +73,29 @@ impl Supervisor {
             (Place::Parked(_), Some(reason)) => LookAt::Quarantined(slot, reason),
             (Place::Unreadable(reason), _) => LookAt::Unreadable(reason.clone()),
             (Place::Parked(_), None) if !is_behind => LookAt::Parked(slot),
-            _ => return self.deliver(slot, message, out),
+            (Place::Actor(_), _) => return self.deliver(now, slot, message, out),
+            _ if self.failure.is_some() => LookAt::Journal,
+            _ => return self.deliver(now, slot, message, out),
         };
         out.looks.push(Look { request, execution, at });
     }
 
     /// Brings a message to where its execution is: to its actor, else into its queue.
-    pub(super) fn deliver(&mut self, slot: Slot, message: Message, out: &mut Outbox) {
+    pub(super) fn deliver(&mut self, at: Time, slot: Slot, message: Message, out: &mut Outbox) {
         let Some(entry) = self.slots.get_mut(slot) else { return };
         match entry.place {
             Place::Actor(actor) if !entry.holds_messages_back() => {
                 let execution = entry.execution;
-                self.tell(actor, Tell { slot, execution, message }, out);
+                self.tell(actor, slot, execution, message, out);
+            }
+            // The usual case of an execution that only waited: nothing is queued anywhere.
+            Place::Parked(_)
+                if self.failure.is_none()
+                    && self.pool.has_free()
+                    && entry.rare().is_none()
+                    && self.wanting.is_empty() =>
+            {
+                self.attach_for(at, slot, message, out);
             }
             _ => {
                 entry.rare_mut().queue.push_back(message);
@@ -90,17 +104,25 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn tell(&mut self, actor: ActorNo, tell: Tell, out: &mut Outbox) {
-        self.pool.tell(actor);
-        out.actors.push((actor, ToActor::Tell(tell)));
+    /// Tells an actor something of the execution that it has.
+    pub(super) fn tell(
+        &mut self,
+        actor: ActorNo,
+        slot: Slot,
+        execution: ExecutionId,
+        message: Message,
+        out: &mut Outbox,
+    ) {
+        let attachment = self.pool.tell(actor);
+        out.actors.push((actor, ToActor::Tell(Tell { slot, execution, attachment, message })));
     }
 
     /// Something from the task engine for an execution that no actor has; or had none when it was sent.
-    pub(super) fn delivered(&mut self, slot: Slot, message: Message, out: &mut Outbox) {
+    pub(super) fn delivered(&mut self, at: Time, slot: Slot, message: Message, out: &mut Outbox) {
         if let Some(failure) = self.failure.or_else(|| self.is_gone()) {
             out.reply(message.request, Answer::NotDone(failure.not_done()));
         } else if self.slots.get(slot).is_some() {
-            self.deliver(slot, message, out);
+            self.deliver(at, slot, message, out);
         } else {
             // The execution has ended meanwhile. Nothing but a report has anybody who waits.
             out.reply(message.request, Answer::NotDone(NotDone::NotFound));
@@ -158,8 +180,8 @@ impl Supervisor {
     }
 
     /// Answers a message that its execution will never be told.
-    pub(super) fn drop_message(&mut self, execution: ExecutionId, message: Message, why: NotDone, out: &mut Outbox) {
-        match message {
+    pub(super) fn drop_message(&mut self, execution: ExecutionId, message: &Message, why: NotDone, out: &mut Outbox) {
+        match *message {
             Message { request: Some(request), body: Body::Query } => {
                 out.looks.push(Look { request, execution, at: LookAt::Journal });
             }

@@ -172,7 +172,7 @@ impl Supervisor {
                 self.detached(at, hosted, out);
                 self.answer_if_failed(slot, out);
             }
-            Input::Delivered { slot, message } => self.delivered(slot, message, out),
+            Input::Delivered { slot, message } => self.delivered(at, slot, message, out),
             Input::BatchDelivered(batch) => out.engine.push(ToEngine::Taken(batch)),
             Input::Ask(ask) => self.ask(at, ask, out),
             Input::Begun(slot) => self.begun(slot, out),
@@ -188,7 +188,7 @@ impl Supervisor {
             }
             Input::Overruled { slot, accepted } => self.overruled(slot, accepted, out),
             Input::ActorGone(actor) => self.actor_gone(at, actor, out),
-            Input::EngineRebuilt => self.engine_rebuilt(out),
+            Input::EngineRebuilt => self.engine_rebuilt(at, out),
             Input::Restored { read, restored } => self.restored(at, read, restored, out),
             Input::KeyLooked { read, owner } => {
                 if let Some(Purpose::Key(claim)) = self.reads.answered(read, |what| matches!(what, Purpose::Key(_))) {

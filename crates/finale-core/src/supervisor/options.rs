@@ -20,11 +20,13 @@ pub struct Options {
     pub unused_permits_max: usize,
     /// How many reads of the journal are under way at once; at least 1.
     pub reads_max: usize,
-    /// How many messages are kept for executions that have an id and have not begun.
+    /// How many messages are kept for executions that have an id and have not begun; for each execution that is quarantined;
+    /// and how many activations wait for another one with the same idempotency key.
     pub early_messages_max: usize,
     /// How many crashes of the process over the same task quarantine its execution; at least 1.
     pub crashes_max: u16,
-    /// Within which time.
+    /// Within which time, from the recovery after the first of them to now. Journals do not say how long the application was
+    /// down in between, so that counts too.
     pub crashes_window: Duration,
     /// How many panics of its state machine within [`deaths_window`](Self::deaths_window) an execution survives; and how
     /// many of this supervisor the shard survives.

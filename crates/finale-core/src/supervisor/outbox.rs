@@ -12,7 +12,7 @@ use crate::record::Outcome;
 use crate::status::ExecutionStatus;
 use crate::time::Time;
 
-use super::input::{Activate, ClaimNo, Hosted, Message, Quarantine, ReadNo, WriteNo};
+use super::input::{Activate, AttachmentNo, ClaimNo, Hosted, Message, Quarantine, ReadNo, WriteNo};
 
 /// What is to be done, one queue for each kind of it. Its owner uses it for one supervisor and keeps it.
 ///
@@ -91,7 +91,7 @@ pub enum ToActor {
     /// Begin an execution. The actor has none.
     Begin(Begin),
     /// Go on with an execution. The actor has none.
-    Resume(Box<Resume>),
+    Resume(Resume),
     /// A message for the execution that the actor has; it forwards what is for another one.
     Tell(Tell),
 }
@@ -103,6 +103,9 @@ pub struct Tell {
     pub slot: Slot,
     /// Its id.
     pub execution: ExecutionId,
+    /// Which attachment of the execution to the actor it is for. An actor that forwards a message for the attachment that the
+    /// supervisor knows of has lost the execution.
+    pub attachment: AttachmentNo,
     /// The message.
     pub message: Message,
 }
@@ -145,7 +148,7 @@ pub enum Acknowledge {
 #[derive(Debug)]
 pub struct Resume {
     /// The execution.
-    pub hosted: Hosted,
+    pub hosted: Box<Hosted>,
     /// What it is told, in this order.
     pub messages: Vec<Message>,
     /// Whether it is quarantined and the one message is the command of an operator over that. The actor says with
@@ -221,7 +224,7 @@ pub enum Answer {
 pub enum NotActivated {
     /// The definition was refused, for the reason that the owner of the request knows.
     Definition,
-    /// As many executions are open as may be.
+    /// As many executions are open as may be, or too many activations wait for one with the same key.
     Saturated,
     /// The key belongs to another activation.
     IdempotencyConflict(ExecutionId),
@@ -255,7 +258,7 @@ pub enum NotDone {
     Unreadable(Box<str>),
     /// The state machine of the quarantined execution panicked over the command.
     Panicked,
-    /// So many messages wait for executions that have not begun that no more can be kept.
+    /// As many messages wait for executions that have not begun, or for this quarantined one, as may be.
     Saturated,
     /// The journal could not be read.
     Unread(Box<str>),

@@ -69,10 +69,14 @@ impl Pool {
         self.hosts.get(actor.0 as usize)
     }
 
-    /// Notes that the actor is told something of its execution.
-    pub(super) fn tell(&mut self, actor: ActorNo) {
-        if let Some(host) = self.hosts.get_mut(actor.0 as usize) {
-            host.told = host.told.wrapping_add(1);
+    /// Notes that the actor is told something of its execution. Says which attachment that is.
+    pub(super) fn tell(&mut self, actor: ActorNo) -> AttachmentNo {
+        match self.hosts.get_mut(actor.0 as usize) {
+            Some(host) => {
+                host.told = host.told.wrapping_add(1);
+                host.attachment
+            }
+            None => AttachmentNo::default(),
         }
     }
 

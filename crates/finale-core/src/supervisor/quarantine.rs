@@ -2,7 +2,7 @@
 
 use super::Supervisor;
 use super::input::{Body, Message, Quarantine};
-use super::outbox::{Answer, Look, LookAt, NotDone, Notice, Outbox, Tell, WriteWhat};
+use super::outbox::{Answer, Look, LookAt, NotDone, Notice, Outbox, WriteWhat};
 use super::reads::Purpose;
 use super::slots::{Operator, Place};
 use super::writes::AfterWrite;
@@ -29,6 +29,7 @@ impl Supervisor {
         }
         out.notices.push(Notice::Quarantined(execution, reason));
         self.write(WriteWhat::Quarantine(execution, Some(quarantine)), None, out);
+        self.has_gone_on(slot);
     }
 
     /// An execution is not quarantined any more.
@@ -118,7 +119,7 @@ impl Supervisor {
         self.operators_to_queue(slot, out);
         let Some(entry) = self.slots.get_mut(slot) else { return };
         for message in entry.take_messages(self.recovery.epoch) {
-            self.tell(actor, Tell { slot, execution, message }, out);
+            self.tell(actor, slot, execution, message, out);
         }
     }
 }

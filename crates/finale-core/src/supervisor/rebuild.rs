@@ -49,10 +49,11 @@ impl Supervisor {
         for slot in self.slots.all() {
             let Some(entry) = self.slots.get_mut(slot) else { continue };
             entry.forget_derived(|actor| self.pool.get(actor).is_some_and(|host| host.slot == Some(slot)));
-            let rare = entry.rare_mut();
-            self.quarantined += usize::from(rare.quarantine.is_some());
-            self.forwarding += usize::from(rare.forwards.is_some());
-            recovering += usize::from(rare.recovering);
+            if let Some(rare) = entry.if_rare() {
+                self.quarantined += usize::from(rare.quarantine.is_some());
+                self.forwarding += usize::from(rare.forwards.is_some());
+                recovering += usize::from(rare.recovering);
+            }
             if matches!(entry.place, Place::Reading) {
                 self.reads.want(Purpose::Slot(slot));
             }
@@ -83,7 +84,7 @@ impl Supervisor {
 
     /// The task engine knows no execution: all are registered again, and each reconciles, at once if an actor has it and else
     /// when one is free.
-    pub(super) fn engine_rebuilt(&mut self, out: &mut Outbox) {
+    pub(super) fn engine_rebuilt(&mut self, at: Time, out: &mut Outbox) {
         for slot in self.slots.all() {
             let Some(entry) = self.slots.get_mut(slot) else { continue };
             let ExecutionSlot { execution, definition, .. } = *entry;
@@ -97,7 +98,7 @@ impl Supervisor {
             match actor {
                 Some(_) if !entry.holds_messages_back() => {
                     let message = super::Message { request: None, body: super::Body::Reconcile };
-                    self.deliver(slot, message, out);
+                    self.deliver(at, slot, message, out);
                 }
                 _ => {
                     entry.rare_mut().reconcile = true;
@@ -124,8 +125,11 @@ impl ExecutionSlot {
             }
             _ => Place::Reading,
         };
-        let rare = self.rare_mut();
-        rare.wants_actor = false;
-        rare.cancels.extend(cancels);
+        if let Some(rare) = self.if_rare() {
+            rare.wants_actor = false;
+        }
+        if !cancels.is_empty() {
+            self.rare_mut().cancels.extend(cancels);
+        }
     }
 }

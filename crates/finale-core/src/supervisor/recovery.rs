@@ -146,7 +146,7 @@ impl Supervisor {
                 self.give_permit(out);
             }
             Ok(Some(restored)) => {
-                let slot = self.take_up(at, execution, found.quarantine, restored, out);
+                let slot = self.take_up(at, execution, found.quarantine.as_ref(), restored, out);
                 if let Some(entry) = self.slots.get_mut(slot).filter(|entry| !entry.is_quarantined()) {
                     entry.rare_mut().recovering = true;
                     self.recovery.waiting += 1;
@@ -166,16 +166,16 @@ impl Supervisor {
         &mut self,
         at: Time,
         execution: ExecutionId,
-        quarantine: Option<Quarantine>,
+        quarantine: Option<&Quarantine>,
         restored: Restored,
         out: &mut Outbox,
     ) -> Slot {
         let Restored { definition, state, missing_handler, crashes, .. } = restored;
         let one_too_many = self.is_one_crash_too_many(at, &state, &crashes);
-        let is_held = quarantine.as_ref().is_some_and(|quarantine| quarantine.until_released);
+        let is_held = quarantine.is_some_and(|quarantine| quarantine.until_released);
         // A crash that it was quarantined for is not recorded yet, even if no other came since.
         let crashed = self.recovery.crashed || (is_held && one_too_many);
-        let held = self.reason_to_hold(quarantine.as_ref(), &state, missing_handler.as_deref(), one_too_many);
+        let held = self.reason_to_hold(quarantine, &state, missing_handler.as_deref(), one_too_many);
         let recovered = (state.running() > 0).then_some(crashed);
         let input = state.activation().map(|activation| activation.input.clone()).unwrap_or_default();
         let slot = self.slots.insert(execution, definition, input.clone(), Place::Reading);

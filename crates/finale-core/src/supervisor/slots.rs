@@ -86,6 +86,19 @@ pub(super) struct Rare {
     pub(super) cancels: Vec<RequestId>,
 }
 
+impl Rare {
+    fn is_empty(&self) -> bool {
+        let Self {
+            queue, forwards, operators, quarantine, missing_handler, deaths, asker, key, begin, cancels, ..
+        } = self;
+        let has_flag = self.wants_actor || self.recovering || self.reconcile || self.overruling;
+        let holds_messages = !queue.is_empty() || forwards.is_some() || !operators.is_empty() || !cancels.is_empty();
+        let is_held = quarantine.is_some() || missing_handler.is_some() || !deaths.is_empty();
+        let is_beginning = *asker != Asker::Nobody || key.is_some() || begin.is_some() || self.recovered.is_some();
+        !(has_flag || holds_messages || is_held || is_beginning)
+    }
+}
+
 /// Messages that are on their way back.
 #[derive(Debug)]
 pub(super) struct Forwards {
@@ -122,6 +135,18 @@ impl ExecutionSlot {
 
     pub(super) fn is_quarantined(&self) -> bool {
         self.rare().is_some_and(|rare| rare.quarantine.is_some())
+    }
+
+    /// How many messages wait in its queue.
+    pub(super) fn queued(&self) -> usize {
+        self.rare().map_or(0, |rare| rare.queue.len())
+    }
+
+    /// Gives back the room for what few executions need, if it is not needed any more.
+    pub(super) fn trim(&mut self) {
+        if self.rare().is_some_and(Rare::is_empty) {
+            self.rare = None;
+        }
     }
 
     /// Whether messages for it must wait in its queue although an actor has it.

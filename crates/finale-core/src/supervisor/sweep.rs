@@ -2,7 +2,7 @@
 
 use super::Supervisor;
 use super::input::{Body, Message};
-use super::outbox::{Outbox, Tell};
+use super::outbox::Outbox;
 use crate::number::Slot;
 use crate::time::Time;
 
@@ -31,14 +31,13 @@ impl Supervisor {
         for (actor, slot, host) in self.pool.hosting() {
             if at.since(host.since) >= interval {
                 host.since = at;
-                probes.push((actor, slot, host.attachment));
+                probes.push((actor, slot));
             }
             oldest = oldest.min(host.since);
         }
-        for (actor, slot, attachment) in probes {
+        for (actor, slot) in probes {
             let Some(execution) = self.slots.get(slot).map(|entry| entry.execution) else { continue };
-            let message = Message { request: None, body: Body::Probe(attachment) };
-            self.tell(actor, Tell { slot, execution, message }, out);
+            self.tell(actor, slot, execution, Message { request: None, body: Body::Probe }, out);
         }
         if self.forwarding > 0 {
             for slot in self.late_forwards(at) {

@@ -101,7 +101,7 @@ impl Supervisor {
         self.unreadable.remove(&execution);
         let missing_handler = restored.missing_handler.clone();
         let mark = Quarantine { reason: "".into(), until_released: false };
-        let slot = self.take_up(at, execution, Some(mark), restored, out);
+        let slot = self.take_up(at, execution, Some(&mark), restored, out);
         if self.slots.get(slot).is_some_and(|entry| entry.is_quarantined()) {
             let handler = missing_handler.unwrap_or_default();
             for request in releases {
