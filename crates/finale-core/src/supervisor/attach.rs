@@ -1,7 +1,7 @@
 //! Executions come to actors and leave them.
 
 use super::Supervisor;
-use super::input::{Ask, Body, Hosted, Message, Question};
+use super::input::{Ask, AttachmentNo, Body, Hosted, Message, Question};
 use super::outbox::{Outbox, Resume, Tell, ToActor, ToEngine};
 use super::slots::{ExecutionSlot, Forwards, Operator, Place};
 use crate::execution::Input;
@@ -74,22 +74,32 @@ impl Supervisor {
         if let Some(rare) = entry.if_rare() {
             rare.overruling = false;
         }
-        self.has_left(at, slot, missing, out);
+        self.has_left(at, slot, actor, missing, Vec::new(), out);
         if let Some(entry) = self.slots.get_mut(slot) {
             entry.trim();
         }
     }
 
-    /// An execution is with no actor any more. Messages that are on their way back come before those that come in now.
-    pub(super) fn has_left(&mut self, at: Time, slot: Slot, missing: u32, out: &mut Outbox) {
+    /// An execution is with no actor any more. What was in hand comes first, then messages that are on their way back, then
+    /// those that come in now.
+    pub(super) fn has_left(
+        &mut self,
+        at: Time,
+        slot: Slot,
+        from: ActorNo,
+        missing: u32,
+        in_hand: Vec<Message>,
+        out: &mut Outbox,
+    ) {
         out.engine.push(ToEngine::Moved { slot, callback: Callback::Supervisor });
-        if missing > 0
-            && let Some(entry) = self.slots.get_mut(slot)
-        {
-            entry.rare_mut().forwards = Some(Forwards { missing, come: Default::default(), since: at });
+        if let Some(entry) = self.slots.get_mut(slot).filter(|_| missing > 0 || !in_hand.is_empty()) {
+            entry.rare_mut().forwards = Some(Forwards { missing, come: in_hand.into(), since: at, from, marker: None });
             self.forwarding += 1;
         }
-        self.settle(at, slot, out);
+        if missing > 0 {
+            return self.settle(at, slot, out);
+        }
+        self.forwards_complete(at, slot, out);
     }
 
     /// Looks what is to be done next for an execution that no actor has.
@@ -119,17 +129,18 @@ impl Supervisor {
             // Had the actor given it back, that would have come before this.
             self.lost(at, slot, out);
         }
-        self.count_forward(at, slot, message, out);
+        self.count_forward(at, slot, attachment, message, out);
     }
 
     /// Puts a message that came back before those that came in since.
-    fn count_forward(&mut self, at: Time, slot: Slot, message: Message, out: &mut Outbox) {
+    fn count_forward(&mut self, at: Time, slot: Slot, attachment: AttachmentNo, message: Message, out: &mut Outbox) {
         let Some(entry) = self.slots.get_mut(slot) else { return };
         let is_probe = matches!(message.body, Body::Probe);
         let forwards = entry.if_rare().and_then(|rare| rare.forwards.as_mut());
         match forwards {
             Some(forwards) => {
-                forwards.missing = forwards.missing.saturating_sub(1);
+                let is_last = forwards.marker == Some(attachment);
+                forwards.missing = if is_last { 0 } else { forwards.missing.saturating_sub(1) };
                 if !is_probe {
                     forwards.come.push_back(message);
                 }
@@ -142,15 +153,17 @@ impl Supervisor {
         }
     }
 
-    /// All messages that were on their way back have come, or are not waited for any more.
+    /// All messages that were on their way back have come, or are lost.
     pub(super) fn forwards_complete(&mut self, at: Time, slot: Slot, out: &mut Outbox) {
         let Some(entry) = self.slots.get_mut(slot) else { return };
-        let rare = entry.rare_mut();
-        let Some(forwards) = rare.forwards.take() else { return };
-        for message in forwards.come.into_iter().rev() {
-            rare.queue.push_front(message);
+        if let Some(rare) = entry.if_rare()
+            && let Some(forwards) = rare.forwards.take()
+        {
+            self.forwarding -= 1;
+            for message in forwards.come.into_iter().rev() {
+                rare.queue.push_front(message);
+            }
         }
-        self.forwarding -= 1;
         self.settle(at, slot, out);
     }
 }

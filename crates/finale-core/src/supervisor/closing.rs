@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Supervisor;
 use super::admission::Asker;
-use super::input::{Ask, Message};
+use super::input::{Message, Question};
 use super::outbox::{Acknowledge, Answer, Left, NotActivated, NotDone, Outbox};
 use super::reads::Purpose;
 use super::slots::{Operator, Place};
@@ -141,6 +141,7 @@ impl Supervisor {
             }
         }
         requests.extend(self.recovery.take_asks().iter().filter_map(|ask| ask.what.request()));
+        requests.extend(std::mem::take(&mut self.absent).values().flatten().filter_map(Question::request));
         for request in requests {
             out.reply(Some(request), Answer::NotDone(failure.not_done()));
         }
@@ -148,17 +149,19 @@ impl Supervisor {
             self.answer_slot(slot, failure, out);
         }
         self.wanting.clear();
-        self.forwarding = 0;
     }
 
     fn answer_purpose(&mut self, at: Time, purpose: Purpose, failure: Failure, out: &mut Outbox) {
         match purpose {
             Purpose::Id(waiting) => self.refuse(at, *waiting, failure.not_activated(), out),
-            Purpose::Absent(ask) => {
-                let Ask { what, .. } = *ask;
-                out.reply(what.request(), Answer::NotDone(failure.not_done()));
-            }
-            Purpose::Found(_) | Purpose::Slot(_) | Purpose::Unreadable(_) | Purpose::Key(_) | Purpose::Expired => {}
+            // What becomes of these is still of interest.
+            Purpose::Slot(_) if failure != Failure::Closed => self.reads.want(purpose),
+            Purpose::Absent(_)
+            | Purpose::Found(_)
+            | Purpose::Slot(_)
+            | Purpose::Unreadable(_)
+            | Purpose::Key(_)
+            | Purpose::Expired => {}
         }
     }
 
@@ -170,16 +173,24 @@ impl Supervisor {
             Place::Parked(hosted) => std::mem::take(&mut hosted.cancels),
             _ => Vec::new(),
         };
+        let is_undecided = matches!(entry.place, Place::Actor(_) | Place::Reading);
         let Some(rare) = entry.if_rare() else {
             requests.into_iter().for_each(|request| out.reply(Some(request), Answer::NotDone(failure.not_done())));
             return;
         };
         requests.append(&mut rare.cancels);
         rare.wants_actor = false;
-        let asker = std::mem::replace(&mut rare.asker, Asker::Nobody);
+        // Other shards go on when this one has failed. The home of a key must not give it away while this execution may still
+        // begin: that is answered when it is known.
+        let asker = match rare.asker {
+            Asker::Shard(..) if failure == Failure::Shard && is_undecided => Asker::Nobody,
+            _ => std::mem::take(&mut rare.asker),
+        };
         let begin = rare.begin.take();
-        let forwards = rare.forwards.take().into_iter().flat_map(|forwards| forwards.come);
-        let messages: Vec<Message> = forwards.chain(rare.queue.drain(..)).collect();
+        let forwards = rare.forwards.take();
+        self.forwarding -= usize::from(forwards.is_some());
+        let come = forwards.into_iter().flat_map(|forwards| forwards.come);
+        let messages: Vec<Message> = come.chain(rare.queue.drain(..)).collect();
         requests.extend(std::mem::take(&mut rare.operators).iter().filter_map(Operator::request));
         for request in requests {
             out.reply(Some(request), Answer::NotDone(failure.not_done()));

@@ -43,20 +43,15 @@ impl Supervisor {
         rare.reconcile = true;
         dies_too_often(&mut rare.deaths, at, self.options.deaths_max, self.options.deaths_window);
         let overruled = std::mem::take(&mut rare.overruling);
-        let mut commands = Vec::new();
-        if overruled {
-            // What an operator wanted brought it down: it is not tried again, and the execution stays where it was.
-            commands = messages;
-        } else {
-            messages.into_iter().rev().for_each(|message| rare.queue.push_front(message));
-        }
+        // What an operator wanted brought it down: it is not tried again, and the execution stays where it was.
+        let (commands, in_hand) = if overruled { (messages, Vec::new()) } else { (Vec::new(), messages) };
         for command in commands {
             out.reply(command.request, Answer::NotDone(NotDone::Panicked));
         }
         out.notices.push(Notice::Died(execution));
         let missing = self.pool.detach(actor).wrapping_sub(told);
         self.reads.want(Purpose::Slot(slot));
-        self.has_left(at, slot, missing, out);
+        self.has_left(at, slot, actor, missing, in_hand, out);
     }
 
     /// The actor that an execution was with does not have it.
@@ -71,7 +66,7 @@ impl Supervisor {
         out.notices.push(Notice::Lost(execution));
         self.pool.detach(actor);
         self.reads.want(Purpose::Slot(slot));
-        self.has_left(at, slot, 0, out);
+        self.has_left(at, slot, actor, 0, Vec::new(), out);
     }
 
     /// An actor is gone, with what it had.
@@ -106,6 +101,7 @@ impl Supervisor {
                 } else {
                     self.quarantine(slot, Quarantine { reason, until_released: true }, out);
                 }
+                self.operate(at, slot, out);
             }
         }
     }

@@ -19,6 +19,12 @@ impl Supervisor {
             return out.reply(ask.what.request(), Answer::NotDone(failure.not_done()));
         }
         let execution = ask.execution;
+        if let Some(behind) = self.absent.get_mut(&execution) {
+            if behind.len() < self.options.early_messages_max {
+                return behind.push(ask.what);
+            }
+            return out.reply(ask.what.request(), Answer::NotDone(NotDone::Saturated));
+        }
         if let Some(slot) = self.slots.find(execution) {
             self.ask_open(at, slot, ask.what, out);
         } else if self.unreadable.contains_key(&execution) {
@@ -68,16 +74,32 @@ impl Supervisor {
         let execution = entry.execution;
         let rare = entry.rare();
         let quarantine = rare.and_then(|rare| rare.quarantine.clone());
-        let is_behind = rare.is_some_and(|rare| !rare.queue.is_empty() || rare.forwards.is_some());
+        // What is about to go to an actor is looked at there.
+        let is_behind = rare.is_some_and(|rare| {
+            rare.wants_actor || rare.forwards.is_some() || (rare.quarantine.is_none() && !rare.queue.is_empty())
+        });
         let at = match (&entry.place, quarantine) {
-            (Place::Parked(_), Some(reason)) => LookAt::Quarantined(slot, reason),
             (Place::Unreadable(reason), _) => LookAt::Unreadable(reason.clone()),
+            (Place::Parked(_), Some(reason)) if !is_behind => LookAt::Quarantined(slot, reason),
             (Place::Parked(_), None) if !is_behind => LookAt::Parked(slot),
             (Place::Actor(_), _) => return self.deliver(now, slot, message, out),
             _ if self.failure.is_some() => LookAt::Journal,
             _ => return self.deliver(now, slot, message, out),
         };
         out.looks.push(Look { request, execution, at });
+    }
+
+    /// Those who were to look at a plain value that has gone to an actor meanwhile look there.
+    pub(super) fn follow_looks(&mut self, at: Time, out: &mut Outbox) {
+        for look in std::mem::take(&mut out.looks) {
+            match look.at {
+                LookAt::Parked(slot) | LookAt::Quarantined(slot, _) if self.parked(slot).is_none() => {
+                    let message = Message { request: Some(look.request), body: Body::Query };
+                    self.ask(at, Ask { execution: look.execution, what: Question::Tell(message) }, out);
+                }
+                _ => out.looks.push(look),
+            }
+        }
     }
 
     /// Brings a message to where its execution is: to its actor, else into its queue.
@@ -136,7 +158,8 @@ impl Supervisor {
                 out.looks.push(Look { request: *request, execution: ask.execution, at: LookAt::Journal });
             }
             Question::Tell(Message { body: Body::Input(_), .. }) | Question::Release(_) => {
-                self.reads.want(Purpose::Absent(Box::new(ask)));
+                self.reads.want(Purpose::Absent(ask.execution));
+                self.absent.insert(ask.execution, vec![ask.what]);
             }
             Question::Tell(_) => {}
         }
@@ -146,27 +169,41 @@ impl Supervisor {
     pub(super) fn absent_looked(
         &mut self,
         at: Time,
-        ask: Ask,
-        status: Result<Option<ExecutionStatus>, Box<str>>,
+        execution: ExecutionId,
+        status: &Result<Option<ExecutionStatus>, Box<str>>,
         out: &mut Outbox,
     ) {
-        let execution = ask.execution;
-        if self.is_open(execution) || self.admission.expected.contains_key(&execution) {
-            // It has begun, or is to begin, since the journal was asked.
-            return self.ask(at, ask, out);
+        for what in self.absent.remove(&execution).unwrap_or_default() {
+            let is_query = matches!(&what, Question::Tell(Message { body: Body::Query, .. }));
+            if is_query || self.is_open(execution) || self.admission.expected.contains_key(&execution) {
+                // It has begun, or is to begin, since the journal was asked.
+                self.ask(at, Ask { execution, what }, out);
+            } else {
+                self.refuse_absent(at, execution, &what, status, out);
+            }
         }
+    }
+
+    fn refuse_absent(
+        &mut self,
+        at: Time,
+        execution: ExecutionId,
+        what: &Question,
+        status: &Result<Option<ExecutionStatus>, Box<str>>,
+        out: &mut Outbox,
+    ) {
         let not_done = match status {
-            Ok(Some(status)) if status.is_terminal() => NotDone::Refused(refused_by_end(&ask.what, status)),
+            Ok(Some(status)) if status.is_terminal() => NotDone::Refused(refused_by_end(what, *status)),
             Ok(_) => {
                 out.notices.push(Notice::NotFound(execution));
                 NotDone::NotFound
             }
-            Err(reason) => NotDone::Unread(reason),
+            Err(reason) => NotDone::Unread(reason.clone()),
         };
-        if let Question::Tell(Message { body: Body::Input(Input::Reported(_)), .. }) = &ask.what {
+        if let Question::Tell(Message { body: Body::Input(Input::Reported(_)), .. }) = what {
             self.note_late_report(at, execution, &not_done, out);
         }
-        out.reply(ask.what.request(), Answer::NotDone(not_done));
+        out.reply(what.request(), Answer::NotDone(not_done));
     }
 
     fn note_late_report(&mut self, at: Time, execution: ExecutionId, not_done: &NotDone, out: &mut Outbox) {

@@ -119,6 +119,9 @@ pub struct Supervisor {
     writes: Writes,
     recovery: Recovery,
     unreadable: BTreeMap<ExecutionId, Unreadable>,
+    /// What was asked of executions that were not open, while the journal is asked about them. What comes in meanwhile waits
+    /// behind it, so that the order is kept.
+    absent: BTreeMap<ExecutionId, Vec<Question>>,
     retention: Purge,
     late: LateEvents,
     leaving: Leaving,
@@ -148,6 +151,7 @@ impl Supervisor {
             writes: Writes::default(),
             recovery: Recovery::default(),
             unreadable: BTreeMap::new(),
+            absent: BTreeMap::new(),
             retention: Purge::new(options.retention),
             late: LateEvents::new(options.late_events_max),
             leaving: Leaving::default(),
@@ -199,7 +203,7 @@ impl Supervisor {
                 let fits = |what: &Purpose| matches!(what, Purpose::Id(_) | Purpose::Absent(_));
                 match self.reads.answered(read, fits) {
                     Some(Purpose::Id(waiting)) => self.id_looked(at, *waiting, status, out),
-                    Some(Purpose::Absent(ask)) => self.absent_looked(at, *ask, status, out),
+                    Some(Purpose::Absent(execution)) => self.absent_looked(at, execution, &status, out),
                     _ => {}
                 }
             }
@@ -234,6 +238,9 @@ impl Supervisor {
         self.sweep(at, out);
         self.purge_if_due(at);
         self.use_actors(at, out);
+        if !out.looks.is_empty() {
+            self.follow_looks(at, out);
+        }
         self.issue_reads(out);
         self.note_sweep(at, was_idle);
         self.leave_if_due(at, out);

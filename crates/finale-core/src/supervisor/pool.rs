@@ -34,6 +34,12 @@ impl Pool {
         !self.free.is_empty() || self.hosts.len() < self.actors_max
     }
 
+    /// A number for an attachment, or for a message that belongs to none.
+    pub(super) fn number(&mut self) -> AttachmentNo {
+        self.attachments += 1;
+        AttachmentNo(self.attachments)
+    }
+
     /// How many actors have an execution.
     pub(super) fn active(&self) -> usize {
         self.hosts.len() - self.free.len()
@@ -41,8 +47,7 @@ impl Pool {
 
     /// Gives an execution to an actor that has none; there must be one.
     pub(super) fn attach(&mut self, slot: Slot, at: Time) -> ActorNo {
-        self.attachments += 1;
-        let host = Host { slot: Some(slot), attachment: AttachmentNo(self.attachments), told: 0, since: at };
+        let host = Host { slot: Some(slot), attachment: self.number(), told: 0, since: at };
         match self.free.pop() {
             Some(actor) => {
                 self.hosts[actor.0 as usize] = host;

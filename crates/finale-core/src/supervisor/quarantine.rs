@@ -1,5 +1,7 @@
 //! Executions that must not go on until an operator decides.
 
+use std::collections::VecDeque;
+
 use super::Supervisor;
 use super::input::{Body, Message, Quarantine};
 use super::outbox::{Answer, Look, LookAt, NotDone, Notice, Outbox, WriteWhat};
@@ -10,26 +12,35 @@ use crate::number::{RequestId, Slot};
 use crate::time::Time;
 
 impl Supervisor {
-    /// Quarantines an execution, visibly. Whoever waits to look at it sees it as it is; all else waits for the operator.
+    /// Quarantines an execution, visibly.
     pub(super) fn quarantine(&mut self, slot: Slot, quarantine: Quarantine, out: &mut Outbox) {
         let Some(entry) = self.slots.get_mut(slot) else { return };
         let (execution, reason) = (entry.execution, quarantine.reason.clone());
-        let at = match &entry.place {
-            Place::Unreadable(reason) => LookAt::Unreadable(reason.clone()),
-            _ => LookAt::Quarantined(slot, reason.clone()),
-        };
-        let rare = entry.rare_mut();
-        if rare.quarantine.replace(reason.clone()).is_none() {
+        if entry.rare_mut().quarantine.replace(reason.clone()).is_none() {
             self.quarantined += 1;
-        }
-        let (queries, others) = rare.queue.drain(..).partition(|message| matches!(message.body, Body::Query));
-        rare.queue = others;
-        for request in <std::collections::VecDeque<_>>::into_iter(queries).filter_map(|query| query.request) {
-            out.looks.push(Look { request, execution, at: at.clone() });
         }
         out.notices.push(Notice::Quarantined(execution, reason));
         self.write(WriteWhat::Quarantine(execution, Some(quarantine)), None, out);
         self.has_gone_on(slot);
+    }
+
+    /// Whoever waits to look at a quarantined execution sees it as it is. All else waits for the operator.
+    fn show_queries(&mut self, slot: Slot, out: &mut Outbox) {
+        let Some(entry) = self.slots.get_mut(slot) else { return };
+        let execution = entry.execution;
+        let unreadable = match &entry.place {
+            Place::Unreadable(reason) => Some(LookAt::Unreadable(reason.clone())),
+            _ => None,
+        };
+        let Some(rare) = entry.if_rare() else { return };
+        let quarantine = rare.quarantine.clone().unwrap_or_default();
+        let (queries, others): (VecDeque<_>, _) =
+            rare.queue.drain(..).partition(|message| matches!(message.body, Body::Query));
+        rare.queue = others;
+        let at = unreadable.unwrap_or(LookAt::Quarantined(slot, quarantine));
+        for request in queries.into_iter().filter_map(|query| query.request) {
+            out.looks.push(Look { request, execution, at: at.clone() });
+        }
     }
 
     /// An execution is not quarantined any more.
@@ -52,7 +63,7 @@ impl Supervisor {
             }
             let rare = entry.rare_mut();
             match (rare.operators.front(), &rare.missing_handler) {
-                (None, _) => return,
+                (None, _) => return self.show_queries(slot, out),
                 (Some(_), _) if is_unreadable => {
                     // What could not be read before may be readable now.
                     entry.place = Place::Reading;

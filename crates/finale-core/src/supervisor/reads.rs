@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::Supervisor;
 use super::admission::{Asker, Waiting};
-use super::input::{Ask, ClaimNo, ReadNo};
+use super::input::{ClaimNo, ReadNo};
 use super::outbox::{Outbox, Read, ReadWhat};
 use crate::id::ExecutionId;
 use crate::number::Slot;
@@ -23,7 +23,7 @@ pub(super) enum Purpose {
     /// To find whether an id is known.
     Id(Box<Waiting>),
     /// To find what became of an execution that is not in memory, because somebody wants something of it.
-    Absent(Box<Ask>),
+    Absent(ExecutionId),
     /// To find what need not be kept any more.
     Expired,
 }
@@ -94,7 +94,7 @@ impl Supervisor {
             Purpose::Slot(slot) => self.slots.get(*slot).map(|entry| ReadWhat::History(entry.execution)),
             Purpose::Key(claim) => self.keys.key_of(*claim).map(|key| ReadWhat::Key(key.into())),
             Purpose::Id(waiting) => waiting.activate.id.map(ReadWhat::Status),
-            Purpose::Absent(ask) => Some(ReadWhat::Status(ask.execution)),
+            Purpose::Absent(execution) => Some(ReadWhat::Status(*execution)),
             Purpose::Expired => Some(self.retention.what_to_read()),
         }
     }

@@ -7,7 +7,7 @@ use super::Supervisor;
 use super::admission::Asker;
 use super::closing::Failure;
 use super::deaths::dies_too_often;
-use super::input::ClaimNo;
+use super::input::{Body, ClaimNo, Message};
 use super::outbox::{Outbox, Registration, ToEngine};
 use super::reads::Purpose;
 use super::slots::{ExecutionSlot, Place};
@@ -67,11 +67,17 @@ impl Supervisor {
     fn rebuild_reads(&mut self, at: Time, reads: Vec<Purpose>, out: &mut Outbox) {
         for purpose in reads {
             match purpose {
-                Purpose::Id(_) | Purpose::Absent(_) => self.reads.want(purpose),
+                Purpose::Id(_) => self.reads.want(purpose),
                 // These are found where they came from.
-                Purpose::Slot(_) | Purpose::Key(_) | Purpose::Found(_) | Purpose::Unreadable(_) | Purpose::Expired => {}
+                Purpose::Absent(_)
+                | Purpose::Slot(_)
+                | Purpose::Key(_)
+                | Purpose::Found(_)
+                | Purpose::Unreadable(_)
+                | Purpose::Expired => {}
             }
         }
+        self.absent.keys().for_each(|execution| self.reads.want(Purpose::Absent(*execution)));
         self.rebuild_unreadable();
         self.retention.rebuild(at);
         let mut begun: Vec<_> = self.slots.iter().filter_map(|entry| Some(entry.rare()?.asker)).collect();
@@ -97,7 +103,7 @@ impl Supervisor {
             out.engine.push(ToEngine::Register(Registration { slot, execution, definition, callback, input }));
             match actor {
                 Some(_) if !entry.holds_messages_back() => {
-                    let message = super::Message { request: None, body: super::Body::Reconcile };
+                    let message = Message { request: None, body: Body::Reconcile };
                     self.deliver(at, slot, message, out);
                 }
                 _ => {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use rustc_hash::FxHashMap;
 
 use super::admission::Asker;
-use super::input::{Hosted, Message};
+use super::input::{AttachmentNo, Hosted, Message};
 use super::outbox::Begin;
 use crate::id::ExecutionId;
 use crate::number::{ActorNo, DefinitionNo, RequestId, Slot};
@@ -108,6 +108,10 @@ pub(super) struct Forwards {
     pub(super) come: VecDeque<Message>,
     /// Since when they are waited for.
     pub(super) since: Time,
+    /// The actor that forwards them.
+    pub(super) from: ActorNo,
+    /// What was sent after them, because they are late: when it comes back, nothing else does.
+    pub(super) marker: Option<AttachmentNo>,
 }
 
 /// What an operator wants of a quarantined execution.

@@ -2,7 +2,8 @@
 
 use super::Supervisor;
 use super::input::{Body, Message};
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Tell, ToActor};
+use super::slots::ExecutionSlot;
 use crate::number::Slot;
 use crate::time::Time;
 
@@ -19,8 +20,7 @@ impl Supervisor {
         }
     }
 
-    /// Asks actors that have had an execution for long whether they have it, and waits no longer for messages that do not come
-    /// back.
+    /// Asks actors that have had an execution for long whether they have it, and looks for messages that do not come back.
     pub(super) fn sweep(&mut self, at: Time, out: &mut Outbox) {
         if self.sweep_at().is_none_or(|due| due > at) {
             return;
@@ -39,18 +39,29 @@ impl Supervisor {
             let Some(execution) = self.slots.get(slot).map(|entry| entry.execution) else { continue };
             self.tell(actor, slot, execution, Message { request: None, body: Body::Probe }, out);
         }
-        if self.forwarding > 0 {
-            for slot in self.late_forwards(at) {
-                self.forwards_complete(at, slot, out);
-            }
+        for slot in self.late_forwards(at) {
+            self.mark_forwards(at, slot, out);
         }
         self.sweep_due = oldest.after(interval);
     }
 
     fn late_forwards(&self, at: Time) -> Vec<Slot> {
+        if self.forwarding == 0 {
+            return Vec::new();
+        }
         let is_late = |since| at.since(since) >= self.options.sweep_interval;
-        let forwards =
-            |slot: &super::slots::ExecutionSlot| slot.rare()?.forwards.as_ref().map(|forwards| forwards.since);
-        self.slots.iter().filter(|entry| forwards(entry).is_some_and(is_late)).map(|entry| entry.slot).collect()
+        let since = |entry: &ExecutionSlot| entry.rare()?.forwards.as_ref().map(|forwards| forwards.since);
+        self.slots.iter().filter(|entry| since(entry).is_some_and(is_late)).map(|entry| entry.slot).collect()
+    }
+
+    /// Sends something after messages that do not come back. It comes back after them, so whatever has not come then is lost.
+    fn mark_forwards(&mut self, at: Time, slot: Slot, out: &mut Outbox) {
+        let Some(entry) = self.slots.get_mut(slot) else { return };
+        let execution = entry.execution;
+        let Some(forwards) = entry.if_rare().and_then(|rare| rare.forwards.as_mut()) else { return };
+        let attachment = self.pool.number();
+        (forwards.since, forwards.marker) = (at, Some(attachment));
+        let message = Message { request: None, body: Body::Probe };
+        out.actors.push((forwards.from, ToActor::Tell(Tell { slot, execution, attachment, message })));
     }
 }
