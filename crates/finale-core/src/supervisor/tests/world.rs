@@ -558,6 +558,7 @@ impl World {
             let has = |kept: &Kept| kept.key.as_ref().is_some_and(|kept| kept.key == *key);
             assert!(!self.journal.values().any(has), "two executions have the key {key}");
         }
+        self.forgotten.remove(&execution);
         let key = idempotency_key.map(|key| Idempotency { key, workflow: "order".into() });
         let kept = Kept { key, input, quarantine: None, outcome: None };
         assert!(self.journal.insert(execution, kept).is_none(), "{execution} begins twice");
