@@ -136,6 +136,7 @@ impl Supervisor {
         match (can_begin, dies) {
             (true, false) => {
                 entry.place = Place::New;
+                entry.rare_mut().reconcile = false;
                 self.settle(at, slot, out);
             }
             (true, true) => self.give_up(slot, DIES, out),

@@ -83,7 +83,7 @@ fn report_to(world: &mut World, execution: ExecutionId) {
 
 #[test]
 fn everybody_is_answered_once_and_nothing_happens_twice() {
-    let mut seen = std::collections::BTreeMap::<_, usize>::new();
+    let mut seen = BTreeMap::<_, usize>::new();
     for seed in 0..SEEDS {
         let run = std::panic::catch_unwind(|| run(seed).seen);
         let Ok(of_run) = run else { panic!("seed {seed} fails: see above") };

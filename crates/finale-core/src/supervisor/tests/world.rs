@@ -191,7 +191,6 @@ impl World {
         let number = usize::from(shard);
         let Some(mut supervisor) = self.shards[number].supervisor.take() else { return };
         let mut out = std::mem::take(&mut self.shards[number].out);
-        let waits = supervisor.wake_at();
         if std::env::var("DBG").is_ok() {
             let t = format!("{input:?}");
             eprintln!(">> {shard} {}", &t[..t.len().min(900)]);
@@ -201,7 +200,6 @@ impl World {
             supervisor = supervisor.rebuild(self.now, &mut out);
             self.see("rebuild");
         }
-        let _ = waits;
         assert!(supervisor.health().active <= ACTIVE_MAX, "more are active than allowed");
         self.shards[number].supervisor = Some(supervisor);
         self.carry_out(shard, &mut out);
@@ -221,7 +219,7 @@ impl World {
             self.trace = (self.trace ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
         for message in out.engine.drain(..) {
-            self.engine(shard, message);
+            self.engine(shard, &message);
         }
         for (actor, message) in out.actors.drain(..) {
             self.post(Way::ToActor(shard, actor.0), Mail::Actor(message));
@@ -284,8 +282,8 @@ impl World {
         }
     }
 
-    fn engine(&mut self, shard: u16, message: ToEngine) {
-        match message {
+    fn engine(&mut self, shard: u16, message: &ToEngine) {
+        match *message {
             ToEngine::Register(Registration { slot, execution, callback, .. }) => {
                 self.registered.insert((shard, slot), (execution, callback));
             }
@@ -428,7 +426,7 @@ impl World {
     fn deliver(&mut self, way: Way) {
         let Some(mail) = self.queues.get_mut(&way).and_then(VecDeque::pop_front) else { return };
         match (way, mail) {
-            (Way::ToActor(shard, actor), Mail::Actor(message)) => self.to_actor(shard, actor, message),
+            (Way::ToActor(shard, actor), Mail::Actor(message)) => self.hand_over(shard, actor, message),
             (Way::FromReader(shard, _), Mail::Read(read)) => self.read(shard, read),
             (Way::Between(_, to), Mail::Shard(from, message)) => self.tell(to, Input::Shard { from, message }),
             (
@@ -486,7 +484,7 @@ impl World {
         &mut actors[actor as usize]
     }
 
-    fn from_actor(&mut self, shard: u16, actor: u32, input: Input) {
+    fn news(&mut self, shard: u16, actor: u32, input: Input) {
         self.post(Way::FromActor(shard, actor), Mail::Input(Box::new(input)));
     }
 
@@ -499,7 +497,7 @@ impl World {
         *place = Some(hosted);
     }
 
-    fn to_actor(&mut self, shard: u16, actor: u32, message: ToActor) {
+    fn hand_over(&mut self, shard: u16, actor: u32, message: ToActor) {
         match message {
             ToActor::Begin(begin) => {
                 let Begin { slot, execution, .. } = begin;
@@ -517,7 +515,7 @@ impl World {
                     hosted.told += 1;
                     hosted.messages.push_back(tell.message);
                 }
-                _ => self.from_actor(shard, actor, Input::Forwarded { from: ActorNo(actor), tell }),
+                _ => self.news(shard, actor, Input::Forwarded { from: ActorNo(actor), tell }),
             },
         }
         if self.journal_failed {
@@ -536,7 +534,7 @@ impl World {
             let SimHosted { slot, cancels, told, messages, begin, .. } = hosted;
             let messages = messages.into();
             let panicked = Panicked { slot, begin, messages, cancels, told };
-            return self.from_actor(shard, actor as u32, Input::Panicked(Box::new(panicked)));
+            return self.news(shard, actor as u32, Input::Panicked(Box::new(panicked)));
         }
         if let Some(begin) = hosted.begin.take() {
             self.record(shard, actor, *begin);
@@ -565,7 +563,7 @@ impl World {
         match acknowledge {
             Acknowledge::Nobody => {}
             Acknowledge::Request(request) => self.answered(request, "began"),
-            Acknowledge::Supervisor => self.from_actor(shard, actor as u32, Input::Begun(slot)),
+            Acknowledge::Supervisor => self.news(shard, actor as u32, Input::Begun(slot)),
         }
     }
 
@@ -583,7 +581,7 @@ impl World {
                 let accepted = self.rng.one_in(2);
                 hosted.overruling = false;
                 let slot = hosted.slot;
-                self.from_actor(shard, actor as u32, Input::Overruled { slot, accepted });
+                self.news(shard, actor as u32, Input::Overruled { slot, accepted });
                 request.into_iter().for_each(|request| self.answered(request, "overruled"));
                 (!accepted).then_some(false)
             }
@@ -608,13 +606,13 @@ impl World {
             self.answered(request, "refused at the end");
         }
         let ended = Ended { slot, outcome, cancels, interrupted: Vec::new() };
-        self.from_actor(shard, actor as u32, Input::Ended(ended));
+        self.news(shard, actor as u32, Input::Ended(ended));
     }
 
     fn give_back(&mut self, shard: u16, actor: usize, hosted: SimHosted) {
         let SimHosted { slot, execution, cancels, told, .. } = hosted;
         let hosted = Hosted { cancels, ..super::hosted(slot, execution, told) };
-        self.from_actor(shard, actor as u32, Input::Detached(Box::new(hosted)));
+        self.news(shard, actor as u32, Input::Detached(Box::new(hosted)));
     }
 
     /// Time passes, as far as somebody waits for it.
