@@ -102,8 +102,9 @@ pub(super) struct World {
     forgotten: BTreeSet<ExecutionId>,
     /// The last report that each execution has taken in.
     taken: BTreeMap<ExecutionId, u64>,
-    /// Everything that came out, for comparing two runs.
+    /// Everything that came out, for comparing two runs, if it is wanted.
     pub(super) trace: u64,
+    pub(super) traces: bool,
     reads_fail: bool,
     pub(super) panics: bool,
     epoch: u32,
@@ -133,6 +134,7 @@ impl World {
             forgotten: BTreeSet::new(),
             taken: BTreeMap::new(),
             trace: 0,
+            traces: false,
             reads_fail: false,
             panics: true,
             epoch: 0,
@@ -191,10 +193,6 @@ impl World {
         let number = usize::from(shard);
         let Some(mut supervisor) = self.shards[number].supervisor.take() else { return };
         let mut out = std::mem::take(&mut self.shards[number].out);
-        if std::env::var("DBG").is_ok() {
-            let t = format!("{input:?}");
-            eprintln!(">> {shard} {}", &t[..t.len().min(900)]);
-        }
         supervisor.handle(self.now, input, &mut out);
         if self.panics && self.rng.one_in(60) {
             supervisor = supervisor.rebuild(self.now, &mut out);
@@ -211,12 +209,10 @@ impl World {
     }
 
     fn carry_out(&mut self, shard: u16, out: &mut Outbox) {
-        let trace = format!("{out:?}");
-        if std::env::var("DBG").is_ok() {
-            eprintln!("   << {trace}");
-        }
-        for byte in trace.bytes() {
-            self.trace = (self.trace ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        if self.traces {
+            for byte in format!("{out:?}").bytes() {
+                self.trace = (self.trace ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+            }
         }
         for message in out.engine.drain(..) {
             self.engine(shard, &message);
@@ -613,6 +609,60 @@ impl World {
         let SimHosted { slot, execution, cancels, told, .. } = hosted;
         let hosted = Hosted { cancels, ..super::hosted(slot, execution, told) };
         self.news(shard, actor as u32, Input::Detached(Box::new(hosted)));
+    }
+
+    /// The next thing that an actor says is lost, with everything in it.
+    pub(super) fn lose_news(&mut self) {
+        let from = |(way, queue): (&Way, &VecDeque<Mail>)| match (way, queue.front()) {
+            (Way::FromActor(..), Some(Mail::Input(input))) => {
+                matches!(**input, Input::Detached(_) | Input::Ended(_)).then_some(*way)
+            }
+            _ => None,
+        };
+        let ways: Vec<_> = self.queues.iter().filter_map(from).collect();
+        if ways.is_empty() {
+            return;
+        }
+        let way = ways[self.rng.below(ways.len())];
+        let cancels = match self.queues.get_mut(&way).and_then(VecDeque::pop_front) {
+            Some(Mail::Input(input)) => match *input {
+                Input::Detached(hosted) => hosted.cancels,
+                Input::Ended(ended) => ended.cancels,
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        };
+        cancels.into_iter().for_each(|request| self.answered(request, "dropped"));
+        self.see("news lost");
+    }
+
+    /// An actor is gone, with what it has and with what was on its way to it.
+    pub(super) fn lose_actor(&mut self) {
+        let shard = self.rng.below(usize::from(SHARDS)) as u16;
+        let count = self.shards[usize::from(shard)].actors.len();
+        if count == 0 {
+            return;
+        }
+        let actor = self.rng.below(count);
+        self.drop_hosted(shard, actor);
+        self.shards[usize::from(shard)].actors[actor] = SimActor::default();
+        for mail in self.queues.remove(&Way::ToActor(shard, actor as u32)).unwrap_or_default() {
+            let Mail::Actor(message) = mail else { continue };
+            let requests: Vec<_> = match message {
+                ToActor::Begin(begin) => match begin.acknowledge {
+                    Acknowledge::Request(request) => vec![request],
+                    _ => Vec::new(),
+                },
+                ToActor::Resume(resume) => {
+                    let messages = resume.messages.iter().filter_map(|message| message.request);
+                    messages.chain(resume.hosted.cancels.iter().copied()).collect()
+                }
+                ToActor::Tell(tell) => tell.message.request.into_iter().collect(),
+            };
+            requests.into_iter().for_each(|request| self.answered(request, "dropped"));
+        }
+        self.see("actor lost");
+        self.news(shard, actor as u32, Input::ActorGone(ActorNo(actor as u32)));
     }
 
     /// Time passes, as far as somebody waits for it.
