@@ -3,6 +3,7 @@
 use super::Supervisor;
 use super::input::{Ask, AttachmentNo, Body, Hosted, Message, Question};
 use super::outbox::{Outbox, Resume, Tell, ToActor, ToEngine};
+use super::pool::Detached;
 use super::slots::{ExecutionSlot, Forwards, Operator, Place};
 use crate::execution::Input;
 use crate::id::Epoch;
@@ -69,12 +70,13 @@ impl Supervisor {
         let slot = hosted.slot;
         let Some(entry) = self.slots.get_mut(slot) else { return };
         let Place::Actor(actor) = entry.place else { return };
-        let missing = self.pool.detach(actor).wrapping_sub(hosted.told);
+        let detached = self.pool.detach(actor);
+        let missing = detached.told.wrapping_sub(hosted.told);
         entry.place = Place::Parked(hosted);
         if let Some(rare) = entry.if_rare() {
             rare.overruling = false;
         }
-        self.has_left(at, slot, actor, missing, Vec::new(), out);
+        self.has_left(at, slot, detached, missing, Vec::new(), out);
         if let Some(entry) = self.slots.get_mut(slot) {
             entry.trim();
         }
@@ -86,14 +88,16 @@ impl Supervisor {
         &mut self,
         at: Time,
         slot: Slot,
-        from: ActorNo,
+        detached: Detached,
         missing: u32,
         in_hand: Vec<Message>,
         out: &mut Outbox,
     ) {
         out.engine.push(ToEngine::Moved { slot, callback: Callback::Supervisor });
         if let Some(entry) = self.slots.get_mut(slot).filter(|_| missing > 0 || !in_hand.is_empty()) {
-            entry.rare_mut().forwards = Some(Forwards { missing, come: in_hand.into(), since: at, from, marker: None });
+            let Detached { actor: from, attachment, .. } = detached;
+            let come = in_hand.into_iter().filter(|message| !matches!(message.body, Body::Probe)).collect();
+            entry.rare_mut().forwards = Some(Forwards { missing, come, since: at, from, attachment, marker: None });
             self.forwarding += 1;
         }
         if missing > 0 {
@@ -137,7 +141,9 @@ impl Supervisor {
         let Some(entry) = self.slots.get_mut(slot) else { return };
         let is_probe = matches!(message.body, Body::Probe);
         let forwards = entry.if_rare().and_then(|rare| rare.forwards.as_mut());
-        match forwards {
+        let is_awaited =
+            |forwards: &&mut Forwards| [Some(forwards.attachment), forwards.marker].contains(&Some(attachment));
+        match forwards.filter(is_awaited) {
             Some(forwards) => {
                 let is_last = forwards.marker == Some(attachment);
                 forwards.missing = if is_last { 0 } else { forwards.missing.saturating_sub(1) };

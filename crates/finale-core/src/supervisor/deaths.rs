@@ -49,9 +49,10 @@ impl Supervisor {
             out.reply(command.request, Answer::NotDone(NotDone::Panicked));
         }
         out.notices.push(Notice::Died(execution));
-        let missing = self.pool.detach(actor).wrapping_sub(told);
+        let detached = self.pool.detach(actor);
+        let missing = detached.told.wrapping_sub(told);
         self.reads.want(Purpose::Slot(slot));
-        self.has_left(at, slot, actor, missing, in_hand, out);
+        self.has_left(at, slot, detached, missing, in_hand, out);
     }
 
     /// The actor that an execution was with does not have it.
@@ -64,9 +65,9 @@ impl Supervisor {
         rare.reconcile = true;
         rare.overruling = false;
         out.notices.push(Notice::Lost(execution));
-        self.pool.detach(actor);
+        let detached = self.pool.detach(actor);
         self.reads.want(Purpose::Slot(slot));
-        self.has_left(at, slot, actor, 0, Vec::new(), out);
+        self.has_left(at, slot, detached, 0, Vec::new(), out);
     }
 
     /// An actor is gone, with what it had.

@@ -25,6 +25,15 @@ pub(super) struct Host {
     pub(super) since: Time,
 }
 
+/// An attachment that is over.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Detached {
+    pub(super) actor: ActorNo,
+    pub(super) attachment: AttachmentNo,
+    /// How many messages the actor was told of the execution.
+    pub(super) told: u32,
+}
+
 impl Pool {
     pub(super) fn new(actors_max: usize) -> Self {
         Self { hosts: Vec::new(), free: Vec::new(), actors_max: actors_max.max(1), attachments: 0 }
@@ -60,14 +69,14 @@ impl Pool {
         }
     }
 
-    /// An actor has no execution any more. Says how many messages it was told of it.
-    pub(super) fn detach(&mut self, actor: ActorNo) -> u32 {
-        let Some(host) = self.hosts.get_mut(actor.0 as usize) else { return 0 };
+    /// An actor has no execution any more. Gives what is known of its attachment.
+    pub(super) fn detach(&mut self, actor: ActorNo) -> Detached {
+        let Some(host) = self.hosts.get_mut(actor.0 as usize) else { return Detached::default() };
         if host.slot.take().is_none() {
-            return 0;
+            return Detached::default();
         }
         self.free.push(actor);
-        host.told
+        Detached { actor, attachment: host.attachment, told: host.told }
     }
 
     pub(super) fn get(&self, actor: ActorNo) -> Option<&Host> {

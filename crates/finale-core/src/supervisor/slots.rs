@@ -110,6 +110,8 @@ pub(super) struct Forwards {
     pub(super) since: Time,
     /// The actor that forwards them.
     pub(super) from: ActorNo,
+    /// The attachment to it that they were sent for.
+    pub(super) attachment: AttachmentNo,
     /// What was sent after them, because they are late: when it comes back, nothing else does.
     pub(super) marker: Option<AttachmentNo>,
 }

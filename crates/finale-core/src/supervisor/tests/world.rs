@@ -64,6 +64,8 @@ struct Kept {
 #[derive(Debug, Default)]
 struct SimActor {
     hosted: Option<SimHosted>,
+    /// It is gone, and the supervisor has not heard of that.
+    gone: bool,
 }
 
 #[derive(Debug)]
@@ -420,6 +422,18 @@ impl World {
     }
 
     fn deliver(&mut self, way: Way) {
+        if let Way::FromActor(shard, actor) = way
+            && let Some(Mail::Input(input)) = self.queues.get(&way).and_then(VecDeque::front)
+            && matches!(**input, Input::ActorGone(_))
+        {
+            // What is for the one that is gone does not reach the one that takes its number.
+            for mail in self.queues.remove(&Way::ToActor(shard, actor)).unwrap_or_default() {
+                if let Mail::Actor(message) = mail {
+                    self.drop_mail(&message);
+                }
+            }
+            self.actor(shard, actor).gone = false;
+        }
         let Some(mail) = self.queues.get_mut(&way).and_then(VecDeque::pop_front) else { return };
         match (way, mail) {
             (Way::ToActor(shard, actor), Mail::Actor(message)) => self.hand_over(shard, actor, message),
@@ -494,6 +508,9 @@ impl World {
     }
 
     fn hand_over(&mut self, shard: u16, actor: u32, message: ToActor) {
+        if self.actor(shard, actor).gone {
+            return self.drop_mail(&message);
+        }
         match message {
             ToActor::Begin(begin) => {
                 let Begin { slot, execution, .. } = begin;
@@ -645,24 +662,25 @@ impl World {
         }
         let actor = self.rng.below(count);
         self.drop_hosted(shard, actor);
-        self.shards[usize::from(shard)].actors[actor] = SimActor::default();
-        for mail in self.queues.remove(&Way::ToActor(shard, actor as u32)).unwrap_or_default() {
-            let Mail::Actor(message) = mail else { continue };
-            let requests: Vec<_> = match message {
-                ToActor::Begin(begin) => match begin.acknowledge {
-                    Acknowledge::Request(request) => vec![request],
-                    _ => Vec::new(),
-                },
-                ToActor::Resume(resume) => {
-                    let messages = resume.messages.iter().filter_map(|message| message.request);
-                    messages.chain(resume.hosted.cancels.iter().copied()).collect()
-                }
-                ToActor::Tell(tell) => tell.message.request.into_iter().collect(),
-            };
-            requests.into_iter().for_each(|request| self.answered(request, "dropped"));
-        }
+        self.shards[usize::from(shard)].actors[actor] = SimActor { hosted: None, gone: true };
         self.see("actor lost");
         self.news(shard, actor as u32, Input::ActorGone(ActorNo(actor as u32)));
+    }
+
+    /// Nobody takes a message: whoever waits for something in it hears of that.
+    fn drop_mail(&mut self, message: &ToActor) {
+        let requests: Vec<_> = match message {
+            ToActor::Begin(begin) => match begin.acknowledge {
+                Acknowledge::Request(request) => vec![request],
+                _ => Vec::new(),
+            },
+            ToActor::Resume(resume) => {
+                let messages = resume.messages.iter().filter_map(|message| message.request);
+                messages.chain(resume.hosted.cancels.iter().copied()).collect()
+            }
+            ToActor::Tell(tell) => tell.message.request.into_iter().collect(),
+        };
+        requests.into_iter().for_each(|request| self.answered(request, "dropped"));
     }
 
     /// Time passes, as far as somebody waits for it.
