@@ -3,39 +3,19 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::Supervisor;
+use super::closing::Failure;
 use super::ids::{IdGenerator, shard_of};
-use super::input::{Activate, Ask, ClaimNo, Message, Question};
-use super::outbox::{
-    Acknowledge, Answer, Begin, NotActivated, Outbox, PermitChange, Registration, ToActor, ToEngine, ToShard,
-};
+use super::input::{Ask, Question};
+use super::message::{Acknowledge, Activate, Begin, ClaimNo, Message, NotActivated, ToShard};
+use super::outbox::{Answer, Outbox, PermitChange, Registration, ToActor, ToEngine};
 use super::permits::Permits;
 use super::reads::Purpose;
 use super::slots::Place;
+use super::waiting::{Asker, Waiting};
 use crate::id::ExecutionId;
 use crate::number::{Callback, RequestId, ShardNo};
 use crate::status::ExecutionStatus;
 use crate::time::Time;
-
-/// Who wants an execution to begin, and is told what came of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Asker {
-    /// Nobody waits.
-    #[default]
-    Nobody,
-    /// Somebody outside.
-    Request(RequestId),
-    /// The home of its key, which is this shard.
-    Claim(ClaimNo),
-    /// The home of its key, which is another shard.
-    Shard(ShardNo, ClaimNo),
-}
-
-/// An execution that is to begin.
-#[derive(Debug)]
-pub(super) struct Waiting {
-    pub(super) asker: Asker,
-    pub(super) activate: Activate,
-}
 
 /// The executions that are to begin.
 #[derive(Debug)]
@@ -128,7 +108,7 @@ impl Supervisor {
         out: &mut Outbox,
     ) {
         let refused = match (status, waiting.activate.id) {
-            _ if self.refuses().is_some() => self.refuses().map(super::Failure::not_activated),
+            _ if self.refuses().is_some() => self.refuses().map(Failure::not_activated),
             (Ok(Some(_)), Some(id)) => Some(NotActivated::IdConflict(id)),
             (Ok(_), _) => None,
             (Err(reason), _) => Some(NotActivated::Unread(reason)),

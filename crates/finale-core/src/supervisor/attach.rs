@@ -1,8 +1,9 @@
 //! Executions come to actors and leave them.
 
 use super::Supervisor;
-use super::input::{Ask, AttachmentNo, Body, Hosted, Message, Question};
-use super::outbox::{Outbox, Resume, Tell, ToActor, ToEngine};
+use super::input::{Ask, Question};
+use super::message::{AttachmentNo, Body, Hosted, Message, Tell};
+use super::outbox::{Outbox, Resume, ToActor, ToEngine};
 use super::pool::Detached;
 use super::slots::{ExecutionSlot, Forwards, Operator, Place};
 use crate::execution::Input;

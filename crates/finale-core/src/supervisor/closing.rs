@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::Supervisor;
-use super::admission::Asker;
-use super::input::{Message, Question};
-use super::outbox::{Acknowledge, Answer, Left, NotActivated, NotDone, Outbox};
+use super::input::Question;
+use super::message::{Acknowledge, Message, NotActivated};
+use super::outbox::{Answer, Left, NotDone, Outbox};
 use super::reads::Purpose;
 use super::slots::{Operator, Place};
+use super::waiting::Asker;
 use super::writes::AfterWrite;
 use crate::number::{RequestId, Slot};
 use crate::time::Time;

@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::Supervisor;
-use super::input::{Hosted, Panicked, Quarantine, Restored};
-use super::outbox::{Acknowledge, Answer, NotActivated, NotDone, Notice, Outbox, ToEngine};
+use super::input::{Panicked, Restored};
+use super::message::{Acknowledge, Hosted, NotActivated, Quarantine};
+use super::outbox::{Answer, NotDone, Notice, Outbox, ToEngine};
 use super::reads::Purpose;
 use super::slots::{Place, Rare};
 use crate::number::{ActorNo, Slot};

@@ -1,11 +1,12 @@
 //! The terminal transition: everybody hears of the end, and then nothing is kept of the execution.
 
 use super::Supervisor;
-use super::admission::Asker;
-use super::input::{Body, Ended, Message, Question, Restored};
+use super::input::{Ended, Question, Restored};
+use super::message::{Body, Message};
 use super::messages::refused_by_end;
 use super::outbox::{Answer, Look, LookAt, NotDone, Outbox, Published, ToEngine};
 use super::slots::{Operator, Place, Rare};
+use super::waiting::Asker;
 use crate::id::ExecutionId;
 use crate::number::Slot;
 use crate::status::ExecutionStatus;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::execution::{self, Execution, Interrupted};
+use crate::execution::{Execution, Interrupted};
 use crate::id::{Epoch, ExecutionId};
 use crate::number::{ActorNo, BatchNo, DefinitionNo, RequestId, ShardNo, Slot};
 use crate::payload::Payload;
@@ -12,7 +12,7 @@ use crate::status::ExecutionStatus;
 use crate::time::Time;
 
 use super::late::LateEvent;
-use super::outbox::{Begin, Tell, ToShard};
+use super::message::{Activate, Begin, Hosted, Message, Quarantine, ReadNo, Tell, ToShard, WriteNo};
 
 /// Something the supervisor is told.
 ///
@@ -129,39 +129,6 @@ pub enum Input {
     Wake,
 }
 
-/// Wishes that an execution begins.
-#[derive(Clone, Debug)]
-pub struct Activate {
-    /// Who waits for the acknowledgement.
-    pub request: Option<RequestId>,
-    /// What is to be run; none if it was refused: the owner of the request knows why. Repetitions are answered all the same.
-    pub definition: Option<DefinitionNo>,
-    /// The id that it is to have; a new one if none.
-    ///
-    /// The activation is handed to the home of its idempotency key if it has one, see
-    /// [`home_of`](super::home_of); else to the shard of this id, see [`shard_of`](super::shard_of).
-    pub id: Option<ExecutionId>,
-    /// What repetitions are known by.
-    pub idempotency: Option<Box<Idempotency>>,
-    /// What people find it by.
-    pub business_key: Option<Box<str>>,
-    /// Who activates it.
-    pub by: Box<str>,
-    /// How long it may take.
-    pub deadline: Option<Duration>,
-    /// What it is given.
-    pub input: Payload,
-}
-
-/// What the repetition of an activation is known by: the same key, workflow and input.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Idempotency {
-    /// The key.
-    pub key: Box<str>,
-    /// Id of the workflow; its version does not matter.
-    pub workflow: Box<str>,
-}
-
 /// A message for an execution, from outside.
 #[derive(Clone, Debug)]
 pub struct Ask {
@@ -178,55 +145,6 @@ pub enum Question {
     Tell(Message),
     /// An operator lets a quarantined execution go on.
     Release(Option<RequestId>),
-}
-
-/// Something for one execution.
-#[derive(Clone, Debug)]
-pub struct Message {
-    /// Who waits for the answer, if somebody does.
-    pub request: Option<RequestId>,
-    /// What it is.
-    pub body: Body,
-}
-
-impl Message {
-    /// A message that nobody waits for.
-    pub const fn tell(input: execution::Input) -> Self {
-        Self { request: None, body: Body::Input(input) }
-    }
-}
-
-/// What is in a message for an execution.
-#[derive(Clone, Debug)]
-pub enum Body {
-    /// An input of its state machine.
-    Input(execution::Input),
-    /// A look at it; what is to be looked at is known by the number of the request.
-    Query,
-    /// Compare what is under way for it with what must be: its actor sends a `Reconcile` to the task engine.
-    Reconcile,
-    /// Whether the actor has the execution at all: one that has not forwards this. Nothing else is to be done about it.
-    Probe,
-}
-
-/// An attachment of an execution to an actor, numbered by the supervisor.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AttachmentNo(pub u64);
-
-/// An execution that nothing is happening to, as a plain value.
-#[derive(Debug)]
-pub struct Hosted {
-    /// Where it is.
-    pub slot: Slot,
-    /// What it runs.
-    pub definition: DefinitionNo,
-    /// Its state; all of it is durable.
-    pub state: Box<Execution>,
-    /// Those who wait for the end of a cancellation.
-    pub cancels: Vec<RequestId>,
-    /// How many [`Tell`]s the actor has got since the execution was attached to it. Those that were on their way are
-    /// forwarded, and what comes in meanwhile waits for them: so the order is kept.
-    pub told: u32,
 }
 
 /// What an actor gives back when the state machine of an execution panicked.
@@ -259,18 +177,6 @@ pub struct Ended {
     pub interrupted: Vec<Interrupted>,
 }
 
-/// A read of the journal, numbered by the supervisor.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ReadNo(pub u64);
-
-/// A write to the journal whose durability the supervisor waits for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WriteNo(pub u64);
-
-/// A key that its home has claimed for an activation, numbered by the home.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClaimNo(pub u64);
-
 /// What the journal says about the executions of this shard when the runtime starts.
 #[derive(Clone, Debug)]
 pub struct Recover {
@@ -292,15 +198,6 @@ pub struct Found {
     pub execution: ExecutionId,
     /// Why it is quarantined, if it is.
     pub quarantine: Option<Quarantine>,
-}
-
-/// Why an execution is quarantined.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quarantine {
-    /// In words.
-    pub reason: Box<str>,
-    /// Whether only an operator can release it; else the next runtime looks whether the reason still holds.
-    pub until_released: bool,
 }
 
 /// An execution, read from the journal.

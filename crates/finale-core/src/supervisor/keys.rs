@@ -12,10 +12,11 @@ use std::collections::{BTreeMap, VecDeque};
 use rustc_hash::FxHashMap;
 
 use super::Supervisor;
-use super::admission::{Asker, Waiting};
-use super::input::{Activate, ClaimNo, Idempotency, KeyOwner};
-use super::outbox::{Answer, NotActivated, Outbox};
+use super::input::KeyOwner;
+use super::message::{Activate, ClaimNo, Idempotency, NotActivated};
+use super::outbox::{Answer, Outbox};
 use super::reads::Purpose;
+use super::waiting::{Asker, Waiting};
 use crate::id::ExecutionId;
 use crate::time::Time;
 

@@ -1,9 +1,11 @@
 //! The way of a message to its execution, wherever that is.
 
 use super::Supervisor;
-use super::input::{Ask, Body, Message, Question};
+use super::closing::Failure;
+use super::input::{Ask, Question};
 use super::late::{LateEvent, LateKind};
-use super::outbox::{Answer, Look, LookAt, NotDone, Notice, Outbox, Tell, ToActor};
+use super::message::{Body, Message, Tell};
+use super::outbox::{Answer, Look, LookAt, NotDone, Notice, Outbox, ToActor};
 use super::reads::Purpose;
 use super::slots::{Operator, Place};
 use crate::execution::{Command, Input, Refused};
@@ -47,7 +49,7 @@ impl Supervisor {
         match what {
             Question::Tell(message) if matches!(message.body, Body::Query) => self.query(at, slot, message, out),
             what if failure.is_some() => {
-                let not_done = failure.map_or(NotDone::Closed, super::Failure::not_done);
+                let not_done = failure.map_or(NotDone::Closed, Failure::not_done);
                 out.reply(what.request(), Answer::NotDone(not_done));
             }
             Question::Release(request) if !is_quarantined => {

@@ -24,6 +24,7 @@ mod ids;
 mod input;
 mod keys;
 mod late;
+mod message;
 mod messages;
 mod options;
 mod outbox;
@@ -37,21 +38,23 @@ mod retention;
 mod slots;
 mod sweep;
 mod unreadable;
+mod waiting;
 mod writes;
 
 #[cfg(test)]
 mod tests;
 
 pub use ids::{IdGenerator, home_of, shard_of};
-pub use input::{
-    Activate, Ask, AttachmentNo, Body, ClaimNo, Ended, Expired, Found, Hosted, Idempotency, Input, KeyOwner, Message,
-    Panicked, Quarantine, Question, ReadNo, Recover, Restored, WriteNo,
-};
+pub use input::{Ask, Ended, Expired, Found, Input, KeyOwner, Panicked, Question, Recover, Restored};
 pub use late::{LateEvent, LateKind};
+pub use message::{
+    Acknowledge, Activate, AttachmentNo, Begin, Body, ClaimNo, Hosted, Idempotency, Message, NotActivated, Quarantine,
+    ReadNo, Tell, ToShard, WriteNo,
+};
 pub use options::{Keep, Options, Retention};
 pub use outbox::{
-    Acknowledge, Answer, Begin, Criterion, Left, Look, LookAt, NotActivated, NotDone, Notice, Outbox, PermitChange,
-    Published, Read, ReadWhat, Registration, Reply, Resume, Tell, ToActor, ToEngine, ToShard, Write, WriteWhat,
+    Answer, Criterion, Left, Look, LookAt, NotDone, Notice, Outbox, PermitChange, Published, Read, ReadWhat,
+    Registration, Reply, Resume, ToActor, ToEngine, Write, WriteWhat,
 };
 
 use std::collections::{BTreeMap, VecDeque};

@@ -12,7 +12,7 @@ use crate::record::Outcome;
 use crate::status::ExecutionStatus;
 use crate::time::Time;
 
-use super::input::{Activate, AttachmentNo, ClaimNo, Hosted, Message, Quarantine, ReadNo, WriteNo};
+use super::message::{Begin, Hosted, Message, NotActivated, Quarantine, ReadNo, Tell, ToShard, WriteNo};
 
 /// What is to be done, one queue for each kind of it. Its owner uses it for one supervisor and keeps it.
 ///
@@ -96,54 +96,6 @@ pub enum ToActor {
     Tell(Tell),
 }
 
-/// A message for the execution that an actor has.
-#[derive(Clone, Debug)]
-pub struct Tell {
-    /// Where the execution is.
-    pub slot: Slot,
-    /// Its id.
-    pub execution: ExecutionId,
-    /// Which attachment of the execution to the actor it is for. An actor that forwards a message for the attachment that the
-    /// supervisor knows of has lost the execution.
-    pub attachment: AttachmentNo,
-    /// The message.
-    pub message: Message,
-}
-
-/// An execution that is to begin.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Begin {
-    /// Where it is.
-    pub slot: Slot,
-    /// Its id.
-    pub execution: ExecutionId,
-    /// What it runs.
-    pub definition: DefinitionNo,
-    /// What it is given.
-    pub input: Payload,
-    /// Who activated it.
-    pub by: Box<str>,
-    /// When it must be over.
-    pub deadline: Option<Time>,
-    /// What repetitions are known by.
-    pub idempotency_key: Option<Box<str>>,
-    /// What people find it by.
-    pub business_key: Option<Box<str>>,
-    /// Who is told that its first facts are durable.
-    pub acknowledge: Acknowledge,
-}
-
-/// Who is told that the first facts of an execution are durable, or never will be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Acknowledge {
-    /// Nobody.
-    Nobody,
-    /// Whoever waits for the request: the actor answers it.
-    Request(RequestId),
-    /// The supervisor, with [`Input::Begun`](super::Input::Begun): others wait for it as well.
-    Supervisor,
-}
-
 /// An execution that goes on with an actor.
 #[derive(Debug)]
 pub struct Resume {
@@ -154,27 +106,6 @@ pub struct Resume {
     /// Whether it is quarantined and the one message is the command of an operator over that. The actor says with
     /// [`Input::Overruled`](super::Input::Overruled) what came of it, and takes in nothing else before.
     pub overruling: bool,
-}
-
-/// A message from the supervisor of one shard to that of another.
-#[derive(Clone, Debug)]
-pub enum ToShard {
-    /// Begin an execution with an id of yours, whose key this shard has claimed.
-    ///
-    /// Definitions are numbered by each shard: the number is translated on the way.
-    Begin {
-        /// What the key is claimed for.
-        claim: ClaimNo,
-        /// The activation; nobody waits for its request there.
-        activate: Box<Activate>,
-    },
-    /// What came of it.
-    Answered {
-        /// For which claim.
-        claim: ClaimNo,
-        /// The execution has begun, durably, or why not.
-        result: Result<ExecutionId, NotActivated>,
-    },
 }
 
 /// An execution whose end is to be published.
@@ -216,30 +147,6 @@ pub enum Answer {
     Done,
     /// To a leave.
     Left(Left),
-}
-
-/// Why no execution has begun.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum NotActivated {
-    /// The definition was refused, for the reason that the owner of the request knows.
-    Definition,
-    /// As many executions are open as may be, or too many activations wait for one with the same key.
-    Saturated,
-    /// The key belongs to another activation.
-    IdempotencyConflict(ExecutionId),
-    /// An execution with that id exists.
-    IdConflict(ExecutionId),
-    /// Its state machine panicked over the activation, again and again.
-    NotBegun(Box<str>),
-    /// The journal could not be read.
-    Unread(Box<str>),
-    /// The journal takes nothing more. What was under way may have become durable.
-    JournalFailed,
-    /// The shard is closed.
-    Closed,
-    /// The supervisor of the shard has failed, again and again.
-    ShardFailed,
 }
 
 /// Why something asked of an execution was not done.

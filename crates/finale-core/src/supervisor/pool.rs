@@ -1,6 +1,6 @@
 //! Which actor has which execution: each has one at a time, and there are as many as executions may be active.
 
-use super::input::AttachmentNo;
+use super::message::AttachmentNo;
 use crate::number::{ActorNo, Slot};
 use crate::time::Time;
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::Supervisor;
-use super::input::{Body, Message, Quarantine};
+use super::message::{Body, Message, Quarantine};
 use super::outbox::{Answer, Look, LookAt, NotDone, Notice, Outbox, WriteWhat};
 use super::reads::Purpose;
 use super::slots::{Operator, Place};

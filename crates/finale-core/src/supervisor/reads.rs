@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::Supervisor;
-use super::admission::{Asker, Waiting};
-use super::input::{ClaimNo, ReadNo};
+use super::message::{ClaimNo, ReadNo};
 use super::outbox::{Outbox, Read, ReadWhat};
+use super::waiting::{Asker, Waiting};
 use crate::id::ExecutionId;
 use crate::number::Slot;
 

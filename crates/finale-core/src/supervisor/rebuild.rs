@@ -4,13 +4,13 @@
 //! which slot and which actor, what waits where, and who is to be answered. What follows from those is made anew.
 
 use super::Supervisor;
-use super::admission::Asker;
 use super::closing::Failure;
 use super::deaths::dies_too_often;
-use super::input::{Body, ClaimNo, Message};
+use super::message::{Body, ClaimNo, Message};
 use super::outbox::{Outbox, Registration, ToEngine};
 use super::reads::Purpose;
 use super::slots::{ExecutionSlot, Place};
+use super::waiting::Asker;
 use crate::number::{ActorNo, Callback, Slot};
 use crate::time::Time;
 

@@ -8,8 +8,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::Supervisor;
-use super::input::{Ask, Found, Hosted, Quarantine, Recover, Restored};
-use super::outbox::{Outbox, Registration, ToEngine, WriteWhat};
+use super::input::{Ask, Found, Recover, Restored};
+use super::message::{Hosted, Quarantine};
+use super::outbox::{Answer, Outbox, Registration, ToEngine, WriteWhat};
 use super::reads::Purpose;
 use super::slots::Place;
 use crate::execution::Execution;
@@ -120,7 +121,7 @@ impl Supervisor {
     /// Something for an execution that was not looked at yet: it is looked at next.
     pub(super) fn ask_found(&mut self, ask: Ask, out: &mut Outbox) {
         if let Some(failure) = self.failure {
-            let not_done = super::Answer::NotDone(failure.not_done());
+            let not_done = Answer::NotDone(failure.not_done());
             return out.reply(ask.what.request(), not_done);
         }
         let execution = ask.execution;

@@ -1,12 +1,11 @@
 //! Where each execution is: a table of slots, and a directory from ids to slots.
 
+use super::message::{AttachmentNo, Begin, Hosted, Message};
+use super::waiting::Asker;
 use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
 
-use super::admission::Asker;
-use super::input::{AttachmentNo, Hosted, Message};
-use super::outbox::Begin;
 use crate::id::ExecutionId;
 use crate::number::{ActorNo, DefinitionNo, RequestId, Slot};
 use crate::payload::Payload;

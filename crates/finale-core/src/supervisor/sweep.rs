@@ -1,8 +1,8 @@
 //! Looks now and then whether actors still have what they were given: what was lost is repaired, not waited for.
 
 use super::Supervisor;
-use super::input::{Body, Message};
-use super::outbox::{Outbox, Tell, ToActor};
+use super::message::{Body, Message, Tell};
+use super::outbox::{Outbox, ToActor};
 use super::slots::ExecutionSlot;
 use crate::number::Slot;
 use crate::time::Time;

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::Supervisor;
-use super::input::{Ask, Body, Message, Quarantine, Question, Restored};
+use super::closing::Failure;
+use super::input::{Ask, Question, Restored};
+use super::message::{Body, Message, Quarantine};
 use super::outbox::{Answer, Look, LookAt, NotDone, Notice, Outbox, Published, WriteWhat};
 use super::reads::Purpose;
 use super::writes::AfterWrite;
@@ -50,7 +52,7 @@ impl Supervisor {
                 out.looks.push(Look { request, execution, at });
             }
             what if failure.is_some() => {
-                let not_done = failure.map_or(NotDone::Closed, super::Failure::not_done);
+                let not_done = failure.map_or(NotDone::Closed, Failure::not_done);
                 out.reply(what.request(), Answer::NotDone(not_done));
             }
             Question::Release(request) if unreadable.write_off.is_none() => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Supervisor;
-use super::input::WriteNo;
+use super::message::WriteNo;
 use super::outbox::{Answer, Outbox, Write, WriteWhat};
 use crate::id::ExecutionId;
 use crate::number::RequestId;
