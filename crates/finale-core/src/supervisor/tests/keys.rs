@@ -199,6 +199,7 @@ fn an_id_of_another_shard_is_begun_there_and_the_home_hears_of_it() {
     assert!(home.tell(Input::Activate(activate)).replies.is_empty());
     let mut out = other.tell(Input::Begun(begin.slot));
     let Some((ShardNo(0), message @ ToShard::Answered { .. })) = out.shards.pop() else { panic!("{out:?}") };
+    assert!(other.tell(Input::Begun(begin.slot)).shards.is_empty(), "only once");
     let out = home.tell(Input::Shard { from: ShardNo(1), message });
     assert_eq!(answers(&out), [(1, Answer::Began(id)), (2, Answer::Repeats(id))]);
     // It is not open here, so the journal is asked the next time.

@@ -72,6 +72,23 @@ fn those_who_wait_to_begin_begin_all_the_same() {
 }
 
 #[test]
+fn what_waits_for_an_actor_to_begin_once_more_waits_on() {
+    let mut scene = Scene::with(|options| options.active_executions_max = 1);
+    let (_, begin) = scene.begin();
+    let activate = scene.activation();
+    scene.tell(Input::Activate(activate));
+    let again = Some(Box::new(begin.clone()));
+    let panicked = Panicked { slot: begin.slot, begin: again, messages: vec![], cancels: vec![], told: 0 };
+    let out = scene.tell(Input::Panicked(Box::new(panicked)));
+    let [ToActor::Begin(busy)] = &to_actors(&out)[..] else { panic!("{out:?}") };
+    assert!(scene.restored(&out.reads[0], Ok(None)).actors.is_empty());
+    assert!(scene.rebuild().reads.is_empty(), "there is nothing of it to be read");
+    let out = scene.end(busy);
+    assert_eq!(to_actors(&out).len(), 1);
+    assert!(matches!(to_actors(&out)[0], ToActor::Begin(same) if *same == begin));
+}
+
+#[test]
 fn a_look_at_a_plain_value_is_answered_when_that_was_read_again() {
     let mut scene = Scene::new();
     let begin = scene.begin_parked();
