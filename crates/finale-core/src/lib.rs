@@ -29,5 +29,5 @@ pub use id::{AttemptNo, Dispatch, Epoch, ExecutionId, NodeIndex, RequestId, Scop
 pub use path::NodePath;
 pub use payload::{Payload, PayloadError};
 pub use record::{Outcome, Record};
-pub use status::{ExecutionStatus, NodeStatus};
+pub use status::{ExecutionStatus, NodeStatus, WaitingFor};
 pub use time::Time;
