@@ -34,7 +34,7 @@ impl Supervisor {
     /// An execution has ended, as its history says: its actor was gone before it could say so.
     pub(super) fn ended_in_journal(&mut self, at: Time, slot: Slot, restored: Restored, out: &mut Outbox) {
         if let Some(outcome) = restored.outcome {
-            let interrupted = restored.state.interrupted();
+            let interrupted = restored.state.interrupted().to_vec();
             self.end(at, Ended { slot, outcome, cancels: Vec::new(), interrupted }, out);
         }
     }
