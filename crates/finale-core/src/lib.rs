@@ -12,9 +12,12 @@ pub mod fact;
 pub mod failure;
 pub mod id;
 pub mod nearest;
+pub mod number;
 pub mod payload;
+pub mod permits;
 pub mod record;
 pub mod status;
+pub mod task_engine;
 pub mod time;
 
 pub use compile::compile;
