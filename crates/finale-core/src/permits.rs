@@ -172,7 +172,7 @@ impl Lease {
             self.debt -= 1;
             1
         } else if unused > self.unused_max.saturating_mul(2) {
-            self.unused_max
+            unused - self.unused_max
         } else {
             0
         };
@@ -186,6 +186,11 @@ impl Lease {
         let ask = !self.asked && !self.waiting;
         self.asked |= ask;
         ask
+    }
+
+    /// Whether the pool was asked and has not answered.
+    pub fn is_asked(&self) -> bool {
+        self.asked
     }
 
     /// The pool has answered.
@@ -220,8 +225,6 @@ impl Lease {
     /// Uses a permit, even if there is none: whoever needs it is at work already.
     pub fn take_anyway(&mut self) {
         self.used += 1;
-        self.debt += usize::from(self.used > self.held);
-        self.held = self.held.max(self.used);
     }
 
     /// Gives back all unused permits, and from now on each that comes back. Says how many go back now.

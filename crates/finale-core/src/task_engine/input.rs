@@ -47,6 +47,8 @@ pub enum Input {
         from: ActorNo,
         /// The newest batch that this actor has taken in, [`BatchNo::NONE`] before its first one.
         taken: BatchNo,
+        /// Executions whose end was decided in these turns: for them nothing begins any more.
+        ending: Vec<Slot>,
         /// What is to be done for which execution.
         effects: Vec<(Slot, Effect)>,
     },
@@ -98,6 +100,8 @@ pub enum Input {
         result: HandlerResult,
     },
     /// A pending handler waits for another execution: its permits go to others meanwhile.
+    ///
+    /// One that waits already when it is polled for the first time is told as pending before.
     Suspended(FutureNo),
     /// What a suspended handler waited for is there. It goes on when it is in [`Outbox::resumes`](super::Outbox::resumes).
     Resumed(FutureNo),
@@ -229,8 +233,10 @@ pub struct Adopted {
 pub enum AdoptedState {
     /// It works.
     Working,
-    /// It has given back its permits, and waits for another execution or for its permits.
+    /// It waits for another execution, without its permits.
     Suspended,
+    /// What it waited for is there, and it waits for its permits.
+    Resuming,
     /// It was told to stop; its grace begins again.
     Stopping,
     /// It was given up and blocks its thread.

@@ -19,95 +19,182 @@
 //! ```
 
 mod delivery;
+mod drain;
+mod early;
+mod executions;
+mod handlers;
 mod input;
 mod late;
+mod limits;
+mod open;
 mod options;
 mod outbox;
+mod perform;
+mod queue;
+mod reconcile;
+mod running;
+mod slots;
+mod stop;
+mod timers;
+
+#[cfg(test)]
+mod tests;
 
 pub use input::{
     Adopted, AdoptedState, Attempt, EarlyReport, HandlerResult, Input, OutputRange, Reconcile, Registration,
 };
 pub use late::{LateEvent, LateKind};
+pub use open::OpenTask;
 pub use options::{HandlerOptions, Options, TaskNode};
 pub use outbox::{
-    Batch, Delivery, Drained, EarlyAnswer, FiredTimer, Leak, Outbox, PermitChange, Reply, Start, TaskOutcome,
-    TaskResult,
+    Batch, Counts, Delivery, Drained, EarlyAnswer, FiredTimer, Leak, Outbox, PermitChange, QueuedTask, Reply, Start,
+    TaskOutcome, TaskResult,
 };
 
+use delivery::Deliveries;
+use drain::Closing;
+use early::EarlyReports;
 use late::LateEvents;
+use limits::Limits;
+use open::OpenTasks;
+use running::Running;
+use slots::Slots;
+use timers::Timers;
 
-use crate::id::{Dispatch, ExecutionId, TaskId};
-use crate::number::{LimitNo, Slot};
-use crate::payload::Payload;
+use crate::id::{ExecutionId, TaskId};
+use crate::number::{Callback, LimitNo, Slot};
 use crate::time::Time;
 
 /// What decides about the tasks of one shard. Plain data: it holds no future, no address, no clock and no definition.
 #[derive(Clone, Debug)]
 pub struct TaskEngine {
     options: Options,
+    /// What is known of the nodes of each definition.
+    definitions: Vec<Box<[TaskNode]>>,
+    slots: Slots,
+    running: Running,
+    limits: Limits,
+    open: OpenTasks,
+    early: EarlyReports,
+    timers: Timers,
+    deliveries: Deliveries,
     late: LateEvents,
+    /// Where in the outbox the handler was that was called off last.
+    called_off_last: usize,
+    journal_failed: bool,
+    closing: Closing,
 }
 
 impl TaskEngine {
     /// An engine to which nothing has happened yet.
     pub fn new(options: Options) -> Self {
-        Self { late: LateEvents::new(options.late_events_max), options }
+        Self {
+            definitions: Vec::new(),
+            slots: Slots::default(),
+            running: Running::default(),
+            limits: Limits::new(options.limits, options.unused_permits_max),
+            open: OpenTasks::default(),
+            early: EarlyReports::default(),
+            timers: Timers::default(),
+            deliveries: Deliveries::default(),
+            late: LateEvents::new(options.late_events_max),
+            called_off_last: 0,
+            journal_failed: false,
+            closing: Closing::Open,
+            options,
+        }
     }
 
     /// An engine in the place of one whose state was lost, with the outbox of that one.
     ///
-    /// What was to be sent is sent all the same. What was to begin does not: the executions reconcile. `held` says how
-    /// many permits of each limit the shard holds, from the pool. Then come [`Input::Define`], [`Input::Register`] and
-    /// [`Input::Adopt`] for what is known, in any order, then the messages that waited meanwhile, and
+    /// `held` says how many permits of each limit the shard holds, from
+    /// [`PermitPool::held`](crate::permits::PermitPool::held). What was to be sent to callbacks is sent all the same;
+    /// what was to begin, to stop or to be asked of the pool is not: the executions reconcile.
+    ///
+    /// Its owner then tells it what is known, in any order: [`Input::Define`], [`Input::Register`], [`Input::Adopt`],
+    /// [`Input::JournalFailed`] or [`Input::Drain`] if that was said before. After that come the message in hand
+    /// (unless it was [`Input::PermitsGranted`], which `held` contains), the messages that waited meanwhile, and
     /// [`Input::Reconcile`] for every execution.
-    pub fn rebuilt(options: Options, _held: &[usize], _outbox: &mut Outbox) -> Self {
-        Self::new(options)
+    pub fn rebuilt(options: Options, held: &[usize], outbox: &mut Outbox) -> Self {
+        outbox.keep_messages_only();
+        let mut engine = Self::new(options);
+        for (limit, permits) in (0..).map(LimitNo).zip(held) {
+            if let Some(lease) = engine.limits.lease(limit) {
+                lease.adopt(*permits, 0);
+            }
+        }
+        engine
     }
 
     /// Takes one input. What is to be done about it is in the outbox.
-    pub fn handle(&mut self, _at: Time, input: Input, _out: &mut Outbox) {
-        if let Input::NoteLate(event) = input {
-            self.late.note(event);
+    pub fn handle(&mut self, at: Time, input: Input, out: &mut Outbox) {
+        match input {
+            Input::HandlerReady { attempt, started, ended, result } => {
+                self.handler_ready(attempt, started, ended, result, out);
+            }
+            Input::Perform { from, taken, ending, effects } => self.perform(at, from, taken, &ending, effects, out),
+            Input::HandlerPending { attempt, started, future } => self.handler_pending(attempt, started, future, out),
+            Input::HandlerEnded { future, ended, result } => self.handler_ended(future, ended, result, out),
+            Input::Register(registration) => self.register(registration, out),
+            Input::Moved { slot, callback } => self.moved(slot, callback),
+            Input::Deregister { slot, status } => self.deregister(slot, EarlyAnswer::Ended(status), out),
+            Input::Define { definition, nodes } => self.define(definition, nodes),
+            Input::Taken { callback, batch } => self.deliveries.taken(callback, batch),
+            Input::Reconcile(reconcile) => self.reconcile(at, reconcile, out),
+            Input::KeepEarly(report) => self.keep_early(report, out),
+            Input::GiveBackEarly { slot, key } => self.give_back_early(slot, key, out),
+            Input::Suspended(future) => self.suspended(future, out),
+            Input::Resumed(future) => self.resumed(future, out),
+            Input::Wake => self.wake(at, out),
+            Input::PermitsGranted { limit, permits } => self.permits_granted(limit, permits, out),
+            Input::PermitsAvailable { limit } => self.permits_available(limit, out),
+            Input::PermitsWanted { limit, wanted } => self.limits.wanted(limit, wanted, &mut out.permits),
+            Input::NoteLate(event) => self.late.note(event),
+            Input::JournalFailed => self.journal_has_failed(out),
+            Input::Drain { deadline } => self.drain(deadline, out),
+            Input::Adopt(adopted) => self.adopt(at, adopted, out),
         }
     }
 
-    /// Where the output of a handler for that execution is to be written: behind what is there already. The range of it is
-    /// told at once, with the handler's result.
-    pub fn output<'a>(&mut self, _slot: Slot, out: &'a mut Outbox) -> &'a mut Vec<u8> {
-        &mut out.unsent[0].batch.bytes
+    /// Where the output of a handler for that execution is to be written: behind what is there already. The range of it,
+    /// [`OutputRange::behind`], is told at once with the handler's result, before another output is written.
+    pub fn output<'a>(&mut self, slot: Slot, out: &'a mut Outbox) -> &'a mut Vec<u8> {
+        let callback = self.slots.get(slot).map_or(Callback::Supervisor, slots::SlotEntry::callback);
+        self.deliveries.output(callback, out)
     }
 
     /// Puts everything that is not sent yet into [`Outbox::deliveries`].
-    pub fn flush(&mut self, _out: &mut Outbox) {}
+    pub fn flush(&mut self, out: &mut Outbox) {
+        self.deliveries.flush(out);
+    }
 
     /// When the engine wants [`Input::Wake`] next; none if it waits for no moment.
     pub fn wake_at(&self) -> Option<Time> {
-        None
+        self.timers.first()
     }
 
     /// The execution in that slot, if it is registered.
-    pub fn registration(&self, _slot: Slot) -> Option<&Registration> {
-        None
+    pub fn registration(&self, slot: Slot) -> Option<&Registration> {
+        self.slots.get(slot)?.registration.as_ref()
     }
 
-    /// Open tasks in ascending order of their ids: at most `limit`, of one execution or of all, after that id.
+    /// Open tasks in ascending order of their ids, of one execution or of all, after that id.
     pub fn open_tasks(
         &self,
-        _after: Option<TaskId>,
-        _execution: Option<ExecutionId>,
-        _limit: usize,
+        after: Option<TaskId>,
+        execution: Option<ExecutionId>,
     ) -> impl Iterator<Item = OpenTask<'_>> {
-        std::iter::empty()
+        self.open.page(&self.slots, after, execution)
     }
 
-    /// What of an execution waits for permits, and where in the queue.
-    pub fn queued(&self, _slot: Slot) -> Vec<QueuedTask> {
-        Vec::new()
+    /// What of an execution waits for permits, and where in the queue, by its work.
+    pub fn queued(&self, slot: Slot) -> Vec<QueuedTask> {
+        self.limits.positions(slot)
     }
 
     /// Blocking handlers that were given up and hold their permits until their threads come back.
     pub fn leaks(&self) -> impl Iterator<Item = Leak> {
-        std::iter::empty()
+        self.running.leaks()
     }
 
     /// What came too late for an execution, oldest first.
@@ -117,53 +204,28 @@ impl TaskEngine {
 
     /// How much there is of everything.
     pub fn counts(&self) -> Counts {
-        Counts::default()
+        Counts {
+            running: self.limits.used(),
+            suspended: self.running.counts.suspended,
+            queued: self.limits.queued(),
+            open: self.open.len(),
+            early: self.early.len(),
+            leaked: self.running.counts.leaked,
+            timers: self.timers.len(),
+        }
     }
-}
 
-/// A task that waits for somebody outside.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct OpenTask<'a> {
-    /// The execution.
-    pub slot: Slot,
-    /// What it is reported on by.
-    pub id: TaskId,
-    /// Which attempt it is.
-    pub dispatch: Dispatch,
-    /// Since when it waits.
-    pub since: Time,
-    /// What it is about.
-    pub input: &'a Payload,
-}
+    fn permits_granted(&mut self, limit: LimitNo, permits: usize, out: &mut Outbox) {
+        if let Some(lease) = self.limits.lease(limit) {
+            lease.granted(permits);
+        }
+        self.begin_waiting(out);
+    }
 
-/// A task that waits for permits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct QueuedTask {
-    /// Which attempt at which work.
-    pub dispatch: Dispatch,
-    /// Since when it waits.
-    pub since: Time,
-    /// The limit that stands in its way: its handler's own, if that is used up, else the runtime's.
-    pub limit: LimitNo,
-    /// Its position among those that wait for that limit in this shard, counted from 1.
-    pub position: usize,
-}
-
-/// How much there is of everything in a shard.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Handlers at work, those that were given up included. Not the suspended ones.
-    pub running: usize,
-    /// Handlers that wait for other executions, or for their permits after that.
-    pub suspended: usize,
-    /// Tasks that wait for permits.
-    pub queued: usize,
-    /// Tasks that wait for somebody outside.
-    pub open: usize,
-    /// Reports kept until their tasks open.
-    pub early: usize,
-    /// Blocking handlers that were given up and hold their permits.
-    pub leaked: usize,
-    /// Timers that are armed.
-    pub timers: usize,
+    fn permits_available(&mut self, limit: LimitNo, out: &mut Outbox) {
+        if let Some(lease) = self.limits.lease(limit) {
+            lease.available();
+        }
+        self.begin_waiting(out);
+    }
 }

@@ -62,6 +62,17 @@ impl Outbox {
         }
         None
     }
+
+    /// Forgets everything but messages to callbacks and answers to requests.
+    pub(super) fn keep_messages_only(&mut self) {
+        self.starts.clear();
+        self.stops.clear();
+        self.drops.clear();
+        self.resumes.clear();
+        self.leaks.clear();
+        self.permits.clear();
+        self.drained = None;
+    }
 }
 
 /// A handler that is to begin. It has its permits.
@@ -151,7 +162,8 @@ pub struct FiredTimer {
 /// [`PermitPool`](crate::permits::PermitPool) of the runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PermitChange {
-    /// Ask for more. It is answered with [`Input::PermitsGranted`](super::Input::PermitsGranted).
+    /// Ask for more. It is answered at once, before anything else is told, with
+    /// [`Input::PermitsGranted`](super::Input::PermitsGranted).
     Ask {
         /// Of which limit.
         limit: LimitNo,
@@ -186,6 +198,8 @@ pub enum EarlyAnswer {
     },
     /// Its task was never opened: the execution has ended.
     Ended(ExecutionStatus),
+    /// The execution is not here any more.
+    Unknown,
 }
 
 /// A blocking handler that did not stop and was given up.
@@ -206,4 +220,36 @@ pub struct Drained {
     pub dropped: usize,
     /// How many blocking handlers still hold their threads.
     pub leaked: usize,
+}
+
+/// A task that waits for permits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueuedTask {
+    /// Which attempt at which work.
+    pub dispatch: Dispatch,
+    /// Since when it waits.
+    pub since: Time,
+    /// The limit that stands in its way: its handler's own, if that is used up, else the runtime's.
+    pub limit: LimitNo,
+    /// Its position among those that wait for that limit in this shard, counted from 1.
+    pub position: usize,
+}
+
+/// How much there is of everything in a shard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Handlers that hold permits: those that are to begin and those that were given up included, suspended ones not.
+    pub running: usize,
+    /// Handlers that wait for other executions, or for their permits after that.
+    pub suspended: usize,
+    /// Tasks that wait for permits.
+    pub queued: usize,
+    /// Tasks that wait for somebody outside.
+    pub open: usize,
+    /// Reports kept until their tasks open.
+    pub early: usize,
+    /// Blocking handlers that were given up and hold their permits.
+    pub leaked: usize,
+    /// Timers that are armed.
+    pub timers: usize,
 }

@@ -1,0 +1,211 @@
+//! How handlers begin, go on and come to their results.
+
+use super::TaskEngine;
+use super::input::{Attempt, HandlerResult};
+use super::late::{LateEvent, LateKind};
+use super::limits::Next;
+use super::options::TaskNode;
+use super::outbox::{Leak, Outbox, Start, TaskOutcome, TaskResult};
+use super::queue::Queued;
+use super::running::{Permits, RunningHandler};
+use super::timers::Due;
+use crate::fact::Stop;
+use crate::failure::{Failure, FailureClass};
+use crate::id::Dispatch;
+use crate::number::{FutureNo, HandlerNo, LimitNo, Slot};
+use crate::payload::Payload;
+use crate::time::Time;
+
+impl TaskEngine {
+    /// Runs the handler of a node, once it has its permits.
+    pub(super) fn run(&mut self, at: Time, slot: Slot, dispatch: Dispatch, input: Option<Payload>, out: &mut Outbox) {
+        if self.is_closed() {
+            return;
+        }
+        let Some(entry) = self.slots.get(slot) else { return };
+        if entry.ending {
+            return self.stopped(at, slot, dispatch, at, Stop::Closed, out);
+        }
+        if self.running.find(entry, dispatch).is_some() || self.limits.waits(slot, dispatch) {
+            return;
+        }
+        let Some(handler) = self.node(slot, dispatch).and_then(|node| node.handler) else {
+            let failure = Failure::new(FailureClass::Lost, "its handler is not registered");
+            return self.report_outcome(slot, dispatch, at, at, TaskResult::Failed(Box::new(failure)), out);
+        };
+        let attempt = Attempt { slot, dispatch, handler };
+        let own = self.own_limit(handler);
+        if self.limits.take(own) {
+            self.begin(attempt, input, out);
+        } else {
+            self.limits.enqueue(own, Queued { attempt, input, since: at });
+        }
+    }
+
+    /// Begins or resumes whoever waits and has permits now.
+    pub(super) fn begin_waiting(&mut self, out: &mut Outbox) {
+        let runs = !self.is_closed();
+        while let Some(next) = self.limits.next(runs, &mut out.permits) {
+            match next {
+                Next::Run(Queued { attempt, input, .. }) => self.begin(attempt, input, out),
+                Next::Resume(future) => {
+                    self.running.set_permits(future, Permits::Held);
+                    out.resumes.push(future);
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, attempt: Attempt, input: Option<Payload>, out: &mut Outbox) {
+        if let Some(entry) = self.slots.get_mut(attempt.slot) {
+            entry.starting += 1;
+        }
+        out.starts.push_back(Some(Start { attempt, input }));
+    }
+
+    /// A handler that was to begin has, or never will.
+    pub(super) fn begun(&mut self, slot: Slot) {
+        if let Some(entry) = self.slots.get_mut(slot) {
+            entry.starting = entry.starting.saturating_sub(1);
+        }
+    }
+
+    /// A handler was ready when it was polled for the first time: it is in no table.
+    pub(super) fn handler_ready(
+        &mut self,
+        attempt: Attempt,
+        started: Time,
+        ended: Time,
+        result: HandlerResult,
+        out: &mut Outbox,
+    ) {
+        self.begun(attempt.slot);
+        self.limits.give(self.own_limit(attempt.handler), &mut out.permits);
+        self.outcome(attempt, started, ended, result.into(), out);
+        self.begin_waiting(out);
+    }
+
+    /// A handler that has begun is at work; its time limit began with it.
+    pub(super) fn handler_pending(&mut self, attempt: Attempt, started: Time, future: FutureNo, out: &mut Outbox) {
+        let limit = self.node(attempt.slot, attempt.dispatch).and_then(|node| node.attempt_max);
+        let mut handler = RunningHandler::new(attempt, started, Permits::Held);
+        let Some(entry) = self.slots.get_mut(attempt.slot) else {
+            // Its execution has ended while it was called: nobody waits for its result.
+            self.running.insert_leaked(future, handler);
+            if self.is_blocking(attempt.handler) {
+                return out.leaks.push(Leak { attempt, started, future });
+            }
+            self.remove_handler(future, out);
+            return out.drops.push(future);
+        };
+        entry.starting = entry.starting.saturating_sub(1);
+        handler.timer = limit.map(|limit| self.timers.add(started.after(limit), Due::AttemptLimit(future)));
+        self.running.insert(future, handler, entry);
+    }
+
+    /// A handler has come to its result.
+    pub(super) fn handler_ended(&mut self, future: FutureNo, ended: Time, result: HandlerResult, out: &mut Outbox) {
+        // One that was dropped may have been ready in the same moment.
+        let Some(handler) = self.remove_handler(future, out) else { return };
+        let RunningHandler { attempt, started, stopping, leaked, .. } = handler;
+        match result {
+            _ if leaked => self.note_result_of_leaked(attempt, ended),
+            // It was told to stop and gave up its work: that is no failure.
+            HandlerResult::Failed(_) if stopping => {
+                self.stopped(ended, attempt.slot, attempt.dispatch, started, Stop::Stopped, out);
+            }
+            result => self.outcome(attempt, started, ended, result.into(), out),
+        }
+        self.begin_waiting(out);
+        self.look_whether_drained(out);
+    }
+
+    fn note_result_of_leaked(&mut self, attempt: Attempt, at: Time) {
+        if let Some(registration) = self.registration(attempt.slot) {
+            let (execution, what) = (registration.execution, LateKind::Outcome);
+            let reason = "the handler did not stop when it was told to, and was given up".into();
+            self.late.note(LateEvent { execution, at, what, reason });
+        }
+    }
+
+    /// A handler waits for another execution, which may need what this one holds.
+    pub(super) fn suspended(&mut self, future: FutureNo, out: &mut Outbox) {
+        let held = |handler: &&RunningHandler| handler.permits == Permits::Held;
+        let Some(handler) = self.running.get(future).filter(held) else { return };
+        self.limits.give(self.own_limit(handler.attempt.handler), &mut out.permits);
+        self.running.set_permits(future, Permits::Released);
+        self.begin_waiting(out);
+    }
+
+    /// What a handler waited for is there: it goes on when it has its permits again.
+    pub(super) fn resumed(&mut self, future: FutureNo, out: &mut Outbox) {
+        let Some(handler) = self.running.get(future) else { return };
+        let own = self.own_limit(handler.attempt.handler);
+        match handler.permits {
+            Permits::Held => out.resumes.push(future),
+            Permits::Awaited => {}
+            // It is to end soon, and others wait for that.
+            Permits::Released if handler.stopping || handler.leaked => out.resumes.push(future),
+            Permits::Released => {
+                self.limits.enqueue_resume(own, future);
+                self.running.set_permits(future, Permits::Awaited);
+                self.begin_waiting(out);
+            }
+        }
+    }
+
+    /// Reports what became of an attempt.
+    pub(super) fn outcome(
+        &mut self,
+        attempt: Attempt,
+        started: Time,
+        ended: Time,
+        result: TaskResult,
+        out: &mut Outbox,
+    ) {
+        self.report_outcome(attempt.slot, attempt.dispatch, started, ended, result, out);
+    }
+
+    pub(super) fn report_outcome(
+        &mut self,
+        slot: Slot,
+        dispatch: Dispatch,
+        started: Time,
+        ended: Time,
+        mut result: TaskResult,
+        out: &mut Outbox,
+    ) {
+        // Nobody hears of what has ended.
+        let Some(entry) = self.slots.get(slot) else { return };
+        if let TaskResult::Failed(failure) = &mut result
+            && failure.reason.len() > self.options.text_bytes_max
+        {
+            **failure = (**failure).clone().cut(self.options.text_bytes_max);
+        }
+        self.deliveries.outcome(entry.callback(), TaskOutcome { slot, dispatch, started, ended, result }, out);
+    }
+
+    /// What is known of the node of an attempt.
+    pub(super) fn node(&self, slot: Slot, dispatch: Dispatch) -> Option<&TaskNode> {
+        let definition = self.registration(slot)?.definition;
+        self.definitions.get(definition.0 as usize)?.get(dispatch.key.node as usize)
+    }
+
+    /// The limit of a handler alone.
+    pub(super) fn own_limit(&self, handler: HandlerNo) -> Option<LimitNo> {
+        self.options.handlers.get(usize::from(handler.0))?.limit
+    }
+
+    pub(super) fn is_blocking(&self, handler: HandlerNo) -> bool {
+        self.options.handlers.get(usize::from(handler.0)).is_some_and(|handler| handler.blocking)
+    }
+}
+
+impl From<HandlerResult> for TaskResult {
+    fn from(result: HandlerResult) -> Self {
+        match result {
+            HandlerResult::Completed(range) => Self::Completed(range),
+            HandlerResult::Failed(failure) => Self::Failed(failure),
+        }
+    }
+}

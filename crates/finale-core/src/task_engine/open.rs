@@ -1,0 +1,86 @@
+//! Tasks that wait for somebody outside.
+
+use std::collections::BTreeMap;
+use std::ops::Bound::{Excluded, Included, Unbounded};
+
+use super::slots::Slots;
+use crate::id::{Dispatch, ExecutionId, TaskId, WorkKey};
+use crate::number::Slot;
+use crate::payload::Payload;
+use crate::time::Time;
+
+/// A task that waits for somebody outside.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OpenTask<'a> {
+    /// The execution.
+    pub slot: Slot,
+    /// What it is reported on by.
+    pub id: TaskId,
+    /// Which attempt it is.
+    pub dispatch: Dispatch,
+    /// Since when it waits.
+    pub since: Time,
+    /// What it is about.
+    pub input: &'a Payload,
+}
+
+/// The open tasks of the shard, by their ids.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OpenTasks(BTreeMap<TaskId, Open>);
+
+#[derive(Clone, Debug)]
+pub(super) struct Open {
+    pub(super) slot: Slot,
+    pub(super) dispatch: Dispatch,
+    pub(super) since: Time,
+    /// None for what its execution was given.
+    pub(super) input: Option<Payload>,
+}
+
+impl OpenTasks {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Opens a task; true if it was not open before.
+    pub(super) fn insert(&mut self, id: TaskId, open: Open) -> bool {
+        self.0.insert(id, open).is_none()
+    }
+
+    /// Closes a task; false if that attempt is not open.
+    pub(super) fn remove(&mut self, id: TaskId, dispatch: Dispatch) -> bool {
+        self.attempt(id) == Some(dispatch) && self.0.remove(&id).is_some()
+    }
+
+    /// Which attempt of a task is open.
+    pub(super) fn attempt(&self, id: TaskId) -> Option<Dispatch> {
+        self.0.get(&id).map(|open| open.dispatch)
+    }
+
+    /// The open tasks of an execution.
+    pub(super) fn of(&self, execution: ExecutionId) -> Vec<Dispatch> {
+        self.range(None, Some(execution)).map(|(_, open)| open.dispatch).collect()
+    }
+
+    /// Open tasks in ascending order, of one execution or of all, after that id.
+    pub(super) fn page<'a>(
+        &'a self,
+        slots: &'a Slots,
+        after: Option<TaskId>,
+        execution: Option<ExecutionId>,
+    ) -> impl Iterator<Item = OpenTask<'a>> {
+        self.range(after, execution).filter_map(|(id, open)| {
+            let Open { slot, dispatch, since, .. } = *open;
+            let given = || slots.get(slot)?.registration.as_ref().map(|registration| &registration.input);
+            Some(OpenTask { slot, id: *id, dispatch, since, input: open.input.as_ref().or_else(given)? })
+        })
+    }
+
+    fn range(&self, after: Option<TaskId>, execution: Option<ExecutionId>) -> impl Iterator<Item = (&TaskId, &Open)> {
+        let first = execution.map(|execution| TaskId { execution, key: WorkKey::default() });
+        // What comes after an id of an earlier execution begins with the execution.
+        let from = after.filter(|after| first.is_none_or(|first| *after >= first)).map(Excluded);
+        let from = from.or(first.map(Included)).unwrap_or(Unbounded);
+        self.0.range((from, Unbounded)).take_while(move |(id, _)| execution.is_none_or(|it| id.execution == it))
+    }
+}

@@ -1,0 +1,126 @@
+//! What executions want done.
+
+use super::TaskEngine;
+use super::open::Open;
+use super::outbox::{FiredTimer, Outbox};
+use super::timers::Due;
+use crate::execution::Effect;
+use crate::fact::{Stop, Timer};
+use crate::id::Dispatch;
+use crate::number::{ActorNo, BatchNo, Callback, Slot};
+use crate::payload::Payload;
+use crate::time::Time;
+
+/// Timers that fire before somebody else on the thread gets a turn.
+const FIRED_MAX: usize = 256;
+
+impl TaskEngine {
+    /// Performs effects in their order, and answers.
+    pub(super) fn perform(
+        &mut self,
+        at: Time,
+        from: ActorNo,
+        taken: BatchNo,
+        ending: &[Slot],
+        mut effects: Vec<(Slot, Effect)>,
+        out: &mut Outbox,
+    ) {
+        let from = Callback::Actor(from);
+        self.deliveries.taken(from, taken);
+        for (slot, effect) in effects.drain(..) {
+            self.perform_one(at, slot, effect, out);
+        }
+        for slot in ending {
+            self.end_is_decided(at, *slot, out);
+        }
+        // Only now: of two siblings that wait, the first effect may stop one that the second would have let begin.
+        self.begin_waiting(out);
+        self.look_whether_drained(out);
+        self.deliveries.answer(from, out);
+        out.spent.push(effects);
+    }
+
+    pub(super) fn perform_one(&mut self, at: Time, slot: Slot, effect: Effect, out: &mut Outbox) {
+        match effect {
+            Effect::Run { dispatch, input } => self.run(at, slot, dispatch, Some(input), out),
+            Effect::Offer { dispatch, input } => self.open_task(at, slot, dispatch, Some(input), out),
+            Effect::Withdraw { dispatch } => self.close_task(slot, dispatch),
+            Effect::Stop { dispatch, then } => self.stop(at, slot, dispatch, then, out),
+            Effect::ArmTimer { timer, due } => self.arm(slot, timer, due),
+            Effect::DisarmTimer { timer } => self.disarm(slot, timer),
+            // Whoever sends effects publishes the end.
+            Effect::Ended => {}
+        }
+    }
+
+    /// The end of an execution is decided: what waits to begin for it never does.
+    pub(super) fn end_is_decided(&mut self, at: Time, slot: Slot, out: &mut Outbox) {
+        let Some(entry) = self.slots.get_mut(slot) else { return };
+        entry.ending = true;
+        for dispatch in self.not_begun(slot, out) {
+            if self.call_off(slot, dispatch, out) {
+                self.stopped(at, slot, dispatch, at, Stop::Closed, out);
+            }
+        }
+    }
+
+    /// What of an execution was to begin and has not.
+    pub(super) fn not_begun(&self, slot: Slot, out: &Outbox) -> Vec<Dispatch> {
+        let queued = self.limits.of(slot).map(|task| task.attempt.dispatch);
+        if self.slots.get(slot).is_none_or(|entry| entry.starting == 0) {
+            return if self.limits.is_empty() { Vec::new() } else { queued.collect() };
+        }
+        let starts = out.starts.iter().flatten().map(|start| start.attempt).filter(|attempt| attempt.slot == slot);
+        starts.map(|attempt| attempt.dispatch).chain(queued).collect()
+    }
+
+    /// Opens a task to the outside. Reports that came before are given back: now they can be taken.
+    fn open_task(&mut self, at: Time, slot: Slot, dispatch: Dispatch, input: Option<Payload>, out: &mut Outbox) {
+        let Some(id) = self.registration(slot).map(|registration| registration.task_id(dispatch.key)) else { return };
+        let Some(entry) = self.slots.get_mut(slot) else { return };
+        if self.open.insert(id, Open { slot, dispatch, since: at, input }) {
+            entry.open += 1;
+        }
+        self.give_back_early(slot, dispatch.key, out);
+    }
+
+    pub(super) fn close_task(&mut self, slot: Slot, dispatch: Dispatch) {
+        let Some(id) = self.registration(slot).map(|registration| registration.task_id(dispatch.key)) else { return };
+        if self.open.remove(id, dispatch)
+            && let Some(entry) = self.slots.get_mut(slot)
+        {
+            entry.open -= 1;
+        }
+    }
+
+    fn arm(&mut self, slot: Slot, timer: Timer, due: Time) {
+        let Some(entry) = self.slots.get_mut(slot) else { return };
+        entry.timers += u32::from(self.timers.arm(slot, timer, due));
+    }
+
+    pub(super) fn disarm(&mut self, slot: Slot, timer: Timer) {
+        let Some(entry) = self.slots.get_mut(slot) else { return };
+        entry.timers -= u32::from(self.timers.disarm(slot, timer));
+    }
+
+    /// Takes what is due, and leaves some for the next time if that is much.
+    pub(super) fn wake(&mut self, at: Time, out: &mut Outbox) {
+        for _ in 0..FIRED_MAX {
+            match self.timers.next_due(at) {
+                Some(Due::Timer(slot, timer)) => self.fire(slot, timer, out),
+                Some(Due::AttemptLimit(future)) => self.attempt_limit_over(at, future, out),
+                Some(Due::Grace(future)) => self.grace_over(at, future, out),
+                Some(Due::Drain) => self.drain_is_over(out),
+                None => break,
+            }
+        }
+        self.begin_waiting(out);
+        self.look_whether_drained(out);
+    }
+
+    fn fire(&mut self, slot: Slot, timer: Timer, out: &mut Outbox) {
+        let Some(entry) = self.slots.get_mut(slot) else { return };
+        entry.timers -= 1;
+        self.deliveries.timer(entry.callback(), FiredTimer { slot, timer }, out);
+    }
+}
