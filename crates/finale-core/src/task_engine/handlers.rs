@@ -2,7 +2,6 @@
 
 use super::TaskEngine;
 use super::input::{Attempt, HandlerResult};
-use super::late::{LateEvent, LateKind};
 use super::limits::Next;
 use super::options::TaskNode;
 use super::outbox::{Leak, Outbox, Start, TaskOutcome, TaskResult};
@@ -109,7 +108,8 @@ impl TaskEngine {
         let Some(handler) = self.remove_handler(future, out) else { return };
         let RunningHandler { attempt, started, stopping, leaked, .. } = handler;
         match result {
-            _ if leaked => self.note_result_of_leaked(attempt, ended),
+            // Its attempt was reported as lost or timed out before.
+            _ if leaked => {}
             // It was told to stop and gave up its work: that is no failure.
             HandlerResult::Failed(_) if stopping => {
                 self.stopped(ended, attempt.slot, attempt.dispatch, started, Stop::Stopped, out);
@@ -118,14 +118,6 @@ impl TaskEngine {
         }
         self.begin_waiting(out);
         self.look_whether_drained(out);
-    }
-
-    fn note_result_of_leaked(&mut self, attempt: Attempt, at: Time) {
-        if let Some(registration) = self.registration(attempt.slot) {
-            let (execution, what) = (registration.execution, LateKind::Outcome);
-            let reason = "the handler did not stop when it was told to, and was given up".into();
-            self.late.note(LateEvent { execution, at, what, reason });
-        }
     }
 
     /// A handler waits for another execution, which may need what this one holds.

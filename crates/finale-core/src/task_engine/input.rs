@@ -8,7 +8,6 @@ use crate::payload::Payload;
 use crate::status::ExecutionStatus;
 use crate::time::Time;
 
-use super::late::LateEvent;
 use super::options::TaskNode;
 
 /// Something the task engine is told.
@@ -126,8 +125,6 @@ pub enum Input {
         /// How many.
         wanted: usize,
     },
-    /// Something came too late, twice or for nothing: it is kept to be looked at.
-    NoteLate(LateEvent),
     /// An append has failed: nothing begins any more, because nothing could be recorded.
     JournalFailed,
     /// The runtime shuts down: handlers at work may finish until then, and nothing else begins.

@@ -24,7 +24,6 @@ mod early;
 mod executions;
 mod handlers;
 mod input;
-mod late;
 mod limits;
 mod open;
 mod options;
@@ -43,7 +42,6 @@ mod tests;
 pub use input::{
     Adopted, AdoptedState, Attempt, EarlyReport, HandlerResult, Input, OutputRange, Reconcile, Registration,
 };
-pub use late::{LateEvent, LateKind};
 pub use open::OpenTask;
 pub use options::{HandlerOptions, Options, TaskNode};
 pub use outbox::{
@@ -54,7 +52,6 @@ pub use outbox::{
 use delivery::Deliveries;
 use drain::Closing;
 use early::EarlyReports;
-use late::LateEvents;
 use limits::Limits;
 use open::OpenTasks;
 use running::Running;
@@ -78,7 +75,6 @@ pub struct TaskEngine {
     early: EarlyReports,
     timers: Timers,
     deliveries: Deliveries,
-    late: LateEvents,
     /// Where in the outbox the handler was that was called off last.
     called_off_last: usize,
     journal_failed: bool,
@@ -97,7 +93,6 @@ impl TaskEngine {
             early: EarlyReports::default(),
             timers: Timers::default(),
             deliveries: Deliveries::default(),
-            late: LateEvents::new(options.late_events_max),
             called_off_last: 0,
             journal_failed: false,
             closing: Closing::Open,
@@ -149,7 +144,6 @@ impl TaskEngine {
             Input::PermitsGranted { limit, permits } => self.permits_granted(limit, permits, out),
             Input::PermitsAvailable { limit } => self.permits_available(limit, out),
             Input::PermitsWanted { limit, wanted } => self.limits.wanted(limit, wanted, &mut out.permits),
-            Input::NoteLate(event) => self.late.note(event),
             Input::JournalFailed => self.journal_has_failed(out),
             Input::Drain { deadline } => self.drain(deadline, out),
             Input::Adopt(adopted) => self.adopt(at, adopted, out),
@@ -195,11 +189,6 @@ impl TaskEngine {
     /// Blocking handlers that were given up and hold their permits until their threads come back.
     pub fn leaks(&self) -> impl Iterator<Item = Leak> {
         self.running.leaks()
-    }
-
-    /// What came too late for an execution, oldest first.
-    pub fn late_events(&self, execution: ExecutionId) -> impl Iterator<Item = &LateEvent> {
-        self.late.of(execution)
     }
 
     /// How much there is of everything.

@@ -19,8 +19,6 @@ pub struct Options {
     pub grace: Duration,
     /// How many reports are kept in this shard that came before their tasks were open.
     pub early_reports_max: usize,
-    /// How many late events are kept in this shard; beyond it the oldest is forgotten.
-    pub late_events_max: usize,
     /// How many bytes the reason of a failure may have; a longer one is cut.
     pub text_bytes_max: usize,
 }

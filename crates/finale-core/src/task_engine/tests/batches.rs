@@ -15,9 +15,10 @@ fn an_outcome_that_was_not_taken_is_sent_again() {
     let seen = shard.perform(slot(0), [run(first(READY)), run(first(FAILING)), run(scoped(1, READY))]);
     let completed = Seen::Completed(slot(0), scoped(1, READY), "\"ready\"".to_owned());
     assert!(seen.contains(&completed));
-    assert_eq!(sent_again(&mut shard, scoped(1, READY)), [completed.clone()], "with its output, and not run again");
-    assert!(matches!(sent_again(&mut shard, first(FAILING))[..], [Seen::Failed(..)]));
-    assert_eq!(sent_again(&mut shard, scoped(1, READY)), [completed], "as often as it must be");
+    for _ in 0..2 {
+        assert_eq!(sent_again(&mut shard, scoped(1, READY)), std::slice::from_ref(&completed), "and not run again");
+        assert!(matches!(sent_again(&mut shard, first(FAILING))[..], [Seen::Failed(..)]));
+    }
 }
 
 #[test]

@@ -27,7 +27,7 @@ use crate::failure::{Failure, FailureClass};
 use crate::id::{Dispatch, WorkKey};
 use crate::number::{ActorNo, BatchNo, DefinitionNo, FutureNo, HandlerNo, RequestId, ShardNo};
 use crate::payload::Payload;
-use crate::permits::PermitPool;
+use crate::permits::{Grant, PermitPool};
 
 /// What the nodes of the one definition do: the number of the node is that of its handler.
 const READY: u32 = 0;
@@ -102,7 +102,6 @@ fn options() -> Options {
         unused_permits_max: 1_000,
         grace: GRACE,
         early_reports_max: EARLY_MAX,
-        late_events_max: 2,
         text_bytes_max: 100,
     }
 }

@@ -22,7 +22,7 @@ fn what_waits_or_is_about_to_begin_is_under_way() {
     let mut shard = Shard::new(1);
     shard.perform(slot(0), [run(first(PENDING)), run(scoped(1, PENDING))]);
     let under_way = vec![run(first(PENDING)), run(scoped(1, PENDING))];
-    assert_eq!(shard.reconcile(slot(0), false, under_way.clone()), [Seen::Answered(1)]);
+    assert_eq!(shard.reconcile(slot(0), false, under_way), [Seen::Answered(1)]);
     assert_eq!(shard.engine.counts().queued, 1);
     shard.lazy = true;
     shard.end(first(PENDING), Ok("1"));

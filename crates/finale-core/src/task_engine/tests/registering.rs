@@ -90,19 +90,3 @@ fn a_definition_can_be_defined_again() {
     let seen = shard.perform(slot(0), [run(first(PENDING))]);
     assert!(seen.iter().any(|seen| matches!(seen, Seen::Completed(..))), "{seen:?}");
 }
-
-#[test]
-fn late_events_are_kept_for_a_while() {
-    let mut shard = Shard::new(10);
-    let event = |slot, reason: &str| LateEvent {
-        execution: execution(slot),
-        at: Time::from_micros(1),
-        what: LateKind::Report,
-        reason: reason.into(),
-    };
-    for (index, reason) in [(0, "a"), (1, "b"), (0, "c")] {
-        shard.tell(Input::NoteLate(event(slot(index), reason)));
-    }
-    let reasons = |index| shard.engine.late_events(execution(slot(index))).map(|it| &*it.reason).collect::<Vec<_>>();
-    assert_eq!((reasons(0), reasons(1)), (vec!["c"], vec!["b"]), "the oldest is forgotten");
-}
