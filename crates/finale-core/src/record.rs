@@ -11,7 +11,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::FailureClass;
-use crate::id::{ExecutionId, TaskId};
+use crate::id::{AttemptNo, ExecutionId, TaskId};
 use crate::payload::{Payload, PayloadError};
 use crate::status::{ExecutionStatus, NodeStatus};
 use crate::time::Time;
@@ -349,7 +349,7 @@ pub enum NodeRecordState {
     Waiting(Begun),
     /// Done.
     Completed {
-        /// The attempt that did it; 0 for nodes without attempts.
+        /// The attempt that did it.
         begun: Begun,
         /// When.
         completed_at: Time,
@@ -384,8 +384,8 @@ pub enum NodeRecordState {
 /// The attempt a node is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Begun {
-    /// Counted from 1; 0 for nodes without attempts.
-    pub attempt: u16,
+    /// Which; none for nodes without attempts.
+    pub attempt: Option<AttemptNo>,
     /// When it began.
     pub started_at: Time,
 }

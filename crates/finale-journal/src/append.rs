@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use finale_core::fact::Terminal;
 use finale_core::record::WorkflowName;
-use finale_core::{DefinitionHash, ExecutionId, Time};
+use finale_core::{DefinitionHash, Epoch, ExecutionId, Time};
 
 use crate::{JournalError, JournalReader};
 
@@ -65,15 +65,11 @@ pub trait Writer {
 /// What a runtime that claimed a journal needs to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// The number of this claim.
+    /// The number of this claim, from 1; each is greater than all before it.
     pub epoch: Epoch,
     /// Whether the runtime before this one did not end in order.
     pub crashed: bool,
 }
-
-/// The number of a claim, from 1; each is greater than all before it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Epoch(pub u32);
 
 /// The facts of one turn of one execution.
 #[derive(Clone, Copy, Debug)]

@@ -24,11 +24,12 @@ mod reader;
 pub mod sqlite;
 
 pub use append::{
-    Append, Appended, Begins, Claim, Ends, Epoch, Journal, Listener, Position, Quarantine, Standing, StoredDefinition,
-    Writer,
+    Append, Appended, Begins, Claim, Ends, Journal, Listener, Position, Quarantine, Standing, StoredDefinition, Writer,
 };
 pub use error::{JournalError, OpenProblem};
 pub use filter::{Expired, Filter};
+/// The number of a claim is the life that its runtime begins in what it recovers.
+pub use finale_core::Epoch;
 pub use held::{Acknowledgement, HeldJournal};
 pub use memory::MemoryJournal;
 pub use reader::{JournalReader, LiveExecution, Summary};

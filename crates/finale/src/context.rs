@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
-use finale_core::{Dispatch, ExecutionId, Payload, TaskId};
+use finale_core::{Dispatch, ExecutionId, Payload, TaskId, WorkKey};
 use rustc_hash::FxHashMap;
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
@@ -132,7 +132,7 @@ impl TaskContext {
 
     /// Which attempt this is, counted from 1. It only rises, also over restarts.
     pub fn attempt(&self) -> u16 {
-        self.0.dispatch.attempt
+        self.0.dispatch.attempt.get()
     }
 
     /// Id of the node in the definition.
@@ -176,7 +176,7 @@ impl TaskContext {
     pub fn output<T: DeserializeOwned>(&self, node: &str) -> Result<T, TaskOutputError> {
         let position = self.0.live.bound.compiled.position(node);
         let position = position.ok_or_else(|| TaskOutputError::Unknown(node.to_owned()))?;
-        let output = self.0.live.read(|execution| execution.output_of(position).cloned());
+        let output = self.0.live.read(|execution| execution.output_of(WorkKey::root(position)).cloned());
         decode_output(node, output.as_ref())
     }
 
@@ -218,8 +218,9 @@ impl TaskContext {
         *self.0.flag.borrow_mut() = Some(Arc::clone(&flag));
         let compiled = &self.0.live.bound.compiled;
         let done = |execution: &finale_core::Execution| {
-            let output = |node| Some((compiled.node(node).id.clone(), execution.output_of(node)?.clone()));
-            (0..compiled.len() as u32).filter_map(output).collect()
+            let output =
+                |node| Some((compiled.node(node).id.clone(), execution.output_of(WorkKey::root(node))?.clone()));
+            compiled.positions().filter_map(output).collect()
         };
         BlockingContext {
             task: self.task_id(),

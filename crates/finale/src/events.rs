@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use finale_core::execution::{Notice, Noticed};
+use finale_core::AttemptNo;
+use finale_core::execution::{Notice, NumberedEvent};
 use finale_core::{Compiled, ExecutionId, ExecutionStatus, NodeStatus, Time};
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -221,21 +222,22 @@ impl Events {
 }
 
 impl Event {
-    pub(crate) fn new(execution: ExecutionId, compiled: &Compiled, noticed: Noticed) -> Option<Self> {
-        let Noticed { sequence, index, at, notice } = noticed;
+    pub(crate) fn new(execution: ExecutionId, compiled: &Compiled, noticed: NumberedEvent) -> Option<Self> {
+        let NumberedEvent { sequence, index, at, notice } = noticed;
         let id = |node| compiled.node(node).id.clone();
         let kind = match notice {
             Notice::Status { from, to } => EventKind::StatusTransitioned { from, to },
-            Notice::Node { node, from, to, attempt } => {
-                EventKind::NodeTransitioned { node: id(node), from, to, attempt }
+            Notice::Node { key, from, to, attempt } => {
+                let attempt = attempt.map_or(0, AttemptNo::get);
+                EventKind::NodeTransitioned { node: id(key.node), from, to, attempt }
             }
-            Notice::Condition { node, value } => EventKind::ConditionEvaluated { node: id(node), value },
-            Notice::ExpressionFailed { node, reason } => {
-                EventKind::ExpressionFailed { node: id(node), reason: reason.into() }
+            Notice::Condition { key, value } => EventKind::ConditionEvaluated { node: id(key.node), value },
+            Notice::ExpressionFailed { key, reason } => {
+                EventKind::ExpressionFailed { node: id(key.node), reason: reason.into() }
             }
             Notice::Attempt { key, attempt, failure, .. } => {
                 let failure = failure.map(|failure| *failure);
-                EventKind::Attempted { node: id(key.node), attempt, failure }
+                EventKind::Attempted { node: id(key.node), attempt: attempt.get(), failure }
             }
             _ => return None,
         };

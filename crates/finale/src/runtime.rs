@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix::{Addr, Recipient};
 use finale_core::compile::accept_input;
 use finale_core::definition::Verdict;
-use finale_core::execution::{Command, Why};
+use finale_core::execution::{Command, Report, Why};
 use finale_core::{ExecutionId, ExecutionStatus, Failure, FailureClass, Payload, Record, TaskId};
 use finale_journal::{Claim, Filter, Journal, JournalError, Summary};
 use futures_util::future::join_all;
@@ -25,7 +25,7 @@ use crate::late::LateEvent;
 use crate::message::{TaskCompleted, TaskFailed};
 use crate::mint::{Mint, shard_of};
 use crate::options::Options;
-use crate::supervisor::{Ask, Close, Leave, Left, List, Question, Report, Supervisor};
+use crate::supervisor::{Ask, Close, Leave, Left, List, Question, ReportTask, Supervisor};
 use crate::task_engine::{Drain, ListTasks, OpenTask, TaskEngine, TaskPage};
 use crate::vitals::{Health, Vitals};
 use crate::workflow::Workflow;
@@ -575,7 +575,7 @@ impl Runtime {
     /// ```
     pub async fn complete_task<T: Serialize>(&self, task: TaskId, output: T) -> Result<(), ReportError> {
         let output = Payload::encode(&output)?.limited(self.0.options.limits.payload_bytes_max)?;
-        self.report(task, Ok(output)).await
+        self.report(task, Ok(output), "").await
     }
 
     /// Reports that a task was not done; returns when that is durable.
@@ -605,7 +605,7 @@ impl Runtime {
     /// # }
     /// ```
     pub async fn fail_task(&self, task: TaskId, failure: Failure) -> Result<(), ReportError> {
-        self.report(task, Err(failure)).await
+        self.report(task, Err(failure), "").await
     }
 
     /// Takes reports that actors send as messages, on tasks of all executions.
@@ -649,7 +649,7 @@ impl Runtime {
     /// ```
     pub async fn cancel_task(&self, task: TaskId, by: &str) -> Result<(), ReportError> {
         self.check_text("who cancels it", Some(by))?;
-        self.report(task, Err(Failure::new(FailureClass::Cancelled, format!("by {by}")))).await
+        self.report(task, Err(Failure::new(FailureClass::Cancelled, format!("by {by}"))), by).await
     }
 
     /// Late, duplicate and unknown outcomes that were noted about an execution, oldest first.
@@ -764,9 +764,10 @@ impl Runtime {
         answered.await.unwrap_or(Err(CommandError::Stopped))
     }
 
-    async fn report(&self, task: TaskId, result: Result<Payload, Failure>) -> Result<(), ReportError> {
+    async fn report(&self, task: TaskId, result: Result<Payload, Failure>, by: &str) -> Result<(), ReportError> {
+        let report = Report { key: task.key, attempt: None, result, by: by.into() };
         let (reply, answered) = oneshot::channel();
-        self.shard(task.execution).supervisor.do_send(Report { task, result, reply });
+        self.shard(task.execution).supervisor.do_send(ReportTask { execution: task.execution, report, reply });
         answered.await.unwrap_or(Err(ReportError::Stopped))
     }
 }

@@ -69,7 +69,7 @@ async fn a_blocking_handler_works_on_a_thread_of_its_own() {
     for_each_journal_in_real_time(async |journal| {
         let here = std::thread::current().id();
         let blocking = move |task: BlockingContext, order: Order| {
-            assert_eq!((task.node(), task.attempt(), task.task_id().key.node), ("b", 1, 2));
+            assert_eq!((task.node(), task.attempt(), task.task_id().key.node.0), ("b", 1, 2));
             let before: String = task.output("a")?;
             let none = task.output::<String>("e").unwrap_err();
             assert_eq!(none, TaskOutputError::Missing("e".to_owned()));

@@ -31,7 +31,7 @@ async fn duplicates_and_what_comes_after_the_end_are_noted_beside_the_history() 
 
         let late = runtime.late_events(execution.id()).await.unwrap();
         let expected = [
-            ("report on a task", format!("node number {} is completed already", a.key.node)),
+            ("report on a task", format!("node {} is completed already", a.key)),
             ("report on a task", "the execution is over already: completed".to_owned()),
         ];
         assert_eq!(said(&late), expected.each_ref().map(|(what, reason)| (*what, reason.as_str())));

@@ -7,6 +7,7 @@ mod late;
 mod messages;
 
 use finale::core::PayloadError;
+use finale::core::{NodeIndex, ScopeId, WorkKey};
 use finale::journal::{Acknowledgement, HeldJournal};
 use finale::{
     ExecutionHandle, ExecutionStatus, Failure, FailureClass, Limits, NodeStatus, OpenTask, ReportError, Runtime,
@@ -212,11 +213,11 @@ async fn what_does_not_exist_is_not_found() {
         let (_execution, task) = waiting(&runtime).await;
         let elsewhere = TaskId { execution: runtime.new_execution_id(), ..task };
         assert_eq!(runtime.complete_task(elsewhere, ()).await, Err(ReportError::NotFound));
-        for (node, item, round) in [(99, 0, 0), (task.key.node, 1, 0), (task.key.node, 0, 1)] {
-            let key = finale::core::WorkKey { node, item, round };
+        for (scope, node) in [(0, 99), (1, task.key.node.0)] {
+            let key = WorkKey { scope: ScopeId(scope), node: NodeIndex(node) };
             assert_eq!(runtime.complete_task(TaskId { key, ..task }, ()).await, Err(ReportError::NotFound));
         }
-        let start = TaskId { key: finale::core::WorkKey::node(0), ..task };
+        let start = TaskId { key: WorkKey::default(), ..task };
         assert!(matches!(runtime.complete_task(start, ()).await, Err(ReportError::Invalid(_))));
         assert_eq!(runtime.complete_task(task, ()).await, Ok(()));
         assert!(runtime.open_tasks_of(elsewhere.execution).await.unwrap().is_empty());

@@ -78,7 +78,10 @@ async fn a_message_finds_its_task_in_whatever_shard_it_is() {
             assert_eq!(clerk.send(Decide(task, decision)).await.unwrap(), Ok(()), "round {round}");
             execution.outcome().await.unwrap();
         }
-        let unknown = TaskId { execution: runtime.new_execution_id(), key: finale::core::WorkKey::node(1) };
+        let unknown = TaskId {
+            execution: runtime.new_execution_id(),
+            key: finale::core::WorkKey::root(finale::core::NodeIndex(1)),
+        };
         assert_eq!(clerk.send(Decide(unknown, Ok("for nobody"))).await.unwrap(), Err(ReportError::NotFound));
     })
     .await;

@@ -122,7 +122,7 @@ fn fail_fast_skips_dependents_with_the_failure_and_the_rest_with_the_end() {
         .expect_status(ExecutionStatus::Ending)
         .expect_skipped("c", "a failed")
         .expect_skipped("d", "the execution ended first")
-        .stopped("b", Stop::Stopped)
+        .stopped("b", StopOutcome::Stopped)
         .expect_status(ExecutionStatus::Failed)
         .expect_node("b", NodeStatus::Cancelled)
         .expect_error(r#"task "Do a" (a) failed: no luck"#);

@@ -8,7 +8,7 @@ use super::outbox::{Leak, Outbox, Start, TaskOutcome, TaskResult};
 use super::queue::Queued;
 use super::running::{Permits, RunningHandler};
 use super::timers::Due;
-use crate::fact::Stop;
+use crate::fact::StopOutcome;
 use crate::failure::{Failure, FailureClass};
 use crate::id::Dispatch;
 use crate::number::{FutureNo, HandlerNo, LimitNo, Slot};
@@ -23,7 +23,7 @@ impl TaskEngine {
         }
         let Some(entry) = self.slots.get(slot) else { return };
         if entry.ending {
-            return self.stopped(at, slot, dispatch, at, Stop::Closed, out);
+            return self.stopped(at, slot, dispatch, at, StopOutcome::Closed, out);
         }
         if self.running.find(entry, dispatch).is_some() || self.limits.waits(slot, dispatch) {
             return;
@@ -112,7 +112,7 @@ impl TaskEngine {
             _ if leaked => {}
             // It was told to stop and gave up its work: that is no failure.
             HandlerResult::Failed(_) if stopping => {
-                self.stopped(ended, attempt.slot, attempt.dispatch, started, Stop::Stopped, out);
+                self.stopped(ended, attempt.slot, attempt.dispatch, started, StopOutcome::Stopped, out);
             }
             result => self.outcome(attempt, started, ended, result.into(), out),
         }
@@ -180,7 +180,7 @@ impl TaskEngine {
     /// What is known of the node of an attempt.
     pub(super) fn node(&self, slot: Slot, dispatch: Dispatch) -> Option<&TaskNode> {
         let definition = self.registration(slot)?.definition;
-        self.definitions.get(definition.0 as usize)?.get(dispatch.key.node as usize)
+        self.definitions.get(definition.0 as usize)?.get(dispatch.key.node.as_usize())
     }
 
     /// The limit of a handler alone.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::compiled::Compiled;
+use crate::id::NodeIndex;
 use crate::number::{HandlerNo, LimitNo};
 
 /// What a [`TaskEngine`](super::TaskEngine) is built with.
@@ -46,11 +47,11 @@ pub struct TaskNode {
 impl TaskNode {
     /// What the engine must know of the nodes of a definition, with the handlers numbered as `number` says.
     pub fn all_of(definition: &Compiled, number: impl Fn(&str) -> Option<HandlerNo>) -> Box<[Self]> {
-        let node = |node: u32| Self {
+        let node = |node: NodeIndex| Self {
             handler: definition.handler(node).and_then(&number),
             attempt_max: definition.handler(node).and(definition.at(node).timeout),
             at_most_once: definition.is_at_most_once(node),
         };
-        (0..definition.len() as u32).map(node).collect()
+        definition.positions().map(node).collect()
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::execution::Effect;
-use crate::fact::{Stop, Timer};
+use crate::fact::{StopOutcome, Timer};
 use crate::failure::Failure;
 use crate::id::Dispatch;
 use crate::number::{BatchNo, Callback, FutureNo, LimitNo, RequestId, Slot};
@@ -146,7 +146,7 @@ pub enum TaskResult {
     /// It failed.
     Failed(Box<Failure>),
     /// It was told to stop, and stopped that far.
-    Stopped(Stop),
+    Stopped(StopOutcome),
 }
 
 /// A timer of an execution that is due.

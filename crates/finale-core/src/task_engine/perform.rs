@@ -5,7 +5,7 @@ use super::open::Open;
 use super::outbox::{FiredTimer, Outbox};
 use super::timers::Due;
 use crate::execution::Effect;
-use crate::fact::{Stop, Timer};
+use crate::fact::{StopOutcome, Timer};
 use crate::id::Dispatch;
 use crate::number::{ActorNo, BatchNo, Callback, Slot};
 use crate::payload::Payload;
@@ -59,7 +59,7 @@ impl TaskEngine {
         entry.ending = true;
         for dispatch in self.not_begun(slot, out) {
             if self.call_off(slot, dispatch, out) {
-                self.stopped(at, slot, dispatch, at, Stop::Closed, out);
+                self.stopped(at, slot, dispatch, at, StopOutcome::Closed, out);
             }
         }
     }

@@ -7,7 +7,7 @@ use super::delivery::Deliveries;
 use super::input::Reconcile;
 use super::outbox::{Outbox, TaskResult};
 use crate::execution::Effect;
-use crate::fact::{Stop, Timer};
+use crate::fact::{StopOutcome, Timer};
 use crate::failure::{Failure, FailureClass};
 use crate::id::{Dispatch, WorkKey};
 use crate::number::{Callback, Slot};
@@ -90,7 +90,7 @@ impl TaskEngine {
     fn reconcile_one(&mut self, at: Time, slot: Slot, ending: bool, effect: Effect, out: &mut Outbox) {
         match effect {
             Effect::Run { dispatch, .. } if self.is_under_way(slot, dispatch, out) => {}
-            Effect::Run { dispatch, .. } if ending => self.stopped(at, slot, dispatch, at, Stop::Lost, out),
+            Effect::Run { dispatch, .. } if ending => self.stopped(at, slot, dispatch, at, StopOutcome::Lost, out),
             Effect::Run { dispatch, .. } if self.runs_at_most_once(slot, dispatch) => {
                 self.lost(at, slot, dispatch, out);
             }

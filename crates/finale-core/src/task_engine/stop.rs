@@ -6,7 +6,7 @@ use super::outbox::{Leak, Outbox, Start, TaskResult};
 use super::running::{Permits, RunningHandler};
 use super::timers::Due;
 use crate::execution::AfterStop;
-use crate::fact::Stop;
+use crate::fact::StopOutcome;
 use crate::failure::{Failure, FailureClass};
 use crate::id::Dispatch;
 use crate::number::{FutureNo, Slot};
@@ -17,7 +17,7 @@ impl TaskEngine {
     pub(super) fn stop(&mut self, at: Time, slot: Slot, dispatch: Dispatch, then: AfterStop, out: &mut Outbox) {
         if self.call_off(slot, dispatch, out) {
             if then == AfterStop::Report {
-                self.stopped(at, slot, dispatch, at, Stop::Closed, out);
+                self.stopped(at, slot, dispatch, at, StopOutcome::Closed, out);
             }
             return;
         }
@@ -90,7 +90,7 @@ impl TaskEngine {
     pub(super) fn grace_over(&mut self, at: Time, future: FutureNo, out: &mut Outbox) {
         let Some(handler) = self.running.get(future) else { return };
         let (attempt, started) = (handler.attempt, handler.started);
-        let how = if self.is_blocking(attempt.handler) { Stop::Lost } else { Stop::Aborted };
+        let how = if self.is_blocking(attempt.handler) { StopOutcome::Lost } else { StopOutcome::Aborted };
         self.stopped(at, attempt.slot, attempt.dispatch, started, how, out);
         self.give_up(future, out);
     }
@@ -155,7 +155,7 @@ impl TaskEngine {
         slot: Slot,
         dispatch: Dispatch,
         started: Time,
-        how: Stop,
+        how: StopOutcome,
         out: &mut Outbox,
     ) {
         self.report_outcome(slot, dispatch, started, at, TaskResult::Stopped(how), out);

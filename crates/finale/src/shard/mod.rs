@@ -21,8 +21,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::Addr;
-use finale_core::execution::{Effect, Turn};
-use finale_core::{DefinitionHash, ExecutionId, Failure, Payload, WorkKey};
+use finale_core::execution::{Effect, Report, Turn};
+use finale_core::{DefinitionHash, ExecutionId};
 use finale_journal::{Journal, JournalError, Position, Writer};
 use rustc_hash::FxHashMap;
 use tokio::sync::watch;
@@ -83,7 +83,7 @@ pub(crate) enum Work {
     /// Perform these effects, in this order.
     Perform(Rc<Live>, Vec<Effect>),
     /// Hand over what somebody outside reports on a task.
-    Report(Rc<Live>, WorkKey, Result<Payload, Failure>, Reply),
+    Report(Rc<Live>, Report, Reply),
     /// Look whether everything that must be under way is.
     Reconcile(Rc<Live>),
 }

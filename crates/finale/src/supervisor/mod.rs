@@ -31,7 +31,7 @@ pub(crate) use ended::written_off;
 pub(crate) use keys::Keys;
 pub(crate) use query::{Ask, List, Question};
 pub(crate) use recovery::Recovery;
-pub(crate) use report::Report;
+pub(crate) use report::ReportTask;
 pub(crate) use retention::Forgotten;
 pub(crate) use stop::{Close, Leave, Left};
 pub(crate) use unreadable::WrittenOff;

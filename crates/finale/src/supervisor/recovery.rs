@@ -122,7 +122,7 @@ impl Supervisor {
     }
 
     fn take_up(&mut self, found: &LiveExecution, live: Live) {
-        let epoch = self.recovery.claim.epoch.0;
+        let epoch = self.recovery.claim.epoch;
         let crashed = self.recovery.claim.crashed || self.is_parked_for_crashes(found, &live);
         let parked = live.read(|state| self.reason_to_park(found, &live.bound, state));
         let live = Rc::new(live);

@@ -269,7 +269,7 @@ fn at_most_once_needs_a_handler_and_contradicts_retries() {
     };
     let handler = || Work::Handler("charge".to_owned());
     let compiled = compiled(with(handler(), 1));
-    assert_eq!([0, 2, 9].map(|node| compiled.is_at_most_once(node)), [false, true, false]);
+    assert_eq!([0, 2, 9].map(|node| compiled.is_at_most_once(crate::NodeIndex(node))), [false, true, false]);
     let retried = error(with(handler(), 3)).problems;
     assert_eq!(
         retried[0].to_string(),

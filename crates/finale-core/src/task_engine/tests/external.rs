@@ -3,7 +3,7 @@
 use super::*;
 
 fn ids<'a>(page: impl Iterator<Item = OpenTask<'a>>) -> Vec<(Slot, u32)> {
-    page.map(|task| (task.slot, u32::from(task.dispatch.attempt))).collect()
+    page.map(|task| (task.slot, u32::from(task.dispatch.attempt.get()))).collect()
 }
 
 #[test]

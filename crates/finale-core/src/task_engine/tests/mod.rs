@@ -24,7 +24,7 @@ use super::*;
 use crate::execution::{self, AfterStop, Effect};
 use crate::fact::Timer;
 use crate::failure::{Failure, FailureClass};
-use crate::id::{Dispatch, WorkKey};
+use crate::id::{AttemptNo, Dispatch, Epoch, NodeIndex, ScopeId, WorkKey};
 use crate::number::{ActorNo, BatchNo, DefinitionNo, FutureNo, HandlerNo, RequestId, ShardNo};
 use crate::payload::Payload;
 use crate::permits::{Grant, PermitPool};
@@ -66,7 +66,7 @@ enum Seen {
     Replied(u64, EarlyAnswer),
     Completed(Slot, Dispatch, String),
     Failed(Slot, Dispatch, FailureClass, String),
-    Stopped(Slot, Dispatch, crate::fact::Stop),
+    Stopped(Slot, Dispatch, crate::fact::StopOutcome),
     Fired(Slot, Timer),
     GivenBack(Slot, WorkKey, Option<u64>),
     Answered(u32),
@@ -120,12 +120,12 @@ fn slot(index: u32) -> Slot {
 }
 
 fn key(node: u32) -> WorkKey {
-    WorkKey::node(node)
+    WorkKey::root(NodeIndex(node))
 }
 
 /// The same node in another scope.
 fn key_in(scope: u32, node: u32) -> WorkKey {
-    WorkKey { item: scope, ..key(node) }
+    WorkKey { scope: ScopeId(scope), ..key(node) }
 }
 
 fn first(node: u32) -> Dispatch {
@@ -133,7 +133,7 @@ fn first(node: u32) -> Dispatch {
 }
 
 fn attempt(node: u32, attempt: u16) -> Dispatch {
-    Dispatch { key: key(node), attempt, epoch: 0 }
+    Dispatch { key: key(node), attempt: AttemptNo::new(attempt).expect("attempts are counted from 1"), epoch: Epoch(0) }
 }
 
 fn scoped(scope: u32, node: u32) -> Dispatch {
@@ -161,7 +161,8 @@ fn forget(dispatch: Dispatch) -> Effect {
 }
 
 fn report(key: WorkKey) -> Box<execution::Input> {
-    Box::new(execution::Input::Reported { key, result: Ok(Payload::NULL) })
+    let report = execution::Report { key, attempt: None, result: Ok(Payload::NULL), by: "somebody".into() };
+    Box::new(execution::Input::Reported(report))
 }
 
 fn failure(reason: &str) -> Box<Failure> {

@@ -346,7 +346,7 @@ fn live(running_max: usize, steps: &[Step]) -> Vec<Seen> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_attempt_keeps_to_the_limits_and_has_one_outcome(

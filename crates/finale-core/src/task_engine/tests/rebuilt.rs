@@ -1,7 +1,7 @@
 //! An engine whose state was lost takes over what is at work.
 
 use super::*;
-use crate::fact::Stop;
+use crate::fact::StopOutcome;
 
 impl Shard {
     /// The engine's state is lost; a new one is told of the executions and the handlers at work.
@@ -65,7 +65,7 @@ fn one_that_was_told_to_stop_has_a_grace_again() {
     shard.perform(slot(0), [stop(first(HURRIED))]);
     shard.rebuild(|_| AdoptedState::Stopping);
     let seen = shard.advance(GRACE);
-    assert_eq!(seen, [Seen::Dropped(first(HURRIED)), Seen::Stopped(slot(0), first(HURRIED), Stop::Aborted)]);
+    assert_eq!(seen, [Seen::Dropped(first(HURRIED)), Seen::Stopped(slot(0), first(HURRIED), StopOutcome::Aborted)]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What must be under way is, and nothing else.
 
 use super::*;
-use crate::fact::Stop;
+use crate::fact::StopOutcome;
 
 #[test]
 fn what_is_missing_is_performed() {
@@ -80,7 +80,7 @@ fn after_the_end_is_decided_what_is_missing_is_lost_and_what_waits_is_closed() {
     let under_way = vec![run(first(PENDING)), run(scoped(1, PENDING)), run(scoped(2, PENDING))];
     let seen = shard.reconcile(slot(0), true, under_way);
     let stopped = |scope, how| Seen::Stopped(slot(0), scoped(scope, PENDING), how);
-    assert_eq!(seen, [stopped(2, Stop::Lost), stopped(1, Stop::Closed), Seen::Answered(1)]);
+    assert_eq!(seen, [stopped(2, StopOutcome::Lost), stopped(1, StopOutcome::Closed), Seen::Answered(1)]);
     assert_eq!(shard.engine.counts().running, 1, "what is at work goes on");
 }
 

@@ -1,7 +1,7 @@
 //! What was begun is asked to stop, then dropped; what was not begun never begins.
 
 use super::*;
-use crate::fact::Stop;
+use crate::fact::StopOutcome;
 
 #[test]
 fn a_handler_that_stops_in_its_grace_is_stopped_not_failed() {
@@ -10,7 +10,7 @@ fn a_handler_that_stops_in_its_grace_is_stopped_not_failed() {
     let seen = shard.perform(slot(0), [stop(first(PENDING))]);
     assert_eq!(seen, [Seen::ToldToStop(first(PENDING)), Seen::Answered(1)]);
     let seen = shard.end(first(PENDING), Err("told to stop"));
-    assert_eq!(seen, [Seen::Stopped(slot(0), first(PENDING), Stop::Stopped)]);
+    assert_eq!(seen, [Seen::Stopped(slot(0), first(PENDING), StopOutcome::Stopped)]);
     assert_eq!(shard.advance(GRACE * 2), []);
 }
 
@@ -32,7 +32,7 @@ fn a_handler_that_does_not_stop_is_dropped_after_its_grace() {
     shard.perform(slot(0), [stop(first(PENDING))]);
     assert_eq!(shard.advance(GRACE - Duration::from_micros(1)), []);
     let seen = shard.advance(Duration::from_micros(1));
-    assert_eq!(seen, [Seen::Dropped(first(PENDING)), Seen::Stopped(slot(0), first(PENDING), Stop::Aborted)]);
+    assert_eq!(seen, [Seen::Dropped(first(PENDING)), Seen::Stopped(slot(0), first(PENDING), StopOutcome::Aborted)]);
     assert_eq!(shard.engine.counts(), Counts::default());
 }
 
@@ -60,7 +60,7 @@ fn a_blocking_handler_that_does_not_stop_is_lost_and_keeps_its_permits_until_its
     shard.perform(slot(0), [run(first(LIMITED_BLOCKING))]);
     shard.perform(slot(0), [stop(first(LIMITED_BLOCKING)), run(first(LIMITED_READY))]);
     let seen = shard.advance(GRACE);
-    let lost = Seen::Stopped(slot(0), first(LIMITED_BLOCKING), Stop::Lost);
+    let lost = Seen::Stopped(slot(0), first(LIMITED_BLOCKING), StopOutcome::Lost);
     assert_eq!(seen, [Seen::Leaked(first(LIMITED_BLOCKING)), lost]);
     let leaks: Vec<_> = shard.engine.leaks().collect();
     assert_eq!(leaks.len(), 1);
@@ -96,7 +96,7 @@ fn what_waits_to_begin_is_closed_and_never_begins() {
     let mut shard = Shard::new(1);
     shard.perform(slot(0), [run(first(PENDING)), run(scoped(1, PENDING)), run(scoped(2, PENDING))]);
     let seen = shard.perform(slot(0), [stop(scoped(1, PENDING)), forget(scoped(2, PENDING))]);
-    assert_eq!(seen, [Seen::Stopped(slot(0), scoped(1, PENDING), Stop::Closed), Seen::Answered(1)]);
+    assert_eq!(seen, [Seen::Stopped(slot(0), scoped(1, PENDING), StopOutcome::Closed), Seen::Answered(1)]);
     assert_eq!(began(&shard.end(first(PENDING), Ok("1"))), []);
 }
 
@@ -109,7 +109,7 @@ fn what_is_about_to_begin_is_closed_and_never_begins() {
     shard.perform(slot(0), all.iter().copied().map(run));
     shard.perform(slot(1), [run(first(PENDING))]);
     let seen = shard.perform(slot(0), all[..25].iter().chain(all[25..].iter().rev()).copied().map(stop));
-    assert_eq!(seen.iter().filter(|seen| matches!(seen, Seen::Stopped(_, _, Stop::Closed))).count(), 50);
+    assert_eq!(seen.iter().filter(|seen| matches!(seen, Seen::Stopped(_, _, StopOutcome::Closed))).count(), 50);
     assert_eq!(shard.engine.counts().running, 1);
     shard.lazy = false;
     assert_eq!(began(&shard.perform(slot(0), [])), [first(PENDING)]);
@@ -121,10 +121,10 @@ fn when_the_end_is_decided_what_waits_is_closed_also_where_siblings_may_finish()
     shard.perform(slot(0), [run(first(PENDING)), run(scoped(1, PENDING))]);
     shard.perform(slot(1), [run(first(READY))]);
     let seen = shard.perform_ending(slot(0), [], true);
-    assert_eq!(seen, [Seen::Stopped(slot(0), scoped(1, PENDING), Stop::Closed), Seen::Answered(1)]);
+    assert_eq!(seen, [Seen::Stopped(slot(0), scoped(1, PENDING), StopOutcome::Closed), Seen::Answered(1)]);
     // Nothing new is run for it either.
     let seen = shard.perform(slot(0), [run(scoped(2, PENDING))]);
-    assert_eq!(seen, [Seen::Stopped(slot(0), scoped(2, PENDING), Stop::Closed), Seen::Answered(1)]);
+    assert_eq!(seen, [Seen::Stopped(slot(0), scoped(2, PENDING), StopOutcome::Closed), Seen::Answered(1)]);
     assert_eq!(began(&shard.end(first(PENDING), Ok("1"))), [first(READY)]);
 }
 

@@ -55,7 +55,7 @@ fn a_handler_that_was_told_to_stop_has_its_grace_and_no_other_limit() {
     shard.perform(slot(0), [stop(first(HURRIED))]);
     assert_eq!(shard.advance(GRACE - Duration::from_micros(1)), []);
     let seen = shard.advance(Duration::from_micros(1));
-    assert!(matches!(seen[..], [Seen::Dropped(_), Seen::Stopped(_, _, crate::fact::Stop::Aborted)]), "{seen:?}");
+    assert!(matches!(seen[..], [Seen::Dropped(_), Seen::Stopped(_, _, crate::fact::StopOutcome::Aborted)]), "{seen:?}");
 }
 
 #[test]
