@@ -60,6 +60,7 @@ use timers::Timers;
 
 use crate::id::{ExecutionId, TaskId};
 use crate::number::{Callback, LimitNo, Slot};
+use crate::permits::Lease;
 use crate::time::Time;
 
 /// What decides about the tasks of one shard. Plain data: it holds no future, no address, no clock and no definition.
@@ -212,9 +213,9 @@ impl TaskEngine {
     }
 
     fn permits_available(&mut self, limit: LimitNo, out: &mut Outbox) {
-        if let Some(lease) = self.limits.lease(limit) {
-            lease.available();
+        // One permit is kept for this shard until it has asked, so it does also if nobody waits for it any more.
+        if self.limits.lease(limit).is_some_and(Lease::available) {
+            out.permits.push(PermitChange::Ask { limit, wanted: 1 });
         }
-        self.begin_waiting(out);
     }
 }

@@ -36,6 +36,11 @@ impl Queue {
         self.len
     }
 
+    #[cfg(test)]
+    pub(super) fn entries(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Adds a task behind all others; its number is higher than theirs.
     pub(super) fn push(&mut self, number: u64, task: Queued) {
         let block = self.block_of(self.entries.len());

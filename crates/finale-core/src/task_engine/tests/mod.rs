@@ -85,6 +85,8 @@ struct Shard {
     newest: BTreeMap<Callback, BatchNo>,
     /// Starts that are left for later: none are begun while it is set.
     lazy: bool,
+    /// Whether another shard was told that there are permits for it.
+    told_elsewhere: bool,
     /// What callbacks were sent, with who got it.
     sent: Vec<(Callback, Delivery)>,
 }
@@ -191,6 +193,7 @@ impl Shard {
             seen: Vec::new(),
             newest: BTreeMap::new(),
             lazy: false,
+            told_elsewhere: false,
             sent: Vec::new(),
         };
         shard.tell(Input::Define { definition: DefinitionNo(0), nodes: nodes() });
@@ -365,12 +368,16 @@ impl Shard {
         while let Some(change) = changes.pop_front() {
             match change {
                 PermitChange::Ask { limit, .. } => {
-                    let permits = self.pool.take(ShardNo(0), limit).permits;
+                    let Grant { permits, holders } = self.pool.take(ShardNo(0), limit);
                     self.engine.handle(self.now, Input::PermitsGranted { limit, permits }, &mut self.out);
+                    if holders.contains(&ShardNo(0)) {
+                        self.engine.handle(self.now, Input::PermitsWanted { limit, wanted: 1 }, &mut self.out);
+                    }
                 }
                 PermitChange::Return { limit, permits } => {
-                    let waiting = self.pool.give(ShardNo(0), limit, permits);
-                    if !waiting.is_empty() {
+                    let told = self.pool.give(ShardNo(0), limit, permits);
+                    self.told_elsewhere |= told.contains(&ShardNo(1));
+                    if told.contains(&ShardNo(0)) {
                         self.engine.handle(self.now, Input::PermitsAvailable { limit }, &mut self.out);
                     }
                 }

@@ -6,6 +6,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::task_engine::running::Permits;
 
 /// What a random test does next; the numbers choose among what there is.
 #[derive(Clone, Copy, Debug)]
@@ -191,12 +192,16 @@ impl Reading {
     fn take_elsewhere(&mut self) -> Vec<Seen> {
         let Grant { permits, holders } = self.shard.pool.take(ShardNo(1), LimitNo::RUNTIME);
         self.elsewhere += permits;
-        if holders.is_empty() {
-            return vec![];
+        let wanted = holders.contains(&ShardNo(0));
+        if wanted { self.shard.told(Input::PermitsWanted { limit: LimitNo::RUNTIME, wanted: 1 }) } else { vec![] }
+    }
+
+    /// Another shard was told that there is a permit for it.
+    fn serve_elsewhere(&mut self) {
+        if std::mem::take(&mut self.shard.told_elsewhere) {
+            let seen = self.take_elsewhere();
+            self.look(seen);
         }
-        let seen = self.shard.told(Input::PermitsWanted { limit: LimitNo::RUNTIME, wanted: 1 });
-        self.elsewhere += self.shard.pool.take(ShardNo(1), LimitNo::RUNTIME).permits;
-        seen
     }
 
     fn give_elsewhere(&mut self) -> Vec<Seen> {
@@ -204,8 +209,9 @@ impl Reading {
             return vec![];
         }
         self.elsewhere -= 1;
-        let waiting = self.shard.pool.give(ShardNo(1), LimitNo::RUNTIME, 1);
-        let told = waiting.contains(&ShardNo(0));
+        let told = self.shard.pool.give(ShardNo(1), LimitNo::RUNTIME, 1);
+        self.shard.told_elsewhere |= told.contains(&ShardNo(1));
+        let told = told.contains(&ShardNo(0));
         if told { self.shard.told(Input::PermitsAvailable { limit: LimitNo::RUNTIME }) } else { vec![] }
     }
 
@@ -215,6 +221,7 @@ impl Reading {
             self.note(one);
         }
         self.log.extend(seen);
+        self.serve_elsewhere();
         self.permits_are_kept();
         self.nobody_waits_for_nothing();
         let now = self.shard.now;
@@ -247,9 +254,10 @@ impl Reading {
             }
             Seen::Dropped(dispatch) => self.known(*dispatch).holds = false,
             Seen::Resumed(dispatch) => {
-                // One that is to stop goes on without permits.
-                let holds = self.shard.engine.running.get(self.shard.future_by_name(*dispatch));
-                let holds = holds.is_some_and(|handler| handler.permits == crate::task_engine::running::Permits::Held);
+                // One that is to stop goes on without permits, and may be gone by now.
+                let future = self.shard.futures.iter().find(|(_, attempt)| attempt.dispatch == *dispatch);
+                let handler = future.and_then(|(future, _)| self.shard.engine.running.get(FutureNo(*future)));
+                let holds = handler.is_some_and(|handler| handler.permits == Permits::Held);
                 self.known(*dispatch).holds = holds;
             }
             Seen::Leaked(dispatch) => self.known(*dispatch).leaked = true,
@@ -297,25 +305,19 @@ impl Reading {
     /// Everything that is at work comes to its end.
     fn finish(&mut self) {
         self.take(Step::BeginNothing(false));
-        while self.elsewhere > 0 {
+        while self.elsewhere > 0 || !self.shard.futures.is_empty() {
             self.take(Step::GiveElsewhere);
-        }
-        while let Some((future, _)) = self.at_work(0) {
-            let seen = self.shard.told(Input::Resumed(future));
-            self.look(seen);
-            self.take(Step::End { which: 0, fails: false });
+            if let Some((future, _)) = self.at_work(0) {
+                let seen = self.shard.told(Input::Resumed(future));
+                self.look(seen);
+                self.take(Step::End { which: 0, fails: false });
+            }
         }
         for known in &self.attempts {
             assert!(known.outcomes == 1 || !known.awaited, "nobody hears of {known:?}");
         }
         let Counts { running, suspended, queued, leaked, .. } = self.shard.engine.counts();
         assert_eq!((running, suspended, queued, leaked), (0, 0, 0, 0));
-    }
-}
-
-impl Shard {
-    fn future_by_name(&self, dispatch: Dispatch) -> FutureNo {
-        FutureNo(*self.futures.iter().find(|(_, attempt)| attempt.dispatch == dispatch).expect("it is at work").0)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Who looks at a task that waits for permits sees where in the queue it is.
 
 use super::*;
+use crate::task_engine::queue::{Queue, Queued};
 
 /// The positions of what an execution has in queues.
 fn positions(shard: &Shard, slot: Slot) -> Vec<(Dispatch, LimitNo, usize)> {
@@ -70,4 +71,19 @@ fn since_when_a_task_waits_is_known() {
     shard.perform(slot(0), [run(first(LIMITED))]);
     shard.advance(Duration::from_secs(60));
     assert_eq!(shard.engine.queued(slot(0))[0].since, since);
+}
+
+#[test]
+fn a_queue_in_which_nobody_ever_begins_does_not_grow_by_what_was_called_off() {
+    let attempt =
+        |number: u64| Attempt { slot: slot(0), dispatch: scoped(number as u32, PENDING), handler: HandlerNo(1) };
+    let mut queue = Queue::default();
+    for number in 0..10_000 {
+        queue.push(number, Queued { attempt: attempt(number), input: None, since: Time::from_micros(0) });
+        if number > 0 {
+            assert!(queue.remove(number).is_some() && queue.remove(number).is_none());
+        }
+        assert_eq!((queue.len(), queue.oldest(), queue.before(number + 1)), (1, Some(0), 1));
+        assert!(queue.entries() < 2_000, "{} entries for one task", queue.entries());
+    }
 }

@@ -102,3 +102,15 @@ fn many_handlers_of_one_execution_are_found_each() {
     let seen = shard.perform(slot(0), [run(first(PENDING)), stop(first(PENDING))]);
     assert_eq!(seen.len(), 2, "{seen:?}");
 }
+
+#[test]
+fn a_handler_of_many_that_has_ended_is_not_taken_for_one_of_another_execution() {
+    let mut shard = Shard::new(1_000);
+    let all: Vec<_> = (0..100).map(|scope| scoped(scope, PENDING)).collect();
+    shard.perform(slot(0), all.iter().copied().map(run));
+    let future = shard.future(all[7]);
+    shard.end(all[7], Ok("1"));
+    shard.perform(slot(1), [run(all[7])]);
+    assert_eq!(shard.future_of(slot(1), all[7]), future, "the number of its future is given again");
+    assert_eq!(shard.perform(slot(0), [forget(all[7])]), [Seen::Answered(1)]);
+}

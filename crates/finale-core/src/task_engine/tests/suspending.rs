@@ -94,3 +94,19 @@ fn what_is_said_of_one_that_is_gone_changes_nothing() {
     assert_eq!(shard.told(Input::Resumed(future)), []);
     assert_eq!(shard.engine.counts(), Counts::default());
 }
+
+#[test]
+fn a_blocking_one_that_is_given_up_goes_on_to_its_end_without_permits() {
+    let mut shard = Shard::new(1);
+    shard.perform(slot(0), [run(first(BLOCKING)), run(scoped(1, PENDING)), run(scoped(2, PENDING))]);
+    shard.suspend(first(BLOCKING));
+    shard.resume(first(BLOCKING));
+    let seen = shard.perform(slot(0), [forget(first(BLOCKING))]);
+    assert!(seen.contains(&Seen::Resumed(first(BLOCKING))), "{seen:?}");
+    // The next permit is not for one whose thread is all that is left of it.
+    assert_eq!(began(&shard.end(scoped(1, PENDING), Ok("1"))), [scoped(2, PENDING)]);
+    let Counts { running, leaked, suspended, .. } = shard.engine.counts();
+    assert_eq!((running, leaked, suspended), (1, 1, 0));
+    shard.end(first(BLOCKING), Ok("1"));
+    assert_eq!(shard.engine.counts().running, 1);
+}
