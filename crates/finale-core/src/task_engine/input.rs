@@ -41,6 +41,9 @@ pub enum Input {
         status: ExecutionStatus,
     },
     /// From an execution's actor: effects of turns that are durable, in their order. It is answered.
+    ///
+    /// What an actor says that it has taken it has taken with all batches before that. So one that takes the place of an
+    /// actor that is gone has another number: nobody knows what the one before it had taken.
     Perform {
         /// Who says so.
         from: ActorNo,

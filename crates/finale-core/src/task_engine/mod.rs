@@ -84,7 +84,13 @@ pub struct TaskEngine {
 
 impl TaskEngine {
     /// An engine to which nothing has happened yet.
-    pub fn new(options: Options) -> Self {
+    ///
+    /// A handler whose limit is not one of [`Options::limits`] has none.
+    pub fn new(mut options: Options) -> Self {
+        let limits = 1..options.limits.max(1);
+        for handler in &mut options.handlers {
+            handler.limit = handler.limit.filter(|limit| limits.contains(&limit.0));
+        }
         Self {
             definitions: Vec::new(),
             slots: Slots::default(),

@@ -15,6 +15,11 @@ use crate::time::Time;
 use super::delivery::Unsent;
 use super::input::{Attempt, EarlyReport, OutputRange};
 
+/// Storage of effects that is kept to be used again.
+const SPENT_MAX: usize = 64;
+/// Storage that has grown larger is not kept.
+const SPENT_EFFECTS_MAX: usize = 1_024;
+
 /// What is to be done, one queue for each kind of it. Its owner uses it for one engine and keeps it.
 ///
 /// After each [`handle`](super::TaskEngine::handle) everything in it is carried out, in the order of the fields.
@@ -39,7 +44,7 @@ pub struct Outbox {
     pub deliveries: Vec<(Callback, Delivery)>,
     /// Set when a [`Drain`](super::Input::Drain) is over.
     pub drained: Option<Drained>,
-    /// Storage of performed effects, to be used again by whoever sends them.
+    /// Storage of performed effects, to be used again by whoever sends them. It may be left where it is.
     pub spent: Vec<Vec<(Slot, Effect)>>,
     pub(super) starts: VecDeque<Option<Start>>,
     pub(super) unsent: Vec<Unsent>,
@@ -61,6 +66,13 @@ impl Outbox {
             }
         }
         None
+    }
+
+    /// Keeps storage to be used again, as long as somebody does.
+    pub(super) fn keep_spent(&mut self, effects: Vec<(Slot, Effect)>) {
+        if self.spent.len() < SPENT_MAX && effects.capacity() <= SPENT_EFFECTS_MAX {
+            self.spent.push(effects);
+        }
     }
 
     /// Forgets everything but messages to callbacks and answers to requests.

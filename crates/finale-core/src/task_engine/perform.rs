@@ -37,14 +37,14 @@ impl TaskEngine {
         self.begin_waiting(out);
         self.look_whether_drained(out);
         self.deliveries.answer(from, out);
-        out.spent.push(effects);
+        out.keep_spent(effects);
     }
 
     pub(super) fn perform_one(&mut self, at: Time, slot: Slot, effect: Effect, out: &mut Outbox) {
         match effect {
             Effect::Run { dispatch, input } => self.run(at, slot, dispatch, Some(input), out),
             Effect::Offer { dispatch, input } => self.open_task(at, slot, dispatch, Some(input), out),
-            Effect::Withdraw { dispatch } => self.close_task(slot, dispatch),
+            Effect::Withdraw { dispatch } => self.close_task(slot, dispatch, out),
             Effect::Stop { dispatch, then } => self.stop(at, slot, dispatch, then, out),
             Effect::ArmTimer { timer, due } => self.arm(slot, timer, due),
             Effect::DisarmTimer { timer } => self.disarm(slot, timer),
@@ -84,13 +84,15 @@ impl TaskEngine {
         self.give_back_early(slot, dispatch.key, out);
     }
 
-    pub(super) fn close_task(&mut self, slot: Slot, dispatch: Dispatch) {
+    pub(super) fn close_task(&mut self, slot: Slot, dispatch: Dispatch, out: &mut Outbox) {
         let Some(id) = self.registration(slot).map(|registration| registration.task_id(dispatch.key)) else { return };
         if self.open.remove(id, dispatch)
             && let Some(entry) = self.slots.get_mut(slot)
         {
             entry.open -= 1;
         }
+        // A task that closes before it was ever opened has settled: reports on it can only be refused.
+        self.give_back_early(slot, dispatch.key, out);
     }
 
     fn arm(&mut self, slot: Slot, timer: Timer, due: Time) {

@@ -78,7 +78,7 @@ impl TaskEngine {
         }
         for dispatch in execution.filter(|_| open).map(|it| self.open.of(it)).unwrap_or_default() {
             if !must_be.opens.contains(&dispatch.key) {
-                self.close_task(slot, dispatch);
+                self.close_task(slot, dispatch, out);
             }
         }
         let armed = if timers { self.timers.of(slot) } else { Vec::new() };

@@ -45,6 +45,14 @@ fn one_whose_node_has_settled_without_being_opened_is_given_back_to_be_refused()
 }
 
 #[test]
+fn one_whose_task_closes_without_having_been_open_is_given_back_too() {
+    let mut shard = Shard::new(10);
+    shard.keep_early(slot(0), key(1), 70);
+    let seen = shard.perform(slot(0), [close(first(1))]);
+    assert_eq!(seen, [Seen::GivenBack(slot(0), key(1), Some(70)), Seen::Answered(1)]);
+}
+
+#[test]
 fn those_that_the_end_of_the_execution_goes_past_are_answered_with_it() {
     let mut shard = Shard::new(10);
     shard.keep_early(slot(0), key(1), 70);

@@ -41,6 +41,22 @@ fn a_task_whose_handler_is_at_its_limit_stands_in_nobody_elses_way() {
 }
 
 #[test]
+fn a_limit_that_there_is_not_is_none() {
+    let mut options = options();
+    options.handlers[PENDING as usize].limit = Some(LimitNo(7));
+    options.handlers[READY as usize].limit = Some(LimitNo::RUNTIME);
+    let mut shard = Shard::new(2);
+    shard.engine = TaskEngine::new(Options { limits: 0, ..options });
+    shard.tell(Input::Define { definition: DefinitionNo(0), nodes: nodes() });
+    shard.register(slot(0), 0);
+    let seen = shard.perform(slot(0), [run(first(READY)), run(first(PENDING)), run(first(LIMITED))]);
+    assert_eq!(began(&seen).len(), 3);
+    shard.end(first(PENDING), Ok("1"));
+    shard.end(first(LIMITED), Ok("1"));
+    assert_eq!(shard.engine.counts(), Counts::default());
+}
+
+#[test]
 fn both_limits_are_kept_at_once() {
     let mut shard = Shard::new(1);
     let seen = shard.perform(slot(0), [run(first(PENDING)), run(first(LIMITED))]);
