@@ -61,7 +61,7 @@ impl TaskEngine {
     /// Takes over a handler that was at work when the state before this one was lost.
     pub(super) fn adopt(&mut self, at: Time, adopted: Adopted, out: &mut Outbox) {
         let Adopted { attempt, started, future, state } = adopted;
-        let own = self.own_limit(attempt.handler);
+        let own = self.options.own_limit(attempt.handler);
         let holds = matches!(state, AdoptedState::Working | AdoptedState::Stopping | AdoptedState::Leaked);
         if holds {
             self.limits.take_anyway(own);

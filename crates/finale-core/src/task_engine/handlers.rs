@@ -11,7 +11,7 @@ use super::timers::Due;
 use crate::fact::StopOutcome;
 use crate::failure::{Failure, FailureClass};
 use crate::id::Dispatch;
-use crate::number::{FutureNo, HandlerNo, LimitNo, Slot};
+use crate::number::{FutureNo, Slot};
 use crate::payload::Payload;
 use crate::time::Time;
 
@@ -21,21 +21,24 @@ impl TaskEngine {
         if self.is_closed() {
             return;
         }
-        let Some(entry) = self.slots.get(slot) else { return };
+        let Some(entry) = self.slots.get_mut(slot) else { return };
         if entry.ending {
             return self.stopped(at, slot, dispatch, at, StopOutcome::Closed, out);
         }
         if self.running.find(entry, dispatch).is_some() || self.limits.waits(slot, dispatch) {
             return;
         }
-        let Some(handler) = self.node(slot, dispatch).and_then(|node| node.handler) else {
+        let definition = entry.registration.as_ref().and_then(|it| self.definitions.get(it.definition.0 as usize));
+        let node = definition.and_then(|nodes| nodes.get(dispatch.key.node.as_usize()));
+        let Some(handler) = node.and_then(|node| node.handler) else {
             let failure = Failure::new(FailureClass::Lost, "its handler is not registered");
             return self.report_outcome(slot, dispatch, at, at, TaskResult::Failed(Box::new(failure)), out);
         };
         let attempt = Attempt { slot, dispatch, handler };
-        let own = self.own_limit(handler);
+        let own = self.options.own_limit(handler);
         if self.limits.take(own) {
-            self.begin(attempt, input, out);
+            entry.starting += 1;
+            out.starts.push_back(Some(Start { attempt, input }));
         } else {
             self.limits.enqueue(own, Queued { attempt, input, since: at });
         }
@@ -78,9 +81,13 @@ impl TaskEngine {
         result: HandlerResult,
         out: &mut Outbox,
     ) {
-        self.begun(attempt.slot);
-        self.limits.give(self.own_limit(attempt.handler), &mut out.permits);
-        self.outcome(attempt, started, ended, result.into(), out);
+        self.limits.give(self.options.own_limit(attempt.handler), &mut out.permits);
+        if let Some(entry) = self.slots.get_mut(attempt.slot) {
+            entry.starting = entry.starting.saturating_sub(1);
+            let result = TaskResult::from(result).cut(self.options.text_bytes_max);
+            let Attempt { slot, dispatch, .. } = attempt;
+            self.deliveries.outcome(entry.callback(), TaskOutcome { slot, dispatch, started, ended, result }, out);
+        }
         self.begin_waiting(out);
     }
 
@@ -91,7 +98,7 @@ impl TaskEngine {
         let Some(entry) = self.slots.get_mut(attempt.slot) else {
             // Its execution has ended while it was called: nobody waits for its result.
             self.running.insert_leaked(future, handler);
-            if self.is_blocking(attempt.handler) {
+            if self.options.is_blocking(attempt.handler) {
                 return out.leaks.push(Leak { attempt, started, future });
             }
             self.remove_handler(future, out);
@@ -124,7 +131,7 @@ impl TaskEngine {
     pub(super) fn suspended(&mut self, future: FutureNo, out: &mut Outbox) {
         let held = |handler: &&RunningHandler| handler.permits == Permits::Held;
         let Some(handler) = self.running.get(future).filter(held) else { return };
-        self.limits.give(self.own_limit(handler.attempt.handler), &mut out.permits);
+        self.limits.give(self.options.own_limit(handler.attempt.handler), &mut out.permits);
         self.running.set_permits(future, Permits::Released);
         self.begin_waiting(out);
     }
@@ -132,7 +139,7 @@ impl TaskEngine {
     /// What a handler waited for is there: it goes on when it has its permits again.
     pub(super) fn resumed(&mut self, future: FutureNo, out: &mut Outbox) {
         let Some(handler) = self.running.get(future) else { return };
-        let own = self.own_limit(handler.attempt.handler);
+        let own = self.options.own_limit(handler.attempt.handler);
         match handler.permits {
             Permits::Held => out.resumes.push(future),
             Permits::Awaited => {}
@@ -164,16 +171,12 @@ impl TaskEngine {
         dispatch: Dispatch,
         started: Time,
         ended: Time,
-        mut result: TaskResult,
+        result: TaskResult,
         out: &mut Outbox,
     ) {
         // Nobody hears of what has ended.
         let Some(entry) = self.slots.get(slot) else { return };
-        if let TaskResult::Failed(failure) = &mut result
-            && failure.reason.len() > self.options.text_bytes_max
-        {
-            **failure = (**failure).clone().cut(self.options.text_bytes_max);
-        }
+        let result = result.cut(self.options.text_bytes_max);
         self.deliveries.outcome(entry.callback(), TaskOutcome { slot, dispatch, started, ended, result }, out);
     }
 
@@ -182,14 +185,17 @@ impl TaskEngine {
         let definition = self.registration(slot)?.definition;
         self.definitions.get(definition.0 as usize)?.get(dispatch.key.node.as_usize())
     }
+}
 
-    /// The limit of a handler alone.
-    pub(super) fn own_limit(&self, handler: HandlerNo) -> Option<LimitNo> {
-        self.options.handlers.get(usize::from(handler.0))?.limit
-    }
-
-    pub(super) fn is_blocking(&self, handler: HandlerNo) -> bool {
-        self.options.handlers.get(usize::from(handler.0)).is_some_and(|handler| handler.blocking)
+impl TaskResult {
+    /// The same, with a reason of at most so many bytes.
+    fn cut(mut self, text_bytes_max: usize) -> Self {
+        if let Self::Failed(failure) = &mut self
+            && failure.reason.len() > text_bytes_max
+        {
+            **failure = (**failure).clone().cut(text_bytes_max);
+        }
+        self
     }
 }
 

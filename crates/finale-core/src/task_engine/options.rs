@@ -24,6 +24,18 @@ pub struct Options {
     pub text_bytes_max: usize,
 }
 
+impl Options {
+    /// The limit of a handler alone.
+    pub(super) fn own_limit(&self, handler: HandlerNo) -> Option<LimitNo> {
+        self.handlers.get(usize::from(handler.0))?.limit
+    }
+
+    /// Whether the work of a handler goes on when its future is dropped.
+    pub(super) fn is_blocking(&self, handler: HandlerNo) -> bool {
+        self.handlers.get(usize::from(handler.0)).is_some_and(|handler| handler.blocking)
+    }
+}
+
 /// What the engine knows of a handler.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HandlerOptions {

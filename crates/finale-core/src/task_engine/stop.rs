@@ -42,7 +42,7 @@ impl TaskEngine {
         let is_it = |start: &Start| start.attempt.slot == slot && start.attempt.dispatch == dispatch;
         let Some(start) = self.take_start(is_it, out) else { return false };
         self.begun(slot);
-        self.limits.give(self.own_limit(start.attempt.handler), &mut out.permits);
+        self.limits.give(self.options.own_limit(start.attempt.handler), &mut out.permits);
         true
     }
 
@@ -61,7 +61,7 @@ impl TaskEngine {
         self.limits.clear();
         for start in std::mem::take(&mut out.starts).into_iter().flatten() {
             self.begun(start.attempt.slot);
-            self.limits.give(self.own_limit(start.attempt.handler), &mut out.permits);
+            self.limits.give(self.options.own_limit(start.attempt.handler), &mut out.permits);
         }
     }
 
@@ -81,7 +81,7 @@ impl TaskEngine {
     /// A handler that was told to stop does not wait for its permits: it would only waste its grace.
     fn let_clean_up(&mut self, future: FutureNo, out: &mut Outbox) {
         let Some(handler) = self.running.get(future) else { return };
-        self.limits.cancel_resume(self.own_limit(handler.attempt.handler), future);
+        self.limits.cancel_resume(self.options.own_limit(handler.attempt.handler), future);
         self.running.set_permits(future, Permits::Released);
         out.resumes.push(future);
     }
@@ -90,7 +90,7 @@ impl TaskEngine {
     pub(super) fn grace_over(&mut self, at: Time, future: FutureNo, out: &mut Outbox) {
         let Some(handler) = self.running.get(future) else { return };
         let (attempt, started) = (handler.attempt, handler.started);
-        let how = if self.is_blocking(attempt.handler) { StopOutcome::Lost } else { StopOutcome::Aborted };
+        let how = if self.options.is_blocking(attempt.handler) { StopOutcome::Lost } else { StopOutcome::Aborted };
         self.stopped(at, attempt.slot, attempt.dispatch, started, how, out);
         self.give_up(future, out);
     }
@@ -111,7 +111,7 @@ impl TaskEngine {
     pub(super) fn give_up(&mut self, future: FutureNo, out: &mut Outbox) {
         let Some(handler) = self.running.get(future).filter(|handler| !handler.leaked) else { return };
         let RunningHandler { attempt, started, stopping, permits, .. } = *handler;
-        if !self.is_blocking(attempt.handler) {
+        if !self.options.is_blocking(attempt.handler) {
             self.remove_handler(future, out);
             out.drops.push(future);
             return;
@@ -139,7 +139,7 @@ impl TaskEngine {
         if let Some(timer) = handler.timer {
             self.timers.cancel(timer);
         }
-        let own = self.own_limit(handler.attempt.handler);
+        let own = self.options.own_limit(handler.attempt.handler);
         match handler.permits {
             Permits::Held => self.limits.give(own, &mut out.permits),
             Permits::Awaited => self.limits.cancel_resume(own, future),
