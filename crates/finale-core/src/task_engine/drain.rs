@@ -25,7 +25,7 @@ impl TaskEngine {
     /// Nothing could be recorded any more, so nothing begins.
     pub(super) fn journal_has_failed(&mut self, out: &mut Outbox) {
         self.journal_failed = true;
-        self.call_off_all(out);
+        self.cancel_all_starts(out);
     }
 
     pub(super) fn drain(&mut self, deadline: Time, out: &mut Outbox) {
@@ -34,8 +34,8 @@ impl TaskEngine {
             return;
         }
         self.closing = Closing::Draining;
-        self.call_off_all(out);
-        self.limits.close(&mut out.permits);
+        self.cancel_all_starts(out);
+        self.limiter.close(&mut out.permits);
         self.timers.add(deadline, Due::Drain);
         self.look_whether_drained(out);
     }

@@ -64,7 +64,7 @@ impl TaskEngine {
         let own = self.options.own_limit(attempt.handler);
         let holds = matches!(state, AdoptedState::Working | AdoptedState::Stopping | AdoptedState::Leaked);
         if holds {
-            self.limits.take_anyway(own);
+            self.limiter.take_anyway(own);
         }
         let permits = if holds { Permits::Held } else { Permits::Released };
         let mut handler = RunningHandler::new(attempt, started, permits);

@@ -2,7 +2,7 @@
 
 use super::TaskEngine;
 use super::input::{Attempt, HandlerResult};
-use super::limits::Next;
+use super::limiter::Next;
 use super::options::TaskNode;
 use super::outbox::{Leak, Outbox, Start, TaskOutcome, TaskResult};
 use super::queue::Queued;
@@ -25,7 +25,7 @@ impl TaskEngine {
         if entry.ending {
             return self.stopped(at, slot, dispatch, at, StopOutcome::Closed, out);
         }
-        if self.running.find(entry, dispatch).is_some() || self.limits.waits(slot, dispatch) {
+        if self.running.find(entry, dispatch).is_some() || self.limiter.waits(slot, dispatch) {
             return;
         }
         let definition = entry.registration.as_ref().and_then(|it| self.definitions.get(it.definition.0 as usize));
@@ -36,18 +36,18 @@ impl TaskEngine {
         };
         let attempt = Attempt { slot, dispatch, handler };
         let own = self.options.own_limit(handler);
-        if self.limits.take(own) {
+        if self.limiter.take(own) {
             entry.starting += 1;
             out.starts.push_back(Some(Start { attempt, input }));
         } else {
-            self.limits.enqueue(own, Queued { attempt, input, since: at });
+            self.limiter.enqueue(own, Queued { attempt, input, since: at });
         }
     }
 
     /// Begins or resumes whoever waits and has permits now.
     pub(super) fn begin_waiting(&mut self, out: &mut Outbox) {
         let runs = !self.is_closed();
-        while let Some(next) = self.limits.next(runs, &mut out.permits) {
+        while let Some(next) = self.limiter.next(runs, &mut out.permits) {
             match next {
                 Next::Run(Queued { attempt, input, .. }) => self.begin(attempt, input, out),
                 Next::Resume(future) => {
@@ -81,7 +81,7 @@ impl TaskEngine {
         result: HandlerResult,
         out: &mut Outbox,
     ) {
-        self.limits.give(self.options.own_limit(attempt.handler), &mut out.permits);
+        self.limiter.give(self.options.own_limit(attempt.handler), &mut out.permits);
         if let Some(entry) = self.slots.get_mut(attempt.slot) {
             entry.starting = entry.starting.saturating_sub(1);
             let result = TaskResult::from(result).cut(self.options.text_bytes_max);
@@ -131,7 +131,7 @@ impl TaskEngine {
     pub(super) fn suspended(&mut self, future: FutureNo, out: &mut Outbox) {
         let held = |handler: &&RunningHandler| handler.permits == Permits::Held;
         let Some(handler) = self.running.get(future).filter(held) else { return };
-        self.limits.give(self.options.own_limit(handler.attempt.handler), &mut out.permits);
+        self.limiter.give(self.options.own_limit(handler.attempt.handler), &mut out.permits);
         self.running.set_permits(future, Permits::Released);
         self.begin_waiting(out);
     }
@@ -146,7 +146,7 @@ impl TaskEngine {
             // It is to end soon, and others wait for that.
             Permits::Released if handler.stopping || handler.leaked => out.resumes.push(future),
             Permits::Released => {
-                self.limits.enqueue_resume(own, future);
+                self.limiter.enqueue_resume(own, future);
                 self.running.set_permits(future, Permits::Awaited);
                 self.begin_waiting(out);
             }

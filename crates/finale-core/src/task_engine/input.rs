@@ -1,4 +1,4 @@
-//! What the task engine is told.
+//! Inputs of the task engine.
 
 use crate::execution::{self, Effect};
 use crate::failure::Failure;
@@ -10,179 +10,182 @@ use crate::time::Time;
 
 use super::options::TaskNode;
 
-/// Something the task engine is told.
+/// An input of the task engine.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// Here is what the engine must know of the nodes of a definition; comes before the first execution of it.
+    /// Properties of the nodes of a definition; sent before the first execution of the definition is registered.
     ///
-    /// A definition that is defined again is replaced.
+    /// Defining a number again replaces the definition.
     Define {
-        /// Its number.
+        /// Number of the definition.
         definition: DefinitionNo,
-        /// What to know of each node, by its number.
+        /// One entry for each node, by node index.
         nodes: Box<[TaskNode]>,
     },
-    /// From the Supervisor: an execution begins, or is known again after a rebuild.
+    /// From the Supervisor: an execution begins, or the engine was rebuilt.
     ///
-    /// An execution that is registered already keeps what is under way for it.
+    /// Registering an execution again changes its callback and keeps everything that is under way.
     Register(Registration),
-    /// From the Supervisor: somebody else has the execution now.
+    /// From the Supervisor: the execution has another callback.
     Moved {
         /// Which execution.
         slot: Slot,
-        /// Who hears of its tasks from now on.
+        /// The new callback.
         callback: Callback,
     },
-    /// From the Supervisor: the execution has ended. What is left of it is dropped.
+    /// From the Supervisor: the execution has ended. Everything left of it is dropped.
     Deregister {
         /// Which execution.
         slot: Slot,
-        /// How it ended: what those are answered whose reports came before their tasks were open.
+        /// How the execution ended: the answer to early reports that are still kept.
         status: ExecutionStatus,
     },
-    /// From an execution's actor: effects of turns that are durable, in their order. It is answered.
+    /// From an execution's actor: effects of durable turns, in their order. The engine answers it.
     ///
-    /// What an actor says that it has taken it has taken with all batches before that. So one that takes the place of an
-    /// actor that is gone has another number: nobody knows what the one before it had taken.
+    /// `taken` acknowledges that batch and all earlier ones of the same actor number. An actor that replaces a vanished one
+    /// must therefore have another number, because nobody knows which batches its predecessor had processed.
     Perform {
-        /// Who says so.
+        /// The sender.
         from: ActorNo,
-        /// The newest batch that this actor has taken in, [`BatchNo::NONE`] before its first one.
+        /// The newest batch that this actor has processed, [`BatchNo::NONE`] before the first.
         taken: BatchNo,
-        /// Executions whose end was decided in these turns: for them nothing begins any more.
+        /// Executions whose end was decided in these turns: no further handler of them begins.
         ending: Vec<Slot>,
-        /// What is to be done for which execution.
+        /// The effects, each with its execution.
         effects: Vec<(Slot, Effect)>,
     },
-    /// From a callback that performs nothing just now: it has taken in these outcomes, so they need not be kept.
+    /// From a callback that has no effects to send: the engine need not keep these outcomes any longer.
     Taken {
-        /// Who says so.
+        /// The sender.
         callback: Callback,
-        /// The newest batch that it has taken in.
+        /// The newest batch that it has processed.
         batch: BatchNo,
     },
-    /// From an execution's actor: compare what is under way with what must be. It is answered.
+    /// From an execution's actor: compare what is under way with what must be. The engine answers it.
     Reconcile(Reconcile),
-    /// From an execution's actor: a report came before its task was open. It is kept until the task opens.
+    /// From an execution's actor: a report arrived before its task was open. The engine keeps it until the task opens.
     KeepEarly(EarlyReport),
-    /// From an execution's actor: this node has settled without being opened. Reports on it are given back at once.
+    /// From an execution's actor: the node has settled without having been opened, so early reports on it are given back
+    /// and can be refused.
     GiveBackEarly {
         /// Which execution.
         slot: Slot,
         /// Which work.
         key: WorkKey,
     },
-    /// A handler that was started came to its result when it was polled for the first time.
+    /// A handler returned its result at its first poll.
     HandlerReady {
-        /// Which one; as in its [`Start`](super::Start).
+        /// The attempt, as in its [`Start`](super::Start).
         attempt: Attempt,
-        /// When it began.
+        /// When the handler began.
         started: Time,
-        /// When it was over.
+        /// When the handler returned.
         ended: Time,
-        /// What came of it.
+        /// Its result.
         result: HandlerResult,
     },
-    /// A handler that was started did not come to its result at once.
+    /// A handler is still pending after its first poll.
     HandlerPending {
-        /// Which one; as in its [`Start`](super::Start).
+        /// The attempt, as in its [`Start`](super::Start).
         attempt: Attempt,
-        /// When it began.
+        /// When the handler began.
         started: Time,
-        /// The number of its future.
+        /// Number of its future.
         future: FutureNo,
     },
-    /// A pending handler came to its result, or the thread of a blocking one that was given up has come back.
+    /// A pending handler returned its result, or the thread of a leaked blocking handler has ended.
     HandlerEnded {
-        /// The number of its future. It is free from now on.
+        /// Number of its future; the owner may use the number again.
         future: FutureNo,
-        /// When it was over.
+        /// When the handler returned.
         ended: Time,
-        /// What came of it.
+        /// Its result.
         result: HandlerResult,
     },
-    /// A pending handler waits for another execution: its permits go to others meanwhile.
+    /// A pending handler waits for another execution and releases its permits meanwhile.
     ///
-    /// One that waits already when it is polled for the first time is told as pending before.
+    /// A handler that already waits at its first poll is reported as pending first.
     Suspended(FutureNo),
-    /// What a suspended handler waited for is there. It goes on when it is in [`Outbox::resumes`](super::Outbox::resumes).
+    /// A suspended handler can continue as soon as it has its permits again, which
+    /// [`Outbox::resumes`](super::Outbox::resumes) says.
     Resumed(FutureNo),
-    /// The time that [`TaskEngine::wake_at`](super::TaskEngine::wake_at) said has come.
+    /// The time of [`TaskEngine::wake_at`](super::TaskEngine::wake_at) has come.
     Wake,
-    /// The pool's answer to a [`PermitChange::Ask`](super::PermitChange::Ask); none if it has none.
+    /// The pool's answer to [`PermitChange::Ask`](super::PermitChange::Ask).
     PermitsGranted {
-        /// Of which limit.
+        /// The limit.
         limit: LimitNo,
-        /// How many.
+        /// Number of permits; 0 if the pool has none.
         permits: usize,
     },
-    /// There may be permits in the pool, of which this shard was told that there are none.
+    /// The pool has permits again, and this shard had asked in vain.
     PermitsAvailable {
-        /// Of which limit.
+        /// The limit.
         limit: LimitNo,
     },
-    /// Another shard needs permits, and the pool has none.
+    /// Another shard needs permits, and the pool has none left.
     PermitsWanted {
-        /// Of which limit.
+        /// The limit.
         limit: LimitNo,
-        /// How many.
+        /// Number of permits needed.
         wanted: usize,
     },
-    /// An append has failed: nothing begins any more, because nothing could be recorded.
+    /// An append has failed. No handler begins from now on, because its outcome could not be recorded.
     JournalFailed,
-    /// The runtime shuts down: handlers at work may finish until then, and nothing else begins.
+    /// The runtime shuts down: running handlers may finish until the deadline, and no other begins.
     ///
-    /// A second one changes nothing. The end is in [`Outbox::drained`](super::Outbox::drained).
+    /// Only the first `Drain` has an effect. [`Outbox::drained`](super::Outbox::drained) reports the end.
     Drain {
-        /// When the handlers that are left are dropped.
+        /// When the handlers that still run are dropped.
         deadline: Time,
     },
-    /// After a rebuild: this handler is at work.
+    /// After a rebuild: a handler that is running.
     Adopt(Adopted),
 }
 
 /// An execution, as the engine knows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Registration {
-    /// Where it is.
+    /// Its slot.
     pub slot: Slot,
     /// Its id.
     pub execution: ExecutionId,
-    /// What it runs.
+    /// The definition that it runs.
     pub definition: DefinitionNo,
-    /// Who hears of its tasks.
+    /// Who receives messages about its tasks.
     pub callback: Callback,
-    /// What it was given: the input of every task that names no other.
+    /// Input of the execution, and of every task that has no input of its own.
     pub input: Payload,
 }
 
-/// What must be under way for an execution.
+/// Everything that must be under way for an execution.
 ///
-/// It is sent only when no turn of the execution is held: what is not durable must not be performed.
+/// It may be sent only while no turn of the execution waits for the journal: an effect that is not durable must not be
+/// performed.
 #[derive(Clone, Debug)]
 pub struct Reconcile {
-    /// Which execution.
+    /// The execution.
     pub slot: Slot,
-    /// Who asks.
+    /// The sender.
     pub from: ActorNo,
-    /// The newest batch that this actor has taken in.
+    /// The newest batch that this actor has processed.
     pub taken: BatchNo,
-    /// Whether its end is decided: then nothing is run again.
+    /// Whether the end of the execution is decided. If so, a missing handler is not run again.
     pub ending: bool,
-    /// What [`Execution::under_way`](crate::Execution::under_way) says.
+    /// The result of [`Execution::under_way`](crate::Execution::under_way).
     pub under_way: Vec<Effect>,
 }
 
-/// A report on a task that was not open when it came.
+/// A report on a task that was not open yet.
 #[derive(Clone, Debug)]
 pub struct EarlyReport {
     /// Which execution.
     pub slot: Slot,
     /// Which work.
     pub key: WorkKey,
-    /// The report, as the execution is told it.
+    /// The report, as an input of the execution.
     pub report: Box<execution::Input>,
-    /// Who waits for the answer, if somebody does.
+    /// The request to answer, if somebody waits.
     pub request: Option<RequestId>,
 }
 
@@ -197,48 +200,48 @@ pub struct Attempt {
     pub handler: HandlerNo,
 }
 
-/// What came of a handler.
+/// The result of a handler.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HandlerResult {
-    /// It gave this output, which was written to the buffer that [`TaskEngine::output`](super::TaskEngine::output) gave.
+    /// Completed; the output was written to the buffer of [`TaskEngine::output`](super::TaskEngine::output).
     Completed(OutputRange),
-    /// It failed.
+    /// Failed.
     Failed(Box<Failure>),
 }
 
-/// Where in the bytes of a batch an output is.
+/// The place of an output in the bytes of its batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OutputRange {
-    /// The first byte.
+    /// Index of the first byte.
     pub start: u32,
-    /// How many bytes.
+    /// Number of bytes.
     pub length: u32,
 }
 
-/// A handler that was at work when the engine's state was lost.
+/// A handler that was running when the state of the engine was lost.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adopted {
-    /// Which one.
+    /// The attempt.
     pub attempt: Attempt,
-    /// When it began.
+    /// When the handler began.
     pub started: Time,
-    /// The number of its future.
+    /// Number of its future.
     pub future: FutureNo,
-    /// How far it was told to stop.
+    /// Its state.
     pub state: AdoptedState,
 }
 
-/// What a handler was at when the engine's state was lost.
+/// The state of an adopted handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdoptedState {
-    /// It works.
+    /// Running, with its permits.
     Working,
-    /// It waits for another execution, without its permits.
+    /// Waiting for another execution, without its permits.
     Suspended,
-    /// What it waited for is there, and it waits for its permits.
+    /// Ready to continue, waiting for its permits.
     Resuming,
-    /// It was told to stop; its grace begins again.
+    /// Asked to stop; its grace begins again.
     Stopping,
-    /// It was given up and blocks its thread.
+    /// Given up while it blocks its thread.
     Leaked,
 }

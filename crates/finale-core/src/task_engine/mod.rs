@@ -24,7 +24,7 @@ mod early;
 mod executions;
 mod handlers;
 mod input;
-mod limits;
+mod limiter;
 mod open;
 mod options;
 mod outbox;
@@ -52,7 +52,7 @@ pub use outbox::{
 use delivery::Deliveries;
 use drain::Closing;
 use early::EarlyReports;
-use limits::Limits;
+use limiter::ConcurrencyLimiter;
 use open::OpenTasks;
 use running::Running;
 use slots::Slots;
@@ -71,13 +71,13 @@ pub struct TaskEngine {
     definitions: Vec<Box<[TaskNode]>>,
     slots: Slots,
     running: Running,
-    limits: Limits,
+    limiter: ConcurrencyLimiter,
     open: OpenTasks,
     early: EarlyReports,
     timers: Timers,
     deliveries: Deliveries,
     /// Where in the outbox the handler was that was called off last.
-    called_off_last: usize,
+    cancelled_last: usize,
     journal_failed: bool,
     closing: Closing,
 }
@@ -95,12 +95,12 @@ impl TaskEngine {
             definitions: Vec::new(),
             slots: Slots::default(),
             running: Running::default(),
-            limits: Limits::new(options.limits, options.unused_permits_max),
+            limiter: ConcurrencyLimiter::new(options.limits, options.unused_permits_max),
             open: OpenTasks::default(),
             early: EarlyReports::default(),
             timers: Timers::default(),
             deliveries: Deliveries::default(),
-            called_off_last: 0,
+            cancelled_last: 0,
             journal_failed: false,
             closing: Closing::Open,
             options,
@@ -121,7 +121,7 @@ impl TaskEngine {
         outbox.keep_messages_only();
         let mut engine = Self::new(options);
         for (limit, permits) in (0..).map(LimitNo).zip(held) {
-            if let Some(lease) = engine.limits.lease(limit) {
+            if let Some(lease) = engine.limiter.lease(limit) {
                 lease.adopt(*permits, 0);
             }
         }
@@ -150,7 +150,7 @@ impl TaskEngine {
             Input::Wake => self.wake(at, out),
             Input::PermitsGranted { limit, permits } => self.permits_granted(limit, permits, out),
             Input::PermitsAvailable { limit } => self.permits_available(limit, out),
-            Input::PermitsWanted { limit, wanted } => self.limits.wanted(limit, wanted, &mut out.permits),
+            Input::PermitsWanted { limit, wanted } => self.limiter.wanted(limit, wanted, &mut out.permits),
             Input::JournalFailed => self.journal_has_failed(out),
             Input::Drain { deadline } => self.drain(deadline, out),
             Input::Adopt(adopted) => self.adopt(at, adopted, out),
@@ -190,7 +190,7 @@ impl TaskEngine {
 
     /// What of an execution waits for permits, and where in the queue, by its work.
     pub fn queued(&self, slot: Slot) -> Vec<QueuedTask> {
-        self.limits.positions(slot)
+        self.limiter.positions(slot)
     }
 
     /// Blocking handlers that were given up and hold their permits until their threads come back.
@@ -201,9 +201,9 @@ impl TaskEngine {
     /// How much there is of everything.
     pub fn counts(&self) -> Counts {
         Counts {
-            running: self.limits.used(),
+            running: self.limiter.used(),
             suspended: self.running.counts.suspended,
-            queued: self.limits.queued(),
+            queued: self.limiter.queued(),
             open: self.open.len(),
             early: self.early.len(),
             leaked: self.running.counts.leaked,
@@ -212,7 +212,7 @@ impl TaskEngine {
     }
 
     fn permits_granted(&mut self, limit: LimitNo, permits: usize, out: &mut Outbox) {
-        if let Some(lease) = self.limits.lease(limit) {
+        if let Some(lease) = self.limiter.lease(limit) {
             lease.granted(permits);
         }
         self.begin_waiting(out);
@@ -220,7 +220,7 @@ impl TaskEngine {
 
     fn permits_available(&mut self, limit: LimitNo, out: &mut Outbox) {
         // One permit is kept for this shard until it has asked, so it does also if nobody waits for it any more.
-        if self.limits.lease(limit).is_some_and(Lease::available) {
+        if self.limiter.lease(limit).is_some_and(Lease::available) {
             out.permits.push(PermitChange::Ask { limit, wanted: 1 });
         }
     }

@@ -1,4 +1,4 @@
-//! What comes of what the task engine is told.
+//! Outputs of the task engine.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,35 +20,35 @@ const SPENT_MAX: usize = 64;
 /// Storage that has grown larger is not kept.
 const SPENT_EFFECTS_MAX: usize = 1_024;
 
-/// What is to be done, one queue for each kind of it. Its owner uses it for one engine and keeps it.
+/// Outputs of the engine, one queue for each kind. An outbox belongs to one engine and is reused.
 ///
-/// After each [`handle`](super::TaskEngine::handle) everything in it is carried out, in the order of the fields.
-/// Only [`starts`](Self::next_start) may be left for later, by an owner who wants to let others work in between: the
-/// engine finds those that are called off meanwhile.
+/// After each [`handle`](super::TaskEngine::handle) the owner carries out everything in it, in the order of the fields.
+/// Only [`starts`](Self::next_start) may wait, so that an owner can let other actors of the thread work in between: the
+/// engine removes starts that are cancelled meanwhile.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    /// Handlers that are to be told to stop: they may take their grace. Blocking ones that were given up are told too.
+    /// Handlers to ask to stop. They have their grace; a blocking one that was given up is asked too.
     pub stops: Vec<FutureNo>,
-    /// Handlers whose futures are to be dropped at once. Their numbers are free then.
+    /// Handlers whose futures must be dropped at once; their numbers may then be used again.
     pub drops: Vec<FutureNo>,
-    /// Suspended handlers that have their permits again and go on.
+    /// Suspended handlers that may continue.
     pub resumes: Vec<FutureNo>,
-    /// Blocking handlers that were given up just now. Their futures are kept and polled: each keeps its permits until its
-    /// thread comes back, which is then reported as [`Input::HandlerEnded`](super::Input::HandlerEnded).
+    /// Blocking handlers that were given up just now. The owner keeps and polls their futures: a leaked handler holds its
+    /// permits until its thread ends, which the owner reports as [`Input::HandlerEnded`](super::Input::HandlerEnded).
     pub leaks: Vec<Leak>,
-    /// Permits to be asked of the pool, and to be given back to it.
+    /// Permits to ask the pool for, and to return to it.
     pub permits: Vec<PermitChange>,
-    /// What those are answered whose reports were kept.
+    /// Answers to requests whose reports were kept, or could not be.
     pub replies: Vec<Reply>,
-    /// Messages for callbacks, in their order. More come with [`TaskEngine::flush`](super::TaskEngine::flush).
+    /// Messages for callbacks, in their order. [`TaskEngine::flush`](super::TaskEngine::flush) adds the unfinished ones.
     pub deliveries: Vec<(Callback, Delivery)>,
     /// Set when a [`Drain`](super::Input::Drain) is over.
     pub drained: Option<Drained>,
-    /// Storage of performed effects, to be used again by whoever sends them. It may be left where it is.
+    /// Empty vectors for senders of effects to reuse. The owner may ignore them.
     pub spent: Vec<Vec<(Slot, Effect)>>,
     pub(super) starts: VecDeque<Option<Start>>,
     pub(super) unsent: Vec<Unsent>,
-    /// Callbacks for which there is something unsent.
+    /// Callbacks with unsent messages.
     pub(super) dirty: Vec<Callback>,
     /// The number of the newest batch.
     pub(super) newest: BatchNo,
@@ -57,7 +57,7 @@ pub struct Outbox {
 impl Outbox {
     /// The next handler to begin.
     ///
-    /// It is called and polled once, and what came of that is told at once, before anything else is: as
+    /// The owner calls it, polls it once, and reports the result before it tells the engine anything else: as
     /// [`Input::HandlerReady`](super::Input::HandlerReady) or [`Input::HandlerPending`](super::Input::HandlerPending).
     pub fn next_start(&mut self) -> Option<Start> {
         while let Some(start) = self.starts.pop_front() {
@@ -68,7 +68,7 @@ impl Outbox {
         None
     }
 
-    /// Keeps storage to be used again, as long as somebody does.
+    /// Keeps a bounded number of vectors for reuse.
     pub(super) fn keep_spent(&mut self, effects: Vec<(Slot, Effect)>) {
         if self.spent.len() < SPENT_MAX && effects.capacity() <= SPENT_EFFECTS_MAX {
             self.spent.push(effects);
@@ -87,41 +87,41 @@ impl Outbox {
     }
 }
 
-/// A handler that is to begin. It has its permits.
+/// A handler that is to begin. It holds its permits already.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Start {
-    /// Which one.
+    /// The attempt.
     pub attempt: Attempt,
-    /// What it is given; none for what its execution was given, see
+    /// Its input; none for the input of the execution, see
     /// [`TaskEngine::registration`](super::TaskEngine::registration).
     pub input: Option<Payload>,
 }
 
-/// A message for the callback of some executions.
+/// A message for a callback.
 #[derive(Clone, Debug)]
 pub enum Delivery {
-    /// Tasks that were done, in the order in which they were.
+    /// Tasks that completed, in that order.
     TaskCompleted(Arc<Batch>),
-    /// Tasks that failed or were stopped, in the order in which they were.
+    /// Tasks that failed or were stopped, in that order.
     TaskFailed(Arc<Batch>),
-    /// Timers of executions that are due.
+    /// Timers that are due.
     TimerFired(Vec<FiredTimer>),
-    /// Reports that came before their tasks were open, given back: now they can be taken, or refused.
+    /// Early reports whose tasks have opened, or never will: the executions can accept or refuse them now.
     TaskReported(Vec<EarlyReport>),
-    /// So many messages are answered, and nothing else came of them yet.
+    /// Number of messages that are answered without a batch of outcomes to carry that.
     Answered(u32),
 }
 
-/// Outcomes for one callback. The engine keeps them until the callback says that they were taken.
+/// Outcomes for one callback. The engine keeps a batch until the callback acknowledges it.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// Its number: higher than those of all batches before it, whoever got those.
+    /// Number of the batch; numbers rise over all callbacks of the shard.
     pub number: BatchNo,
-    /// How many messages of the callback are answered: what they came to at once was in here or before.
+    /// Number of messages of the callback that are answered. Their immediate outcomes are in this batch or an earlier one.
     pub answers: u32,
-    /// The outcomes.
+    /// The outcomes, in their order.
     pub outcomes: Vec<TaskOutcome>,
-    /// The outputs, one after the other.
+    /// The outputs, concatenated.
     pub bytes: Vec<u8>,
 }
 
@@ -129,139 +129,138 @@ impl Batch {
     /// The output in that range, as JSON.
     ///
     /// # Panics
-    /// When the range is of another batch.
+    /// When the range belongs to another batch.
     pub fn output(&self, range: OutputRange) -> &[u8] {
         &self.bytes[range.start as usize..][..range.length as usize]
     }
 }
 
-/// What became of an attempt.
+/// The outcome of an attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskOutcome {
-    /// For which execution.
+    /// The execution.
     pub slot: Slot,
-    /// Which attempt at which work.
+    /// The attempt.
     pub dispatch: Dispatch,
     /// When its handler began.
     pub started: Time,
-    /// When it was over.
+    /// When the attempt was over.
     pub ended: Time,
-    /// What came of it.
+    /// The result.
     pub result: TaskResult,
 }
 
-/// What came of an attempt.
+/// The result of an attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TaskResult {
-    /// It was done, with an output that is in the bytes of the batch.
+    /// Completed, with an output in the bytes of the batch.
     Completed(OutputRange),
-    /// It failed.
+    /// Failed.
     Failed(Box<Failure>),
-    /// It was told to stop, and stopped that far.
+    /// Stopped because it was asked to.
     Stopped(StopOutcome),
 }
 
-/// A timer of an execution that is due.
+/// A timer that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FiredTimer {
-    /// Of which execution.
+    /// The execution.
     pub slot: Slot,
-    /// Which one.
+    /// The timer.
     pub timer: Timer,
 }
 
-/// A change of the permits that this shard holds; carried out at the
-/// [`PermitPool`](crate::permits::PermitPool) of the runtime.
+/// A request to the [`PermitPool`](crate::permits::PermitPool) of the runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PermitChange {
-    /// Ask for more. It is answered at once, before anything else is told, with
-    /// [`Input::PermitsGranted`](super::Input::PermitsGranted).
+    /// Ask for permits. The owner answers with [`Input::PermitsGranted`](super::Input::PermitsGranted) before it tells the
+    /// engine anything else.
     Ask {
-        /// Of which limit.
+        /// The limit.
         limit: LimitNo,
-        /// How many could be used at once.
+        /// Number of permits that could be used at once.
         wanted: usize,
     },
-    /// Give some back.
+    /// Return permits.
     Return {
-        /// Of which limit.
+        /// The limit.
         limit: LimitNo,
-        /// How many.
+        /// Number of permits.
         permits: usize,
     },
 }
 
-/// The answer to a request whose report was kept, or could not be.
+/// The answer to a request whose report was kept or refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reply {
-    /// Who waits for it.
+    /// The request.
     pub request: RequestId,
-    /// What it is.
+    /// The answer.
     pub answer: EarlyAnswer,
 }
 
-/// What somebody is answered who reported on a task before it was open.
+/// The answer to an early report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EarlyAnswer {
-    /// No more such reports can be kept.
+    /// The shard keeps no more early reports.
     Saturated {
-        /// How many the shard keeps.
+        /// The limit of the shard.
         early_reports_max: usize,
     },
-    /// Its task was never opened: the execution has ended.
+    /// The execution ended before the task was opened.
     Ended(ExecutionStatus),
-    /// The execution is not here any more.
+    /// No execution is registered in that slot.
     Unknown,
 }
 
-/// A blocking handler that did not stop and was given up.
+/// A blocking handler that was given up while its thread goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Leak {
-    /// Which one.
+    /// The attempt.
     pub attempt: Attempt,
-    /// When it began.
+    /// When the handler began.
     pub started: Time,
-    /// The number of its future.
+    /// Number of its future.
     pub future: FutureNo,
 }
 
-/// How a shutdown went.
+/// The result of a shutdown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drained {
-    /// How many handlers were still at work at the deadline and were dropped.
+    /// Number of handlers that were dropped at the deadline.
     pub dropped: usize,
-    /// How many blocking handlers still hold their threads.
+    /// Number of blocking handlers whose threads still run.
     pub leaked: usize,
 }
 
 /// A task that waits for permits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueuedTask {
-    /// Which attempt at which work.
+    /// The attempt.
     pub dispatch: Dispatch,
-    /// Since when it waits.
+    /// When it began to wait.
     pub since: Time,
-    /// The limit that stands in its way: its handler's own, if that is used up, else the runtime's.
+    /// The limit that it waits for: that of its handler if that is reached, else that of the runtime.
     pub limit: LimitNo,
-    /// Its position among those that wait for that limit in this shard, counted from 1.
+    /// Its position in the queue of that limit in this shard, counted from 1.
     pub position: usize,
 }
 
-/// How much there is of everything in a shard.
+/// Gauges of a shard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Handlers that hold permits: those that are to begin and those that were given up included, suspended ones not.
+    /// Handlers that hold permits, including those about to begin and leaked ones.
     pub running: usize,
-    /// Handlers that wait for other executions, or for their permits after that.
+    /// Handlers that wait for other executions, or for their permits afterwards.
     pub suspended: usize,
     /// Tasks that wait for permits.
     pub queued: usize,
     /// Tasks that wait for somebody outside.
     pub open: usize,
-    /// Reports kept until their tasks open.
+    /// Early reports that are kept.
     pub early: usize,
-    /// Blocking handlers that were given up and hold their permits.
+    /// Leaked blocking handlers.
     pub leaked: usize,
-    /// Timers that are armed.
+    /// Armed timers, including time limits of attempts.
     pub timers: usize,
 }

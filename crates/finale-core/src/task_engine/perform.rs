@@ -58,7 +58,7 @@ impl TaskEngine {
         let Some(entry) = self.slots.get_mut(slot) else { return };
         entry.ending = true;
         for dispatch in self.not_begun(slot, out) {
-            if self.call_off(slot, dispatch, out) {
+            if self.cancel_start(slot, dispatch, out) {
                 self.stopped(at, slot, dispatch, at, StopOutcome::Closed, out);
             }
         }
@@ -66,9 +66,9 @@ impl TaskEngine {
 
     /// What of an execution was to begin and has not.
     pub(super) fn not_begun(&self, slot: Slot, out: &Outbox) -> Vec<Dispatch> {
-        let queued = self.limits.of(slot).map(|task| task.attempt.dispatch);
+        let queued = self.limiter.of(slot).map(|task| task.attempt.dispatch);
         if self.slots.get(slot).is_none_or(|entry| entry.starting == 0) {
-            return if self.limits.is_empty() { Vec::new() } else { queued.collect() };
+            return if self.limiter.is_empty() { Vec::new() } else { queued.collect() };
         }
         let starts = out.starts.iter().flatten().map(|start| start.attempt).filter(|attempt| attempt.slot == slot);
         starts.map(|attempt| attempt.dispatch).chain(queued).collect()

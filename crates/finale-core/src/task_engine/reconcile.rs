@@ -63,7 +63,7 @@ impl TaskEngine {
     fn drop_beyond(&mut self, slot: Slot, must_be: &MustBe, out: &mut Outbox) {
         for dispatch in self.not_begun(slot, out) {
             if !must_be.runs.contains(&dispatch) {
-                self.call_off(slot, dispatch, out);
+                self.cancel_start(slot, dispatch, out);
             }
         }
         let Some(entry) = self.slots.get(slot) else { return };
@@ -107,7 +107,7 @@ impl TaskEngine {
         let callback = entry.callback();
         let mut starts = out.starts.iter().flatten().map(|start| start.attempt);
         self.running.find(entry, dispatch).is_some()
-            || self.limits.waits(slot, dispatch)
+            || self.limiter.waits(slot, dispatch)
             || starts.any(|attempt| attempt.slot == slot && attempt.dispatch == dispatch)
             || Deliveries::is_unsent(slot, dispatch, out)
             || self.deliveries.repeat(callback, slot, dispatch, out)

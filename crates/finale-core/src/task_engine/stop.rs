@@ -1,7 +1,7 @@
 //! How what was begun, or was to begin, is stopped.
 
 use super::TaskEngine;
-use super::limits::Limits;
+use super::limiter::ConcurrencyLimiter;
 use super::outbox::{Leak, Outbox, Start, TaskResult};
 use super::running::{Permits, RunningHandler};
 use super::timers::Due;
@@ -15,7 +15,7 @@ use crate::time::Time;
 impl TaskEngine {
     /// Stops an attempt: one that has not begun never does, one that has begun may take its grace, or is forgotten.
     pub(super) fn stop(&mut self, at: Time, slot: Slot, dispatch: Dispatch, then: AfterStop, out: &mut Outbox) {
-        if self.call_off(slot, dispatch, out) {
+        if self.cancel_start(slot, dispatch, out) {
             if then == AfterStop::Report {
                 self.stopped(at, slot, dispatch, at, StopOutcome::Closed, out);
             }
@@ -32,8 +32,8 @@ impl TaskEngine {
     }
 
     /// Takes an attempt back that has not begun; false if it does not wait to begin.
-    pub(super) fn call_off(&mut self, slot: Slot, dispatch: Dispatch, out: &mut Outbox) -> bool {
-        if self.limits.call_off(slot, dispatch).is_some() {
+    pub(super) fn cancel_start(&mut self, slot: Slot, dispatch: Dispatch, out: &mut Outbox) -> bool {
+        if self.limiter.cancel_queued(slot, dispatch).is_some() {
             return true;
         }
         if self.slots.get(slot).is_none_or(|entry| entry.starting == 0) {
@@ -42,7 +42,7 @@ impl TaskEngine {
         let is_it = |start: &Start| start.attempt.slot == slot && start.attempt.dispatch == dispatch;
         let Some(start) = self.take_start(is_it, out) else { return false };
         self.begun(slot);
-        self.limits.give(self.options.own_limit(start.attempt.handler), &mut out.permits);
+        self.limiter.give(self.options.own_limit(start.attempt.handler), &mut out.permits);
         true
     }
 
@@ -50,18 +50,18 @@ impl TaskEngine {
     /// called off at once in the order in which they were to begin.
     fn take_start(&mut self, is_it: impl Fn(&Start) -> bool, out: &mut Outbox) -> Option<Start> {
         let count = out.starts.len();
-        let from = self.called_off_last.min(count);
+        let from = self.cancelled_last.min(count);
         let found = (from..count).chain(0..from).find(|&index| out.starts[index].as_ref().is_some_and(&is_it))?;
-        self.called_off_last = found + 1;
+        self.cancelled_last = found + 1;
         out.starts[found].take()
     }
 
     /// Takes back everything that was to begin and has not.
-    pub(super) fn call_off_all(&mut self, out: &mut Outbox) {
-        self.limits.clear();
+    pub(super) fn cancel_all_starts(&mut self, out: &mut Outbox) {
+        self.limiter.clear();
         for start in std::mem::take(&mut out.starts).into_iter().flatten() {
             self.begun(start.attempt.slot);
-            self.limits.give(self.options.own_limit(start.attempt.handler), &mut out.permits);
+            self.limiter.give(self.options.own_limit(start.attempt.handler), &mut out.permits);
         }
     }
 
@@ -81,7 +81,7 @@ impl TaskEngine {
     /// A handler that was told to stop does not wait for its permits: it would only waste its grace.
     fn let_clean_up(&mut self, future: FutureNo, out: &mut Outbox) {
         let Some(handler) = self.running.get(future) else { return };
-        self.limits.cancel_resume(self.options.own_limit(handler.attempt.handler), future);
+        self.limiter.cancel_resume(self.options.own_limit(handler.attempt.handler), future);
         self.running.set_permits(future, Permits::Released);
         out.resumes.push(future);
     }
@@ -141,8 +141,8 @@ impl TaskEngine {
         }
         let own = self.options.own_limit(handler.attempt.handler);
         match handler.permits {
-            Permits::Held => self.limits.give(own, &mut out.permits),
-            Permits::Awaited => self.limits.cancel_resume(own, future),
+            Permits::Held => self.limiter.give(own, &mut out.permits),
+            Permits::Awaited => self.limiter.cancel_resume(own, future),
             Permits::Released => {}
         }
         Some(handler)
@@ -162,7 +162,7 @@ impl TaskEngine {
     }
 }
 
-impl Limits {
+impl ConcurrencyLimiter {
     /// Whether nobody waits to begin.
     pub(super) fn is_empty(&self) -> bool {
         self.queued() == 0

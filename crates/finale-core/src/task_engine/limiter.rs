@@ -14,7 +14,7 @@ use crate::permits::Lease;
 
 /// All limits of the shard.
 #[derive(Clone, Debug)]
-pub(super) struct Limits {
+pub(super) struct ConcurrencyLimiter {
     limits: Vec<Limit>,
     /// Where each waiting task is: in the queue of which limit, with which number.
     waiting: BTreeMap<(Slot, WorkKey), (LimitNo, u64)>,
@@ -38,7 +38,7 @@ pub(super) enum Next {
     Run(Queued),
 }
 
-impl Limits {
+impl ConcurrencyLimiter {
     pub(super) fn new(limits: u16, unused_max: usize) -> Self {
         let limit = || Limit { lease: Lease::new(unused_max), queue: Queue::default(), resuming: VecDeque::new() };
         let limits = std::iter::repeat_with(limit).take(usize::from(limits.max(1))).collect();
@@ -172,7 +172,7 @@ impl Limits {
     }
 
     /// Takes a waiting task out; none if that attempt does not wait.
-    pub(super) fn call_off(&mut self, slot: Slot, dispatch: Dispatch) -> Option<Queued> {
+    pub(super) fn cancel_queued(&mut self, slot: Slot, dispatch: Dispatch) -> Option<Queued> {
         if !self.waits(slot, dispatch) {
             return None;
         }
