@@ -1,18 +1,18 @@
-//! Limits of the whole runtime, leased to its shards in blocks: one counter for all would be what they wait for.
+//! Limits of the whole runtime, leased to its shards in blocks, because shards would contend for a single counter.
 //!
-//! The [`PermitPool`] knows which shard holds how many permits; the shell keeps it behind a mutex. A [`Lease`] is what one
-//! machine knows of one limit: it counts locally which of its permits are in use, and says when it needs more or can spare
-//! some. A permit is in the pool, in a lease, or on the way between them as a message; it is never copied.
+//! The [`PermitPool`] knows how many permits each shard holds; the shell keeps it behind a mutex. A [`Lease`] is the part of
+//! one state machine: it counts locally how many of its permits are in use, and says when it needs more or can spare some.
+//! A permit is in the pool, in a lease, or in a message between them; it is never copied.
 
 use crate::number::{LimitNo, ShardNo};
 
-/// How many permits are handed out at once, at most.
+/// Permits in a block, at most.
 const BLOCK_MAX: usize = 64;
 
-/// Small limits are not leased ahead: this many blocks of a limit fall to each shard.
+/// Blocks of a limit for each shard, so that a shard does not hold most permits of a small limit unused.
 const BLOCKS_PER_SHARD: usize = 8;
 
-/// The permits of all limits that no shard holds, and who holds the others.
+/// The permits of all limits, those that no shard holds and those that are leased.
 #[derive(Clone, Debug)]
 pub struct PermitPool {
     limits: Vec<PooledLimit>,
@@ -23,27 +23,27 @@ pub struct PermitPool {
 struct PooledLimit {
     /// Permits that no shard holds; negative if more are in use than there are.
     free: i64,
-    /// How many are handed out at once.
+    /// Size of a block.
     block: usize,
-    /// How many each shard holds.
+    /// Number of permits that each shard holds.
     held: Vec<usize>,
-    /// Shards that were given none and have got none since, longest first.
+    /// Shards that asked in vain and have got none since, longest first.
     waiting: Vec<ShardNo>,
 }
 
-/// What a pool gives to a shard that asks.
+/// The answer of a pool to a shard that asks.
 #[must_use]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grant {
-    /// How many permits it holds more than before.
+    /// Number of permits granted.
     pub permits: usize,
-    /// The shards that are to be told that others want permits, see [`Lease::wanted`]. If it was given none, those that
-    /// hold some; if it was given some and others still wait, itself.
+    /// Shards to be told that others want permits, see [`Lease::wanted`]: those that hold some if none were granted, and
+    /// the asking shard itself if some were granted while others still wait.
     pub holders: Vec<ShardNo>,
 }
 
 impl PermitPool {
-    /// A pool for limits with that many permits each, by their numbers, and that many shards.
+    /// A pool for these limits, by limit number, and that many shards.
     pub fn new(limits: impl IntoIterator<Item = usize>, shards: u16) -> Self {
         let limit = |permits: usize| PooledLimit {
             free: i64::try_from(permits).unwrap_or(i64::MAX),
@@ -54,7 +54,7 @@ impl PermitPool {
         Self { limits: limits.into_iter().map(limit).collect(), shards }
     }
 
-    /// How many permits of a limit are handed out at once. A single shard gets all of them.
+    /// The size of the blocks in which permits are granted. A single shard gets all of them.
     pub fn block(permits: usize, shards: u16) -> usize {
         match shards {
             0 | 1 => permits.max(1),
@@ -62,10 +62,10 @@ impl PermitPool {
         }
     }
 
-    /// Gives a block of permits to a shard, or what is left of them.
+    /// Grants a block of permits to a shard, or as many as are left.
     ///
-    /// A shard that gets none waits: [`give`](Self::give) says when it is to ask again, and until it has, one permit is
-    /// kept for it. So a busy shard that gives a permit back does not have it again before those who wait.
+    /// A shard that gets none waits: [`give`](Self::give) says when it must ask again, and a permit is reserved for it until
+    /// it does. So a busy shard that returns a permit does not get it back before shards that wait.
     pub fn take(&mut self, shard: ShardNo, limit: LimitNo) -> Grant {
         let shards = self.shards;
         let limit = &mut self.limits[limit.index()];
@@ -79,16 +79,16 @@ impl PermitPool {
         grant
     }
 
-    /// Like [`take`](Self::take), for a shard that does not wait: it gets what is kept for nobody else, and if that is
-    /// nothing it is not told when there is more.
+    /// Like [`take`](Self::take), for a shard that does not wait: only unreserved permits are granted, and the shard is not
+    /// told when there are more.
     pub fn try_take(&mut self, shard: ShardNo, limit: LimitNo) -> Grant {
         let shards = self.shards;
         let limit = &mut self.limits[limit.index()];
         limit.grant(shard, limit.waiting.len(), shards)
     }
 
-    /// Notes permits that are in use in a shard already, even if there are not as many. Says how many there are beyond the
-    /// limit now: as many are to be given back and not used again, see [`Lease::adopt`].
+    /// Records permits that are in use in a shard already, even beyond the limit. Returns how many are beyond it: the lease
+    /// must return that many instead of using them again, see [`Lease::adopt`].
     pub fn claim(&mut self, shard: ShardNo, limit: LimitNo, permits: usize) -> usize {
         let limit = &mut self.limits[limit.index()];
         limit.free -= permits as i64;
@@ -96,7 +96,7 @@ impl PermitPool {
         usize::try_from(-limit.free).unwrap_or(0).min(permits)
     }
 
-    /// Takes permits back from a shard. Says which shards wait and can have some: they are to be told, and must ask.
+    /// Takes permits back from a shard. Returns the waiting shards that can have some: they must be told, and must ask.
     pub fn give(&mut self, shard: ShardNo, limit: LimitNo, permits: usize) -> Vec<ShardNo> {
         let limit = &mut self.limits[limit.index()];
         let held = &mut limit.held[usize::from(shard.0)];
@@ -108,12 +108,12 @@ impl PermitPool {
         limit.waiting[..can_have_some].to_vec()
     }
 
-    /// How many permits a shard holds: what its machine must begin with after a rebuild.
+    /// Number of permits that a shard holds; a rebuilt state machine begins with them.
     pub fn held(&self, shard: ShardNo, limit: LimitNo) -> usize {
         self.limits[limit.index()].held[usize::from(shard.0)]
     }
 
-    /// Takes back all permits of a shard that is gone for good. Says which shards wait for some.
+    /// Takes back all permits of a shard that is gone for good. Returns the shards to be told, as [`give`](Self::give) does.
     pub fn remove_shard(&mut self, shard: ShardNo) -> Vec<(LimitNo, Vec<ShardNo>)> {
         let limits = (0..self.limits.len()).map(|limit| LimitNo(limit as u16));
         let mut told = Vec::new();
@@ -126,7 +126,7 @@ impl PermitPool {
 }
 
 impl PooledLimit {
-    /// Gives permits to a shard before which so many others are served, but leaves one for each that waits.
+    /// Grants permits to a shard after `ahead` others, and leaves one for each shard that waits.
     fn grant(&mut self, shard: ShardNo, ahead: usize, shards: u16) -> Grant {
         let free = usize::try_from(self.free).unwrap_or(0);
         if free <= ahead {
@@ -138,26 +138,26 @@ impl PooledLimit {
         let permits = free.saturating_sub(others).clamp(1, self.block);
         self.free -= permits as i64;
         self.held[usize::from(shard.0)] += permits;
-        // Those who began to wait while this permit was on its way have asked only the others.
+        // Shards that began to wait while this permit was in a message could not ask its new holder.
         let unserved = others > free - permits;
         Grant { permits, holders: if unserved { vec![shard] } else { Vec::new() } }
     }
 }
 
-/// The permits of one limit that one machine holds.
+/// The permits of one limit that one state machine holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lease {
     held: usize,
     used: usize,
-    /// How many of those that come back are to go to the pool: others wait for them, or there are too many.
+    /// Number of released permits that must be returned to the pool, because others want them or they are beyond the limit.
     debt: usize,
     /// Whether the pool was asked and has not answered.
     asked: bool,
     /// Whether the pool had none when it was asked last.
     waiting: bool,
-    /// How many unused ones are kept before some go back to the pool.
+    /// Unused permits to keep; the surplus is returned when there are twice as many.
     unused_max: usize,
-    /// Whether nothing is kept: what comes back goes to the pool.
+    /// Whether every released permit is returned to the pool.
     closed: bool,
 }
 
@@ -172,7 +172,7 @@ impl Lease {
         self.used
     }
 
-    /// Whether there is a permit that nobody uses.
+    /// Whether a permit is unused.
     pub fn is_free(&self) -> bool {
         self.used < self.held
     }
@@ -184,7 +184,7 @@ impl Lease {
         free
     }
 
-    /// Gives back a permit that is not needed any more. Says how many go back to the pool now.
+    /// Releases a permit. Returns how many must go back to the pool now.
     #[must_use = "what is not kept goes back to the pool"]
     pub fn give(&mut self) -> usize {
         debug_assert!(self.used > 0, "a permit is given back that was not taken");
@@ -204,7 +204,7 @@ impl Lease {
         returned
     }
 
-    /// Whether the pool is to be asked for more: somebody here waits, and it is not known that there are none.
+    /// Called when a permit is missing. Returns whether to ask the pool, which is not so while it is known to have none.
     #[must_use = "a lease that says so believes that the pool is asked"]
     pub fn ask(&mut self) -> bool {
         let ask = !self.asked && !self.waiting;
@@ -224,15 +224,15 @@ impl Lease {
         self.held += permits;
     }
 
-    /// The pool has some now, and keeps one for this shard: it is to be asked, also if nobody here waits any more. Says
-    /// whether that is so.
+    /// The pool has reserved a permit for this shard. Returns whether to ask for it, which must happen even if nothing waits
+    /// here any more.
     #[must_use = "a lease that says so believes that the pool is asked"]
     pub fn available(&mut self) -> bool {
         self.waiting = false;
         self.ask()
     }
 
-    /// Another shard needs permits. Says how many unused ones go back to the pool now; others follow as they come back.
+    /// Another shard needs permits. Returns how many unused ones must go back now; further ones follow when released.
     #[must_use = "what is not kept goes back to the pool"]
     pub fn wanted(&mut self, permits: usize) -> usize {
         let unused = self.held.saturating_sub(self.used);
@@ -242,19 +242,19 @@ impl Lease {
         returned
     }
 
-    /// Takes over permits that this machine's predecessor held, or that were in use before the pool was made; `beyond`
-    /// of them are not used again.
+    /// Takes over permits that the predecessor of this state machine held, or that were [claimed](PermitPool::claim);
+    /// `beyond` of them are not used again.
     pub fn adopt(&mut self, permits: usize, beyond: usize) {
         self.held += permits;
         self.debt += beyond;
     }
 
-    /// Uses a permit, even if there is none: whoever needs it is at work already.
+    /// Uses a permit even if there is none, because its user is running already.
     pub fn take_anyway(&mut self) {
         self.used += 1;
     }
 
-    /// Gives back all unused permits, and from now on each that comes back. Says how many go back now.
+    /// Returns how many unused permits must go back now. From now on every released permit goes back.
     #[must_use = "what is not kept goes back to the pool"]
     pub fn close(&mut self) -> usize {
         self.closed = true;

@@ -1,4 +1,4 @@
-//! Messages for callbacks: filled as things happen, numbered when they are sent, and kept until they were taken.
+//! Messages for callbacks, and the batches of outcomes that are kept until they are acknowledged.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,27 +8,27 @@ use super::outbox::{Batch, Delivery, FiredTimer, Outbox, TaskOutcome, TaskResult
 use crate::id::Dispatch;
 use crate::number::{BatchNo, Callback, Slot};
 
-/// Outcomes in one batch, at most.
+/// Outcomes per batch, at most.
 const OUTCOMES_MAX: usize = 256;
-/// A batch with more bytes of outputs is sent as it is.
+/// A batch with more bytes of outputs is sent without waiting for further outcomes.
 const BYTES_MAX: usize = 256 << 10;
-/// Storage of batches that is kept to be used again.
+/// Acknowledged batches that are kept for reuse.
 const SPARE_MAX: usize = 64;
 
-/// What one callback has not been sent yet. It is all of one kind, so that the order of what the callback gets is kept.
+/// The unsent message for one callback. A message of another kind is sent first, so that the order is kept.
 #[derive(Debug, Default)]
 pub(super) struct Unsent {
     kind: Kind,
     batch: Batch,
     timers: Vec<FiredTimer>,
     reports: Vec<EarlyReport>,
-    /// How many messages of the callback are to be answered.
+    /// Number of messages of the callback to answer.
     answers: u32,
-    /// Whether the callback is in the list of those for which there is something.
+    /// Whether the callback is in [`Outbox::dirty`].
     listed: bool,
 }
 
-/// What kind of message is being filled.
+/// The kind of the unsent message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Kind {
     #[default]
@@ -38,22 +38,22 @@ enum Kind {
     Reports,
 }
 
-/// The batches that were sent.
+/// Batches that were sent.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Deliveries {
-    /// Those that were not taken, by their callbacks, oldest first.
+    /// Unacknowledged batches of each callback, oldest first.
     kept: Vec<VecDeque<Arc<Batch>>>,
-    /// Batches that nobody else has any more.
+    /// Acknowledged batches, for reuse.
     spare: Vec<Arc<Batch>>,
 }
 
 impl Deliveries {
-    /// Where the next output for a callback is to be written.
+    /// The buffer for the next output for a callback.
     pub(super) fn output<'a>(&mut self, callback: Callback, out: &'a mut Outbox) -> &'a mut Vec<u8> {
         &mut self.filling(callback, Kind::Completed, out).batch.bytes
     }
 
-    /// Adds an outcome. The output of one that completed is in the bytes of the batch already.
+    /// Adds an outcome. A completed one has its output in the buffer already.
     pub(super) fn outcome(&mut self, callback: Callback, outcome: TaskOutcome, out: &mut Outbox) {
         let kind = if matches!(outcome.result, TaskResult::Completed(_)) { Kind::Completed } else { Kind::Failed };
         let batch = &mut self.filling(callback, kind, out).batch;
@@ -76,7 +76,7 @@ impl Deliveries {
         listed(callback, out).answers += 1;
     }
 
-    /// The callback has taken in all batches up to that one.
+    /// Drops all batches of a callback up to that one.
     pub(super) fn taken(&mut self, callback: Callback, newest: BatchNo) {
         let Some(kept) = self.kept.get_mut(callback.index()) else { return };
         while kept.front().is_some_and(|batch| batch.number <= newest) {
@@ -87,7 +87,7 @@ impl Deliveries {
         }
     }
 
-    /// Adds an outcome once more that was sent and not taken; false if there is none of that attempt.
+    /// Sends the unacknowledged outcome of an attempt again; false if there is none.
     pub(super) fn repeat(&mut self, callback: Callback, slot: Slot, dispatch: Dispatch, out: &mut Outbox) -> bool {
         let is_it = |outcome: &&TaskOutcome| outcome.slot == slot && outcome.dispatch == dispatch;
         let in_batch = |batch: &Arc<Batch>| batch.outcomes.iter().find(is_it).map(|it| (it.clone(), Arc::clone(batch)));
@@ -104,13 +104,13 @@ impl Deliveries {
         true
     }
 
-    /// Whether the outcome of an attempt is about to be sent.
+    /// Whether the outcome of an attempt is in an unsent message.
     pub(super) fn is_unsent(slot: Slot, dispatch: Dispatch, out: &Outbox) -> bool {
         let mut outcomes = out.unsent.iter().flat_map(|unsent| &unsent.batch.outcomes);
         outcomes.any(|outcome| outcome.slot == slot && outcome.dispatch == dispatch)
     }
 
-    /// Sends everything.
+    /// Sends all unsent messages and answers.
     pub(super) fn flush(&mut self, out: &mut Outbox) {
         let mut dirty = std::mem::take(&mut out.dirty);
         for callback in dirty.drain(..) {
@@ -130,7 +130,7 @@ impl Deliveries {
         out.dirty = dirty;
     }
 
-    /// The message that is being filled for a callback; one of another kind is sent before.
+    /// The unsent message of that kind for a callback; a message of another kind is sent first.
     fn filling<'a>(&mut self, callback: Callback, kind: Kind, out: &'a mut Outbox) -> &'a mut Unsent {
         if listed(callback, out).kind != kind {
             self.send(callback, out);
@@ -139,7 +139,7 @@ impl Deliveries {
         &mut out.unsent[callback.index()]
     }
 
-    /// Sends what was filled for a callback.
+    /// Sends the unsent message for a callback.
     fn send(&mut self, callback: Callback, out: &mut Outbox) {
         let unsent = &mut out.unsent[callback.index()];
         let delivery = match unsent.kind {
@@ -151,17 +151,17 @@ impl Deliveries {
                 let batch = self.keep(callback, &mut unsent.batch);
                 if kind == Kind::Completed { Delivery::TaskCompleted(batch) } else { Delivery::TaskFailed(batch) }
             }
-            // Outputs of handlers that failed after all.
+            // The buffer may hold output of handlers that failed in the end.
             _ => return unsent.batch.bytes.clear(),
         };
         out.deliveries.push((callback, delivery));
     }
 
-    /// Keeps a batch, and leaves an empty one in its place: in storage that was used before, if there is some.
+    /// Keeps a batch and leaves an empty one in its place, with reused storage if possible.
     fn keep(&mut self, callback: Callback, batch: &mut Batch) -> Arc<Batch> {
         let mut shared = loop {
             let Some(mut spare) = self.spare.pop() else { break Arc::default() };
-            // The receiver may still have it: then it is not ours.
+            // A receiver that still holds the batch owns its storage.
             if Arc::get_mut(&mut spare).is_some() {
                 break spare;
             }
@@ -177,7 +177,7 @@ impl Deliveries {
     }
 }
 
-/// What a callback has not been sent yet; it is in the list of those for which there is something.
+/// The unsent message for a callback, which is listed as dirty.
 fn listed(callback: Callback, out: &mut Outbox) -> &mut Unsent {
     if out.unsent.len() <= callback.index() {
         out.unsent.resize_with(callback.index() + 1, Unsent::default);
@@ -195,7 +195,7 @@ impl Batch {
         self.answers = 0;
         self.outcomes.clear();
         self.bytes.clear();
-        // A rare large output must not stay for ever in every batch.
+        // Otherwise rare large outputs would enlarge all batches for good.
         self.bytes.shrink_to(BYTES_MAX);
     }
 }

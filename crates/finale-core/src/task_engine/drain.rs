@@ -1,35 +1,35 @@
-//! How a shard comes to its end: handlers at work may finish, and nothing else begins.
+//! The end of a shard: running handlers may finish, and no other begins.
 
 use super::TaskEngine;
 use super::outbox::{Drained, Outbox};
 use super::timers::Due;
 use crate::time::Time;
 
-/// How far the end of a shard is.
+/// Progress of a shutdown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Closing {
     #[default]
     Open,
-    /// Handlers at work may finish.
+    /// Running handlers may finish.
     Draining,
-    /// It was said how the shutdown went.
+    /// The result was reported.
     Drained,
 }
 
 impl TaskEngine {
-    /// Whether nothing begins any more.
+    /// Whether no handler may begin.
     pub(super) fn is_closed(&self) -> bool {
         self.journal_failed || self.closing != Closing::Open
     }
 
-    /// Nothing could be recorded any more, so nothing begins.
+    /// Stops all beginnings, because outcomes could not be recorded.
     pub(super) fn journal_has_failed(&mut self, out: &mut Outbox) {
         self.journal_failed = true;
         self.cancel_all_starts(out);
     }
 
     pub(super) fn drain(&mut self, deadline: Time, out: &mut Outbox) {
-        // A second shutdown is the first one.
+        // Later callers join the first shutdown.
         if self.closing != Closing::Open {
             return;
         }
@@ -40,15 +40,14 @@ impl TaskEngine {
         self.look_whether_drained(out);
     }
 
-    /// Says that the shutdown is over, as soon as no handler is at work.
+    /// Reports the end of the shutdown once no handler is running.
     pub(super) fn look_whether_drained(&mut self, out: &mut Outbox) {
         if self.closing == Closing::Draining && self.running.counts.working == 0 {
             self.drained(0, out);
         }
     }
 
-    /// Handlers that are still at work at the deadline are dropped. Nothing is reported for them: the next process finds
-    /// out that they are gone.
+    /// Drops the handlers that still run at the deadline. Their outcomes are left to the next process.
     pub(super) fn drain_is_over(&mut self, out: &mut Outbox) {
         if self.closing != Closing::Draining {
             return;

@@ -1,4 +1,4 @@
-//! Reports that come before their tasks are open.
+//! Reports that arrive before their tasks are open.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::outbox::{EarlyAnswer, Outbox, Reply};
 use crate::id::WorkKey;
 use crate::number::{RequestId, Slot};
 
-/// Reports that are kept until their tasks open, oldest first for each task.
+/// The kept reports, oldest first for each task.
 #[derive(Clone, Debug, Default)]
 pub(super) struct EarlyReports {
     reports: BTreeMap<(Slot, WorkKey), Vec<EarlyReport>>,
@@ -46,7 +46,7 @@ impl TaskEngine {
         };
         let id = entry.registration.as_ref().map(|registration| registration.task_id(report.key));
         if id.is_some_and(|id| self.open.attempt(id).is_some()) {
-            // The task was opened while the report was on its way here.
+            // The task opened while the report was on its way.
             return self.deliveries.report(entry.callback(), report, out);
         }
         if self.early.len() >= early_reports_max {
@@ -56,7 +56,7 @@ impl TaskEngine {
         self.early.keep(report);
     }
 
-    /// Gives the reports on a task back: it is open now, or it has settled and never will be.
+    /// Gives the reports on a task back, because it is open now or has settled.
     pub(super) fn give_back_early(&mut self, slot: Slot, key: WorkKey, out: &mut Outbox) {
         let Some(entry) = self.slots.get_mut(slot).filter(|entry| entry.early > 0) else { return };
         for report in self.early.take(slot, key) {
@@ -65,7 +65,7 @@ impl TaskEngine {
         }
     }
 
-    /// Answers those whose tasks never opened.
+    /// Answers all reports of an execution without giving them back.
     pub(super) fn answer_early(&mut self, slot: Slot, with: EarlyAnswer, out: &mut Outbox) {
         for key in self.early.keys_of(slot) {
             self.early.take(slot, key).into_iter().for_each(|report| answer(report.request, with, out));

@@ -1,4 +1,4 @@
-//! Which executions there are, and who has them.
+//! Registration of executions, and adoption of their handlers after a rebuild.
 
 use super::TaskEngine;
 use super::input::{Adopted, AdoptedState, Registration};
@@ -19,7 +19,7 @@ impl TaskEngine {
         self.definitions[index] = nodes;
     }
 
-    /// Notes an execution and its callback. What is under way for it already, after a rebuild, is kept.
+    /// Registers an execution, or changes its callback.
     pub(super) fn register(&mut self, registration: Registration, out: &mut Outbox) {
         let slot = registration.slot;
         self.evict_predecessor(slot, out);
@@ -38,7 +38,7 @@ impl TaskEngine {
         }
     }
 
-    /// Drops everything of an execution that has ended, and answers those whose reports were kept.
+    /// Drops everything of an execution that has ended, and answers its early reports.
     pub(super) fn deregister(&mut self, slot: Slot, answer: EarlyAnswer, out: &mut Outbox) {
         let Some(entry) = self.slots.get(slot) else { return };
         let early = entry.early > 0;
@@ -51,14 +51,14 @@ impl TaskEngine {
         self.look_whether_drained(out);
     }
 
-    /// An index is given again only after the end of whoever had it, so an entry that is still there was missed.
+    /// An index is reused only after its execution has ended, so a remaining entry means that the end was missed.
     fn evict_predecessor(&mut self, slot: Slot, out: &mut Outbox) {
         if let Some(predecessor) = self.slots.predecessor(slot) {
             self.deregister(predecessor, EarlyAnswer::Unknown, out);
         }
     }
 
-    /// Takes over a handler that was at work when the state before this one was lost.
+    /// Takes over a handler that was running when the state of the predecessor was lost.
     pub(super) fn adopt(&mut self, at: Time, adopted: Adopted, out: &mut Outbox) {
         let Adopted { attempt, started, future, state } = adopted;
         let own = self.options.own_limit(attempt.handler);
@@ -87,7 +87,7 @@ impl TaskEngine {
         }
     }
 
-    /// Arms the time limits of handlers that were adopted. They began with the handlers.
+    /// Arms the time limits of adopted handlers, counted from their beginnings.
     fn limit_adopted(&mut self, slot: Slot) {
         let Some(entry) = self.slots.get(slot) else { return };
         let at_work: Vec<_> = self.running.of(entry).collect();
@@ -104,7 +104,7 @@ impl TaskEngine {
 }
 
 impl Registration {
-    /// The name of one of its tasks.
+    /// The id of a task of the execution.
     pub(super) fn task_id(&self, key: WorkKey) -> TaskId {
         TaskId { execution: self.execution, key }
     }

@@ -1,4 +1,4 @@
-//! How handlers begin, go on and come to their results.
+//! How handlers begin, suspend, continue and end.
 
 use super::TaskEngine;
 use super::input::{Attempt, HandlerResult};
@@ -44,7 +44,7 @@ impl TaskEngine {
         }
     }
 
-    /// Begins or resumes whoever waits and has permits now.
+    /// Begins or resumes everything that waits and can have its permits.
     pub(super) fn begin_waiting(&mut self, out: &mut Outbox) {
         let runs = !self.is_closed();
         while let Some(next) = self.limiter.next(runs, &mut out.permits) {
@@ -65,14 +65,14 @@ impl TaskEngine {
         out.starts.push_back(Some(Start { attempt, input }));
     }
 
-    /// A handler that was to begin has, or never will.
+    /// A start was reported back or cancelled.
     pub(super) fn begun(&mut self, slot: Slot) {
         if let Some(entry) = self.slots.get_mut(slot) {
             entry.starting = entry.starting.saturating_sub(1);
         }
     }
 
-    /// A handler was ready when it was polled for the first time: it is in no table.
+    /// A handler returned at its first poll, so it has no entry in any table.
     pub(super) fn handler_ready(
         &mut self,
         attempt: Attempt,
@@ -91,12 +91,12 @@ impl TaskEngine {
         self.begin_waiting(out);
     }
 
-    /// A handler that has begun is at work; its time limit began with it.
+    /// A handler is pending. Its time limit counts from its beginning.
     pub(super) fn handler_pending(&mut self, attempt: Attempt, started: Time, future: FutureNo, out: &mut Outbox) {
         let limit = self.node(attempt.slot, attempt.dispatch).and_then(|node| node.attempt_max);
         let mut handler = RunningHandler::new(attempt, started, Permits::Held);
         let Some(entry) = self.slots.get_mut(attempt.slot) else {
-            // Its execution has ended while it was called: nobody waits for its result.
+            // The execution ended while the handler was called.
             self.running.insert_leaked(future, handler);
             if self.options.is_blocking(attempt.handler) {
                 return out.leaks.push(Leak { attempt, started, future });
@@ -109,15 +109,15 @@ impl TaskEngine {
         self.running.insert(future, handler, entry);
     }
 
-    /// A handler has come to its result.
+    /// A pending handler returned.
     pub(super) fn handler_ended(&mut self, future: FutureNo, ended: Time, result: HandlerResult, out: &mut Outbox) {
-        // One that was dropped may have been ready in the same moment.
+        // A dropped handler may have returned in the same moment.
         let Some(handler) = self.remove_handler(future, out) else { return };
         let RunningHandler { attempt, started, stopping, leaked, .. } = handler;
         match result {
-            // Its attempt was reported as lost or timed out before.
+            // Its attempt was reported as lost or timed out when it was given up.
             _ if leaked => {}
-            // It was told to stop and gave up its work: that is no failure.
+            // Returning an error after being asked to stop is no failure.
             HandlerResult::Failed(_) if stopping => {
                 self.stopped(ended, attempt.slot, attempt.dispatch, started, StopOutcome::Stopped, out);
             }
@@ -127,7 +127,7 @@ impl TaskEngine {
         self.look_whether_drained(out);
     }
 
-    /// A handler waits for another execution, which may need what this one holds.
+    /// A handler waits for another execution, which may need its permits.
     pub(super) fn suspended(&mut self, future: FutureNo, out: &mut Outbox) {
         let held = |handler: &&RunningHandler| handler.permits == Permits::Held;
         let Some(handler) = self.running.get(future).filter(held) else { return };
@@ -136,14 +136,14 @@ impl TaskEngine {
         self.begin_waiting(out);
     }
 
-    /// What a handler waited for is there: it goes on when it has its permits again.
+    /// A handler can continue once it has its permits again.
     pub(super) fn resumed(&mut self, future: FutureNo, out: &mut Outbox) {
         let Some(handler) = self.running.get(future) else { return };
         let own = self.options.own_limit(handler.attempt.handler);
         match handler.permits {
             Permits::Held => out.resumes.push(future),
             Permits::Awaited => {}
-            // It is to end soon, and others wait for that.
+            // It is only to clean up, so it need not wait.
             Permits::Released if handler.stopping || handler.leaked => out.resumes.push(future),
             Permits::Released => {
                 self.limiter.enqueue_resume(own, future);
@@ -153,7 +153,7 @@ impl TaskEngine {
         }
     }
 
-    /// Reports what became of an attempt.
+    /// Reports the outcome of an attempt.
     pub(super) fn outcome(
         &mut self,
         attempt: Attempt,
@@ -174,13 +174,13 @@ impl TaskEngine {
         result: TaskResult,
         out: &mut Outbox,
     ) {
-        // Nobody hears of what has ended.
+        // An ended execution has no callback.
         let Some(entry) = self.slots.get(slot) else { return };
         let result = result.cut(self.options.text_bytes_max);
         self.deliveries.outcome(entry.callback(), TaskOutcome { slot, dispatch, started, ended, result }, out);
     }
 
-    /// What is known of the node of an attempt.
+    /// Properties of the node of an attempt.
     pub(super) fn node(&self, slot: Slot, dispatch: Dispatch) -> Option<&TaskNode> {
         let definition = self.registration(slot)?.definition;
         self.definitions.get(definition.0 as usize)?.get(dispatch.key.node.as_usize())
@@ -188,7 +188,7 @@ impl TaskEngine {
 }
 
 impl TaskResult {
-    /// The same, with a reason of at most so many bytes.
+    /// The same result, with the reason of a failure cut to that many bytes.
     fn cut(mut self, text_bytes_max: usize) -> Self {
         if let Self::Failed(failure) = &mut self
             && failure.reason.len() > text_bytes_max

@@ -1,8 +1,8 @@
-//! How many handlers may be at work, and who waits for that.
+//! Limits on the number of running handlers, and the queues behind them.
 //!
-//! A task needs a permit of the runtime, and one of its handler if that has a limit of its own. Tasks of handlers with
-//! limits wait in the queue of their handler, all others in that of the runtime. So a task whose handler is at its limit
-//! stands in nobody else's way, and of those that could begin the oldest is found at the front of a queue.
+//! A task needs a permit of the runtime, and one of its handler if the handler has a limit of its own. Tasks of limited
+//! handlers wait in the queue of that limit, all others in the queue of the runtime. So a task whose handler has reached
+//! its limit blocks no other task, and the oldest task that can begin is always at the front of a queue.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -16,9 +16,9 @@ use crate::permits::Lease;
 #[derive(Clone, Debug)]
 pub(super) struct ConcurrencyLimiter {
     limits: Vec<Limit>,
-    /// Where each waiting task is: in the queue of which limit, with which number.
+    /// For each waiting task, the limit in whose queue it is and its number there.
     waiting: BTreeMap<(Slot, WorkKey), (LimitNo, u64)>,
-    /// The number of the task that has begun to wait last, of all queues.
+    /// Number of the task that was queued last; numbers rise over all queues.
     newest: u64,
     resuming: usize,
 }
@@ -27,11 +27,11 @@ pub(super) struct ConcurrencyLimiter {
 struct Limit {
     lease: Lease,
     queue: Queue,
-    /// Handlers at work that want their permits back. They go first: others may wait for what they will do.
+    /// Running handlers that want their permits back. They come before tasks, because they hold up whoever waits for them.
     resuming: VecDeque<FutureNo>,
 }
 
-/// Who may begin or go on.
+/// What may begin or continue.
 #[derive(Debug)]
 pub(super) enum Next {
     Resume(FutureNo),
@@ -49,17 +49,22 @@ impl ConcurrencyLimiter {
         self.limits.get_mut(limit.index()).map(|limit| &mut limit.lease)
     }
 
-    /// How many handlers hold permits.
+    /// Number of handlers that hold permits.
     pub(super) fn used(&self) -> usize {
         self.limits[0].lease.used()
     }
 
-    /// How many tasks wait.
+    /// Number of waiting tasks.
     pub(super) fn queued(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Takes the permits that a handler needs: all of them, or none.
+    /// Whether no task waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Takes all permits that a handler needs, or none.
     pub(super) fn take(&mut self, own: Option<LimitNo>) -> bool {
         if !self.limits[0].lease.is_free() || !own.is_none_or(|own| self.limits[own.index()].lease.take()) {
             return false;
@@ -67,14 +72,14 @@ impl ConcurrencyLimiter {
         self.limits[0].lease.take()
     }
 
-    /// Takes permits for a handler that is at work already.
+    /// Takes permits for a handler that is running already.
     pub(super) fn take_anyway(&mut self, own: Option<LimitNo>) {
         for limit in own.into_iter().chain([LimitNo::RUNTIME]) {
             self.limits[limit.index()].lease.take_anyway();
         }
     }
 
-    /// Gives back the permits of a handler.
+    /// Releases the permits of a handler.
     pub(super) fn give(&mut self, own: Option<LimitNo>, changes: &mut Vec<PermitChange>) {
         for limit in own.into_iter().chain([LimitNo::RUNTIME]) {
             let permits = self.limits[limit.index()].lease.give();
@@ -90,13 +95,13 @@ impl ConcurrencyLimiter {
         self.limits[limit.index()].queue.push(self.newest, task);
     }
 
-    /// Puts a handler at work into the queue of its limit.
+    /// Puts a running handler into the queue of its limit.
     pub(super) fn enqueue_resume(&mut self, own: Option<LimitNo>, future: FutureNo) {
         self.limits[own.unwrap_or(LimitNo::RUNTIME).index()].resuming.push_back(future);
         self.resuming += 1;
     }
 
-    /// Takes a handler at work out of the queue of its limit.
+    /// Removes a running handler from the queue of its limit.
     pub(super) fn cancel_resume(&mut self, own: Option<LimitNo>, future: FutureNo) {
         let resuming = &mut self.limits[own.unwrap_or(LimitNo::RUNTIME).index()].resuming;
         let before = resuming.len();
@@ -104,8 +109,8 @@ impl ConcurrencyLimiter {
         self.resuming -= before - resuming.len();
     }
 
-    /// Whoever is next and may begin or go on, with its permits: handlers that go on first, then the oldest task. Asks for
-    /// permits that are missing.
+    /// Takes permits for the next handler that may continue, or else for the oldest task that may begin. Asks the pool for
+    /// missing permits. Tasks are skipped unless `runs`.
     pub(super) fn next(&mut self, runs: bool, changes: &mut Vec<PermitChange>) -> Option<Next> {
         let all = self.resuming + if runs { self.waiting.len() } else { 0 };
         if all == 0 {
@@ -123,12 +128,12 @@ impl ConcurrencyLimiter {
                 continue;
             }
             let free = limit.lease.is_free();
-            // Before the number of every task is that of a handler that goes on.
+            // A handler that continues sorts before every task.
             let number = if resuming > 0 { 0 } else { limit.queue.oldest().unwrap_or(u64::MAX) };
             if !free {
                 self.ask(LimitNo(index as u16), resuming + queued, changes);
             }
-            // One whose permit is asked for just now may get it in a moment: a younger one must not be faster.
+            // The pool may be about to grant this one its permit, and then no younger task may overtake it.
             if free || self.limits[index].lease.is_asked() {
                 best = best.into_iter().chain([(number, index)]).min();
             }
@@ -157,13 +162,13 @@ impl ConcurrencyLimiter {
         }
     }
 
-    /// Another shard wants permits.
+    /// Passes unused permits on to another shard that wants some.
     pub(super) fn wanted(&mut self, limit: LimitNo, wanted: usize, changes: &mut Vec<PermitChange>) {
         let permits = self.lease(limit).map_or(0, |lease| lease.wanted(wanted));
         give_back(limit, permits, changes);
     }
 
-    /// Gives back all unused permits, and keeps none from now on.
+    /// Returns all unused permits, and from now on every permit that is released.
     pub(super) fn close(&mut self, changes: &mut Vec<PermitChange>) {
         for index in 0..self.limits.len() {
             let permits = self.limits[index].lease.close();
@@ -171,7 +176,7 @@ impl ConcurrencyLimiter {
         }
     }
 
-    /// Takes a waiting task out; none if that attempt does not wait.
+    /// Removes a waiting task; none if the attempt does not wait.
     pub(super) fn cancel_queued(&mut self, slot: Slot, dispatch: Dispatch) -> Option<Queued> {
         if !self.waits(slot, dispatch) {
             return None;
@@ -186,25 +191,25 @@ impl ConcurrencyLimiter {
         task.is_some_and(|task| task.attempt.dispatch == dispatch)
     }
 
-    /// Takes all waiting tasks out, of all executions.
+    /// Removes all waiting tasks.
     pub(super) fn clear(&mut self) {
         self.waiting.clear();
         self.limits.iter_mut().for_each(|limit| limit.queue.clear());
     }
 
-    /// What of an execution waits, by its work.
+    /// The waiting tasks of an execution, by work key.
     pub(super) fn of(&self, slot: Slot) -> impl Iterator<Item = &Queued> {
         self.waiting_of(slot).filter_map(|(limit, number)| self.limits[limit.index()].queue.get(number))
     }
 
-    /// What of an execution waits and where in the queue, by its work.
+    /// The waiting tasks of an execution with their positions, by work key.
     pub(super) fn positions(&self, slot: Slot) -> Vec<QueuedTask> {
         let task = |(own, number): (LimitNo, u64)| {
             let Queued { attempt, since, .. } = self.limits[own.index()].queue.get(number)?;
             let limit = if self.limits[own.index()].lease.is_free() { LimitNo::RUNTIME } else { own };
             let before = |limit: &Limit| limit.resuming.len() + limit.queue.before(number);
             let before = match limit {
-                // Whoever waits for any limit needs one of the runtime as well.
+                // Tasks in all queues need a permit of the runtime.
                 LimitNo::RUNTIME => self.limits.iter().map(before).sum(),
                 own => before(&self.limits[own.index()]),
             };

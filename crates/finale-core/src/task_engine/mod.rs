@@ -1,12 +1,12 @@
-//! The tasks of one shard: which handlers are at work, what waits for whom, and who hears of it.
+//! The tasks of one shard: running handlers, queues, open external tasks, timers, and who receives their outcomes.
 //!
-//! The canonical loop of whoever drives it, for each message and each future that is ready:
+//! The canonical loop of the owner, for each message and each future that is ready:
 //!
 //! ```text
 //! engine.handle(now, input, &mut outbox);
 //! carry_out(&mut outbox);                              // stops, drops, resumes, permits, replies, deliveries
 //! while let Some(start) = outbox.next_start() {
-//!     // Calls the handler and polls it once; its output goes straight to where it is sent from.
+//!     // Call the handler and poll it once. Its output is written where it will be sent from.
 //!     match begin(start, engine.output(start.attempt.slot, &mut outbox)) {
 //!         Ready(result) => engine.handle(now, Input::HandlerReady { .. }, &mut outbox),
 //!         Pending(future) => engine.handle(now, Input::HandlerPending { .. }, &mut outbox),
@@ -63,11 +63,11 @@ use crate::number::{Callback, LimitNo, Slot};
 use crate::permits::Lease;
 use crate::time::Time;
 
-/// What decides about the tasks of one shard. Plain data: it holds no future, no address, no clock and no definition.
+/// The state machine for the tasks of one shard. It is plain data, without futures, addresses, clocks or definitions.
 #[derive(Clone, Debug)]
 pub struct TaskEngine {
     options: Options,
-    /// What is known of the nodes of each definition.
+    /// Properties of the nodes, by definition number.
     definitions: Vec<Box<[TaskNode]>>,
     slots: Slots,
     running: Running,
@@ -76,16 +76,16 @@ pub struct TaskEngine {
     early: EarlyReports,
     timers: Timers,
     deliveries: Deliveries,
-    /// Where in the outbox the handler was that was called off last.
+    /// Index of the start that was cancelled last, where the next search begins.
     cancelled_last: usize,
     journal_failed: bool,
     closing: Closing,
 }
 
 impl TaskEngine {
-    /// An engine to which nothing has happened yet.
+    /// An empty engine.
     ///
-    /// A handler whose limit is not one of [`Options::limits`] has none.
+    /// A handler with a limit outside of [`Options::limits`] is not limited.
     pub fn new(mut options: Options) -> Self {
         let limits = 1..options.limits.max(1);
         for handler in &mut options.handlers {
@@ -107,16 +107,16 @@ impl TaskEngine {
         }
     }
 
-    /// An engine in the place of one whose state was lost, with the outbox of that one.
+    /// An engine that replaces one whose state was lost, with the outbox of its predecessor.
     ///
-    /// `held` says how many permits of each limit the shard holds, from
-    /// [`PermitPool::held`](crate::permits::PermitPool::held). What was to be sent to callbacks is sent all the same;
-    /// what was to begin, to stop or to be asked of the pool is not: the executions reconcile.
+    /// `held` is the number of permits of each limit that the shard holds, from
+    /// [`PermitPool::held`](crate::permits::PermitPool::held). Messages to callbacks and answers in the outbox are kept.
+    /// Starts, stops and requests to the pool are discarded, because the executions reconcile.
     ///
-    /// Its owner then tells it what is known, in any order: [`Input::Define`], [`Input::Register`], [`Input::Adopt`],
-    /// [`Input::JournalFailed`] or [`Input::Drain`] if that was said before. After that come the message in hand
-    /// (unless it was [`Input::PermitsGranted`], which `held` contains), the messages that waited meanwhile, and
-    /// [`Input::Reconcile`] for every execution.
+    /// The owner then restores the state, in any order: [`Input::Define`], [`Input::Register`] and [`Input::Adopt`], and
+    /// [`Input::JournalFailed`] or [`Input::Drain`] if the predecessor had got them. No future may be polled before it is
+    /// adopted. Then it repeats the input that failed (except [`Input::PermitsGranted`], which `held` includes), passes on
+    /// the messages that arrived meanwhile, and has every execution send [`Input::Reconcile`].
     pub fn rebuilt(options: Options, held: &[usize], outbox: &mut Outbox) -> Self {
         outbox.keep_messages_only();
         let mut engine = Self::new(options);
@@ -128,7 +128,7 @@ impl TaskEngine {
         engine
     }
 
-    /// Takes one input. What is to be done about it is in the outbox.
+    /// Handles one input; outputs are added to the outbox.
     pub fn handle(&mut self, at: Time, input: Input, out: &mut Outbox) {
         match input {
             Input::HandlerReady { attempt, started, ended, result } => {
@@ -157,19 +157,19 @@ impl TaskEngine {
         }
     }
 
-    /// Where the output of a handler for that execution is to be written: behind what is there already. The range of it,
-    /// [`OutputRange::behind`], is told at once with the handler's result, before another output is written.
+    /// The buffer to append the output of a handler of that execution to. Its range, [`OutputRange::behind`], must be
+    /// reported with the result of the handler before any other output is written.
     pub fn output<'a>(&mut self, slot: Slot, out: &'a mut Outbox) -> &'a mut Vec<u8> {
         let callback = self.slots.get(slot).map_or(Callback::Supervisor, slots::SlotEntry::callback);
         self.deliveries.output(callback, out)
     }
 
-    /// Puts everything that is not sent yet into [`Outbox::deliveries`].
+    /// Moves all unsent messages to [`Outbox::deliveries`].
     pub fn flush(&mut self, out: &mut Outbox) {
         self.deliveries.flush(out);
     }
 
-    /// When the engine wants [`Input::Wake`] next; none if it waits for no moment.
+    /// When [`Input::Wake`] is due next; none if no timer is armed.
     pub fn wake_at(&self) -> Option<Time> {
         self.timers.first()
     }
@@ -179,7 +179,7 @@ impl TaskEngine {
         self.slots.get(slot)?.registration.as_ref()
     }
 
-    /// Open tasks in ascending order of their ids, of one execution or of all, after that id.
+    /// Open tasks after that id in ascending order of ids, of one execution or of all.
     pub fn open_tasks(
         &self,
         after: Option<TaskId>,
@@ -188,17 +188,17 @@ impl TaskEngine {
         self.open.page(&self.slots, after, execution)
     }
 
-    /// What of an execution waits for permits, and where in the queue, by its work.
+    /// Tasks of an execution that wait for permits, with their positions, in the order of their work keys.
     pub fn queued(&self, slot: Slot) -> Vec<QueuedTask> {
         self.limiter.positions(slot)
     }
 
-    /// Blocking handlers that were given up and hold their permits until their threads come back.
+    /// Blocking handlers that were given up and hold permits until their threads end.
     pub fn leaks(&self) -> impl Iterator<Item = Leak> {
         self.running.leaks()
     }
 
-    /// How much there is of everything.
+    /// Gauges of the shard.
     pub fn counts(&self) -> Counts {
         Counts {
             running: self.limiter.used(),
@@ -219,7 +219,7 @@ impl TaskEngine {
     }
 
     fn permits_available(&mut self, limit: LimitNo, out: &mut Outbox) {
-        // One permit is kept for this shard until it has asked, so it does also if nobody waits for it any more.
+        // The pool reserves a permit for this shard until it asks, so it must ask even if nothing waits any more.
         if self.limiter.lease(limit).is_some_and(Lease::available) {
             out.permits.push(PermitChange::Ask { limit, wanted: 1 });
         }

@@ -14,17 +14,17 @@ use crate::time::Time;
 pub struct OpenTask<'a> {
     /// The execution.
     pub slot: Slot,
-    /// What it is reported on by.
+    /// The id to report by.
     pub id: TaskId,
-    /// Which attempt it is.
+    /// The attempt.
     pub dispatch: Dispatch,
-    /// Since when it waits.
+    /// When it was opened.
     pub since: Time,
-    /// What it is about.
+    /// Its input.
     pub input: &'a Payload,
 }
 
-/// The open tasks of the shard, by their ids.
+/// The open tasks of the shard, by id.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OpenTasks(BTreeMap<TaskId, Open>);
 
@@ -33,7 +33,7 @@ pub(super) struct Open {
     pub(super) slot: Slot,
     pub(super) dispatch: Dispatch,
     pub(super) since: Time,
-    /// None for what its execution was given.
+    /// None for the input of the execution.
     pub(super) input: Option<Payload>,
 }
 
@@ -42,7 +42,7 @@ impl OpenTasks {
         self.0.len()
     }
 
-    /// Opens a task; true if it was not open before.
+    /// Opens a task, or another attempt of it; true if it was not open before.
     pub(super) fn insert(&mut self, id: TaskId, open: Open) -> bool {
         self.0.insert(id, open).is_none()
     }
@@ -52,7 +52,7 @@ impl OpenTasks {
         self.attempt(id) == Some(dispatch) && self.0.remove(&id).is_some()
     }
 
-    /// Which attempt of a task is open.
+    /// The open attempt of a task.
     pub(super) fn attempt(&self, id: TaskId) -> Option<Dispatch> {
         self.0.get(&id).map(|open| open.dispatch)
     }
@@ -62,7 +62,7 @@ impl OpenTasks {
         self.range(None, Some(execution)).map(|(_, open)| open.dispatch).collect()
     }
 
-    /// Open tasks in ascending order, of one execution or of all, after that id.
+    /// Open tasks after that id in ascending order, of one execution or of all.
     pub(super) fn page<'a>(
         &'a self,
         slots: &'a Slots,
@@ -78,7 +78,7 @@ impl OpenTasks {
 
     fn range(&self, after: Option<TaskId>, execution: Option<ExecutionId>) -> impl Iterator<Item = (&TaskId, &Open)> {
         let first = execution.map(|execution| TaskId { execution, key: WorkKey::default() });
-        // What comes after an id of an earlier execution begins with the execution.
+        // An id of an earlier execution is before all tasks of this one.
         let from = after.filter(|after| first.is_none_or(|first| *after >= first)).map(Excluded);
         let from = from.or(first.map(Included)).unwrap_or(Unbounded);
         self.0.range((from, Unbounded)).take_while(move |(id, _)| execution.is_none_or(|it| id.execution == it))

@@ -1,4 +1,4 @@
-//! What the task engine is built with.
+//! Options of the task engine.
 
 use std::time::Duration;
 
@@ -6,26 +6,26 @@ use crate::compiled::Compiled;
 use crate::id::NodeIndex;
 use crate::number::{HandlerNo, LimitNo};
 
-/// What a [`TaskEngine`](super::TaskEngine) is built with.
+/// Options of a [`TaskEngine`](super::TaskEngine).
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The handlers of the runtime, by their numbers.
+    /// The handlers of the runtime, by handler number.
     pub handlers: Vec<HandlerOptions>,
-    /// How many limits there are, that of the runtime included; at least 1.
+    /// Number of limits, including [`LimitNo::RUNTIME`]; 0 is taken for 1.
     pub limits: u16,
-    /// How many unused permits of a limit are kept before a block of them goes back to the pool; see
+    /// Unused permits of a limit that the shard keeps. When it has twice as many, it returns the surplus to the pool; see
     /// [`PermitPool::block`](crate::permits::PermitPool::block).
     pub unused_permits_max: usize,
-    /// How long a handler that was told to stop may take.
+    /// Time that a handler has to stop after it was asked to.
     pub grace: Duration,
-    /// How many reports are kept in this shard that came before their tasks were open.
+    /// Early reports that this shard keeps, at most.
     pub early_reports_max: usize,
-    /// How many bytes the reason of a failure may have; a longer one is cut.
+    /// Bytes in the reason of a failure, at most; a longer reason is cut.
     pub text_bytes_max: usize,
 }
 
 impl Options {
-    /// The limit of a handler alone.
+    /// The limit of a handler, apart from that of the runtime.
     pub(super) fn own_limit(&self, handler: HandlerNo) -> Option<LimitNo> {
         self.handlers.get(usize::from(handler.0))?.limit
     }
@@ -36,28 +36,28 @@ impl Options {
     }
 }
 
-/// What the engine knows of a handler.
+/// Properties of a handler.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HandlerOptions {
-    /// The limit of this handler alone, if it has one; never [`LimitNo::RUNTIME`], which all have.
+    /// The limit of this handler, if it has one apart from [`LimitNo::RUNTIME`].
     pub limit: Option<LimitNo>,
-    /// Whether its work goes on when its future is dropped, as that of a thread does.
+    /// Whether its work continues when its future is dropped, like that of a thread.
     pub blocking: bool,
 }
 
-/// What the engine knows of a node.
+/// Properties of a node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TaskNode {
-    /// The handler that does it; none if no handler does, or none of that name is registered.
+    /// The handler of the node; none if it has no handler, or one that is not registered.
     pub handler: Option<HandlerNo>,
-    /// How long an attempt of the handler may take, from its beginning.
+    /// Time limit of an attempt, from the beginning of its handler.
     pub attempt_max: Option<Duration>,
-    /// Whether its handler must never begin a second time.
+    /// Whether the handler must never begin a second time.
     pub at_most_once: bool,
 }
 
 impl TaskNode {
-    /// What the engine must know of the nodes of a definition, with the handlers numbered as `number` says.
+    /// Properties of all nodes of a definition, by node index. `number` gives the number of a handler by its name.
     pub fn all_of(definition: &Compiled, number: impl Fn(&str) -> Option<HandlerNo>) -> Box<[Self]> {
         let node = |node: NodeIndex| Self {
             handler: definition.handler(node).and_then(&number),

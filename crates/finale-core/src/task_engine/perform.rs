@@ -1,4 +1,4 @@
-//! What executions want done.
+//! Effects of executions, and timers that are due.
 
 use super::TaskEngine;
 use super::open::Open;
@@ -11,11 +11,11 @@ use crate::number::{ActorNo, BatchNo, Callback, Slot};
 use crate::payload::Payload;
 use crate::time::Time;
 
-/// Timers that fire before somebody else on the thread gets a turn.
+/// Timers handled per [`Input::Wake`](super::Input::Wake), so that other actors of the thread get their turn.
 const FIRED_MAX: usize = 256;
 
 impl TaskEngine {
-    /// Performs effects in their order, and answers.
+    /// Performs effects in their order and answers the message.
     pub(super) fn perform(
         &mut self,
         at: Time,
@@ -33,7 +33,7 @@ impl TaskEngine {
         for slot in ending {
             self.end_is_decided(at, *slot, out);
         }
-        // Only now: of two siblings that wait, the first effect may stop one that the second would have let begin.
+        // Not earlier: an effect may release a permit, and a later one may cancel the task that would get it.
         self.begin_waiting(out);
         self.look_whether_drained(out);
         self.deliveries.answer(from, out);
@@ -48,12 +48,12 @@ impl TaskEngine {
             Effect::Stop { dispatch, then } => self.stop(at, slot, dispatch, then, out),
             Effect::ArmTimer { timer, due } => self.arm(slot, timer, due),
             Effect::DisarmTimer { timer } => self.disarm(slot, timer),
-            // Whoever sends effects publishes the end.
+            // The sender publishes the end.
             Effect::Ended => {}
         }
     }
 
-    /// The end of an execution is decided: what waits to begin for it never does.
+    /// The end of an execution is decided, so its waiting tasks are closed.
     pub(super) fn end_is_decided(&mut self, at: Time, slot: Slot, out: &mut Outbox) {
         let Some(entry) = self.slots.get_mut(slot) else { return };
         entry.ending = true;
@@ -64,7 +64,7 @@ impl TaskEngine {
         }
     }
 
-    /// What of an execution was to begin and has not.
+    /// Attempts of an execution that wait to begin.
     pub(super) fn not_begun(&self, slot: Slot, out: &Outbox) -> Vec<Dispatch> {
         let queued = self.limiter.of(slot).map(|task| task.attempt.dispatch);
         if self.slots.get(slot).is_none_or(|entry| entry.starting == 0) {
@@ -74,7 +74,7 @@ impl TaskEngine {
         starts.map(|attempt| attempt.dispatch).chain(queued).collect()
     }
 
-    /// Opens a task to the outside. Reports that came before are given back: now they can be taken.
+    /// Opens an external task. Early reports on it are given back, because the execution can accept them now.
     fn open_task(&mut self, at: Time, slot: Slot, dispatch: Dispatch, input: Option<Payload>, out: &mut Outbox) {
         let Some(id) = self.registration(slot).map(|registration| registration.task_id(dispatch.key)) else { return };
         let Some(entry) = self.slots.get_mut(slot) else { return };
@@ -91,7 +91,7 @@ impl TaskEngine {
         {
             entry.open -= 1;
         }
-        // A task that closes before it was ever opened has settled: reports on it can only be refused.
+        // A task that closes without having been open has settled, so the execution can refuse early reports on it.
         self.give_back_early(slot, dispatch.key, out);
     }
 
@@ -105,7 +105,7 @@ impl TaskEngine {
         entry.timers -= u32::from(self.timers.disarm(slot, timer));
     }
 
-    /// Takes what is due, and leaves some for the next time if that is much.
+    /// Handles a bounded number of due timers.
     pub(super) fn wake(&mut self, at: Time, out: &mut Outbox) {
         for _ in 0..FIRED_MAX {
             match self.timers.next_due(at) {

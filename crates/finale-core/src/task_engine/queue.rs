@@ -1,4 +1,4 @@
-//! Tasks that wait for one limit, oldest first.
+//! The queue of one limit, oldest task first.
 
 use std::collections::VecDeque;
 
@@ -6,10 +6,10 @@ use super::input::Attempt;
 use crate::payload::Payload;
 use crate::time::Time;
 
-/// Tasks counted together, so that a position is found without a look at every task before it.
+/// Entries per counted block: a position is the sum of block counts plus a scan of one block.
 const BLOCK: u64 = 256;
 
-/// A queue may hold this many empty entries more than tasks.
+/// The queue is compacted when it has this many more empty entries than tasks.
 const EMPTY_MAX: usize = 1_024;
 
 /// A task that waits for permits.
@@ -20,13 +20,14 @@ pub(super) struct Queued {
     pub(super) since: Time,
 }
 
-/// Tasks in ascending order of their numbers. One that was called off leaves an empty entry until its turn comes.
+/// Tasks in ascending order of their numbers. A removed task leaves an empty entry, because moving all later entries for
+/// each of many cancelled tasks would take quadratic time.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Queue {
     entries: VecDeque<(u64, Option<Queued>)>,
-    /// How many entries were before the first one.
+    /// Number of entries that have left the front.
     passed: u64,
-    /// How many tasks there are in each block of entries; the first block is that of the first entry.
+    /// Number of tasks in each block of entries, beginning with the block of the first entry.
     blocks: VecDeque<u32>,
     len: usize,
 }
@@ -41,7 +42,7 @@ impl Queue {
         self.entries.len()
     }
 
-    /// Adds a task behind all others; its number is higher than theirs.
+    /// Appends a task; its number must be the highest.
     pub(super) fn push(&mut self, number: u64, task: Queued) {
         let block = self.block_of(self.entries.len());
         if self.blocks.len() <= block {
@@ -52,9 +53,9 @@ impl Queue {
         self.len += 1;
     }
 
-    /// The number of the task that has waited longest.
+    /// Number of the oldest task.
     pub(super) fn oldest(&self) -> Option<u64> {
-        // There is no empty entry before the first task.
+        // The first entry is never empty.
         self.entries.front().map(|(number, _)| *number)
     }
 
@@ -70,7 +71,7 @@ impl Queue {
         self.entries[self.find(number)?].1.as_ref()
     }
 
-    /// Takes out the task with that number.
+    /// Removes the task with that number.
     pub(super) fn remove(&mut self, number: u64) -> Option<Queued> {
         let index = self.find(number)?;
         let task = self.entries[index].1.take()?;
@@ -81,7 +82,7 @@ impl Queue {
         Some(task)
     }
 
-    /// How many tasks with lower numbers there are.
+    /// Number of tasks with lower numbers.
     pub(super) fn before(&self, number: u64) -> usize {
         let index = self.entries.partition_point(|(other, _)| *other < number);
         let block = self.block_of(index);
@@ -102,7 +103,7 @@ impl Queue {
         ((self.passed + index as u64) / BLOCK - self.passed / BLOCK) as usize
     }
 
-    /// An entry has become empty: those at the front go.
+    /// Updates the counts after an entry became empty, and drops empty entries at the front.
     fn taken(&mut self, index: usize) {
         let block = self.block_of(index);
         self.blocks[block] -= 1;

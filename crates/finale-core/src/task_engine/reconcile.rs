@@ -1,4 +1,4 @@
-//! What must be under way for an execution, compared with what is: something may have been lost on its way.
+//! Repair after losses: what must be under way for an execution is compared with what is.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::id::{Dispatch, WorkKey};
 use crate::number::{Callback, Slot};
 use crate::time::Time;
 
-/// What must be under way.
+/// Everything that must be under way, for look-up.
 #[derive(Debug, Default)]
 struct MustBe {
     runs: BTreeSet<Dispatch>,
@@ -37,7 +37,7 @@ impl MustBe {
 }
 
 impl TaskEngine {
-    /// Performs what is missing, reports again what was not taken, drops what is too much, and answers.
+    /// Performs missing effects, repeats unacknowledged outcomes, drops everything else, and answers the message.
     pub(super) fn reconcile(&mut self, at: Time, reconcile: Reconcile, out: &mut Outbox) {
         let Reconcile { slot, from, taken, ending, under_way } = reconcile;
         let from = Callback::Actor(from);
@@ -59,7 +59,7 @@ impl TaskEngine {
         self.drop_beyond(slot, &MustBe::default(), out);
     }
 
-    /// Drops what there is of an execution beyond what must be.
+    /// Drops everything of an execution that must not be under way.
     fn drop_beyond(&mut self, slot: Slot, must_be: &MustBe, out: &mut Outbox) {
         for dispatch in self.not_begun(slot, out) {
             if !must_be.runs.contains(&dispatch) {
@@ -100,8 +100,8 @@ impl TaskEngine {
         }
     }
 
-    /// Whether an attempt is at work, waits to begin, or has an outcome that is on its way. One that was sent and not taken
-    /// is sent again.
+    /// Whether an attempt is running, waits to begin, or has an outcome that is on its way. An unacknowledged outcome is
+    /// sent again.
     fn is_under_way(&mut self, slot: Slot, dispatch: Dispatch, out: &mut Outbox) -> bool {
         let Some(entry) = self.slots.get(slot) else { return false };
         let callback = entry.callback();
@@ -113,7 +113,7 @@ impl TaskEngine {
             || self.deliveries.repeat(callback, slot, dispatch, out)
     }
 
-    /// Whether the task of that attempt is open. One that is open for an earlier attempt is opened anew.
+    /// Whether the task is open for that attempt.
     fn is_open(&self, slot: Slot, dispatch: Dispatch) -> bool {
         let id = self.registration(slot).map(|registration| registration.task_id(dispatch.key));
         id.is_some_and(|id| self.open.attempt(id) == Some(dispatch))
@@ -123,9 +123,9 @@ impl TaskEngine {
         self.node(slot, dispatch).is_some_and(|node| node.at_most_once)
     }
 
-    /// Says that a handler is gone that must not be run again.
+    /// Fails an attempt that is gone and must not be run again.
     fn lost(&mut self, at: Time, slot: Slot, dispatch: Dispatch, out: &mut Outbox) {
-        // While the runtime shuts down, the next process decides that.
+        // During a shutdown this is left to the next process.
         if self.is_closed() {
             return;
         }

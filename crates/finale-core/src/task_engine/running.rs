@@ -1,4 +1,4 @@
-//! Handlers at work: those that did not come to their results at once.
+//! Running handlers: those that were pending after their first poll.
 
 use rustc_hash::FxHashMap;
 
@@ -10,31 +10,31 @@ use crate::id::{Dispatch, WorkKey};
 use crate::number::{FutureNo, Slot};
 use crate::time::Time;
 
-/// An execution with more handlers at work than this has them in an index: a walk along all of them for each that is
-/// stopped would cost the square of their number.
+/// Executions with more running handlers are indexed, because walking a long list for each stopped handler takes
+/// quadratic time.
 const WALK_MAX: u32 = 32;
 
-/// The handlers at work, by the numbers of their futures.
+/// The running handlers, by future number.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Running {
     handlers: Vec<Option<RunningHandler>>,
-    /// The handlers of executions that have many.
+    /// The handlers of executions with more than [`WALK_MAX`] of them.
     index: FxHashMap<(Slot, WorkKey), FutureNo>,
     pub(super) counts: RunningCounts,
 }
 
-/// How many handlers there are of each kind.
+/// Numbers of handlers by state.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct RunningCounts {
-    /// All that are not given up.
+    /// Handlers that were not given up.
     pub(super) working: usize,
-    /// Of those, the ones that hold no permits because they wait for other executions.
+    /// Those of them that hold no permits because they wait for other executions.
     pub(super) suspended: usize,
-    /// Those that are given up.
+    /// Blocking handlers that were given up.
     pub(super) leaked: usize,
 }
 
-/// The handlers at work of one execution: a list through the table, so that an execution needs no storage of its own.
+/// The running handlers of one execution, as a list linked through the table: an execution allocates nothing for it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct AtWork {
     first: Option<FutureNo>,
@@ -43,17 +43,17 @@ pub(super) struct AtWork {
     indexed: bool,
 }
 
-/// One handler at work.
+/// A running handler.
 #[derive(Clone, Debug)]
 pub(super) struct RunningHandler {
     pub(super) attempt: Attempt,
     pub(super) started: Time,
     pub(super) permits: Permits,
-    /// Whether it was told to stop.
+    /// Whether it was asked to stop.
     pub(super) stopping: bool,
-    /// Whether it was given up: nobody waits for its result, and it belongs to no execution any more.
+    /// Whether it was given up and removed from the list of its execution.
     pub(super) leaked: bool,
-    /// Its time limit, or its grace.
+    /// Timer of its time limit, or of its grace.
     pub(super) timer: Option<TimerKey>,
     previous: Option<FutureNo>,
     next: Option<FutureNo>,
@@ -62,11 +62,11 @@ pub(super) struct RunningHandler {
 /// Whether a handler holds its permits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Permits {
-    /// It does.
+    /// It holds them.
     Held,
-    /// It has given them back while it waits for another execution.
+    /// It released them while it waits for another execution.
     Released,
-    /// It waits to get them again.
+    /// It waits in the queue to get them again.
     Awaited,
 }
 
@@ -121,7 +121,7 @@ impl Running {
         }
     }
 
-    /// Adds a handler that was given up and belongs to no execution.
+    /// Adds a handler that was given up.
     pub(super) fn insert_leaked(&mut self, future: FutureNo, mut handler: RunningHandler) {
         if self.handlers.len() <= future.index() {
             self.handlers.resize_with(future.index() + 1, || None);
@@ -131,7 +131,7 @@ impl Running {
         self.handlers[future.index()] = Some(handler);
     }
 
-    /// Takes a handler out; `entry` is that of its execution, unless the handler was given up.
+    /// Removes a handler. `entry` is the entry of its execution, none for a handler that was given up.
     pub(super) fn remove(&mut self, future: FutureNo, entry: Option<&mut SlotEntry>) -> Option<RunningHandler> {
         self.get(future)?;
         match entry {
@@ -141,7 +141,7 @@ impl Running {
         self.handlers[future.index()].take()
     }
 
-    /// Takes a handler away from its execution: it is given up and stays in the table.
+    /// Gives a handler up: it leaves the list of its execution and stays in the table.
     pub(super) fn leak(&mut self, future: FutureNo, entry: &mut SlotEntry) {
         self.unlink(future, entry);
         if let Some(handler) = self.get_mut(future) {
@@ -171,7 +171,7 @@ impl Running {
         self.counts.suspended -= usize::from(suspended);
     }
 
-    /// The handler of that attempt, if it is at work.
+    /// The running handler of an attempt.
     pub(super) fn find(&self, entry: &SlotEntry, dispatch: Dispatch) -> Option<FutureNo> {
         let is_it = |future: &FutureNo| self.get(*future).is_some_and(|handler| handler.attempt.dispatch == dispatch);
         if entry.at_work.indexed {
@@ -180,17 +180,17 @@ impl Running {
         self.of(entry).find(is_it)
     }
 
-    /// The handlers at work of an execution, in the order in which they began.
+    /// The running handlers of an execution, in the order in which they began.
     pub(super) fn of(&self, entry: &SlotEntry) -> impl Iterator<Item = FutureNo> {
         std::iter::successors(entry.at_work.first, |future| self.get(*future)?.next)
     }
 
-    /// All that are not given up, by their numbers.
+    /// Handlers that were not given up.
     pub(super) fn working(&self) -> Vec<FutureNo> {
         self.numbered().filter(|(_, handler)| !handler.leaked).map(|(future, _)| future).collect()
     }
 
-    /// Those that were given up.
+    /// Handlers that were given up.
     pub(super) fn leaks(&self) -> impl Iterator<Item = Leak> {
         let leaked = self.numbered().filter(|(_, handler)| handler.leaked);
         leaked.map(|(future, handler)| Leak { attempt: handler.attempt, started: handler.started, future })
@@ -200,7 +200,7 @@ impl Running {
         (0..).map(FutureNo).zip(&self.handlers).filter_map(|(future, handler)| Some((future, handler.as_ref()?)))
     }
 
-    /// Notes whether a handler at work holds its permits.
+    /// Changes whether a handler holds its permits.
     pub(super) fn set_permits(&mut self, future: FutureNo, permits: Permits) {
         let Some(handler) = self.get_mut(future) else { return };
         let (before, leaked) = (std::mem::replace(&mut handler.permits, permits), handler.leaked);

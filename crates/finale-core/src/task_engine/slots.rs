@@ -4,20 +4,20 @@ use super::input::Registration;
 use super::running::AtWork;
 use crate::number::{Callback, Slot};
 
-/// The executions that are registered, and what there is of each.
+/// The registered executions.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Slots(Vec<Option<SlotEntry>>);
 
-/// One execution. The counts say in which tables there is something of it.
+/// One execution. The counts say whether the other tables must be searched for it.
 #[derive(Clone, Debug)]
 pub(super) struct SlotEntry {
     pub(super) slot: Slot,
-    /// None as long as only a handler of it was adopted.
+    /// None while only a handler of the execution was adopted.
     pub(super) registration: Option<Registration>,
-    /// Whether its end is decided: then nothing is run for it any more.
+    /// Whether the end of the execution is decided, so that no handler may begin.
     pub(super) ending: bool,
     pub(super) at_work: AtWork,
-    /// Handlers that are to begin and of which it is not known that they have.
+    /// Number of starts in the outbox that were not reported back yet.
     pub(super) starting: u32,
     pub(super) open: u32,
     pub(super) early: u32,
@@ -33,13 +33,13 @@ impl Slots {
         self.0.get_mut(slot.index())?.as_mut().filter(|entry| entry.slot == slot)
     }
 
-    /// Whoever has had the index of this slot before.
+    /// An earlier execution that still occupies the index of this slot.
     pub(super) fn predecessor(&self, slot: Slot) -> Option<Slot> {
         let entry = self.0.get(slot.index())?.as_ref()?;
         (entry.slot != slot).then_some(entry.slot)
     }
 
-    /// The entry of a slot, made if there is none. Its predecessor must be gone.
+    /// The entry of a slot, created if missing. An earlier execution must have been removed.
     pub(super) fn occupy(&mut self, slot: Slot) -> &mut SlotEntry {
         if self.0.len() <= slot.index() {
             self.0.resize_with(slot.index() + 1, || None);
@@ -63,7 +63,7 @@ impl Slots {
 }
 
 impl SlotEntry {
-    /// Who hears of its tasks. An execution that is not registered again yet is known to the Supervisor.
+    /// The receiver of messages. The Supervisor knows an execution that is not registered again yet.
     pub(super) fn callback(&self) -> Callback {
         self.registration.as_ref().map_or(Callback::Supervisor, |registration| registration.callback)
     }

@@ -1,7 +1,6 @@
-//! How what was begun, or was to begin, is stopped.
+//! Stopping attempts, whether their handlers have begun or not.
 
 use super::TaskEngine;
-use super::limiter::ConcurrencyLimiter;
 use super::outbox::{Leak, Outbox, Start, TaskResult};
 use super::running::{Permits, RunningHandler};
 use super::timers::Due;
@@ -13,7 +12,7 @@ use crate::number::{FutureNo, Slot};
 use crate::time::Time;
 
 impl TaskEngine {
-    /// Stops an attempt: one that has not begun never does, one that has begun may take its grace, or is forgotten.
+    /// Stops an attempt. A handler that has not begun never does; a running one gets its grace, or is given up at once.
     pub(super) fn stop(&mut self, at: Time, slot: Slot, dispatch: Dispatch, then: AfterStop, out: &mut Outbox) {
         if self.cancel_start(slot, dispatch, out) {
             if then == AfterStop::Report {
@@ -22,7 +21,7 @@ impl TaskEngine {
             return;
         }
         let Some(future) = self.slots.get(slot).and_then(|entry| self.running.find(entry, dispatch)) else {
-            // It is over, and its outcome is on its way.
+            // The attempt is over, and its outcome is on its way.
             return;
         };
         match then {
@@ -31,7 +30,7 @@ impl TaskEngine {
         }
     }
 
-    /// Takes an attempt back that has not begun; false if it does not wait to begin.
+    /// Cancels an attempt that has not begun; false if it does not wait to begin.
     pub(super) fn cancel_start(&mut self, slot: Slot, dispatch: Dispatch, out: &mut Outbox) -> bool {
         if self.limiter.cancel_queued(slot, dispatch).is_some() {
             return true;
@@ -46,8 +45,8 @@ impl TaskEngine {
         true
     }
 
-    /// Takes a handler that is to begin out of the outbox. The search goes on behind the one that was found last: many are
-    /// called off at once in the order in which they were to begin.
+    /// Removes a start from the outbox. The search begins behind the start that was cancelled last, because usually many are
+    /// cancelled in their order.
     fn take_start(&mut self, is_it: impl Fn(&Start) -> bool, out: &mut Outbox) -> Option<Start> {
         let count = out.starts.len();
         let from = self.cancelled_last.min(count);
@@ -56,7 +55,7 @@ impl TaskEngine {
         out.starts[found].take()
     }
 
-    /// Takes back everything that was to begin and has not.
+    /// Cancels everything that waits to begin.
     pub(super) fn cancel_all_starts(&mut self, out: &mut Outbox) {
         self.limiter.clear();
         for start in std::mem::take(&mut out.starts).into_iter().flatten() {
@@ -78,7 +77,7 @@ impl TaskEngine {
         }
     }
 
-    /// A handler that was told to stop does not wait for its permits: it would only waste its grace.
+    /// Lets a handler that was asked to stop continue without its permits, so that it does not lose its grace in a queue.
     fn let_clean_up(&mut self, future: FutureNo, out: &mut Outbox) {
         let Some(handler) = self.running.get(future) else { return };
         self.limiter.cancel_resume(self.options.own_limit(handler.attempt.handler), future);
@@ -95,7 +94,7 @@ impl TaskEngine {
         self.give_up(future, out);
     }
 
-    /// An attempt has taken longer than it may.
+    /// An attempt has exceeded its time limit.
     pub(super) fn attempt_limit_over(&mut self, at: Time, future: FutureNo, out: &mut Outbox) {
         let Some(handler) = self.running.get(future) else { return };
         let (attempt, started) = (handler.attempt, handler.started);
@@ -106,8 +105,8 @@ impl TaskEngine {
         self.give_up(future, out);
     }
 
-    /// Drops a handler whose result nobody wants. One that blocks a thread cannot be dropped: it keeps its permits until its
-    /// thread comes back, so that the limit on it holds.
+    /// Drops a handler whose result is not needed. A blocking handler cannot be dropped: it leaks, and keeps its permits
+    /// until its thread ends, so that the limits hold.
     pub(super) fn give_up(&mut self, future: FutureNo, out: &mut Outbox) {
         let Some(handler) = self.running.get(future).filter(|handler| !handler.leaked) else { return };
         let RunningHandler { attempt, started, stopping, permits, .. } = *handler;
@@ -131,7 +130,7 @@ impl TaskEngine {
         out.leaks.push(Leak { attempt, started, future });
     }
 
-    /// Takes a handler out of all tables, and gives back what it holds.
+    /// Removes a handler from all tables and releases its permits.
     pub(super) fn remove_handler(&mut self, future: FutureNo, out: &mut Outbox) -> Option<RunningHandler> {
         let handler = self.running.get(future)?;
         let entry = if handler.leaked { None } else { self.slots.get_mut(handler.attempt.slot) };
@@ -148,7 +147,7 @@ impl TaskEngine {
         Some(handler)
     }
 
-    /// Reports how far an attempt was stopped.
+    /// Reports that an attempt was stopped.
     pub(super) fn stopped(
         &mut self,
         at: Time,
@@ -159,12 +158,5 @@ impl TaskEngine {
         out: &mut Outbox,
     ) {
         self.report_outcome(slot, dispatch, started, at, TaskResult::Stopped(how), out);
-    }
-}
-
-impl ConcurrencyLimiter {
-    /// Whether nobody waits to begin.
-    pub(super) fn is_empty(&self) -> bool {
-        self.queued() == 0
     }
 }

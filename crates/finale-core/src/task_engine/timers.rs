@@ -1,4 +1,4 @@
-//! Moments that are waited for.
+//! Timers: of executions, of attempts, of stopping handlers and of the shutdown.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +6,16 @@ use crate::fact::Timer;
 use crate::number::{FutureNo, Slot};
 use crate::time::Time;
 
-/// The timers of the shard, ordered by when they are due, then by when they were armed.
+/// The timers of the shard, ordered by due time and then by the order in which they were armed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Timers {
     due: BTreeMap<TimerKey, Due>,
-    /// Those of executions, which are disarmed by name.
+    /// Timers of executions, which are disarmed by name.
     armed: BTreeMap<(Slot, Timer), TimerKey>,
     newest: u64,
 }
 
-/// When a timer is due, and its number among all.
+/// Due time and number of a timer.
 pub(super) type TimerKey = (Time, u64);
 
 /// What is due.
@@ -23,16 +23,16 @@ pub(super) type TimerKey = (Time, u64);
 pub(super) enum Due {
     /// A timer of an execution.
     Timer(Slot, Timer),
-    /// The time that an attempt may take.
+    /// The time limit of an attempt.
     AttemptLimit(FutureNo),
-    /// The time that a handler may take to stop.
+    /// The grace of a handler that was asked to stop.
     Grace(FutureNo),
-    /// The time that handlers may take to finish in a shutdown.
+    /// The deadline of the shutdown.
     Drain,
 }
 
 impl Timers {
-    /// Arms a timer of an execution; true if it is a new one. One that is armed already is due at the new time.
+    /// Arms a timer of an execution, or changes its due time; true if it is a new timer.
     pub(super) fn arm(&mut self, slot: Slot, timer: Timer, due: Time) -> bool {
         let key = self.add(due, Due::Timer(slot, timer));
         match self.armed.insert((slot, timer), key) {
@@ -50,14 +50,14 @@ impl Timers {
         key.is_some_and(|key| self.due.remove(&key).is_some())
     }
 
-    /// When a timer of an execution is due, if it is armed.
+    /// Due time of a timer of an execution.
     pub(super) fn armed(&self, slot: Slot, timer: Timer) -> Option<Time> {
         self.armed.get(&(slot, timer)).map(|(due, _)| *due)
     }
 
     /// The timers of an execution.
     pub(super) fn of(&self, slot: Slot) -> Vec<Timer> {
-        // They are next to each other, and `Deadline` is the first of all.
+        // The timers of a slot are adjacent, and `Deadline` is the least value of the enum.
         let from = self.armed.range((slot, Timer::Deadline)..);
         from.map(|((other, timer), _)| (*other, *timer))
             .take_while(|(other, _)| *other == slot)
@@ -76,7 +76,7 @@ impl Timers {
         self.due.remove(&key);
     }
 
-    /// The next one that is due.
+    /// Removes the next timer that is due.
     pub(super) fn next_due(&mut self, at: Time) -> Option<Due> {
         let first = self.due.first_entry().filter(|first| first.key().0 <= at)?;
         let due = first.remove();
