@@ -83,7 +83,9 @@ impl TaskEngine {
             self.limit_adopted(attempt.slot);
         }
         if state == AdoptedState::Resuming {
-            self.resumed(future, out);
+            // Its turn comes with the next message: handlers that are adopted after it hold permits already.
+            self.limiter.enqueue_resume(own, future);
+            self.running.set_permits(future, Permits::Awaited);
         }
     }
 

@@ -129,8 +129,8 @@ impl TaskEngine {
 
     /// A handler waits for another execution, which may need its permits.
     pub(super) fn suspended(&mut self, future: FutureNo, out: &mut Outbox) {
-        let held = |handler: &&RunningHandler| handler.permits == Permits::Held;
-        let Some(handler) = self.running.get(future).filter(held) else { return };
+        let may_release = |handler: &&RunningHandler| handler.permits == Permits::Held && !handler.leaked;
+        let Some(handler) = self.running.get(future).filter(may_release) else { return };
         self.limiter.give(self.options.own_limit(handler.attempt.handler), &mut out.permits);
         self.running.set_permits(future, Permits::Released);
         self.begin_waiting(out);

@@ -6,16 +6,20 @@ use crate::fact::StopOutcome;
 impl Shard {
     /// The engine's state is lost; a new one is told of the executions and the handlers at work.
     fn rebuild(&mut self, state: impl Fn(Dispatch) -> AdoptedState) {
+        let states: BTreeMap<_, _> = self.futures.iter().map(|(future, it)| (*future, state(it.dispatch))).collect();
+        self.rebuild_with(&[slot(0), slot(1), slot(2)], |future| states[&future.0]);
+    }
+
+    pub(super) fn rebuild_with(&mut self, slots: &[Slot], state: impl Fn(FutureNo) -> AdoptedState) {
         let held: Vec<_> = (0..2).map(|limit| self.pool.held(ShardNo(0), LimitNo(limit))).collect();
         self.engine = TaskEngine::rebuilt(options(), &held, &mut self.out);
-        let started = self.now;
         let adopted: Vec<_> = self.futures.iter().map(|(future, attempt)| (FutureNo(*future), *attempt)).collect();
         for (future, attempt) in adopted {
-            let state = state(attempt.dispatch);
+            let (started, state) = (self.now, state(future));
             self.tell(Input::Adopt(Adopted { attempt, started, future, state }));
         }
         self.tell(Input::Define { definition: DefinitionNo(0), nodes: nodes() });
-        (0..3).for_each(|index| self.register(slot(index), 0));
+        slots.iter().for_each(|slot| self.register(*slot, 0));
     }
 }
 
@@ -81,12 +85,15 @@ fn one_that_waits_for_another_execution_holds_nothing_and_goes_on_later() {
 }
 
 #[test]
-fn one_that_waits_for_its_permits_gets_them() {
+fn one_that_waits_for_its_permits_gets_them_when_all_others_are_adopted() {
     let mut shard = Shard::new(1);
-    shard.perform(slot(0), [run(first(PENDING))]);
+    shard.perform(slot(0), [run(first(PENDING)), run(scoped(1, PENDING))]);
     shard.suspend(first(PENDING));
-    shard.rebuild(|_| AdoptedState::Resuming);
-    assert_eq!(shard.take_seen(), [Seen::Resumed(first(PENDING))]);
+    shard.resume(first(PENDING));
+    shard.rebuild(|dispatch| if dispatch == first(PENDING) { AdoptedState::Resuming } else { AdoptedState::Working });
+    let under_way = vec![run(first(PENDING)), run(scoped(1, PENDING))];
+    assert_eq!(shard.reconcile(slot(0), false, under_way), [Seen::Answered(1)]);
+    assert!(shard.end(scoped(1, PENDING), Ok("1")).contains(&Seen::Resumed(first(PENDING))));
     assert_eq!(shard.engine.counts().running, 1);
 }
 
