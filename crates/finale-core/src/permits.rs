@@ -411,6 +411,21 @@ mod tests {
     }
 
     #[test]
+    fn a_block_does_not_contain_what_is_kept_for_others() {
+        let mut pool = PermitPool::new([48], 3);
+        let taken: usize =
+            std::iter::repeat_with(|| pool.take(ShardNo(0), LIMIT).permits).take_while(|it| *it > 0).sum();
+        assert_eq!((taken, PermitPool::block(48, 3)), (48, 2));
+        assert_eq!(pool.take(ShardNo(1), LIMIT).permits, 0);
+        assert_eq!(pool.take(ShardNo(2), LIMIT).permits, 0);
+        // The shard that has just found nothing waits as well.
+        assert_eq!(pool.give(ShardNo(0), LIMIT, 3), [ShardNo(0), ShardNo(1), ShardNo(2)]);
+        assert_eq!(pool.take(ShardNo(2), LIMIT).permits, 1);
+        assert_eq!(pool.take(ShardNo(1), LIMIT).permits, 1);
+        assert_eq!(pool.take(ShardNo(0), LIMIT).permits, 1);
+    }
+
+    #[test]
     fn a_single_shard_gets_all_permits_at_once() {
         let mut pool = PermitPool::new([10_000], 1);
         assert_eq!(pool.take(ShardNo(0), LIMIT).permits, 10_000);

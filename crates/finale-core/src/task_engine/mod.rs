@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! engine.handle(now, input, &mut outbox);
-//! carry_out(&mut outbox);                              // stops, drops, resumes, permits, replies, deliveries
+//! carry_out(&mut outbox);                              // permits first: the pool's answers are inputs
 //! while let Some(start) = outbox.next_start() {
 //!     // Call the handler and poll it once. Its output is written where it will be sent from.
 //!     match begin(start, engine.output(start.attempt.slot, &mut outbox)) {

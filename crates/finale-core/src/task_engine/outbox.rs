@@ -27,17 +27,18 @@ const SPENT_EFFECTS_MAX: usize = 1_024;
 /// engine removes starts that are cancelled meanwhile.
 #[derive(Debug, Default)]
 pub struct Outbox {
+    /// Permits to ask the pool for, and to return to it. They come first: the answers of the pool add to the other queues.
+    pub permits: Vec<PermitChange>,
     /// Handlers to ask to stop. They have their grace; a blocking one that was given up is asked too.
     pub stops: Vec<FutureNo>,
-    /// Handlers whose futures must be dropped at once; their numbers may then be used again.
-    pub drops: Vec<FutureNo>,
     /// Suspended handlers that may continue.
     pub resumes: Vec<FutureNo>,
+    /// Handlers whose futures must be dropped at once; their numbers may then be used again. A handler may be in an earlier
+    /// queue as well.
+    pub drops: Vec<FutureNo>,
     /// Blocking handlers that were given up just now. The owner keeps and polls their futures: a leaked handler holds its
     /// permits until its thread ends, which the owner reports as [`Input::HandlerEnded`](super::Input::HandlerEnded).
     pub leaks: Vec<Leak>,
-    /// Permits to ask the pool for, and to return to it.
-    pub permits: Vec<PermitChange>,
     /// Answers to requests whose reports were kept, or could not be.
     pub replies: Vec<Reply>,
     /// Messages for callbacks, in their order. [`TaskEngine::flush`](super::TaskEngine::flush) adds the unfinished ones.

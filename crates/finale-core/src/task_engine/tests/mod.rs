@@ -15,7 +15,7 @@ mod stopping;
 mod suspending;
 mod timers;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -345,44 +345,45 @@ impl Shard {
     }
 
     fn carry_out(&mut self) {
+        while let Some(change) = self.out.permits.pop() {
+            self.change_permits(change);
+        }
         let dispatch = |futures: &BTreeMap<u32, Attempt>, future: FutureNo| futures[&future.0].dispatch;
         for future in std::mem::take(&mut self.out.stops) {
             self.seen.push(Seen::ToldToStop(dispatch(&self.futures, future)));
+        }
+        for future in std::mem::take(&mut self.out.resumes) {
+            self.seen.push(Seen::Resumed(dispatch(&self.futures, future)));
         }
         for future in std::mem::take(&mut self.out.drops) {
             let attempt = self.futures.remove(&future.0).expect("only what is at work is dropped");
             self.seen.push(Seen::Dropped(attempt.dispatch));
         }
-        for future in std::mem::take(&mut self.out.resumes) {
-            self.seen.push(Seen::Resumed(dispatch(&self.futures, future)));
-        }
         self.seen.extend(self.out.leaks.drain(..).map(|leak| Seen::Leaked(leak.attempt.dispatch)));
         self.seen.extend(self.out.replies.drain(..).map(|reply| Seen::Replied(reply.request.0, reply.answer)));
-        self.seen.extend(self.out.drained.take().map(Seen::Drained));
         for (callback, delivery) in std::mem::take(&mut self.out.deliveries) {
             self.receive(callback, &delivery);
             self.sent.push((callback, delivery));
         }
-        self.out.spent.clear();
-        let mut changes = VecDeque::from(std::mem::take(&mut self.out.permits));
-        while let Some(change) = changes.pop_front() {
-            match change {
-                PermitChange::Ask { limit, .. } => {
-                    let Grant { permits, holders } = self.pool.take(ShardNo(0), limit);
-                    self.engine.handle(self.now, Input::PermitsGranted { limit, permits }, &mut self.out);
-                    if holders.contains(&ShardNo(0)) {
-                        self.engine.handle(self.now, Input::PermitsWanted { limit, wanted: 1 }, &mut self.out);
-                    }
-                }
-                PermitChange::Return { limit, permits } => {
-                    let told = self.pool.give(ShardNo(0), limit, permits);
-                    self.told_elsewhere |= told.contains(&ShardNo(1));
-                    if told.contains(&ShardNo(0)) {
-                        self.engine.handle(self.now, Input::PermitsAvailable { limit }, &mut self.out);
-                    }
+        self.seen.extend(self.out.drained.take().map(Seen::Drained));
+    }
+
+    fn change_permits(&mut self, change: PermitChange) {
+        match change {
+            PermitChange::Ask { limit, .. } => {
+                let Grant { permits, holders } = self.pool.take(ShardNo(0), limit);
+                self.engine.handle(self.now, Input::PermitsGranted { limit, permits }, &mut self.out);
+                if holders.contains(&ShardNo(0)) {
+                    self.engine.handle(self.now, Input::PermitsWanted { limit, wanted: 1 }, &mut self.out);
                 }
             }
-            changes.extend(std::mem::take(&mut self.out.permits));
+            PermitChange::Return { limit, permits } => {
+                let told = self.pool.give(ShardNo(0), limit, permits);
+                self.told_elsewhere |= told.contains(&ShardNo(1));
+                if told.contains(&ShardNo(0)) {
+                    self.engine.handle(self.now, Input::PermitsAvailable { limit }, &mut self.out);
+                }
+            }
         }
     }
 
