@@ -30,5 +30,5 @@ pub use id::{AttemptNo, Dispatch, Epoch, ExecutionId, NodeIndex, ScopeId, TaskId
 pub use path::NodePath;
 pub use payload::{Payload, PayloadError};
 pub use record::{Outcome, Record};
-pub use status::{ExecutionStatus, NodeStatus};
+pub use status::{ExecutionStatus, NodeStatus, WaitingFor};
 pub use time::Time;

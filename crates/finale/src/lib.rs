@@ -67,7 +67,8 @@ pub use workflow::{Workflow, WorkflowBuilder};
 pub use actix;
 pub use finale_core as core;
 pub use finale_core::{
-    Definition, ExecutionId, ExecutionStatus, Failure, FailureClass, NodeStatus, Outcome, Payload, Record, TaskId, Time,
+    Definition, ExecutionId, ExecutionStatus, Failure, FailureClass, NodeStatus, Outcome, Payload, Record, TaskId,
+    Time, WaitingFor,
 };
 pub use finale_journal as journal;
 pub use finale_journal::{Filter, Summary};

@@ -10,7 +10,7 @@ mod encoding;
 pub use decoding::{DecodeError, Facts};
 pub use describe::Described;
 pub use encoding::FORMAT;
-pub(crate) use encoding::encode;
+pub(crate) use encoding::{encode, encode_outcome};
 
 use crate::compiled::DefinitionHash;
 use crate::definition::Verdict;
