@@ -22,6 +22,7 @@ pub(super) struct Unsent {
     batch: Batch,
     timers: Vec<FiredTimer>,
     reports: Vec<EarlyReport>,
+    continued: Vec<Slot>,
     /// Number of messages of the callback to answer.
     answers: u32,
     /// Whether the callback is in [`Outbox::dirty`].
@@ -36,6 +37,7 @@ enum Kind {
     Failed,
     Timers,
     Reports,
+    Continued,
 }
 
 /// Batches that were sent.
@@ -69,6 +71,10 @@ impl Deliveries {
 
     pub(super) fn report(&mut self, callback: Callback, report: EarlyReport, out: &mut Outbox) {
         self.filling(callback, Kind::Reports, out).reports.push(report);
+    }
+
+    pub(super) fn go_on(&mut self, callback: Callback, slot: Slot, out: &mut Outbox) {
+        self.filling(callback, Kind::Continued, out).continued.push(slot);
     }
 
     /// Answers a message of a callback.
@@ -145,6 +151,9 @@ impl Deliveries {
         let delivery = match unsent.kind {
             Kind::Timers if !unsent.timers.is_empty() => Delivery::TimerFired(std::mem::take(&mut unsent.timers)),
             Kind::Reports if !unsent.reports.is_empty() => Delivery::TaskReported(std::mem::take(&mut unsent.reports)),
+            Kind::Continued if !unsent.continued.is_empty() => {
+                Delivery::Continue(std::mem::take(&mut unsent.continued))
+            }
             kind @ (Kind::Completed | Kind::Failed) if !unsent.batch.outcomes.is_empty() => {
                 out.newest.0 += 1;
                 unsent.batch.number = out.newest;

@@ -185,7 +185,7 @@ impl TaskEngine {
         after: Option<TaskId>,
         execution: Option<ExecutionId>,
     ) -> impl Iterator<Item = OpenTask<'_>> {
-        self.open.page(&self.slots, after, execution)
+        self.open.page(after, execution)
     }
 
     /// Tasks of an execution that wait for permits, with their positions, in the order of their work keys.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Included, Unbounded};
 
-use super::slots::Slots;
 use crate::id::{Dispatch, ExecutionId, TaskId, WorkKey};
 use crate::number::Slot;
 use crate::payload::Payload;
@@ -18,7 +17,7 @@ pub struct OpenTask<'a> {
     pub id: TaskId,
     /// The attempt.
     pub dispatch: Dispatch,
-    /// When it was opened.
+    /// When it was first asked for, also if that was before a restart.
     pub since: Time,
     /// Its input.
     pub input: &'a Payload,
@@ -33,8 +32,7 @@ pub(super) struct Open {
     pub(super) slot: Slot,
     pub(super) dispatch: Dispatch,
     pub(super) since: Time,
-    /// None for the input of the execution.
-    pub(super) input: Option<Payload>,
+    pub(super) input: Payload,
 }
 
 impl OpenTasks {
@@ -63,16 +61,14 @@ impl OpenTasks {
     }
 
     /// Open tasks after that id in ascending order, of one execution or of all.
-    pub(super) fn page<'a>(
-        &'a self,
-        slots: &'a Slots,
+    pub(super) fn page(
+        &self,
         after: Option<TaskId>,
         execution: Option<ExecutionId>,
-    ) -> impl Iterator<Item = OpenTask<'a>> {
-        self.range(after, execution).filter_map(|(id, open)| {
-            let Open { slot, dispatch, since, .. } = *open;
-            let given = || slots.get(slot)?.registration.as_ref().map(|registration| &registration.input);
-            Some(OpenTask { slot, id: *id, dispatch, since, input: open.input.as_ref().or_else(given)? })
+    ) -> impl Iterator<Item = OpenTask<'_>> {
+        self.range(after, execution).map(|(id, open)| {
+            let Open { slot, dispatch, since, ref input } = *open;
+            OpenTask { slot, id: *id, dispatch, since, input }
         })
     }
 

@@ -61,7 +61,7 @@ impl TaskNode {
     pub fn all_of(definition: &Compiled, number: impl Fn(&str) -> Option<HandlerNo>) -> Box<[Self]> {
         let node = |node: NodeIndex| Self {
             handler: definition.handler(node).and_then(&number),
-            attempt_max: definition.handler(node).and(definition.at(node).timeout),
+            attempt_max: definition.attempt_limit(node),
             at_most_once: definition.is_at_most_once(node),
         };
         definition.positions().map(node).collect()

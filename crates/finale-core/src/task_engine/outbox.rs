@@ -109,6 +109,8 @@ pub enum Delivery {
     TimerFired(Vec<FiredTimer>),
     /// Early reports whose tasks have opened, or never will: the executions can accept or refuse them now.
     TaskReported(Vec<EarlyReport>),
+    /// Executions to tell [`Input::Continue`](crate::execution::Input::Continue).
+    Continue(Vec<Slot>),
     /// Number of messages that are answered without a batch of outcomes to carry that.
     Answered(u32),
 }

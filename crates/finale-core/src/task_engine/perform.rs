@@ -8,7 +8,6 @@ use crate::execution::Effect;
 use crate::fact::{StopOutcome, Timer};
 use crate::id::Dispatch;
 use crate::number::{ActorNo, BatchNo, Callback, Slot};
-use crate::payload::Payload;
 use crate::time::Time;
 
 /// Timers handled per [`Input::Wake`](super::Input::Wake), so that other actors of the thread get their turn.
@@ -42,12 +41,15 @@ impl TaskEngine {
 
     pub(super) fn perform_one(&mut self, at: Time, slot: Slot, effect: Effect, out: &mut Outbox) {
         match effect {
-            Effect::Run { dispatch, input } => self.run(at, slot, dispatch, Some(input), out),
-            Effect::Offer { dispatch, input } => self.open_task(at, slot, dispatch, Some(input), out),
+            Effect::Run { dispatch, input } => self.run(at, slot, dispatch, input, out),
+            Effect::Offer { dispatch, input, since } => {
+                self.open_task(slot, Open { slot, dispatch, since, input }, out);
+            }
             Effect::Withdraw { dispatch } => self.close_task(slot, dispatch, out),
             Effect::Stop { dispatch, then } => self.stop(at, slot, dispatch, then, out),
-            Effect::ArmTimer { timer, due } => self.arm(slot, timer, due),
+            Effect::ArmTimer { timer, due, within } => self.arm(slot, timer, due, at.after(within)),
             Effect::DisarmTimer { timer } => self.disarm(slot, timer),
+            Effect::Continue => self.go_on(slot, out),
             // The sender publishes the end.
             Effect::Ended => {}
         }
@@ -75,13 +77,14 @@ impl TaskEngine {
     }
 
     /// Opens an external task. Early reports on it are given back, because the execution can accept them now.
-    fn open_task(&mut self, at: Time, slot: Slot, dispatch: Dispatch, input: Option<Payload>, out: &mut Outbox) {
-        let Some(id) = self.registration(slot).map(|registration| registration.task_id(dispatch.key)) else { return };
+    fn open_task(&mut self, slot: Slot, open: Open, out: &mut Outbox) {
+        let key = open.dispatch.key;
+        let Some(id) = self.registration(slot).map(|registration| registration.task_id(key)) else { return };
         let Some(entry) = self.slots.get_mut(slot) else { return };
-        if self.open.insert(id, Open { slot, dispatch, since: at, input }) {
+        if self.open.insert(id, open) {
             entry.open += 1;
         }
-        self.give_back_early(slot, dispatch.key, out);
+        self.give_back_early(slot, key, out);
     }
 
     pub(super) fn close_task(&mut self, slot: Slot, dispatch: Dispatch, out: &mut Outbox) {
@@ -95,9 +98,19 @@ impl TaskEngine {
         self.give_back_early(slot, dispatch.key, out);
     }
 
-    fn arm(&mut self, slot: Slot, timer: Timer, due: Time) {
+    /// Arms a timer, due at `latest` even if `due` is later: the clock may have been ahead when `due` was computed. A timer
+    /// that is armed already is never postponed, because `latest` moves each time that it is armed again.
+    fn arm(&mut self, slot: Slot, timer: Timer, due: Time, latest: Time) {
         let Some(entry) = self.slots.get_mut(slot) else { return };
-        entry.timers += u32::from(self.timers.arm(slot, timer, due));
+        if self.timers.armed(slot, timer).is_none_or(|armed| armed > due) {
+            entry.timers += u32::from(self.timers.arm(slot, timer, due.min(latest)));
+        }
+    }
+
+    /// Tells an execution to continue, after other messages of its callback.
+    fn go_on(&mut self, slot: Slot, out: &mut Outbox) {
+        let Some(entry) = self.slots.get(slot) else { return };
+        self.deliveries.go_on(entry.callback(), slot, out);
     }
 
     pub(super) fn disarm(&mut self, slot: Slot, timer: Timer) {

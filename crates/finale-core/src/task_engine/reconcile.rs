@@ -29,7 +29,11 @@ impl MustBe {
                 Effect::Run { dispatch, .. } => drop(must_be.runs.insert(*dispatch)),
                 Effect::Offer { dispatch, .. } => drop(must_be.opens.insert(dispatch.key)),
                 Effect::ArmTimer { timer, .. } => drop(must_be.timers.insert(*timer)),
-                Effect::Stop { .. } | Effect::Withdraw { .. } | Effect::DisarmTimer { .. } | Effect::Ended => {}
+                Effect::Stop { .. }
+                | Effect::Withdraw { .. }
+                | Effect::DisarmTimer { .. }
+                | Effect::Continue
+                | Effect::Ended => {}
             }
         }
         must_be
@@ -95,7 +99,6 @@ impl TaskEngine {
                 self.lost(at, slot, dispatch, out);
             }
             Effect::Offer { dispatch, .. } if self.is_open(slot, dispatch) => {}
-            Effect::ArmTimer { timer, due } if self.timers.armed(slot, timer) == Some(due) => {}
             missing => self.perform_one(at, slot, missing, out),
         }
     }

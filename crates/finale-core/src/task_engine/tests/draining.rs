@@ -1,7 +1,6 @@
 //! At the end handlers at work may finish, and nothing else begins; nor does it after a failed append.
 
 use super::*;
-use crate::execution::Effect;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -112,8 +111,7 @@ fn after_a_failed_append_nothing_begins() {
     assert_eq!(shard.told(Input::JournalFailed), []);
     let seen = shard.end(first(PENDING), Ok("1"));
     assert!(matches!(seen[..], [Seen::Completed(..)]), "{seen:?}");
-    let effect = Effect::Run { dispatch: first(READY), input: Payload::NULL };
-    assert_eq!(shard.perform(slot(0), [effect]), [Seen::Answered(1)]);
+    assert_eq!(shard.perform(slot(0), [run(first(READY))]), [Seen::Answered(1)]);
     assert_eq!(shard.reconcile(slot(0), false, vec![run(first(READY))]), [Seen::Answered(1)]);
     assert_eq!(drain(&mut shard), [Seen::Drained(Drained::default())]);
 }

@@ -9,9 +9,8 @@ fn ids<'a>(page: impl Iterator<Item = OpenTask<'a>>) -> Vec<(Slot, u32)> {
 #[test]
 fn an_open_task_is_listed_until_it_is_closed() {
     let mut shard = Shard::new(10);
-    let since = shard.now;
-    let input = Payload::encode(&7).unwrap();
-    shard.perform(slot(0), [Effect::Offer { dispatch: first(1), input: input.clone() }]);
+    let (since, input) = (Time::from_micros(5), Payload::encode(&7).unwrap());
+    shard.perform(slot(0), [Effect::Offer { dispatch: first(1), input: input.clone(), since }]);
     let id = TaskId { execution: execution(slot(0)), key: key(1) };
     let tasks: Vec<_> = shard.engine.open_tasks(None, None).collect();
     assert_eq!(tasks, [OpenTask { slot: slot(0), id, dispatch: first(1), since, input: &input }]);

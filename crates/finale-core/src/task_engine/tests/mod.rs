@@ -69,6 +69,7 @@ enum Seen {
     Stopped(Slot, Dispatch, crate::fact::StopOutcome),
     Fired(Slot, Timer),
     GivenBack(Slot, WorkKey, Option<u64>),
+    Continued(Slot),
     Answered(u32),
 }
 
@@ -143,15 +144,19 @@ fn scoped(scope: u32, node: u32) -> Dispatch {
 }
 
 fn run(dispatch: Dispatch) -> Effect {
-    Effect::Run { dispatch, input: Payload::NULL }
+    Effect::Run { dispatch, input: None }
 }
 
 fn open(dispatch: Dispatch) -> Effect {
-    Effect::Offer { dispatch, input: Payload::NULL }
+    Effect::Offer { dispatch, input: Payload::NULL, since: Time::from_micros(7) }
 }
 
 fn close(dispatch: Dispatch) -> Effect {
     Effect::Withdraw { dispatch }
+}
+
+fn arm(timer: Timer, due: Time) -> Effect {
+    Effect::ArmTimer { timer, due, within: Duration::MAX }
 }
 
 fn stop(dispatch: Dispatch) -> Effect {
@@ -422,6 +427,7 @@ impl Shard {
                 };
                 self.seen.extend(reports.iter().map(given_back));
             }
+            Delivery::Continue(slots) => self.seen.extend(slots.iter().copied().map(Seen::Continued)),
             Delivery::Answered(answers) => self.seen.push(Seen::Answered(*answers)),
         }
     }

@@ -7,7 +7,7 @@ use crate::fact::StopOutcome;
 fn what_is_missing_is_performed() {
     let mut shard = Shard::new(10);
     let due = shard.now.after(Duration::from_secs(1));
-    let under_way = vec![run(first(PENDING)), open(first(1)), Effect::ArmTimer { timer: Timer::Deadline, due }];
+    let under_way = vec![run(first(PENDING)), open(first(1)), arm(Timer::Deadline, due)];
     let seen = shard.reconcile(slot(0), false, under_way.clone());
     assert_eq!(seen, [Seen::Began(first(PENDING)), Seen::Answered(1)]);
     let Counts { running, open, timers, .. } = shard.engine.counts();
@@ -32,16 +32,6 @@ fn what_waits_or_is_about_to_begin_is_under_way() {
 }
 
 #[test]
-fn an_open_task_keeps_its_time_and_its_early_reports_are_not_given_back_twice() {
-    let mut shard = Shard::new(10);
-    shard.perform(slot(0), [open(first(1))]);
-    let since = shard.now;
-    shard.advance(Duration::from_secs(60));
-    assert_eq!(shard.reconcile(slot(0), false, vec![open(first(1))]), [Seen::Answered(1)]);
-    assert_eq!(shard.engine.open_tasks(None, None).next().map(|task| task.since), Some(since));
-}
-
-#[test]
 fn an_early_report_on_a_task_that_opens_in_it_is_given_back() {
     let mut shard = Shard::new(10);
     shard.keep_early(slot(0), key(1), 70);
@@ -52,7 +42,7 @@ fn an_early_report_on_a_task_that_opens_in_it_is_given_back() {
 #[test]
 fn what_must_not_be_is_dropped() {
     let mut shard = Shard::new(2);
-    let deadline = Effect::ArmTimer { timer: Timer::Deadline, due: shard.now };
+    let deadline = arm(Timer::Deadline, shard.now);
     let all = [run(first(PENDING)), run(first(BLOCKING)), run(scoped(1, PENDING)), open(first(1)), deadline];
     shard.perform(slot(0), all);
     shard.perform(slot(1), [open(first(1)), open(first(2))]);
@@ -98,14 +88,26 @@ fn what_must_not_begin_twice_is_lost_for_good() {
 }
 
 #[test]
-fn a_timer_that_is_armed_for_another_time_is_armed_anew() {
+fn a_timer_that_is_armed_for_a_later_time_is_armed_anew() {
     let mut shard = Shard::new(10);
-    let arm = |due| Effect::ArmTimer { timer: Timer::Deadline, due };
+    let arm = |due| arm(Timer::Deadline, due);
     let (soon, later) = (shard.now.after(GRACE), shard.now.after(GRACE * 2));
     shard.perform(slot(0), [arm(later)]);
     shard.reconcile(slot(0), false, vec![arm(soon)]);
     assert_eq!(shard.engine.wake_at(), Some(soon));
     assert_eq!(shard.engine.counts().timers, 1);
+}
+
+#[test]
+fn an_execution_that_is_to_continue_is_told_so_again() {
+    let mut shard = Shard::new(10);
+    let seen = shard.perform(slot(0), [run(first(READY)), Effect::Continue]);
+    assert!(
+        matches!(seen[..], [Seen::Began(_), Seen::Continued(_), Seen::Completed(..), Seen::Answered(1)]),
+        "{seen:?}"
+    );
+    let seen = shard.reconcile(slot(0), false, vec![Effect::Continue]);
+    assert_eq!(seen, [Seen::Continued(slot(0)), Seen::Answered(1)]);
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn an_outcome_goes_to_whoever_has_the_execution_when_it_comes() {
 #[test]
 fn nothing_of_an_ended_execution_is_left() {
     let mut shard = Shard::new(2);
-    let timer = Effect::ArmTimer { timer: Timer::Deadline, due: shard.now };
+    let timer = arm(Timer::Deadline, shard.now);
     shard.perform(slot(0), [run(first(PENDING)), run(first(HURRIED)), run(scoped(1, PENDING)), open(first(1)), timer]);
     shard.keep_early(slot(0), key(2), 70);
     let seen = shard.told(Input::Deregister { slot: slot(0), status: ExecutionStatus::Completed });

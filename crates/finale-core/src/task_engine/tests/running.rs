@@ -60,8 +60,9 @@ fn a_handler_gets_the_input_of_its_execution_unless_it_has_its_own() {
     let mut shard = Shard::new(10);
     shard.lazy = true;
     let own = Payload::encode(&7).unwrap();
-    shard.perform(slot(0), [Effect::Run { dispatch: first(READY), input: own.clone() }]);
+    shard.perform(slot(0), [Effect::Run { dispatch: first(READY), input: Some(own.clone()) }, run(first(PENDING))]);
     assert_eq!(shard.out.next_start().map(|start| start.input), Some(Some(own)));
+    assert_eq!(shard.out.next_start().map(|start| start.input), Some(None));
     let given = &shard.engine.registration(slot(0)).unwrap().input;
     assert_eq!(given.as_bytes(), b"\"given\"");
 }

@@ -62,7 +62,7 @@ fn a_handler_that_was_told_to_stop_has_its_grace_and_no_other_limit() {
 fn timers_of_executions_fire_once_in_the_order_in_which_they_are_due() {
     let mut shard = Shard::new(10);
     let now = shard.now;
-    let arm = |timer, seconds| Effect::ArmTimer { timer, due: now.after(Duration::from_secs(seconds)) };
+    let arm = |timer, seconds| arm(timer, now.after(Duration::from_secs(seconds)));
     let backoff = Timer::Backoff(key(1), first(1).attempt);
     shard.perform(slot(0), [arm(Timer::Deadline, 3), arm(backoff, 1)]);
     shard.perform(slot(1), [arm(Timer::Deadline, 2)]);
@@ -75,25 +75,38 @@ fn timers_of_executions_fire_once_in_the_order_in_which_they_are_due() {
 }
 
 #[test]
-fn a_timer_that_is_armed_again_is_due_at_the_new_time_and_one_that_is_disarmed_never() {
+fn a_timer_that_is_armed_again_is_not_postponed_and_one_that_is_disarmed_never_fires() {
     let mut shard = Shard::new(10);
     let now = shard.now;
-    let arm = |seconds| Effect::ArmTimer { timer: Timer::Deadline, due: now.after(Duration::from_secs(seconds)) };
-    shard.perform(slot(0), [arm(1), arm(2)]);
+    let arm = |seconds| arm(Timer::Deadline, now.after(Duration::from_secs(seconds)));
+    shard.perform(slot(0), [arm(3), arm(1), arm(2)]);
     assert_eq!(shard.engine.counts().timers, 1);
-    assert_eq!(shard.advance(Duration::from_secs(1)), []);
     assert_eq!(shard.advance(Duration::from_secs(1)), [Seen::Fired(slot(0), Timer::Deadline)]);
-    let disarm = || Effect::DisarmTimer { timer: Timer::Deadline };
-    shard.perform(slot(0), [arm(3), disarm(), disarm()]);
     assert_eq!(shard.advance(Duration::from_secs(100)), []);
+    let disarm = || Effect::DisarmTimer { timer: Timer::Deadline };
+    shard.perform(slot(0), [arm(200), disarm(), disarm()]);
+    assert_eq!(shard.advance(Duration::from_secs(200)), []);
     assert_eq!(shard.engine.counts(), Counts::default());
+}
+
+#[test]
+fn a_timer_whose_clock_was_ahead_is_due_after_its_own_length_at_the_latest() {
+    let mut shard = Shard::new(10);
+    let (hour, span) = (Duration::from_secs(3_600), Duration::from_secs(2));
+    let ahead = || Effect::ArmTimer { timer: Timer::Deadline, due: Time::from_micros(0).after(hour), within: span };
+    shard.perform(slot(0), [ahead()]);
+    assert_eq!(shard.advance(span / 2), []);
+    // To arm it again does not begin its length anew.
+    shard.perform(slot(0), [ahead()]);
+    shard.reconcile(slot(0), false, vec![ahead()]);
+    assert_eq!(shard.advance(span / 2), [Seen::Fired(slot(0), Timer::Deadline)]);
 }
 
 #[test]
 fn a_time_that_has_passed_is_due_at_once() {
     let mut shard = Shard::new(10);
     let due = Time::from_micros(0);
-    shard.perform(slot(0), [Effect::ArmTimer { timer: Timer::Deadline, due }]);
+    shard.perform(slot(0), [arm(Timer::Deadline, due)]);
     assert!(shard.engine.wake_at().is_some_and(|due| due <= shard.now));
     assert_eq!(shard.advance(Duration::ZERO), [Seen::Fired(slot(0), Timer::Deadline)]);
 }
@@ -103,7 +116,7 @@ fn a_great_many_timers_are_taken_in_portions() {
     let mut shard = Shard::new(10);
     let due = shard.now;
     let timers = (0..1_000).map(|node| Timer::Backoff(key(node), first(node).attempt));
-    shard.perform(slot(0), timers.map(|timer| Effect::ArmTimer { timer, due }));
+    shard.perform(slot(0), timers.map(|timer| arm(timer, due)));
     let seen = shard.told(Input::Wake);
     assert!(!seen.is_empty() && seen.len() < 1_000, "{}", seen.len());
     assert_eq!(shard.engine.wake_at(), Some(due), "the rest is due still");
