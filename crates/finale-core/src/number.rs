@@ -1,12 +1,12 @@
-//! The small numbers that the machines of one shard name things by: all are dense, so that tables are indexed by them.
+//! The numbers by which the state machines of one shard name things. They are dense, so that tables are indexed by them.
 
 use std::fmt;
 
-/// Where an execution is in its shard, and the number that its callback is registered under.
+/// The place of an execution in its shard; its callback is registered under this number.
 ///
-/// The Supervisor gives slots at admission and gives their index again after the end. A message about an execution that
-/// has ended may still be on its way then, so a slot names its life as well: two executions that have had the same index
-/// one after the other have different slots, and what was meant for the first never reaches the second.
+/// The Supervisor assigns slots at admission and reuses the index after the end. Messages about the ended execution may
+/// still be on their way then, so a slot has a generation as well: executions that use the same index one after the other
+/// have different slots, and a message for the first never reaches the second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot {
     index: u32,
@@ -24,7 +24,7 @@ impl Slot {
         self.index as usize
     }
 
-    /// The same index for another execution.
+    /// The slot of the next execution with the same index.
     #[must_use]
     pub const fn next_life(self) -> Self {
         Self { index: self.index, life: self.life.wrapping_add(1) }
@@ -37,7 +37,7 @@ impl fmt::Display for Slot {
     }
 }
 
-/// A request of somebody outside who waits for the answer. The machines know only the number.
+/// A request from outside that waits for an answer. The state machines know only its number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
@@ -49,12 +49,12 @@ pub struct ShardNo(pub u16);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ActorNo(pub u32);
 
-/// Who hears of the tasks of an execution.
+/// The receiver of messages about the tasks of an execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Callback {
-    /// The Supervisor: it has the execution as a plain value.
+    /// The Supervisor, which holds a parked execution as a plain value.
     Supervisor,
-    /// The actor that has the execution.
+    /// The actor that hosts the execution.
     Actor(ActorNo),
 }
 
@@ -84,12 +84,12 @@ pub struct DefinitionNo(pub u32);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HandlerNo(pub u16);
 
-/// A limit of the runtime on handlers at work.
+/// A limit on the number of running handlers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LimitNo(pub u16);
 
 impl LimitNo {
-    /// The limit on all handlers together; the others are of one handler each.
+    /// The limit on all handlers together.
     pub const RUNTIME: Self = Self(0);
 
     /// The number as an index into a table of all limits.
@@ -98,16 +98,16 @@ impl LimitNo {
     }
 }
 
-/// A batch of outcomes; the batches of a shard are numbered from 1 as they are sent.
+/// A batch of outcomes; batches of a shard are numbered from 1 in the order in which they are sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BatchNo(pub u64);
 
 impl BatchNo {
-    /// The number of whoever has taken no batch yet.
+    /// Acknowledges no batch.
     pub const NONE: Self = Self(0);
 }
 
-/// The future of a handler at work, as its owner numbers it. A number is given again only after its future is gone.
+/// The future of a running handler, numbered by its owner. A number is reused only after its future is gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FutureNo(pub u32);
 

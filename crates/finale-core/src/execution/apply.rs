@@ -328,7 +328,7 @@ impl Execution {
         let since = self.at;
         if definition.at(key.node).step == Step::Ask {
             self.move_to(definition, key, NodeState::Waiting(WaitFor::Task { attempt, since }), sink);
-            sink.effect(Effect::Offer { dispatch, input: self.input_of(key) });
+            sink.effect(Effect::Offer { dispatch, input: self.input_of(key), since });
             if let Some(timer) = timeout(definition, key, attempt, since) {
                 sink.effect(timer);
             }

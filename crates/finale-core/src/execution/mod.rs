@@ -368,7 +368,7 @@ impl Execution {
             }
             NodeState::Waiting(WaitFor::Task { attempt, since }) => {
                 let dispatch = self.dispatch(key, attempt);
-                effects.push(Effect::Offer { dispatch, input: self.input_of(key) });
+                effects.push(Effect::Offer { dispatch, input: self.input_of(key), since });
                 effects.extend(timeout(definition, key, attempt, since));
             }
             NodeState::Waiting(WaitFor::Backoff { attempt, since, until, .. }) => {

@@ -52,6 +52,8 @@ pub enum Effect {
         dispatch: Dispatch,
         /// What the work is about.
         input: Payload,
+        /// When it was asked for, also if that was in another life.
+        since: Time,
     },
     /// Take back what was asked: it is not wanted any more.
     Withdraw {

@@ -110,7 +110,7 @@ impl TaskEngine {
                 let input = input.unwrap_or_else(|| live.given());
                 self.run(live, dispatch, input, now);
             }
-            Effect::Offer { dispatch, input } => self.offer(live, dispatch, input),
+            Effect::Offer { dispatch, input, .. } => self.offer(live, dispatch, input),
             Effect::Withdraw { dispatch } => self.offers.withdraw(live.id, dispatch.key),
             Effect::Stop { dispatch, then } => self.stop(live, dispatch, then),
             Effect::ArmTimer { timer, due, within } => self.timers.arm(live, timer, due, within),
