@@ -7,7 +7,7 @@ use super::closing::Failure;
 use super::ids::{IdGenerator, shard_of};
 use super::input::{Ask, Question};
 use super::message::{Acknowledge, Activate, Begin, ClaimNo, Message, NotActivated, ToShard};
-use super::outbox::{Answer, Outbox, PermitChange, Registration, ToActor, ToEngine};
+use super::outbox::{Answer, Outbox, PermitChange, ToActor, ToEngine};
 use super::permits::Permits;
 use super::reads::Purpose;
 use super::slots::Place;
@@ -15,6 +15,7 @@ use super::waiting::{Asker, Waiting};
 use crate::id::ExecutionId;
 use crate::number::{Callback, RequestId, ShardNo};
 use crate::status::ExecutionStatus;
+use crate::task_engine::Registration;
 use crate::time::Time;
 
 /// The executions that are to begin.

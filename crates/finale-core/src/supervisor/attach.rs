@@ -14,6 +14,9 @@ use crate::time::Time;
 impl Supervisor {
     /// Notes that an execution wants an actor, if there is something that only an actor can do for it.
     pub(super) fn want_actor(&mut self, slot: Slot) {
+        if self.failure.is_some() {
+            return;
+        }
         let Some(entry) = self.slots.get_mut(slot).filter(|entry| entry.needs_actor()) else { return };
         if !std::mem::replace(&mut entry.rare_mut().wants_actor, true) {
             self.wanting.push_back(slot);

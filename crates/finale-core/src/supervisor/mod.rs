@@ -44,6 +44,7 @@ mod writes;
 #[cfg(test)]
 mod tests;
 
+pub use crate::task_engine::Registration;
 pub use ids::{IdGenerator, home_of, shard_of};
 pub use input::{Ask, Ended, Expired, Found, Input, KeyOwner, Panicked, Question, Recover, Restored};
 pub use late::{LateEvent, LateKind};
@@ -53,8 +54,8 @@ pub use message::{
 };
 pub use options::{Keep, Options, Retention};
 pub use outbox::{
-    Answer, Criterion, Left, Look, LookAt, NotDone, Notice, Outbox, PermitChange, Published, Read, ReadWhat,
-    Registration, Reply, Resume, ToActor, ToEngine, Write, WriteWhat,
+    Answer, Criterion, Left, Look, LookAt, NotDone, Notice, Outbox, PermitChange, Published, Read, ReadWhat, Reply,
+    Resume, ToActor, ToEngine, Write, WriteWhat,
 };
 
 use std::collections::{BTreeMap, VecDeque};

@@ -7,9 +7,9 @@ use crate::execution::{Interrupted, Refused};
 use crate::fact::Terminal;
 use crate::id::ExecutionId;
 use crate::number::{ActorNo, BatchNo, Callback, DefinitionNo, RequestId, ShardNo, Slot};
-use crate::payload::Payload;
 use crate::record::Outcome;
 use crate::status::ExecutionStatus;
+use crate::task_engine::Registration;
 use crate::time::Time;
 
 use super::message::{Begin, Hosted, Message, NotActivated, Quarantine, ReadNo, Tell, ToShard, WriteNo};
@@ -68,21 +68,6 @@ pub enum ToEngine {
     },
     /// The supervisor has taken in everything up to this batch: it need not be kept.
     Taken(BatchNo),
-}
-
-/// An execution, as the task engine knows it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Registration {
-    /// Where it is.
-    pub slot: Slot,
-    /// Its id.
-    pub execution: ExecutionId,
-    /// What it runs.
-    pub definition: DefinitionNo,
-    /// Who hears of its tasks.
-    pub callback: Callback,
-    /// What it was given.
-    pub input: Payload,
 }
 
 /// A message for an actor.

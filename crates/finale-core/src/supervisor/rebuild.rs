@@ -7,11 +7,12 @@ use super::Supervisor;
 use super::closing::Failure;
 use super::deaths::dies_too_often;
 use super::message::{Body, ClaimNo, Message};
-use super::outbox::{Outbox, Registration, ToEngine};
+use super::outbox::{Outbox, ToEngine};
 use super::reads::Purpose;
 use super::slots::{ExecutionSlot, Place};
 use super::waiting::Asker;
 use crate::number::{ActorNo, Callback, Slot};
+use crate::task_engine::Registration;
 use crate::time::Time;
 
 impl Supervisor {

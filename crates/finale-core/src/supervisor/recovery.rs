@@ -10,13 +10,14 @@ use std::collections::{BTreeMap, VecDeque};
 use super::Supervisor;
 use super::input::{Ask, Found, Recover, Restored};
 use super::message::{Hosted, Quarantine};
-use super::outbox::{Answer, Outbox, Registration, ToEngine, WriteWhat};
+use super::outbox::{Answer, Outbox, ToEngine, WriteWhat};
 use super::reads::Purpose;
 use super::slots::Place;
 use crate::execution::Execution;
 use crate::id::{Epoch, ExecutionId};
 use crate::number::{Callback, Slot};
 use crate::status::ExecutionStatus;
+use crate::task_engine::Registration;
 use crate::time::Time;
 
 /// Why an execution cannot be read whose history is not there.

@@ -112,3 +112,16 @@ fn the_home_of_a_key_hears_that_another_shard_cannot_begin() {
         panic!("{out:?}")
     };
 }
+
+#[test]
+fn what_is_read_after_the_failure_goes_to_no_actor() {
+    let mut scene = Scene::new();
+    let (_, begin) = scene.begin();
+    let panicked = Panicked { slot: begin.slot, begin: None, messages: vec![], cancels: vec![], told: 0 };
+    scene.tell(Input::Panicked(Box::new(panicked)));
+    let out = scene.tell(Input::JournalFailed);
+    let out = scene.restored(&out.reads[0], Ok(Some(restored(begin.execution))));
+    assert!(out.actors.is_empty());
+    let message = scene.query();
+    assert_eq!(scene.ask(begin.execution, message).looks[0].at, LookAt::Parked(begin.slot));
+}

@@ -94,3 +94,25 @@ fn an_actor_that_is_gone_leaves_its_execution_to_another_one() {
     assert_eq!(told(&out), ["0: resume[reconcile]"]);
     assert_eq!(scene.tell(Input::ActorGone(ActorNo(9))).actors.len(), 0, "one that never was is no matter");
 }
+
+#[test]
+fn a_marker_that_comes_late_is_not_taken_for_a_message() {
+    let mut scene = Scene::new();
+    let (actor, begin) = scene.begin();
+    let message = scene.report("one");
+    let mut out = scene.ask(begin.execution, message);
+    let Some((_, ToActor::Tell(one))) = out.actors.pop() else { panic!("{out:?}") };
+    scene.detach(&begin, 0);
+    let mut out = scene.wake_after(INTERVAL);
+    let Some((_, ToActor::Tell(marker))) = out.actors.pop() else { panic!("{out:?}") };
+    // The message comes back before the marker, and the execution is attached and detached once more meanwhile.
+    assert_eq!(told(&scene.tell(Input::Forwarded { from: actor, tell: one })), ["0: resume[one]"]);
+    let message = scene.report("two");
+    let mut out = scene.ask(begin.execution, message);
+    let Some((_, ToActor::Tell(two))) = out.actors.pop() else { panic!("{out:?}") };
+    scene.detach(&begin, 0);
+    let message = scene.report("three");
+    scene.ask(begin.execution, message);
+    assert!(scene.tell(Input::Forwarded { from: actor, tell: marker }).actors.is_empty());
+    assert_eq!(told(&scene.tell(Input::Forwarded { from: actor, tell: two })), ["0: resume[two three]"]);
+}
