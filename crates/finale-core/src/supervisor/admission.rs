@@ -64,7 +64,7 @@ impl Admission {
 impl Supervisor {
     pub(super) fn activate(&mut self, at: Time, activate: Activate, out: &mut Outbox) {
         let asker = activate.request.map_or(Asker::Nobody, Asker::Request);
-        if let Some(failure) = self.refuses() {
+        if let Some(failure) = self.refusal() {
             return self.answer(asker, Err(failure.not_activated()), out);
         }
         if activate.idempotency.is_some() {
@@ -89,7 +89,7 @@ impl Supervisor {
         let shard = shard_of(id, self.options.shards);
         if let (Asker::Claim(claim), true) = (waiting.asker, shard != self.options.shard) {
             let activate = Box::new(Activate { request: None, ..waiting.activate });
-            self.keys.is_elsewhere(claim);
+            self.keys.mark_passed_on(claim);
             return out.shards.push((shard, ToShard::Begin { claim, activate }));
         }
         debug_assert!(shard == self.options.shard, "an activation came to another shard than that of its id");
@@ -109,7 +109,7 @@ impl Supervisor {
         out: &mut Outbox,
     ) {
         let refused = match (status, waiting.activate.id) {
-            _ if self.refuses().is_some() => self.refuses().map(Failure::not_activated),
+            _ if self.refusal().is_some() => self.refusal().map(Failure::not_activated),
             (Ok(Some(_)), Some(id)) => Some(NotActivated::IdConflict(id)),
             (Ok(_), _) => None,
             (Err(reason), _) => Some(NotActivated::Unread(reason)),
@@ -141,7 +141,7 @@ impl Supervisor {
     }
 
     /// One execution less is open.
-    pub(super) fn give_permit(&mut self, out: &mut Outbox) {
+    pub(super) fn return_permit(&mut self, out: &mut Outbox) {
         self.admission.permits.give(&mut out.permits);
         self.use_permits();
     }
@@ -154,11 +154,11 @@ impl Supervisor {
 
     /// Whether another execution may begin, apart from an actor for it.
     fn admits(&self) -> bool {
-        !self.admission.queue.is_empty() && !self.admission.journal_full && self.refuses().is_none()
+        !self.admission.queue.is_empty() && !self.admission.journal_full && self.refusal().is_none()
     }
 
     /// Gives free actors away: old executions first, they are to come to their ends before new ones begin.
-    pub(super) fn use_actors(&mut self, at: Time, out: &mut Outbox) {
+    pub(super) fn assign_actors(&mut self, at: Time, out: &mut Outbox) {
         if self.failure.is_some() {
             return;
         }
@@ -251,7 +251,7 @@ impl Supervisor {
         out: &mut Outbox,
     ) {
         let asker = Asker::Shard(from, claim);
-        match self.refuses() {
+        match self.refusal() {
             Some(failure) => self.answer(asker, Err(failure.not_activated()), out),
             None => self.prepare(at, Waiting { asker, activate }, out),
         }

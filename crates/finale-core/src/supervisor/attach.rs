@@ -31,11 +31,11 @@ impl Supervisor {
             return;
         }
         let execution = entry.execution;
-        let overruling = entry.is_quarantined();
+        let applies_command = entry.is_quarantined();
         let (is_new, begin) = (matches!(entry.place, Place::New), entry.rare_mut().begin.take());
-        let messages = if overruling { entry.take_command() } else { entry.take_messages(self.recovery.epoch) };
+        let messages = if applies_command { entry.take_command() } else { entry.take_messages(self.recovery.epoch) };
         if !is_new {
-            self.resume(at, slot, messages, overruling, out);
+            self.resume(at, slot, messages, applies_command, out);
         } else if let Some(begin) = begin {
             let actor = self.move_to_actor(at, slot, out);
             out.actors.push((actor, ToActor::Begin(*begin)));
@@ -43,7 +43,7 @@ impl Supervisor {
                 self.tell(actor, slot, execution, message, out);
             }
         }
-        self.has_gone_on(slot);
+        self.mark_resumed(slot);
     }
 
     /// Gives an execution that only waited to a free actor, because of a message.
@@ -51,11 +51,11 @@ impl Supervisor {
         self.resume(at, slot, vec![message], false, out);
     }
 
-    fn resume(&mut self, at: Time, slot: Slot, messages: Vec<Message>, overruling: bool, out: &mut Outbox) {
+    fn resume(&mut self, at: Time, slot: Slot, messages: Vec<Message>, applies_command: bool, out: &mut Outbox) {
         let Some(entry) = self.slots.get_mut(slot) else { return };
         if let Place::Parked(hosted) = std::mem::replace(&mut entry.place, Place::Reading) {
             let actor = self.move_to_actor(at, slot, out);
-            out.actors.push((actor, ToActor::Resume(Resume { hosted, messages, overruling })));
+            out.actors.push((actor, ToActor::Resume(Resume { hosted, messages, applies_command })));
         }
     }
 
@@ -78,7 +78,7 @@ impl Supervisor {
         let missing = detached.told.wrapping_sub(hosted.told);
         entry.place = Place::Parked(hosted);
         if let Some(rare) = entry.if_rare() {
-            rare.overruling = false;
+            rare.applies_command = false;
         }
         self.has_left(at, slot, detached, missing, Vec::new(), out);
         if let Some(entry) = self.slots.get_mut(slot) {
@@ -105,15 +105,15 @@ impl Supervisor {
             self.forwarding += 1;
         }
         if missing > 0 {
-            return self.settle(at, slot, out);
+            return self.schedule(at, slot, out);
         }
         self.forwards_complete(at, slot, out);
     }
 
     /// Looks what is to be done next for an execution that no actor has.
-    pub(super) fn settle(&mut self, at: Time, slot: Slot, out: &mut Outbox) {
+    pub(super) fn schedule(&mut self, at: Time, slot: Slot, out: &mut Outbox) {
         match self.slots.get(slot) {
-            Some(entry) if entry.is_quarantined() => self.operate(at, slot, out),
+            Some(entry) if entry.is_quarantined() => self.serve_operators(at, slot, out),
             Some(entry) if entry.rare().is_some_and(|rare| rare.recovering && rare.queue.is_empty()) => {
                 self.recovery.is_ready(slot);
             }
@@ -135,7 +135,7 @@ impl Supervisor {
         let is_there = matches!(entry.place, Place::Actor(actor) if actor == from);
         if is_there && self.pool.get(from).is_some_and(|host| host.attachment == attachment) {
             // Had the actor given it back, that would have come before this.
-            self.lost(at, slot, out);
+            self.refold_lost(at, slot, out);
         }
         self.count_forward(at, slot, attachment, message, out);
     }
@@ -174,7 +174,7 @@ impl Supervisor {
                 rare.queue.push_front(message);
             }
         }
-        self.settle(at, slot, out);
+        self.schedule(at, slot, out);
     }
 }
 
@@ -192,7 +192,7 @@ impl ExecutionSlot {
         let rare = self.rare_mut();
         match rare.operators.pop_front() {
             Some(Operator::Command(message)) => {
-                rare.overruling = true;
+                rare.applies_command = true;
                 vec![message]
             }
             Some(other) => {

@@ -52,12 +52,12 @@ pub(super) struct Leaving {
 
 impl Supervisor {
     /// Why nothing begins, if so.
-    pub(super) fn refuses(&self) -> Option<Failure> {
+    pub(super) fn refusal(&self) -> Option<Failure> {
         self.failure.or(self.closed.then_some(Failure::Closed))
     }
 
     /// Why nothing at all is done any more, if so.
-    pub(super) fn is_gone(&self) -> Option<Failure> {
+    pub(super) fn gone(&self) -> Option<Failure> {
         match self.failure {
             Some(Failure::Shard) => self.failure,
             _ => self.leaving.left.map(|_| Failure::Closed),
@@ -67,7 +67,7 @@ impl Supervisor {
     /// No execution begins any more.
     pub(super) fn close(&mut self, at: Time, out: &mut Outbox) {
         if !std::mem::replace(&mut self.closed, true) {
-            self.refuse_all(at, Failure::Closed, out);
+            self.refuse_waiting(at, Failure::Closed, out);
         }
     }
 
@@ -103,16 +103,16 @@ impl Supervisor {
     }
 
     /// Nothing can be recorded any more: nobody is told anything that may not be true after a restart, and nothing begins.
-    pub(super) fn fail(&mut self, at: Time, failure: Failure, out: &mut Outbox) {
+    pub(super) fn fail_all(&mut self, at: Time, failure: Failure, out: &mut Outbox) {
         if self.failure.is_none_or(|before| before != Failure::Shard) {
             self.failure = Some(failure);
-            self.refuse_all(at, failure, out);
+            self.refuse_waiting(at, failure, out);
             self.answer_all(at, failure, out);
         }
     }
 
     /// Refuses all executions that have not begun.
-    fn refuse_all(&mut self, at: Time, failure: Failure, out: &mut Outbox) {
+    fn refuse_waiting(&mut self, at: Time, failure: Failure, out: &mut Outbox) {
         let refused = failure.not_activated();
         let (queue, unpermitted) = (&mut self.admission.queue, &mut self.admission.unpermitted);
         let had_permits = queue.len();
@@ -121,7 +121,7 @@ impl Supervisor {
             self.refuse(at, waiting, refused.clone(), out);
         }
         for _ in 0..had_permits {
-            self.give_permit(out);
+            self.return_permit(out);
         }
     }
 
@@ -197,7 +197,7 @@ impl Supervisor {
             out.reply(Some(request), Answer::NotDone(failure.not_done()));
         }
         for message in messages {
-            self.drop_message(execution, &message, failure.not_done(), out);
+            self.answer_undelivered(execution, &message, failure.not_done(), out);
         }
         self.answer(asker, Err(failure.not_activated()), out);
         if let Some(Acknowledge::Request(request)) = begin.map(|begin| begin.acknowledge) {

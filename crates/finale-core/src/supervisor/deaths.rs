@@ -43,9 +43,9 @@ impl Supervisor {
         rare.begin = begin;
         rare.reconcile = true;
         dies_too_often(&mut rare.deaths, at, self.options.deaths_max, self.options.deaths_window);
-        let overruled = std::mem::take(&mut rare.overruling);
+        let applied_command = std::mem::take(&mut rare.applies_command);
         // What an operator wanted brought it down: it is not tried again, and the execution stays where it was.
-        let (commands, in_hand) = if overruled { (messages, Vec::new()) } else { (Vec::new(), messages) };
+        let (commands, in_hand) = if applied_command { (messages, Vec::new()) } else { (Vec::new(), messages) };
         for command in commands {
             out.reply(command.request, Answer::NotDone(NotDone::Panicked));
         }
@@ -57,14 +57,14 @@ impl Supervisor {
     }
 
     /// The actor that an execution was with does not have it.
-    pub(super) fn lost(&mut self, at: Time, slot: Slot, out: &mut Outbox) {
+    pub(super) fn refold_lost(&mut self, at: Time, slot: Slot, out: &mut Outbox) {
         let Some(entry) = self.slots.get_mut(slot) else { return };
         let Place::Actor(actor) = entry.place else { return };
         entry.place = Place::Reading;
         let execution = entry.execution;
         let rare = entry.rare_mut();
         rare.reconcile = true;
-        rare.overruling = false;
+        rare.applies_command = false;
         out.notices.push(Notice::Lost(execution));
         let detached = self.pool.detach(actor);
         self.reads.want(Purpose::Slot(slot));
@@ -74,7 +74,7 @@ impl Supervisor {
     /// An actor is gone, with what it had.
     pub(super) fn actor_gone(&mut self, at: Time, actor: ActorNo, out: &mut Outbox) {
         if let Some(slot) = self.pool.get(actor).and_then(|host| host.slot) {
-            self.lost(at, slot, out);
+            self.refold_lost(at, slot, out);
         }
     }
 
@@ -103,7 +103,7 @@ impl Supervisor {
                 } else {
                     self.quarantine(slot, Quarantine { reason, until_released: true }, out);
                 }
-                self.operate(at, slot, out);
+                self.serve_operators(at, slot, out);
             }
         }
     }
@@ -127,7 +127,7 @@ impl Supervisor {
         if dies {
             self.quarantine(slot, Quarantine { reason: DIES.into(), until_released: true }, out);
         }
-        self.settle(at, slot, out);
+        self.schedule(at, slot, out);
     }
 
     /// Nothing of it is recorded: it begins once more.
@@ -139,10 +139,10 @@ impl Supervisor {
             (true, false) => {
                 entry.place = Place::New;
                 entry.rare_mut().reconcile = false;
-                self.settle(at, slot, out);
+                self.schedule(at, slot, out);
             }
-            (true, true) => self.give_up(slot, DIES, out),
-            (false, _) => self.give_up(slot, GONE, out),
+            (true, true) => self.abandon_begin(slot, DIES, out),
+            (false, _) => self.abandon_begin(slot, GONE, out),
         }
     }
 
@@ -153,7 +153,7 @@ impl Supervisor {
     }
 
     /// Nothing of it is recorded, and nobody knows of it but who wants it to begin.
-    fn give_up(&mut self, slot: Slot, reason: &str, out: &mut Outbox) {
+    fn abandon_begin(&mut self, slot: Slot, reason: &str, out: &mut Outbox) {
         let Some(entry) = self.slots.get(slot) else { return };
         let execution = entry.execution;
         out.notices.push(Notice::NotBegun(execution, reason.into()));
@@ -166,11 +166,11 @@ impl Supervisor {
         self.answer(asker, Err(refused), out);
         let forwards = forwards.into_iter().flat_map(|forwards| forwards.come);
         for message in forwards.chain(queue) {
-            self.drop_message(execution, &message, NotDone::NotFound, out);
+            self.answer_undelivered(execution, &message, NotDone::NotFound, out);
         }
         for request in cancels {
             out.reply(Some(request), Answer::NotDone(NotDone::NotFound));
         }
-        self.give_permit(out);
+        self.return_permit(out);
     }
 }

@@ -4,7 +4,7 @@ use super::Supervisor;
 use super::input::{Ended, Question, Restored};
 use super::message::{Body, Message};
 use super::messages::refused_by_end;
-use super::outbox::{Answer, Look, LookAt, NotDone, Outbox, Published, ToEngine};
+use super::outbox::{Answer, NotDone, Outbox, Published, Query, QueryTarget, ToEngine};
 use super::slots::{Operator, Place, Rare};
 use super::waiting::Asker;
 use crate::id::ExecutionId;
@@ -46,7 +46,7 @@ impl Supervisor {
         let status = outcome.status();
         let rare = if entry.rare().is_some() {
             self.begun(slot, out);
-            self.has_gone_on(slot);
+            self.mark_resumed(slot);
             Some(self.remove(slot))
         } else {
             self.slots.remove(slot);
@@ -55,7 +55,7 @@ impl Supervisor {
         cancels.extend(rare.iter().flat_map(|rare| &rare.cancels));
         out.engine.push(ToEngine::Deregister { slot, status });
         out.published.push(Published { execution, definition: Some(definition), outcome, cancels, interrupted });
-        self.give_permit(out);
+        self.return_permit(out);
         self.note_end(at, status);
         if let Some(rare) = rare {
             self.answer_after_end(execution, status, rare, out);
@@ -64,7 +64,7 @@ impl Supervisor {
 
     /// Takes an execution out of its slot, with everything that is counted or kept elsewhere because of it.
     pub(super) fn remove(&mut self, slot: Slot) -> Rare {
-        self.has_gone_on(slot);
+        self.mark_resumed(slot);
         let rare = self.slots.remove(slot).map(|rare| *rare).unwrap_or_default();
         self.quarantined -= usize::from(rare.quarantine.is_some());
         self.forwarding -= usize::from(rare.forwards.is_some());
@@ -84,7 +84,7 @@ impl Supervisor {
         });
         for what in messages.chain(operators) {
             if let Question::Tell(Message { request: Some(request), body: Body::Query }) = what {
-                out.looks.push(Look { request, execution, at: LookAt::Journal });
+                out.queries.push(Query { request, execution, at: QueryTarget::Journal });
             } else {
                 let refused = refused_by_end(&what, status);
                 out.reply(what.request(), Answer::NotDone(NotDone::Refused(refused)));

@@ -62,7 +62,7 @@ pub enum Input {
     Ended(Ended),
     /// From an execution's actor: the command over which a quarantined execution was attached was carried out, or refused.
     /// If it was refused, the execution follows with [`Detached`](Self::Detached).
-    Overruled {
+    CommandApplied {
         /// Which execution.
         slot: Slot,
         /// Whether the command was carried out.

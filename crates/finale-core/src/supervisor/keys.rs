@@ -43,7 +43,7 @@ pub(super) struct Claim {
     /// The activation, until it is begun with.
     first: Option<Activate>,
     /// Whether another shard was asked to begin with it.
-    elsewhere: bool,
+    passed_on: bool,
     /// Others with the same key, in the order in which they came.
     waiting: VecDeque<Activate>,
 }
@@ -70,15 +70,15 @@ impl Keys {
         let idempotency = activate.idempotency.as_deref().cloned().unwrap_or_else(Idempotency::none);
         self.by_key.insert(idempotency.key.clone(), State::Claimed(claim));
         let (asker, input) = (asker_of(&mut activate), activate.input.clone());
-        let (first, elsewhere, waiting) = (Some(activate), false, VecDeque::new());
-        self.claims.insert(claim, Claim { idempotency, input, asker, first, elsewhere, waiting });
+        let (first, passed_on, waiting) = (Some(activate), false, VecDeque::new());
+        self.claims.insert(claim, Claim { idempotency, input, asker, first, passed_on, waiting });
         claim
     }
 
     /// Another shard is asked to begin with the activation of a claim.
-    pub(super) fn is_elsewhere(&mut self, claim: ClaimNo) {
+    pub(super) fn mark_passed_on(&mut self, claim: ClaimNo) {
         if let Some(claim) = self.claims.get_mut(&claim) {
-            claim.elsewhere = true;
+            claim.passed_on = true;
         }
     }
 
@@ -145,7 +145,7 @@ impl Supervisor {
             Ok(None) => {
                 let first = self.keys.claims.get_mut(&claim).and_then(|claim| claim.first.take());
                 let Some(activate) = first else { return };
-                match self.refuses() {
+                match self.refusal() {
                     Some(failure) => self.claim_answered(claim, Err(failure.not_activated()), out),
                     None => self.prepare(at, Waiting { asker: Asker::Claim(claim), activate }, out),
                 }
@@ -181,7 +181,7 @@ impl Supervisor {
                 self.answer(asker, Err(refused), out);
                 // The first of them claims the key, and the others wait for that one.
                 for activate in waiting {
-                    match self.refuses() {
+                    match self.refusal() {
                         Some(failure) => out.reply(activate.request, Answer::NotActivated(failure.not_activated())),
                         None => self.claim_key(activate, out),
                     }
@@ -207,16 +207,16 @@ impl Supervisor {
 
     /// Looks again for what was being looked for when the supervisor was rebuilt, and refuses what is lost.
     pub(super) fn rebuild_keys(&mut self, begun: impl Fn(ClaimNo) -> bool, out: &mut Outbox) {
-        let state = |(claim, held): (&ClaimNo, &Claim)| (*claim, held.first.is_some(), held.elsewhere);
+        let state = |(claim, held): (&ClaimNo, &Claim)| (*claim, held.first.is_some(), held.passed_on);
         let claims: Vec<_> = self.keys.claims.iter().map(state).collect();
         self.keys.by_key.retain(|_, state| matches!(state, State::Owned(_)));
         for (claim, held) in &self.keys.claims {
             self.keys.by_key.insert(held.idempotency.key.clone(), State::Claimed(*claim));
         }
-        for (claim, is_looked_for, is_elsewhere) in claims {
+        for (claim, is_looked_for, is_passed_on) in claims {
             if is_looked_for {
                 self.reads.want(Purpose::Key(claim));
-            } else if !is_elsewhere && !begun(claim) {
+            } else if !is_passed_on && !begun(claim) {
                 self.claim_answered(claim, Err(NotActivated::ShardFailed), out);
             }
         }

@@ -139,7 +139,7 @@ pub struct Hosted {
 pub struct Quarantine {
     /// In words.
     pub reason: Box<str>,
-    /// Whether only an operator can release it; else the next runtime looks whether the reason still holds.
+    /// Whether only an operator can release it; else the next runtime queries whether the reason still holds.
     pub until_released: bool,
 }
 

@@ -5,7 +5,7 @@ use super::closing::Failure;
 use super::input::{Ask, Question};
 use super::late::{LateEvent, LateKind};
 use super::message::{Body, Message, Tell};
-use super::outbox::{Answer, Look, LookAt, NotDone, Notice, Outbox, ToActor};
+use super::outbox::{Answer, NotDone, Notice, Outbox, Query, QueryTarget, ToActor};
 use super::reads::Purpose;
 use super::slots::{Operator, Place};
 use crate::execution::{Command, Input, Refused};
@@ -17,7 +17,7 @@ use crate::time::Time;
 impl Supervisor {
     /// Somebody outside has something for an execution.
     pub(super) fn ask(&mut self, at: Time, ask: Ask, out: &mut Outbox) {
-        if let Some(failure) = self.is_gone() {
+        if let Some(failure) = self.gone() {
             return out.reply(ask.what.request(), Answer::NotDone(failure.not_done()));
         }
         let execution = ask.execution;
@@ -57,11 +57,11 @@ impl Supervisor {
             }
             Question::Release(request) => {
                 entry.rare_mut().operators.push_back(Operator::Release(request));
-                self.operate(at, slot, out);
+                self.serve_operators(at, slot, out);
             }
             Question::Tell(message) if is_quarantined && matches!(message.body, Body::Input(Input::Command(_))) => {
                 entry.rare_mut().operators.push_back(Operator::Command(message));
-                self.operate(at, slot, out);
+                self.serve_operators(at, slot, out);
             }
             Question::Tell(message) if is_quarantined && entry.queued() >= self.options.early_messages_max => {
                 out.reply(message.request, Answer::NotDone(NotDone::Saturated));
@@ -81,25 +81,25 @@ impl Supervisor {
             rare.wants_actor || rare.forwards.is_some() || (rare.quarantine.is_none() && !rare.queue.is_empty())
         });
         let at = match (&entry.place, quarantine) {
-            (Place::Unreadable(reason), _) => LookAt::Unreadable(reason.clone()),
-            (Place::Parked(_), Some(reason)) if !is_behind => LookAt::Quarantined(slot, reason),
-            (Place::Parked(_), None) if !is_behind => LookAt::Parked(slot),
+            (Place::Unreadable(reason), _) => QueryTarget::Unreadable(reason.clone()),
+            (Place::Parked(_), Some(reason)) if !is_behind => QueryTarget::Quarantined(slot, reason),
+            (Place::Parked(_), None) if !is_behind => QueryTarget::Parked(slot),
             (Place::Actor(_), _) => return self.deliver(now, slot, message, out),
-            _ if self.failure.is_some() => LookAt::Journal,
+            _ if self.failure.is_some() => QueryTarget::Journal,
             _ => return self.deliver(now, slot, message, out),
         };
-        out.looks.push(Look { request, execution, at });
+        out.queries.push(Query { request, execution, at });
     }
 
     /// Those who were to look at a plain value that has gone to an actor meanwhile look there.
-    pub(super) fn follow_looks(&mut self, at: Time, out: &mut Outbox) {
-        for look in std::mem::take(&mut out.looks) {
-            match look.at {
-                LookAt::Parked(slot) | LookAt::Quarantined(slot, _) if self.parked(slot).is_none() => {
-                    let message = Message { request: Some(look.request), body: Body::Query };
-                    self.ask(at, Ask { execution: look.execution, what: Question::Tell(message) }, out);
+    pub(super) fn redirect_queries(&mut self, at: Time, out: &mut Outbox) {
+        for query in std::mem::take(&mut out.queries) {
+            match query.at {
+                QueryTarget::Parked(slot) | QueryTarget::Quarantined(slot, _) if self.parked(slot).is_none() => {
+                    let message = Message { request: Some(query.request), body: Body::Query };
+                    self.ask(at, Ask { execution: query.execution, what: Question::Tell(message) }, out);
                 }
-                _ => out.looks.push(look),
+                _ => out.queries.push(query),
             }
         }
     }
@@ -143,7 +143,7 @@ impl Supervisor {
 
     /// Something from the task engine for an execution that no actor has; or had none when it was sent.
     pub(super) fn delivered(&mut self, at: Time, slot: Slot, message: Message, out: &mut Outbox) {
-        if let Some(failure) = self.failure.or_else(|| self.is_gone()) {
+        if let Some(failure) = self.failure.or_else(|| self.gone()) {
             out.reply(message.request, Answer::NotDone(failure.not_done()));
         } else if self.slots.get(slot).is_some() {
             self.deliver(at, slot, message, out);
@@ -157,7 +157,7 @@ impl Supervisor {
     fn ask_absent(&mut self, ask: Ask, out: &mut Outbox) {
         match &ask.what {
             Question::Tell(Message { request: Some(request), body: Body::Query }) => {
-                out.looks.push(Look { request: *request, execution: ask.execution, at: LookAt::Journal });
+                out.queries.push(Query { request: *request, execution: ask.execution, at: QueryTarget::Journal });
             }
             Question::Tell(Message { body: Body::Input(_), .. }) | Question::Release(_) => {
                 self.reads.want(Purpose::Absent(ask.execution));
@@ -219,10 +219,16 @@ impl Supervisor {
     }
 
     /// Answers a message that its execution will never be told.
-    pub(super) fn drop_message(&mut self, execution: ExecutionId, message: &Message, why: NotDone, out: &mut Outbox) {
+    pub(super) fn answer_undelivered(
+        &mut self,
+        execution: ExecutionId,
+        message: &Message,
+        why: NotDone,
+        out: &mut Outbox,
+    ) {
         match *message {
             Message { request: Some(request), body: Body::Query } => {
-                out.looks.push(Look { request, execution, at: LookAt::Journal });
+                out.queries.push(Query { request, execution, at: QueryTarget::Journal });
             }
             Message { request, .. } => out.reply(request, Answer::NotDone(why)),
         }

@@ -54,8 +54,8 @@ pub use message::{
 };
 pub use options::{Keep, Options, Retention};
 pub use outbox::{
-    Answer, Criterion, Left, Look, LookAt, NotDone, Notice, Outbox, PermitChange, Published, Read, ReadWhat, Reply,
-    Resume, ToActor, ToEngine, Write, WriteWhat,
+    Answer, Criterion, Left, NotDone, Notice, Outbox, PermitChange, Published, Query, QueryTarget, Read, ReadWhat,
+    Reply, Resume, ToActor, ToEngine, Write, WriteWhat,
 };
 
 use std::collections::{BTreeMap, VecDeque};
@@ -194,7 +194,7 @@ impl Supervisor {
                 self.panicked(at, *panicked, out);
                 self.answer_if_failed(slot, out);
             }
-            Input::Overruled { slot, accepted } => self.overruled(slot, accepted, out),
+            Input::CommandApplied { slot, accepted } => self.command_applied(slot, accepted, out),
             Input::ActorGone(actor) => self.actor_gone(at, actor, out),
             Input::EngineRebuilt => self.engine_rebuilt(at, out),
             Input::Restored { read, restored } => self.restored(at, read, restored, out),
@@ -227,23 +227,23 @@ impl Supervisor {
             Input::PermitsWanted => self.permits_wanted(&mut out.permits),
             Input::JournalFull => self.admission.journal_full = true,
             Input::JournalHasRoom => self.admission.journal_full = false,
-            Input::JournalFailed => self.fail(at, Failure::Journal, out),
+            Input::JournalFailed => self.fail_all(at, Failure::Journal, out),
             Input::NoteLate(event) => self.late.note(event),
             Input::Recover(recover) => self.recover(at, recover),
             Input::Close => self.close(at, out),
             Input::Leave { request, patience } => self.leave(at, request, patience, out),
             Input::Wake => {}
         }
-        self.carry_on(at, was_idle, out);
+        self.follow_up(at, was_idle, out);
     }
 
     /// Does what has become possible or due.
-    fn carry_on(&mut self, at: Time, was_idle: bool, out: &mut Outbox) {
+    fn follow_up(&mut self, at: Time, was_idle: bool, out: &mut Outbox) {
         self.sweep(at, out);
         self.purge_if_due(at);
-        self.use_actors(at, out);
-        if !out.looks.is_empty() {
-            self.follow_looks(at, out);
+        self.assign_actors(at, out);
+        if !out.queries.is_empty() {
+            self.redirect_queries(at, out);
         }
         self.issue_reads(out);
         self.note_sweep(at, was_idle);
@@ -254,7 +254,7 @@ impl Supervisor {
     ///
     /// An earlier wake does no harm: a timer that is armed already need not be put off.
     pub fn wake_at(&self) -> Option<Time> {
-        let retention = self.retention.wake_at().filter(|_| self.refuses().is_none());
+        let retention = self.retention.wake_at().filter(|_| self.refusal().is_none());
         let leave = self.leaving.deadline.filter(|_| self.leaving.left.is_none());
         [self.sweep_at(), retention, leave].into_iter().flatten().min()
     }
@@ -311,7 +311,7 @@ impl Supervisor {
 
     /// Nothing is told to an execution any more after a failure: what came back with it is answered.
     fn answer_if_failed(&mut self, slot: Slot, out: &mut Outbox) {
-        if let Some(failure) = self.failure.or_else(|| self.is_gone()) {
+        if let Some(failure) = self.failure.or_else(|| self.gone()) {
             self.answer_slot(slot, failure, out);
         }
     }

@@ -32,7 +32,7 @@ pub struct Outbox {
     /// Answers to requests.
     pub replies: Vec<Reply>,
     /// Queries about executions that are not with an actor.
-    pub looks: Vec<Look>,
+    pub queries: Vec<Query>,
     /// Reads of the journal, to be done away from this thread unless they cannot block. Each is answered exactly once.
     pub reads: Vec<Read>,
     /// Writes to the journal, in their order.
@@ -89,8 +89,8 @@ pub struct Resume {
     /// What it is told, in this order.
     pub messages: Vec<Message>,
     /// Whether it is quarantined and the one message is the command of an operator over that. The actor says with
-    /// [`Input::Overruled`](super::Input::Overruled) what came of it, and takes in nothing else before.
-    pub overruling: bool,
+    /// [`Input::CommandApplied`](super::Input::CommandApplied) what came of it, and takes in nothing else before.
+    pub applies_command: bool,
 }
 
 /// An execution whose end is to be published.
@@ -164,18 +164,18 @@ pub enum NotDone {
 
 /// A query about an execution that is not with an actor.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct Query {
     /// Who waits for the answer; what is to be looked at is known by this number.
     pub request: RequestId,
     /// Which execution.
     pub execution: ExecutionId,
     /// Where to look.
-    pub at: LookAt,
+    pub at: QueryTarget,
 }
 
 /// Where to look at an execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LookAt {
+pub enum QueryTarget {
     /// At the plain value, with [`Supervisor::parked`](super::Supervisor::parked).
     Parked(Slot),
     /// At the plain value; the execution is quarantined for this reason.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::Supervisor;
 use super::message::{Body, Message, Quarantine};
-use super::outbox::{Answer, Look, LookAt, NotDone, Notice, Outbox, WriteWhat};
+use super::outbox::{Answer, NotDone, Notice, Outbox, Query, QueryTarget, WriteWhat};
 use super::reads::Purpose;
 use super::slots::{Operator, Place};
 use super::writes::AfterWrite;
@@ -21,7 +21,7 @@ impl Supervisor {
         }
         out.notices.push(Notice::Quarantined(execution, reason));
         self.write(WriteWhat::Quarantine(execution, Some(quarantine)), None, out);
-        self.has_gone_on(slot);
+        self.mark_resumed(slot);
     }
 
     /// Whoever waits to look at a quarantined execution sees it as it is. All else waits for the operator.
@@ -29,7 +29,7 @@ impl Supervisor {
         let Some(entry) = self.slots.get_mut(slot) else { return };
         let execution = entry.execution;
         let unreadable = match &entry.place {
-            Place::Unreadable(reason) => Some(LookAt::Unreadable(reason.clone())),
+            Place::Unreadable(reason) => Some(QueryTarget::Unreadable(reason.clone())),
             _ => None,
         };
         let Some(rare) = entry.if_rare() else { return };
@@ -37,14 +37,14 @@ impl Supervisor {
         let (queries, others): (VecDeque<_>, _) =
             rare.queue.drain(..).partition(|message| matches!(message.body, Body::Query));
         rare.queue = others;
-        let at = unreadable.unwrap_or(LookAt::Quarantined(slot, quarantine));
+        let at = unreadable.unwrap_or(QueryTarget::Quarantined(slot, quarantine));
         for request in queries.into_iter().filter_map(|query| query.request) {
-            out.looks.push(Look { request, execution, at: at.clone() });
+            out.queries.push(Query { request, execution, at: at.clone() });
         }
     }
 
     /// An execution is not quarantined any more.
-    fn lift(&mut self, slot: Slot, then: Option<AfterWrite>, out: &mut Outbox) {
+    fn clear_quarantine(&mut self, slot: Slot, then: Option<AfterWrite>, out: &mut Outbox) {
         let Some(entry) = self.slots.get_mut(slot) else { return };
         let execution = entry.execution;
         if entry.rare_mut().quarantine.take().is_some() {
@@ -55,7 +55,7 @@ impl Supervisor {
     }
 
     /// Does what operators want of a quarantined execution, in the order in which they came.
-    pub(super) fn operate(&mut self, at: Time, slot: Slot, out: &mut Outbox) {
+    pub(super) fn serve_operators(&mut self, at: Time, slot: Slot, out: &mut Outbox) {
         while let Some(entry) = self.slots.get_mut(slot) {
             let is_unreadable = matches!(entry.place, Place::Unreadable(_));
             if !is_unreadable && !matches!(entry.place, Place::Parked(_)) {
@@ -85,14 +85,14 @@ impl Supervisor {
 
     /// The execution goes on. As many panics as before are allowed again.
     fn release(&mut self, at: Time, slot: Slot, then: Option<AfterWrite>, out: &mut Outbox) {
-        self.lift(slot, then, out);
+        self.clear_quarantine(slot, then, out);
         if let Some(entry) = self.slots.get_mut(slot) {
             let rare = entry.rare_mut();
             rare.deaths.clear();
             rare.reconcile = true;
         }
         self.operators_to_queue(slot, out);
-        self.settle(at, slot, out);
+        self.schedule(at, slot, out);
     }
 
     /// What operators wanted of an execution that was quarantined is told like everything else now.
@@ -116,17 +116,17 @@ impl Supervisor {
 
     /// The command of an operator over a quarantined execution was carried out: the execution goes on. Or it was refused: then
     /// nothing has changed, and its actor gives it back.
-    pub(super) fn overruled(&mut self, slot: Slot, accepted: bool, out: &mut Outbox) {
+    pub(super) fn command_applied(&mut self, slot: Slot, accepted: bool, out: &mut Outbox) {
         let Some(entry) = self.slots.get_mut(slot) else { return };
         let Place::Actor(actor) = entry.place else { return };
         let execution = entry.execution;
-        let is_overruling = entry.if_rare().is_some_and(|rare| rare.overruling);
-        if !accepted || !is_overruling {
+        let is_applying = entry.if_rare().is_some_and(|rare| rare.applies_command);
+        if !accepted || !is_applying {
             return;
         }
-        entry.rare_mut().overruling = false;
+        entry.rare_mut().applies_command = false;
         entry.rare_mut().reconcile = true;
-        self.lift(slot, None, out);
+        self.clear_quarantine(slot, None, out);
         self.operators_to_queue(slot, out);
         let Some(entry) = self.slots.get_mut(slot) else { return };
         for message in entry.take_messages(self.recovery.epoch) {

@@ -31,9 +31,9 @@ impl Supervisor {
         self.rebuild_slots(at, out);
         self.rebuild_reads(at, reads, out);
         if dies {
-            self.fail(at, Failure::Shard, out);
+            self.fail_all(at, Failure::Shard, out);
         }
-        self.carry_on(at, true, out);
+        self.follow_up(at, true, out);
         self
     }
 
@@ -61,7 +61,7 @@ impl Supervisor {
         }
         self.recovery.rebuild(recovering);
         for slot in self.slots.all() {
-            self.settle(at, slot, out);
+            self.schedule(at, slot, out);
         }
     }
 

@@ -99,7 +99,7 @@ impl Supervisor {
 
     /// The next execution to be looked at, if any is left.
     pub(super) fn next_found(&mut self) -> Option<ExecutionId> {
-        if self.refuses().is_some() {
+        if self.refusal().is_some() {
             return None;
         }
         while let Some(execution) = self.recovery.unread.pop_front() {
@@ -113,7 +113,7 @@ impl Supervisor {
 
     /// The next execution that goes on: when all were looked at, and while nothing stands in the way.
     pub(super) fn next_recovered(&mut self) -> Option<Slot> {
-        if !self.recovery.found.is_empty() || self.refuses().is_some() {
+        if !self.recovery.found.is_empty() || self.refusal().is_some() {
             return None;
         }
         self.recovery.ready.pop_front()
@@ -145,18 +145,18 @@ impl Supervisor {
         match restored {
             Ok(Some(restored)) if restored.outcome.is_some() => {
                 // It has ended since it was listed.
-                self.give_permit(out);
+                self.return_permit(out);
             }
             Ok(Some(restored)) => {
-                let slot = self.take_up(at, execution, found.quarantine.as_ref(), restored, out);
+                let slot = self.insert_restored(at, execution, found.quarantine.as_ref(), restored, out);
                 if let Some(entry) = self.slots.get_mut(slot).filter(|entry| !entry.is_quarantined()) {
                     entry.rare_mut().recovering = true;
                     self.recovery.waiting += 1;
                     self.recovery.is_ready(slot);
                 }
             }
-            Ok(None) => self.set_aside(execution, NO_HISTORY.into(), out),
-            Err(reason) => self.set_aside(execution, reason, out),
+            Ok(None) => self.quarantine_unreadable(execution, NO_HISTORY.into(), out),
+            Err(reason) => self.quarantine_unreadable(execution, reason, out),
         }
         for ask in found.asks {
             self.ask(at, ask, out);
@@ -164,7 +164,7 @@ impl Supervisor {
     }
 
     /// Takes an execution that was read into a slot; quarantined, if it must not go on.
-    pub(super) fn take_up(
+    pub(super) fn insert_restored(
         &mut self,
         at: Time,
         execution: ExecutionId,
@@ -243,7 +243,7 @@ impl Supervisor {
     }
 
     /// An execution has gone on, if it was one of those found at the start.
-    pub(super) fn has_gone_on(&mut self, slot: Slot) {
+    pub(super) fn mark_resumed(&mut self, slot: Slot) {
         if let Some(rare) = self.slots.get_mut(slot).and_then(|entry| entry.if_rare())
             && std::mem::take(&mut rare.recovering)
         {

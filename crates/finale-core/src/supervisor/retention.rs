@@ -1,7 +1,7 @@
 //! Asks for what ended long ago to be forgotten, a bounded number at a time.
 //!
-//! Nothing is looked for as long as nothing can be found: a shard looks when something that it has seen to its end may be too
-//! old or one too many, and when the journal has said that something else will be. The first shard looks once at the start.
+//! Nothing is looked for as long as nothing can be found: a shard queries when something that it has seen to its end may be too
+//! old or one too many, and when the journal has said that something else will be. The first shard queries once at the start.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,7 +98,7 @@ impl Supervisor {
     /// Looks for what is to be forgotten, if there may be something.
     pub(super) fn purge_if_due(&mut self, at: Time) {
         let is_due = self.retention.wake_at().is_some_and(|due| due <= at);
-        if is_due && self.refuses().is_none() {
+        if is_due && self.refusal().is_none() {
             self.look_for_expired(at);
         }
     }
@@ -112,7 +112,7 @@ impl Supervisor {
         self.retention.under_way = false;
         let not_before = at.after(self.retention.retention.interval);
         match expired {
-            _ if self.refuses().is_some() => {}
+            _ if self.refusal().is_some() => {}
             Ok(Expired { executions, .. }) if !executions.is_empty() => {
                 self.retention.under_way = true;
                 let executions: Arc<[_]> = executions.into();
@@ -135,7 +135,7 @@ impl Supervisor {
     pub(super) fn forgotten(&mut self, executions: Arc<[ExecutionId]>, out: &mut Outbox) {
         out.forgotten.push(executions);
         self.retention.under_way = false;
-        if self.refuses().is_none() {
+        if self.refusal().is_none() {
             self.look_for_expired(self.retention.now);
         }
     }

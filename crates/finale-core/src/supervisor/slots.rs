@@ -68,7 +68,7 @@ pub(super) struct Rare {
     /// Whether what is under way for it is to be compared with what must be.
     pub(super) reconcile: bool,
     /// Whether its actor has it for the command of an operator alone.
-    pub(super) overruling: bool,
+    pub(super) applies_command: bool,
     /// Why it is quarantined.
     pub(super) quarantine: Option<Box<str>>,
     /// A handler that it needs and that is not registered.
@@ -90,7 +90,7 @@ impl Rare {
         let Self {
             queue, forwards, operators, quarantine, missing_handler, deaths, asker, key, begin, cancels, ..
         } = self;
-        let has_flag = self.wants_actor || self.recovering || self.reconcile || self.overruling;
+        let has_flag = self.wants_actor || self.recovering || self.reconcile || self.applies_command;
         let holds_messages = !queue.is_empty() || forwards.is_some() || !operators.is_empty() || !cancels.is_empty();
         let is_held = quarantine.is_some() || missing_handler.is_some() || !deaths.is_empty();
         let is_beginning = *asker != Asker::Nobody || key.is_some() || begin.is_some() || self.recovered.is_some();
@@ -156,7 +156,7 @@ impl ExecutionSlot {
 
     /// Whether messages for it must wait in its queue although an actor has it.
     pub(super) fn holds_messages_back(&self) -> bool {
-        self.rare().is_some_and(|rare| rare.overruling || rare.forwards.is_some())
+        self.rare().is_some_and(|rare| rare.applies_command || rare.forwards.is_some())
     }
 
     /// Whether there is something that only an actor can do for it.

@@ -20,7 +20,7 @@ impl Supervisor {
         }
     }
 
-    /// Asks actors that have had an execution for long whether they have it, and looks for messages that do not come back.
+    /// Asks actors that have had an execution for long whether they have it, and queries for messages that do not come back.
     pub(super) fn sweep(&mut self, at: Time, out: &mut Outbox) {
         if self.sweep_at().is_none_or(|due| due > at) {
             return;

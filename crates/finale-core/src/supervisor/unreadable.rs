@@ -6,7 +6,7 @@ use super::Supervisor;
 use super::closing::Failure;
 use super::input::{Ask, Question, Restored};
 use super::message::{Body, Message, Quarantine};
-use super::outbox::{Answer, Look, LookAt, NotDone, Notice, Outbox, Published, WriteWhat};
+use super::outbox::{Answer, NotDone, Notice, Outbox, Published, Query, QueryTarget, WriteWhat};
 use super::reads::Purpose;
 use super::writes::AfterWrite;
 use crate::execution::{Command, Input};
@@ -35,7 +35,7 @@ struct WriteOff {
 
 impl Supervisor {
     /// Keeps an execution in sight that cannot be read.
-    pub(super) fn set_aside(&mut self, execution: ExecutionId, reason: Box<str>, out: &mut Outbox) {
+    pub(super) fn quarantine_unreadable(&mut self, execution: ExecutionId, reason: Box<str>, out: &mut Outbox) {
         out.notices.push(Notice::Quarantined(execution, reason.clone()));
         let quarantine = Quarantine { reason: reason.clone(), until_released: false };
         self.write(WriteWhat::Quarantine(execution, Some(quarantine)), None, out);
@@ -48,8 +48,8 @@ impl Supervisor {
         let Some(unreadable) = self.unreadable.get_mut(&execution) else { return };
         match what {
             Question::Tell(Message { request: Some(request), body: Body::Query }) => {
-                let at = LookAt::Unreadable(unreadable.reason.clone());
-                out.looks.push(Look { request, execution, at });
+                let at = QueryTarget::Unreadable(unreadable.reason.clone());
+                out.queries.push(Query { request, execution, at });
             }
             what if failure.is_some() => {
                 let not_done = failure.map_or(NotDone::Closed, Failure::not_done);
@@ -103,7 +103,7 @@ impl Supervisor {
         self.unreadable.remove(&execution);
         let missing_handler = restored.missing_handler.clone();
         let mark = Quarantine { reason: "".into(), until_released: false };
-        let slot = self.take_up(at, execution, Some(&mark), restored, out);
+        let slot = self.insert_restored(at, execution, Some(&mark), restored, out);
         if self.slots.get(slot).is_some_and(|entry| entry.is_quarantined()) {
             let handler = missing_handler.unwrap_or_default();
             for request in releases {
@@ -115,7 +115,7 @@ impl Supervisor {
         for request in releases.into_iter().flatten() {
             self.write(WriteWhat::Quarantine(execution, None), Some(AfterWrite::Reply(request)), out);
         }
-        self.settle(at, slot, out);
+        self.schedule(at, slot, out);
     }
 
     /// An execution that cannot be read counts as failed, durably.
@@ -133,7 +133,7 @@ impl Supervisor {
             self.note_end(at, outcome.status());
             out.published.push(Published { execution, definition: None, outcome, cancels, interrupted });
         }
-        self.give_permit(out);
+        self.return_permit(out);
         out.reply(request, Answer::Done);
     }
 

@@ -127,11 +127,11 @@ fn a_history_that_cannot_be_folded_quarantines_it_and_it_can_be_looked_at_no_mor
     let request = waits.request.unwrap();
     scene.ask(begin.execution, waits);
     let out = scene.restored(&read, Err("it has rotted".into()));
-    let at = LookAt::Unreadable("it has rotted".into());
-    assert_eq!(out.looks, [Look { request, execution: begin.execution, at: at.clone() }]);
+    let at = QueryTarget::Unreadable("it has rotted".into());
+    assert_eq!(out.queries, [Query { request, execution: begin.execution, at: at.clone() }]);
     assert_eq!(out.notices, [Notice::Quarantined(begin.execution, "it has rotted".into())]);
     let message = scene.query();
-    assert_eq!(scene.ask(begin.execution, message).looks[0].at, at);
+    assert_eq!(scene.ask(begin.execution, message).queries[0].at, at);
     // An operator is told why not, after it was tried once more.
     let (request, out) = scene.release(begin.execution);
     let out = scene.restored(&out.reads[0], Err("it has rotted".into()));

@@ -44,7 +44,7 @@ fn nothing_is_told_to_executions_any_more_but_they_can_be_looked_at() {
     let out = scene.ask(begin.execution, message);
     assert_eq!((out.replies[0].answer.clone(), out.actors.len()), (failed().1, 0));
     let message = scene.query();
-    assert_eq!(scene.ask(begin.execution, message).looks[0].at, LookAt::Parked(begin.slot));
+    assert_eq!(scene.ask(begin.execution, message).queries[0].at, QueryTarget::Parked(begin.slot));
     let out = scene.tell(Input::Delivered { slot: begin.slot, message: report(None, "outcome") });
     assert!(out.actors.is_empty());
 }
@@ -123,5 +123,5 @@ fn what_is_read_after_the_failure_goes_to_no_actor() {
     let out = scene.restored(&out.reads[0], Ok(Some(restored(begin.execution))));
     assert!(out.actors.is_empty());
     let message = scene.query();
-    assert_eq!(scene.ask(begin.execution, message).looks[0].at, LookAt::Parked(begin.slot));
+    assert_eq!(scene.ask(begin.execution, message).queries[0].at, QueryTarget::Parked(begin.slot));
 }

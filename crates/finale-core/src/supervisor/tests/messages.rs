@@ -116,7 +116,7 @@ fn everything_asked_of_what_is_not_open_is_answered_in_its_kind() {
     let message = scene.query();
     let request = message.request.unwrap();
     let out = scene.ask(execution, message);
-    assert_eq!(out.looks, [Look { request, execution, at: LookAt::Journal }]);
+    assert_eq!(out.queries, [Query { request, execution, at: QueryTarget::Journal }]);
 }
 
 #[test]

@@ -307,9 +307,9 @@ fn told(out: &Outbox) -> Vec<String> {
     let words = |(actor, message): &(ActorNo, ToActor)| {
         let what = match message {
             ToActor::Begin(_) => "begin".to_owned(),
-            ToActor::Resume(Resume { messages, overruling, .. }) => {
+            ToActor::Resume(Resume { messages, applies_command, .. }) => {
                 let messages: Vec<_> = messages.iter().map(name).collect();
-                format!("{}[{}]", if *overruling { "overrule" } else { "resume" }, messages.join(" "))
+                format!("{}[{}]", if *applies_command { "command" } else { "resume" }, messages.join(" "))
             }
             ToActor::Tell(tell) => name(&tell.message),
         };

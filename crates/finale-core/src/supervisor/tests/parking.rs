@@ -25,7 +25,7 @@ fn a_query_is_answered_from_the_plain_value() {
     let message = scene.query();
     let request = message.request.unwrap();
     let out = scene.ask(begin.execution, message);
-    assert_eq!(out.looks, [Look { request, execution: begin.execution, at: LookAt::Parked(begin.slot) }]);
+    assert_eq!(out.queries, [Query { request, execution: begin.execution, at: QueryTarget::Parked(begin.slot) }]);
     assert!(out.actors.is_empty());
 }
 
@@ -37,7 +37,7 @@ fn a_query_does_not_overtake_what_was_told_before_it() {
     let message = scene.report("one");
     scene.ask(begin.execution, message);
     let message = scene.query();
-    assert!(scene.ask(begin.execution, message).looks.is_empty());
+    assert!(scene.ask(begin.execution, message).queries.is_empty());
     assert_eq!(told(&scene.end(&other)), ["0: resume[one query]"]);
 }
 

@@ -27,7 +27,7 @@ fn what_is_told_to_it_waits_and_queries_show_it_as_it_is() {
     let message = scene.query();
     let out = scene.ask(begin.execution, message);
     let reason = "its state machine panicked again and again".into();
-    assert_eq!(out.looks[0].at, LookAt::Quarantined(begin.slot, reason));
+    assert_eq!(out.queries[0].at, QueryTarget::Quarantined(begin.slot, reason));
     // As many as allowed wait, `bad` among them.
     let message = scene.report("one too many");
     let out = scene.ask(begin.execution, message);
@@ -69,13 +69,13 @@ fn a_command_is_told_to_it_alone_and_if_it_is_carried_out_the_execution_goes_on(
     let begin = quarantined(&mut scene);
     let message = scene.cancel();
     let out = scene.ask(begin.execution, message);
-    assert_eq!(told(&out), ["0: overrule[command]"]);
+    assert_eq!(told(&out), ["0: command[command]"]);
     assert!(out.writes.is_empty(), "nothing is lifted before it was carried out");
     // What comes in meanwhile waits.
     let message = scene.report("meanwhile");
     assert!(scene.ask(begin.execution, message).actors.is_empty());
 
-    let out = scene.tell(Input::Overruled { slot: begin.slot, accepted: true });
+    let out = scene.tell(Input::CommandApplied { slot: begin.slot, accepted: true });
     assert_eq!(told(&out), ["0: bad", "0: meanwhile", "0: reconcile"]);
     assert_eq!(out.writes, [lifted(begin.execution, None)]);
     assert_eq!(scene.supervisor.health().quarantined, 0);
@@ -90,12 +90,12 @@ fn a_command_that_is_refused_changes_nothing() {
     let message = scene.cancel();
     scene.ask(begin.execution, message);
     let message = scene.query();
-    assert!(scene.ask(begin.execution, message).looks.is_empty());
-    assert!(scene.tell(Input::Overruled { slot: begin.slot, accepted: false }).writes.is_empty());
+    assert!(scene.ask(begin.execution, message).queries.is_empty());
+    assert!(scene.tell(Input::CommandApplied { slot: begin.slot, accepted: false }).writes.is_empty());
     let out = scene.detach(&begin, 0);
     assert_eq!(scene.supervisor.health().quarantined, 1);
     assert!(out.actors.is_empty() && out.writes.is_empty());
-    assert_eq!(out.looks.len(), 1, "who waited to look at it sees it");
+    assert_eq!(out.queries.len(), 1, "who waited to look at it sees it");
 }
 
 #[test]
@@ -124,8 +124,8 @@ fn operators_are_heard_in_their_order() {
     scene.ask(begin.execution, message);
     let (request, out) = scene.release(begin.execution);
     assert!(out.replies.is_empty() && out.writes.is_empty(), "it waits behind the command");
-    assert_eq!(told(&scene.end(&busy)), ["0: overrule[command]"]);
-    let out = scene.tell(Input::Overruled { slot: begin.slot, accepted: true });
+    assert_eq!(told(&scene.end(&busy)), ["0: command[command]"]);
+    let out = scene.tell(Input::CommandApplied { slot: begin.slot, accepted: true });
     assert_eq!(out.replies, [Reply { request, answer: Answer::NotDone(NotDone::NotQuarantined) }]);
 }
 

@@ -105,7 +105,7 @@ fn everybody_is_answered_once_and_nothing_happens_twice() {
         "saturated",
         "reported",
         "cancelled",
-        "overruled",
+        "operator command",
         "quarantined",
         "released",
         "died",

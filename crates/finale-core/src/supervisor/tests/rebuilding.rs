@@ -97,7 +97,7 @@ fn a_look_at_a_plain_value_is_answered_when_that_was_read_again() {
     // It panicked before anything was done about the look.
     scene.supervisor.handle(scene.now, ask, &mut scene.out);
     let out = scene.rebuild();
-    assert!(out.looks.is_empty());
+    assert!(out.queries.is_empty());
     let out = scene.restored(&out.reads[0], Ok(Some(restored(begin.execution))));
     assert_eq!(told(&out), ["0: resume[query]"]);
 }

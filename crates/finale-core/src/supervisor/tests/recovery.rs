@@ -81,9 +81,9 @@ fn a_query_shows_one_that_was_looked_at_and_waits() {
     let ids = scene.ids_of(2);
     let reads = scene.recover(ids.iter().map(|id| found(*id)).collect()).reads;
     let message = scene.query();
-    assert!(scene.ask(ids[0], message).looks.is_empty());
+    assert!(scene.ask(ids[0], message).queries.is_empty());
     let out = scene.restored(&reads[0], Ok(Some(restored(ids[0]))));
-    let [Look { at: LookAt::Parked(_), .. }] = out.looks[..] else { panic!("{out:?}") };
+    let [Query { at: QueryTarget::Parked(_), .. }] = out.queries[..] else { panic!("{out:?}") };
 }
 
 #[test]
@@ -108,9 +108,9 @@ fn what_lacks_a_handler_is_quarantined_until_it_is_there() {
     assert_eq!(out.replies, [Reply { request, answer }]);
     // But it can be cancelled.
     let message = scene.cancel();
-    assert_eq!(told(&scene.ask(execution, message)), ["0: overrule[command]"]);
+    assert_eq!(told(&scene.ask(execution, message)), ["0: command[command]"]);
     let slot = scene.supervisor.slots.find(execution).unwrap();
-    let out = scene.tell(Input::Overruled { slot, accepted: true });
+    let out = scene.tell(Input::CommandApplied { slot, accepted: true });
     assert_eq!(told(&out), ["0: recovered(true)", "0: reconcile"]);
 }
 

@@ -26,7 +26,7 @@ fn it_can_be_seen_that_it_is_there_and_why_it_cannot_be_read() {
     let execution = unreadable(&mut scene);
     let message = scene.query();
     let out = scene.ask(execution, message);
-    assert_eq!(out.looks[0].at, LookAt::Unreadable("it has rotted".into()));
+    assert_eq!(out.queries[0].at, QueryTarget::Unreadable("it has rotted".into()));
     for message in [scene.report("one"), scene.cancel(), fail(RequestId(9), " ")] {
         let out = scene.ask(execution, message);
         assert_eq!(out.replies[0].answer, Answer::NotDone(NotDone::Unreadable("it has rotted".into())));

@@ -76,7 +76,7 @@ struct SimHosted {
     told: u32,
     /// What it has not taken in yet.
     messages: VecDeque<Message>,
-    overruling: bool,
+    applies_command: bool,
     /// It is to begin, and nothing is recorded.
     begin: Option<Box<Begin>>,
 }
@@ -238,12 +238,12 @@ impl World {
             }
             self.answered(reply.request, kind(&reply.answer));
         }
-        for look in out.looks.drain(..) {
+        for look in out.queries.drain(..) {
             let parked = |slot| {
                 let supervisor = self.shards[usize::from(shard)].supervisor.as_ref();
                 supervisor.and_then(|supervisor| supervisor.parked(slot)).is_some()
             };
-            if let LookAt::Parked(slot) | LookAt::Quarantined(slot, _) = look.at {
+            if let QueryTarget::Parked(slot) | QueryTarget::Quarantined(slot, _) = look.at {
                 assert!(parked(slot), "there is nothing to look at");
             }
             self.answered(look.request, "look");
@@ -515,13 +515,21 @@ impl World {
             ToActor::Begin(begin) => {
                 let Begin { slot, execution, .. } = begin;
                 let begin = Some(Box::new(begin));
-                let (cancels, messages, overruling) = (Vec::new(), VecDeque::new(), false);
-                self.host(shard, actor, SimHosted { slot, execution, cancels, told: 0, messages, overruling, begin });
+                let (cancels, messages, applies_command) = (Vec::new(), VecDeque::new(), false);
+                self.host(
+                    shard,
+                    actor,
+                    SimHosted { slot, execution, cancels, told: 0, messages, applies_command, begin },
+                );
             }
-            ToActor::Resume(Resume { hosted, messages, overruling }) => {
+            ToActor::Resume(Resume { hosted, messages, applies_command }) => {
                 let Hosted { slot, state, cancels, .. } = *hosted;
                 let (execution, messages, begin) = (state.id(), messages.into(), None);
-                self.host(shard, actor, SimHosted { slot, execution, cancels, told: 0, messages, overruling, begin });
+                self.host(
+                    shard,
+                    actor,
+                    SimHosted { slot, execution, cancels, told: 0, messages, applies_command, begin },
+                );
             }
             ToActor::Tell(tell) => match &mut self.actor(shard, actor).hosted {
                 Some(hosted) if hosted.slot == tell.slot => {
@@ -590,12 +598,12 @@ impl World {
                 request.into_iter().for_each(|request| self.answered(request, "reported"));
                 None
             }
-            (Body::Input(execution::Input::Command(Command::Cancel { .. })), request) if hosted.overruling => {
+            (Body::Input(execution::Input::Command(Command::Cancel { .. })), request) if hosted.applies_command => {
                 let accepted = self.rng.one_in(2);
-                hosted.overruling = false;
+                hosted.applies_command = false;
                 let slot = hosted.slot;
-                self.news(shard, actor as u32, Input::Overruled { slot, accepted });
-                request.into_iter().for_each(|request| self.answered(request, "overruled"));
+                self.news(shard, actor as u32, Input::CommandApplied { slot, accepted });
+                request.into_iter().for_each(|request| self.answered(request, "operator command"));
                 (!accepted).then_some(false)
             }
             (Body::Input(execution::Input::Command(_)), request) => {
