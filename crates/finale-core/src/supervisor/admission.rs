@@ -73,7 +73,7 @@ impl Supervisor {
         self.prepare(at, Waiting { asker, activate }, out);
     }
 
-    /// Looks at what can be said against it, apart from its key.
+    /// Checks the definition and the id of an activation; its key was checked before.
     pub(super) fn prepare(&mut self, at: Time, waiting: Waiting, out: &mut Outbox) {
         if waiting.activate.definition.is_none() {
             return self.answer(waiting.asker, Err(NotActivated::Definition), out);
@@ -84,7 +84,7 @@ impl Supervisor {
         }
     }
 
-    /// Takes an id for an execution, unless one has it; the journal may know one that memory does not.
+    /// Reserves an id that the caller chose. The journal is asked too: it knows ended executions, memory does not.
     fn reserve(&mut self, _at: Time, id: ExecutionId, waiting: Waiting, out: &mut Outbox) {
         let shard = shard_of(id, self.options.shards);
         if let (Asker::Claim(claim), true) = (waiting.asker, shard != self.options.shard) {
@@ -100,7 +100,7 @@ impl Supervisor {
         self.reads.want(Purpose::Id(Box::new(waiting)));
     }
 
-    /// The journal was asked whether it knows the id.
+    /// Handles the journal's answer about a reserved id.
     pub(super) fn id_looked(
         &mut self,
         at: Time,
@@ -128,7 +128,8 @@ impl Supervisor {
         self.admission.permits.ask(self.admission.unpermitted.len(), &mut out.permits);
     }
 
-    /// The pool has answered: those that wait go on, as far as there are permits. If there is none anywhere, they are refused.
+    /// Handles the pool's answer: admits waiting activations as far as there are permits. An answer of 0 means that no shard has
+    /// a permit, so the rest is refused.
     pub(super) fn permits_granted(&mut self, at: Time, permits: usize, out: &mut Outbox) {
         self.admission.permits.granted(permits);
         self.use_permits();
@@ -140,7 +141,7 @@ impl Supervisor {
         self.admission.permits.ask(self.admission.unpermitted.len(), &mut out.permits);
     }
 
-    /// One execution less is open.
+    /// Returns the permit of an execution that is not open any more.
     pub(super) fn return_permit(&mut self, out: &mut Outbox) {
         self.admission.permits.give(&mut out.permits);
         self.use_permits();
@@ -152,12 +153,12 @@ impl Supervisor {
         }
     }
 
-    /// Whether another execution may begin, apart from an actor for it.
+    /// Whether the next execution may begin as soon as an actor is free.
     fn admits(&self) -> bool {
         !self.admission.queue.is_empty() && !self.admission.journal_full && self.refusal().is_none()
     }
 
-    /// Gives free actors away: old executions first, they are to come to their ends before new ones begin.
+    /// Assigns free actors. Executions that have begun come before new ones, because finishing work comes before starting it.
     pub(super) fn assign_actors(&mut self, at: Time, out: &mut Outbox) {
         if self.failure.is_some() {
             return;
@@ -175,7 +176,8 @@ impl Supervisor {
         }
     }
 
-    /// Begins the oldest execution that waits. It can be found, and its callback is known, before anything of it can run.
+    /// Begins the oldest waiting execution. The directory and the task engine know it before its actor does, because its first
+    /// outcomes must find their way back.
     fn begin_next(&mut self, at: Time, out: &mut Outbox) {
         let Some(Waiting { asker, activate }) = self.admission.queue.front() else { return };
         let (asker, id, input) = (*asker, activate.id, activate.input.clone());
@@ -217,7 +219,7 @@ impl Supervisor {
         }
     }
 
-    /// An execution that waited does not begin.
+    /// Refuses an activation that waited, and answers the messages that were kept for its execution.
     pub(super) fn refuse(&mut self, at: Time, waiting: Waiting, refused: NotActivated, out: &mut Outbox) {
         let Waiting { asker, activate } = waiting;
         self.answer(asker, Err(refused), out);
@@ -228,7 +230,7 @@ impl Supervisor {
         }
     }
 
-    /// Tells whoever wanted an execution to begin what came of it.
+    /// Answers the requester of an activation.
     pub(super) fn answer(&mut self, asker: Asker, result: Result<ExecutionId, NotActivated>, out: &mut Outbox) {
         match asker {
             Asker::Nobody => {}
@@ -241,7 +243,7 @@ impl Supervisor {
         }
     }
 
-    /// The home of a key, another shard, wants an execution to begin here.
+    /// Begins an execution for the home of its key, which is another shard.
     pub(super) fn begin_for_shard(
         &mut self,
         at: Time,
@@ -257,7 +259,7 @@ impl Supervisor {
         }
     }
 
-    /// Keeps a message for an execution that has an id and has not begun; gives it back if there is no room.
+    /// Keeps a message for an execution that is reserved and has not begun; returns it if there is no room.
     pub(super) fn keep_expected(&mut self, execution: ExecutionId, what: Question) -> Result<(), Question> {
         let has_room = self.admission.early_messages < self.options.early_messages_max;
         match self.admission.expected.get_mut(&execution) {

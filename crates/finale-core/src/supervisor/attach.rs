@@ -1,4 +1,4 @@
-//! Executions come to actors and leave them.
+//! Attaching executions to actors, and taking them back.
 
 use super::Supervisor;
 use super::input::{Ask, Question};
@@ -12,7 +12,7 @@ use crate::number::{ActorNo, Callback, Slot};
 use crate::time::Time;
 
 impl Supervisor {
-    /// Notes that an execution wants an actor, if there is something that only an actor can do for it.
+    /// Queues an execution for an actor if it needs one.
     pub(super) fn want_actor(&mut self, slot: Slot) {
         if self.failure.is_some() {
             return;
@@ -23,7 +23,7 @@ impl Supervisor {
         }
     }
 
-    /// Gives an execution to a free actor, if it still needs one.
+    /// Attaches an execution to a free actor, if it still needs one.
     pub(super) fn attach(&mut self, at: Time, slot: Slot, out: &mut Outbox) {
         let Some(entry) = self.slots.get_mut(slot) else { return };
         entry.rare_mut().wants_actor = false;
@@ -46,7 +46,7 @@ impl Supervisor {
         self.mark_resumed(slot);
     }
 
-    /// Gives an execution that only waited to a free actor, because of a message.
+    /// Attaches a parked execution to a free actor to deliver one message.
     pub(super) fn attach_for(&mut self, at: Time, slot: Slot, message: Message, out: &mut Outbox) {
         self.resume(at, slot, vec![message], false, out);
     }
@@ -59,7 +59,7 @@ impl Supervisor {
         }
     }
 
-    /// The tasks of an execution are told to a free actor from now on.
+    /// Assigns a free actor to the execution, and makes it the callback.
     fn move_to_actor(&mut self, at: Time, slot: Slot, out: &mut Outbox) -> ActorNo {
         let actor = self.pool.attach(slot, at);
         if let Some(entry) = self.slots.get_mut(slot) {
@@ -69,7 +69,7 @@ impl Supervisor {
         actor
     }
 
-    /// An actor gives an execution back that only waits.
+    /// Parks an execution that its actor gave back.
     pub(super) fn detached(&mut self, at: Time, hosted: Box<Hosted>, out: &mut Outbox) {
         let slot = hosted.slot;
         let Some(entry) = self.slots.get_mut(slot) else { return };
@@ -86,8 +86,8 @@ impl Supervisor {
         }
     }
 
-    /// An execution is with no actor any more. What was in hand comes first, then messages that are on their way back, then
-    /// those that come in now.
+    /// Handles that an execution has left its actor. Messages keep their order: first those in hand, then those that the actor
+    /// forwards, then those that arrive now.
     pub(super) fn has_left(
         &mut self,
         at: Time,
@@ -110,7 +110,7 @@ impl Supervisor {
         self.forwards_complete(at, slot, out);
     }
 
-    /// Looks what is to be done next for an execution that no actor has.
+    /// Queues an execution without an actor for whatever it needs next.
     pub(super) fn schedule(&mut self, at: Time, slot: Slot, out: &mut Outbox) {
         match self.slots.get(slot) {
             Some(entry) if entry.is_quarantined() => self.serve_operators(at, slot, out),
@@ -122,7 +122,7 @@ impl Supervisor {
         }
     }
 
-    /// An actor was sent something for an execution that it does not have.
+    /// Handles a message that an actor forwarded because it does not host the execution.
     pub(super) fn forwarded(&mut self, at: Time, from: ActorNo, tell: Tell, out: &mut Outbox) {
         let Tell { slot, execution, attachment, message } = tell;
         let Some(entry) = self.slots.get(slot) else {
@@ -140,7 +140,7 @@ impl Supervisor {
         self.count_forward(at, slot, attachment, message, out);
     }
 
-    /// Puts a message that came back before those that came in since.
+    /// Puts a forwarded message before those that arrived after it was sent.
     fn count_forward(&mut self, at: Time, slot: Slot, attachment: AttachmentNo, message: Message, out: &mut Outbox) {
         let Some(entry) = self.slots.get_mut(slot) else { return };
         let is_probe = matches!(message.body, Body::Probe);
@@ -163,7 +163,7 @@ impl Supervisor {
         }
     }
 
-    /// All messages that were on their way back have come, or are lost.
+    /// Ends the wait for forwarded messages: all have arrived, or are lost.
     pub(super) fn forwards_complete(&mut self, at: Time, slot: Slot, out: &mut Outbox) {
         let Some(entry) = self.slots.get_mut(slot) else { return };
         if let Some(rare) = entry.if_rare()
@@ -179,7 +179,7 @@ impl Supervisor {
 }
 
 impl ExecutionSlot {
-    /// What it is told when it goes on.
+    /// Takes the messages for the next attachment, in order: the recovery, the queue, the reconciliation.
     pub(super) fn take_messages(&mut self, epoch: Epoch) -> Vec<Message> {
         let Some(rare) = self.if_rare() else { return Vec::new() };
         let recovered = rare.recovered.take().map(|crashed| Message::tell(Input::Recovered { epoch, crashed }));
@@ -187,7 +187,7 @@ impl ExecutionSlot {
         recovered.into_iter().chain(rare.queue.drain(..)).chain(reconcile).collect()
     }
 
-    /// The command of an operator that it is told although it is quarantined.
+    /// Takes the operator command that is applied although the execution is quarantined.
     fn take_command(&mut self) -> Vec<Message> {
         let rare = self.rare_mut();
         match rare.operators.pop_front() {

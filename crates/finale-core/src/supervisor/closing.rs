@@ -1,4 +1,4 @@
-//! The end of a shard: nothing begins any more, and nobody waits for what will not come.
+//! Closing a shard, and failing it: nothing begins any more, and every waiting request is answered.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::writes::AfterWrite;
 use crate::number::{RequestId, Slot};
 use crate::time::Time;
 
-/// Why nothing begins any more.
+/// The reason why the shard admits nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
     /// The shard is closed.
@@ -51,12 +51,12 @@ pub(super) struct Leaving {
 }
 
 impl Supervisor {
-    /// Why nothing begins, if so.
+    /// The reason why the shard admits nothing, if it does not.
     pub(super) fn refusal(&self) -> Option<Failure> {
         self.failure.or(self.closed.then_some(Failure::Closed))
     }
 
-    /// Why nothing at all is done any more, if so.
+    /// The reason why the shard does nothing at all, if so.
     pub(super) fn gone(&self) -> Option<Failure> {
         match self.failure {
             Some(Failure::Shard) => self.failure,
@@ -64,14 +64,14 @@ impl Supervisor {
         }
     }
 
-    /// No execution begins any more.
+    /// Closes the shard to new executions.
     pub(super) fn close(&mut self, at: Time, out: &mut Outbox) {
         if !std::mem::replace(&mut self.closed, true) {
             self.refuse_waiting(at, Failure::Closed, out);
         }
     }
 
-    /// Somebody waits for the end of the shard. There is one end, and all who wait for it hear the same.
+    /// Joins the shutdown of the shard, or begins it. There is one shutdown: all who join get the same report.
     pub(super) fn leave(&mut self, at: Time, request: RequestId, patience: Duration, out: &mut Outbox) {
         self.close(at, out);
         if let Some(left) = self.leaving.left {
@@ -81,7 +81,7 @@ impl Supervisor {
         self.leaving.deadline.get_or_insert(at.after(patience));
     }
 
-    /// Ends the shard, if somebody waits for that: when everything that happened is recorded, or at the deadline.
+    /// Ends a shutdown when everything that happened is recorded, or at the deadline.
     pub(super) fn leave_if_due(&mut self, at: Time, out: &mut Outbox) {
         let Some(deadline) = self.leaving.deadline.filter(|_| self.leaving.left.is_none()) else { return };
         let is_quiet = self.pool.active() == 0
@@ -102,7 +102,8 @@ impl Supervisor {
         out.left = Some(left);
     }
 
-    /// Nothing can be recorded any more: nobody is told anything that may not be true after a restart, and nothing begins.
+    /// Fails the shard: nothing can be recorded any more, so nothing begins and nothing is answered that may not be true after
+    /// a restart.
     pub(super) fn fail_all(&mut self, at: Time, failure: Failure, out: &mut Outbox) {
         if self.failure.is_none_or(|before| before != Failure::Shard) {
             self.failure = Some(failure);
@@ -111,7 +112,7 @@ impl Supervisor {
         }
     }
 
-    /// Refuses all executions that have not begun.
+    /// Refuses all activations that wait for a permit or an actor.
     fn refuse_waiting(&mut self, at: Time, failure: Failure, out: &mut Outbox) {
         let refused = failure.not_activated();
         let (queue, unpermitted) = (&mut self.admission.queue, &mut self.admission.unpermitted);
@@ -125,7 +126,7 @@ impl Supervisor {
         }
     }
 
-    /// Answers everybody who waits for something of this supervisor: nothing will come of it.
+    /// Answers every request that the supervisor owns.
     fn answer_all(&mut self, at: Time, failure: Failure, out: &mut Outbox) {
         for claim in self.keys.take_claims() {
             for asker in claim.askers() {
@@ -155,7 +156,7 @@ impl Supervisor {
     fn answer_purpose(&mut self, at: Time, purpose: Purpose, failure: Failure, out: &mut Outbox) {
         match purpose {
             Purpose::Id(waiting) => self.refuse(at, *waiting, failure.not_activated(), out),
-            // What becomes of these is still of interest.
+            // A slot whose history is being read may have begun: that must become known.
             Purpose::Slot(_) if failure != Failure::Closed => self.reads.want(purpose),
             Purpose::Absent(_)
             | Purpose::Found(_)
@@ -166,7 +167,7 @@ impl Supervisor {
         }
     }
 
-    /// Answers what waits in a slot.
+    /// Answers every request that waits in a slot.
     pub(super) fn answer_slot(&mut self, slot: Slot, failure: Failure, out: &mut Outbox) {
         let Some(entry) = self.slots.get_mut(slot) else { return };
         let execution = entry.execution;
@@ -181,8 +182,8 @@ impl Supervisor {
         };
         requests.append(&mut rare.cancels);
         rare.wants_actor = false;
-        // Other shards go on when this one has failed. The home of a key must not give it away while this execution may still
-        // begin: that is answered when it is known.
+        // Other shards stay up when this one fails. While this execution may still begin, the home of its key must not give the
+        // key away, so the home is answered only when the outcome is known.
         let asker = match rare.asker {
             Asker::Shard(..) if failure == Failure::Shard && is_undecided => Asker::Nobody,
             _ => std::mem::take(&mut rare.asker),

@@ -1,5 +1,5 @@
-//! State machines that panicked, and actors that are gone: the history is folded again, or the execution is quarantined if that
-//! happens again and again.
+//! Executions whose state was lost, by a panic or with their actor: their history is folded again. Repeated panics quarantine
+//! the execution.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -19,7 +19,7 @@ const DIES: &str = "its state machine panicked again and again";
 /// Why an execution does not begin that was lost before anything of it was recorded.
 const GONE: &str = "it was lost before anything of it was recorded";
 
-/// Notes a death; whether there were too many within the window.
+/// Records a death; returns whether there were too many within the window.
 pub(super) fn dies_too_often(deaths: &mut VecDeque<Time>, at: Time, deaths_max: usize, window: Duration) -> bool {
     deaths.retain(|death| at.since(*death) <= window);
     deaths.push_back(at);
@@ -31,7 +31,7 @@ pub(super) fn dies_too_often(deaths: &mut VecDeque<Time>, at: Time, deaths_max: 
 }
 
 impl Supervisor {
-    /// The state machine of an execution panicked. What was in hand comes first when its history is folded again.
+    /// Handles a panic of an execution's state machine. Messages in hand are retried first when the history is folded again.
     pub(super) fn panicked(&mut self, at: Time, panicked: Panicked, out: &mut Outbox) {
         let Panicked { slot, begin, messages, cancels, told } = panicked;
         let Some(entry) = self.slots.get_mut(slot) else { return };
@@ -44,7 +44,7 @@ impl Supervisor {
         rare.reconcile = true;
         dies_too_often(&mut rare.deaths, at, self.options.deaths_max, self.options.deaths_window);
         let applied_command = std::mem::take(&mut rare.applies_command);
-        // What an operator wanted brought it down: it is not tried again, and the execution stays where it was.
+        // An operator command over which it panicked is not retried: the execution stays quarantined.
         let (commands, in_hand) = if applied_command { (messages, Vec::new()) } else { (Vec::new(), messages) };
         for command in commands {
             out.reply(command.request, Answer::NotDone(NotDone::Panicked));
@@ -56,7 +56,7 @@ impl Supervisor {
         self.has_left(at, slot, detached, missing, in_hand, out);
     }
 
-    /// The actor that an execution was with does not have it.
+    /// Folds an execution again that its actor has lost.
     pub(super) fn refold_lost(&mut self, at: Time, slot: Slot, out: &mut Outbox) {
         let Some(entry) = self.slots.get_mut(slot) else { return };
         let Place::Actor(actor) = entry.place else { return };
@@ -71,14 +71,14 @@ impl Supervisor {
         self.has_left(at, slot, detached, 0, Vec::new(), out);
     }
 
-    /// An actor is gone, with what it had.
+    /// Handles that an actor is gone, with the execution that it hosted.
     pub(super) fn actor_gone(&mut self, at: Time, actor: ActorNo, out: &mut Outbox) {
         if let Some(slot) = self.pool.get(actor).and_then(|host| host.slot) {
             self.refold_lost(at, slot, out);
         }
     }
 
-    /// The history of an execution was folded again.
+    /// Handles the history of an execution that was folded again.
     pub(super) fn folded(
         &mut self,
         at: Time,
@@ -115,7 +115,7 @@ impl Supervisor {
         let rare = entry.rare_mut();
         let cancels = std::mem::take(&mut rare.cancels);
         rare.missing_handler = missing_handler;
-        // It has begun after all: what its actor could not say is said here.
+        // It has begun after all, and its actor cannot acknowledge that any more.
         if let Some(Acknowledge::Request(request)) = rare.begin.take().map(|begin| begin.acknowledge) {
             out.reply(Some(request), Answer::Began(execution));
         }
@@ -130,7 +130,7 @@ impl Supervisor {
         self.schedule(at, slot, out);
     }
 
-    /// Nothing of it is recorded: it begins once more.
+    /// Begins an execution again of which nothing was recorded, unless it panicked too often.
     fn fold_new(&mut self, at: Time, slot: Slot, out: &mut Outbox) {
         let dies = self.dies(slot);
         let Some(entry) = self.slots.get_mut(slot) else { return };
@@ -146,13 +146,13 @@ impl Supervisor {
         }
     }
 
-    /// Whether it dies too often; not if it is quarantined already, then it is folded for an operator.
+    /// Whether the execution panicked too often. One that is quarantined already was folded for an operator, so no.
     fn dies(&self, slot: Slot) -> bool {
         let Some(rare) = self.slots.get(slot).and_then(|entry| entry.rare()) else { return false };
         rare.quarantine.is_none() && rare.deaths.len() > self.options.deaths_max
     }
 
-    /// Nothing of it is recorded, and nobody knows of it but who wants it to begin.
+    /// Gives up an execution of which nothing was recorded; only its requester knows of it.
     fn abandon_begin(&mut self, slot: Slot, reason: &str, out: &mut Outbox) {
         let Some(entry) = self.slots.get(slot) else { return };
         let execution = entry.execution;

@@ -1,4 +1,4 @@
-//! The terminal transition: everybody hears of the end, and then nothing is kept of the execution.
+//! The terminal transition: the end is published, and then nothing is kept of the execution.
 
 use super::Supervisor;
 use super::input::{Ended, Question, Restored};
@@ -13,7 +13,7 @@ use crate::status::ExecutionStatus;
 use crate::time::Time;
 
 impl Supervisor {
-    /// The first facts of an execution are durable: whoever wanted it is told, if it was not its actor that told them.
+    /// Acknowledges an execution whose first facts are durable, where its actor does not.
     pub(super) fn begun(&mut self, slot: Slot, out: &mut Outbox) {
         let Some(entry) = self.slots.get_mut(slot) else { return };
         let execution = entry.execution;
@@ -22,7 +22,7 @@ impl Supervisor {
         self.answer(asker, Ok(execution), out);
     }
 
-    /// An execution has ended, durably, and its actor has nothing to do.
+    /// Handles the end of an execution that an actor hosted.
     pub(super) fn ended(&mut self, at: Time, ended: Ended, out: &mut Outbox) {
         let Some(entry) = self.slots.get(ended.slot) else { return };
         if let Place::Actor(actor) = entry.place {
@@ -31,7 +31,7 @@ impl Supervisor {
         self.end(at, ended, out);
     }
 
-    /// An execution has ended, as its history says: its actor was gone before it could say so.
+    /// Handles the end of an execution whose actor was gone before it could report it.
     pub(super) fn ended_in_journal(&mut self, at: Time, slot: Slot, restored: Restored, out: &mut Outbox) {
         if let Some(outcome) = restored.outcome {
             let interrupted = restored.state.interrupted().to_vec();
@@ -62,7 +62,7 @@ impl Supervisor {
         }
     }
 
-    /// Takes an execution out of its slot, with everything that is counted or kept elsewhere because of it.
+    /// Removes an execution from its slot, and from all counters and tables.
     pub(super) fn remove(&mut self, slot: Slot) -> Rare {
         self.mark_resumed(slot);
         let rare = self.slots.remove(slot).map(|rare| *rare).unwrap_or_default();
@@ -74,7 +74,7 @@ impl Supervisor {
         rare
     }
 
-    /// Answers what an execution was not told before its end.
+    /// Answers the messages that the execution did not get before its end.
     fn answer_after_end(&mut self, execution: ExecutionId, status: ExecutionStatus, rare: Rare, out: &mut Outbox) {
         let Rare { queue, forwards, operators, .. } = rare;
         let messages = forwards.into_iter().flat_map(|forwards| forwards.come).chain(queue).map(Question::Tell);

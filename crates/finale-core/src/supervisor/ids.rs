@@ -25,12 +25,12 @@ pub struct IdGenerator {
 const COUNTER_BITS: u32 = 24;
 
 impl IdGenerator {
-    /// A generator of ids for a shard, of so many shards; 0 is taken for 1.
+    /// A generator of ids for one of `shards` shards; 0 counts as 1.
     pub fn new(shard: ShardNo, shards: u16, seed: u64) -> Self {
         Self { shard: shard.0, shards: shards.max(1), random: seed, millis: 0, counter: 0 }
     }
 
-    /// Gives ids of another shard from now on.
+    /// Makes the generator give ids of another shard.
     pub fn lead_to(&mut self, shard: ShardNo) -> &mut Self {
         self.shard = shard.0;
         self

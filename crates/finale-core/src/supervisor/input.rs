@@ -1,4 +1,4 @@
-//! What the supervisor is told.
+//! The inputs of the supervisor.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::time::Time;
 use super::late::LateEvent;
 use super::message::{Activate, Begin, Hosted, Message, Quarantine, ReadNo, Tell, ToShard, WriteNo};
 
-/// Something the supervisor is told.
+/// An input of the supervisor.
 ///
 /// An input is taken in as a whole before anything is done about it. If [`handle`](super::Supervisor::handle) panics, the
 /// input is not lost: [`rebuild`](super::Supervisor::rebuild) finds it in the old state and acts on it again.
@@ -74,7 +74,7 @@ pub enum Input {
     Delivered {
         /// Which execution.
         slot: Slot,
-        /// What it is told.
+        /// The message.
         message: Message,
     },
     /// From the task engine: everything of the batch was handed over with [`Delivered`](Self::Delivered).
@@ -143,7 +143,7 @@ pub struct Ask {
 pub enum Question {
     /// Tell it this.
     Tell(Message),
-    /// An operator lets a quarantined execution go on.
+    /// An operator releases a quarantined execution.
     Release(Option<RequestId>),
 }
 
@@ -186,8 +186,8 @@ pub struct Recover {
     pub crashed: bool,
     /// The executions of this shard that have not ended.
     pub found: Vec<Found>,
-    /// How many permits of the limit on open executions the pool has given for them. There may be fewer than executions:
-    /// all go on, and as many of those that end first give no permit back.
+    /// How many permits of the limit on open executions the pool has granted for them. There may be fewer permits than
+    /// executions: all are resumed, and the missing permits are withheld as executions end.
     pub permits: usize,
 }
 
@@ -226,11 +226,11 @@ pub struct KeyOwner {
     pub input: Payload,
 }
 
-/// What a look for ended executions that need not be kept any more came to.
+/// The result of a search for ended executions that need not be kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expired {
     /// Those that were found.
     pub executions: Vec<ExecutionId>,
-    /// When the first of those that are kept becomes too old, as the criteria with an age say; none if that is never.
+    /// When the first of the executions that are kept becomes too old for a criterion; none if that is never.
     pub next: Option<Time>,
 }

@@ -94,7 +94,7 @@ impl Keys {
 }
 
 impl Claim {
-    /// All who wait for what becomes of it.
+    /// All requesters that wait for the decision.
     pub(super) fn askers(mut self) -> Vec<Asker> {
         std::iter::once(self.asker).chain(self.waiting.iter_mut().map(asker_of)).collect()
     }
@@ -111,7 +111,7 @@ fn asker_of(activate: &mut Activate) -> Asker {
 }
 
 impl Supervisor {
-    /// An activation with a key: the first one with it claims it, all others wait for what becomes of that one.
+    /// Handles an activation with a key. The first one claims the key; later ones wait for the decision.
     pub(super) fn claim_key(&mut self, activate: Activate, out: &mut Outbox) {
         let state = activate.idempotency.as_ref().and_then(|idempotency| self.keys.by_key.get(&idempotency.key));
         match state {
@@ -133,7 +133,7 @@ impl Supervisor {
         }
     }
 
-    /// The journal was asked who has a key.
+    /// Handles the journal's answer about the owner of a key.
     pub(super) fn key_looked(
         &mut self,
         at: Time,
@@ -167,7 +167,7 @@ impl Supervisor {
         }
     }
 
-    /// It is decided whether the execution that a key was claimed for has begun.
+    /// Decides a claim: its execution has begun, or was refused. After a refusal the next waiting activation claims the key.
     pub(super) fn claim_answered(
         &mut self,
         claim: ClaimNo,
@@ -205,7 +205,7 @@ impl Supervisor {
         }
     }
 
-    /// Looks again for what was being looked for when the supervisor was rebuilt, and refuses what is lost.
+    /// Repeats the look-ups of claims after a rebuild, and refuses claims whose activation is lost.
     pub(super) fn rebuild_keys(&mut self, begun: impl Fn(ClaimNo) -> bool, out: &mut Outbox) {
         let state = |(claim, held): (&ClaimNo, &Claim)| (*claim, held.first.is_some(), held.passed_on);
         let claims: Vec<_> = self.keys.claims.iter().map(state).collect();
@@ -223,7 +223,7 @@ impl Supervisor {
     }
 }
 
-/// What the repetition of an activation is answered.
+/// The answer to an activation whose key has an owner.
 fn repeats(activate: &Activate, owner: &KeyOwner) -> Answer {
     let same_workflow = activate.idempotency.as_ref().is_some_and(|repeated| repeated.workflow == owner.workflow);
     if same_workflow && activate.input == owner.input {

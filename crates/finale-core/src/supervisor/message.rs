@@ -1,4 +1,4 @@
-//! What both sides of the supervisor speak of: activations, messages for executions, and executions as plain values.
+//! The values that inputs and outputs share: activations, messages for executions, and parked executions.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::number::{DefinitionNo, RequestId, Slot};
 use crate::payload::Payload;
 use crate::time::Time;
 
-/// Wishes that an execution begins.
+/// An activation: asks for an execution to begin.
 #[derive(Clone, Debug)]
 pub struct Activate {
     /// Who waits for the acknowledgement.
@@ -60,11 +60,11 @@ pub struct Begin {
     pub idempotency_key: Option<Box<str>>,
     /// What people find it by.
     pub business_key: Option<Box<str>>,
-    /// Who is told that its first facts are durable.
+    /// Who is informed when its first facts are durable.
     pub acknowledge: Acknowledge,
 }
 
-/// Who is told that the first facts of an execution are durable, or never will be.
+/// Who is informed when the first facts of an execution are durable, or that they never will be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Acknowledge {
     /// Nobody.
@@ -118,14 +118,14 @@ pub struct Tell {
     pub message: Message,
 }
 
-/// An execution that nothing is happening to, as a plain value.
+/// A parked execution: a plain value.
 #[derive(Debug)]
 pub struct Hosted {
     /// Where it is.
     pub slot: Slot,
     /// What it runs.
     pub definition: DefinitionNo,
-    /// Its state; all of it is durable.
+    /// Its state, which is durable in full.
     pub state: Box<Execution>,
     /// Those who wait for the end of a cancellation.
     pub cancels: Vec<RequestId>,

@@ -1,4 +1,4 @@
-//! The way of a message to its execution, wherever that is.
+//! Routing of messages to executions, wherever they are.
 
 use super::Supervisor;
 use super::closing::Failure;
@@ -15,7 +15,7 @@ use crate::status::ExecutionStatus;
 use crate::time::Time;
 
 impl Supervisor {
-    /// Somebody outside has something for an execution.
+    /// Routes a question from outside.
     pub(super) fn ask(&mut self, at: Time, ask: Ask, out: &mut Outbox) {
         if let Some(failure) = self.gone() {
             return out.reply(ask.what.request(), Answer::NotDone(failure.not_done()));
@@ -70,7 +70,7 @@ impl Supervisor {
         }
     }
 
-    /// A look at an open execution. What was told before it is seen in it.
+    /// Answers a query about an open execution. It sees the effect of every message before it.
     fn query(&mut self, now: Time, slot: Slot, message: Message, out: &mut Outbox) {
         let (Some(entry), Some(request)) = (self.slots.get(slot), message.request) else { return };
         let execution = entry.execution;
@@ -91,7 +91,7 @@ impl Supervisor {
         out.queries.push(Query { request, execution, at });
     }
 
-    /// Those who were to look at a plain value that has gone to an actor meanwhile look there.
+    /// Redirects queries about a parked execution that has been attached to an actor meanwhile.
     pub(super) fn redirect_queries(&mut self, at: Time, out: &mut Outbox) {
         for query in std::mem::take(&mut out.queries) {
             match query.at {
@@ -104,7 +104,7 @@ impl Supervisor {
         }
     }
 
-    /// Brings a message to where its execution is: to its actor, else into its queue.
+    /// Delivers a message to the execution's actor, else to its queue.
     pub(super) fn deliver(&mut self, at: Time, slot: Slot, message: Message, out: &mut Outbox) {
         let Some(entry) = self.slots.get_mut(slot) else { return };
         match entry.place {
@@ -128,7 +128,7 @@ impl Supervisor {
         }
     }
 
-    /// Tells an actor something of the execution that it has.
+    /// Sends a message to the actor that hosts the execution.
     pub(super) fn tell(
         &mut self,
         actor: ActorNo,
@@ -141,7 +141,7 @@ impl Supervisor {
         out.actors.push((actor, ToActor::Tell(Tell { slot, execution, attachment, message })));
     }
 
-    /// Something from the task engine for an execution that no actor has; or had none when it was sent.
+    /// Handles a message of the task engine for an execution that had no actor when it was sent.
     pub(super) fn delivered(&mut self, at: Time, slot: Slot, message: Message, out: &mut Outbox) {
         if let Some(failure) = self.failure.or_else(|| self.gone()) {
             out.reply(message.request, Answer::NotDone(failure.not_done()));
@@ -153,7 +153,7 @@ impl Supervisor {
         }
     }
 
-    /// Something for an execution that is not open: what there is to say about it, the journal knows.
+    /// Handles a question about an execution that is not open: only the journal knows about it.
     fn ask_absent(&mut self, ask: Ask, out: &mut Outbox) {
         match &ask.what {
             Question::Tell(Message { request: Some(request), body: Body::Query }) => {
@@ -167,7 +167,7 @@ impl Supervisor {
         }
     }
 
-    /// The journal was asked about an execution that was not open.
+    /// Handles the journal's answer about an execution that was not open.
     pub(super) fn absent_looked(
         &mut self,
         at: Time,
@@ -218,7 +218,7 @@ impl Supervisor {
         out.notices.push(Notice::LateReport(execution));
     }
 
-    /// Answers a message that its execution will never be told.
+    /// Answers a message that its execution will never get.
     pub(super) fn answer_undelivered(
         &mut self,
         execution: ExecutionId,

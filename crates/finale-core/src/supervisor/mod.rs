@@ -1,14 +1,14 @@
-//! The executions of one shard: which of them begin, where they are, and what becomes of those that are in trouble.
+//! The executions of one shard: admission, location, recovery, quarantine, end and retention.
 //!
-//! The supervisor is plain data. It is told things, by [`Supervisor::handle`], and says in an [`Outbox`] what is to be done:
-//! messages for the task engine, for the actors of executions and for other shards, reads and writes of the journal, answers.
-//! It never reads a clock or a journal itself, and the same inputs give the same outputs.
+//! The supervisor is plain data. [`Supervisor::handle`] takes one input and puts what must be done into an [`Outbox`]: messages
+//! for the task engine, for the actors of executions and for other shards, reads and writes of the journal, answers. The
+//! supervisor reads no clock and no journal, and the same inputs give the same outputs.
 //!
-//! An execution is in one of these places, and only there:
+//! An execution is in exactly one of these places:
 //!
-//! - in the queue of those that are to begin: as an [`Activate`], without a slot;
+//! - in the admission queue: an [`Activate`] without a slot;
 //! - with an actor, which hosts one execution at a time;
-//! - parked: as a [`Hosted`] value in its slot, while it only waits. The next message attaches an actor again;
+//! - parked: a [`Hosted`] value in its slot, while it only waits. The next message attaches an actor again;
 //! - in the journal alone: until it was looked at after a restart, while its history is folded again after a panic, or when it
 //!   cannot be read.
 //!
@@ -142,7 +142,7 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// The supervisor of a shard on which nothing has begun. It is told [`Input::Recover`] first.
+    /// The supervisor of a shard on which nothing has begun. Its first input is [`Input::Recover`].
     pub fn new(options: Options) -> Self {
         let ids = IdGenerator::new(options.shard, options.shards, options.seed);
         Self {
@@ -237,7 +237,7 @@ impl Supervisor {
         self.follow_up(at, was_idle, out);
     }
 
-    /// Does what has become possible or due.
+    /// Does everything that has become possible or due.
     fn follow_up(&mut self, at: Time, was_idle: bool, out: &mut Outbox) {
         self.sweep(at, out);
         self.purge_if_due(at);
@@ -250,7 +250,7 @@ impl Supervisor {
         self.leave_if_due(at, out);
     }
 
-    /// When it is to be told [`Input::Wake`], if nothing else comes before; none if there is nothing to look at.
+    /// When the supervisor needs [`Input::Wake`], at the latest; none while nothing is due.
     ///
     /// An earlier wake does no harm: a timer that is armed already need not be put off.
     pub fn wake_at(&self) -> Option<Time> {
@@ -309,7 +309,7 @@ impl Supervisor {
         }
     }
 
-    /// Nothing is told to an execution any more after a failure: what came back with it is answered.
+    /// Answers the requests that came back with an execution after a failure, because no message is delivered any more.
     fn answer_if_failed(&mut self, slot: Slot, out: &mut Outbox) {
         if let Some(failure) = self.failure.or_else(|| self.gone()) {
             self.answer_slot(slot, failure, out);

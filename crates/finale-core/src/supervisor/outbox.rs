@@ -1,4 +1,4 @@
-//! What comes of what the supervisor is told.
+//! The outputs of the supervisor.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::time::Time;
 
 use super::message::{Begin, Hosted, Message, NotActivated, Quarantine, ReadNo, Tell, ToShard, WriteNo};
 
-/// What is to be done, one queue for each kind of it. Its owner uses it for one supervisor and keeps it.
+/// Everything that must be done, one queue for each kind. Its owner uses it for one supervisor and keeps it.
 ///
 /// After each [`handle`](super::Supervisor::handle), or after several, everything in it is carried out, in the order of the
 /// fields and then in the order of each queue. Nothing in it has to wait for the journal: what follows from a turn of an
@@ -52,7 +52,7 @@ pub struct Outbox {
 pub enum ToEngine {
     /// An execution begins, or is known again.
     Register(Registration),
-    /// Somebody else hears of the tasks of an execution from now on.
+    /// The callback of an execution has changed.
     Moved {
         /// Which execution.
         slot: Slot,
@@ -81,15 +81,15 @@ pub enum ToActor {
     Tell(Tell),
 }
 
-/// An execution that goes on with an actor.
+/// An execution that is attached to an actor again.
 #[derive(Debug)]
 pub struct Resume {
     /// The execution.
     pub hosted: Box<Hosted>,
-    /// What it is told, in this order.
+    /// Messages for it, in order.
     pub messages: Vec<Message>,
-    /// Whether it is quarantined and the one message is the command of an operator over that. The actor says with
-    /// [`Input::CommandApplied`](super::Input::CommandApplied) what came of it, and takes in nothing else before.
+    /// Whether the execution is quarantined and the one message is an operator command. The actor reports the result with
+    /// [`Input::CommandApplied`](super::Input::CommandApplied) before it does anything else.
     pub applies_command: bool,
 }
 
@@ -144,7 +144,7 @@ pub enum NotDone {
     Refused(Refused),
     /// Only a quarantined execution can be released.
     NotQuarantined,
-    /// A handler of this name is not registered, so that the execution cannot go on.
+    /// The execution needs a handler of this name, which is not registered.
     HandlerMissing(Box<str>),
     /// The history or the definition of the execution cannot be read: it can only be released or failed.
     Unreadable(Box<str>),
@@ -207,7 +207,7 @@ pub enum ReadWhat {
     Key(Box<str>),
     /// Where an execution is: [`Input::StatusLooked`](super::Input::StatusLooked).
     Status(ExecutionId),
-    /// The first ended executions that meet one of these criteria, at most so many:
+    /// The first ended executions that meet one of these criteria, at most `limit`:
     /// [`Input::Expired`](super::Input::Expired).
     Expired {
         /// The criteria.
@@ -226,7 +226,7 @@ pub struct Criterion {
     pub status: Terminal,
     /// Those that ended longer ago than this; none if age does not matter.
     pub age: Option<Duration>,
-    /// Those that are not among the newest so many; none if their number does not matter.
+    /// Those that are not among the newest ones of this number; none if the number does not matter.
     pub all_but: Option<u64>,
 }
 
@@ -260,7 +260,7 @@ pub enum WriteWhat {
 /// A change of the permits that this shard holds of the limit on open executions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PermitChange {
-    /// Ask for more: so many could be used at once. Answered with
+    /// Ask for this number of permits. Answered with
     /// [`Input::PermitsGranted`](super::Input::PermitsGranted); none is asked for before that.
     Ask(usize),
     /// Give some back.

@@ -18,7 +18,7 @@ impl Permits {
         Self { unused: 0, owed: 0, asked: false, unused_max }
     }
 
-    /// So many more are in use than there are.
+    /// Notes permits that are in use and were never granted.
     pub(super) fn owe(&mut self, permits: usize) {
         self.owed += permits;
     }
@@ -45,7 +45,7 @@ impl Permits {
         }
     }
 
-    /// Asks the pool for permits for so many that wait, unless it was asked already.
+    /// Asks the pool for permits for the waiting activations, unless a request is pending.
     pub(super) fn ask(&mut self, waiting: usize, out: &mut Vec<PermitChange>) {
         if !self.asked && waiting > 0 {
             self.asked = true;

@@ -1,4 +1,4 @@
-//! Which actor has which execution: each has one at a time, and there are as many as executions may be active.
+//! The pool of actors. Each hosts one execution at a time; there is one actor for each execution that may be active.
 
 use super::message::AttachmentNo;
 use crate::number::{ActorNo, Slot};
@@ -83,7 +83,7 @@ impl Pool {
         self.hosts.get(actor.0 as usize)
     }
 
-    /// Notes that the actor is told something of its execution. Says which attachment that is.
+    /// Counts a message to the actor; returns its current attachment.
     pub(super) fn tell(&mut self, actor: ActorNo) -> AttachmentNo {
         match self.hosts.get_mut(actor.0 as usize) {
             Some(host) => {

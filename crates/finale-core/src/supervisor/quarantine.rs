@@ -1,4 +1,4 @@
-//! Executions that must not go on until an operator decides.
+//! Quarantined executions, and the commands of operators on them.
 
 use std::collections::VecDeque;
 
@@ -24,7 +24,7 @@ impl Supervisor {
         self.mark_resumed(slot);
     }
 
-    /// Whoever waits to look at a quarantined execution sees it as it is. All else waits for the operator.
+    /// Answers queries that wait for a quarantined execution. Everything else waits for an operator.
     fn show_queries(&mut self, slot: Slot, out: &mut Outbox) {
         let Some(entry) = self.slots.get_mut(slot) else { return };
         let execution = entry.execution;
@@ -43,7 +43,7 @@ impl Supervisor {
         }
     }
 
-    /// An execution is not quarantined any more.
+    /// Ends the quarantine of an execution.
     fn clear_quarantine(&mut self, slot: Slot, then: Option<AfterWrite>, out: &mut Outbox) {
         let Some(entry) = self.slots.get_mut(slot) else { return };
         let execution = entry.execution;
@@ -54,7 +54,7 @@ impl Supervisor {
         self.write(WriteWhat::Quarantine(execution, None), then, out);
     }
 
-    /// Does what operators want of a quarantined execution, in the order in which they came.
+    /// Serves the operators of a quarantined execution, in their order.
     pub(super) fn serve_operators(&mut self, at: Time, slot: Slot, out: &mut Outbox) {
         while let Some(entry) = self.slots.get_mut(slot) {
             let is_unreadable = matches!(entry.place, Place::Unreadable(_));
@@ -83,7 +83,7 @@ impl Supervisor {
         }
     }
 
-    /// The execution goes on. As many panics as before are allowed again.
+    /// Releases an execution. The count of its panics begins again.
     fn release(&mut self, at: Time, slot: Slot, then: Option<AfterWrite>, out: &mut Outbox) {
         self.clear_quarantine(slot, then, out);
         if let Some(entry) = self.slots.get_mut(slot) {
@@ -95,7 +95,7 @@ impl Supervisor {
         self.schedule(at, slot, out);
     }
 
-    /// What operators wanted of an execution that was quarantined is told like everything else now.
+    /// Turns commands that waited for the quarantined execution into ordinary messages.
     fn operators_to_queue(&mut self, slot: Slot, out: &mut Outbox) {
         let Some(rare) = self.slots.get_mut(slot).and_then(|entry| entry.if_rare()) else { return };
         for operator in std::mem::take(&mut rare.operators) {
@@ -114,8 +114,8 @@ impl Supervisor {
         }
     }
 
-    /// The command of an operator over a quarantined execution was carried out: the execution goes on. Or it was refused: then
-    /// nothing has changed, and its actor gives it back.
+    /// Handles the result of an operator command. An accepted command ends the quarantine; a refused one changes nothing, and
+    /// the actor gives the execution back.
     pub(super) fn command_applied(&mut self, slot: Slot, accepted: bool, out: &mut Outbox) {
         let Some(entry) = self.slots.get_mut(slot) else { return };
         let Place::Actor(actor) = entry.place else { return };

@@ -1,4 +1,4 @@
-//! Reads of the journal: never more under way than allowed, and each answer goes to who asked for it.
+//! Reads of the journal: a bounded number at once, each with its purpose.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -22,7 +22,7 @@ pub(super) enum Purpose {
     Key(ClaimNo),
     /// To find whether an id is known.
     Id(Box<Waiting>),
-    /// To find what became of an execution that is not in memory, because somebody wants something of it.
+    /// To find the status of an execution that is not in memory.
     Absent(ExecutionId),
     /// To find what need not be kept any more.
     Expired,

@@ -1,9 +1,9 @@
-//! Goes on with the executions that a runtime before this one had not seen to their end.
+//! Recovery of the executions that an earlier runtime left open.
 //!
-//! All of them were listed before anything began. They are read one after the other, some at once; only when all were looked
-//! at does the first one go on, and never more at once than there are actors. Nothing is written about an execution that only
-//! waits, so it does no harm to be killed in the midst of it and to begin again. Whoever asks about an execution meanwhile has
-//! it looked at next, and it goes on with what it is told.
+//! They were listed before anything began. Their histories are read, a bounded number at once. Only when all were examined is
+//! the first one resumed, and never more at once than there are actors. Nothing is written about an execution that only waits,
+//! so a recovery that is killed can be repeated. A message for an execution that was not examined yet makes it the next one, and
+//! resumes it.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -33,7 +33,7 @@ pub(super) struct Recovery {
     found: BTreeMap<ExecutionId, FoundExecution>,
     /// Those of them that nobody has asked to be read yet, in the order in which they will be.
     unread: VecDeque<ExecutionId>,
-    /// Looked at, and to go on when all were.
+    /// Examined, and resumed when all were.
     ready: VecDeque<Slot>,
     /// How many were looked at and have not gone on.
     waiting: usize,
@@ -64,7 +64,7 @@ impl Recovery {
         self.found.contains_key(&execution)
     }
 
-    /// An execution was looked at, and goes on when all were.
+    /// Queues an examined execution, which is resumed when all were examined.
     pub(super) fn is_ready(&mut self, slot: Slot) {
         self.ready.push_back(slot);
     }
@@ -83,7 +83,7 @@ impl Recovery {
 }
 
 impl Supervisor {
-    /// What the journal says when the runtime starts.
+    /// Takes the journal's list of open executions at the start.
     pub(super) fn recover(&mut self, at: Time, recover: Recover) {
         let Recover { epoch, crashed, found, permits } = recover;
         (self.recovery.epoch, self.recovery.crashed) = (epoch, crashed);
@@ -111,7 +111,7 @@ impl Supervisor {
         None
     }
 
-    /// The next execution that goes on: when all were looked at, and while nothing stands in the way.
+    /// The next execution to be resumed, once all were examined.
     pub(super) fn next_recovered(&mut self) -> Option<Slot> {
         if !self.recovery.found.is_empty() || self.refusal().is_some() {
             return None;
@@ -119,7 +119,7 @@ impl Supervisor {
         self.recovery.ready.pop_front()
     }
 
-    /// Something for an execution that was not looked at yet: it is looked at next.
+    /// Keeps a question for an execution that was not examined yet, and examines that one next.
     pub(super) fn ask_found(&mut self, ask: Ask, out: &mut Outbox) {
         if let Some(failure) = self.failure {
             let not_done = Answer::NotDone(failure.not_done());
@@ -133,7 +133,7 @@ impl Supervisor {
         }
     }
 
-    /// An execution that was found was read.
+    /// Handles the history of an execution that was found at the start.
     pub(super) fn found_read(
         &mut self,
         at: Time,
@@ -163,7 +163,7 @@ impl Supervisor {
         }
     }
 
-    /// Takes an execution that was read into a slot; quarantined, if it must not go on.
+    /// Puts a restored execution into a slot, and quarantines it if it must not run.
     pub(super) fn insert_restored(
         &mut self,
         at: Time,
@@ -198,7 +198,7 @@ impl Supervisor {
         slot
     }
 
-    /// Why an execution must not go on, if so.
+    /// The reason why an execution must stay quarantined, if there is one.
     fn reason_to_hold(
         &self,
         quarantine: Option<&Quarantine>,
@@ -210,7 +210,7 @@ impl Supervisor {
             return Some(quarantine.clone());
         }
         if state.status() == ExecutionStatus::Ending {
-            // Nothing of it is run any more: it can only come to its end.
+            // No task of it is dispatched any more, so a missing handler or a crash loop cannot hurt.
             return None;
         }
         if let Some(handler) = missing_handler {
@@ -242,7 +242,7 @@ impl Supervisor {
         }
     }
 
-    /// An execution has gone on, if it was one of those found at the start.
+    /// Counts a recovering execution as resumed.
     pub(super) fn mark_resumed(&mut self, slot: Slot) {
         if let Some(rare) = self.slots.get_mut(slot).and_then(|entry| entry.if_rare())
             && std::mem::take(&mut rare.recovering)

@@ -1,4 +1,4 @@
-//! Where each execution is: a table of slots, and a directory from ids to slots.
+//! The table of slots, and the directory from ids to slots.
 
 use super::message::{AttachmentNo, Begin, Hosted, Message};
 use super::waiting::Asker;
@@ -63,7 +63,7 @@ pub(super) struct Rare {
     pub(super) wants_actor: bool,
     /// Whether it was found at the start and has not gone on yet.
     pub(super) recovering: bool,
-    /// That a life of it begins, which it is told first; and whether that was after a crash.
+    /// Whether it must get `Recovered` first; the value says whether its process crashed.
     pub(super) recovered: Option<bool>,
     /// Whether what is under way for it is to be compared with what must be.
     pub(super) reconcile: bool,
@@ -118,7 +118,7 @@ pub(super) struct Forwards {
 /// What an operator wants of a quarantined execution.
 #[derive(Debug)]
 pub(super) enum Operator {
-    /// Let it go on.
+    /// Release it.
     Release(Option<RequestId>),
     /// Tell it a command.
     Command(Message),

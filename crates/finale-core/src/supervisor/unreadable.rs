@@ -1,4 +1,4 @@
-//! Executions that were found at the start and cannot be read: they stay in sight until somebody decides.
+//! Executions that were found at the start and cannot be read. They stay visible until an operator decides.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::time::Time;
 #[derive(Debug)]
 pub(super) struct Unreadable {
     reason: Box<str>,
-    /// Operators who let it go on, if it can be read now. Its history is being read as long as there are some.
+    /// Operators who release it, if it can be read now. While there are some, its history is being read.
     releases: Vec<Option<RequestId>>,
     /// It is being written off.
     write_off: Option<WriteOff>,
@@ -34,7 +34,7 @@ struct WriteOff {
 }
 
 impl Supervisor {
-    /// Keeps an execution in sight that cannot be read.
+    /// Quarantines an execution that cannot be read.
     pub(super) fn quarantine_unreadable(&mut self, execution: ExecutionId, reason: Box<str>, out: &mut Outbox) {
         out.notices.push(Notice::Quarantined(execution, reason.clone()));
         let quarantine = Quarantine { reason: reason.clone(), until_released: false };
@@ -75,7 +75,7 @@ impl Supervisor {
         }
     }
 
-    /// An execution that could not be read was read once more, because an operator lets it go on.
+    /// Handles the second read of an unreadable execution, for an operator who releases it.
     pub(super) fn unreadable_read(
         &mut self,
         at: Time,
@@ -88,7 +88,7 @@ impl Supervisor {
         let restored = match restored {
             _ if unreadable.write_off.is_some() => Err(unreadable.reason.clone()),
             Ok(Some(restored)) if restored.outcome.is_none() => Ok(restored),
-            Ok(_) => Err("there is nothing of it to go on with".into()),
+            Ok(_) => Err("there is nothing to resume".into()),
             Err(reason) => Err(reason),
         };
         let restored = match restored {

@@ -1,9 +1,9 @@
-//! An execution that is to begin, and who wants it to.
+//! An activation that waits, and its requester.
 
 use super::message::{Activate, ClaimNo};
 use crate::number::{RequestId, ShardNo};
 
-/// Who wants an execution to begin, and is told what came of it.
+/// The requester of an activation, who gets the result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Asker {
     /// Nobody waits.

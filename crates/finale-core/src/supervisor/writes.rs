@@ -10,7 +10,7 @@ use crate::id::ExecutionId;
 use crate::number::RequestId;
 use crate::time::Time;
 
-/// What follows when a write is durable.
+/// The continuation of a write, once it is durable.
 #[derive(Debug)]
 pub(super) enum AfterWrite {
     /// Somebody waits for it.
