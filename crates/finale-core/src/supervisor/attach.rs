@@ -135,7 +135,7 @@ impl Supervisor {
         let is_there = matches!(entry.place, Place::Actor(actor) if actor == from);
         if is_there && self.pool.get(from).is_some_and(|host| host.attachment == attachment) {
             // Had the actor given it back, that would have come before this.
-            self.refold_lost(at, slot, out);
+            self.refold_lost(at, slot, true, out);
         }
         self.count_forward(at, slot, attachment, message, out);
     }

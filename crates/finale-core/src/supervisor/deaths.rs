@@ -56,8 +56,9 @@ impl Supervisor {
         self.has_left(at, slot, detached, missing, in_hand, out);
     }
 
-    /// Folds an execution again that its actor has lost.
-    pub(super) fn refold_lost(&mut self, at: Time, slot: Slot, out: &mut Outbox) {
+    /// Folds an execution again that its actor has lost. Messages that an actor still forwards are waited for: nobody knows how
+    /// many there are, so a marker is sent after them.
+    pub(super) fn refold_lost(&mut self, at: Time, slot: Slot, forwards: bool, out: &mut Outbox) {
         let Some(entry) = self.slots.get_mut(slot) else { return };
         let Place::Actor(actor) = entry.place else { return };
         entry.place = Place::Reading;
@@ -68,13 +69,17 @@ impl Supervisor {
         out.notices.push(Notice::Lost(execution));
         let detached = self.pool.detach(actor);
         self.reads.want(Purpose::Slot(slot));
-        self.has_left(at, slot, detached, 0, Vec::new(), out);
+        let missing = if forwards { u32::MAX } else { 0 };
+        self.has_left(at, slot, detached, missing, Vec::new(), out);
+        if forwards {
+            self.mark_forwards(at, slot, out);
+        }
     }
 
     /// Handles that an actor is gone, with the execution that it hosted.
     pub(super) fn actor_gone(&mut self, at: Time, actor: ActorNo, out: &mut Outbox) {
         if let Some(slot) = self.pool.get(actor).and_then(|host| host.slot) {
-            self.refold_lost(at, slot, out);
+            self.refold_lost(at, slot, false, out);
         }
     }
 

@@ -55,7 +55,7 @@ impl Supervisor {
     }
 
     /// Sends something after messages that do not come back. It comes back after them, so whatever has not come then is lost.
-    fn mark_forwards(&mut self, at: Time, slot: Slot, out: &mut Outbox) {
+    pub(super) fn mark_forwards(&mut self, at: Time, slot: Slot, out: &mut Outbox) {
         let Some(entry) = self.slots.get_mut(slot) else { return };
         let execution = entry.execution;
         let Some(forwards) = entry.if_rare().and_then(|rare| rare.forwards.as_mut()) else { return };

@@ -4,6 +4,21 @@ use super::*;
 
 const INTERVAL: Duration = Duration::from_secs(5);
 
+impl Scene {
+    /// Takes the only message to an actor out of what came out.
+    fn only_tell(mut out: Outbox) -> (Tell, Outbox) {
+        let Some((_, ToActor::Tell(tell))) = out.actors.pop() else { panic!("{out:?}") };
+        (tell, out)
+    }
+
+    /// An actor forwards a message because it does not have its execution, and the marker that is sent after it.
+    fn forward_lost(&mut self, from: ActorNo, tell: Tell) -> Outbox {
+        let (marker, out) = Self::only_tell(self.tell(Input::Forwarded { from, tell }));
+        assert!(self.tell(Input::Forwarded { from, tell: marker }).actors.is_empty());
+        out
+    }
+}
+
 #[test]
 fn there_is_no_tick_where_no_actor_has_anything() {
     let mut scene = Scene::new();
@@ -32,9 +47,8 @@ fn an_actor_that_has_an_execution_for_long_is_asked_whether_it_has() {
 fn an_execution_that_its_actor_does_not_have_is_folded_again() {
     let mut scene = Scene::new();
     let (actor, begin) = scene.begin();
-    let mut out = scene.wake_after(INTERVAL);
-    let Some((_, ToActor::Tell(tell))) = out.actors.pop() else { panic!("{out:?}") };
-    let out = scene.tell(Input::Forwarded { from: actor, tell });
+    let (probe, _) = Scene::only_tell(scene.wake_after(INTERVAL));
+    let out = scene.forward_lost(actor, probe);
     assert_eq!(out.notices, [Notice::Lost(begin.execution)]);
     assert_eq!(histories(&out), [begin.execution]);
     let out = scene.restored(&out.reads[0], Ok(Some(restored(begin.execution))));
@@ -45,9 +59,8 @@ fn an_execution_that_its_actor_does_not_have_is_folded_again() {
 fn an_end_that_was_lost_is_published_all_the_same() {
     let mut scene = Scene::new();
     let (actor, begin) = scene.begin();
-    let mut out = scene.wake_after(INTERVAL);
-    let Some((_, ToActor::Tell(tell))) = out.actors.pop() else { panic!("{out:?}") };
-    let read = scene.tell(Input::Forwarded { from: actor, tell }).reads.remove(0);
+    let (probe, _) = Scene::only_tell(scene.wake_after(INTERVAL));
+    let read = scene.forward_lost(actor, probe).reads.remove(0);
     let ended = Restored { outcome: Some(outcome(scene.now)), ..restored(begin.execution) };
     let out = scene.restored(&read, Ok(Some(ended)));
     assert_eq!(out.published.len(), 1);
@@ -58,14 +71,22 @@ fn an_end_that_was_lost_is_published_all_the_same() {
 fn a_message_for_the_attachment_that_is_known_shows_at_once_that_it_is_lost() {
     let mut scene = Scene::new();
     let (actor, begin) = scene.begin();
-    let message = scene.report("one");
-    let mut out = scene.ask(begin.execution, message);
-    let Some((_, ToActor::Tell(tell))) = out.actors.pop() else { panic!("{out:?}") };
-    let out = scene.tell(Input::Forwarded { from: actor, tell });
+    let mut tells = Vec::new();
+    for text in ["one", "two"] {
+        let message = scene.report(text);
+        tells.push(Scene::only_tell(scene.ask(begin.execution, message)).0);
+    }
+    let (two, one) = (tells.pop().unwrap(), tells.pop().unwrap());
+    let (marker, out) = Scene::only_tell(scene.tell(Input::Forwarded { from: actor, tell: one }));
     assert_eq!(out.notices, [Notice::Lost(begin.execution)]);
-    assert!(out.actors.is_empty(), "it is not sent to and fro");
-    let out = scene.restored(&out.reads[0], Ok(Some(restored(begin.execution))));
-    assert_eq!(told(&out), ["0: resume[one reconcile]"]);
+    assert_eq!(told(&out), [] as [&str; 0], "nothing is sent to and fro");
+    // What comes in meanwhile does not overtake what is on its way back.
+    let message = scene.report("three");
+    scene.ask(begin.execution, message);
+    assert!(scene.restored(&out.reads[0], Ok(Some(restored(begin.execution)))).actors.is_empty());
+    assert!(scene.tell(Input::Forwarded { from: actor, tell: two }).actors.is_empty());
+    let out = scene.tell(Input::Forwarded { from: actor, tell: marker });
+    assert_eq!(told(&out), ["0: resume[one two three reconcile]"]);
 }
 
 #[test]
