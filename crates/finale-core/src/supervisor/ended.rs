@@ -40,26 +40,25 @@ impl Supervisor {
     }
 
     fn end(&mut self, at: Time, ended: Ended, out: &mut Outbox) {
-        let Ended { slot, outcome, mut cancels, interrupted } = ended;
+        let Ended { slot, outcome, cancels, interrupted } = ended;
         let Some(entry) = self.slots.get(slot) else { return };
-        let (execution, definition) = (entry.execution, entry.definition);
+        let (execution, definition, is_plain) = (entry.execution, entry.definition, entry.rare().is_none());
         let status = outcome.status();
-        let rare = if entry.rare().is_some() {
-            self.begun(slot, out);
-            self.mark_resumed(slot);
-            Some(self.remove(slot))
-        } else {
-            self.slots.remove(slot);
-            None
-        };
-        cancels.extend(rare.iter().flat_map(|rare| &rare.cancels));
-        out.engine.push(ToEngine::Deregister { slot, status });
+        // First of all, so that a panic over the rest does not lose the end.
         out.published.push(Published { execution, definition: Some(definition), outcome, cancels, interrupted });
-        self.return_permit(out);
-        self.note_end(at, status);
-        if let Some(rare) = rare {
+        out.engine.push(ToEngine::Deregister { slot, status });
+        if is_plain {
+            self.slots.remove(slot);
+        } else {
+            self.begun(slot, out);
+            let rare = self.remove(slot);
+            if let Some(published) = out.published.last_mut() {
+                published.cancels.extend(&rare.cancels);
+            }
             self.answer_after_end(execution, status, rare, out);
         }
+        self.return_permit(out);
+        self.note_end(at, status);
     }
 
     /// Removes an execution from its slot, and from all counters and tables.
