@@ -62,6 +62,11 @@ impl PermitPool {
         }
     }
 
+    /// The size of the blocks in which permits of this limit are granted.
+    pub fn block_of(&self, limit: LimitNo) -> usize {
+        self.limits[limit.index()].block
+    }
+
     /// Grants a block of permits to a shard, or as many as are left.
     ///
     /// A shard that gets none waits: [`give`](Self::give) says when it must ask again, and a permit is reserved for it until
@@ -415,7 +420,7 @@ mod tests {
         let mut pool = PermitPool::new([48], 3);
         let taken: usize =
             std::iter::repeat_with(|| pool.take(ShardNo(0), LIMIT).permits).take_while(|it| *it > 0).sum();
-        assert_eq!((taken, PermitPool::block(48, 3)), (48, 2));
+        assert_eq!((taken, pool.block_of(LIMIT)), (48, 2));
         assert_eq!(pool.take(ShardNo(1), LIMIT).permits, 0);
         assert_eq!(pool.take(ShardNo(2), LIMIT).permits, 0);
         // The shard that has just found nothing waits as well.

@@ -56,7 +56,8 @@ impl Task {
         self
     }
 
-    /// How long one attempt may take, the wait for a place among the running ones included; by default for ever.
+    /// How long one attempt may take: of a handler from when it begins, of somebody outside from when they are asked.
+    /// By default for ever.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);

@@ -84,7 +84,6 @@ impl Report {
 
 /// What an operator wants of an execution as a whole.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub enum Command {
     /// Stop it; it ends CANCELLED.
     Cancel {

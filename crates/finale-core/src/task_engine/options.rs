@@ -64,6 +64,7 @@ impl TaskNode {
             attempt_max: definition.attempt_limit(node),
             at_most_once: definition.is_at_most_once(node),
         };
-        definition.positions().map(node).collect()
+        // Those of the graphs inside as well.
+        (0..definition.nodes.len() as u32).map(NodeIndex).map(node).collect()
     }
 }

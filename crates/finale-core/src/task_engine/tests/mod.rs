@@ -1,6 +1,7 @@
 //! The rules of the engine, driven through one shard whose handlers, clock and pool are simulated.
 
 mod batches;
+mod definitions;
 mod draining;
 mod early;
 mod external;

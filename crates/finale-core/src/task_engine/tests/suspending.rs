@@ -70,7 +70,7 @@ fn one_that_is_told_to_stop_cleans_up_without_waiting_for_permits() {
     shard.perform(slot(0), [run(scoped(2, PENDING))]);
     shard.end(scoped(1, PENDING), Ok("1"));
     shard.suspend(scoped(2, PENDING));
-    shard.perform(slot(0), [stop(scoped(2, PENDING))]);
+    shard.perform(slot(0), [stop(scoped(2, PENDING)), run(scoped(3, PENDING))]);
     assert_eq!(shard.resume(scoped(2, PENDING)), [Seen::Resumed(scoped(2, PENDING))]);
 }
 
