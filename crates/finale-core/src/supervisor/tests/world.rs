@@ -669,6 +669,9 @@ impl World {
             return;
         }
         let actor = self.rng.below(count);
+        if self.shards[usize::from(shard)].actors[actor].gone {
+            return;
+        }
         self.drop_hosted(shard, actor);
         self.shards[usize::from(shard)].actors[actor] = SimActor { hosted: None, gone: true };
         self.see("actor lost");
