@@ -307,7 +307,7 @@ impl Naive {
             Command::Cancel { .. } => ExecutionStatus::Cancelled,
             Command::Complete { .. } => ExecutionStatus::Completed,
             Command::Fail { reason, .. } if reason.trim().is_empty() => return Err(No::Invalid),
-            _ => ExecutionStatus::Failed,
+            Command::Fail { .. } => ExecutionStatus::Failed,
         };
         match (&mut self.phase, end) {
             (Phase::Running, _) => self.decide_end(end, true),

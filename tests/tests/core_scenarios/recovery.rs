@@ -221,7 +221,7 @@ fn once_the_end_is_decided_nothing_is_run_again() {
         .expect_nodes(&["a", "b"], NodeStatus::Cancelled)
         .expect_status(ExecutionStatus::Cancelled)
         .look(|driven| {
-            let how = driven.execution().interrupted().into_iter().map(|interrupted| interrupted.interruption);
+            let how = driven.execution().interrupted().iter().map(|interrupted| interrupted.interruption);
             assert_eq!(how.collect::<Vec<_>>(), [Interruption::Stopped(StopOutcome::Lost); 2]);
             assert_eq!(driven.facts().len(), 4);
             assert_eq!(driven.effects().last(), Some(&Effect::Ended));

@@ -25,7 +25,7 @@ pub(crate) struct Held {
 
 /// What is due once everything written so far is durable.
 enum Due {
-    Perform(Decided),
+    Perform(Box<Decided>),
     Then(Then),
 }
 
@@ -96,7 +96,7 @@ impl Shard {
         if appended.durable && self.held.borrow().is_empty() {
             self.perform(decided);
         } else {
-            self.hold(appended, Due::Perform(decided));
+            self.hold(appended, Due::Perform(Box::new(decided)));
         }
     }
 
@@ -188,7 +188,7 @@ impl Shard {
                 self.metrics.durable_after(since.elapsed());
             }
             match due {
-                Due::Perform(decided) => self.perform(decided),
+                Due::Perform(decided) => self.perform(*decided),
                 Due::Then(then) => then(self, Ok(())),
             }
         }
