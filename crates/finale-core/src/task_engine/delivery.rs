@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::input::{EarlyReport, OutputRange};
-use super::outbox::{Batch, Delivery, FiredTimer, Outbox, TaskOutcome, TaskResult};
+use super::message::{Batch, Delivery, FiredTimer, TaskOutcome, TaskResult};
+use super::outbox::Outbox;
+use super::unsent::{Kind, Unsent};
 use crate::id::Dispatch;
 use crate::number::{BatchNo, Callback, Slot};
 
@@ -14,31 +16,6 @@ const OUTCOMES_MAX: usize = 256;
 const BYTES_MAX: usize = 256 << 10;
 /// Acknowledged batches that are kept for reuse.
 const SPARE_MAX: usize = 64;
-
-/// The unsent message for one callback. A message of another kind is sent first, so that the order is kept.
-#[derive(Debug, Default)]
-pub(super) struct Unsent {
-    kind: Kind,
-    batch: Batch,
-    timers: Vec<FiredTimer>,
-    reports: Vec<EarlyReport>,
-    continued: Vec<Slot>,
-    /// Number of messages of the callback to answer.
-    answers: u32,
-    /// Whether the callback is in [`Outbox::dirty`].
-    listed: bool,
-}
-
-/// The kind of the unsent message.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Kind {
-    #[default]
-    Completed,
-    Failed,
-    Timers,
-    Reports,
-    Continued,
-}
 
 /// Batches that were sent.
 #[derive(Clone, Debug, Default)]
@@ -176,7 +153,7 @@ impl Deliveries {
             }
         };
         let inner = Arc::get_mut(&mut shared).expect("nobody else has it");
-        inner.clear();
+        inner.clear(BYTES_MAX);
         std::mem::swap(inner, batch);
         if self.kept.len() <= callback.index() {
             self.kept.resize_with(callback.index() + 1, VecDeque::new);
@@ -197,25 +174,4 @@ fn listed(callback: Callback, out: &mut Outbox) -> &mut Unsent {
         out.dirty.push(callback);
     }
     unsent
-}
-
-impl Batch {
-    fn clear(&mut self) {
-        self.answers = 0;
-        self.outcomes.clear();
-        self.bytes.clear();
-        // Otherwise rare large outputs would enlarge all batches for good.
-        self.bytes.shrink_to(BYTES_MAX);
-    }
-}
-
-impl OutputRange {
-    /// What was written to the buffer since it had that length.
-    ///
-    /// # Panics
-    /// When the buffer is longer than 4 GiB: it is sent long before.
-    pub fn behind(start: usize, buffer: &[u8]) -> Self {
-        let number = |position: usize| u32::try_from(position).expect("a batch is sent before it is that large");
-        Self { start: number(start), length: number(buffer.len() - start) }
-    }
 }

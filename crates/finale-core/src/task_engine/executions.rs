@@ -24,7 +24,7 @@ impl TaskEngine {
         let slot = registration.slot;
         self.evict_predecessor(slot, out);
         let entry = self.slots.occupy(slot);
-        let adopted = entry.registration.is_none() && self.running.of(entry).next().is_some();
+        let adopted = entry.registration.is_none() && self.running.of(&entry.at_work).next().is_some();
         entry.registration = Some(registration);
         if adopted {
             self.limit_adopted(slot);
@@ -78,7 +78,7 @@ impl TaskEngine {
         }
         let entry = self.slots.occupy(attempt.slot);
         let registered = entry.registration.is_some();
-        self.running.insert(future, handler, entry);
+        self.running.insert(future, handler, &mut entry.at_work);
         if registered {
             self.limit_adopted(attempt.slot);
         }
@@ -92,7 +92,7 @@ impl TaskEngine {
     /// Arms the time limits of adopted handlers, counted from their beginnings.
     fn limit_adopted(&mut self, slot: Slot) {
         let Some(entry) = self.slots.get(slot) else { return };
-        let at_work: Vec<_> = self.running.of(entry).collect();
+        let at_work: Vec<_> = self.running.of(&entry.at_work).collect();
         for future in at_work {
             let Some(handler) = self.running.get(future).filter(|handler| handler.timer.is_none()) else { continue };
             let limit = self.node(slot, handler.attempt.dispatch).and_then(|node| node.attempt_max);

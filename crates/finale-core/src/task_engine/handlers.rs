@@ -3,8 +3,9 @@
 use super::TaskEngine;
 use super::input::{Attempt, HandlerResult};
 use super::limiter::Next;
+use super::message::{TaskOutcome, TaskResult};
 use super::options::TaskNode;
-use super::outbox::{Leak, Outbox, Start, TaskOutcome, TaskResult};
+use super::outbox::{Leak, Outbox, Start};
 use super::queue::Queued;
 use super::running::{Permits, RunningHandler};
 use super::timers::Due;
@@ -25,7 +26,7 @@ impl TaskEngine {
         if entry.ending {
             return self.stopped(at, slot, dispatch, at, StopOutcome::Closed, out);
         }
-        if self.running.find(entry, dispatch).is_some() || self.limiter.waits(slot, dispatch) {
+        if self.running.find(slot, &entry.at_work, dispatch).is_some() || self.limiter.waits(slot, dispatch) {
             return;
         }
         let definition = entry.registration.as_ref().and_then(|it| self.definitions.get(it.definition.0 as usize));
@@ -106,7 +107,7 @@ impl TaskEngine {
         };
         entry.starting = entry.starting.saturating_sub(1);
         handler.timer = limit.map(|limit| self.timers.add(started.after(limit), Due::AttemptLimit(future)));
-        self.running.insert(future, handler, entry);
+        self.running.insert(future, handler, &mut entry.at_work);
     }
 
     /// A pending handler returned.

@@ -245,3 +245,14 @@ pub enum AdoptedState {
     /// Given up while it blocks its thread.
     Leaked,
 }
+
+impl OutputRange {
+    /// What was written to the buffer since it had that length.
+    ///
+    /// # Panics
+    /// When the buffer is longer than 4 GiB: it is sent long before.
+    pub fn behind(start: usize, buffer: &[u8]) -> Self {
+        let number = |position: usize| u32::try_from(position).expect("a batch is sent before it is that large");
+        Self { start: number(start), length: number(buffer.len() - start) }
+    }
+}

@@ -25,6 +25,7 @@ mod executions;
 mod handlers;
 mod input;
 mod limiter;
+mod message;
 mod open;
 mod options;
 mod outbox;
@@ -35,6 +36,7 @@ mod running;
 mod slots;
 mod stop;
 mod timers;
+mod unsent;
 
 #[cfg(test)]
 mod tests;
@@ -42,12 +44,10 @@ mod tests;
 pub use input::{
     Adopted, AdoptedState, Attempt, EarlyReport, HandlerResult, Input, OutputRange, Reconcile, Registration,
 };
+pub use message::{Batch, Delivery, FiredTimer, TaskOutcome, TaskResult};
 pub use open::OpenTask;
 pub use options::{HandlerOptions, Options, TaskNode};
-pub use outbox::{
-    Batch, Counts, Delivery, Drained, EarlyAnswer, FiredTimer, Leak, Outbox, PermitChange, QueuedTask, Reply, Start,
-    TaskOutcome, TaskResult,
-};
+pub use outbox::{Counts, Drained, EarlyAnswer, Leak, Outbox, PermitChange, QueuedTask, Reply, Start};
 
 use delivery::Deliveries;
 use drain::Closing;

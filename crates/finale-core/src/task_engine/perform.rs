@@ -1,8 +1,9 @@
 //! Effects of executions, and timers that are due.
 
 use super::TaskEngine;
+use super::message::FiredTimer;
 use super::open::Open;
-use super::outbox::{FiredTimer, Outbox};
+use super::outbox::Outbox;
 use super::timers::Due;
 use crate::execution::Effect;
 use crate::fact::{StopOutcome, Timer};

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::TaskEngine;
 use super::delivery::Deliveries;
 use super::input::Reconcile;
-use super::outbox::{Outbox, TaskResult};
+use super::message::TaskResult;
+use super::outbox::Outbox;
 use crate::execution::Effect;
 use crate::fact::{StopOutcome, Timer};
 use crate::failure::{Failure, FailureClass};
@@ -73,7 +74,7 @@ impl TaskEngine {
         let Some(entry) = self.slots.get(slot) else { return };
         let (open, timers) = (entry.open > 0, entry.timers > 0);
         let execution = entry.registration.as_ref().map(|registration| registration.execution);
-        let at_work: Vec<_> = self.running.of(entry).collect();
+        let at_work: Vec<_> = self.running.of(&entry.at_work).collect();
         for future in at_work {
             let dispatch = self.running.get(future).map(|handler| handler.attempt.dispatch);
             if !dispatch.is_some_and(|dispatch| must_be.runs.contains(&dispatch)) {
@@ -109,7 +110,7 @@ impl TaskEngine {
         let Some(entry) = self.slots.get(slot) else { return false };
         let callback = entry.callback();
         let mut starts = out.starts.iter().flatten().map(|start| start.attempt);
-        self.running.find(entry, dispatch).is_some()
+        self.running.find(slot, &entry.at_work, dispatch).is_some()
             || self.limiter.waits(slot, dispatch)
             || starts.any(|attempt| attempt.slot == slot && attempt.dispatch == dispatch)
             || Deliveries::is_unsent(slot, dispatch, out)

@@ -4,7 +4,6 @@ use rustc_hash::FxHashMap;
 
 use super::input::Attempt;
 use super::outbox::Leak;
-use super::slots::SlotEntry;
 use super::timers::TimerKey;
 use crate::id::{Dispatch, WorkKey};
 use crate::number::{FutureNo, Slot};
@@ -87,11 +86,10 @@ impl Running {
     }
 
     /// Adds a handler to its execution.
-    pub(super) fn insert(&mut self, future: FutureNo, mut handler: RunningHandler, entry: &mut SlotEntry) {
+    pub(super) fn insert(&mut self, future: FutureNo, mut handler: RunningHandler, list: &mut AtWork) {
         if self.handlers.len() <= future.index() {
             self.handlers.resize_with(future.index() + 1, || None);
         }
-        let list = &mut entry.at_work;
         handler.previous = list.last;
         match list.last {
             Some(last) => self.handlers[last.index()].as_mut().expect("it is in a list").next = Some(future),
@@ -100,23 +98,23 @@ impl Running {
         list.last = Some(future);
         list.count += 1;
         if list.indexed {
-            self.index.insert((entry.slot, handler.attempt.dispatch.key), future);
+            self.index.insert((handler.attempt.slot, handler.attempt.dispatch.key), future);
         }
         self.counts.working += 1;
         self.counts.suspended += usize::from(handler.permits != Permits::Held);
         debug_assert!(self.handlers[future.index()].is_none(), "the number of a future is given twice");
         self.handlers[future.index()] = Some(handler);
-        if entry.at_work.count > WALK_MAX && !entry.at_work.indexed {
-            self.index_all(entry);
+        if list.count > WALK_MAX && !list.indexed {
+            self.index_all(list);
         }
     }
 
-    fn index_all(&mut self, entry: &mut SlotEntry) {
-        entry.at_work.indexed = true;
-        let all: Vec<_> = self.of(entry).collect();
+    fn index_all(&mut self, list: &mut AtWork) {
+        list.indexed = true;
+        let all: Vec<_> = self.of(list).collect();
         for future in all {
-            if let Some(handler) = self.get(future) {
-                self.index.insert((entry.slot, handler.attempt.dispatch.key), future);
+            if let Some(Attempt { slot, dispatch, .. }) = self.get(future).map(|handler| handler.attempt) {
+                self.index.insert((slot, dispatch.key), future);
             }
         }
     }
@@ -131,58 +129,58 @@ impl Running {
         self.handlers[future.index()] = Some(handler);
     }
 
-    /// Removes a handler. `entry` is the entry of its execution, none for a handler that was given up.
-    pub(super) fn remove(&mut self, future: FutureNo, entry: Option<&mut SlotEntry>) -> Option<RunningHandler> {
+    /// Removes a handler. `list` is that of its execution, none for a handler that was given up.
+    pub(super) fn remove(&mut self, future: FutureNo, list: Option<&mut AtWork>) -> Option<RunningHandler> {
         self.get(future)?;
-        match entry {
-            Some(entry) => self.unlink(future, entry),
+        match list {
+            Some(list) => self.unlink(future, list),
             None => self.counts.leaked -= 1,
         }
         self.handlers[future.index()].take()
     }
 
     /// Gives a handler up: it leaves the list of its execution and stays in the table.
-    pub(super) fn leak(&mut self, future: FutureNo, entry: &mut SlotEntry) {
-        self.unlink(future, entry);
+    pub(super) fn leak(&mut self, future: FutureNo, list: &mut AtWork) {
+        self.unlink(future, list);
         if let Some(handler) = self.get_mut(future) {
             handler.leaked = true;
             self.counts.leaked += 1;
         }
     }
 
-    fn unlink(&mut self, future: FutureNo, entry: &mut SlotEntry) {
+    fn unlink(&mut self, future: FutureNo, list: &mut AtWork) {
         let Some(handler) = self.get_mut(future) else { return };
         let (previous, next) = (handler.previous.take(), handler.next.take());
-        let (key, suspended) = (handler.attempt.dispatch.key, handler.permits != Permits::Held);
+        let (attempt, suspended) = (handler.attempt, handler.permits != Permits::Held);
         match previous {
             Some(previous) => self.handlers[previous.index()].as_mut().expect("it is in a list").next = next,
-            None => entry.at_work.first = next,
+            None => list.first = next,
         }
         match next {
             Some(next) => self.handlers[next.index()].as_mut().expect("it is in a list").previous = previous,
-            None => entry.at_work.last = previous,
+            None => list.last = previous,
         }
-        entry.at_work.count -= 1;
-        if entry.at_work.indexed {
-            self.index.remove(&(entry.slot, key));
-            entry.at_work.indexed = entry.at_work.count > 0;
+        list.count -= 1;
+        if list.indexed {
+            self.index.remove(&(attempt.slot, attempt.dispatch.key));
+            list.indexed = list.count > 0;
         }
         self.counts.working -= 1;
         self.counts.suspended -= usize::from(suspended);
     }
 
     /// The running handler of an attempt.
-    pub(super) fn find(&self, entry: &SlotEntry, dispatch: Dispatch) -> Option<FutureNo> {
+    pub(super) fn find(&self, slot: Slot, list: &AtWork, dispatch: Dispatch) -> Option<FutureNo> {
         let is_it = |future: &FutureNo| self.get(*future).is_some_and(|handler| handler.attempt.dispatch == dispatch);
-        if entry.at_work.indexed {
-            return self.index.get(&(entry.slot, dispatch.key)).copied().filter(is_it);
+        if list.indexed {
+            return self.index.get(&(slot, dispatch.key)).copied().filter(is_it);
         }
-        self.of(entry).find(is_it)
+        self.of(list).find(is_it)
     }
 
     /// The running handlers of an execution, in the order in which they began.
-    pub(super) fn of(&self, entry: &SlotEntry) -> impl Iterator<Item = FutureNo> {
-        std::iter::successors(entry.at_work.first, |future| self.get(*future)?.next)
+    pub(super) fn of(&self, list: &AtWork) -> impl Iterator<Item = FutureNo> {
+        std::iter::successors(list.first, |future| self.get(*future)?.next)
     }
 
     /// Handlers that were not given up.

@@ -1,7 +1,8 @@
 //! Stopping attempts, whether their handlers have begun or not.
 
 use super::TaskEngine;
-use super::outbox::{Leak, Outbox, Start, TaskResult};
+use super::message::TaskResult;
+use super::outbox::{Leak, Outbox, Start};
 use super::running::{Permits, RunningHandler};
 use super::timers::Due;
 use crate::execution::AfterStop;
@@ -20,7 +21,8 @@ impl TaskEngine {
             }
             return;
         }
-        let Some(future) = self.slots.get(slot).and_then(|entry| self.running.find(entry, dispatch)) else {
+        let Some(future) = self.slots.get(slot).and_then(|entry| self.running.find(slot, &entry.at_work, dispatch))
+        else {
             // The attempt is over, and its outcome is on its way.
             return;
         };
@@ -122,7 +124,7 @@ impl TaskEngine {
             self.timers.cancel(timer);
         }
         if let Some(entry) = self.slots.get_mut(attempt.slot) {
-            self.running.leak(future, entry);
+            self.running.leak(future, &mut entry.at_work);
         }
         if !stopping {
             out.stops.push(future);
@@ -134,7 +136,7 @@ impl TaskEngine {
     pub(super) fn remove_handler(&mut self, future: FutureNo, out: &mut Outbox) -> Option<RunningHandler> {
         let handler = self.running.get(future)?;
         let entry = if handler.leaked { None } else { self.slots.get_mut(handler.attempt.slot) };
-        let handler = self.running.remove(future, entry)?;
+        let handler = self.running.remove(future, entry.map(|entry| &mut entry.at_work))?;
         if let Some(timer) = handler.timer {
             self.timers.cancel(timer);
         }

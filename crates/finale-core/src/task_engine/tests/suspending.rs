@@ -43,6 +43,17 @@ fn handlers_that_go_on_are_before_tasks_that_begin() {
 }
 
 #[test]
+fn handlers_that_go_on_are_before_tasks_in_other_queues() {
+    let mut shard = Shard::new(1);
+    shard.perform(slot(0), [run(first(LIMITED)), run(first(PENDING)), run(scoped(1, PENDING))]);
+    assert_eq!(began(&shard.suspend(first(LIMITED))), [first(PENDING)]);
+    assert_eq!(shard.resume(first(LIMITED)), []);
+    let seen = shard.end(first(PENDING), Ok("1"));
+    assert!(seen.contains(&Seen::Resumed(first(LIMITED))), "{seen:?}");
+    assert_eq!(began(&seen), []);
+}
+
+#[test]
 fn one_that_ends_while_it_waits_holds_nothing() {
     let mut shard = Shard::new(1);
     shard.perform(slot(0), [run(first(PENDING)), run(scoped(1, PENDING))]);
