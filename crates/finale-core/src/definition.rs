@@ -146,8 +146,8 @@ pub struct Task {
     /// Whether the execution may complete although this task failed: the failure is recorded, what depends on it goes on.
     #[serde(default)]
     pub optional: bool,
-    /// How long one attempt may take, longer than zero, the wait for a place among the running ones included; by default
-    /// there is no limit.
+    /// How long one attempt may take, longer than zero: of a handler from when it begins, of somebody outside from when
+    /// they are asked. By default there is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
     /// What happens when an attempt fails.

@@ -76,8 +76,8 @@ impl Task {
         self
     }
 
-    /// How long one attempt may take, longer than zero, the wait for a place among the running ones included; by default
-    /// there is no limit.
+    /// How long one attempt may take, longer than zero: of a handler from when it begins, of somebody outside from when
+    /// they are asked. By default there is no limit.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
