@@ -20,7 +20,7 @@ impl Execution {
     ///
     /// It goes through lists instead of recursing: graphs may be deeper than a stack.
     pub(super) fn draw_consequences(&mut self, definition: &Compiled, sink: &mut impl EffectSink) {
-        while self.phase == Phase::Running && self.spent < CONSEQUENCES_MAX {
+        while matches!(self.phase, Phase::Running) && self.spent < CONSEQUENCES_MAX {
             if let Some(key) = self.settled.pop_front() {
                 self.settle_edges(definition, key, sink);
             } else if let Some(key) = self.next_ready() {
@@ -32,7 +32,7 @@ impl Execution {
             }
             self.spent += 1;
         }
-        if self.phase != Phase::Running {
+        if !matches!(self.phase, Phase::Running) {
             self.give_back_idle(definition, sink);
         }
     }
@@ -46,7 +46,7 @@ impl Execution {
 
     /// Says whether something is left to be drawn, the first time that it is.
     pub(super) fn hold_over(&mut self, definition: &Compiled, sink: &mut impl EffectSink) {
-        let is_held = self.phase == Phase::Running && self.spent >= CONSEQUENCES_MAX && self.has_left_over();
+        let is_held = self.spent >= CONSEQUENCES_MAX && self.phase == Phase::Running && self.has_left_over();
         if is_held && !self.continuing {
             sink.effect(Effect::Continue);
         }
@@ -93,6 +93,7 @@ impl Execution {
     }
 
     /// Queues a node that its edges allow to begin.
+    #[inline]
     pub(super) fn reach(&mut self, key: WorkKey) {
         let scope = self.open_scope_mut(key.scope);
         *scope.at_mut(key.node) = NodeState::Ready { shown: false };
@@ -102,6 +103,7 @@ impl Execution {
     }
 
     /// Queues a node that was settled: what is behind it follows.
+    #[inline]
     pub(super) fn follow(&mut self, key: WorkKey) {
         if self.goes_on(key.scope) {
             self.settled.push_back(key);
@@ -112,7 +114,8 @@ impl Execution {
     fn begin(&mut self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
         // What decides the end of a scope begins nothing new in it: not even the join that tolerated the failure.
         let scope = self.open_scope(key.scope);
-        if !matches!(scope.at(key.node), NodeState::Ready { .. }) || self.end_reason(definition, scope).is_some() {
+        let is_decided = !scope.failures().is_empty() && self.end_reason(definition, scope).is_some();
+        if is_decided || !matches!(scope.at(key.node), NodeState::Ready { .. }) {
             return;
         }
         let compiled = definition.at(key.node);

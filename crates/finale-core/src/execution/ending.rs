@@ -54,7 +54,7 @@ impl EndReason {
 
 impl Execution {
     pub(super) fn judge(&mut self, definition: &Compiled, sink: &mut impl EffectSink) {
-        if self.phase != Phase::Running {
+        if !matches!(self.phase, Phase::Running) {
             return;
         }
         if let Some(reason) = self.end_reason(definition, &self.root) {
@@ -63,6 +63,7 @@ impl Execution {
     }
 
     /// What the nodes of a scope have decided, if they have.
+    #[inline]
     pub(super) fn end_reason(&self, definition: &Compiled, scope: &Scope) -> Option<EndReason> {
         let failures = scope.failures();
         let Some(&first) = failures.first() else {

@@ -305,8 +305,11 @@ impl Execution {
     }
 
     /// Whether anything new may begin in a scope.
+    #[inline]
     pub(super) fn goes_on(&self, id: ScopeId) -> bool {
-        self.phase == Phase::Running && self.scope(id).is_some_and(|scope| scope.end == ScopeEnd::Undecided)
+        // The end of the root is that of the execution.
+        let is_undecided = |scope: &Scope| matches!(scope.end, ScopeEnd::Undecided);
+        matches!(self.phase, Phase::Running) && (id.is_root() || self.scope(id).is_some_and(is_undecided))
     }
 
     /// Whether the end of the scope of some work, or of the execution, is decided.

@@ -122,6 +122,7 @@ impl NodeState {
         }
     }
 
+    #[inline]
     pub(super) const fn counted(&self) -> Counted {
         match self {
             Self::Pending(_) | Self::Ready { .. } => Counted::Open,

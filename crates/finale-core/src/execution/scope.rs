@@ -92,23 +92,28 @@ impl Scope {
         }
     }
 
+    #[inline]
     pub(super) fn graph<'d>(&self, definition: &'d Compiled) -> &'d Graph {
         &definition.graphs[self.graph as usize]
     }
 
+    #[inline]
     pub(super) fn get(&self, node: NodeIndex) -> Option<&NodeState> {
         self.nodes.get(node.0.wrapping_sub(self.first) as usize)
     }
 
+    #[inline]
     pub(super) fn at(&self, node: NodeIndex) -> &NodeState {
         &self.nodes[(node.0 - self.first) as usize]
     }
 
+    #[inline]
     pub(super) fn at_mut(&mut self, node: NodeIndex) -> &mut NodeState {
         &mut self.nodes[(node.0 - self.first) as usize]
     }
 
     /// The edges into a node that are not settled.
+    #[inline]
     pub(super) fn unsettled_mut(&mut self, node: NodeIndex) -> &mut u32 {
         &mut self.unsettled[(node.0 - self.first) as usize]
     }
@@ -128,6 +133,7 @@ impl Scope {
         NodeIndex(self.first + place)
     }
 
+    #[inline]
     pub(super) fn failures(&self) -> &[NodeIndex] {
         self.lists.as_ref().map_or(&[], |lists| &lists.failures)
     }
@@ -143,6 +149,7 @@ impl Scope {
         ready.len() == 1
     }
 
+    #[inline]
     pub(super) fn take_ready(&mut self) -> Option<NodeIndex> {
         self.lists.as_mut()?.ready.pop_front()
     }
@@ -151,6 +158,7 @@ impl Scope {
         self.lists.iter().flat_map(|lists| lists.ready.iter().copied())
     }
 
+    #[inline]
     pub(super) fn input(&self, node: NodeIndex) -> Option<&Payload> {
         self.lists.as_ref()?.inputs.get(&node)
     }
@@ -159,6 +167,7 @@ impl Scope {
         self.lists_mut().inputs.insert(node, input);
     }
 
+    #[inline]
     fn forget_input(&mut self, node: NodeIndex) {
         if let Some(lists) = &mut self.lists
             && !lists.inputs.is_empty()
@@ -207,14 +216,10 @@ impl Scope {
         self.running == 0 && self.nested == 0
     }
 
+    #[inline]
     fn count(&mut self, before: Counted, after: Counted) {
-        let mut change = |counted, by: u32| match counted {
-            Counted::Running => self.running = self.running.wrapping_add(by),
-            Counted::Nested => self.nested = self.nested.wrapping_add(by),
-            Counted::Open | Counted::Waiting | Counted::Settled => {}
-        };
-        change(before, u32::MAX);
-        change(after, 1);
+        self.running = recount(self.running, Counted::Running, before, after);
+        self.nested = recount(self.nested, Counted::Nested, before, after);
         if after == Counted::Settled {
             self.open -= 1;
         }
@@ -223,19 +228,23 @@ impl Scope {
 
 impl Execution {
     /// A scope that is open.
+    #[inline]
     pub(super) fn scope(&self, id: ScopeId) -> Option<&Scope> {
         if id.is_root() { Some(&self.root) } else { self.inner.get(&id).map(Box::as_ref) }
     }
 
+    #[inline]
     pub(super) fn scope_mut(&mut self, id: ScopeId) -> Option<&mut Scope> {
         if id.is_root() { Some(&mut self.root) } else { self.inner.get_mut(&id).map(Box::as_mut) }
     }
 
     /// A scope that is known to be open.
+    #[inline]
     pub(super) fn open_scope(&self, id: ScopeId) -> &Scope {
         self.scope(id).expect("work that goes on is in a scope that is open")
     }
 
+    #[inline]
     pub(super) fn open_scope_mut(&mut self, id: ScopeId) -> &mut Scope {
         self.scope_mut(id).expect("work that goes on is in a scope that is open")
     }
@@ -245,10 +254,12 @@ impl Execution {
         std::iter::once((ScopeId::ROOT, &self.root)).chain(self.inner.iter().map(|(id, scope)| (*id, scope.as_ref())))
     }
 
+    #[inline]
     pub(super) fn state_of(&self, key: WorkKey) -> Option<&NodeState> {
         self.scope(key.scope)?.get(key.node)
     }
 
+    #[inline]
     pub(super) fn state_at(&self, key: WorkKey) -> &NodeState {
         self.open_scope(key.scope).at(key.node)
     }
@@ -277,13 +288,8 @@ impl Execution {
                 self.unjudged.push(key.scope);
             }
         }
-        let mut change = |counted, by: u32| match counted {
-            Counted::Running => self.running = self.running.wrapping_add(by),
-            Counted::Waiting => self.waiting = self.waiting.wrapping_add(by),
-            Counted::Open | Counted::Nested | Counted::Settled => {}
-        };
-        change(before, u32::MAX);
-        change(after, 1);
+        self.running = recount(self.running, Counted::Running, before, after);
+        self.waiting = recount(self.waiting, Counted::Waiting, before, after);
     }
 
     #[cold]
@@ -337,4 +343,10 @@ impl Execution {
     pub fn since(&self, key: WorkKey) -> Option<Time> {
         self.state_of(key)?.since()
     }
+}
+
+/// A counter of nodes that are counted as `what`, after one of them was counted otherwise.
+#[inline]
+fn recount(count: u32, what: Counted, before: Counted, after: Counted) -> u32 {
+    (count + u32::from(after == what)) - u32::from(before == what)
 }
