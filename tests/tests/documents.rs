@@ -555,7 +555,7 @@ fn every_limit_of_expressions_is_listed() {
 
 #[test]
 fn how_deep_a_payload_may_be_is_said() {
-    let known = [("payload::DEPTH_MAX".to_owned(), finale::core::payload::DEPTH_MAX.to_string())];
+    let known = [("payload::DEPTH_MAX".to_owned(), finale_core::payload::DEPTH_MAX.to_string())];
     assert_eq!(listed_limits("### Of a payload"), known.into());
 }
 

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use finale::{ExecutionHandle, ExecutionStatus, FailureClass, Runtime, Shards, TaskContext, TaskError, Workflow};
 use finale_tests::actor::{
-    Any, Dummies, Gate, chart, for_each_journal, for_each_journal_in_real_time, only_failure, runtime, settle,
-    workflow,
+    Any, Dummies, Gate, chart, for_each_journal, for_each_journal_in_real_time, only_failure, runtime, settle, workflow,
 };
 
 async fn activate(runtime: &Runtime, workflow: &Workflow, count: usize) -> Vec<ExecutionHandle> {
@@ -53,7 +52,7 @@ async fn no_more_handlers_are_at_work_than_the_runtime_allows() {
 async fn the_wait_for_a_place_does_not_count_against_the_limit_of_an_attempt() {
     for_each_journal(async |journal| {
         let gate = Gate::closed();
-        let runtime = runtime(&journal).limits(limits(|limits| limits.running_tasks_max = 1)).gated("a b", &gate);
+        let runtime = runtime(&journal).limits(finale::Limits::new().running_tasks_max(1)).gated("a b", &gate);
         let runtime = runtime.start().unwrap();
         let first = activate(&runtime, &workflow("s>a a>e"), 1).await;
         let second = chart("s>b b>e").timeout("b", Duration::from_secs(10)).workflow();

@@ -1,7 +1,7 @@
 //! What handlers give that JSON cannot say, or no parser could read again.
 
-use finale::core::payload::DEPTH_MAX;
 use finale::{ExecutionStatus, Payload, TaskContext, TaskError};
+use finale_core::payload::DEPTH_MAX;
 use finale_tests::actor::{Dummies, chart, for_each_journal, only_failure, runtime, workflow};
 use serde_json::{Value, json};
 

@@ -274,7 +274,8 @@ impl Execution {
             },
             Timer::Timeout(key, attempt) => {
                 let limit = definition.at(key.node).timeout.unwrap_or_default();
-                let failure = Failure::new(FailureClass::TimedOut, format!("no result within {}", format_duration(limit)));
+                let failure =
+                    Failure::new(FailureClass::TimedOut, format!("no result within {}", format_duration(limit)));
                 let (started, ended) = (self.since(key).unwrap_or(self.at), self.at);
                 self.outcome(definition, Attempted { key, attempt, result: Err(failure), started, ended }, sink);
             }

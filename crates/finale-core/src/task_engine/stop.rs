@@ -10,7 +10,7 @@ use crate::fact::StopOutcome;
 use crate::failure::{Failure, FailureClass};
 use crate::id::Dispatch;
 use crate::number::{FutureNo, Slot};
-use crate::time::Time;
+use crate::time::{Time, format_duration};
 
 impl TaskEngine {
     /// Stops an attempt. A handler that has not begun never does; a running one gets its grace, or is given up at once.

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use finale_core::execution::Input;
 use finale_core::fact::StopOutcome;
+use finale_core::time::format_duration;
 use finale_core::{Dispatch, ExecutionId, Failure, FailureClass, Payload, Time, WorkKey};
 use futures_util::stream::FuturesUnordered;
 use rustc_hash::FxHashMap;
@@ -269,8 +270,10 @@ impl TaskEngine {
         match (how, task.stop_asked()) {
             (_, StopAsked::Forgotten) => {}
             (HowOver::Dropped { .. }, StopAsked::TimedOut) => {
-                let failure =
-                    Failure::new(FailureClass::TimedOut, format!("no result within {}", format_duration(limit.unwrap_or_default())));
+                let failure = Failure::new(
+                    FailureClass::TimedOut,
+                    format!("no result within {}", format_duration(limit.unwrap_or_default())),
+                );
                 self.deliver_outcome(live, Input::Outcome { dispatch, result: Err(failure), started, ended });
             }
             (HowOver::Dropped { blocking: true }, _) => self.shard.deliver(live, stopped(StopOutcome::Lost)),
