@@ -188,11 +188,6 @@ impl Tally {
         self.nodes[position.as_usize()].attempt >= attempt
     }
 
-    /// Whether an attempt is the current one or the next one, as far as was heard.
-    pub(super) fn is_near(&self, position: NodeIndex, attempt: u16) -> bool {
-        self.nodes[position.as_usize()].attempt.saturating_add(1) >= attempt
-    }
-
     /// A node comes to another status.
     pub(super) fn go(&mut self, position: NodeIndex, to: NodeStatus, attempt: u16, at: Time) -> Option<News> {
         let compiled = self.workflow.compiled();
