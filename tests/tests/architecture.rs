@@ -77,20 +77,20 @@ fn no_crate_names_one_above_it() {
     }
 }
 
-/// Words that only somebody who shares, waits or looks at a clock needs, and the one file that may say one all the same.
+/// Words that only somebody who shares, waits or looks at a clock needs, and the files that may say one all the same.
 ///
 /// Payloads are encoded into a buffer of their thread before their length is known. It holds nothing between two of them,
-/// so nothing that the core decides depends on it.
-const NOT_IN_ITS_SOURCES: [(&str, Option<&str>); 9] = [
-    ("Rc", None),
-    ("RefCell", None),
-    ("Cell", Some("payload.rs")),
-    ("thread_local", Some("payload.rs")),
-    ("async", None),
-    ("await", None),
-    ("Instant", None),
-    ("SystemTime", None),
-    ("Mutex", None),
+/// so nothing that the core decides depends on it. What one comparison costs is counted while it is made.
+const NOT_IN_ITS_SOURCES: [(&str, &[&str]); 9] = [
+    ("Rc", &[]),
+    ("RefCell", &[]),
+    ("Cell", &["payload.rs", "order.rs"]),
+    ("thread_local", &["payload.rs"]),
+    ("async", &[]),
+    ("await", &[]),
+    ("Instant", &[]),
+    ("SystemTime", &[]),
+    ("Mutex", &[]),
 ];
 
 /// The words of a source, without its comments and without its tests.
@@ -120,7 +120,7 @@ fn no_file_of_the_core_shares_waits_or_looks_at_a_clock() {
         let source = std::fs::read_to_string(file).unwrap();
         let words = words_of(&source);
         for (word, excepted) in NOT_IN_ITS_SOURCES {
-            let is_excepted = excepted.is_some_and(|name| file.ends_with(name));
+            let is_excepted = excepted.iter().any(|name| file.ends_with(name));
             assert!(is_excepted || !words.contains(word), "{} names {word}", file.display());
         }
     }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, waitpid};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpgid};
 
 use super::proc::{self, ProcessInfo};
 use super::{Mark, Process};
@@ -93,13 +93,18 @@ impl Running {
     }
 
     fn signal(&self, to: Signal, members: &[ProcessInfo]) {
+        let leader = Pid::from_raw(self.command.leader);
         // The session id belongs to this command as long as its first process exists.
-        if !cfg!(target_os = "linux") || members.iter().any(|member| member.process.pid == self.command.leader) {
-            let _ = killpg(Pid::from_raw(self.command.leader), to);
+        let to_group = !cfg!(target_os = "linux") || members.iter().any(|member| member.process.pid == leader.as_raw());
+        // Who gets a request twice may carry it out twice.
+        let pids = members.iter().map(|member| Pid::from_raw(member.process.pid));
+        let single: Vec<_> = pids.filter(|pid| !to_group || getpgid(Some(*pid)) != Ok(leader)).collect();
+        if to_group {
+            let _ = killpg(leader, to);
         }
-        for member in members {
+        for pid in single {
             // The process may just have ended.
-            let _ = kill(Pid::from_raw(member.process.pid), to);
+            let _ = kill(pid, to);
         }
     }
 

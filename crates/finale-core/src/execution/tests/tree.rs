@@ -33,7 +33,11 @@ fn work_in_scopes_is_named_by_paths_and_its_output_stays_with_the_node_that_open
         _ => None,
     };
     let inputs: Vec<_> = run.effects.iter().filter_map(given).collect();
-    assert_eq!(inputs, [r#""a""#, r#"{"b":[1,2]}"#, "3"], "what is inside is given its item, or what the execution is");
+    assert_eq!(
+        inputs,
+        [r#""a""#, r#"{"b": [1, 2]}"#, "3"],
+        "what is inside is given its item, or what the execution is"
+    );
     let why = run.execution.why(&run.definition);
     let awaited: Vec<_> = why.awaited.iter().map(|awaited| awaited.node.as_str()).collect();
     assert_eq!(awaited, ["call::each[0]::parse", "call::each[1]::parse", "call::each[2]::parse"]);
