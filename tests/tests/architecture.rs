@@ -85,7 +85,7 @@ const NOT_IN_ITS_SOURCES: [(&str, &[&str]); 9] = [
     ("Rc", &[]),
     ("RefCell", &[]),
     ("Cell", &["payload.rs", "payload/strict.rs", "expression/order.rs"]),
-    ("thread_local", &["payload.rs"]),
+    ("thread_local", &["payload.rs", "payload/strict.rs"]),
     ("async", &[]),
     ("await", &[]),
     ("Instant", &[]),
