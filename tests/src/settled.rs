@@ -103,6 +103,10 @@ impl<J: Journal> JournalReader for Settled<J> {
     fn health(&self) -> Result<(), JournalError> {
         self.0.journal.health()
     }
+
+    fn reads_block(&self) -> bool {
+        false
+    }
 }
 
 /// How far one writer is durable.

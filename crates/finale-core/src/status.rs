@@ -3,11 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 /// Where an execution is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ExecutionStatus {
     /// Handed in, not yet acknowledged.
+    #[default]
     Pending,
     /// Acknowledged; its tasks run.
     Running,

@@ -240,6 +240,10 @@ impl JournalReader for HeldJournal {
     fn health(&self) -> Result<(), JournalError> {
         self.control().failed.clone().map_or(Ok(()), Err)
     }
+
+    fn reads_block(&self) -> bool {
+        false
+    }
 }
 
 struct HeldWriter {

@@ -43,6 +43,14 @@ pub trait JournalReader: fmt::Debug + Send + Sync + 'static {
     /// go on then, and somebody must look.
     fn health(&self) -> Result<(), JournalError>;
 
+    /// Whether a read may take as long as a disk does, or longer; default true.
+    ///
+    /// A runtime reads such a journal away from the threads that run executions. What keeps everything in memory says false
+    /// and is read in place.
+    fn reads_block(&self) -> bool {
+        true
+    }
+
     /// What writing waits for, if it has waited for a noticeable time; it goes on by itself when that is over.
     fn waiting(&self) -> Option<Waiting> {
         None

@@ -301,6 +301,17 @@ impl Execution {
         self.waiting
     }
 
+    /// The outputs of everything that was done and is still known.
+    pub fn outputs(&self) -> impl Iterator<Item = (WorkKey, &Payload)> {
+        let all = self
+            .scopes()
+            .flat_map(|(scope, all)| all.iter().map(move |(node, state)| (WorkKey { scope, node }, state)));
+        all.filter_map(|(key, state)| match state {
+            NodeState::Completed { output, .. } => Some((key, output)),
+            _ => None,
+        })
+    }
+
     /// The output of a task that was done.
     pub fn output_of(&self, key: WorkKey) -> Option<&Payload> {
         match self.state_of(key)? {

@@ -29,7 +29,24 @@ pub struct Facts<'a> {
     last: Time,
 }
 
+/// How far a history was read; the beginning by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    offset: usize,
+    last: Time,
+}
+
 impl<'a> Facts<'a> {
+    /// Reads on where another reader of the same history was, or at the beginning.
+    pub fn from(bytes: &'a [u8], Position { offset, last }: Position) -> Self {
+        Self { bytes, offset: offset.min(bytes.len()), last }
+    }
+
+    /// How far the history was read.
+    pub fn position(&self) -> Position {
+        Position { offset: self.offset, last: self.last }
+    }
+
     /// Reads the whole history of one execution.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, offset: 0, last: Time::default() }

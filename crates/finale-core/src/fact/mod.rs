@@ -7,7 +7,7 @@ mod decoding;
 mod describe;
 mod encoding;
 
-pub use decoding::{DecodeError, Facts};
+pub use decoding::{DecodeError, Facts, Position};
 pub use describe::Described;
 pub use encoding::FORMAT;
 pub(crate) use encoding::{encode, encode_outcome};

@@ -65,6 +65,10 @@ impl JournalReader for MemoryJournal {
     fn health(&self) -> Result<(), JournalError> {
         Ok(())
     }
+
+    fn reads_block(&self) -> bool {
+        false
+    }
 }
 
 impl Inner {

@@ -1,0 +1,53 @@
+//! What the handlers of one execution can look at: its definition, and the outputs that are there.
+//!
+//! It belongs to the task engine, which also owns the handlers. Outputs of handlers are put on it as they come; those that
+//! come from elsewhere are sent by the execution's actor before it lets a handler run that may ask for them.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use finale_core::{ExecutionId, Payload, WorkKey};
+
+use super::bound::Bound;
+
+pub(crate) struct Board {
+    pub(crate) execution: ExecutionId,
+    pub(crate) bound: Rc<Bound>,
+    outputs: RefCell<Vec<(WorkKey, Payload)>>,
+}
+
+impl Board {
+    pub(crate) fn new(execution: ExecutionId, bound: Rc<Bound>) -> Self {
+        Self { execution, bound, outputs: RefCell::default() }
+    }
+
+    /// Makes a board that nobody looks at any more the board of another execution.
+    pub(crate) fn reset(&mut self, execution: ExecutionId, bound: &Rc<Bound>) {
+        self.execution = execution;
+        if !Rc::ptr_eq(&self.bound, bound) {
+            self.bound = Rc::clone(bound);
+        }
+        self.outputs.get_mut().clear();
+    }
+
+    /// Puts an output on the board; the last one of a key counts.
+    pub(crate) fn put(&self, key: WorkKey, output: Payload) {
+        self.outputs.borrow_mut().push((key, output));
+    }
+
+    /// Takes all outputs off.
+    pub(crate) fn clear(&self) {
+        self.outputs.borrow_mut().clear();
+    }
+
+    /// The output of a piece of work, if it is there.
+    pub(crate) fn output(&self, key: WorkKey) -> Option<Payload> {
+        let outputs = self.outputs.borrow();
+        outputs.iter().rev().find(|(other, _)| *other == key).map(|(_, output)| output.clone())
+    }
+
+    /// All outputs that are there.
+    pub(crate) fn outputs(&self) -> Vec<(WorkKey, Payload)> {
+        self.outputs.borrow().clone()
+    }
+}

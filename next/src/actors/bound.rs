@@ -1,0 +1,75 @@
+//! A definition as one shard runs it: its own compiled copy, with the handlers of its nodes looked up.
+
+use finale_core::nearest::nearest;
+use finale_core::{Compiled, Execution, NodeIndex, WorkKey};
+use finale_journal::StoredDefinition;
+
+use crate::activation::ActivateError;
+use crate::context::Data;
+use crate::handler::{Handlers, Registered};
+use crate::metering::WorkflowMetrics;
+use crate::workflow::Workflow;
+
+/// Kept once per shard: an `Arc` that several threads count is what makes two of them slower than one.
+pub(crate) struct Bound {
+    pub(crate) compiled: Compiled,
+    /// What it was made from, for who needs it on another thread.
+    pub(crate) workflow: Workflow,
+    /// What the journal keeps of it.
+    pub(crate) stored: StoredDefinition,
+    pub(crate) data: Data,
+    pub(crate) metrics: WorkflowMetrics,
+    handlers: Box<[Option<Registered>]>,
+    /// Why nothing can be activated with it, if so. What began with it before is looked at for itself.
+    refusal: Option<ActivateError>,
+}
+
+impl Bound {
+    pub(crate) fn new(workflow: &Workflow, handlers: &Handlers, data: Data) -> Result<Self, ActivateError> {
+        let compiled = workflow.compile_again().map_err(ActivateError::Definition)?;
+        let handler = |node| compiled.handler(node).and_then(|name| handlers.get(name)).cloned();
+        let bound: Box<[_]> = compiled.positions().map(handler).collect();
+        Ok(Self {
+            refusal: unsupported(&compiled).or_else(|| not_registered(&compiled, handlers)),
+            metrics: WorkflowMetrics::new(&compiled),
+            stored: workflow.stored(),
+            workflow: workflow.clone(),
+            compiled,
+            data,
+            handlers: bound,
+        })
+    }
+
+    /// Why nothing can be activated with it, if so.
+    pub(crate) fn refusal(&self) -> Option<&ActivateError> {
+        self.refusal.as_ref()
+    }
+
+    pub(crate) fn handler(&self, node: NodeIndex) -> Option<&Registered> {
+        self.handlers[node.as_usize()].as_ref()
+    }
+
+    /// The name of a handler that an execution still may need and that is not registered.
+    pub(crate) fn missing_handler(&self, execution: &Execution) -> Option<&str> {
+        self.compiled.positions().find_map(|node| {
+            let name = self.compiled.handler(node)?;
+            let is_open = !execution.node_status(WorkKey::root(node))?.is_settled();
+            (is_open && self.handler(node).is_none()).then_some(name)
+        })
+    }
+}
+
+fn unsupported(compiled: &Compiled) -> Option<ActivateError> {
+    let unsupported = compiled.unsupported().first()?;
+    Some(ActivateError::Unsupported { node: unsupported.node.clone(), feature: unsupported.feature })
+}
+
+fn not_registered(compiled: &Compiled, handlers: &Handlers) -> Option<ActivateError> {
+    let mut names = compiled.positions().filter_map(|node| compiled.handler(node));
+    let missing = names.find(|name| handlers.get(name).is_none())?;
+    Some(ActivateError::HandlerNotRegistered {
+        handler: missing.to_owned(),
+        nearest: nearest(missing, handlers.names()).map(str::to_owned),
+        registered: handlers.names().map(str::to_owned).collect(),
+    })
+}

@@ -1,0 +1,134 @@
+//! What the journal says about executions, found away from the threads that run them.
+
+use std::sync::Arc;
+
+use finale_core::fact::{Fact, Facts, Terminal};
+use finale_core::supervisor::{Criterion, Expired, KeyOwner, ReadWhat, crashes_of};
+use finale_core::{Epoch, Execution, ExecutionId, ExecutionStatus, Outcome, Time};
+use finale_journal::{Journal, Purge};
+
+use super::directory::Directory;
+use super::reading;
+use crate::completion::Completion;
+use crate::errors::CommandError;
+use crate::fence::fenced;
+use crate::offline::{self, ReadError, check_rules};
+use crate::stored::began_with;
+use crate::workflow::Workflow;
+
+/// What was found; errors are in words.
+pub(crate) enum Found {
+    History(Result<Option<Restored>, Box<str>>),
+    Key(Result<Option<KeyOwner>, Box<str>>),
+    Status(Result<Option<ExecutionStatus>, Box<str>>),
+    Expired(Result<Expired, Box<str>>),
+}
+
+/// An execution, folded from its history.
+pub(crate) struct Restored {
+    pub(crate) workflow: Workflow,
+    pub(crate) state: Box<Execution>,
+    pub(crate) crashes: Vec<Time>,
+    pub(crate) outcome: Option<Arc<Outcome>>,
+}
+
+/// Finds something in the journal. What has rotted in a way that nobody noticed must not bring down who reads it.
+pub(crate) fn find(journal: &dyn Journal, epoch: Epoch, what: ReadWhat) -> Found {
+    match what {
+        ReadWhat::History(execution) => Found::History(careful(|| restore(journal, execution))),
+        ReadWhat::Key(key) => Found::Key(careful(|| key_owner(journal, &key))),
+        ReadWhat::Status(execution) => {
+            Found::Status(careful(|| Ok(journal.summary(execution).map_err(words)?.map(|summary| summary.status))))
+        }
+        ReadWhat::Expired { criteria, now, limit } => {
+            Found::Expired(careful(|| expired(journal, epoch, &criteria, now, limit)))
+        }
+    }
+}
+
+impl Found {
+    /// What is found when the thread that looked for it is gone.
+    pub(crate) fn nothing(what: &ReadWhat) -> Self {
+        let gone = || "the thread that read the journal is gone".into();
+        match what {
+            ReadWhat::History(_) => Self::History(Err(gone())),
+            ReadWhat::Key(_) => Self::Key(Err(gone())),
+            ReadWhat::Status(_) => Self::Status(Err(gone())),
+            ReadWhat::Expired { .. } => Self::Expired(Err(gone())),
+        }
+    }
+}
+
+fn careful<T>(find: impl FnOnce() -> Result<T, Box<str>>) -> Result<T, Box<str>> {
+    fenced(find).unwrap_or_else(|panicked| Err(panicked.to_string().into()))
+}
+
+fn words(error: impl std::fmt::Display) -> Box<str> {
+    error.to_string().into()
+}
+
+fn restore(journal: &dyn Journal, execution: ExecutionId) -> Result<Option<Restored>, Box<str>> {
+    let Some(history) = journal.history(execution).map_err(words)? else { return Ok(None) };
+    let hash = began_with(&history).map_err(words)?;
+    let stored = journal.definition(hash).map_err(words)?;
+    let stored = stored.ok_or_else(|| words(format!("its definition ({hash}) is not kept any more")))?;
+    let workflow = Workflow::restore(&stored).map_err(words)?;
+    let state = Execution::fold(execution, workflow.compiled(), &history).map_err(words)?;
+    check_rules(&state).map_err(words)?;
+    let outcome = state.end_outcome(workflow.compiled()).map(Arc::new);
+    Ok(Some(Restored { workflow, state: Box::new(state), crashes: crashes_of(&history), outcome }))
+}
+
+fn key_owner(journal: &dyn Journal, key: &str) -> Result<Option<KeyOwner>, Box<str>> {
+    let Some(execution) = journal.keyed(key).map_err(words)? else { return Ok(None) };
+    let Some(summary) = journal.summary(execution).map_err(words)? else { return Ok(None) };
+    let Some(history) = journal.history(execution).map_err(words)? else { return Ok(None) };
+    let first = Facts::new(&history).next().ok_or("its history is empty")?.map_err(words)?;
+    let Fact::Activated(activation) = first.fact else {
+        return Err("its history does not begin with an activation".into());
+    };
+    Ok(Some(KeyOwner { execution, workflow: summary.workflow.id.into(), input: activation.input }))
+}
+
+/// Has the journal forget what has expired; whoever ended differently takes turns there.
+fn expired(
+    journal: &dyn Journal,
+    epoch: Epoch,
+    criteria: &[Criterion],
+    now: Time,
+    limit: usize,
+) -> Result<Expired, Box<str>> {
+    let mut purge = Purge::default();
+    for Criterion { status, age, all_but } in criteria {
+        let expired = finale_journal::Expired { ended_before: age.map(|age| now.before(age)), all_but: *all_but };
+        match status {
+            Terminal::Completed => purge.completed = expired,
+            Terminal::Failed => purge.failed = expired,
+            Terminal::Cancelled => purge.cancelled = expired,
+        }
+    }
+    let purged = journal.purge(epoch, &purge, limit).map_err(words)?;
+    Ok(Expired { executions: purged.executions, next: None })
+}
+
+/// What handles wait on of an execution that has ended: from what is kept, else from the journal; none if there is no such
+/// execution, or not any more.
+pub(crate) async fn ended(
+    journal: &Arc<dyn Journal>,
+    directory: &Directory,
+    execution: ExecutionId,
+) -> Result<Option<Arc<Completion>>, CommandError> {
+    if let Some(known) = directory.get(execution) {
+        return Ok(Some(known));
+    }
+    let outcome = reading::read(journal, move |journal| offline::outcome(journal, execution)).await;
+    let outcome = match outcome.ok_or(CommandError::Stopped)? {
+        Ok(Some(outcome)) => outcome,
+        Ok(None) | Err(ReadError::NotFound(_)) => return Ok(None),
+        Err(ReadError::Journal(error)) => return Err(error.into()),
+        Err(error) => return Err(CommandError::Invalid(error.to_string())),
+    };
+    let completion = Arc::<Completion>::default();
+    completion.end(execution, Arc::new(outcome));
+    Ok(Some(directory.keep_ended(execution, completion)))
+}

@@ -1,0 +1,542 @@
+//! Building and starting a runtime.
+
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use actix::{Addr, Recipient, System};
+use finale_core::supervisor::shard_of;
+use finale_journal::{Journal, JournalError, LiveExecution, MemoryJournal};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::actors::directory::Directory;
+use crate::actors::inbox::Inbox;
+use crate::actors::permits::Permits;
+use crate::actors::shared::Parts;
+use crate::actors::start::{Endings, Launch};
+use crate::actors::supervisor::Supervisor;
+use crate::actors::way_in::{Peers, ToShard};
+use crate::context::{BlockingContext, Data};
+use crate::faults::Injected;
+use crate::handler::{Asked, Blocking, Function, Handle, Handler, Handlers};
+use crate::message::RunTask;
+use crate::options::{Limits, Options, Retention, Shards};
+use crate::runtime::{Kept, Runtime, StartError};
+use crate::task_error::TaskError;
+use crate::vitals::{self, Vitals};
+use crate::workflow::Workflow;
+
+/// Says what a runtime is made of; see [`Runtime::builder`].
+///
+/// Nothing is checked before [`start`](Self::start). What is said twice counts as it was said last; only handlers must
+/// not have the same name.
+#[must_use = "nothing runs before start is called"]
+pub struct Builder {
+    shards: Shards,
+    limits: Limits,
+    grace: Duration,
+    sweep_interval: Duration,
+    retention: Retention,
+    /// By default one in memory.
+    journal: Option<Arc<dyn Journal>>,
+    handlers: Vec<Function>,
+    handler_limits: Vec<(String, usize)>,
+    data: Data,
+    faults: Injected,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            shards: Shards::default(),
+            limits: Limits::default(),
+            grace: Duration::from_secs(2),
+            sweep_interval: Duration::from_secs(1),
+            retention: Retention::default(),
+            journal: None,
+            handlers: Vec::new(),
+            handler_limits: Vec::new(),
+            data: Data::default(),
+            faults: None,
+        }
+    }
+}
+
+impl Builder {
+    /// Where executions run; default one thread per two cores. See [`Shards`].
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// async fn thread(_context: TaskContext) -> Result<String, TaskError> {
+    ///     Ok(format!("{:?}", std::thread::current().id()))
+    /// }
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let work = Workflow::builder("work").task("work", "thread").build()?;
+    /// let runtime = Runtime::builder().shards(Shards::Current).handler("thread", thread).start()?;
+    /// let outcome = runtime.activate(&work, ()).await?.outcome().await?;
+    /// assert_eq!(outcome.output::<String>()?, format!("{:?}", std::thread::current().id()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn shards(mut self, shards: Shards) -> Self {
+        self.shards = shards;
+        self
+    }
+
+    /// What the runtime is bounded by; see [`Limits`].
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How long a handler that was told to stop may take before it is dropped; default 2 s.
+    ///
+    /// Handlers are told to stop when the end of their execution is decided. One whose attempt takes longer than its
+    /// timeout, or whose task is cancelled by itself, is dropped at once.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// use finale::Fate;
+    ///
+    /// async fn never_done(_context: TaskContext) -> Result<(), TaskError> {
+    ///     std::future::pending().await
+    /// }
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let work = Workflow::builder("work").task("work", "never_done").build()?;
+    /// let builder = Runtime::builder().shards(Shards::Current).handler("never_done", never_done);
+    /// let runtime = builder.grace(Duration::ZERO).start()?;
+    /// let receipt = runtime.activate(&work, ()).await?.cancel("me").await?;
+    /// assert_eq!(receipt.tasks[0].fate, Fate::Aborted);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// How often each shard looks whether something was lost on its way; default 1 s. It must not be
+    /// zero: a shard would do nothing else.
+    ///
+    /// Nothing in order waits for it: it is about messages that an actor did not get, or that were lost with one. It is
+    /// also how often [`Health::journal_lag`](crate::Health::journal_lag) is measured.
+    pub fn sweep_interval(mut self, interval: Duration) -> Self {
+        self.sweep_interval = interval;
+        self
+    }
+
+    /// Where facts are kept; default in memory, where nothing outlives the process.
+    ///
+    /// A runtime goes on with every execution that it finds there and that has not ended. It can be started again on a
+    /// clone of the journal; then the runtime before it is fenced: it can write no more.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// use finale::journal::MemoryJournal;
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// let journal = MemoryJournal::new();
+    /// let start = || Runtime::builder().shards(Shards::Current).journal(journal.clone()).start();
+    /// let id = start()?.activate(&article, ()).await?.id();
+    ///
+    /// let runtime = start()?; // goes on where the other one was
+    /// let task = runtime.open_tasks_of(id).await?[0].id;
+    /// runtime.complete_task(task, "well done").await?;
+    /// let outcome = runtime.execution(id).await?.outcome().await?;
+    /// assert_eq!(outcome.output::<String>()?, "well done");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// In a file, with the feature `sqlite`:
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "sqlite")]
+    /// # fn start() -> Result<(), Box<dyn std::error::Error>> {
+    /// use finale::journal::SqliteJournal;
+    /// use finale::prelude::*;
+    ///
+    /// let runtime = Runtime::builder().journal(SqliteJournal::open("orders.finale")?).start()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn journal(mut self, journal: impl Journal) -> Self {
+        self.journal = Some(Arc::new(journal));
+        self
+    }
+
+    /// How long executions are kept after they have ended; default 30 days. See [`Retention`].
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
+    }
+
+    /// State of the application, for [`TaskContext::data`](crate::TaskContext::data); one value of each type.
+    ///
+    /// It is shared by all threads of the runtime, and dropped with the runtime.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// struct Currency(&'static str);
+    ///
+    /// async fn charge_card(context: TaskContext, amount: u32) -> Result<String, TaskError> {
+    ///     Ok(format!("{amount} {}", context.data::<Currency>()?.0))
+    /// }
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let order = Workflow::builder("order").task("charge", "charge_card").build()?;
+    /// let builder = Runtime::builder().shards(Shards::Current).handler("charge_card", charge_card);
+    /// let runtime = builder.data(Currency("euros")).start()?;
+    /// let outcome = runtime.activate(&order, 20).await?.outcome().await?;
+    /// assert_eq!(outcome.output::<String>()?, "20 euros");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn data<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.data.insert(value);
+        self
+    }
+
+    /// An async function that does the tasks with that handler name; see [`Handler`].
+    ///
+    /// The name is kept with the executions: one that is renamed is not found by those that began before.
+    ///
+    /// ```
+    /// use finale::{Runtime, TaskContext, TaskError};
+    ///
+    /// async fn charge_card(_context: TaskContext, euros: u32) -> Result<String, TaskError> {
+    ///     Ok(format!("{euros} euros paid"))
+    /// }
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use finale::{Shards, Workflow};
+    /// let order = Workflow::builder("order").task("charge", "charge_card").build()?;
+    /// let runtime = Runtime::builder().shards(Shards::Current).handler("charge_card", charge_card).start()?;
+    /// let outcome = runtime.activate(&order, 20).await?.outcome().await?;
+    /// assert_eq!(outcome.output::<String>()?, "20 euros paid");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn handler<H: Handler<Arguments>, Arguments: 'static>(self, name: impl Into<String>, handler: H) -> Self {
+        self.register(Function::new(name.into(), handler))
+    }
+
+    /// The functions that a workflow was built of; see [`Workflow::typed`]. Those that several workflows have in common
+    /// are taken once.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # async fn greet(_context: TaskContext) -> Result<String, TaskError> { Ok("Hello".into()) }
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (morning, evening) = (Workflow::typed("morning"), Workflow::typed("evening"));
+    /// morning.task("greet", greet);
+    /// evening.task("greet", greet);
+    /// let (morning, evening) = (morning.build()?, evening.build()?);
+    ///
+    /// let builder = Runtime::builder().shards(Shards::Current).workflow(&morning).workflow(&evening);
+    /// let runtime = builder.start()?;
+    /// let outcome = runtime.activate(&evening, ()).await?.outcome().await?;
+    /// assert_eq!(outcome.output::<String>()?, "Hello");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn workflow(mut self, workflow: &Workflow) -> Self {
+        for function in workflow.functions() {
+            if !self.handlers.iter().any(|known| known.name == function.name && known.is(function)) {
+                self.handlers.push(function.clone());
+            }
+        }
+        self
+    }
+
+    /// A function that blocks its thread; it runs on one of its own.
+    ///
+    /// A thread is started for each attempt; [`handler_limit`](Self::handler_limit) bounds how many there are. The function
+    /// always has an input, `()` if it needs none. It can be asked to stop, not stopped: see
+    /// [`BlockingContext::is_cancelled`].
+    ///
+    /// ```
+    /// use finale::prelude::*;
+    ///
+    /// fn count_words(_context: BlockingContext, text: String) -> Result<usize, TaskError> {
+    ///     Ok(text.split_whitespace().count())
+    /// }
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let count = Workflow::builder("count").task("count", "count_words").build()?;
+    /// let builder = Runtime::builder().shards(Shards::Current);
+    /// let runtime = builder.blocking_handler("count_words", count_words).start()?;
+    /// let outcome = runtime.activate(&count, "read it and approve").await?.outcome().await?;
+    /// assert_eq!(outcome.output::<usize>()?, 4);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn blocking_handler<F, Input, Output>(self, name: impl Into<String>, function: F) -> Self
+    where
+        F: Fn(BlockingContext, Input) -> Result<Output, TaskError> + Send + Sync + 'static,
+        Input: DeserializeOwned + 'static,
+        Output: Serialize + 'static,
+    {
+        let function = Arc::new(function);
+        let make = move |bytes_max| Arc::new(Blocking::new(Arc::clone(&function), bytes_max)) as Arc<dyn Handle>;
+        self.register(Function::made(name.into(), make))
+    }
+
+    /// An actor that does the tasks with that handler name; see [`RunTask`].
+    ///
+    /// It may live on any thread. If it stops before it answers, the attempt fails with class `lost`; nobody starts it
+    /// again. A task that is to stop is not taken back from it: after [the grace](Self::grace) it is recorded as lost, and the
+    /// answer counts for nothing.
+    ///
+    /// ```
+    /// use finale::actix::prelude::*;
+    /// use finale::message::RunTask;
+    /// use finale::prelude::*;
+    /// use finale::Payload;
+    ///
+    /// struct Cashier {
+    ///     euros: u32,
+    /// }
+    ///
+    /// impl Actor for Cashier {
+    ///     type Context = Context<Self>;
+    /// }
+    ///
+    /// impl Handler<RunTask> for Cashier {
+    ///     type Result = Result<Payload, TaskError>;
+    ///
+    ///     fn handle(&mut self, asked: RunTask, _context: &mut Context<Self>) -> Self::Result {
+    ///         self.euros += asked.input.decode::<u32>()?;
+    ///         Ok(Payload::encode(&self.euros)?)
+    ///     }
+    /// }
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    /// let order = Workflow::builder("order").task("charge", "cashier").build()?;
+    /// let cashier = Cashier { euros: 5 }.start();
+    /// let builder = Runtime::builder().shards(Shards::Current);
+    /// let runtime = builder.actor_handler("cashier", cashier.recipient()).start()?;
+    /// let outcome = runtime.activate(&order, 20).await?.outcome().await?;
+    /// assert_eq!(outcome.output::<u32>()?, 25);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn actor_handler(self, name: impl Into<String>, actor: Recipient<RunTask>) -> Self {
+        let make = move |payload_bytes_max| {
+            let actor = actor.clone();
+            Arc::new(Asked { actor, payload_bytes_max }) as Arc<dyn Handle>
+        };
+        self.register(Function::made(name.into(), make))
+    }
+
+    /// How many tasks of that handler may be at work at once in the runtime; further ones wait. By default only
+    /// [`Limits::running_tasks_max`] bounds them.
+    ///
+    /// The handler may be registered before or after. A limit of 0, or one for a handler that is not registered, is an
+    /// error of [`start`](Self::start).
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # async fn charge_card(_context: TaskContext) -> Result<(), TaskError> { Ok(()) }
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = || Runtime::builder().shards(Shards::Current).handler("charge_card", charge_card);
+    /// assert!(builder().handler_limit("charge_card", 8).start().is_ok());
+    /// let error = builder().handler_limit("charge_cart", 8).start().unwrap_err();
+    /// assert_eq!(error.code(), "unknown_handler");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn handler_limit(mut self, name: impl Into<String>, running_max: usize) -> Self {
+        self.handler_limits.push((name.into(), running_max));
+        self
+    }
+
+    /// Injects faults, for finale's own tests.
+    #[cfg(feature = "_test")]
+    pub fn faults(mut self, faults: Arc<crate::Faults>) -> Self {
+        self.faults = Some(faults);
+        self
+    }
+
+    fn register(mut self, function: Function) -> Self {
+        self.handlers.push(function);
+        self
+    }
+
+    /// Starts the runtime, inside a running actix `System`, and returns when its threads are there.
+    ///
+    /// It claims the journal and begins to go on with every execution there that has not ended; [`Health::recovering`]
+    /// says how many have not gone on yet. Nobody has to wait for that.
+    ///
+    /// # Errors
+    /// When there is no running actix `System`, two handlers have one name, a limit makes no sense, or the journal cannot be
+    /// claimed; see [`StartError`].
+    ///
+    /// [`Health::recovering`]: crate::Health::recovering
+    pub fn start(self) -> Result<Runtime, StartError> {
+        let system = System::try_current().ok_or(StartError::NoSystem)?;
+        let Self { shards: place, limits, grace, sweep_interval, retention, .. } = self;
+        let Self { journal, handlers, handler_limits, data, faults, .. } = self;
+        check_limits(&limits, &handler_limits)?;
+        if sweep_interval.is_zero() {
+            return Err(StartError::ZeroLimit("sweep_interval"));
+        }
+        let shards = match place {
+            Shards::Own(0) => return Err(StartError::ZeroLimit("shards")),
+            Shards::Own(shards) => shards,
+            Shards::Current => 1,
+        };
+        let handlers = register_all(handlers, &handler_limits, limits.payload_bytes_max)?;
+        let journal = journal.unwrap_or_else(|| Arc::new(MemoryJournal::keeping(limits.ended_executions_max)));
+        let claim = journal.claim()?;
+        let mut inherited = Inherited::find(&*journal, shards)?;
+        let at_work = std::iter::once(limits.running_tasks_max).chain(handlers.limits());
+        let permits = Arc::new(Permits::new(at_work.collect(), shards));
+        let open = Arc::new(Permits::new(vec![limits.open_executions_max], shards));
+        let directory = Arc::new(Directory::new(limits.ended_executions_max));
+        let deaths_window = Duration::from_secs(60);
+        let options = Options { shards, limits, grace, sweep_interval, retention, deaths_max: 3, deaths_window };
+        let options = Arc::new(options);
+        let endings = Arc::new(Endings::new(shards, Arc::clone(&journal), claim.epoch));
+        let vitals: Vec<_> = (0..shards).map(|shard| Arc::new(Vitals::new(shard))).collect();
+        let inboxes: Vec<_> = (0..shards).map(|_| Arc::<Inbox<ToShard>>::default()).collect();
+        let peers = Peers::default();
+        peers.connect(inboxes.clone());
+        permits.connect(&peers);
+        let mut launch = |index: u16| Launch {
+            parts: Parts {
+                index,
+                options: Arc::clone(&options),
+                handlers: handlers.clone(),
+                data: data.clone(),
+                faults: faults.clone(),
+                journal: Arc::clone(&journal),
+                epoch: claim.epoch,
+                vitals: Arc::clone(&vitals[usize::from(index)]),
+                directory: Arc::clone(&directory),
+                endings: Arc::clone(&endings),
+            },
+            claim,
+            found: inherited.take(index),
+            permits: Arc::clone(&permits),
+            open: Arc::clone(&open),
+            inbox: Arc::clone(&inboxes[usize::from(index)]),
+            peers: peers.clone(),
+        };
+        let supervisors = match place {
+            Shards::Current => vec![launch(0).start()?],
+            Shards::Own(_) => {
+                let start = |index| start_on_its_own_thread(&system, launch(index));
+                (0..shards).map(start).collect::<Result<_, _>>()?
+            }
+        };
+        vitals::watch(&vitals, handlers.names_by_number());
+        Ok(Runtime::new(inboxes, options, directory, Kept { journal, claim, vitals, endings, supervisors }))
+    }
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder").field("shards", &self.shards).field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+fn check_limits(limits: &Limits, handler_limits: &[(String, usize)]) -> Result<(), StartError> {
+    let of_a_handler = || handler_limits.iter().any(|(_, limit)| *limit == 0).then_some("the limit of a handler");
+    match limits.zero().or_else(of_a_handler) {
+        Some(name) => Err(StartError::ZeroLimit(name)),
+        None => Ok(()),
+    }
+}
+
+fn register_all(
+    functions: Vec<Function>,
+    limits: &[(String, usize)],
+    payload_bytes_max: usize,
+) -> Result<Handlers, StartError> {
+    let mut handlers = Handlers::default();
+    for function in functions {
+        let handler = function.handler(payload_bytes_max);
+        if handlers.get(&function.name).is_some() {
+            return Err(StartError::HandlerTwice(function.name));
+        }
+        handlers.register(function.name, handler);
+    }
+    for (name, running_max) in limits {
+        if !handlers.limit(name, *running_max) {
+            return Err(StartError::UnknownHandler(name.clone()));
+        }
+    }
+    Ok(handlers)
+}
+
+/// The executions that have not ended, by the shard that goes on with them.
+struct Inherited(Vec<Vec<LiveExecution>>);
+
+/// Executions read from the journal at once.
+const PAGE_MAX: usize = 10_000;
+
+impl Inherited {
+    /// Lists them all: whatever is activated later is not among them.
+    fn find(journal: &dyn Journal, shards: u16) -> Result<Self, JournalError> {
+        let mut found: Vec<_> = (0..shards).map(|_| Vec::new()).collect();
+        let mut last = None;
+        loop {
+            let page = journal.live(last, PAGE_MAX)?;
+            let is_last = page.len() < PAGE_MAX;
+            last = page.last().map(|live| live.id);
+            for live in page {
+                found[usize::from(shard_of(live.id, shards).0)].push(live);
+            }
+            if is_last {
+                return Ok(Self(found));
+            }
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.0.iter().map(Vec::len).sum()
+    }
+
+    fn take(&mut self, shard: u16) -> Vec<LiveExecution> {
+        std::mem::take(&mut self.0[usize::from(shard)])
+    }
+}
+
+/// Starts a shard on a thread that belongs to the runtime alone: it goes on when the application's `System` has stopped,
+/// so that an orderly shutdown can let handlers finish.
+fn start_on_its_own_thread(system: &System, launch: Launch) -> Result<Addr<Supervisor>, StartError> {
+    let (answer, answered) = mpsc::channel();
+    let (system, shard, endings) = (system.clone(), launch.parts.index, Arc::clone(&launch.parts.endings));
+    let thread = std::thread::Builder::new().name(format!("finale-shard-{shard}"));
+    let run = move || {
+        // The thread needs an arbiter of its own; what handlers look up in the `System` is the application's all the same.
+        let own = System::new();
+        System::set_current(system);
+        own.block_on(async move {
+            let started = launch.start();
+            let goes_on = started.is_ok();
+            // Whoever starts the runtime waits for this.
+            let _ = answer.send(started);
+            if goes_on {
+                endings.of(shard).await;
+            }
+        });
+    };
+    thread.spawn(run).map_err(|_| StartError::Thread)?;
+    Ok(answered.recv().map_err(|_| StartError::Thread)??)
+}

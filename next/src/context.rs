@@ -1,0 +1,556 @@
+//! What a handler is told about its task.
+
+use std::any::{Any, TypeId};
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Poll, Waker};
+
+use finale_core::{Dispatch, ExecutionId, Payload, TaskId, WorkKey};
+use rustc_hash::FxHashMap;
+use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
+
+use crate::actors::board::Board;
+
+/// What a handler is told about its task; a clone is the same.
+///
+/// It stays on the thread of its execution: it is not `Send`. A function that blocks has a [`BlockingContext`].
+///
+/// ```
+/// # use finale::prelude::*;
+/// async fn look(context: TaskContext) -> Result<(), TaskError> {
+///     assert_eq!(context.node(), "look");
+///     assert_eq!(context.attempt(), 1);
+///     // What another service should do only once is asked for with this key.
+///     assert_eq!(context.key(), context.task_id().to_string());
+///     assert!(context.key().starts_with(&context.execution_id().to_string()));
+///     Ok(())
+/// }
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let runtime = Runtime::builder().shards(Shards::Current).handler("look", look).start()?;
+/// # let order = Workflow::builder("order").task("look", "look").build()?;
+/// # runtime.activate(&order, ()).await?.outcome().await?.output::<()>()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct TaskContext(Rc<Task>);
+
+/// One attempt at one task, shared by its handler and the engine.
+pub(crate) struct Task {
+    board: Rc<Board>,
+    pub(crate) dispatch: Dispatch,
+    stop: Cell<StopAsked>,
+    /// Tells all who wait for it to stop: a handler may have helpers.
+    told: Notify,
+    /// The engine's future of this task, to be polled again when it is to be dropped.
+    engine: RefCell<Option<Waker>>,
+    /// What a blocking handler looks at, once there is one.
+    flag: RefCell<Option<Arc<AtomicBool>>>,
+    suspension: Cell<Suspension>,
+    /// How many parts of the handler wait for other executions at once.
+    waits: Cell<u32>,
+    /// What the engine is to hear of the suspension.
+    said: Cell<Option<Suspension>>,
+}
+
+/// A part of a handler that waits for another execution.
+struct Waiting<'a>(&'a Task);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let waits = self.0.waits.get() - 1;
+        self.0.waits.set(waits);
+        if waits == 0 {
+            self.0.suspend(Suspension::Resuming);
+        }
+    }
+}
+
+/// Whether a handler has given back its permits while it waits for another execution.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Suspension {
+    /// It works.
+    #[default]
+    None,
+    /// It waits.
+    Suspended,
+    /// What it waited for is there; it waits for its permits.
+    Resuming,
+}
+
+/// How far a handler was told to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StopAsked {
+    No,
+    /// It may take its grace.
+    Gently,
+    /// Its grace is over: it is dropped.
+    Now,
+    /// It takes longer than it may: it is dropped, and that is what is reported.
+    TimedOut,
+    /// Nobody wants its result: it is dropped and not reported.
+    Forgotten,
+}
+
+/// Why there is no output of a node; from [`TaskContext::output`]. With `?` the task fails for good: another attempt finds
+/// the same.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TaskOutputError {
+    /// The definition has no such node.
+    #[error("there is no node {0:?} in the workflow")]
+    Unknown(String),
+    /// The node has not completed, or is no task.
+    #[error("node {0:?} has no output")]
+    Missing(String),
+    /// The output is of another type.
+    #[error("the output of node {node:?} is not of the expected type: {error}")]
+    Type {
+        /// The node.
+        node: String,
+        /// What does not fit.
+        error: finale_core::PayloadError,
+    },
+}
+
+/// The runtime's builder was given no state of this type; see [`Builder::data`](crate::Builder::data).
+///
+/// ```
+/// # use finale::prelude::*;
+/// async fn count(context: TaskContext) -> Result<u64, TaskError> {
+///     Ok(*context.data::<u64>()?)
+/// }
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let runtime = Runtime::builder().shards(Shards::Current).handler("count", count).start()?;
+/// # let work = Workflow::builder("work").task("count", "count").build()?;
+/// # let outcome = runtime.activate(&work, ()).await?.outcome().await?;
+/// let error = outcome.error().map(ToString::to_string).unwrap_or_default();
+/// assert!(error.contains("the handler asks for data that the runtime was not given"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the handler asks for data that the runtime was not given: Runtime::builder().data(..) takes it")]
+pub struct MissingData(&'static str);
+
+impl MissingData {
+    /// The type that was asked for, as this compiler writes it. It is not part of the text of the error, which may become
+    /// the reason of a failure and be kept in a journal: other compilers write it otherwise.
+    pub fn type_name(&self) -> &'static str {
+        self.0
+    }
+}
+
+impl TaskContext {
+    pub(crate) fn new(task: Rc<Task>) -> Self {
+        Self(task)
+    }
+
+    /// Names the task; the same over attempts and restarts.
+    pub fn task_id(&self) -> TaskId {
+        TaskId { execution: self.0.board.execution, key: self.0.dispatch.key }
+    }
+
+    /// The execution that the task belongs to.
+    pub fn execution_id(&self) -> ExecutionId {
+        self.task_id().execution
+    }
+
+    /// The key to hand to other services, so that they do only once what is asked of them twice: the
+    /// [task id](Self::task_id) as text, the same over attempts and restarts.
+    pub fn key(&self) -> String {
+        self.task_id().to_string()
+    }
+
+    /// Which attempt this is, counted from 1. It only rises, also over restarts.
+    pub fn attempt(&self) -> u16 {
+        self.0.dispatch.attempt.get()
+    }
+
+    /// Id of the node in the definition.
+    pub fn node(&self) -> &str {
+        &self.0.board.bound.compiled.node(self.0.dispatch.key.node).id
+    }
+
+    /// State of the application that was given to the runtime's [builder](crate::Builder::data).
+    ///
+    /// # Errors
+    /// When none of that type was given; with `?` the task fails for good.
+    pub fn data<T: Send + Sync + 'static>(&self) -> Result<&T, MissingData> {
+        self.0.board.bound.data.get()
+    }
+
+    /// The output of a task that was done before, decoded from JSON as that type.
+    ///
+    /// # Errors
+    /// When there is no such node, it has no output, or the output is of another type.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// async fn charge_card(context: TaskContext) -> Result<String, TaskError> {
+    ///     let euros: u32 = context.output("price")?;
+    ///     assert!(context.output::<u32>("prise").is_err()); // there is no such node
+    ///     Ok(format!("{euros} euros paid"))
+    /// }
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # async fn price(_context: TaskContext) -> Result<u32, TaskError> { Ok(20) }
+    /// # let builder = Runtime::builder().shards(Shards::Current).handler("price", price);
+    /// # let runtime = builder.handler("charge_card", charge_card).start()?;
+    /// let order = Workflow::builder("order").task("price", "price");
+    /// let order = order.task("charge", "charge_card").after("price").build()?;
+    /// let outcome = runtime.activate(&order, ()).await?.outcome().await?;
+    /// assert_eq!(outcome.output::<String>()?, "20 euros paid");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn output<T: DeserializeOwned>(&self, node: &str) -> Result<T, TaskOutputError> {
+        let position = self.0.board.bound.compiled.position(node);
+        let position = position.ok_or_else(|| TaskOutputError::Unknown(node.to_owned()))?;
+        let output = self.0.board.output(WorkKey::root(position));
+        decode_output(node, output.as_ref())
+    }
+
+    /// Whether the handler was told to stop. Once it was it stays so.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.stop.get() != StopAsked::No
+    }
+
+    /// Waits until the handler is told to stop; it then has [its grace](crate::Builder::grace) to clean up.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// use finale::Fate;
+    ///
+    /// async fn watch(context: TaskContext) -> Result<(), TaskError> {
+    ///     context.cancelled().await;
+    ///     // Clean up here.
+    ///     Err("told to stop")?
+    /// }
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).handler("watch", watch).start()?;
+    /// # let work = Workflow::builder("work").task("watch", "watch").build()?;
+    /// let receipt = runtime.activate(&work, ()).await?.cancel("me").await?;
+    /// assert_eq!(receipt.tasks[0].fate, Fate::Stopped);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn cancelled(&self) {
+        while !self.is_cancelled() {
+            let told = self.0.told.notified();
+            if !self.is_cancelled() {
+                told.await;
+            }
+        }
+    }
+
+    /// Waits for something that other executions have to do first, and gives this task's places back meanwhile.
+    ///
+    /// A handler at work holds a place under [`Limits::running_tasks_max`](crate::Limits::running_tasks_max) and under the
+    /// limit of its handler. If handlers activate other executions and await them, they can hold all places, and those
+    /// executions never begin. Awaited through this, the outcome of a child costs no place; afterwards the handler queues
+    /// for its places again, before it goes on.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let child = Workflow::builder("child").task("work", "work").build()?;
+    /// # let parent = Workflow::builder("parent").task("delegate", "delegate").build()?;
+    /// # let mut limits = finale::Limits::default();
+    /// # limits.running_tasks_max = 1;
+    /// # let builder = Runtime::builder().shards(Shards::Current).limits(limits);
+    /// # let builder = builder.handler("work", async |_: TaskContext| Ok::<_, TaskError>(42));
+    /// # let cell = std::sync::Arc::new(std::sync::OnceLock::<Runtime>::new());
+    /// # let (known, workflow) = (cell.clone(), child.clone());
+    /// # let delegate = move |context: TaskContext| {
+    /// #     let (runtime, child) = (known.get().unwrap().clone(), workflow.clone());
+    /// #     async move {
+    /// let execution = runtime.activate(&child, ()).await?;
+    /// let outcome = context.waiting_for(execution.outcome()).await?;
+    /// #         Ok::<u32, TaskError>(outcome.output()?)
+    /// #     }
+    /// # };
+    /// # let runtime = builder.handler("delegate", delegate).start()?;
+    /// # cell.set(runtime.clone()).unwrap();
+    /// # let outcome = runtime.activate(&parent, ()).await?.outcome().await?;
+    /// # assert_eq!(outcome.output::<u32>()?, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn waiting_for<F: Future>(&self, future: F) -> F::Output {
+        let mut future = std::pin::pin!(future);
+        let ready = poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
+        if let Poll::Ready(output) = ready {
+            return output;
+        }
+        let waiting = self.0.begin_to_wait();
+        let output = future.await;
+        drop(waiting);
+        while self.0.suspension() == Suspension::Resuming {
+            let resumed = self.0.told.notified();
+            if self.0.suspension() == Suspension::Resuming {
+                resumed.await;
+            }
+        }
+        output
+    }
+
+    pub(crate) fn for_blocking(&self) -> BlockingContext {
+        let flag = Arc::new(AtomicBool::new(self.is_cancelled()));
+        *self.0.flag.borrow_mut() = Some(Arc::clone(&flag));
+        let compiled = &self.0.board.bound.compiled;
+        let outputs = self.0.board.outputs().into_iter();
+        BlockingContext {
+            task: self.task_id(),
+            attempt: self.attempt(),
+            node: self.node().to_owned(),
+            data: self.0.board.bound.data.clone(),
+            outputs: outputs.map(|(key, output)| (compiled.node(key.node).id.clone(), output)).collect(),
+            cancelled: flag,
+        }
+    }
+}
+
+impl fmt::Debug for TaskContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TaskContext({} attempt {})", self.task_id(), self.attempt())
+    }
+}
+
+impl Task {
+    pub(crate) fn new(board: Rc<Board>, dispatch: Dispatch) -> Self {
+        Self {
+            board,
+            dispatch,
+            stop: Cell::new(StopAsked::No),
+            told: Notify::new(),
+            engine: RefCell::default(),
+            flag: RefCell::default(),
+            suspension: Cell::default(),
+            waits: Cell::default(),
+            said: Cell::default(),
+        }
+    }
+
+    /// Makes a task that nobody has any more the task of another attempt.
+    pub(crate) fn reset(&mut self, board: &Rc<Board>, dispatch: Dispatch) {
+        if !Rc::ptr_eq(&self.board, board) {
+            self.board = Rc::clone(board);
+        }
+        self.dispatch = dispatch;
+        self.stop.set(StopAsked::No);
+        self.engine.get_mut().take();
+        self.flag.get_mut().take();
+        self.suspension.set(Suspension::None);
+        self.waits.set(0);
+        self.said.set(None);
+    }
+
+    pub(crate) fn suspension(&self) -> Suspension {
+        self.suspension.get()
+    }
+
+    /// Gives the permits of the handler back until what this gives is dropped, unless they are given back already.
+    fn begin_to_wait(&self) -> Waiting<'_> {
+        let waits = self.waits.get();
+        self.waits.set(waits + 1);
+        if waits == 0 {
+            self.suspend(Suspension::Suspended);
+        }
+        Waiting(self)
+    }
+
+    /// Says where the handler is with its suspension; the engine hears of it when it has polled the handler.
+    fn suspend(&self, suspension: Suspension) {
+        self.suspension.set(suspension);
+        self.said.set(Some(suspension));
+    }
+
+    /// What the engine has not heard of the suspension.
+    pub(crate) fn take_said(&self) -> Option<Suspension> {
+        self.said.take()
+    }
+
+    /// Lets the handler go on: it has its permits again.
+    pub(crate) fn resume(&self) {
+        self.suspension.set(Suspension::None);
+        let engine = self.engine.take();
+        engine.into_iter().for_each(Waker::wake);
+        self.told.notify_waiters();
+    }
+
+    pub(crate) fn stop_asked(&self) -> StopAsked {
+        self.stop.get()
+    }
+
+    /// Tells the handler to stop, that far.
+    pub(crate) fn ask_to_stop(&self, how: StopAsked) {
+        self.stop.set(how);
+        if let Some(flag) = &*self.flag.borrow() {
+            flag.store(true, Ordering::Relaxed);
+        }
+        // The engine first: what waits for the token is woken by code of the user, which may panic.
+        let engine = self.engine.take();
+        engine.into_iter().for_each(Waker::wake);
+        self.told.notify_waiters();
+    }
+
+    pub(crate) fn polled_by(&self, waker: &Waker) {
+        let mut engine = self.engine.borrow_mut();
+        if !engine.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            *engine = Some(waker.clone());
+        }
+    }
+}
+
+/// What a blocking handler is told about its task; see [`Builder::blocking_handler`](crate::Builder::blocking_handler).
+///
+/// It has the same as [`TaskContext`], as it was when the handler began, but can only be asked whether to stop.
+///
+/// ```
+/// # use finale::prelude::*;
+/// fn look(context: BlockingContext, _input: ()) -> Result<(), TaskError> {
+///     assert_eq!((context.node(), context.attempt()), ("look", 1));
+///     assert_eq!(context.output::<String>("wrap")?, "in paper");
+///     assert_eq!(*context.data::<u64>()?, 7);
+///     assert_eq!(context.task_id().execution, context.execution_id());
+///     assert_eq!(context.key(), context.task_id().to_string());
+///     Ok(())
+/// }
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # async fn wrap(_context: TaskContext) -> Result<String, TaskError> { Ok("in paper".into()) }
+/// # let builder = Runtime::builder().shards(Shards::Current).data(7_u64).handler("wrap", wrap);
+/// # let runtime = builder.blocking_handler("look", look).start()?;
+/// # let order = Workflow::builder("order").task("wrap", "wrap").task("look", "look").after("wrap").build()?;
+/// # runtime.activate(&order, ()).await?.outcome().await?.output::<()>()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct BlockingContext {
+    task: TaskId,
+    attempt: u16,
+    node: String,
+    data: Data,
+    outputs: FxHashMap<String, Payload>,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl BlockingContext {
+    /// Names the task; the same over attempts and restarts.
+    pub fn task_id(&self) -> TaskId {
+        self.task
+    }
+
+    /// The execution that the task belongs to.
+    pub fn execution_id(&self) -> ExecutionId {
+        self.task_id().execution
+    }
+
+    /// The key to hand to other services, so that they do only once what is asked of them twice: the
+    /// [task id](Self::task_id) as text, the same over attempts and restarts.
+    pub fn key(&self) -> String {
+        self.task_id().to_string()
+    }
+
+    /// Which attempt this is, counted from 1. It only rises, also over restarts.
+    pub fn attempt(&self) -> u16 {
+        self.attempt
+    }
+
+    /// Id of the node in the definition.
+    pub fn node(&self) -> &str {
+        &self.node
+    }
+
+    /// State of the application that was given to the runtime's [builder](crate::Builder::data).
+    ///
+    /// # Errors
+    /// When none of that type was given; with `?` the task fails for good.
+    pub fn data<T: Send + Sync + 'static>(&self) -> Result<&T, MissingData> {
+        self.data.get()
+    }
+
+    /// The output of a task that was done before this one began, decoded from JSON as that type.
+    ///
+    /// # Errors
+    /// When there is no such output, or it is of another type. A node that is not there and one without an output are told
+    /// alike: [`TaskOutputError::Missing`].
+    pub fn output<T: DeserializeOwned>(&self, node: &str) -> Result<T, TaskOutputError> {
+        decode_output(node, self.outputs.get(node))
+    }
+
+    /// Whether the handler was told to stop; nothing else can stop it, so it should look now and then.
+    ///
+    /// One that does not stop within [its grace](crate::Builder::grace) is recorded as lost, and its thread goes on.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// use finale::Fate;
+    ///
+    /// fn count(context: BlockingContext, _input: ()) -> Result<u64, TaskError> {
+    ///     for number in 0.. {
+    ///         if context.is_cancelled() {
+    ///             return Err(format!("stopped at {number}"))?;
+    ///         }
+    ///         std::thread::yield_now(); // a small piece of work
+    ///     }
+    ///     Ok(0)
+    /// }
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).blocking_handler("count", count).start()?;
+    /// # let work = Workflow::builder("work").task("count", "count").build()?;
+    /// # let execution = runtime.activate(&work, ()).await?;
+    /// # while execution.snapshot().await?.counts.running == 0 {}
+    /// let receipt = execution.cancel("me").await?;
+    /// assert_eq!(receipt.tasks[0].fate, Fate::Stopped);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+}
+
+fn decode_output<T: DeserializeOwned>(node: &str, output: Option<&Payload>) -> Result<T, TaskOutputError> {
+    let output = output.ok_or_else(|| TaskOutputError::Missing(node.to_owned()))?;
+    output.decode().map_err(|error| TaskOutputError::Type { node: node.to_owned(), error })
+}
+
+/// The application's state, by type; a clone is the same.
+#[derive(Clone, Default)]
+pub(crate) struct Data(Arc<FxHashMap<TypeId, Arc<dyn Any + Send + Sync>>>);
+
+impl Data {
+    pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
+        Arc::make_mut(&mut self.0).insert(TypeId::of::<T>(), Arc::new(value));
+    }
+
+    fn get<T: Send + Sync + 'static>(&self) -> Result<&T, MissingData> {
+        let value = self.0.get(&TypeId::of::<T>()).and_then(|value| value.downcast_ref());
+        value.ok_or(MissingData(std::any::type_name::<T>()))
+    }
+}
+
+impl fmt::Debug for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Data({} types)", self.0.len())
+    }
+}

@@ -1,0 +1,410 @@
+//! The stream of what happens to one execution, numbered so that it can be resumed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use finale_core::execution::{Notice, NumberedEvent, Replay};
+use finale_core::fact::{Facts, Position};
+use finale_core::{AttemptNo, Compiled, Execution, ExecutionId, ExecutionStatus, NodeStatus, Time, WaitingFor};
+use finale_journal::Journal;
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::actors::reading;
+use crate::actors::requests::Watched;
+use crate::fence::fenced;
+use crate::offline::{self, Reading};
+use crate::workflow::Workflow;
+
+/// The number of an event: the fact it follows from, and which of its consequences it is.
+///
+/// Numbers of one execution rise, with gaps: not every fact is told. They are the same whenever they are read, also after a
+/// restart, so a reader can keep one and go on after it with
+/// [`events_after`](crate::ExecutionHandle::events_after). The default is before the first event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct EventNumber {
+    /// Sequence number of the fact, from 1.
+    pub sequence: u64,
+    /// Which of its consequences, from 0.
+    pub index: u32,
+}
+
+/// Something that happened to an execution, durably. Serialized flat, with the name of its kind as `event`.
+///
+/// ```
+/// # use finale::prelude::*;
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+/// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+/// # let execution = runtime.activate(&article, ()).await?;
+/// # let event = execution.events().await?.next().await?.expect("its activation");
+/// let event = serde_json::to_value(&event)?;
+/// assert_eq!(event["event"], "status_transitioned");
+/// assert_eq!(event["to"], "running");
+/// assert_eq!(event["number"]["sequence"], 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Event {
+    /// What a stream can be resumed after.
+    pub number: EventNumber,
+    /// Which execution.
+    pub execution: ExecutionId,
+    /// When.
+    pub at: Time,
+    /// What.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EventKind {
+    /// The execution went from one status to another.
+    StatusTransitioned {
+        /// From.
+        from: ExecutionStatus,
+        /// To.
+        to: ExecutionStatus,
+    },
+    /// A node went from one status to another.
+    NodeTransitioned {
+        /// Id of the node, or its path if it is in a scope inside.
+        node: String,
+        /// From.
+        from: NodeStatus,
+        /// To.
+        to: NodeStatus,
+        /// Which attempt; 0 where there are none.
+        attempt: u16,
+        /// What it waits for, if it waits.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        waiting_for: Option<WaitingFor>,
+    },
+    /// A condition was evaluated.
+    ConditionEvaluated {
+        /// Id of the node.
+        node: String,
+        /// What it came to.
+        value: bool,
+    },
+    /// An expression could not be evaluated.
+    ExpressionFailed {
+        /// Id of the node.
+        node: String,
+        /// Why.
+        reason: String,
+    },
+    /// An attempt at a task came to its result.
+    Attempted {
+        /// Id of the node.
+        node: String,
+        /// Which attempt.
+        attempt: u16,
+        /// Why it failed; none if it was done.
+        failure: Option<finale_core::Failure>,
+        /// How long it took: in the record, the time from the node's `started_at` to its `completed_at`. Serialized as whole
+        /// microseconds.
+        #[serde(rename = "took_us", serialize_with = "as_micros")]
+        took: Duration,
+    },
+}
+
+/// The events of one execution, from its beginning or from where the reader left off, to its end; from
+/// [`ExecutionHandle::events`](crate::ExecutionHandle::events).
+///
+/// The past is read from the journal, what comes is told as soon as it is durable. A reader that lags more than
+/// [`Limits::event_lag_max`](crate::Limits::event_lag_max) events behind is cut off, so that it cannot hold up the
+/// execution. Dropping the stream ends it.
+///
+/// ```
+/// # use finale::prelude::*;
+/// use finale::{EventKind, NodeStatus};
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+/// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+/// # let execution = runtime.activate(&article, ()).await?;
+/// # let task = runtime.open_tasks_of(execution.id()).await?[0].id;
+/// let mut events = execution.events().await?;
+/// runtime.complete_task(task, "well done").await?;
+///
+/// let mut settled = Vec::new();
+/// while let Some(event) = events.next().await? {
+///     if let EventKind::NodeTransitioned { node, to: NodeStatus::Completed, .. } = event.kind {
+///         settled.push(node);
+///     }
+/// }
+/// assert!(settled.contains(&"approve".to_owned()));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Events {
+    /// What is read from the history before anything new; none once it was.
+    past: Option<Box<Past>>,
+    /// What was decided and not durable when the reader began; none once it was read.
+    gate: Option<Gate>,
+    receiver: mpsc::Receiver<Event>,
+    last: EventNumber,
+    /// Whether the stream was cut because this reader lagged behind.
+    lagged: Arc<AtomicBool>,
+}
+
+/// Facts that were not durable when a reader began.
+#[derive(Debug)]
+struct Gate {
+    execution: ExecutionId,
+    /// Told when they are.
+    durable: oneshot::Receiver<()>,
+    /// The number of the last of them.
+    up_to: u64,
+    journal: Arc<dyn Journal>,
+}
+
+/// The events that followed from a history, made as they are read: a reader costs no more than the history itself.
+#[derive(Debug)]
+struct Past {
+    execution: ExecutionId,
+    workflow: Workflow,
+    history: Vec<u8>,
+    /// How far the history was read.
+    position: Position,
+    state: Execution,
+    replay: Replay,
+    /// The number of the last fact that belongs to the past of this reader.
+    up_to: u64,
+    /// Made, and not read yet; in reverse order.
+    made: Vec<NumberedEvent>,
+}
+
+/// The stream was cut because its reader lagged behind, after all that was kept for it was read. Nothing is lost: resume.
+///
+/// ```
+/// use finale::{Event, EventNumber, ExecutionHandle, Lagged};
+///
+/// /// Reads on, however slow it is.
+/// async fn read(execution: &ExecutionHandle, mut see: impl FnMut(Event)) -> Result<(), finale::Error> {
+///     let mut after = EventNumber::default();
+///     loop {
+///         let mut events = execution.events_after(after).await?;
+///         loop {
+///             match events.next().await {
+///                 Ok(Some(event)) => see(event),
+///                 Ok(None) => return Ok(()),
+///                 Err(Lagged { after: last }) => break after = last,
+///             }
+///         }
+///     }
+/// }
+/// # use finale::prelude::*;
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let limits = finale::Limits::new().event_lag_max(1);
+/// # let runtime = Runtime::builder().shards(Shards::Current).limits(limits).start()?;
+/// # let builder = Workflow::builder("article").task("approve", Task::external());
+/// # let article = builder.task("print", Task::external()).after("approve").build()?;
+/// # let execution = runtime.activate(&article, ()).await?;
+/// # let seen = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+/// # let noting = seen.clone();
+/// # let copy = execution.clone();
+/// # let reading = actix::spawn(async move { read(&copy, |event| noting.borrow_mut().push(event)).await });
+/// # execution.cancel("me").await?;
+/// # reading.await??;
+/// # let mut all = Vec::new();
+/// # let mut events = execution.events().await?;
+/// # while let Some(event) = events.next().await? { all.push(event) }
+/// # assert_eq!(*seen.borrow(), all);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the reader lagged behind: resume after {after:?}")]
+pub struct Lagged {
+    /// The last event that was read.
+    pub after: EventNumber,
+}
+
+impl Events {
+    /// The next event; none after the end of the execution, or when the runtime has stopped.
+    ///
+    /// Dropping the future loses nothing: it can be one arm of a `select!`.
+    ///
+    /// # Errors
+    /// When the reader lagged so far behind that events were not kept for it. Those that were are read first.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// # let execution = runtime.activate(&article, ()).await?;
+    /// execution.cancel("the author").await?;
+    /// let mut events = execution.events().await?;
+    /// let mut last = None;
+    /// while let Some(event) = events.next().await? {
+    ///     last = Some(event);
+    /// }
+    /// assert_eq!(last.map(|event| event.at), Some(execution.outcome().await?.completed_at));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn next(&mut self) -> Result<Option<Event>, Lagged> {
+        loop {
+            while let Some(past) = &mut self.past {
+                match past.next() {
+                    Some(event) if event.number <= self.last => {}
+                    Some(event) => {
+                        self.last = event.number;
+                        return Ok(Some(event));
+                    }
+                    None => self.past = None,
+                }
+            }
+            let Some(gate) = &mut self.gate else { break };
+            if (&mut gate.durable).await.is_err() {
+                // They never will be: the journal has failed, or the runtime has stopped.
+                self.gate = None;
+                return Ok(None);
+            }
+            let Gate { execution, up_to, journal, .. } = self.gate.take().expect("it was there before the wait");
+            let read = reading::read(&journal, move |journal| offline::read(journal, execution)).await;
+            self.past = read.and_then(Result::ok).map(|reading| Box::new(Past::new(reading, up_to)));
+        }
+        while let Some(event) = self.receiver.recv().await {
+            if event.number > self.last {
+                self.last = event.number;
+                return Ok(Some(event));
+            }
+        }
+        if self.lagged.load(Ordering::Acquire) { Err(Lagged { after: self.last }) } else { Ok(None) }
+    }
+
+    /// Reads the past of an execution first.
+    pub(crate) fn with_past(
+        mut self,
+        execution: ExecutionId,
+        past: Option<Reading>,
+        watched: Watched,
+        journal: Arc<dyn Journal>,
+    ) -> Self {
+        let Watched { durable, decided, gate } = watched;
+        self.past = past.map(|reading| Box::new(Past::new(reading, durable)));
+        let gate = gate.filter(|_| decided > durable);
+        self.gate = gate.map(|durable| Gate { execution, durable, up_to: decided, journal });
+        self
+    }
+}
+
+impl Past {
+    fn new(reading: Reading, up_to: u64) -> Self {
+        let (execution, workflow, history) = reading.into_history();
+        let state = Execution::new(execution, workflow.compiled());
+        let (position, replay, made) = Default::default();
+        Self { execution, workflow, history, position, state, replay, up_to, made }
+    }
+
+    fn next(&mut self) -> Option<Event> {
+        loop {
+            while let Some(made) = self.made.pop() {
+                if let Some(event) = Event::new(self.execution, self.workflow.compiled(), made) {
+                    return Some(event);
+                }
+            }
+            self.apply_next()?;
+        }
+    }
+
+    /// Applies the next fact; none if there is no more. A history that cannot be read ends here: it could be when the
+    /// reader was given this one.
+    fn apply_next(&mut self) -> Option<()> {
+        if self.state.sequence() >= self.up_to {
+            return None;
+        }
+        let mut facts = Facts::from(&self.history, self.position);
+        let recorded = facts.next()?.ok()?;
+        self.position = facts.position();
+        self.replay.apply(&mut self.state, self.workflow.compiled(), recorded).ok()?;
+        self.made = std::mem::take(&mut self.replay.notices);
+        self.made.reverse();
+        Some(())
+    }
+}
+
+fn as_micros<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
+}
+
+impl Event {
+    pub(crate) fn new(execution: ExecutionId, compiled: &Compiled, noticed: NumberedEvent) -> Option<Self> {
+        let NumberedEvent { sequence, index, at, notice, path } = noticed;
+        // Of a node in a scope inside its id alone says too little.
+        let id = |node| path.as_ref().map_or_else(|| compiled.node(node).id.clone(), ToString::to_string);
+        let kind = match notice {
+            Notice::Status { from, to } => EventKind::StatusTransitioned { from, to },
+            Notice::Node { key, from, to, attempt, waiting_for } => {
+                let attempt = attempt.map_or(0, AttemptNo::get);
+                EventKind::NodeTransitioned { node: id(key.node), from, to, attempt, waiting_for }
+            }
+            Notice::Condition { key, value } => EventKind::ConditionEvaluated { node: id(key.node), value },
+            Notice::ExpressionFailed { key, reason } => {
+                EventKind::ExpressionFailed { node: id(key.node), reason: reason.into() }
+            }
+            Notice::Attempt { key, attempt, failure, took } => {
+                let failure = failure.map(|failure| *failure);
+                EventKind::Attempted { node: id(key.node), attempt: attempt.get(), failure, took }
+            }
+            _ => return None,
+        };
+        Some(Self { number: EventNumber { sequence, index }, execution, at, kind })
+    }
+}
+
+/// The sending end of a stream.
+#[derive(Debug)]
+pub(crate) struct Subscriber {
+    sender: mpsc::Sender<Event>,
+    after: EventNumber,
+    lagged: Arc<AtomicBool>,
+}
+
+impl Subscriber {
+    /// A stream of what comes after that event. It is cut when its reader lags that many events behind.
+    pub(crate) fn new(after: EventNumber, lag_max: usize) -> (Self, Events) {
+        let (sender, receiver) = mpsc::channel(lag_max.max(1));
+        let lagged = Arc::<AtomicBool>::default();
+        let events = Events { past: None, gate: None, receiver, last: after, lagged: Arc::clone(&lagged) };
+        (Self { sender, after, lagged }, events)
+    }
+
+    /// What followed from the facts up to that number is read from the history.
+    pub(crate) fn begin_after(&mut self, sequence: u64) {
+        self.after = self.after.max(EventNumber { sequence, index: u32::MAX });
+    }
+
+    /// Passes an event on; false if the stream is over.
+    pub(crate) fn pass(&mut self, event: &Event) -> bool {
+        if event.number <= self.after {
+            return true;
+        }
+        self.after = event.number;
+        // Waking the reader is a call into code of the user.
+        let passed = fenced(|| match self.sender.try_send(event.clone()) {
+            Ok(()) => true,
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                self.lagged.store(true, Ordering::Release);
+                false
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => false,
+        });
+        passed == Ok(true)
+    }
+}

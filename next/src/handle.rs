@@ -1,0 +1,291 @@
+//! What a user holds of an execution.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use finale_core::execution::{Interrupted, Interruption, Why};
+use finale_core::fact::StopOutcome;
+use finale_core::{ExecutionId, ExecutionStatus, Outcome, Record, TaskId, Time};
+use serde::Serialize;
+
+use crate::actors::bound::Bound;
+use crate::completion::{Abandoned, Completion};
+use crate::errors::CommandError;
+use crate::events::{EventNumber, Events};
+use crate::runtime::Runtime;
+
+/// One execution, from whatever thread; a clone is the same.
+///
+/// Dropping the last handle changes nothing: the execution goes on.
+///
+/// It comes from [`Runtime::activate`], and from [`Runtime::execution`] by its id.
+#[derive(Clone, Debug)]
+pub struct ExecutionHandle {
+    pub(crate) runtime: Runtime,
+    pub(crate) id: ExecutionId,
+    pub(crate) completion: Arc<Completion>,
+}
+
+impl ExecutionHandle {
+    /// Its id; written and parsed as a UUID.
+    pub fn id(&self) -> ExecutionId {
+        self.id
+    }
+
+    /// Waits until it has ended, durably.
+    ///
+    /// Everybody who asks gets the same, before and after the end. A failed execution is no error here:
+    /// [`Outcome::output`] makes one of it. The future borrows nothing and can be spawned.
+    ///
+    /// # Errors
+    /// When the runtime stops first. That says nothing about the execution: ask the next runtime.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// async fn charge_card(_context: TaskContext) -> Result<u32, TaskError> {
+    ///     Err("card declined")?
+    /// }
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).handler("charge_card", charge_card).start()?;
+    /// # let order = Workflow::builder("order").task("charge", "charge_card").build()?;
+    /// let execution = runtime.activate(&order, ()).await?;
+    /// let outcome = execution.outcome().await?;
+    /// assert_eq!(outcome.status(), ExecutionStatus::Failed);
+    /// let error = outcome.output::<u32>().unwrap_err();
+    /// assert_eq!(error.to_string(), r#"task "Charge" (charge) failed: card declined"#);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn outcome(&self) -> impl Future<Output = Result<Arc<Outcome>, Abandoned>> + Send + use<> {
+        let completion = Arc::clone(&self.completion);
+        async move { completion.outcome().await }
+    }
+
+    /// Where it is, as far as that is durable.
+    ///
+    /// A handle that has seen the end answers from memory, also when the execution is forgotten or the runtime has
+    /// stopped.
+    ///
+    /// # Errors
+    /// When it is forgotten, or the runtime has stopped.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// let execution = runtime.activate(&article, ()).await?;
+    /// assert_eq!(execution.status().await?, ExecutionStatus::Running);
+    /// assert!(!execution.status().await?.is_terminal());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn status(&self) -> Result<ExecutionStatus, CommandError> {
+        match self.completion.status() {
+            Some(status) => Ok(status),
+            None if self.runtime.has_stopped() => Err(CommandError::Stopped),
+            // The journal has failed, or the execution was never acknowledged: that is where it was.
+            None => Ok(self.completion.last().0),
+        }
+    }
+
+    /// Everything there is to know about it, as far as that is durable: with all its nodes, and ready to be serialized.
+    ///
+    /// Of an execution that has ended it is read from the journal.
+    ///
+    /// # Errors
+    /// When it is forgotten, it or the journal cannot be read, or the runtime has stopped.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// let execution = runtime.activate(&article, ()).await?;
+    /// let record = execution.snapshot().await?;
+    /// assert_eq!((record.counts.tasks, record.counts.waiting), (1, 1));
+    /// assert_eq!(serde_json::to_value(&record)?["status"], "running");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn snapshot(&self) -> Result<Record, CommandError> {
+        self.runtime.snapshot(self.id).await
+    }
+
+    /// What it waits for, or why it ended so; why it is parked, if it is quarantined. It can be printed as a text.
+    ///
+    /// At most 100 of the nodes it waits for are listed, and how many more there are.
+    ///
+    /// # Errors
+    /// When it is forgotten, it or the journal cannot be read, or the runtime has stopped.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// let execution = runtime.activate(&article, ()).await?;
+    /// let why = execution.why().await?;
+    /// assert_eq!(why.awaited[0].node, "approve");
+    /// assert!(why.to_string().contains("approve"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn why(&self) -> Result<Why, CommandError> {
+        self.runtime.why(self.id).await
+    }
+
+    /// What happened and happens to it, from its beginning to its end; see [`Events`].
+    ///
+    /// # Errors
+    /// When it is forgotten, it or the journal cannot be read, or the runtime has stopped.
+    pub async fn events(&self) -> Result<Events, CommandError> {
+        self.runtime.events(self.id, EventNumber::default()).await
+    }
+
+    /// Like [`events`](Self::events), without those up to and including that one: without a gap and without repetition,
+    /// also after a restart.
+    ///
+    /// # Errors
+    /// When it is forgotten, it or the journal cannot be read, or the runtime has stopped.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// # let execution = runtime.activate(&article, ()).await?;
+    /// let mut events = execution.events().await?;
+    /// let first = events.next().await?.expect("its activation");
+    /// let second = events.next().await?;
+    ///
+    /// let mut resumed = execution.events_after(first.number).await?;
+    /// assert_eq!(resumed.next().await?, second);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn events_after(&self, after: EventNumber) -> Result<Events, CommandError> {
+        self.runtime.events(self.id, after).await
+    }
+
+    /// Cancels it, and waits until nothing of it runs any more.
+    ///
+    /// A second cancellation joins the first. What was decided before stays: the receipt says how it ended.
+    ///
+    /// Handlers at work are told to stop, and dropped after [the grace](crate::Builder::grace), so that is about how long
+    /// it takes at most. Only what is [`Lost`](Fate::Lost) may still be at work after it.
+    ///
+    /// # Errors
+    /// When it is over already, or forgotten, or the runtime has stopped. When `by` is longer than
+    /// [`Limits::text_bytes_max`](crate::Limits::text_bytes_max).
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// # let execution = runtime.activate(&article, ()).await?;
+    /// let receipt = execution.cancel("the author").await?;
+    /// assert_eq!(receipt.status, ExecutionStatus::Cancelled);
+    /// assert_eq!(execution.status().await?, ExecutionStatus::Cancelled);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn cancel(&self, by: &str) -> Result<CancelReceipt, CommandError> {
+        self.runtime.cancel_execution(self.id, by).await
+    }
+}
+
+/// What a cancellation came to; from [`ExecutionHandle::cancel`].
+///
+/// ```
+/// # use finale::prelude::*;
+/// use finale::Fate;
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+/// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+/// # let execution = runtime.activate(&article, ()).await?;
+/// let receipt = execution.cancel("the author").await?;
+/// let task = &receipt.tasks[0];
+/// assert_eq!((task.node.as_str(), task.fate), ("approve", Fate::Closed));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct CancelReceipt {
+    /// How the execution ended: cancelled, unless something else was decided before.
+    pub status: ExecutionStatus,
+    /// When.
+    pub completed_at: Time,
+    /// What became of each task that was under way.
+    pub tasks: Vec<CancelledTask>,
+}
+
+/// What became of one task that was under way.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct CancelledTask {
+    /// Which task.
+    pub task: TaskId,
+    /// Id of its node.
+    pub node: String,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// What became of a task that was under way when its execution was cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Fate {
+    /// Nobody worked on it here: it was outside, or waited for a place, a verdict or its next attempt. It was closed.
+    Closed,
+    /// It was told to stop and did.
+    Stopped,
+    /// It was over before it could be stopped; its result is recorded.
+    FinishedAnyway,
+    /// It did not stop within [the grace](crate::Builder::grace) and was dropped.
+    Aborted,
+    /// It could not be stopped and may still be at work: a function that blocks its thread, or an actor. Or it went
+    /// with its process.
+    Lost,
+}
+
+impl CancelReceipt {
+    pub(crate) fn new(
+        execution: ExecutionId,
+        bound: Option<&Bound>,
+        outcome: &Outcome,
+        interrupted: &[Interrupted],
+    ) -> Self {
+        let task = |interrupted: &Interrupted| CancelledTask {
+            task: TaskId { execution, key: interrupted.key },
+            node: bound.map(|bound| bound.compiled.node(interrupted.key.node).id.clone()).unwrap_or_default(),
+            fate: interrupted.interruption.into(),
+        };
+        let tasks = interrupted.iter().map(task).collect();
+        Self { status: outcome.status(), completed_at: outcome.completed_at, tasks }
+    }
+}
+
+impl From<Interruption> for Fate {
+    fn from(interruption: Interruption) -> Self {
+        match interruption {
+            Interruption::Finished => Self::FinishedAnyway,
+            Interruption::Stopping | Interruption::Stopped(StopOutcome::Lost) => Self::Lost,
+            Interruption::Stopped(StopOutcome::Closed) => Self::Closed,
+            Interruption::Stopped(StopOutcome::Stopped) => Self::Stopped,
+            Interruption::Stopped(StopOutcome::Aborted) => Self::Aborted,
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Where observers hang: log events and streams, after the facts are durable and never before.
+
+use finale_core::execution::{Effect, Notice, NumberedEvent, Refused};
+use finale_core::record::End;
+use finale_core::supervisor::{self, LateEvent};
+use finale_core::{ExecutionId, ExecutionStatus, NodeIndex, NodeStatus, Outcome, TaskId, Time};
+use tracing::{Level, debug, error, info, warn};
+
+use crate::actors::bound::Bound;
+use crate::actors::messages::Attempted;
+use crate::events::{Event, Subscriber};
+use crate::telemetry::{TARGET, event};
+
+/// Whether anybody reads what happens to nodes.
+pub(crate) fn watched() -> bool {
+    tracing::enabled!(target: TARGET, Level::DEBUG)
+}
+
+/// Says that an execution was activated.
+pub(crate) fn activated(bound: &Bound, execution: ExecutionId) {
+    bound.metrics.activated();
+    info!(target: TARGET, event = event::ACTIVATED, %execution, workflow = bound.compiled.definition().id);
+}
+
+/// Says how an execution ended.
+pub(crate) fn ended(bound: &Bound, execution: ExecutionId, created_at: Time, outcome: &Outcome) {
+    let took = outcome.completed_at.since(created_at);
+    bound.metrics.ended(outcome.status(), took);
+    let workflow = &bound.compiled.definition().id;
+    match &outcome.end {
+        End::Completed { .. } => info!(target: TARGET, event = event::COMPLETED, %execution, workflow, ?took),
+        End::Failed { error } => warn!(target: TARGET, event = event::FAILED, %execution, workflow, ?took, %error),
+        End::Cancelled { by } => info!(target: TARGET, event = event::CANCELLED, %execution, workflow, ?took, by),
+    }
+}
+
+/// Passes events on to the log and to those who watch the execution.
+pub(crate) fn events(
+    bound: &Bound,
+    execution: ExecutionId,
+    events: impl Iterator<Item = NumberedEvent>,
+    subscribers: &mut Vec<Subscriber>,
+) {
+    for numbered in events {
+        if let Notice::Attempt { key, failure, took, .. } = &numbered.notice {
+            let failure = failure.as_ref().map(|failure| failure.class);
+            bound.metrics.attempted(key.node, failure, *took);
+        }
+        log(bound, execution, &numbered.notice);
+        if !subscribers.is_empty()
+            && let Some(event) = Event::new(execution, &bound.compiled, numbered)
+        {
+            subscribers.retain_mut(|subscriber| subscriber.pass(&event));
+        }
+    }
+}
+
+/// Counts what handlers came to, where no events say so.
+pub(crate) fn attempts(bound: &Bound, attempts: impl Iterator<Item = Attempted>) {
+    for Attempted { node, failure, took } in attempts {
+        bound.metrics.attempted(node, failure, took);
+    }
+}
+
+/// Says which tasks are to be done.
+pub(crate) fn created(bound: &Bound, execution: ExecutionId, effects: &[Effect]) {
+    if effects.is_empty() || !watched() {
+        return;
+    }
+    for effect in effects {
+        if let Effect::Run { dispatch, .. } | Effect::Offer { dispatch, .. } = effect {
+            let task = TaskId { execution, key: dispatch.key };
+            let node = bound.compiled.node(dispatch.key.node).id.as_str();
+            debug!(target: TARGET, event = event::TASK_CREATED, %execution, node, %task, attempt = dispatch.attempt.get());
+        }
+    }
+}
+
+/// Says what the Supervisor found worth a line.
+pub(crate) fn notice(notice: &supervisor::Notice) {
+    match notice {
+        supervisor::Notice::Died(execution) => {
+            error!(target: TARGET, %execution, "the state machine of an execution panicked, and is folded again");
+        }
+        supervisor::Notice::Quarantined(execution, reason) => {
+            error!(target: TARGET, %execution, %reason, "an execution is quarantined");
+        }
+        supervisor::Notice::Released(execution) => info!(target: TARGET, %execution, "an execution is released"),
+        supervisor::Notice::NotBegun(execution, reason) => {
+            error!(target: TARGET, %execution, %reason, "an execution could not be begun");
+        }
+        supervisor::Notice::NotFound(execution) | supervisor::Notice::LateReport(execution) => not_found(*execution),
+        supervisor::Notice::PurgeFailed(reason) => {
+            warn!(target: TARGET, %reason, "what ended long ago could not be looked for");
+        }
+        supervisor::Notice::Lost(execution) => {
+            error!(target: TARGET, %execution, "an actor had lost its execution, which is folded again");
+        }
+        _ => {}
+    }
+}
+
+/// Says that a command was refused.
+pub(crate) fn refused(cancel: bool, refused: &Refused) {
+    match refused {
+        Refused::AlreadyTerminal(status) if cancel => cancel_conflict(*status),
+        Refused::NotRunning(status) => invalid_status(*status),
+        _ => {}
+    }
+}
+
+fn log(bound: &Bound, execution: ExecutionId, notice: &Notice) {
+    let name = |node: NodeIndex| bound.compiled.node(node).id.as_str();
+    match notice {
+        Notice::Status { from, to } => {
+            debug!(target: TARGET, event = event::STATUS_TRANSITIONED, %execution, %from, %to);
+        }
+        Notice::Node { key, from, to, .. } => {
+            let node = name(key.node);
+            debug!(target: TARGET, event = event::NODE_STATUS_TRANSITIONED, %execution, node, %from, %to);
+            if *to == NodeStatus::Skipped {
+                debug!(target: TARGET, event = event::NODE_SKIPPED, %execution, node);
+            }
+        }
+        Notice::Condition { key, value } => {
+            debug!(target: TARGET, event = event::CONDITION_EVALUATED, %execution, node = name(key.node), value);
+        }
+        Notice::ExpressionFailed { key, reason } => {
+            let node = name(key.node);
+            debug!(target: TARGET, event = event::CONDITION_EVAL_FAILED, %execution, node, %reason);
+        }
+        Notice::Attempt { key, attempt, failure: None, took } => {
+            let node = name(key.node);
+            debug!(target: TARGET, event = event::NODE_TASK_COMPLETED, %execution, node, attempt = attempt.get(), ?took);
+        }
+        Notice::Attempt { key, attempt, failure: Some(failure), took } => {
+            let node = name(key.node);
+            debug!(target: TARGET, event = event::NODE_TASK_FAILED, %execution, node, attempt = attempt.get(), ?took, %failure);
+        }
+        _ => {}
+    }
+}
+
+/// Says that something came too late, twice or for nothing.
+pub(crate) fn late(late: &LateEvent) {
+    let LateEvent { execution, what, reason, .. } = late;
+    debug!(target: TARGET, event = event::LATE_EVENT, %execution, what = what.name(), %reason);
+}
+
+/// Says that an execution was to be cancelled that is over.
+pub(crate) fn cancel_conflict(status: ExecutionStatus) {
+    debug!(target: TARGET, event = event::CANCEL_CONFLICT, %status);
+}
+
+/// Says that something was asked of an execution that is not running.
+pub(crate) fn invalid_status(status: ExecutionStatus) {
+    debug!(target: TARGET, event = event::INVALID_STATUS, %status);
+}
+
+/// Says that something was asked of an execution that is not there.
+pub(crate) fn not_found(execution: ExecutionId) {
+    debug!(target: TARGET, event = event::NOT_FOUND, %execution);
+}
+
+/// Says that a definition was refused.
+pub(crate) fn invalid_definition(workflow: &str, error: &dyn std::fmt::Display) {
+    warn!(target: TARGET, event = event::INVALID_DEFINITION, workflow, %error);
+}
