@@ -412,7 +412,7 @@ impl Builder {
         let options = Options { shards, limits, grace, sweep_interval, retention, deaths_max: 3, deaths_window };
         let options = Arc::new(options);
         let endings = Arc::new(Endings::new(shards, Arc::clone(&journal), claim.epoch));
-        let vitals: Vec<_> = (0..shards).map(|shard| Arc::new(Vitals::new(shard))).collect();
+        let vitals: Vec<_> = (0..shards).map(|shard| Arc::new(Vitals::new(shard, inherited.count(shard)))).collect();
         let inboxes: Vec<_> = (0..shards).map(|_| Arc::<Inbox<ToShard>>::default()).collect();
         let peers = Peers::default();
         peers.connect(inboxes.clone());
@@ -508,8 +508,8 @@ impl Inherited {
         }
     }
 
-    fn len(&self) -> usize {
-        self.0.iter().map(Vec::len).sum()
+    fn count(&self, shard: u16) -> usize {
+        self.0[usize::from(shard)].len()
     }
 
     fn take(&mut self, shard: u16) -> Vec<LiveExecution> {

@@ -145,11 +145,13 @@ struct Counts {
 }
 
 impl Vitals {
-    pub(crate) fn new(shard: u16) -> Self {
+    /// So many executions are to be gone on with: that is said before the shard has looked at the first of them.
+    pub(crate) fn new(shard: u16, recovering: usize) -> Self {
+        let supervisor = supervisor::Health { recovering, ..supervisor::Health::default() };
         Self {
             shard,
             base: Instant::now(),
-            counts: Mutex::default(),
+            counts: Mutex::new(Counts { supervisor, ..Counts::default() }),
             journal_waits_since: AtomicU64::new(0),
             journal_error: OnceLock::new(),
             calling: AtomicU64::new(0),
