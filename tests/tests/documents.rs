@@ -413,7 +413,8 @@ fn every_code_of_a_file_is_listed() {
     let codes = codes(path, "LoadProblem").unwrap();
     assert_eq!(sorted(codes.keys().cloned().collect()), sorted(variants(path, "LoadProblem")));
     assert_eq!(codes["Empty"].as_deref(), Some(LoadProblem::Empty.code()), "they are read as they are");
-    let codes = codes.into_values().map(Option::unwrap).collect();
+    // A problem of the definition in it has the code that definitions have.
+    let codes = codes.into_values().flatten().collect();
     assert_eq!(sorted(listed(&table("### Files"), 0)), sorted(codes));
 }
 
@@ -529,13 +530,27 @@ fn every_limit_of_expressions_is_listed() {
 }
 
 #[test]
-fn how_deep_a_file_may_be_is_said_as_the_error_says_it() {
-    let numbers = |text: &str| -> Vec<u32> {
-        text.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect()
-    };
+fn every_fixed_limit_of_a_file_is_told() {
     let page = read(SEMANTICS);
-    let said = section(&page, "### Of a file").lines().find(|line| line.contains("`file_too_deep`")).unwrap();
-    assert_eq!(numbers(said), numbers(&LoadProblem::TooDeep.to_string()));
+    let said = section(&page, "### Of a file");
+    for (name, limit) in [
+        ("DEPTH_MAX", finale_formats::Limits::DEPTH_MAX),
+        ("ANCHORS_MAX", finale_formats::Limits::ANCHORS_MAX),
+        ("ALIASED_VALUES_MAX", finale_formats::Limits::ALIASED_VALUES_MAX),
+    ] {
+        let line = said.lines().find_map(|line| line.split_once(&format!("`Limits::{name}`, ")));
+        let number = line.map(|(_, number)| number.trim_end_matches(['.', ';']).replace(',', ""));
+        assert_eq!(number, Some(limit.to_string()), "{name}");
+    }
+}
+
+#[test]
+fn every_warning_of_a_file_is_listed() {
+    let path = "crates/finale-formats/src/warning.rs";
+    let codes = codes(path, "LoadWarning").unwrap();
+    assert_eq!(sorted(codes.keys().cloned().collect()), sorted(variants(path, "LoadWarning")));
+    let codes = codes.into_values().map(Option::unwrap).collect();
+    assert_eq!(sorted(listed(&table("### Warnings of files"), 0)), sorted(codes));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use finale_formats::diagnostic::Diagnostic;
-use finale_formats::{Format, Loaded};
+use finale_formats::{FileWarning, Format, Loaded};
 use serde::Serialize;
 
 use crate::definition_file::{DefinitionFile, Faulty};
@@ -20,7 +20,7 @@ Examples:
   finale validate workflows/*.yaml
       all problems of all files, each with the line it is about
   finale validate release.yaml --json
-      for a program: {\"files\": [{\"file\", \"format\", \"problems\": [{\"code\", \"message\", \"line\", \"column\", ...}]}]}
+      for a program: {\"files\": [{\"file\", \"format\", \"problems\": [{\"code\", \"message\", \"line\", ...}], \"warnings\": [...]}]}
 
 Exit codes: 0 every file can be run, 2 there is a problem or a file could not be read.";
 
@@ -48,6 +48,8 @@ struct Checked<'a> {
     /// None if it could not be told.
     format: Option<Format>,
     result: Result<(), Refused>,
+    /// What it may do that nobody means.
+    warnings: Option<Faulty>,
 }
 
 /// Why a file cannot be run.
@@ -75,15 +77,18 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn check(path: &Path, format: Format) -> Checked<'_> {
-    let mut found = None;
-    let result = try_to_check(path, format, &mut found);
-    Checked { path, format: found, result }
+    let mut checked = Checked { path, format: None, result: Ok(()), warnings: None };
+    checked.result = try_to_check(format, &mut checked);
+    checked
 }
 
-fn try_to_check(path: &Path, format: Format, found: &mut Option<Format>) -> Result<(), Refused> {
-    let file = DefinitionFile::read(path).map_err(Refused::Read)?;
+fn try_to_check(format: Format, checked: &mut Checked<'_>) -> Result<(), Refused> {
+    let file = DefinitionFile::read(checked.path).map_err(Refused::Read)?;
     let loaded: Loaded = file.load(format).map_err(Refused::Faulty)?;
-    *found = Some(loaded.format);
+    checked.format = Some(loaded.format);
+    if !loaded.warnings.is_empty() {
+        checked.warnings = Some(file.faulty(loaded.warnings.iter().map(FileWarning::diagnostic).collect()));
+    }
     let workflow = file.compile(loaded).map_err(Refused::Faulty)?;
     let unsupported = workflow.compiled().unsupported();
     if unsupported.is_empty() {
@@ -95,7 +100,11 @@ fn try_to_check(path: &Path, format: Format, found: &mut Option<Format>) -> Resu
 
 fn say(checked: &[Checked<'_>]) {
     let look = Look::of_stderr();
-    for Checked { path, result, .. } in checked {
+    for Checked { path, result, warnings, .. } in checked {
+        if let Some(warnings) = warnings {
+            console::insist_rendered(&warnings.shown(look));
+            console::insist("");
+        }
         match result {
             Ok(()) => {}
             Err(Refused::Read(error)) => console::complain(format_args!("{}: {error}", path.display())),
@@ -111,9 +120,13 @@ fn say(checked: &[Checked<'_>]) {
     let problems: usize = checked.iter().map(Checked::problems).sum();
     let faulty = checked.iter().filter(|one| one.result.is_err()).count();
     let files = counted(checked.len(), "file");
+    let warnings = match checked.iter().map(|one| one.warnings().len()).sum::<usize>() {
+        0 => String::new(),
+        warnings => format!(", {}", counted(warnings, "warning")),
+    };
     match faulty {
-        0 => console::say(format_args!("{files}: no problems")),
-        _ => console::say(format_args!("{files}: {} in {faulty}", counted(problems, "problem"))),
+        0 => console::say(format_args!("{files}: no problems{warnings}")),
+        _ => console::say(format_args!("{files}: {} in {faulty}{warnings}", counted(problems, "problem"))),
     }
 }
 
@@ -132,6 +145,7 @@ struct ShownFile<'a> {
     file: String,
     format: Option<&'static str>,
     problems: Vec<ShownProblem<'a>>,
+    warnings: Vec<ShownProblem<'a>>,
 }
 
 #[derive(Default, Serialize)]
@@ -146,6 +160,10 @@ struct ShownProblem<'a> {
 }
 
 impl Checked<'_> {
+    fn warnings(&self) -> &[Diagnostic] {
+        self.warnings.as_ref().map(|warnings| warnings.diagnostics.as_slice()).unwrap_or_default()
+    }
+
     fn problems(&self) -> usize {
         match &self.result {
             Ok(()) => 0,
@@ -165,7 +183,8 @@ impl Checked<'_> {
             }
         };
         let file = self.path.display().to_string();
-        ShownFile { file, format: self.format.map(Format::name), problems }
+        let warnings = self.warnings().iter().map(ShownProblem::from).collect();
+        ShownFile { file, format: self.format.map(Format::name), problems, warnings }
     }
 }
 

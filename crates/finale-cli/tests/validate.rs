@@ -71,7 +71,10 @@ fn programs_read_the_problems_as_json() {
     );
     assert_eq!(problem["hint"], "did you mean `after`?");
     assert_eq!(files[0]["format"], json!(null));
-    assert_eq!(files[1], json!({"file": fine.to_str().unwrap(), "format": "definition", "problems": []}));
+    assert_eq!(
+        files[1],
+        json!({"file": fine.to_str().unwrap(), "format": "definition", "problems": [], "warnings": []})
+    );
     assert_eq!(ended.stderr, "");
 }
 
@@ -82,4 +85,29 @@ fn a_run_shows_problems_in_the_same_way() {
     let ran = common::run(&file, &[]);
     assert_eq!(shown, format!("{}\n1 file: 1 problem in 1\n", ran.stderr));
     ran.with_code(2);
+}
+
+#[test]
+fn a_template_in_a_command_is_warned_of_and_hinders_nothing() {
+    let file = written("greet.yaml", "id: w\ntasks:\n  greet:\n    shell: echo ${{ input.who }}\n");
+    let ended = validate(&[file.to_str().unwrap()]).with_code(0);
+    assert!(ended.stderr.starts_with("warning[command_unquoted]: the shell runs what"), "{}", ended.stderr);
+    assert!(ended.stderr.ends_with("\n\n1 file: no problems, 1 warning\n"), "{}", ended.stderr);
+    let ended = validate(&["--json", file.to_str().unwrap()]).with_code(0);
+    let warning = &ended.record()["files"][0]["warnings"][0];
+    assert_eq!((&warning["code"], &warning["line"]), (&json!("command_unquoted"), &json!(4)));
+}
+
+#[test]
+fn what_is_wrong_with_keys_and_with_the_graph_is_told_in_one_go() {
+    let text = "id: w\ntasks:\n  a: {log: x, timeout: 30, after: b}\n  b: {log: x, after: a}\n";
+    for (text, codes) in [
+        (text.to_owned(), ["file_bad_duration", "cycle_detected"]),
+        (text.replace("timeout: 30, ", "").replace("id: w", "id: w\nversion: v1"), ["bad_version", "cycle_detected"]),
+    ] {
+        let ended = validate(&[written("both.yaml", &text).to_str().unwrap()]).with_code(2);
+        for code in codes {
+            assert!(ended.stderr.contains(&format!("error[{code}]")), "{code}: {}", ended.stderr);
+        }
+    }
 }

@@ -37,7 +37,7 @@ impl Located {
     }
 
     pub(crate) fn as_text(&self) -> Result<&str, Fault> {
-        self.tree.text().ok_or_else(|| self.wrong_type("text"))
+        self.certain_text("text").map_err(|problem| Fault::new(problem).at(self.place))
     }
 
     /// The value that a word stands for; `word` is said to be a `what` if it is none of them.

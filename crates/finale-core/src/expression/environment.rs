@@ -6,10 +6,10 @@ use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
 use super::error::{ExpressionError, describe};
-use super::{guard, json, limits};
+use super::{guard, json, limits, quote};
 
 /// The filters; what the engine has beyond them formats pages or grows its input without need.
-pub(super) const FILTERS: [&str; 38] = [
+pub(super) const FILTERS: [&str; 39] = [
     "abs",
     "attr",
     "bool",
@@ -32,6 +32,7 @@ pub(super) const FILTERS: [&str; 38] = [
     "map",
     "max",
     "min",
+    "quote",
     "reject",
     "rejectattr",
     "replace",
@@ -126,6 +127,7 @@ fn environment() -> Environment<'static> {
     environment.remove_global("namespace");
     environment.add_filter(guard::OPERAND, operand);
     environment.add_filter(guard::FACTOR, factor);
+    environment.add_filter("quote", quote::quote);
     environment.add_filter("string", string);
     environment.add_filter("sum", sum);
     environment.add_test("truthy", truthy);

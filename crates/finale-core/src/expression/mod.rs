@@ -17,6 +17,7 @@ mod error;
 mod guard;
 mod json;
 pub mod limits;
+mod quote;
 mod references;
 mod scan;
 mod scope;

@@ -1,16 +1,23 @@
 //! Where an expression is expected, and literal values made into one.
 
 use super::report::Report;
-use super::section::scalar;
 use super::template::{self, Part};
 use crate::error::LoadProblem;
-use crate::tree::{Located, Tree};
+use crate::tree::{Located, Notation, Tree};
 
 /// An expression as text. `true` and `5` are expressions too, and one may stand in `${{ }}`, as in other files.
 pub(super) fn read<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<String> {
-    let Some(text) = scalar(value) else {
-        return report.wrong_type(value, "an expression as text");
+    let text = match &value.tree {
+        Tree::Text(text) => text.clone(),
+        Tree::Bool(value) => value.to_string(),
+        Tree::Number(number) => number.to_string(),
+        Tree::Null | Tree::List(_) | Tree::Map(_) => return report.wrong_type(value, "an expression as text"),
     };
+    if matches!(value.notation, Notation::Doubtful(_)) {
+        let problem = LoadProblem::WrongType { expected: "an expression", found: "what may be a number" };
+        report.add(value.place, || problem);
+        return None;
+    }
     match template::parts(&text).as_deref() {
         Ok([Part::Expression(expression)]) => Some((*expression).to_owned()),
         _ => Some(text),
@@ -24,6 +31,10 @@ pub(super) fn of_literal<'a>(value: &'a Located, report: &mut Report<'a>) -> Opt
 }
 
 fn write<'a>(value: &'a Located, out: &mut String, report: &mut Report<'a>) -> bool {
+    if let Some(problem) = value.doubt() {
+        report.add(value.place, || problem);
+        return false;
+    }
     match &value.tree {
         Tree::Null => out.push_str("none"),
         Tree::Bool(value) => out.push_str(&value.to_string()),

@@ -1,9 +1,9 @@
 //! The short forms of handlers: `shell`, `sleep` and `log`.
 
-use super::duration;
 use super::report::Report;
 use super::section::{self, Keys, Section};
 use super::template::{self, Part};
+use super::{command, duration};
 use crate::error::LoadProblem;
 use crate::tree::{Entry, Located, Tree};
 
@@ -28,14 +28,19 @@ pub(crate) const SHELL_KEYS: Keys = Keys {
 
 fn shell<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<String> {
     if !value.tree.is_map() {
-        return Some(object(&[("command", text(value, report)?)]));
+        return Some(object(&[("command", command(value, report)?)]));
     }
     let section = Section::open(value, &SHELL_KEYS, report)?;
-    let command = section.require("command", report, text);
+    let run = section.require("command", report, command);
     let env = section.read("env", report, environment);
     let dir = section.read("dir", report, text);
-    let members = [("command", Some(command?)), ("env", env), ("dir", dir)];
+    let members = [("command", Some(run?)), ("env", env), ("dir", dir)];
     Some(object(&members.into_iter().filter_map(|(name, value)| Some((name, value?))).collect::<Vec<_>>()))
+}
+
+fn command<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<String> {
+    command::check(value, report);
+    text(value, report)
 }
 
 fn log<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<String> {
@@ -65,19 +70,17 @@ fn object(members: &[(&str, String)]) -> String {
 }
 
 fn text<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<String> {
-    let Tree::Text(text) = &value.tree else {
-        return report.wrong_type(value, "text");
-    };
+    let text = section::text_as(value, "text", report)?;
     let expression = template::expression(text);
     expression.map_err(|reason| report.add(value.place, || LoadProblem::BadTemplate { reason })).ok()
 }
 
-/// Variables by name; numbers and booleans are printed.
+/// Variables by name; numbers and booleans are what is written.
 fn environment<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<String> {
     let mut members = Vec::new();
     for Entry { key, value, .. } in section::entries(value, report)? {
         let member = report.inside(key, |report| match &value.tree {
-            Tree::Text(_) => text(value, report),
+            Tree::Text(written) if written.contains("${{") => text(value, report),
             _ => section::printed(value, report).map(|text| template::quoted(&text)),
         });
         members.push(format!("{}: {}", template::quoted(key), member.unwrap_or_default()));

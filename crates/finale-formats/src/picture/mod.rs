@@ -2,7 +2,8 @@
 //!
 //! The shape of a node says what kind it is, the word at an edge when it is taken, and, where the record of an execution
 //! is given, the colour of a node where it is. Ids and labels may be anything: what stands in a picture is quoted, and
-//! nodes are numbered there instead of named.
+//! nodes are numbered there instead of named. A control character, or one that turns the direction of text, is drawn as
+//! `\u{fffd}`.
 
 mod dot;
 mod mermaid;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use super::*;
 
 mod bounds;
+mod quote;
 
 /// An execution with the nodes `a`, `b`, `task-c`, each completed with an output, or failed.
 struct World {
