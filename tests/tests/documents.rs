@@ -184,6 +184,29 @@ fn every_definition_among_the_examples_can_be_run() {
     assert!(count >= 3, "{count} definitions were found in all");
 }
 
+/// What a definition file is warned of.
+fn warnings(name: &str, text: &str) -> Vec<String> {
+    let warnings = finale_formats::load(text.as_bytes(), Format::Auto, name).map(|loaded| loaded.warnings);
+    warnings.unwrap_or_default().iter().map(|warning| format!("{name}:{warning}")).collect()
+}
+
+#[test]
+fn no_definition_on_a_page_or_among_the_examples_is_warned_of() {
+    let mut found = Vec::new();
+    for path in pages() {
+        for Block { line, info, text } in blocks(&read(&path)) {
+            if matches!(info, "yaml" | "json") {
+                found.extend(warnings(&format!("{path}, line {line}.{info}"), &text));
+            }
+        }
+    }
+    for path in ["examples/release.yaml", "examples/definitions/order.json"] {
+        found.extend(warnings(path, &read(path)));
+    }
+    assert_eq!(found, Vec::<String>::new());
+    assert_eq!(warnings("w.yaml", "id: w\ntasks: {a: {shell: \"x ${{ input.x }}\"}}").len(), 1);
+}
+
 #[test]
 fn a_definition_that_cannot_be_run_is_found() {
     let page = "```yaml\nid: w\ntasks: {a: {log: hi}}\n```\ntext\n  ```yaml\nid: w\ntasks: {a: {after: b}}\n  ```";

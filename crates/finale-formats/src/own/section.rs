@@ -147,12 +147,14 @@ pub(super) fn any<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Val
 fn is_certain<'a>(value: &'a Located, report: &mut Report<'a>) -> bool {
     match &value.tree {
         Tree::List(elements) => {
-            let certain = |(index, element)| report.inside_index(index, |report| is_certain(element, report));
-            elements.iter().enumerate().map(certain).fold(true, |all, one| all && one)
+            // All are looked at, also behind one that is in doubt.
+            let doubtful =
+                |(index, element): &(_, &'a _)| !report.inside_index(*index, |report| is_certain(element, report));
+            elements.iter().enumerate().filter(doubtful).count() == 0
         }
         Tree::Map(entries) => {
-            let certain = |entry: &'a Entry| report.inside(&entry.key, |report| is_certain(&entry.value, report));
-            entries.iter().map(certain).fold(true, |all, one| all && one)
+            let doubtful = |entry: &&'a Entry| !report.inside(&entry.key, |report| is_certain(&entry.value, report));
+            entries.iter().filter(doubtful).count() == 0
         }
         _ => match value.doubt() {
             Some(problem) => {
