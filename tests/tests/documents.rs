@@ -33,7 +33,18 @@ fn pages() -> Vec<String> {
     let docs = std::fs::read_dir(root().join("docs")).unwrap();
     let docs = docs.map(|entry| format!("docs/{}", entry.unwrap().file_name().into_string().unwrap()));
     let docs = docs.filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "md"));
-    ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"].map(str::to_owned).into_iter().chain(docs).collect()
+    let pages = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "crates/finale-core/README.md",
+        "crates/finale-formats/README.md",
+        "crates/finale-journal/README.md",
+        "crates/finale-cli/README.md",
+    ];
+    pages.map(str::to_owned).into_iter().chain(docs).collect()
 }
 
 /// The lines that are no examples.
