@@ -11,7 +11,7 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use crate::error::{Fault, LoadProblem, Step};
-use crate::tree::{Entry, Located, Tree};
+use crate::tree::{Entry, Located, Notation, Tree};
 
 /// Decodes a document; what is wrong is told with its place.
 pub(crate) fn decode<T: DeserializeOwned>(root: &Located) -> Result<T, Fault> {
@@ -92,6 +92,11 @@ impl<'de> Deserializer<'de> for &'de Located {
     type Error = Mistake;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
+        if let Notation::Doubtful(_) = self.notation
+            && let Some(problem) = self.doubt()
+        {
+            return Err(Mistake(Fault::new(problem).at(self.place)));
+        }
         let decoded = match &self.tree {
             Tree::Null => visitor.visit_unit(),
             Tree::Bool(value) => visitor.visit_bool(*value),

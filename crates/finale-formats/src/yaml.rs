@@ -304,3 +304,6 @@ fn fault(error: ScanError) -> Fault {
     };
     Fault::new(problem).at(Some(place))
 }
+
+#[cfg(test)]
+mod tests;

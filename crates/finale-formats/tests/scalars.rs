@@ -163,3 +163,24 @@ blueprint:
     let NodeKind::Task(task) = &definition.nodes[1].kind else { panic!("{definition:?}") };
     assert_eq!((&*task.labels["mode"], &*task.labels["python"]), ("0755", "3.10"));
 }
+
+#[test]
+fn values_of_other_formats_are_what_they_seem() {
+    let refused =
+        |text: &str, name: &str| load(text.as_bytes(), Format::Auto, name).expect_err("it is in doubt").to_string();
+    let definition = r#"{"id": "w", "name": "W", "nodes": [], "inputs": [{"name": "a", "type": "json", "default": [18446744073709551616]}]}"#;
+    let message = refused(definition, "w.json");
+    assert!(message.contains("inputs[0].default[0]: no number of 64 bits is `18446744073709551616`"), "{message}");
+    let call = "
+blueprint:
+  name: f
+  display_name: F
+  nodes:
+    - {id: n, type: subworkflow, label: N, config: {subworkflow_id: s, version: \"1.0.0\", input_bindings: {a: {b: 0755}}}}
+";
+    let message = refused(call, "f.yaml");
+    assert!(message.contains("nodes[0].config.input_bindings.a.b: some readers of YAML take `0755`"), "{message}");
+    let serialized = "id: w\nname: W\nnodes: [{id: 007, label: S, kind: start}]\n";
+    let message = refused(serialized, "w.yaml");
+    assert!(message.contains("nodes[0].id: some readers of YAML take `007`"), "{message}");
+}

@@ -152,5 +152,9 @@ fn subworkflow(config: Fields<'_>) -> Result<NodeKind, Fault> {
 
 fn bindings(bindings: &Located) -> Result<BTreeMap<String, Value>, Fault> {
     let entries = bindings.open_fields()?.entries();
-    Ok(entries.map(|(name, value)| (name.to_owned(), Value::from(value))).collect())
+    let binding = |(name, value): (&str, &Located)| {
+        let value = value.as_value().map_err(|fault| fault.within_key(name))?;
+        Ok((name.to_owned(), value))
+    };
+    entries.map(binding).collect()
 }
