@@ -304,8 +304,8 @@ pub(crate) fn quote_hint(written: &str, instead: Option<&str>) -> String {
 
 fn boolean_hint(found: &str) -> &'static str {
     match found.trim_matches('`').to_lowercase().as_str() {
-        "true" => "; write `true` without quotes",
-        "false" => "; write `false` without quotes",
+        "\"true\"" => "; write `true` without quotes",
+        "\"false\"" => "; write `false` without quotes",
         "yes" | "y" | "on" => "; write `true`",
         "no" | "n" | "off" => "; write `false`",
         _ => "",

@@ -170,7 +170,14 @@ pub(super) fn boolean<'a>(value: &'a Located, report: &mut Report<'a>) -> Option
     if let Tree::Bool(value) = &value.tree {
         return Some(*value);
     }
-    report.add(value.place, || LoadProblem::BadBoolean { found: shown(value) });
+    let found = match &value.tree {
+        // Its quotes are what is wrong with it.
+        Tree::Text(text) if ["true", "false"].iter().any(|word| text.eq_ignore_ascii_case(word)) => {
+            format!("`\"{text}\"`")
+        }
+        _ => shown(value),
+    };
+    report.add(value.place, || LoadProblem::BadBoolean { found });
     None
 }
 

@@ -35,6 +35,9 @@ pub(super) fn of(kind: &ErrorKind) -> String {
         ErrorKind::UnexpectedEofFlowMapping
         | ErrorKind::UnexpectedEofImplicitFlowMapping
         | ErrorKind::UnclosedFlowCollection { .. } => ("a `{` is not closed", "add its `}`"),
+        ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
+            return format!("a `{open}` is closed with `{close}`: {CLOSED}");
+        }
         ErrorKind::MisplacedFlowCollectionEnd => ("this closes nothing that was opened", BRACKETS),
         ErrorKind::UnclosedQuotedScalar => ("a quote is not closed", "add the same quote at the end of the text"),
         ErrorKind::UnknownQuotedScalarEscape => {
