@@ -99,9 +99,7 @@ impl Contender for Finale {
 }
 
 pub(crate) fn room_for(executions: usize) -> finale::Limits {
-    let mut limits = finale::Limits::default();
-    limits.running_tasks_max = executions;
-    limits
+    finale::Limits::new().running_tasks_max(executions)
 }
 
 fn start(shards: Shards, shape: &Shape) -> Result<(Runtime, Workflow), BoxError> {

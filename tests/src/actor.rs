@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use finale::journal::{Acknowledgement, HeldJournal};
-use finale::{Builder, FailureClass, Limits, Outcome, Runtime, Shards, TaskContext, TaskError, Workflow};
+use finale::{Builder, FailureClass, Outcome, Runtime, Shards, TaskContext, TaskError, Workflow};
 use tokio::sync::Semaphore;
 
 pub use crate::chart::{Chart, chart};
@@ -111,13 +111,6 @@ impl Chart {
 pub async fn outcome_of(runtime: &Runtime, workflow: &Workflow) -> Arc<Outcome> {
     let execution = runtime.activate(workflow, ()).await.expect("it is activated");
     execution.outcome().await.expect("it ends before the runtime")
-}
-
-/// The limits of a runtime, with some of them changed.
-pub fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
-    let mut limits = Limits::default();
-    change(&mut limits);
-    limits
 }
 
 /// The class and the reason of the only failure of an execution.

@@ -5,11 +5,11 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use finale::core::WorkKey;
-use finale::core::definition::Verdict;
-use finale::core::record::NodeRecordState;
 use finale::{EventKind, ExecutionId, ExecutionStatus, NodeStatus, Outcome, Payload, Record, Runtime, TaskContext};
 use finale::{TaskError, TaskId, Workflow};
+use finale_core::definition::Verdict;
+use finale_core::record::NodeRecordState;
+use finale_core::{NodeIndex, WorkKey};
 
 use crate::actor::{Any, Passing};
 use crate::dice::Dice;
@@ -64,7 +64,7 @@ impl Books {
         move |task, _| {
             books.lock().begin(life, &task);
             let key = task.task_id().key;
-            let mut dice = Dice::new(books.seed ^ (u64::from(key.node) << 32) ^ (u64::from(task.attempt()) << 16));
+            let mut dice = Dice::new(books.seed ^ (u64::from(key.node.0) << 32) ^ (u64::from(task.attempt()) << 16));
             let (first, pause) = (dice.next(), Duration::from_millis(dice.below(5_000) as u64));
             Box::pin(async move {
                 match first % 16 {
@@ -198,7 +198,7 @@ impl Entries {
     fn see(&mut self, record: &Record) {
         for (number, node) in (0..).zip(&record.nodes) {
             if node.state.status().is_settled() {
-                self.settled.insert(TaskId { execution: record.id, key: WorkKey::node(number) });
+                self.settled.insert(TaskId { execution: record.id, key: WorkKey::root(NodeIndex(number)) });
             }
         }
     }
@@ -220,7 +220,7 @@ impl Entries {
             wrongs.push(format!("{id} was said to be {wrong:?} and is {status}"));
         }
         for (task, output) in self.reported.iter().filter(|(task, _)| task.execution == id) {
-            let state = &record.nodes[task.key.node as usize].state;
+            let state = &record.nodes[task.key.node.as_usize()].state;
             let expected = Payload::encode(output).expect("a number is a payload");
             let kept = matches!(state, NodeRecordState::Completed { output, .. } if *output == expected);
             if !kept {
@@ -232,7 +232,7 @@ impl Entries {
             wrongs.push(format!("{id} ended {ends} times"));
         }
         for &(task, attempt) in self.begun.iter().filter(|(task, _)| task.execution == id) {
-            let node = &record.nodes[task.key.node as usize];
+            let node = &record.nodes[task.key.node.as_usize()];
             let outcomes = told.iter().filter(|event| concerns(event, &node.id, attempt)).count();
             // What was closed with the end has no outcome but that.
             let closed = usize::from(node.state.status() == NodeStatus::Cancelled);

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use finale_core::compile::{self, Registry};
-use finale_core::execution::{Effect, Execution, Input, Notice, Noticed, Notices, Refused, Replay, Turn};
+use finale_core::execution::{Effect, EffectSink, Execution, Input, Notice, NumberedEvent, Refused, Replay, Turn};
 use finale_core::fact::{Activation, Decision, Fact, Facts, Recorded, Timer};
 use finale_core::failure::{Failure, FailureClass};
-use finale_core::{Compiled, Definition, Dispatch, ExecutionId, ExecutionStatus, NodeStatus, Payload, Record, Time};
+use finale_core::{
+    Compiled, Definition, Dispatch, ExecutionId, ExecutionStatus, NodeIndex, NodeStatus, Payload, Record, Time, WorkKey,
+};
 
 use crate::ledger::Ledger;
 
@@ -23,7 +25,7 @@ pub struct Driven {
     /// The same facts applied to a second execution, one by one.
     shadow: Execution,
     /// Where the nodes are, according to the notices.
-    noticed: BTreeMap<u32, NodeStatus>,
+    noticed: BTreeMap<WorkKey, NodeStatus>,
 }
 
 /// What one fact gave rise to.
@@ -33,7 +35,7 @@ struct Followed {
     notices: Vec<Notice>,
 }
 
-impl Notices for Followed {
+impl EffectSink for Followed {
     fn watched(&self) -> bool {
         true
     }
@@ -129,12 +131,12 @@ impl Driven {
     }
 
     /// The nodes that wait for a verdict.
-    pub fn judged(&self) -> Vec<u32> {
-        let is_judged = |node: &u32| {
-            let is_verification = self.definition.node(*node).kind.name() == "verification";
-            is_verification && self.execution.node_status(*node) == Some(NodeStatus::Waiting)
+    pub fn judged(&self) -> Vec<WorkKey> {
+        let is_judged = |key: &WorkKey| {
+            let is_verification = self.definition.node(key.node).kind.name() == "verification";
+            is_verification && self.execution.node_status(*key) == Some(NodeStatus::Waiting)
         };
-        (0..self.definition.len() as u32).filter(is_judged).collect()
+        self.definition.positions().map(WorkKey::root).filter(is_judged).collect()
     }
 
     /// Tells the execution something and checks what came of it; gives the facts that it became.
@@ -190,7 +192,7 @@ impl Driven {
     }
 
     /// The effects of a recovery are all that must be under way; each run that was lost is told of once.
-    fn follow_recovery(&mut self, effects: &[Effect], notices: &[Noticed]) {
+    fn follow_recovery(&mut self, effects: &[Effect], notices: &[NumberedEvent]) {
         let status = self.shadow.status();
         assert_ne!(status, ExecutionStatus::Ending, "there is nothing to stop in a new process");
         match status.is_terminal() {
@@ -214,10 +216,10 @@ impl Driven {
 
     fn read(&mut self, notices: &[Notice]) {
         for notice in notices {
-            if let Notice::Node { node, from, to, .. } = notice {
-                let known = self.noticed.insert(*node, *to).unwrap_or(NodeStatus::Pending);
-                assert_eq!(known, *from, "a notice about node {node} contradicts the one before");
-                assert!(!from.is_settled(), "node {node} was settled and moved on");
+            if let Notice::Node { key, from, to, .. } = notice {
+                let known = self.noticed.insert(*key, *to).unwrap_or(NodeStatus::Pending);
+                assert_eq!(known, *from, "a notice about node {key} contradicts the one before");
+                assert!(!from.is_settled(), "node {key} was settled and moved on");
             }
         }
     }
@@ -229,8 +231,8 @@ impl Driven {
         assert_eq!(&folded, execution, "the live state is the fold of the history");
         self.ledger.compare(&self.definition, execution);
         let nodes: Vec<NodeStatus> = self.nodes();
-        for (node, status) in (0..).zip(&nodes) {
-            let noticed = self.noticed.get(&node).copied().unwrap_or(NodeStatus::Pending);
+        for (node, status) in self.definition.positions().zip(&nodes) {
+            let noticed = self.noticed.get(&WorkKey::root(node)).copied().unwrap_or(NodeStatus::Pending);
             assert_eq!(noticed, *status, "the notices about node {node} are complete");
         }
         let count = |status| nodes.iter().filter(|node| **node == status).count() as u32;
@@ -251,8 +253,8 @@ impl Driven {
 
     /// Where each node is.
     pub fn nodes(&self) -> Vec<NodeStatus> {
-        let status = |node| self.execution.node_status(node).expect("there is such a node");
-        (0..self.definition.len() as u32).map(status).collect()
+        let status = |node| self.execution.node_status(WorkKey::root(node)).expect("there is such a node");
+        self.definition.positions().map(status).collect()
     }
 
     /// What must hold of the whole, once nothing more is told.
@@ -293,7 +295,7 @@ impl Driven {
         if execution.status().is_terminal() {
             return;
         }
-        let epoch = execution.epoch() + 1;
+        let epoch = execution.epoch().next();
         let mut turn = Turn::new();
         let recovered = Input::Recovered { epoch, crashed: true };
         execution
@@ -321,10 +323,10 @@ impl Driven {
 }
 
 /// The nodes whose expressions were evaluated, in the order of the facts.
-pub fn evaluated(facts: &[Fact]) -> Vec<u32> {
+pub fn evaluated(facts: &[Fact]) -> Vec<NodeIndex> {
     let evaluated = |fact: &Fact| match fact {
         Fact::Decided { decision: Decision::Verdict(..), .. } => None,
-        Fact::Decided { node, .. } => Some(*node),
+        Fact::Decided { key, .. } => Some(key.node),
         _ => None,
     };
     facts.iter().filter_map(evaluated).collect()

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use finale_core::execution::{AfterStop, Effect, Execution};
 use finale_core::fact::{Fact, Timer};
-use finale_core::{Compiled, Dispatch, ExecutionStatus, Time};
+use finale_core::{Compiled, Dispatch, Epoch, ExecutionStatus, Time};
 
 /// What was asked of a shell so far, and what has come of it.
 #[derive(Clone, Debug, Default)]
@@ -15,7 +15,7 @@ pub(crate) struct Ledger {
     offers: BTreeSet<Dispatch>,
     stopping: BTreeSet<Dispatch>,
     armed: BTreeMap<Timer, Time>,
-    epoch: u32,
+    epoch: Epoch,
     has_ended: bool,
 }
 
@@ -46,7 +46,7 @@ impl Ledger {
     }
 
     /// Books that the process is gone: nothing of it is under way; gives the runs that were lost with it.
-    pub(crate) fn recover(&mut self, epoch: u32) -> Vec<Dispatch> {
+    pub(crate) fn recover(&mut self, epoch: Epoch) -> Vec<Dispatch> {
         assert!(epoch > self.epoch, "the new life is not later than the old one");
         self.epoch = epoch;
         self.armed.clear();
@@ -64,8 +64,10 @@ impl Ledger {
     /// A run is settled by what is reported about it, an offer by being withdrawn.
     fn settle(&mut self, fact: &Fact) {
         let (key, attempt) = match fact {
-            Fact::Outcome { key, attempt, .. } | Fact::Stopped { key, attempt, .. } => (*key, *attempt),
-            Fact::Fired(timer) => {
+            Fact::Outcome { key, attempt, .. }
+            | Fact::Reported { key, attempt, .. }
+            | Fact::AttemptStopped { key, attempt, .. } => (*key, *attempt),
+            Fact::TimerFired(timer) => {
                 assert!(self.armed.remove(timer).is_some(), "{timer:?} fired and was not armed");
                 match timer {
                     Timer::Timeout(key, attempt) => (*key, *attempt),
@@ -120,7 +122,6 @@ impl Ledger {
                 self.armed.remove(timer);
             }
             Effect::Ended => self.has_ended = true,
-            other => panic!("{other:?} is unknown to the books"),
         }
     }
 

@@ -9,11 +9,10 @@ mod no;
 use finale_core::definition::{
     Definition, Delivery, EdgeKind, Node, NodeKind, OnFailure, Siblings, Task, Verdict, Work,
 };
-use finale_core::execution::{Command, Input};
+use finale_core::execution::{Command, Input, Report};
 use finale_core::fact::Timer;
 use finale_core::failure::{Failure, FailureClass};
-use finale_core::id::WorkKey;
-use finale_core::{ExecutionStatus, NodeStatus, Payload};
+use finale_core::{AttemptNo, Epoch, ExecutionStatus, NodeIndex, NodeStatus, Payload, WorkKey};
 use serde_json::Value;
 
 pub use no::No;
@@ -120,7 +119,7 @@ impl Naive {
     }
 
     /// Takes in one input; `order` are the nodes whose expressions were evaluated thereafter.
-    pub fn tell(&mut self, input: &Input, order: &[u32]) -> Result<(), No> {
+    pub fn tell(&mut self, input: &Input, order: &[NodeIndex]) -> Result<(), No> {
         match input {
             Input::Activate(activation) => {
                 if self.phase != Phase::New {
@@ -134,7 +133,7 @@ impl Naive {
                 let node = self.at_work(dispatch.key, dispatch.attempt, dispatch.epoch)?;
                 self.outcome(node, result);
             }
-            Input::Reported { key, result } => self.reported(*key, result)?,
+            Input::Reported(report) => self.reported(report)?,
             Input::Stopped { dispatch, .. } => {
                 let node = self.at_work(dispatch.key, dispatch.attempt, dispatch.epoch)?;
                 if !matches!(self.phase, Phase::Ending { .. }) {
@@ -142,11 +141,10 @@ impl Naive {
                 }
                 self.places[node] = Place::Cancelled;
             }
-            Input::Verdict { node, verdict, .. } => self.verdict(*node, *verdict)?,
+            Input::Verdict { key, verdict, .. } => self.verdict(*key, *verdict)?,
             Input::TimerFired(timer) => self.fired(*timer)?,
             Input::Command(command) => self.command(command)?,
-            Input::Recovered { epoch, crashed } => self.recovered(*epoch, *crashed)?,
-            _ => return Err(No::Invalid),
+            Input::Recovered { epoch, crashed } => self.recovered(epoch.0, *crashed)?,
         }
         self.go_on(order);
         if let (Input::Recovered { .. }, Phase::Ending { .. }) = (input, self.phase) {
@@ -157,21 +155,21 @@ impl Naive {
     }
 
     fn known(&self, key: WorkKey) -> Result<usize, No> {
-        let exists = (key.node as usize) < self.places.len() && key.item == 0 && key.round == 0;
+        let exists = key.node.as_usize() < self.places.len() && key.scope.is_root();
         match self.phase {
             Phase::New => Err(No::NotRunning),
             _ if !exists => Err(No::Unknown),
             Phase::Ended(_) => Err(No::Over),
-            _ => Ok(key.node as usize),
+            _ => Ok(key.node.as_usize()),
         }
     }
 
-    fn at_work(&self, key: WorkKey, attempt: u16, epoch: u32) -> Result<usize, No> {
+    fn at_work(&self, key: WorkKey, attempt: AttemptNo, epoch: Epoch) -> Result<usize, No> {
         let node = self.known(key)?;
         let is_at_work = matches!(self.places[node], Place::Running | Place::Asked);
         match self.attempts[node] {
-            current if is_at_work && current == attempt && epoch == self.epoch => Ok(node),
-            current if current > 0 && (current != attempt || epoch != self.epoch) => Err(No::Stale),
+            current if is_at_work && attempt == current && epoch.0 == self.epoch => Ok(node),
+            current if current > 0 && (attempt != current || epoch.0 != self.epoch) => Err(No::Stale),
             _ => Err(self.when(node)),
         }
     }
@@ -180,10 +178,16 @@ impl Naive {
         if status(&self.places[node]).is_settled() { No::Late } else { No::Early }
     }
 
-    fn reported(&mut self, key: WorkKey, result: &Result<Payload, Failure>) -> Result<(), No> {
-        let node = self.known(key)?;
+    fn reported(&mut self, report: &Report) -> Result<(), No> {
+        let Report { key, attempt, result, .. } = report;
+        let node = self.known(*key)?;
         let is_cancel = matches!(result, Err(failure) if failure.class == FailureClass::Cancelled);
+        let is_stale = attempt.is_some_and(|attempt| attempt != self.attempts[node]);
         match self.places[node] {
+            Place::Asked | Place::Backing if is_stale && (self.places[node] == Place::Asked || is_cancel) => {
+                return Err(No::Stale);
+            }
+            Place::Running if is_stale && is_cancel => return Err(No::Stale),
             Place::Asked => self.outcome(node, result),
             Place::Running | Place::Backing if is_cancel => self.outcome(node, result),
             Place::Running => return Err(No::Invalid),
@@ -249,8 +253,8 @@ impl Naive {
         }
     }
 
-    fn verdict(&mut self, node: u32, verdict: Verdict) -> Result<(), No> {
-        let node = self.known(WorkKey::node(node))?;
+    fn verdict(&mut self, key: WorkKey, verdict: Verdict) -> Result<(), No> {
+        let node = self.known(key)?;
         if !matches!(self.definition.nodes[node].kind, NodeKind::Verification(_)) {
             return Err(No::Invalid);
         }
@@ -270,7 +274,7 @@ impl Naive {
                 _ => return Err(No::NotRunning),
             },
             Timer::Timeout(key, attempt) => {
-                let node = self.at_work(key, attempt, self.epoch)?;
+                let node = self.at_work(key, attempt, Epoch(self.epoch))?;
                 let is_limited = self.task(node).is_some_and(|task| task.timeout.is_some());
                 if !is_limited || matches!(self.phase, Phase::Ending { stopping: true, .. }) {
                     return Err(No::Invalid);
@@ -279,7 +283,7 @@ impl Naive {
             }
             Timer::Backoff(key, attempt) => {
                 let node = self.known(key)?;
-                if self.places[node] != Place::Backing || self.attempts[node] != attempt {
+                if self.places[node] != Place::Backing || attempt != self.attempts[node] {
                     return Err(No::Stale);
                 }
                 self.dispatch(node);
@@ -304,11 +308,11 @@ impl Naive {
         Ok(())
     }
 
-    fn go_on(&mut self, order: &[u32]) {
+    fn go_on(&mut self, order: &[NodeIndex]) {
         self.move_all();
         for &node in order {
-            assert_eq!(self.places[node as usize], Place::Due, "node {node} was evaluated before its time");
-            self.evaluate(node as usize);
+            assert_eq!(self.places[node.as_usize()], Place::Due, "node {node} was evaluated before its time");
+            self.evaluate(node.as_usize());
             self.move_all();
         }
         assert!(!self.places.contains(&Place::Due), "a node that was due was not evaluated");

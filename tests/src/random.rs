@@ -6,10 +6,10 @@ use finale_core::definition::{
     AgentAssignment, Conditional, Definition, Delivery, Edge, EdgeKind, Node, NodeKind, ParallelJoin, ParallelSplit,
     Policy, Retry, Task, Verdict, Work,
 };
-use finale_core::execution::{Command, Effect, Input};
-use finale_core::fact::{Stop, Timer};
+use finale_core::execution::{Command, Effect, Input, Report};
+use finale_core::fact::{StopOutcome, Timer};
 use finale_core::failure::{Failure, FailureClass};
-use finale_core::{Dispatch, ExecutionStatus, Payload, WorkKey};
+use finale_core::{AttemptNo, Dispatch, Epoch, ExecutionStatus, NodeIndex, Payload, ScopeId, WorkKey};
 use proptest::prelude::*;
 
 use crate::chart::verification;
@@ -174,14 +174,14 @@ pub fn input(driven: &Driven, (kind, pick, more): InputSeed) -> Input {
         }
     }
     let nodes = driven.definition().len() as u32;
-    let node = u32::from(pick) % nodes;
-    let nothing = Dispatch { key: WorkKey::node(node), attempt: 1, epoch: 0 };
+    let key = WorkKey::root(NodeIndex(u32::from(pick) % nodes));
+    let nothing = Dispatch { key, attempt: AttemptNo::FIRST, epoch: Epoch(0) };
     let begun = || chosen(&driven.begun(), pick).unwrap_or(nothing);
     let recovery = || recovered(driven.execution().epoch(), pick, more);
     let fitting = match kind % 32 {
         0..=9 => chosen(&runs, pick).map(|dispatch| outcome(dispatch, more)),
-        10..=14 => chosen(&offers, pick).map(|dispatch| Input::Reported { key: dispatch.key, result: result(more) }),
-        15 | 16 => chosen(&driven.judged(), pick).map(|node| judged(node, more)),
+        10..=14 => chosen(&offers, pick).map(|dispatch| reported(dispatch, pick, more)),
+        15 | 16 => chosen(&driven.judged(), pick).map(|key| judged(key, more)),
         17..=20 => chosen(&driven.armed(), pick).map(Input::TimerFired),
         22 if driven.execution().status() == ExecutionStatus::Ending => Some(recovery()),
         21 | 22 => chosen(&driven.stopping(), pick).map(|dispatch| stopped(dispatch, more)),
@@ -191,17 +191,19 @@ pub fn input(driven: &Driven, (kind, pick, more): InputSeed) -> Input {
         23 => Input::Command(command(pick, more)),
         24 => outcome(begun(), more),
         25 => outcome(elsewhere(begun(), nodes, more), more),
-        26 => Input::Reported { key: WorkKey::node(node), result: result(more) },
+        26 => Input::Reported(Report::new(key, result(more))),
         27 => {
-            Input::Reported { key: elsewhere(begun(), nodes, more).key, result: Err(failure(FailureClass::Cancelled)) }
+            let Dispatch { key, attempt, .. } = elsewhere(begun(), nodes, more);
+            let attempt = more.is_multiple_of(3).then_some(attempt);
+            Input::Reported(Report { attempt, ..Report::new(key, Err(failure(FailureClass::Cancelled))) })
         }
-        28 => judged(u32::from(pick) % (nodes + 1), more),
+        28 => judged(WorkKey::root(NodeIndex(u32::from(pick) % (nodes + 1))), more),
         29 => Input::TimerFired(timer(begun(), more)),
         30 => stopped(begun(), more),
         31 if more.is_multiple_of(8) => driven.activation(Payload::NULL, None),
         31 => recovery(),
         _ => chosen(&[runs, driven.stopping()].concat(), pick).map_or_else(
-            || judged(node, more),
+            || judged(key, more),
             |dispatch| if more.is_multiple_of(2) { stopped(dispatch, more) } else { outcome(dispatch, more) },
         ),
     })
@@ -240,18 +242,32 @@ fn failure(class: FailureClass) -> Failure {
     Failure::new(class, "so it is")
 }
 
-fn judged(node: u32, more: u8) -> Input {
-    Input::Verdict { node, verdict: verdict(more), by: "a judge".into() }
+fn judged(key: WorkKey, more: u8) -> Input {
+    Input::Verdict { key, verdict: verdict(more), by: "a judge".into() }
+}
+
+/// A report from outside; one in four names the attempt that it is for, or one before or after it.
+fn reported(dispatch: Dispatch, pick: u8, more: u8) -> Input {
+    let attempt = match pick % 16 {
+        0..=1 => Some(dispatch.attempt),
+        2 => Some(dispatch.attempt.next()),
+        3 => dispatch.attempt.previous(),
+        _ => None,
+    };
+    Input::Reported(Report { attempt, by: "somebody".into(), ..Report::new(dispatch.key, result(more)) })
 }
 
 /// A report that a handler is gone.
 pub fn stopped(dispatch: Dispatch, more: u8) -> Input {
-    Input::Stopped { dispatch, how: [Stop::Stopped, Stop::Aborted, Stop::Lost][usize::from(more) % 3] }
+    Input::Stopped {
+        dispatch,
+        how: [StopOutcome::Stopped, StopOutcome::Aborted, StopOutcome::Lost][usize::from(more) % 3],
+    }
 }
 
 /// The process crashed or was shut down; now and then the new life is no later one.
-fn recovered(epoch: u32, pick: u8, more: u8) -> Input {
-    Input::Recovered { epoch: epoch + u32::from(more / 8 % 4), crashed: pick.is_multiple_of(2) }
+fn recovered(epoch: Epoch, pick: u8, more: u8) -> Input {
+    Input::Recovered { epoch: Epoch(epoch.0 + u32::from(more / 8 % 4)), crashed: pick.is_multiple_of(2) }
 }
 
 fn command(pick: u8, more: u8) -> Command {
@@ -268,11 +284,11 @@ fn command(pick: u8, more: u8) -> Command {
 fn elsewhere(dispatch: Dispatch, nodes: u32, more: u8) -> Dispatch {
     let Dispatch { key, attempt, epoch } = dispatch;
     match more / 16 % 5 {
-        0 => Dispatch { attempt: attempt + 1, ..dispatch },
-        1 => Dispatch { attempt: attempt.saturating_sub(1), ..dispatch },
-        2 => Dispatch { epoch: epoch + 1, ..dispatch },
-        3 => Dispatch { key: WorkKey { node: nodes + u32::from(more), ..key }, ..dispatch },
-        _ => Dispatch { key: WorkKey { item: 1, ..key }, ..dispatch },
+        0 => Dispatch { attempt: attempt.next(), ..dispatch },
+        1 => Dispatch { attempt: attempt.previous().unwrap_or(attempt), ..dispatch },
+        2 => Dispatch { epoch: epoch.next(), ..dispatch },
+        3 => Dispatch { key: WorkKey { node: NodeIndex(nodes + u32::from(more)), ..key }, ..dispatch },
+        _ => Dispatch { key: WorkKey { scope: ScopeId(1), ..key }, ..dispatch },
     }
 }
 
@@ -280,7 +296,7 @@ fn timer(dispatch: Dispatch, more: u8) -> Timer {
     let Dispatch { key, attempt, .. } = dispatch;
     match more % 4 {
         0 => Timer::Deadline,
-        1 => Timer::Backoff(key, attempt + 1),
+        1 => Timer::Backoff(key, attempt.next()),
         2 => Timer::Backoff(key, attempt),
         _ => Timer::Timeout(key, attempt),
     }

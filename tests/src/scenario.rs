@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use finale_core::definition::Verdict;
-use finale_core::execution::{Command, Effect, Input};
-use finale_core::fact::{Stop, Timer};
+use finale_core::execution::{Command, Effect, Input, Report};
+use finale_core::fact::{StopOutcome, Timer};
 use finale_core::failure::{Failure, FailureClass};
 use finale_core::record::{NodeRecord, NodeRecordState, Outcome, Record, State};
 use finale_core::{Dispatch, ExecutionStatus, NodeStatus, Payload, Time, WorkKey};
@@ -84,7 +84,7 @@ impl Scenario {
         let key = self.key(node);
         let input = match self.dispatch(node) {
             Some(dispatch) => Input::Outcome { dispatch, result, started: self.now, ended: self.now },
-            None => Input::Reported { key, result },
+            None => Input::Reported(Report::new(key, result)),
         };
         self.tell(input)
     }
@@ -92,19 +92,19 @@ impl Scenario {
     /// A person cancels the task.
     pub fn cancel_task(self, node: &str, reason: &str) -> Self {
         let key = self.key(node);
-        self.tell(Input::Reported { key, result: Err(Failure::new(FailureClass::Cancelled, reason)) })
+        self.tell(Input::Reported(Report::new(key, Err(Failure::new(FailureClass::Cancelled, reason)))))
     }
 
     /// A handler that was told to stop is gone.
-    pub fn stopped(self, node: &str, how: Stop) -> Self {
+    pub fn stopped(self, node: &str, how: StopOutcome) -> Self {
         let dispatch = self.dispatch(node).unwrap_or_else(|| panic!("no handler works on {node}"));
         self.tell(Input::Stopped { dispatch, how })
     }
 
     /// A verdict is given.
     pub fn verdict(self, node: &str, verdict: Verdict) -> Self {
-        let node = self.key(node).node;
-        self.tell(Input::Verdict { node, verdict, by: "jo".into() })
+        let key = self.key(node);
+        self.tell(Input::Verdict { key, verdict, by: "jo".into() })
     }
 
     /// Somebody cancels the execution.
@@ -123,7 +123,7 @@ impl Scenario {
     }
 
     fn recover(self, crashed: bool) -> Self {
-        let epoch = self.driven.execution().epoch() + 1;
+        let epoch = self.driven.execution().epoch().next();
         self.tell(Input::Recovered { epoch, crashed })
     }
 
@@ -219,7 +219,7 @@ impl Scenario {
     /// When there is no such node.
     pub fn key(&self, node: &str) -> WorkKey {
         let position = self.driven.definition().position(node);
-        WorkKey::node(position.unwrap_or_else(|| panic!("there is no node {node}")))
+        WorkKey::root(position.unwrap_or_else(|| panic!("there is no node {node}")))
     }
 
     /// The dispatch that a handler works on, or was told to leave.
@@ -245,7 +245,7 @@ impl Scenario {
     /// # Panics
     /// When there is no such node.
     pub fn node(&self, node: &str) -> NodeRecord {
-        self.record().nodes.swap_remove(self.key(node).node as usize)
+        self.record().nodes.swap_remove(self.key(node).node.as_usize())
     }
 
     /// How it ended.

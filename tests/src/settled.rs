@@ -6,8 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use finale_core::{DefinitionHash, ExecutionId, Time};
 use finale_journal::{
-    Append, Appended, Claim, Epoch, Expired, Filter, Journal, JournalError, JournalReader, Listener, LiveExecution,
-    Position, Quarantine, StoredDefinition, Summary, Writer,
+    Append, Appended, Claim, Epoch, Filter, Journal, JournalError, JournalReader, Listener, LiveExecution, Position,
+    Purge, Purged, Quarantine, Released, StoredDefinition, Summary, Writer,
 };
 
 /// A journal whose writes are durable when they return. A clone is the same journal.
@@ -66,7 +66,11 @@ impl<J: Journal> Journal for Settled<J> {
         Ok(Box::new(SettledWriter { journal: self.clone(), inner, listener, reached }))
     }
 
-    fn release(&self, epoch: Epoch) -> Result<(), JournalError> {
+    fn purge(&self, epoch: Epoch, purge: &Purge, limit: usize) -> Result<Purged, JournalError> {
+        self.0.journal.purge(epoch, purge, limit)
+    }
+
+    fn release(&self, epoch: Epoch) -> Result<Released, JournalError> {
         self.0.journal.release(epoch)
     }
 }
@@ -94,10 +98,6 @@ impl<J: Journal> JournalReader for Settled<J> {
 
     fn keyed(&self, idempotency_key: &str) -> Result<Option<ExecutionId>, JournalError> {
         self.0.journal.keyed(idempotency_key)
-    }
-
-    fn expired(&self, expired: &Expired, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
-        self.0.journal.expired(expired, limit)
     }
 
     fn health(&self) -> Result<(), JournalError> {

@@ -1,7 +1,7 @@
 //! Names tasks, and looks whether any are left.
 
-use finale::core::WorkKey;
 use finale::{ExecutionId, Filter, Runtime, TaskId, Workflow};
+use finale_core::WorkKey;
 
 /// The name of a task of an execution.
 ///
@@ -9,7 +9,7 @@ use finale::{ExecutionId, Filter, Runtime, TaskId, Workflow};
 /// When the workflow has no such node.
 pub fn task_of(execution: ExecutionId, workflow: &Workflow, node: &str) -> TaskId {
     let node = workflow.compiled().position(node).expect("the workflow has this node");
-    TaskId { execution, key: WorkKey::node(node) }
+    TaskId { execution, key: WorkKey::root(node) }
 }
 
 /// Nothing was begun, and nothing is left half-done.

@@ -105,6 +105,50 @@ fn the_core_has_no_clock_no_chance_no_tasks_and_no_input_or_output() {
     assert_eq!(ours, ["finale-core"]);
 }
 
+/// The modules and crates that users of `finale` can name; everything else that they need is at its root.
+const PUBLIC: [&str; 11] = [
+    "actix",
+    "comparison",
+    "durability",
+    "files",
+    "guide",
+    "journal",
+    "message",
+    "offline",
+    "prelude",
+    "semantics",
+    "telemetry",
+];
+
+#[test]
+fn no_other_module_and_no_other_crate_is_part_of_the_surface() {
+    let lib = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/finale/src/lib.rs")).unwrap();
+    let name = |line: &str| {
+        let module = line.strip_prefix("pub mod ").map(|rest| rest.trim_end_matches([';', '{', '}', ' ']));
+        let krate = line.strip_prefix("pub use ").filter(|rest| !rest.contains("::")).map(|rest| {
+            let rest = rest.trim_end_matches(';');
+            rest.rsplit(" as ").next().unwrap_or(rest)
+        });
+        module.or(krate).map(str::to_owned)
+    };
+    let found: BTreeSet<String> = lib.lines().filter_map(name).collect();
+    assert_eq!(found, PUBLIC.map(str::to_owned).into());
+}
+
+#[test]
+fn what_is_for_tests_alone_is_behind_a_private_feature() {
+    let lib = |name: &str| {
+        std::fs::read_to_string(format!("{}/../crates/{name}/src/lib.rs", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    };
+    for (name, double) in [("finale", "pub use faults::"), ("finale-journal", "pub use held::")] {
+        let lib = lib(name);
+        let lines: Vec<_> = lib.lines().collect();
+        let at = lines.iter().position(|line| line.starts_with(double)).unwrap();
+        assert_eq!(lines[at - 1], r#"#[cfg(feature = "_test")]"#, "{name}");
+        assert!(!lib.contains("doc(hidden)"), "{name} hides nothing that it does not guard");
+    }
+}
+
 #[test]
 fn formats_know_no_shell() {
     let built_from = built_from("finale-formats");

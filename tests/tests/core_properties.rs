@@ -91,7 +91,7 @@ fn recoveries(driven: &Driven) -> BTreeSet<String> {
         let status = before.expect("a prefix of a history can be folded").status();
         let is_over = facts.get(known as usize + 1).is_some_and(|next| matches!(next.fact, Fact::Ended(_)));
         seen.insert(format!("{status}: {}", if is_over { "it is over" } else { "goes on" }));
-        if epoch > 3 {
+        if epoch.0 > 3 {
             seen.insert("a second life".to_owned());
         }
     }
@@ -213,7 +213,7 @@ impl Both {
 
     fn compare_failures<'a>(&self, failures: impl Iterator<Item = &'a str>) {
         let definition = self.driven.definition();
-        let position = |id: &str| definition.position(id).expect("the node exists") as usize;
+        let position = |id: &str| definition.position(id).expect("the node exists").as_usize();
         assert_eq!(failures.map(position).collect::<Vec<_>>(), self.naive.failures());
     }
 }

@@ -7,11 +7,11 @@ use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 
 use finale::Workflow;
-use finale::core::compile::{self, Code, Phase};
-use finale::core::definition::OnFailure;
-use finale::core::execution::Why;
-use finale::core::expression::limits;
 use finale_core::NodeStatus;
+use finale_core::compile::{self, Code, Phase, WarningCode};
+use finale_core::definition::OnFailure;
+use finale_core::execution::Why;
+use finale_core::expression::limits;
 use finale_core::record::NodeRecordState;
 use finale_formats::{Format, LoadError, LoadProblem};
 use finale_tests::chart::{Chart, chart};
@@ -152,13 +152,16 @@ fn blocks(page: &str) -> Vec<Block<'_>> {
     blocks
 }
 
-/// What is wrong with a definition file, if something is.
+/// What is wrong with a definition file or suspicious in it, if something is.
 fn fault(name: &str, text: &str) -> Option<String> {
     let loaded = match finale_formats::load(text.as_bytes(), Format::Auto, name) {
         Ok(loaded) => loaded,
         Err(error) => return Some(error.to_string()),
     };
-    Workflow::new(loaded.definition).err().map(|error| format!("{name}: {error}"))
+    match Workflow::new(loaded.definition) {
+        Ok(workflow) => workflow.warnings().first().map(|warning| format!("{name}: {warning}")),
+        Err(error) => Some(format!("{name}: {error}")),
+    }
 }
 
 #[test]
@@ -442,6 +445,20 @@ fn deduplicated(mut names: Vec<String>) -> Vec<String> {
 }
 
 #[test]
+fn every_warning_is_listed() {
+    let path = "crates/finale-formats/src/warning.rs";
+    let of_files = codes(path, "LoadWarning").unwrap();
+    let names: Vec<_> = of_files.keys().cloned().collect();
+    assert_eq!(sorted(names), sorted(variants(path, "LoadWarning")));
+    let of_files = of_files.into_values().map(Option::unwrap);
+    let known = WarningCode::ALL.iter().map(|code| code.as_str().to_owned()).chain(of_files).collect();
+    assert_eq!(sorted(listed(&table("### Warnings"), 0)), sorted(known));
+    let variants = variants("crates/finale-core/src/compile/warning.rs", "WarningCode");
+    let codes: Vec<_> = WarningCode::ALL.iter().map(|code| code.as_str().to_owned()).collect();
+    assert_eq!(variants.iter().map(|name| snake(name)).collect::<Vec<_>>(), codes, "ALL has all of them");
+}
+
+#[test]
 fn every_code_of_a_file_is_listed() {
     let path = "crates/finale-formats/src/error/problem.rs";
     let codes = codes(path, "LoadProblem").unwrap();
@@ -500,7 +517,7 @@ fn every_status_of_an_answer_is_listed_with_its_codes() {
     let mut parts = body.split_once("match code {").unwrap().1.split("StatusCode::");
     let mut codes = parts.next().unwrap();
     for part in parts {
-        let (status, next) = part.split_once(',').unwrap();
+        let (status, next) = part.split_once([',', '\n']).unwrap();
         known.insert(status.replace('_', " "), sorted(quoted(codes)));
         codes = next;
     }
@@ -576,15 +593,6 @@ fn every_fixed_limit_of_a_file_is_told() {
         let number = line.map(|(_, number)| number.trim_end_matches(['.', ';']).replace(',', ""));
         assert_eq!(number, Some(limit.to_string()), "{name}");
     }
-}
-
-#[test]
-fn every_warning_of_a_file_is_listed() {
-    let path = "crates/finale-formats/src/warning.rs";
-    let codes = codes(path, "LoadWarning").unwrap();
-    assert_eq!(sorted(codes.keys().cloned().collect()), sorted(variants(path, "LoadWarning")));
-    let codes = codes.into_values().map(Option::unwrap).collect();
-    assert_eq!(sorted(listed(&table("### Warnings of files"), 0)), sorted(codes));
 }
 
 #[test]

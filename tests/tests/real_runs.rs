@@ -13,11 +13,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use finale::core::definition::Verdict;
-use finale::core::record::NodeRecordState;
 use finale::{
     ExecutionHandle, ExecutionStatus, NodeStatus, Record, Runtime, Shards, TaskContext, TaskError, Time, Workflow,
 };
+use finale_core::definition::Verdict;
+use finale_core::record::NodeRecordState;
 use finale_formats::load::{Format, Loaded, load};
 use serde_json::{Value, json};
 
@@ -99,7 +99,7 @@ async fn every_recorded_run_fails_when_one_of_its_tasks_does_and_says_which() {
     for path in files("wfinstances", "json") {
         let failing = loaded(&path).runtimes.keys().next_back().cloned().unwrap();
         let (_, record) = replay(&path, Some(failing.clone())).await;
-        let finale::core::record::State::Ended(outcome) = &record.state else { panic!("{}", path.display()) };
+        let finale_core::record::State::Ended(outcome) = &record.state else { panic!("{}", path.display()) };
         let error = outcome.error().unwrap_or_else(|| panic!("{} did not fail", path.display()));
         assert!(error.to_string().contains(&failing), "{error}");
         assert!(record.nodes.iter().all(|node| node.state.status().is_settled()));

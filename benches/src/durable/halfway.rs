@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use finale::core::definition::{Definition, NodeKind, Work};
 use finale::journal::SqliteJournal;
 use finale::{Runtime, TaskContext, TaskError, TaskId, Workflow};
+use finale_core::definition::{Definition, NodeKind, Work};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::sync::Semaphore;
 

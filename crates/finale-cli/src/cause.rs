@@ -1,7 +1,7 @@
 //! Why an execution failed, for whoever started it.
 
-use finale::core::record::{NodeFailure, State};
 use finale::{Record, Workflow};
+use finale_core::record::{NodeFailure, State};
 
 use crate::console;
 use crate::handlers::{Handlers, last_lines, runs_command};

@@ -19,7 +19,7 @@ pub(crate) struct DefinitionFile {
     bytes: Vec<u8>,
 }
 
-/// What is wrong with a file.
+/// What is wrong with a file, or suspicious in it.
 #[derive(Debug)]
 pub(crate) struct Faulty {
     name: String,
@@ -50,7 +50,7 @@ impl DefinitionFile {
         Workflow::new(definition.clone()).map_err(|error| self.faulty(places.diagnostics(&definition, &error.problems)))
     }
 
-    /// What was found in it, to be shown.
+    /// What was found in it, to be shown in its text.
     pub(crate) fn faulty(&self, diagnostics: Vec<Diagnostic>) -> Faulty {
         let text = String::from_utf8_lossy(&self.bytes).into_owned();
         Faulty { name: self.name.clone(), text, diagnostics }
@@ -58,7 +58,7 @@ impl DefinitionFile {
 }
 
 impl Faulty {
-    /// Each problem with the lines it is about.
+    /// Each problem or warning with the lines it is about.
     pub(crate) fn shown(&self, look: Look) -> String {
         let style = match (look.has_colours(), look.has_unicode()) {
             (_, false) => Style::Ascii,
@@ -68,7 +68,7 @@ impl Faulty {
         let first = &self.diagnostics[..self.diagnostics.len().min(SHOWN_MAX)];
         let mut shown = render(first, &self.name, &self.text, style);
         if let more @ 1.. = self.diagnostics.len().saturating_sub(SHOWN_MAX) {
-            shown.push_str(&format!("\n\n{more} more problems in {}", self.name));
+            shown.push_str(&format!("\n\n{more} more in {}", self.name));
         }
         shown
     }

@@ -21,9 +21,10 @@ pub(crate) const fn of_status(status: ExecutionStatus) -> u8 {
 
 /// What says why a journal was of no use: a wrong file is bad input, a file that somebody else has is not.
 pub(crate) const fn of_journal(error: &JournalError) -> u8 {
-    use OpenProblem::{Foreign, Link, Newer, NoFile, NoFolder};
+    use OpenProblem::{Empty, Foreign, Link, NetworkFileSystem, Newer, NoFile, NoFolder, SeveralNames};
     match error {
-        JournalError::Open { problem: NoFile | NoFolder | Link | Foreign | Newer { .. }, .. } => BAD_INPUT,
+        JournalError::Open { problem: NoFile | NoFolder | Link | Empty | Foreign | Newer { .. }, .. }
+        | JournalError::Open { problem: SeveralNames { .. } | NetworkFileSystem { .. }, .. } => BAD_INPUT,
         _ => FAILED,
     }
 }

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use finale::core::Definition;
 use finale::journal::SqliteReader;
 use finale::{Record, offline};
+use finale_core::Definition;
 use finale_formats::{Format, picture};
 
 use crate::console;

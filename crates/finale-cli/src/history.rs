@@ -1,8 +1,8 @@
 //! `finale history`: what happened to an execution.
 
 use clap::Args;
-use finale::core::fact::Described;
 use finale::{ExecutionId, offline};
+use finale_core::fact::Described;
 use serde::Serialize;
 
 use crate::journal::{One, Problem};

@@ -1,9 +1,9 @@
 //! `finale list`: the executions of a journal.
 
 use clap::Args;
-use finale::core::nearest::nearest;
 use finale::journal::{JournalError, JournalReader};
 use finale::{ExecutionId, ExecutionStatus, Filter, Page, Summary, Time};
+use finale_core::nearest::nearest;
 
 use crate::journal::{Place, Prefix, Problem};
 use crate::room::Room;

@@ -1,5 +1,6 @@
 //! The `finale` command: runs workflow definition files, sees every execution to its end, and looks into journals.
 
+mod backup;
 mod cause;
 mod completions;
 mod console;
@@ -84,6 +85,8 @@ enum Command {
     Why(why::Arguments),
     /// Lets the next runtime on a journal look again at executions that are quarantined.
     RetryQuarantined(retry_quarantined::Arguments),
+    /// Copies a journal, also while an application is at work on it.
+    Backup(backup::Arguments),
     /// Writes the JSON schema of definition files, for editors.
     Schema(schema::Arguments),
     /// Writes a script by which a shell completes commands of finale.
@@ -101,6 +104,7 @@ fn main() -> ExitCode {
         Command::History(arguments) => journal::finish(history::run(&arguments)),
         Command::Why(arguments) => journal::finish(why::run(&arguments)),
         Command::RetryQuarantined(arguments) => journal::finish(retry_quarantined::run(&arguments)),
+        Command::Backup(arguments) => journal::finish(backup::run(&arguments)),
         Command::Schema(_) => written(schema::run()),
         Command::Completions(arguments) => written(completions::run(&arguments, CommandLine::command())),
     }

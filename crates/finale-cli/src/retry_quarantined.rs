@@ -73,7 +73,7 @@ fn release(journal: &SqliteJournal, chosen: &[ExecutionId]) -> Result<(), Journa
     drop(writer);
     released?;
     // What was at work when a process crashed was lost, and the next runtime must hear of that from this claim.
-    if claim.crashed { Ok(()) } else { journal.release(claim.epoch) }
+    if claim.crashed { Ok(()) } else { journal.release(claim.epoch).map(drop) }
 }
 
 /// Returns when it is durable.

@@ -148,8 +148,8 @@ mod tests {
 
     #[test]
     fn where_there_is_room_nothing_is_cut() {
-        let rows = [["a", "1 s", "an apple", "none"], ["bb", "10 s", "b", ""]];
-        let expected = "ID  TOOK  NAME      ERROR\na    1 s  an apple  none\nbb  10 s  b\n";
+        let rows = [["a", "1s", "an apple", "none"], ["bb", "10s", "b", ""]];
+        let expected = "ID  TOOK  NAME      ERROR\na     1s  an apple  none\nbb   10s  b\n";
         assert_eq!(table(Room::Columns(80), &rows), expected);
         assert_eq!(table(Room::Endless, &rows), expected);
     }
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn in_a_file_a_cell_is_whole_on_one_line() {
         let long = "long ".repeat(99);
-        let text = table(Room::Endless, &[["a", "1 s", "two\nlines", long.trim_end()]]);
+        let text = table(Room::Endless, &[["a", "1s", "two\nlines", long.trim_end()]]);
         assert_eq!(text.lines().count(), 2);
         assert!(text.contains("two lines") && text.contains(long.trim_end()), "{text}");
     }
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn flexible_columns_share_the_room_and_optional_ones_give_way() {
         let long = "x".repeat(60);
-        let rows = [["a", "1 s", "short", long.as_str()], ["注文", "", &long, &long]];
+        let rows = [["a", "1s", "short", long.as_str()], ["注文", "", &long, &long]];
         for width in [60, 40, 30, 9, 1] {
             let text = table(Room::Columns(width), &rows);
             assert!(text.lines().all(|line| columns(line) <= width), "{width}: {text}");

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use finale::Time;
+pub(crate) use finale_core::time::format_duration_roughly as duration;
 use serde_json::Value;
 
 use crate::room::Room;
@@ -52,18 +53,6 @@ pub(crate) fn shown(time: Time, room: Room) -> String {
     }
 }
 
-/// A duration with as many digits as people want to read.
-pub(crate) fn duration(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, 0) if duration.as_millis() == 0 => format!("{} µs", duration.as_micros()),
-        (0, 0, 0) => format!("{:.1} ms", duration.as_secs_f64() * 1e3),
-        (0, 0, _) => format!("{:.1} s", duration.as_secs_f64()),
-        (0, minutes, seconds) => format!("{minutes} m {seconds:02} s"),
-        (hours, minutes, _) => format!("{hours} h {minutes:02} m"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,14 +74,5 @@ mod tests {
     fn people_read_seconds_and_programs_all_of_it() {
         assert_eq!(shown(Time::from_micros(1_000_001), Room::Columns(80)), "1970-01-01T00:00:01Z");
         assert_eq!(shown(Time::from_micros(1_000_001), Room::Endless), "1970-01-01T00:00:01.000001Z");
-    }
-
-    #[test]
-    fn a_duration_is_said_in_two_units_at_most() {
-        assert_eq!(duration(Duration::from_micros(420)), "420 µs");
-        assert_eq!(duration(Duration::from_micros(1_420)), "1.4 ms");
-        assert_eq!(duration(Duration::from_millis(1_240)), "1.2 s");
-        assert_eq!(duration(Duration::from_secs(61)), "1 m 01 s");
-        assert_eq!(duration(Duration::from_secs(7_260)), "2 h 01 m");
     }
 }

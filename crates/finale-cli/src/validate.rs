@@ -18,11 +18,12 @@ const EXAMPLES: &str = "\
 Examples:
   finale validate release.yaml
   finale validate workflows/*.yaml
-      all problems of all files, each with the line it is about
+      all problems of all files, each with the line it is about; of a file without problems, what is suspicious in it
   finale validate release.yaml --json
-      for a program: {\"files\": [{\"file\", \"format\", \"problems\": [{\"code\", \"message\", \"line\", ...}], \"warnings\": [...]}]}
+      for a program: {\"files\": [{\"file\", \"format\", \"problems\": [...], \"warnings\": [...]}]}, each with
+      {\"code\", \"message\", \"line\", \"column\", ...}
 
-Exit codes: 0 every file can be run, 2 there is a problem or a file could not be read.";
+Exit codes: 0 every file can be run, with or without warnings, 2 there is a problem or a file could not be read.";
 
 /// The arguments of `finale validate`.
 #[derive(Args, Debug)]
@@ -47,9 +48,8 @@ struct Checked<'a> {
     path: &'a Path,
     /// None if it could not be told.
     format: Option<Format>,
-    result: Result<(), Refused>,
-    /// What it may do that nobody means.
-    warnings: Option<Faulty>,
+    /// What is suspicious in it, or why it cannot be run.
+    result: Result<Faulty, Refused>,
 }
 
 /// Why a file cannot be run.
@@ -77,22 +77,23 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn check(path: &Path, format: Format) -> Checked<'_> {
-    let mut checked = Checked { path, format: None, result: Ok(()), warnings: None };
-    checked.result = try_to_check(format, &mut checked);
-    checked
+    let mut found = None;
+    let result = try_to_check(path, format, &mut found);
+    Checked { path, format: found, result }
 }
 
-fn try_to_check(format: Format, checked: &mut Checked<'_>) -> Result<(), Refused> {
-    let file = DefinitionFile::read(checked.path).map_err(Refused::Read)?;
-    let loaded: Loaded = file.load(format).map_err(Refused::Faulty)?;
-    checked.format = Some(loaded.format);
-    if !loaded.warnings.is_empty() {
-        checked.warnings = Some(file.faulty(loaded.warnings.iter().map(FileWarning::diagnostic).collect()));
-    }
+fn try_to_check(path: &Path, format: Format, found: &mut Option<Format>) -> Result<Faulty, Refused> {
+    let file = DefinitionFile::read(path).map_err(Refused::Read)?;
+    let mut loaded: Loaded = file.load(format).map_err(Refused::Faulty)?;
+    *found = Some(loaded.format);
+    let warnings = std::mem::take(&mut loaded.warnings);
+    let mut warnings: Vec<_> = warnings.iter().map(FileWarning::diagnostic).collect();
+    let places = loaded.places.clone();
     let workflow = file.compile(loaded).map_err(Refused::Faulty)?;
     let unsupported = workflow.compiled().unsupported();
     if unsupported.is_empty() {
-        return Ok(());
+        warnings.extend(places.warnings(workflow.warnings()));
+        return Ok(file.faulty(warnings));
     }
     let asks = unsupported.iter().map(|one| format!("node {:?} asks for {}", one.node, one.feature));
     Err(Refused::Unsupported(asks.collect()))
@@ -100,34 +101,35 @@ fn try_to_check(format: Format, checked: &mut Checked<'_>) -> Result<(), Refused
 
 fn say(checked: &[Checked<'_>]) {
     let look = Look::of_stderr();
-    for Checked { path, result, warnings, .. } in checked {
-        if let Some(warnings) = warnings {
-            console::insist_rendered(&warnings.shown(look));
-            console::insist("");
-        }
+    for Checked { path, result, .. } in checked {
         match result {
-            Ok(()) => {}
+            Ok(warnings) if warnings.diagnostics.is_empty() => continue,
+            Ok(warnings) => console::insist_rendered(&warnings.shown(look)),
             Err(Refused::Read(error)) => console::complain(format_args!("{}: {error}", path.display())),
             Err(Refused::Faulty(faulty)) => console::insist_rendered(&faulty.shown(look)),
             Err(Refused::Unsupported(all)) => all.iter().for_each(|one| {
                 console::complain(format_args!("{}: {one}, which this release does not run", path.display()));
             }),
         }
-        if result.is_err() {
-            console::insist("");
-        }
+        console::insist("");
     }
-    let problems: usize = checked.iter().map(Checked::problems).sum();
-    let faulty = checked.iter().filter(|one| one.result.is_err()).count();
     let files = counted(checked.len(), "file");
-    let warnings = match checked.iter().map(|one| one.warnings().len()).sum::<usize>() {
-        0 => String::new(),
-        warnings => format!(", {}", counted(warnings, "warning")),
-    };
-    match faulty {
-        0 => console::say(format_args!("{files}: no problems{warnings}")),
-        _ => console::say(format_args!("{files}: {} in {faulty}{warnings}", counted(problems, "problem"))),
+    let said = [
+        said("problem", checked.iter().map(Checked::problems)),
+        said("warning", checked.iter().map(Checked::warnings)),
+    ];
+    match said {
+        [None, None] => console::say(format_args!("{files}: no problems")),
+        [None, Some(warnings)] => console::say(format_args!("{files}: no problems, {warnings}")),
+        [Some(problems), None] => console::say(format_args!("{files}: {problems}")),
+        [Some(problems), Some(warnings)] => console::say(format_args!("{files}: {problems}, {warnings}")),
     }
+}
+
+/// How many of something there are in how many files, if there are any.
+fn said(what: &str, counts: impl Iterator<Item = usize>) -> Option<String> {
+    let found: Vec<usize> = counts.filter(|count| *count > 0).collect();
+    (!found.is_empty()).then(|| format!("{} in {}", counted(found.iter().sum(), what), found.len()))
 }
 
 fn counted(count: usize, what: &str) -> String {
@@ -160,22 +162,23 @@ struct ShownProblem<'a> {
 }
 
 impl Checked<'_> {
-    fn warnings(&self) -> &[Diagnostic] {
-        self.warnings.as_ref().map(|warnings| warnings.diagnostics.as_slice()).unwrap_or_default()
-    }
-
     fn problems(&self) -> usize {
         match &self.result {
-            Ok(()) => 0,
+            Ok(_) => 0,
             Err(Refused::Read(_)) => 1,
             Err(Refused::Faulty(faulty)) => faulty.diagnostics.len(),
             Err(Refused::Unsupported(all)) => all.len(),
         }
     }
 
+    fn warnings(&self) -> usize {
+        self.result.as_ref().map_or(0, |warnings| warnings.diagnostics.len())
+    }
+
     fn shown(&self) -> ShownFile<'_> {
+        let warnings = self.result.iter().flat_map(|warnings| &warnings.diagnostics).map(ShownProblem::from).collect();
         let problems = match &self.result {
-            Ok(()) => Vec::new(),
+            Ok(_) => Vec::new(),
             Err(Refused::Read(error)) => vec![ShownProblem::without_place("file_unreadable", error.to_string())],
             Err(Refused::Faulty(faulty)) => faulty.diagnostics.iter().map(ShownProblem::from).collect(),
             Err(Refused::Unsupported(all)) => {
@@ -183,7 +186,6 @@ impl Checked<'_> {
             }
         };
         let file = self.path.display().to_string();
-        let warnings = self.warnings().iter().map(ShownProblem::from).collect();
         ShownFile { file, format: self.format.map(Format::name), problems, warnings }
     }
 }

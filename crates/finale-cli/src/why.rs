@@ -1,8 +1,8 @@
 //! `finale why`: what an execution waits for, or why it ended so.
 
 use clap::Args;
-use finale::core::execution::Why;
 use finale::{ExecutionId, ExecutionStatus, offline};
+use finale_core::execution::Why;
 use serde::Serialize;
 
 use crate::journal::{One, Problem};

@@ -39,12 +39,36 @@ fn a_file_that_is_no_journal_is_refused() {
     let journal = Journal::new();
     for content in ["", "some notes", &"long notes ".repeat(999)] {
         fs::write(journal.path(), content).unwrap();
+        let why = if content.is_empty() { "the file is empty" } else { "this is not a journal of finale" };
         for (command, arguments) in READING {
-            journal.ask(command, arguments).refused("this is not a journal of finale");
+            journal.ask(command, arguments).refused(why);
         }
+        let path = journal.path();
+        run(own("parcel.json"), &["--simulate", "--journal", path.to_str().unwrap()]).refused(why);
         assert_eq!(fs::read_to_string(journal.path()).unwrap(), content);
     }
-    assert_eq!(journal.files(), ["j.db"]);
+    assert!(journal.files().iter().all(|file| file == "j.db" || file == "j.db-lock"), "{:?}", journal.files());
+}
+
+#[test]
+fn what_was_acknowledged_last_and_is_missing_is_said_and_can_be_accepted() {
+    let journal = Journal::new();
+    let (_, id) = journal.run("parcel.json", &["--simulate"]);
+    let older = fs::read(journal.path()).unwrap();
+    journal.run("parcel.json", &["--simulate"]);
+    fs::write(journal.path(), older).unwrap();
+    for (command, arguments) in READING {
+        let said = journal.ask(command, arguments).with_code(1).stderr;
+        assert!(said.contains("acknowledged batches are missing") && said.contains("--accept-lost-tail"), "{said}");
+    }
+    for command in ["show", "history", "why"] {
+        let shown = journal.ask(command, &[&id, "--accept-lost-tail"]).with_code(0);
+        assert!(shown.stderr.contains("this is an older state"), "{shown:?}");
+    }
+    let listed = journal.ask("list", &["--accept-lost-tail", "--json"]).with_code(0);
+    assert!(listed.stderr.contains("this is an older state") && listed.stdout.contains(&id), "{listed:?}");
+    journal.ask("resume", &["--accept-lost-tail"]).with_code(0);
+    assert!(!journal.ask("list", &[]).with_code(0).stderr.contains("older state"), "it was accepted for good");
 }
 
 #[test]

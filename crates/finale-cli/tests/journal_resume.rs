@@ -10,8 +10,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::channel;
 
 use common::{Journal, ended, own, statuses, written};
-use finale::core::ExecutionId;
 use finale::journal::{Journal as _, Listener, Quarantine, SqliteJournal};
+use finale_core::ExecutionId;
 
 /// Parks an execution as the runtime does it when its process crashed again and again.
 fn park(journal: &Journal, id: ExecutionId) {

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
+use crate::compile::Warning;
 use crate::definition::{Definition, EdgeKind, Node, NodeKind, Verdict};
 use crate::expression::Expression;
+use crate::id::NodeIndex;
 
 /// A checked definition; made only by [`compile`](crate::compile()).
 ///
@@ -18,11 +20,12 @@ pub struct Compiled {
     pub(crate) index: FxHashMap<String, u32>,
     pub(crate) nodes: Box<[CompiledNode]>,
     pub(crate) edges: Box<[OutEdge]>,
-    pub(crate) start: u32,
+    pub(crate) start: NodeIndex,
     pub(crate) output: Option<Expression>,
     /// Tasks behind which only control nodes come; one alone gives the output of the execution.
-    pub(crate) sinks: Box<[u32]>,
+    pub(crate) sinks: Box<[NodeIndex]>,
     pub(crate) unsupported: Box<[Unsupported]>,
+    pub(crate) warnings: Box<[Warning]>,
 }
 
 /// Names a definition by its content, whatever its version says.
@@ -97,31 +100,36 @@ impl Compiled {
         self.nodes.len()
     }
 
+    /// The numbers of all nodes, in the order of the definition.
+    pub fn positions(&self) -> impl DoubleEndedIterator<Item = NodeIndex> + ExactSizeIterator + use<> {
+        (0..self.nodes.len() as u32).map(NodeIndex)
+    }
+
     /// Whether there are no nodes: never, a start and an end are required.
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
     }
 
     /// The number of the node with that id.
-    pub fn position(&self, id: &str) -> Option<u32> {
-        self.index.get(id).copied()
+    pub fn position(&self, id: &str) -> Option<NodeIndex> {
+        self.index.get(id).copied().map(NodeIndex)
     }
 
     /// The node with that number, as it was defined.
     ///
     /// # Panics
     /// When the number is not below [`len`](Self::len).
-    pub fn node(&self, position: u32) -> &Node {
-        &self.definition.nodes[position as usize]
+    pub fn node(&self, position: NodeIndex) -> &Node {
+        &self.definition.nodes[position.as_usize()]
     }
 
     /// Who is asked to do a task: its own assignee, else the nearest assignment before it.
-    pub fn assignee(&self, position: u32) -> Option<&str> {
+    pub fn assignee(&self, position: NodeIndex) -> Option<&str> {
         self.at(position).assignee.as_deref()
     }
 
     /// The name of the handler that does a node, if one does.
-    pub fn handler(&self, position: u32) -> Option<&str> {
+    pub fn handler(&self, position: NodeIndex) -> Option<&str> {
         match &self.node(position).kind {
             NodeKind::Task(task) => match &task.work {
                 crate::definition::Work::Handler(name) => Some(name),
@@ -132,18 +140,18 @@ impl Compiled {
     }
 
     /// Whether a node is a task.
-    pub fn is_task(&self, position: u32) -> bool {
+    pub fn is_task(&self, position: NodeIndex) -> bool {
         matches!(self.at(position).step, Step::Handle | Step::Ask)
     }
 
     /// Whether a node is a task that is done outside; false also for a number that is no node's.
-    pub fn is_external(&self, position: u32) -> bool {
-        self.nodes.get(position as usize).is_some_and(|node| node.step == Step::Ask)
+    pub fn is_external(&self, position: NodeIndex) -> bool {
+        self.nodes.get(position.as_usize()).is_some_and(|node| node.step == Step::Ask)
     }
 
     /// Whether the handler of a node must never begin a second time; false also for a number that is no node's.
-    pub fn is_at_most_once(&self, node: u32) -> bool {
-        self.nodes.get(node as usize).is_some_and(|node| node.at_most_once)
+    pub fn is_at_most_once(&self, node: NodeIndex) -> bool {
+        self.nodes.get(node.as_usize()).is_some_and(|node| node.at_most_once)
     }
 
     /// What it asks for that this release does not run.
@@ -151,11 +159,27 @@ impl Compiled {
         &self.unsupported
     }
 
-    pub(crate) fn at(&self, position: u32) -> &CompiledNode {
-        &self.nodes[position as usize]
+    /// What is suspicious in it: it runs, and probably does not do what its author meant.
+    ///
+    /// ```
+    /// use finale_core::compile::{Registry, WarningCode, compile};
+    /// use finale_core::definition::{Definition, Task};
+    ///
+    /// let charge = Task::handler("charge_card").input("nodes.reserve.output");
+    /// let definition = Definition::builder("order").task("reserve", "reserve_stock").task("charge", charge).build();
+    /// let compiled = compile(definition, &Registry::new())?;
+    /// assert_eq!(compiled.warnings()[0].code, WarningCode::ReadsUnorderedNode, "`.after(\"reserve\")` is missing");
+    /// # Ok::<(), finale_core::compile::CompileError>(())
+    /// ```
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
     }
 
-    pub(crate) fn edges_of(&self, position: u32) -> &[OutEdge] {
+    pub(crate) fn at(&self, position: NodeIndex) -> &CompiledNode {
+        &self.nodes[position.as_usize()]
+    }
+
+    pub(crate) fn edges_of(&self, position: NodeIndex) -> &[OutEdge] {
         let Range { start, end } = self.at(position).out;
         &self.edges[start as usize..end as usize]
     }

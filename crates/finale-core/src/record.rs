@@ -2,6 +2,7 @@
 //!
 //! Serialized flat (`status`, `completed_at`, `error`, ...) and checked when read back.
 
+mod counts;
 mod flat;
 #[cfg(test)]
 mod tests;
@@ -11,7 +12,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::FailureClass;
-use crate::id::{ExecutionId, TaskId};
+use crate::id::{AttemptNo, ExecutionId, TaskId};
 use crate::payload::{Payload, PayloadError};
 use crate::status::{ExecutionStatus, NodeStatus};
 use crate::time::Time;
@@ -179,7 +180,7 @@ pub struct ExecutionError {
 }
 
 impl ExecutionError {
-    /// An error in words, with the failed tasks behind it, the cause first.
+    /// An error in words, with the failed nodes behind it, the cause first.
     ///
     /// Blank words are no error: there is none then.
     pub fn new(message: impl Into<Box<str>>, failures: Vec<NodeFailure>) -> Option<Self> {
@@ -192,7 +193,7 @@ impl ExecutionError {
         &self.message
     }
 
-    /// The tasks that failed, in the order in which they did; the first is the cause.
+    /// The nodes that failed, in the order in which they did; the first is the cause.
     pub fn failures(&self) -> &[NodeFailure] {
         &self.failures
     }
@@ -206,11 +207,13 @@ impl fmt::Display for ExecutionError {
 
 impl std::error::Error for ExecutionError {}
 
-/// One failed task.
+/// One failed node: a task, or a condition that could not be evaluated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeFailure {
     /// Id of the node.
     pub node: String,
+    /// What kind of node it is, like [`NodeRecord::kind`].
+    pub kind: String,
     /// What was to be done.
     pub title: String,
     /// The last attempt.
@@ -225,7 +228,12 @@ pub struct NodeFailure {
 
 impl fmt::Display for NodeFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "task \"{}\" ({}) {}", self.title, self.node, self.class)?;
+        let kind = match self.kind.as_str() {
+            "conditional" => "condition",
+            "subworkflow" => "sub-workflow",
+            kind => kind,
+        };
+        write!(f, "{kind} \"{}\" ({}) {}", self.title, self.node, self.class)?;
         if !self.reason.is_empty() {
             write!(f, ": {}", self.reason)?;
         }
@@ -300,7 +308,8 @@ impl fmt::Display for DecidedBy {
     }
 }
 
-/// How many tasks are where; control nodes are not counted.
+/// How many tasks are where. Every task is counted in exactly one status, so that the statuses add up to `tasks`; nodes
+/// that are no tasks, conditions for instance, are not counted, even if they failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// All tasks of the definition.
@@ -313,9 +322,9 @@ pub struct Counts {
     pub waiting: u32,
     /// Done.
     pub completed: u32,
-    /// Not done.
+    /// Not done, those that are tolerated included.
     pub failed: u32,
-    /// Of those that failed, how many the execution could complete without.
+    /// Of those that failed, how many the execution can complete without: optional ones, and once it has completed all.
     pub tolerated: u32,
     /// Begun, and closed by the end of the execution.
     pub cancelled: u32,
@@ -349,7 +358,7 @@ pub enum NodeRecordState {
     Waiting(Begun),
     /// Done.
     Completed {
-        /// The attempt that did it; 0 for nodes without attempts.
+        /// The attempt that did it.
         begun: Begun,
         /// When.
         completed_at: Time,
@@ -384,8 +393,8 @@ pub enum NodeRecordState {
 /// The attempt a node is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Begun {
-    /// Counted from 1; 0 for nodes without attempts.
-    pub attempt: u16,
+    /// Which; none for nodes without attempts.
+    pub attempt: Option<AttemptNo>,
     /// When it began.
     pub started_at: Time,
 }

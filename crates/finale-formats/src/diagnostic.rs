@@ -23,7 +23,7 @@ use std::borrow::Cow;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 use finale_core::Definition;
-use finale_core::compile::{self, Code, Problem};
+use finale_core::compile::{self, Code, Problem, Warning};
 
 use crate::error::{LoadError, LoadProblem, Path, list, quote_hint};
 use crate::load::Loaded;
@@ -31,22 +31,21 @@ use crate::obeyed::without_invisible_orders;
 use crate::places::Places;
 use crate::warning::FileWarning;
 
-/// How bad it is what a diagnostic tells.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How bad something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Severity {
-    /// The file cannot be used.
-    #[default]
-    Error,
-    /// The file can be used, and probably does not do what is meant.
+    /// It can be run, and probably does not do what its author meant.
     Warning,
+    /// It cannot be run.
+    Error,
 }
 
-/// One thing that is wrong with a file, and where.
+/// One thing that is wrong or suspicious in a file, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Diagnostic {
-    /// How bad it is.
+    /// Whether it can be run all the same.
     pub severity: Severity,
     /// The machine code, which does not change between versions.
     pub code: &'static str,
@@ -81,8 +80,8 @@ impl LoadError {
         let diagnostic = |problem: &crate::FileProblem| {
             let (message, hint, help) = parts(problem.problem());
             let path = Path(problem.path()).to_string();
-            let (severity, place) = (Severity::Error, problem.line_column());
-            Diagnostic { severity, code: problem.code(), message, place, path, hint, help }
+            let (severity, code, place) = (Severity::Error, problem.code(), problem.line_column());
+            Diagnostic { severity, code, message, place, path, hint, help }
         };
         self.problems().iter().map(diagnostic).collect()
     }
@@ -115,14 +114,12 @@ fn parts(problem: &LoadProblem) -> (String, Option<String>, Option<String>) {
 impl FileWarning {
     /// What may go wrong, to be [rendered](render).
     pub fn diagnostic(&self) -> Diagnostic {
+        let path = Path(self.path()).to_string();
+        let hint = self.warning().hint().map(str::to_owned);
         Diagnostic {
-            severity: Severity::Warning,
-            code: self.code(),
-            message: self.warning().to_string(),
-            place: self.line_column(),
-            path: Path(self.path()).to_string(),
-            hint: None,
-            help: None,
+            path,
+            hint,
+            ..diagnostic(Severity::Warning, self.code(), &self.warning().to_string(), self.line_column())
         }
     }
 }
@@ -143,16 +140,37 @@ impl Places {
     /// # Ok::<(), finale_formats::LoadError>(())
     /// ```
     pub fn diagnostics(&self, definition: &Definition, problems: &[Problem]) -> Vec<Diagnostic> {
-        let diagnostic = |problem: &Problem| Diagnostic {
-            severity: Severity::Error,
-            code: problem.code.as_str(),
-            message: problem.message.clone(),
-            place: self.place_of(definition, problem).map(|place| (place.line, place.column)),
-            path: String::new(),
-            hint: None,
-            help: None,
+        let diagnostic = |problem: &Problem| {
+            let place = self.place_of(definition, problem).map(|place| (place.line, place.column));
+            diagnostic(Severity::Error, problem.code.as_str(), &problem.message, place)
         };
         problems.iter().map(diagnostic).collect()
+    }
+
+    /// What [`Compiled::warnings`](finale_core::Compiled::warnings) has, with its places in the file: those of the expressions.
+    ///
+    /// ```
+    /// use finale_core::compile::{Registry, compile};
+    /// use finale_formats::diagnostic::Severity;
+    /// use finale_formats::{Format, load};
+    ///
+    /// let text = b"id: w\ninputs: {thorough: boolean}\ntasks:\n  test:\n    shell: cargo test\n    when: input.thorogh\n";
+    /// let loaded = load(text, Format::Auto, "w.yaml")?;
+    /// let compiled = compile(loaded.definition, &Registry::new()).unwrap();
+    /// let warnings = loaded.places.warnings(compiled.warnings());
+    /// assert_eq!((warnings[0].severity, warnings[0].code), (Severity::Warning, "undeclared_input"));
+    /// assert_eq!(warnings[0].place, Some((6, 11)));
+    /// # Ok::<(), finale_formats::LoadError>(())
+    /// ```
+    pub fn warnings(&self, warnings: &[Warning]) -> Vec<Diagnostic> {
+        let diagnostic = |warning: &Warning| {
+            let place = match warning.nodes.first() {
+                Some(node) => self.expression(node).or_else(|| self.node(node)),
+                None => self.head("output"),
+            };
+            diagnostic(Severity::Warning, warning.code.as_str(), &warning.message, place)
+        };
+        warnings.iter().map(diagnostic).collect()
     }
 }
 
@@ -180,6 +198,11 @@ impl Loaded {
         }
         self.places.diagnostics(&self.definition, &problems)
     }
+}
+
+fn diagnostic(severity: Severity, code: &'static str, message: &str, place: Option<(u32, u32)>) -> Diagnostic {
+    let (message, path) = (message.to_owned(), String::new());
+    Diagnostic { severity, code, message, place, path, hint: None, help: None }
 }
 
 /// Shows diagnostics, each with the line it is about; `origin` is the name of the file, and `text` what stands in it.
@@ -304,6 +327,9 @@ mod tests {
   |
   = help: accepted: `b`";
         assert_eq!(shown, expected);
+        let warning = Diagnostic { severity: Severity::Warning, ..diagnostic(Some((3, 6))) };
+        let shown = render(&[warning], "f.yaml", text, Style::Ascii);
+        assert!(shown.starts_with("warning[file_x]: unknown `a`\n --> f.yaml:3:6"), "{shown}");
         let shown = render(&[diagnostic(Some((3, 6)))], "f.yaml", text, Style::Plain);
         assert!(shown.contains("╭▸ f.yaml:3:6"), "{shown}");
         let shown = render(&[diagnostic(Some((3, 6)))], "f.yaml", text, Style::Colour);

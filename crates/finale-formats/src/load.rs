@@ -35,7 +35,7 @@ pub struct Loaded {
     pub runtimes: BTreeMap<String, Duration>,
     /// Where its nodes stand in the file, for errors that are found later.
     pub places: Places,
-    /// What is allowed and probably not meant, in the order of the file.
+    /// What is suspicious in the file itself, in its order; what is in the definition, compiling it finds.
     pub warnings: Vec<FileWarning>,
 }
 
@@ -130,14 +130,14 @@ impl Default for Limits {
 impl Limits {
     /// Changes the length that a file may have.
     #[must_use]
-    pub const fn with_bytes_max(mut self, bytes_max: usize) -> Self {
+    pub const fn bytes_max(mut self, bytes_max: usize) -> Self {
         self.bytes_max = bytes_max;
         self
     }
 
     /// Changes the number of values that a document may have.
     #[must_use]
-    pub const fn with_values_max(mut self, values_max: usize) -> Self {
+    pub const fn values_max(mut self, values_max: usize) -> Self {
         self.values_max = values_max;
         self
     }
@@ -200,7 +200,12 @@ impl Document<'_> {
             return Ok(Loaded { format, definition, runtimes: BTreeMap::new(), places, warnings });
         }
         let (definition, runtimes) = interpret(&root, format).map_err(locate)?;
-        Ok(Loaded { format, definition, runtimes, places: Places::of_lists(&root), warnings: Vec::new() })
+        let warnings = match format {
+            Format::Blueprint => synthorg::warnings(&root),
+            Format::Definition if !is_serialized(&root) => synthorg::warnings(&root),
+            _ => Vec::new(),
+        };
+        Ok(Loaded { format, definition, runtimes, places: Places::of_lists(&root), warnings })
     }
 }
 

@@ -118,6 +118,7 @@ impl Places {
         part.or_else(|| {
             nodes().find_map(|node| match problem.code {
                 Code::ExpressionInvalid => self.expression_place(definition, node),
+                Code::ReadsLaterNode | Code::ConditionNeverTrue => self.expressions.get(node).copied(),
                 Code::DuplicateNodeId => self.repeated.get(node).copied(),
                 _ => None,
             })

@@ -20,14 +20,30 @@ pub enum LoadWarning {
         /// The expression.
         expression: String,
     },
+    /// A condition of `SynthOrg` has a `=` that compares nothing: it asks for a key that no input has, and is false for
+    /// ever.
+    #[error("`=` compares nothing, so that this asks for a key called `{condition}`")]
+    SingleEquals {
+        /// The condition.
+        condition: String,
+    },
 }
 
 impl LoadWarning {
+    /// What to write instead, where the text does not say it.
+    pub(crate) const fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::SingleEquals { .. } => Some("write `==`"),
+            Self::UnquotedTemplate { .. } | Self::QuotedTwice { .. } => None,
+        }
+    }
+
     /// The machine code of the warning, which does not change between versions.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::UnquotedTemplate { .. } => "command_unquoted",
             Self::QuotedTwice { .. } => "command_quoted_twice",
+            Self::SingleEquals { .. } => "file_single_equals",
         }
     }
 }

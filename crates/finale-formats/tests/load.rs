@@ -148,7 +148,7 @@ fn a_second_document_is_refused() {
 
 #[test]
 fn the_length_of_a_file_is_checked_before_it_is_parsed() {
-    let limits = Limits::default().with_bytes_max(10);
+    let limits = Limits::default().bytes_max(10);
     let error = limits.load(&[0xff; 11], Format::Auto, "f").unwrap_err();
     assert_eq!(error.to_string(), "f: the file has 11 bytes, at most 10 are read");
 }
@@ -163,12 +163,12 @@ fn beyond(text: impl AsRef<[u8]>, origin: &str) -> String {
 #[test]
 fn the_number_of_values_is_limited_in_both_languages() {
     for text in [DEFINITION, BLUEPRINT] {
-        let error = Limits::default().with_values_max(8).load(text.as_bytes(), Format::Auto, "f").unwrap_err();
+        let error = Limits::default().values_max(8).load(text.as_bytes(), Format::Auto, "f").unwrap_err();
         assert_eq!(error.code(), "file_over_limit");
         assert!(error.to_string().contains("the file holds more than 8 values"), "{error}");
     }
-    assert!(Limits::default().with_values_max(10).load(DEFINITION.as_bytes(), Format::Auto, "f").is_ok());
-    assert!(Limits::default().with_values_max(11).load(BLUEPRINT.as_bytes(), Format::Auto, "f").is_ok());
+    assert!(Limits::default().values_max(10).load(DEFINITION.as_bytes(), Format::Auto, "f").is_ok());
+    assert!(Limits::default().values_max(11).load(BLUEPRINT.as_bytes(), Format::Auto, "f").is_ok());
 }
 
 #[test]

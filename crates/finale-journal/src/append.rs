@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use finale_core::fact::Terminal;
 use finale_core::record::WorkflowName;
-use finale_core::{DefinitionHash, ExecutionId, Time};
+use finale_core::{DefinitionHash, Epoch, ExecutionId, Time};
 
-use crate::{JournalError, JournalReader};
+use crate::{JournalError, JournalReader, Purge, Purged};
 
 /// Keeps the facts of executions.
 ///
@@ -26,10 +26,22 @@ pub trait Journal: JournalReader {
     /// [`JournalError::Fenced`] when somebody else has claimed the journal since.
     fn writer(&self, epoch: Epoch, shard: u16, listener: Listener) -> Result<Box<dyn Writer>, JournalError>;
 
+    /// Forgets executions that have ended and expired, at most `limit`, for the runtime with this claim. Executions that
+    /// ended differently take turns. When this returns, whatever is acknowledged later is lost before any of it is back.
+    ///
+    /// It takes as long as other work leaves it: it is for a thread of its own, and never for that of a shard. To forget
+    /// everything that has expired, call it as long as [`Purged::more`] says so.
+    ///
+    /// # Errors
+    /// [`JournalError::Fenced`] when somebody else has claimed the journal since.
+    fn purge(&self, epoch: Epoch, purge: &Purge, limit: usize) -> Result<Purged, JournalError>;
+
     /// Says that the runtime with this claim has ended in order: what it left at work was not lost in a crash.
     ///
-    /// Its writers are not used any more. Changes nothing if somebody else has claimed the journal since.
-    fn release(&self, epoch: Epoch) -> Result<(), JournalError>;
+    /// Its writers are not used any more. Changes nothing if somebody else has claimed the journal since. A journal that
+    /// lives in files leaves them so that they can be copied; that can take as long as the disk does, so it is not to be
+    /// called where nothing may block.
+    fn release(&self, epoch: Epoch) -> Result<Released, JournalError>;
 }
 
 /// The way of one shard into a journal.
@@ -65,15 +77,20 @@ pub trait Writer {
 /// What a runtime that claimed a journal needs to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// The number of this claim.
+    /// The number of this claim, from 1; each is greater than all before it.
     pub epoch: Epoch,
     /// Whether the runtime before this one did not end in order.
     pub crashed: bool,
 }
 
-/// The number of a claim, from 1; each is greater than all before it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Epoch(pub u32);
+/// How a journal was left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Released {
+    /// Whether everything is in the one file that the journal is named by, so that a copy of that file is a whole journal.
+    /// False if somebody who reads kept it from that. None if the journal is no file, or was not released.
+    pub in_one_file: Option<bool>,
+}
 
 /// The facts of one turn of one execution.
 #[derive(Clone, Copy, Debug)]

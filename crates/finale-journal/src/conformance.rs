@@ -6,27 +6,22 @@
 //! use std::sync::Arc;
 //!
 //! use finale_journal::conformance::{CASES, Fixture, Ran};
-//! use finale_journal::{HeldJournal, Journal};
+//! use finale_journal::{Journal, MemoryJournal};
 //!
 //! #[derive(Debug, Default)]
-//! struct Held(HeldJournal);
+//! struct Memory(MemoryJournal);
 //!
-//! impl Fixture for Held {
+//! impl Fixture for Memory {
 //!     fn open(&self) -> Arc<dyn Journal> {
 //!         Arc::new(self.0.clone())
 //!     }
-//!
-//!     fn crash(&self) -> Option<Arc<dyn Journal>> {
-//!         self.0.crash();
-//!         Some(Arc::new(self.0.clone()))
-//!     }
 //! }
 //!
-//! finale_journal::conformance!(held_journal, Held::default());
+//! finale_journal::conformance!(memory_journal, Memory::default());
 //!
 //! // The same without the test harness:
 //! for case in CASES.iter().filter(|case| case.group == "claim") {
-//!     assert_eq!(case.run(&Held::default()), Ran::Passed);
+//!     assert_eq!(case.run(&Memory::default()), Ran::Passed);
 //! }
 //! ```
 //!
@@ -44,7 +39,6 @@ mod append;
 mod claim;
 mod crash;
 mod definitions;
-mod expired;
 mod fence;
 mod forget;
 mod gaps;
@@ -54,6 +48,7 @@ mod keyed;
 mod list;
 mod live;
 mod odd;
+mod purge;
 mod quarantine;
 mod reopen;
 mod summary;

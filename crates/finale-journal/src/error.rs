@@ -22,6 +22,13 @@ pub enum JournalError {
         /// The newest one.
         current: Epoch,
     },
+    /// A file of the journal was moved, replaced or deleted while the journal was in use: what it takes now would be in
+    /// a file that nobody finds. It takes nothing more.
+    #[error("{}: the file was moved, replaced or deleted under the running journal, which takes nothing more", path.display())]
+    FileReplaced {
+        /// Which file.
+        path: PathBuf,
+    },
     /// The facts do not follow those that are there.
     #[error("execution {execution}: fact {expected} was due, not {found}")]
     Gap {
@@ -43,6 +50,14 @@ pub enum JournalError {
         /// What is wrong with them.
         problem: Arc<str>,
     },
+    /// A copy of the journal could not be made.
+    #[error("{}: the journal was not copied: {problem}", path.display())]
+    Backup {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// Why it was not.
+        problem: Arc<str>,
+    },
     /// Reading failed.
     #[error("the journal cannot be read: {0}")]
     Unreadable(Arc<str>),
@@ -62,10 +77,12 @@ impl JournalError {
         match self {
             Self::Failed(_) => "journal_failed",
             Self::Fenced { .. } => "journal_fenced",
+            Self::FileReplaced { .. } => "journal_file_replaced",
             Self::Gap { .. } => "journal_gap",
             Self::Ended(_) => "journal_ended",
             Self::Damaged { .. } => "journal_damaged",
             Self::Unreadable(_) => "journal_unreadable",
+            Self::Backup { .. } => "journal_backup",
             Self::Open { .. } => "journal_open",
         }
     }
@@ -90,6 +107,21 @@ pub enum OpenProblem {
     /// It is a symbolic link, which somebody else may turn to another file.
     #[error("this is a symbolic link: name the file itself")]
     Link,
+    /// The file has several names (hard links): who comes by another one finds another log, and destroys the journal.
+    #[error("the file has {names} names (hard links): remove all but one")]
+    SeveralNames {
+        /// How many.
+        names: u64,
+    },
+    /// The file lies on a file system that other machines may share, where SQLite's log does not work.
+    #[error("the file lies on a network file system ({kind}), where a journal is not safe: put it on a local disk")]
+    NetworkFileSystem {
+        /// What the operating system calls it.
+        kind: String,
+    },
+    /// There is nothing in the file. A journal is never empty, so it was cut off, or made by something else.
+    #[error("the file is empty, which no journal is: delete it to begin a new one")]
+    Empty,
     /// It is something else.
     #[error("this is not a journal of finale")]
     Foreign,
@@ -103,7 +135,7 @@ pub enum OpenProblem {
     },
     /// Acknowledged facts are missing at its end: the log was damaged, or the file replaced by an older copy.
     #[error(
-        "{missing} acknowledged batches are missing at the end of the journal: its log is damaged or the file is an older copy; restore it, or accept the loss explicitly"
+        "{missing} acknowledged batches are missing at the end of the journal: its log is damaged or the file is missing or an older copy; restore it, or accept the loss (--accept-lost-tail, accept_lost_tail)"
     )]
     LostTail {
         /// How many batches.

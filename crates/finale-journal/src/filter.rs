@@ -1,6 +1,5 @@
 //! Which executions are meant.
 
-use finale_core::fact::Terminal;
 use finale_core::{ExecutionId, ExecutionStatus, Time};
 
 use crate::Summary;
@@ -117,16 +116,4 @@ impl Filter {
             && self.created_before.is_none_or(|before| summary.created_at < before)
             && self.before.is_none_or(|before| summary.id < before)
     }
-}
-
-/// Which executions that ended with one status need not be kept any more: those that ended earlier than a moment, and
-/// those that a number of others ended after.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Expired {
-    /// How they ended.
-    pub status: Terminal,
-    /// Those that ended earlier.
-    pub ended_before: Option<Time>,
-    /// All but that many, those that ended last.
-    pub all_but: Option<u64>,
 }

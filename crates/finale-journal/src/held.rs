@@ -9,8 +9,8 @@ use finale_core::{DefinitionHash, ExecutionId, Time};
 
 use crate::memory::MemoryWriter;
 use crate::{
-    Append, Appended, Claim, Epoch, Expired, Filter, Journal, JournalError, JournalReader, Listener, LiveExecution,
-    MemoryJournal, Position, Quarantine, StoredDefinition, Summary, Writer,
+    Append, Appended, Claim, Epoch, Filter, Journal, JournalError, JournalReader, Listener, LiveExecution,
+    MemoryJournal, Position, Purge, Purged, Quarantine, Released, StoredDefinition, Summary, Writer,
 };
 
 use write::Write;
@@ -197,7 +197,16 @@ impl Journal for HeldJournal {
         Ok(Box::new(HeldWriter { journal: self.clone(), inner, index }))
     }
 
-    fn release(&self, epoch: Epoch) -> Result<(), JournalError> {
+    fn purge(&self, epoch: Epoch, purge: &Purge, limit: usize) -> Result<Purged, JournalError> {
+        if let Some(error) = &self.control().failed {
+            return Err(error.clone());
+        }
+        let purged = self.durable.purge(epoch, purge, limit)?;
+        self.written.forget(&purged.executions);
+        Ok(purged)
+    }
+
+    fn release(&self, epoch: Epoch) -> Result<Released, JournalError> {
         self.durable.release(epoch)?;
         self.written.release(epoch)
     }
@@ -226,10 +235,6 @@ impl JournalReader for HeldJournal {
 
     fn keyed(&self, idempotency_key: &str) -> Result<Option<ExecutionId>, JournalError> {
         self.durable.keyed(idempotency_key)
-    }
-
-    fn expired(&self, expired: &Expired, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
-        self.durable.expired(expired, limit)
     }
 
     fn health(&self) -> Result<(), JournalError> {

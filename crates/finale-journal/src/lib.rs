@@ -7,7 +7,6 @@
 //!
 //! [`MemoryJournal`] keeps everything in this process and is durable at once, which is to say not at all beyond it.
 //! `SqliteJournal` (feature `sqlite`) keeps it in a file.
-//! [`HeldJournal`] is for tests: its acknowledgements can be late, held back, or never come.
 //!
 //! Whoever writes another one finds the tests it must pass behind the feature `conformance`.
 
@@ -19,20 +18,26 @@ pub mod conformance;
 mod append;
 mod error;
 mod filter;
+#[cfg(feature = "_test")]
 mod held;
 mod memory;
+mod purge;
 mod reader;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
 pub use append::{
-    Append, Appended, Begins, Claim, Ends, Epoch, Journal, Listener, Position, Quarantine, Standing, StoredDefinition,
-    Writer,
+    Append, Appended, Begins, Claim, Ends, Journal, Listener, Position, Quarantine, Released, Standing,
+    StoredDefinition, Writer,
 };
 pub use error::{JournalError, OpenProblem};
-pub use filter::{Expired, Filter};
+pub use filter::Filter;
+/// The number of a claim is the life that its runtime begins in what it recovers.
+pub use finale_core::Epoch;
+#[cfg(feature = "_test")]
 pub use held::{Acknowledgement, HeldJournal};
 pub use memory::MemoryJournal;
-pub use reader::{JournalReader, LiveExecution, Summary};
+pub use purge::{Expired, Purge, Purged};
+pub use reader::{JournalReader, LiveExecution, Summary, Waiting};
 #[cfg(feature = "sqlite")]
-pub use sqlite::{Durability, SqliteBuilder, SqliteJournal, SqliteReader, SqliteStats};
+pub use sqlite::{Durability, SqliteBuilder, SqliteJournal, SqliteReader, SqliteReaderBuilder, SqliteStats};

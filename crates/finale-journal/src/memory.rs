@@ -10,8 +10,8 @@ use finale_core::{DefinitionHash, ExecutionId, Time};
 use rustc_hash::FxHashMap;
 
 use crate::{
-    Append, Appended, Begins, Claim, Epoch, Journal, JournalError, Listener, Position, Quarantine, StoredDefinition,
-    Writer,
+    Append, Appended, Begins, Claim, Epoch, Journal, JournalError, Listener, Position, Purge, Purged, Quarantine,
+    Released, StoredDefinition, Writer,
 };
 
 use arena::Arena;
@@ -70,7 +70,11 @@ impl MemoryJournal {
             keys: Mutex::default(),
         }))
     }
+}
 
+/// What the journal for tests is made with.
+#[cfg(feature = "_test")]
+impl MemoryJournal {
     /// Refuses the writers there are from now on.
     pub(crate) fn fence(&self) {
         self.0.epoch.fetch_add(1, Ordering::AcqRel);
@@ -82,6 +86,11 @@ impl MemoryJournal {
         *self.0.arenas_mut() = copies;
         let keys = lock(&other.0.keys).clone();
         *lock(&self.0.keys) = keys;
+    }
+
+    /// Forgets executions that have ended, whoever has claimed the journal.
+    pub(crate) fn forget(&self, executions: &[ExecutionId]) {
+        self.0.forget(executions);
     }
 
     /// Damages what is kept of an execution, for tests of what happens then.
@@ -116,6 +125,12 @@ impl Inner {
         }
     }
 
+    fn forget(&self, executions: &[ExecutionId]) {
+        // An execution that has ended may lie in the arena of any shard. One lock at a time: others may forget as well.
+        let forgotten = self.arenas().iter().flat_map(|arena| lock(arena).forget(executions)).collect();
+        self.forget_keys(forgotten);
+    }
+
     fn forget_keys(&self, keys: Vec<(Box<str>, ExecutionId)>) {
         if keys.is_empty() {
             return;
@@ -147,12 +162,19 @@ impl Journal for MemoryJournal {
         Ok(Box::new(self.memory_writer(epoch)?))
     }
 
-    fn release(&self, epoch: Epoch) -> Result<(), JournalError> {
+    fn purge(&self, epoch: Epoch, purge: &Purge, limit: usize) -> Result<Purged, JournalError> {
+        self.0.check(epoch)?;
+        let purged = self.0.expired(purge, limit);
+        self.0.forget(&purged.executions);
+        Ok(purged)
+    }
+
+    fn release(&self, epoch: Epoch) -> Result<Released, JournalError> {
         let mut claimed = lock(&self.0.claimed);
         if self.0.check(epoch).is_ok() {
             *claimed = false;
         }
-        Ok(())
+        Ok(Released::default())
     }
 }
 
@@ -241,9 +263,7 @@ impl Writer for MemoryWriter {
 
     fn forget(&mut self, executions: &[ExecutionId]) -> Result<Appended, JournalError> {
         self.journal.check(self.epoch)?;
-        // An execution that has ended may lie in the arena of any shard. One lock at a time: others may forget as well.
-        let forgotten = self.journal.arenas().iter().flat_map(|arena| lock(arena).forget(executions)).collect();
-        self.journal.forget_keys(forgotten);
+        self.journal.forget(executions);
         self.write(|_, _| Ok(()))
     }
 }

@@ -1,12 +1,13 @@
 //! The way out: what is kept of executions.
 
 use std::fmt;
+use std::time::Duration;
 
 use finale_core::record::WorkflowName;
 use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus, Time};
 use serde::Serialize;
 
-use crate::{Expired, Filter, JournalError, Quarantine, StoredDefinition};
+use crate::{Filter, JournalError, Quarantine, StoredDefinition};
 
 /// Reads what is kept of executions, from whatever thread.
 ///
@@ -35,14 +36,26 @@ pub trait JournalReader: fmt::Debug + Send + Sync + 'static {
     /// The execution that was activated with this idempotency key.
     fn keyed(&self, idempotency_key: &str) -> Result<Option<ExecutionId>, JournalError>;
 
-    /// Executions that have ended and need not be kept any more, those that ended first first; at most `limit`.
-    fn expired(&self, expired: &Expired, limit: usize) -> Result<Vec<ExecutionId>, JournalError>;
-
-    /// Whether writing goes on.
+    /// Whether writing goes on, and reading has found nothing that concerns more than one execution.
     ///
     /// # Errors
-    /// What it failed with.
+    /// What writing failed with. [`JournalError::Unreadable`] if a read has found the storage itself damaged: writing may
+    /// go on then, and somebody must look.
     fn health(&self) -> Result<(), JournalError>;
+
+    /// What writing waits for, if it has waited for a noticeable time; it goes on by itself when that is over.
+    fn waiting(&self) -> Option<Waiting> {
+        None
+    }
+}
+
+/// What a journal waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// In words.
+    pub what: &'static str,
+    /// For how long already.
+    pub waited: Duration,
 }
 
 /// An execution that has not ended.

@@ -9,8 +9,8 @@ use std::time::Duration;
 use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus, Time};
 use finale_journal::conformance::{CASES, Fixture};
 use finale_journal::{
-    Append, Appended, Claim, Epoch, Expired, Filter, Journal, JournalError, JournalReader, Listener, LiveExecution,
-    MemoryJournal, Position, Quarantine, StoredDefinition, Summary, Writer,
+    Append, Appended, Claim, Epoch, Filter, Journal, JournalError, JournalReader, Listener, LiveExecution,
+    MemoryJournal, Position, Purge, Purged, Quarantine, Released, StoredDefinition, Summary, Writer,
 };
 
 /// What is wrong with a journal.
@@ -31,13 +31,16 @@ enum Flaw {
     IgnoresQuarantine,
     IgnoresWriteOffs,
     ForgetsWhatIsOpen,
-    ExpiresTooMuch,
+    PurgesTooMuch,
+    PurgesOneStatusFirst,
+    PurgesForAnybody,
+    PurgesWithoutForgetting,
 }
 
 use Flaw::*;
 
 /// Each flaw, and the group of cases that is about it.
-const FLAWS: [(Flaw, &str); 16] = [
+const FLAWS: [(Flaw, &str); 19] = [
     (TakesGaps, "gaps"),
     (TellsAhead, "append"),
     (NeverTells, "append"),
@@ -53,7 +56,10 @@ const FLAWS: [(Flaw, &str); 16] = [
     (IgnoresQuarantine, "quarantine"),
     (IgnoresWriteOffs, "write_off"),
     (ForgetsWhatIsOpen, "forget"),
-    (ExpiresTooMuch, "expired"),
+    (PurgesTooMuch, "purge"),
+    (PurgesOneStatusFirst, "purge"),
+    (PurgesForAnybody, "purge"),
+    (PurgesWithoutForgetting, "purge"),
 ];
 
 #[derive(Clone, Debug)]
@@ -102,7 +108,26 @@ impl Journal for Wrong {
         Ok(Box::new(WrongWriter { journal: self.clone(), inner, listener }))
     }
 
-    fn release(&self, epoch: Epoch) -> Result<(), JournalError> {
+    fn purge(&self, epoch: Epoch, purge: &Purge, limit: usize) -> Result<Purged, JournalError> {
+        let newest = self.first.lock().unwrap().map_or(epoch, |claim| claim.epoch);
+        match self.flaw {
+            PurgesTooMuch => self.inner.purge(epoch, purge, limit + 1),
+            PurgesForAnybody => self.inner.purge(newest, purge, limit),
+            PurgesOneStatusFirst => {
+                let completed = Purge { completed: purge.completed, ..Purge::default() };
+                let purged = self.inner.purge(epoch, &completed, limit)?;
+                if purged.executions.is_empty() { self.inner.purge(epoch, purge, limit) } else { Ok(purged) }
+            }
+            PurgesWithoutForgetting => {
+                let copy = MemoryJournal::new();
+                let epoch = copy.claim()?.epoch;
+                copy.purge(epoch, purge, limit)
+            }
+            _ => self.inner.purge(epoch, purge, limit),
+        }
+    }
+
+    fn release(&self, epoch: Epoch) -> Result<Released, JournalError> {
         self.inner.release(epoch)
     }
 }
@@ -153,11 +178,6 @@ impl JournalReader for Wrong {
             return Ok(keys.iter().find(|(key, _)| key == idempotency_key).map(|(_, execution)| *execution));
         }
         self.inner.keyed(idempotency_key)
-    }
-
-    fn expired(&self, expired: &Expired, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
-        let limit = if self.has(ExpiresTooMuch) { limit + 1 } else { limit };
-        self.inner.expired(expired, limit)
     }
 
     fn health(&self) -> Result<(), JournalError> {

@@ -63,6 +63,15 @@ pub enum ActivateError {
     /// The input is not what the definition declares.
     #[error(transparent)]
     InputDeclaration(#[from] InputError),
+    /// A key is blank: it would be the same for everybody who has none.
+    #[error("{what} is blank; leave it out where there is none")]
+    BlankKey {
+        /// Which key.
+        what: &'static str,
+    },
+    /// The deadline is zero, so that the execution would fail before anything of it began.
+    #[error("a deadline of 0s leaves no time for anything; leave it out where there is none")]
+    ZeroDeadline,
     /// Who activates it, or a key of it, takes more bytes than allowed.
     #[error(transparent)]
     TooLong(#[from] TooLong),
@@ -106,6 +115,8 @@ impl ActivateError {
             Self::HandlerNotRegistered { .. } => "handler_not_registered",
             Self::Input(error) => error.code(),
             Self::InputDeclaration(_) => "input_invalid",
+            Self::BlankKey { .. } => "blank_key",
+            Self::ZeroDeadline => "zero_deadline",
             Self::TooLong(_) => "too_long",
             Self::Saturated { .. } => "saturated",
             Self::IdempotencyConflict { .. } => "idempotency_conflict",
@@ -205,7 +216,7 @@ impl Activate {
     /// restart, as long as the execution is kept. A newer version of the workflow counts as the same.
     ///
     /// With another workflow or input it is refused: [`ActivateError::IdempotencyConflict`]. Keys are for the whole
-    /// journal, not for one workflow. By default there is none.
+    /// journal, not for one workflow. By default there is none; a blank one is refused ([`ActivateError::BlankKey`]).
     ///
     /// ```
     /// # use finale::prelude::*;
@@ -226,7 +237,8 @@ impl Activate {
         self.with(|request| request.idempotency_key = Some(key.into()))
     }
 
-    /// What people find it by, an order number for instance; it need not be unique. See [`Filter`](crate::Filter).
+    /// What people find it by, an order number for instance; it need not be unique, and must not be blank. See
+    /// [`Filter`](crate::Filter).
     ///
     /// ```
     /// # use finale::prelude::*;
@@ -245,7 +257,7 @@ impl Activate {
         self.with(|request| request.business_key = Some(key.into()))
     }
 
-    /// How long the execution may take; after that it fails. By default as long as it likes.
+    /// How long the execution may take, longer than zero; after that it fails. By default there is no limit.
     ///
     /// It counts from the activation, also while the application is down. Handlers at work are stopped then.
     ///
@@ -299,6 +311,7 @@ impl Activate {
         self.runtime.check_text("who activates it", Some(&request.by))?;
         self.runtime.check_text("the idempotency key", request.idempotency_key.as_deref())?;
         self.runtime.check_text("the business key", request.business_key.as_deref())?;
+        refuse_nothing(&request)?;
         let completion = request.pledge.completion();
         self.runtime.hand_in(request);
         let (id, completion) = completion.acknowledged().await?;
@@ -311,6 +324,20 @@ impl Activate {
         }
         self
     }
+}
+
+/// Refuses keys and deadlines that are there and say nothing.
+fn refuse_nothing(request: &Request) -> Result<(), ActivateError> {
+    let keys = [("the idempotency key", &request.idempotency_key), ("the business key", &request.business_key)];
+    for (what, key) in keys {
+        if key.as_deref().is_some_and(|key| key.trim().is_empty()) {
+            return Err(ActivateError::BlankKey { what });
+        }
+    }
+    if request.deadline.is_some_and(|deadline| deadline.is_zero()) {
+        return Err(ActivateError::ZeroDeadline);
+    }
+    Ok(())
 }
 
 impl IntoFuture for Activate {

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
 use crate::context::{BlockingContext, Data};
-use crate::faults::Faults;
+use crate::faults::Injected;
 use crate::handler::{Asked, Blocking, Function, Handle, Handler, Handlers};
 use crate::message::RunTask;
 use crate::mint::shard_of;
@@ -41,7 +41,7 @@ pub struct Builder {
     handlers: Vec<Function>,
     handler_limits: Vec<(String, usize)>,
     data: Data,
-    faults: Option<Arc<Faults>>,
+    faults: Injected,
 }
 
 impl Default for Builder {
@@ -239,8 +239,8 @@ impl Builder {
     /// # #[actix::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let (morning, evening) = (Workflow::typed("morning"), Workflow::typed("evening"));
-    /// morning.task(greet);
-    /// evening.task(greet);
+    /// morning.task("greet", greet);
+    /// evening.task("greet", greet);
     /// let (morning, evening) = (morning.build()?, evening.build()?);
     ///
     /// let builder = Runtime::builder().shards(Shards::Current).workflow(&morning).workflow(&evening);
@@ -364,8 +364,9 @@ impl Builder {
         self
     }
 
-    #[doc(hidden)]
-    pub fn faults(mut self, faults: Arc<Faults>) -> Self {
+    /// Injects faults, for finale's own tests.
+    #[cfg(feature = "_test")]
+    pub fn faults(mut self, faults: Arc<crate::Faults>) -> Self {
         self.faults = Some(faults);
         self
     }
@@ -394,7 +395,8 @@ impl Builder {
             return Err(StartError::ZeroLimit("sweep_interval"));
         }
         let shards = match place {
-            Shards::Own(shards) => shards.max(1),
+            Shards::Own(0) => return Err(StartError::ZeroLimit("shards")),
+            Shards::Own(shards) => shards,
             Shards::Current => 1,
         };
         let handlers = register_all(handlers, &handler_limits, limits.payload_bytes_max)?;
@@ -450,16 +452,9 @@ impl std::fmt::Debug for Builder {
 }
 
 fn check_limits(limits: &Limits, handler_limits: &[(String, usize)]) -> Result<(), StartError> {
-    let all = [
-        ("open_executions_max", limits.open_executions_max),
-        ("active_executions_max", limits.active_executions_max),
-        ("running_tasks_max", limits.running_tasks_max),
-        ("payload_bytes_max", limits.payload_bytes_max),
-        ("crashes_max", usize::from(limits.crashes_max)),
-    ];
-    let own = handler_limits.iter().map(|(_, limit)| ("the limit of a handler", *limit));
-    match all.into_iter().chain(own).find(|(_, limit)| *limit == 0) {
-        Some((name, _)) => Err(StartError::ZeroLimit(name)),
+    let of_a_handler = || handler_limits.iter().any(|(_, limit)| *limit == 0).then_some("the limit of a handler");
+    match limits.zero().or_else(of_a_handler) {
+        Some(name) => Err(StartError::ZeroLimit(name)),
         None => Ok(()),
     }
 }

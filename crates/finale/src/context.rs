@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
-use finale_core::{Dispatch, ExecutionId, Payload, TaskId};
+use finale_core::{Dispatch, ExecutionId, Payload, TaskId, WorkKey};
 use rustc_hash::FxHashMap;
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
@@ -101,13 +101,21 @@ pub enum TaskOutputError {
 /// # let work = Workflow::builder("work").task("count", "count").build()?;
 /// # let outcome = runtime.activate(&work, ()).await?.outcome().await?;
 /// let error = outcome.error().map(ToString::to_string).unwrap_or_default();
-/// assert!(error.contains("no u64 was given to the runtime"));
+/// assert!(error.contains("the handler asks for data that the runtime was not given"));
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no {0} was given to the runtime: Runtime::builder().data(..) takes it")]
+#[error("the handler asks for data that the runtime was not given: Runtime::builder().data(..) takes it")]
 pub struct MissingData(&'static str);
+
+impl MissingData {
+    /// The type that was asked for, as this compiler writes it. It is not part of the text of the error, which may become
+    /// the reason of a failure and be kept in a journal: other compilers write it otherwise.
+    pub fn type_name(&self) -> &'static str {
+        self.0
+    }
+}
 
 impl TaskContext {
     pub(crate) fn new(task: Rc<Task>) -> Self {
@@ -132,7 +140,7 @@ impl TaskContext {
 
     /// Which attempt this is, counted from 1. It only rises, also over restarts.
     pub fn attempt(&self) -> u16 {
-        self.0.dispatch.attempt
+        self.0.dispatch.attempt.get()
     }
 
     /// Id of the node in the definition.
@@ -176,7 +184,7 @@ impl TaskContext {
     pub fn output<T: DeserializeOwned>(&self, node: &str) -> Result<T, TaskOutputError> {
         let position = self.0.live.bound.compiled.position(node);
         let position = position.ok_or_else(|| TaskOutputError::Unknown(node.to_owned()))?;
-        let output = self.0.live.read(|execution| execution.output_of(position).cloned());
+        let output = self.0.live.read(|execution| execution.output_of(WorkKey::root(position)).cloned());
         decode_output(node, output.as_ref())
     }
 
@@ -218,8 +226,9 @@ impl TaskContext {
         *self.0.flag.borrow_mut() = Some(Arc::clone(&flag));
         let compiled = &self.0.live.bound.compiled;
         let done = |execution: &finale_core::Execution| {
-            let output = |node| Some((compiled.node(node).id.clone(), execution.output_of(node)?.clone()));
-            (0..compiled.len() as u32).filter_map(output).collect()
+            let output =
+                |node| Some((compiled.node(node).id.clone(), execution.output_of(WorkKey::root(node))?.clone()));
+            compiled.positions().filter_map(output).collect()
         };
         BlockingContext {
             task: self.task_id(),

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use finale_core::execution::{Notice, Noticed};
+use finale_core::AttemptNo;
+use finale_core::execution::{Notice, NumberedEvent};
 use finale_core::{Compiled, ExecutionId, ExecutionStatus, NodeStatus, Time};
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -97,6 +99,10 @@ pub enum EventKind {
         attempt: u16,
         /// Why it failed; none if it was done.
         failure: Option<finale_core::Failure>,
+        /// How long it took: in the record, the time from the node's `started_at` to its `completed_at`. Serialized as whole
+        /// microseconds.
+        #[serde(rename = "took_us", serialize_with = "as_micros")]
+        took: Duration,
     },
 }
 
@@ -160,8 +166,7 @@ pub struct Events {
 /// # use finale::prelude::*;
 /// # #[actix::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let mut limits = finale::Limits::default();
-/// # limits.event_lag_max = 1;
+/// # let limits = finale::Limits::new().event_lag_max(1);
 /// # let runtime = Runtime::builder().shards(Shards::Current).limits(limits).start()?;
 /// # let builder = Workflow::builder("article").task("approve", Task::external());
 /// # let article = builder.task("print", Task::external()).after("approve").build()?;
@@ -220,22 +225,27 @@ impl Events {
     }
 }
 
+fn as_micros<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
+}
+
 impl Event {
-    pub(crate) fn new(execution: ExecutionId, compiled: &Compiled, noticed: Noticed) -> Option<Self> {
-        let Noticed { sequence, index, at, notice } = noticed;
+    pub(crate) fn new(execution: ExecutionId, compiled: &Compiled, noticed: NumberedEvent) -> Option<Self> {
+        let NumberedEvent { sequence, index, at, notice } = noticed;
         let id = |node| compiled.node(node).id.clone();
         let kind = match notice {
             Notice::Status { from, to } => EventKind::StatusTransitioned { from, to },
-            Notice::Node { node, from, to, attempt } => {
-                EventKind::NodeTransitioned { node: id(node), from, to, attempt }
+            Notice::Node { key, from, to, attempt } => {
+                let attempt = attempt.map_or(0, AttemptNo::get);
+                EventKind::NodeTransitioned { node: id(key.node), from, to, attempt }
             }
-            Notice::Condition { node, value } => EventKind::ConditionEvaluated { node: id(node), value },
-            Notice::ExpressionFailed { node, reason } => {
-                EventKind::ExpressionFailed { node: id(node), reason: reason.into() }
+            Notice::Condition { key, value } => EventKind::ConditionEvaluated { node: id(key.node), value },
+            Notice::ExpressionFailed { key, reason } => {
+                EventKind::ExpressionFailed { node: id(key.node), reason: reason.into() }
             }
-            Notice::Attempt { key, attempt, failure, .. } => {
+            Notice::Attempt { key, attempt, failure, took } => {
                 let failure = failure.map(|failure| *failure);
-                EventKind::Attempted { node: id(key.node), attempt, failure }
+                EventKind::Attempted { node: id(key.node), attempt: attempt.get(), failure, took }
             }
             _ => return None,
         };

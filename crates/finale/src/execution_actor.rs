@@ -102,15 +102,15 @@ impl ExecutionActor {
 
 /// Whether a report came before its task was asked for: it is kept until then.
 fn is_early(input: &Input, refused: &Refused, live: &Live) -> bool {
-    let Input::Reported { key, .. } = input else {
+    let Input::Reported(report) = input else {
         return false;
     };
-    matches!(refused, Refused::NotReady { .. }) && live.bound.compiled.is_external(key.node)
+    matches!(refused, Refused::NotReady { .. }) && live.bound.compiled.is_external(report.key.node)
 }
 
 /// Whether an attempt may come to its end with this in a way that only the notices of the core tell in full.
 fn only_notices_tell(mail: &Mail) -> bool {
-    matches!(mail, Mail::Tell(Input::Reported { .. } | Input::TimerFired(_) | Input::Recovered { .. }, _))
+    matches!(mail, Mail::Tell(Input::Reported(_) | Input::TimerFired(_) | Input::Recovered { .. }, _))
 }
 
 /// What a handler came to, to be counted once it is durable.

@@ -1,11 +1,36 @@
-//! Faults that tests inject; a runtime built without them never looks here.
+//! Faults that tests inject.
+//!
+//! Without the feature `_test` there are none: [`Injected`] takes no room then, and the compiler drops every question
+//! whether there is a fault.
 
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use finale_core::Time;
 
+/// The faults of a runtime, if it was given some.
+#[cfg(feature = "_test")]
+pub(crate) type Injected = Option<std::sync::Arc<Faults>>;
+
+/// The faults of a runtime: none.
+#[cfg(not(feature = "_test"))]
+pub(crate) type Injected = Option<NoFaults>;
+
+/// Faults that cannot be.
+#[cfg(not(feature = "_test"))]
+#[derive(Clone, Debug)]
+pub(crate) enum NoFaults {}
+
+#[cfg(not(feature = "_test"))]
+impl std::ops::Deref for NoFaults {
+    type Target = Faults;
+
+    fn deref(&self) -> &Faults {
+        match *self {}
+    }
+}
+
 /// How many of each fault are still to come.
-#[doc(hidden)]
+#[cfg_attr(not(feature = "_test"), expect(unreachable_pub, reason = "it is public for tests alone"))]
 #[derive(Debug, Default)]
 pub struct Faults {
     /// Outcomes that the engine takes and never delivers.
@@ -24,6 +49,7 @@ impl Faults {
         Some(self.wall_clock.load(Ordering::Relaxed)).filter(|wall| *wall != 0).map(Time::from_micros)
     }
 
+    /// Whether a fault is due; it is used up then.
     pub(crate) fn strike(fault: &AtomicU32) -> bool {
         fault.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
     }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use finale_core::execution::{Interruption, Why};
-use finale_core::fact::Stop;
+use finale_core::fact::StopOutcome;
 use finale_core::{ExecutionId, ExecutionStatus, Outcome, Record, TaskId, Time};
 use serde::Serialize;
 
@@ -262,10 +262,10 @@ impl From<Interruption> for Fate {
     fn from(interruption: Interruption) -> Self {
         match interruption {
             Interruption::Finished => Self::FinishedAnyway,
-            Interruption::Stopping | Interruption::Stopped(Stop::Lost) => Self::Lost,
-            Interruption::Stopped(Stop::Closed) => Self::Closed,
-            Interruption::Stopped(Stop::Stopped) => Self::Stopped,
-            Interruption::Stopped(Stop::Aborted) => Self::Aborted,
+            Interruption::Stopping | Interruption::Stopped(StopOutcome::Lost) => Self::Lost,
+            Interruption::Stopped(StopOutcome::Closed) => Self::Closed,
+            Interruption::Stopped(StopOutcome::Stopped) => Self::Stopped,
+            Interruption::Stopped(StopOutcome::Aborted) => Self::Aborted,
         }
     }
 }

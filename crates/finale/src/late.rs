@@ -53,7 +53,7 @@ impl Shard {
     pub(crate) fn late_event(&self, execution: ExecutionId, input: &Input, refused: &Refused) -> Option<LateEvent> {
         let what = match input {
             Input::Outcome { .. } => "outcome of a handler",
-            Input::Reported { .. } => "report on a task",
+            Input::Reported(_) => "report on a task",
             Input::Stopped { .. } => "report of a stopped handler",
             Input::Verdict { .. } => "verdict",
             _ => return None,
@@ -72,13 +72,13 @@ impl Shard {
 
     /// Keeps a report whose task was not asked for yet, if there is room.
     pub(crate) fn keep_early(&self, live: &Live, input: Input, reply: Reply) {
-        let Input::Reported { key, result } = input else {
+        let Input::Reported(report) = input else {
             return;
         };
         if !self.take_early_place() {
             return reply.saturated(self.options.limits.early_outcomes_max);
         }
-        live.extra(|extra| extra.early.push((key, result, reply)));
+        live.extra(|extra| extra.early.push((report, reply)));
     }
 
     /// Takes a place for an early report; false if there is none.
@@ -98,15 +98,16 @@ impl Shard {
         if live.published.get() != ExecutionStatus::Running {
             return;
         }
-        let settled = |key: WorkKey| live.read(|execution| execution.node_status(key.node)?.is_settled().then_some(()));
-        for (key, result, reply) in self.take_early(live, |key| settled(key).is_some()) {
-            self.deliver(live, Mail::Tell(Input::Reported { key, result }, Some(reply)));
+        let settled = |key: WorkKey| live.read(|execution| execution.node_status(key)?.is_settled().then_some(()));
+        for (report, reply) in self.take_early(live, |key| settled(key).is_some()) {
+            self.deliver(live, Mail::Tell(Input::Reported(report), Some(reply)));
         }
     }
 
     /// Takes the early reports on these tasks out of where they are kept.
     pub(crate) fn take_early(&self, live: &Live, which: impl Fn(WorkKey) -> bool) -> Vec<EarlyReport> {
-        let taken = live.if_extra(|extra| extra.early.extract_if(.., |(key, ..)| which(*key)).collect::<Vec<_>>());
+        let taken =
+            live.if_extra(|extra| extra.early.extract_if(.., |(report, _)| which(report.key)).collect::<Vec<_>>());
         let taken = taken.unwrap_or_default();
         taken.iter().for_each(|_| self.give_early_place());
         taken

@@ -52,7 +52,7 @@ pub use context::{BlockingContext, MissingData, TaskContext, TaskOutputError};
 pub use error::Error;
 pub use errors::{CommandError, ReportError, TooLong};
 pub use events::{Event, EventKind, EventNumber, Events, Lagged};
-#[doc(hidden)]
+#[cfg(feature = "_test")]
 pub use faults::Faults;
 pub use handle::{CancelReceipt, CancelledTask, ExecutionHandle, Fate};
 pub use handler::Handler;
@@ -61,17 +61,37 @@ pub use options::{Keep, Limits, Retention, Shards};
 pub use runtime::{Page, Runtime, ShutdownReport, StartError};
 pub use task_engine::{OpenTask, TaskPage};
 pub use task_error::{ResultExt, TaskError};
-pub use typed::{Branch, Decision, Judgement, Source, TaskNode, TypedBuilder};
+pub use typed::{Branch, ConditionNode, Source, TaskNode, TypedBuilder, VerificationNode};
 pub use vitals::Health;
 pub use workflow::{Workflow, WorkflowBuilder};
 
 pub use actix;
-pub use finale_core as core;
-pub use finale_core::{
-    Definition, ExecutionId, ExecutionStatus, Failure, FailureClass, NodeStatus, Outcome, Payload, Record, TaskId, Time,
-};
 pub use finale_journal as journal;
-pub use finale_journal::{Filter, Summary};
+pub use finale_journal::{Filter, JournalError, Summary};
+
+// Definitions: what somebody wrote, and what is wrong with it.
+pub use finale_core::compile::{
+    Code, CompileError, InputError, Limits as CompileLimits, Phase, Problem, Registry, Warning, WarningCode,
+};
+pub use finale_core::compiled::{Compiled, DefinitionHash, Unsupported};
+pub use finale_core::definition::{
+    AgentAssignment, Conditional, Declaration, DeclaredType, Definition, DefinitionBuilder, Delivery, Edge, EdgeKind,
+    FromDefinition, JoinStrategy, Node, NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy, Retry, Siblings,
+    Subworkflow, Task, Verdict, Verification, Work,
+};
+
+// Executions: where they are, how they ended, and why.
+pub use finale_core::execution::{Awaited, Why};
+pub use finale_core::fact::Described;
+pub use finale_core::id::ParseIdError;
+pub use finale_core::record::{
+    Begun, Counts, DecidedBy, End, ExecutionError, NodeFailure, NodeRecord, NodeRecordState, OutputError, Record,
+    State, WorkflowName,
+};
+pub use finale_core::{
+    ExecutionId, ExecutionStatus, Failure, FailureClass, NodeStatus, Outcome, Payload, PayloadError, TaskId, Time,
+    WorkKey,
+};
 
 // The pages of the project, where its documentation is read; links between them lead to where they are here.
 

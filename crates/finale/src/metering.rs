@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use finale_core::fact::Terminal;
-use finale_core::{Compiled, FailureClass};
+use finale_core::{Compiled, FailureClass, NodeIndex};
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
 use crate::telemetry::metric;
@@ -96,7 +96,7 @@ impl WorkflowMetrics {
             activated: total("activated"),
             ended: ENDS.map(|end| total(end.name())),
             duration: histogram!(metric::EXECUTION_DURATION_SECONDS, "workflow" => workflow.clone()),
-            tasks: (0..compiled.len() as u32).map(task).collect(),
+            tasks: compiled.positions().map(task).collect(),
         }
     }
 
@@ -113,8 +113,8 @@ impl WorkflowMetrics {
         self.duration.record(took);
     }
 
-    pub(crate) fn attempted(&self, node: u32, failure: Option<FailureClass>, took: Duration) {
-        if let Some(task) = &self.tasks[node as usize] {
+    pub(crate) fn attempted(&self, node: NodeIndex, failure: Option<FailureClass>, took: Duration) {
+        if let Some(task) = &self.tasks[node.as_usize()] {
             task.attempted(failure, took);
         }
     }

@@ -1,6 +1,7 @@
 //! Where observers hang: log events and streams, after the facts are durable and never before.
 
-use finale_core::execution::{Effect, Notice, Noticed, Refused};
+use finale_core::NodeIndex;
+use finale_core::execution::{Effect, Notice, NumberedEvent, Refused};
 use finale_core::{ExecutionId, ExecutionStatus, NodeStatus, Outcome, TaskId};
 use tracing::{Level, debug, info, warn};
 
@@ -45,7 +46,7 @@ pub(crate) fn ended(live: &Live, outcome: &Outcome) {
 }
 
 /// Passes notices on to the log and to the streams of their execution.
-pub(crate) fn notices(live: &Live, notices: Vec<Noticed>) {
+pub(crate) fn notices(live: &Live, notices: Vec<NumberedEvent>) {
     for noticed in notices {
         if let Notice::Attempt { key, failure, took, .. } = &noticed.notice {
             let failure = failure.as_ref().map(|failure| failure.class);
@@ -78,7 +79,7 @@ pub(crate) fn created(live: &Live, effects: &[Effect]) {
     }
     for effect in effects {
         if let Effect::Run { dispatch, .. } | Effect::Offer { dispatch, .. } = effect {
-            let (execution, attempt) = (live.id, dispatch.attempt);
+            let (execution, attempt) = (live.id, dispatch.attempt.get());
             let task = TaskId { execution, key: dispatch.key };
             let node = live.bound.compiled.node(dispatch.key.node).id.as_str();
             debug!(target: TARGET, event = event::TASK_CREATED, %execution, node, %task, attempt);
@@ -97,32 +98,32 @@ pub(crate) fn refused(execution: ExecutionId, reply: &Reply, result: &Result<(),
 
 fn log(live: &Live, notice: &Notice) {
     let execution = live.id;
-    let name = |node: u32| live.bound.compiled.node(node).id.as_str();
+    let name = |node: NodeIndex| live.bound.compiled.node(node).id.as_str();
     match notice {
         Notice::Status { from, to } => {
             debug!(target: TARGET, event = event::STATUS_TRANSITIONED, %execution, %from, %to);
         }
-        Notice::Node { node, from, to, .. } => {
-            let node = name(*node);
+        Notice::Node { key, from, to, .. } => {
+            let node = name(key.node);
             debug!(target: TARGET, event = event::NODE_STATUS_TRANSITIONED, %execution, node, %from, %to);
             if *to == NodeStatus::Skipped {
                 debug!(target: TARGET, event = event::NODE_SKIPPED, %execution, node);
             }
         }
-        Notice::Condition { node, value } => {
-            debug!(target: TARGET, event = event::CONDITION_EVALUATED, %execution, node = name(*node), value);
+        Notice::Condition { key, value } => {
+            debug!(target: TARGET, event = event::CONDITION_EVALUATED, %execution, node = name(key.node), value);
         }
-        Notice::ExpressionFailed { node, reason } => {
-            let node = name(*node);
+        Notice::ExpressionFailed { key, reason } => {
+            let node = name(key.node);
             debug!(target: TARGET, event = event::CONDITION_EVAL_FAILED, %execution, node, %reason);
         }
         Notice::Attempt { key, attempt, failure: None, took } => {
             let node = name(key.node);
-            debug!(target: TARGET, event = event::NODE_TASK_COMPLETED, %execution, node, attempt, ?took);
+            debug!(target: TARGET, event = event::NODE_TASK_COMPLETED, %execution, node, attempt = attempt.get(), ?took);
         }
         Notice::Attempt { key, attempt, failure: Some(failure), took } => {
             let node = name(key.node);
-            debug!(target: TARGET, event = event::NODE_TASK_FAILED, %execution, node, attempt, ?took, %failure);
+            debug!(target: TARGET, event = event::NODE_TASK_FAILED, %execution, node, attempt = attempt.get(), ?took, %failure);
         }
         _ => {}
     }

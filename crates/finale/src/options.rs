@@ -15,7 +15,8 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Shards {
-    /// That many threads of their own; 0 is taken for 1.
+    /// That many threads of their own, at least 1: with 0 the runtime does not start
+    /// ([`StartError::ZeroLimit`](crate::StartError::ZeroLimit)).
     Own(u16),
     /// The thread that starts the runtime: for tests, virtual time and small programs.
     Current,
@@ -32,7 +33,8 @@ impl Default for Shards {
 /// The limits of a runtime; see [`Builder::limits`](crate::Builder::limits).
 ///
 /// A limit of 0 that would let nothing happen is [`StartError::ZeroLimit`](crate::StartError::ZeroLimit) at the start:
-/// `open_executions_max`, `active_executions_max`, `running_tasks_max`, `payload_bytes_max`, `crashes_max`.
+/// `open_executions_max`, `active_executions_max`, `running_tasks_max`, `payload_bytes_max`, `text_bytes_max`, `crashes_max`
+/// and `event_lag_max`.
 ///
 /// ```
 /// # use finale::prelude::*;
@@ -41,8 +43,7 @@ impl Default for Shards {
 /// # #[actix::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
-/// let mut limits = Limits::default();
-/// limits.open_executions_max = 1;
+/// let limits = Limits::new().open_executions_max(1);
 /// let runtime = Runtime::builder().shards(Shards::Current).limits(limits).start()?;
 ///
 /// runtime.activate(&article, ()).await?;
@@ -52,46 +53,18 @@ impl Default for Shards {
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-#[non_exhaustive]
+#[must_use = "limits bound nothing before a builder has them"]
 pub struct Limits {
-    /// Bytes of one input, output or result, as JSON; default 2 MiB.
-    ///
-    /// More is refused as [`PayloadError::TooLarge`](crate::core::PayloadError::TooLarge). A handler whose output is larger
-    /// has failed, and is not tried again.
-    pub payload_bytes_max: usize,
-    /// Bytes of a key, of a name of who does something, and of a reason; default 4,096. A longer reason of a handler is
-    /// cut, all else is refused as [`TooLong`](crate::TooLong). The reason of a failure that is reported from outside
-    /// counts as a payload.
-    pub text_bytes_max: usize,
-    /// Executions that have not ended, in the runtime; default 1,000,000. More are refused as `Saturated`.
-    ///
-    /// Those that are found in the journal at the start count too; they all go on, even if there are more.
-    pub open_executions_max: usize,
-    /// Executions per shard that have something to do at once; default 64.
-    ///
-    /// Others wait, not acknowledged yet, as plain values. Executions that only wait for handlers, people or the
-    /// journal do not count. More at once is slower, not faster: the caches of a core hold few.
-    pub active_executions_max: usize,
-    /// Handlers at work in the runtime; default 10,000. Further tasks wait for a place, oldest first.
-    ///
-    /// Tasks that are done outside do not count.
-    pub running_tasks_max: usize,
-    /// Outcomes kept that came before their task was asked for, in the runtime; default 10,000.
-    ///
-    /// Each shard has an equal part of it. More are refused as [`ReportError::Saturated`](crate::ReportError::Saturated).
-    pub early_outcomes_max: usize,
-    /// Ended executions that are kept in memory, in the runtime; default 10,000. Others are read from the journal.
-    pub ended_executions_max: usize,
-    /// Crashes of the process over the same task at work after which its execution is quarantined; default 5.
-    ///
-    /// An execution that an operator releases gets as many again.
-    pub crashes_max: u16,
-    /// Late, duplicate and unknown outcomes kept to be read, in each shard; default 1,024. Beyond it the oldest is
-    /// forgotten. See [`Runtime::late_events`](crate::Runtime::late_events).
-    pub late_events_max: usize,
-    /// How many events a reader may lag behind before its stream is cut; default 1,024. See
-    /// [`Lagged`](crate::Lagged).
-    pub event_lag_max: usize,
+    pub(crate) payload_bytes_max: usize,
+    pub(crate) text_bytes_max: usize,
+    pub(crate) open_executions_max: usize,
+    pub(crate) active_executions_max: usize,
+    pub(crate) running_tasks_max: usize,
+    pub(crate) early_outcomes_max: usize,
+    pub(crate) ended_executions_max: usize,
+    pub(crate) crashes_max: u16,
+    pub(crate) late_events_max: usize,
+    pub(crate) event_lag_max: usize,
 }
 
 impl Default for Limits {
@@ -111,6 +84,95 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Bytes of one input, output or result, as JSON; default 2 MiB.
+    ///
+    /// More is refused as [`PayloadError::TooLarge`](crate::PayloadError::TooLarge). A handler whose output is larger
+    /// has failed, and is not tried again.
+    pub const fn payload_bytes_max(self, payload_bytes_max: usize) -> Self {
+        Self { payload_bytes_max, ..self }
+    }
+
+    /// Bytes of a key, of a name of who does something, and of a reason; default 4,096. A longer reason of a handler is
+    /// cut, all else is refused as [`TooLong`](crate::TooLong). The reason of a failure that is reported from outside
+    /// counts as a payload.
+    pub const fn text_bytes_max(self, text_bytes_max: usize) -> Self {
+        Self { text_bytes_max, ..self }
+    }
+
+    /// Executions that have not ended, in the runtime; default 1,000,000. More are refused as `Saturated`.
+    ///
+    /// Those that are found in the journal at the start count too; they all go on, even if there are more.
+    pub const fn open_executions_max(self, open_executions_max: usize) -> Self {
+        Self { open_executions_max, ..self }
+    }
+
+    /// Executions per shard that have something to do at once; default 64.
+    ///
+    /// Others wait, not acknowledged yet, as plain values. Executions that only wait for handlers, people or the
+    /// journal do not count. More at once is slower, not faster: the caches of a core hold few.
+    pub const fn active_executions_max(self, active_executions_max: usize) -> Self {
+        Self { active_executions_max, ..self }
+    }
+
+    /// Handlers at work in the runtime; default 10,000. Further tasks wait for a place, oldest first.
+    ///
+    /// Tasks that are done outside do not count.
+    pub const fn running_tasks_max(self, running_tasks_max: usize) -> Self {
+        Self { running_tasks_max, ..self }
+    }
+
+    /// Outcomes kept that came before their task was asked for, in the runtime; default 10,000.
+    ///
+    /// Each shard has an equal part of it. More are refused as [`ReportError::Saturated`](crate::ReportError::Saturated).
+    pub const fn early_outcomes_max(self, early_outcomes_max: usize) -> Self {
+        Self { early_outcomes_max, ..self }
+    }
+
+    /// Ended executions that are kept in memory, in the runtime; default 10,000. Others are read from the journal.
+    pub const fn ended_executions_max(self, ended_executions_max: usize) -> Self {
+        Self { ended_executions_max, ..self }
+    }
+
+    /// Crashes of the process over the same task at work after which its execution is quarantined; default 5.
+    ///
+    /// An execution that an operator releases gets as many again.
+    pub const fn crashes_max(self, crashes_max: u16) -> Self {
+        Self { crashes_max, ..self }
+    }
+
+    /// Late, duplicate and unknown outcomes kept to be read, in each shard; default 1,024. Beyond it the oldest is
+    /// forgotten. See [`Runtime::late_events`](crate::Runtime::late_events).
+    pub const fn late_events_max(self, late_events_max: usize) -> Self {
+        Self { late_events_max, ..self }
+    }
+
+    /// How many events a reader may lag behind before its stream is cut; default 1,024. See
+    /// [`Lagged`](crate::Lagged).
+    pub const fn event_lag_max(self, event_lag_max: usize) -> Self {
+        Self { event_lag_max, ..self }
+    }
+
+    /// The name of a limit that would let nothing happen, if there is one.
+    pub(crate) fn zero(&self) -> Option<&'static str> {
+        let all = [
+            ("open_executions_max", self.open_executions_max),
+            ("active_executions_max", self.active_executions_max),
+            ("running_tasks_max", self.running_tasks_max),
+            ("payload_bytes_max", self.payload_bytes_max),
+            ("text_bytes_max", self.text_bytes_max),
+            ("crashes_max", usize::from(self.crashes_max)),
+            ("event_lag_max", self.event_lag_max),
+        ];
+        all.into_iter().find(|(_, limit)| *limit == 0).map(|(name, _)| name)
+    }
+}
+
 /// How long executions are kept after they have ended. What is not kept any more is forgotten with its history, in small
 /// batches. The default is 30 days for each status; a journal may keep fewer by itself, as the one in memory does.
 ///
@@ -122,25 +184,17 @@ impl Default for Limits {
 /// use finale::{Keep, Retention, Runtime};
 ///
 /// let week = Duration::from_secs(7 * 24 * 60 * 60);
-/// let mut retention = Retention::all(Keep::for_age(week).at_most(100_000));
-/// retention.failed = Keep::for_ever();
+/// let retention = Retention::all(Keep::for_age(week).at_most(100_000)).failed(Keep::for_ever());
 /// let builder = Runtime::builder().retention(retention);
 /// # drop(builder);
-/// assert_eq!(retention.completed.age, Some(week));
-/// assert_eq!(retention.interval, Duration::from_secs(10));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[must_use = "it keeps nothing before a builder has it"]
 pub struct Retention {
-    /// Those that completed.
-    pub completed: Keep,
-    /// Those that failed.
-    pub failed: Keep,
-    /// Those that were cancelled.
-    pub cancelled: Keep,
-    /// How often it is looked whether there is something to forget; default 10 s. Not more often than
-    /// [`Builder::sweep_interval`](crate::Builder::sweep_interval) says.
-    pub interval: Duration,
+    pub(crate) completed: Keep,
+    pub(crate) failed: Keep,
+    pub(crate) cancelled: Keep,
+    pub(crate) interval: Duration,
 }
 
 impl Default for Retention {
@@ -156,12 +210,37 @@ impl Retention {
     /// ```
     /// use finale::{Keep, Retention};
     ///
-    /// let retention = Retention::all(Keep::for_ever().at_most(1_000));
-    /// assert_eq!(retention.failed, retention.completed);
-    /// assert_eq!(retention.cancelled.count, Some(1_000));
+    /// let keep = Keep::for_ever().at_most(1_000);
+    /// assert_eq!(Retention::all(keep), Retention::new().completed(keep).failed(keep).cancelled(keep));
     /// ```
     pub fn all(keep: Keep) -> Self {
         Self { completed: keep, failed: keep, cancelled: keep, ..Self::default() }
+    }
+
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How long those that completed are kept; default 30 days.
+    pub const fn completed(self, completed: Keep) -> Self {
+        Self { completed, ..self }
+    }
+
+    /// How long those that failed are kept; default 30 days.
+    pub const fn failed(self, failed: Keep) -> Self {
+        Self { failed, ..self }
+    }
+
+    /// How long those that were cancelled are kept; default 30 days.
+    pub const fn cancelled(self, cancelled: Keep) -> Self {
+        Self { cancelled, ..self }
+    }
+
+    /// How often a shard looks for something to forget; default 10 s. It does not look more often than
+    /// [`Builder::sweep_interval`](crate::Builder::sweep_interval) says.
+    pub const fn interval(self, interval: Duration) -> Self {
+        Self { interval, ..self }
     }
 }
 
@@ -172,19 +251,17 @@ impl Retention {
 ///
 /// use finale::Keep;
 ///
+/// let a_day = Keep::for_age(Duration::from_secs(24 * 60 * 60));
+/// assert_ne!(a_day, a_day.at_most(500));
 /// assert_eq!(Keep::default(), Keep::for_ever());
-///
-/// let day = Duration::from_secs(24 * 60 * 60);
-/// let keep = Keep::for_age(day).at_most(500);
-/// assert_eq!((keep.age, keep.count), (Some(day), Some(500)));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
+#[must_use = "it keeps nothing before a retention has it"]
 pub struct Keep {
-    /// Those that ended no longer ago than this; none for any age.
-    pub age: Option<Duration>,
-    /// That many, those that ended last; none for any number.
-    pub count: Option<u64>,
+    /// The longest time since the end; none for any age.
+    pub(crate) age: Option<Duration>,
+    /// How many, those that ended last; none for any number.
+    pub(crate) count: Option<u64>,
 }
 
 impl Keep {
@@ -199,7 +276,6 @@ impl Keep {
     }
 
     /// Of those, only that many: the ones that ended last.
-    #[must_use]
     pub const fn at_most(self, count: u64) -> Self {
         Self { count: Some(count), ..self }
     }

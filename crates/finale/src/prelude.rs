@@ -1,17 +1,17 @@
 //! What most programs use: `use finale::prelude::*;`.
 //!
-//! What says how a runtime is bounded or what is listed ([`Limits`](crate::Limits), [`Filter`](crate::Filter)), the errors
-//! and the events are named one by one: `use finale::Limits;`.
+//! It has what nearly every program names: workflows and their tasks and policies, the runtime, handlers and executions.
+//! Everything else is at the root of the crate and named one by one: `use finale::Limits;`.
 //!
 //! ```
 //! use finale::prelude::*;
 //!
 //! let article = Workflow::builder("article").task("approve", Task::external().title("Read it")).build()?;
 //! assert_eq!(article.definition().nodes[0].label, "Read it");
-//! # Ok::<(), finale::core::compile::CompileError>(())
+//! # Ok::<(), finale::CompileError>(())
 //! ```
 
-pub use finale_core::definition::Task;
+pub use finale_core::definition::{DeclaredType, OnFailure, Siblings, Task, Verdict};
 pub use finale_core::{ExecutionId, ExecutionStatus, Outcome};
 
 pub use crate::context::{BlockingContext, TaskContext};

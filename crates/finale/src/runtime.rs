@@ -7,9 +7,9 @@ use std::time::Duration;
 use actix::{Addr, Recipient};
 use finale_core::compile::accept_input;
 use finale_core::definition::Verdict;
-use finale_core::execution::{Command, Why};
+use finale_core::execution::{Command, Report, Why};
 use finale_core::{ExecutionId, ExecutionStatus, Failure, FailureClass, Payload, Record, TaskId};
-use finale_journal::{Claim, Filter, Journal, JournalError, Summary};
+use finale_journal::{Claim, Filter, Journal, JournalError, Released, Summary};
 use futures_util::future::join_all;
 use serde::Serialize;
 use tokio::sync::{oneshot, watch};
@@ -25,7 +25,7 @@ use crate::late::LateEvent;
 use crate::message::{TaskCompleted, TaskFailed};
 use crate::mint::{Mint, shard_of};
 use crate::options::Options;
-use crate::supervisor::{Ask, Close, Leave, Left, List, Question, Report, Supervisor};
+use crate::supervisor::{Ask, Close, Leave, Left, List, Question, ReportTask, Supervisor};
 use crate::task_engine::{Drain, ListTasks, OpenTask, TaskEngine, TaskPage};
 use crate::vitals::{Health, Vitals};
 use crate::workflow::Workflow;
@@ -100,7 +100,7 @@ pub struct Page {
     pub next: Option<ExecutionId>,
 }
 
-/// What was left when a runtime was shut down; from [`Runtime::shutdown`]. All zero means that nothing was cut short.
+/// What was left when a runtime was shut down; from [`Runtime::shutdown`]. All counts are zero if nothing was cut short.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
@@ -110,6 +110,9 @@ pub struct ShutdownReport {
     pub dropped: usize,
     /// Shards that did not answer in time: a handler keeps their thread for itself.
     pub unresponsive: usize,
+    /// Whether the journal's one file holds everything, so that a copy of it is a whole journal: false if somebody who
+    /// reads kept it from that. None if the journal is no file, or it was not left in order or in time.
+    pub in_one_file: Option<bool>,
 }
 
 impl ShutdownReport {
@@ -118,6 +121,7 @@ impl ShutdownReport {
             unfinished: self.unfinished + other.unfinished,
             dropped: self.dropped + other.dropped,
             unresponsive: self.unresponsive + other.unresponsive,
+            in_one_file: self.in_one_file.or(other.in_one_file),
         }
     }
 }
@@ -293,6 +297,7 @@ impl Runtime {
         let mut health = Health {
             journal: journal.health(),
             journal_lag: None,
+            journal_waiting: journal.waiting(),
             after_crash: claim.crashed,
             recovering: 0,
             quarantined: 0,
@@ -395,7 +400,7 @@ impl Runtime {
     ///
     /// ```
     /// # use finale::prelude::*;
-    /// use finale::core::definition::Verdict;
+    /// use finale::Verdict;
     ///
     /// # #[actix::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -457,8 +462,7 @@ impl Runtime {
     /// # let image = Workflow::builder("image").task("shrink", "shrink").build()?;
     /// let journal = MemoryJournal::new();
     /// let start = || {
-    ///     let mut limits = Limits::default();
-    ///     limits.crashes_max = 1;
+    ///     let limits = Limits::new().crashes_max(1);
     ///     let builder = Runtime::builder().shards(Shards::Current).journal(journal.clone());
     ///     builder.limits(limits).handler("shrink", shrink).start()
     /// };
@@ -575,7 +579,7 @@ impl Runtime {
     /// ```
     pub async fn complete_task<T: Serialize>(&self, task: TaskId, output: T) -> Result<(), ReportError> {
         let output = Payload::encode(&output)?.limited(self.0.options.limits.payload_bytes_max)?;
-        self.report(task, Ok(output)).await
+        self.report(task, Ok(output), "").await
     }
 
     /// Reports that a task was not done; returns when that is durable.
@@ -605,7 +609,7 @@ impl Runtime {
     /// # }
     /// ```
     pub async fn fail_task(&self, task: TaskId, failure: Failure) -> Result<(), ReportError> {
-        self.report(task, Err(failure)).await
+        self.report(task, Err(failure), "").await
     }
 
     /// Takes reports that actors send as messages, on tasks of all executions.
@@ -649,7 +653,7 @@ impl Runtime {
     /// ```
     pub async fn cancel_task(&self, task: TaskId, by: &str) -> Result<(), ReportError> {
         self.check_text("who cancels it", Some(by))?;
-        self.report(task, Err(Failure::new(FailureClass::Cancelled, format!("by {by}")))).await
+        self.report(task, Err(Failure::new(FailureClass::Cancelled, format!("by {by}"))), by).await
     }
 
     /// Late, duplicate and unknown outcomes that were noted about an execution, oldest first.
@@ -705,23 +709,33 @@ impl Runtime {
     /// # }
     /// ```
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
+        let until = Instant::now() + deadline + ANSWER_PATIENCE;
         // All are told before the first is waited for.
         self.0.shards.iter().for_each(|shard| shard.supervisor.do_send(Close));
         let ends: Vec<_> = self.0.shards.iter().map(|shard| end(shard, deadline)).collect();
         let ended = join_all(ends).await;
         // Otherwise it looks like a crash, and that is what it comes to.
-        if ended.iter().all(|(_, in_order)| *in_order) {
-            self.release_journal();
-        }
-        ended.into_iter().map(|(report, _)| report).fold(ShutdownReport::default(), ShutdownReport::and)
+        let released = match ended.iter().all(|(_, in_order)| *in_order) {
+            true => self.release_journal(until).await,
+            false => Released::default(),
+        };
+        let reports = ended.into_iter().map(|(report, _)| report);
+        let mut report = reports.fold(ShutdownReport::default(), ShutdownReport::and);
+        report.in_one_file = released.in_one_file;
+        report
     }
 
-    /// Notes that what was at work was not lost in a crash.
-    fn release_journal(&self) {
-        let Kept { journal, claim, .. } = &self.0.kept;
-        if let Err(error) = journal.release(claim.epoch) {
-            tracing::warn!(target: crate::telemetry::TARGET, %error, "the journal was not released");
-        }
+    /// Notes that what was at work was not lost in a crash. That goes on if it is not done in time.
+    async fn release_journal(&self, until: Instant) -> Released {
+        let (journal, epoch) = (Arc::clone(&self.0.kept.journal), self.0.kept.claim.epoch);
+        let release = tokio::task::spawn_blocking(move || {
+            let released = journal.release(epoch);
+            if let Err(error) = &released {
+                tracing::warn!(target: crate::telemetry::TARGET, %error, "the journal was not released");
+            }
+            released.unwrap_or_default()
+        });
+        timeout_at(until, release).await.ok().and_then(Result::ok).unwrap_or_default()
     }
 
     /// Refuses a text that is longer than allowed.
@@ -764,9 +778,10 @@ impl Runtime {
         answered.await.unwrap_or(Err(CommandError::Stopped))
     }
 
-    async fn report(&self, task: TaskId, result: Result<Payload, Failure>) -> Result<(), ReportError> {
+    async fn report(&self, task: TaskId, result: Result<Payload, Failure>, by: &str) -> Result<(), ReportError> {
+        let report = Report { key: task.key, attempt: None, result, by: by.into() };
         let (reply, answered) = oneshot::channel();
-        self.shard(task.execution).supervisor.do_send(Report { task, result, reply });
+        self.shard(task.execution).supervisor.do_send(ReportTask { execution: task.execution, report, reply });
         answered.await.unwrap_or(Err(ReportError::Stopped))
     }
 }

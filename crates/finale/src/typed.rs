@@ -1,6 +1,5 @@
-//! Workflows of functions: a name that does not exist does not compile.
+//! Workflows of functions: a task that does not exist, or whose types do not fit, does not compile.
 
-use std::any::type_name;
 use std::cell::{RefCell, RefMut};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -17,8 +16,9 @@ use crate::workflow::Workflow;
 
 /// Builds a workflow of functions; see [`Workflow::typed`].
 ///
-/// Nodes are handles, so that a misspelt one does not compile, and neither does a task whose input is the output of
-/// another if their types differ.
+/// Nodes are values, so that a misspelt one does not compile, and neither does a task whose input is the output of
+/// another if their types differ. Names are texts all the same: they are kept in the journal, where the names that the
+/// compiler gives to functions would not stay the same.
 ///
 /// [`Workflow::typed`] shows the whole of it. What it cannot say (declared inputs, an output expression, joins) a
 /// [`WorkflowBuilder`](crate::WorkflowBuilder) can.
@@ -26,7 +26,7 @@ use crate::workflow::Workflow;
 #[must_use = "a builder builds nothing until build is called"]
 pub struct TypedBuilder(RefCell<Draft>);
 
-/// What is known of the workflow so far; nodes are known by their place.
+/// What is known of the workflow so far; nodes are known by their index.
 #[derive(Debug)]
 struct Draft {
     definition: Definition,
@@ -57,34 +57,34 @@ enum Origin {
 /// # async fn charge_card(_: TaskContext, euros: u32) -> Result<(), TaskError> { Ok(()) }
 /// # async fn recommend(_: TaskContext, item: String) -> Result<(), TaskError> { Ok(()) }
 /// let order = Workflow::typed("order");
-/// let reserved = order.task(reserve_stock).input("input.item").timeout(Duration::from_secs(30));
-/// let charge = order.task(charge_card).id("charge").title("Charge the card");
+/// let reserved = order.task("reserve", reserve_stock).input("input.item").timeout(Duration::from_secs(30));
+/// let charge = order.task("charge", charge_card).title("Charge the card");
 /// charge.input_from(reserved).retry(3, Duration::from_secs(2));
-/// order.task(recommend).input("input.item").after(reserved).when("input.likes_letters").optional();
+/// order.task("recommend", recommend).input("input.item").after(reserved).when("input.likes_letters").optional();
 /// let order = order.build()?;
 /// assert!(order.definition().nodes.iter().any(|node| node.label == "Charge the card"));
-/// # Ok::<(), finale::core::compile::CompileError>(())
+/// # Ok::<(), finale::CompileError>(())
 /// ```
 pub struct TaskNode<'w, Input, Output> {
     builder: &'w TypedBuilder,
-    place: usize,
+    index: usize,
     types: PhantomData<fn(Input) -> Output>,
 }
 
 /// A decision of a workflow in the making; from [`TypedBuilder::condition`].
 #[derive(Clone, Copy, Debug)]
 #[must_use = "a decision chooses between what comes after its answers"]
-pub struct Decision<'w> {
+pub struct ConditionNode<'w> {
     builder: &'w TypedBuilder,
-    place: usize,
+    index: usize,
 }
 
 /// A verification of a workflow in the making; from [`TypedBuilder::verification`].
 #[derive(Clone, Copy, Debug)]
 #[must_use = "a verification chooses between what comes after its verdicts"]
-pub struct Judgement<'w> {
+pub struct VerificationNode<'w> {
     builder: &'w TypedBuilder,
-    place: usize,
+    index: usize,
 }
 
 /// One way on from a decision or a verification, for [`TaskNode::after`].
@@ -92,7 +92,7 @@ pub struct Judgement<'w> {
 #[must_use = "it is for after"]
 pub struct Branch<'w> {
     builder: &'w TypedBuilder,
-    place: usize,
+    index: usize,
     kind: EdgeKind,
 }
 
@@ -129,8 +129,8 @@ impl Workflow {
     /// # #[actix::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let order = Workflow::typed("order");
-    /// let reserve = order.task(reserve_stock);
-    /// order.task(charge_card).input_from(reserve);
+    /// let reserve = order.task("reserve", reserve_stock);
+    /// order.task("charge", charge_card).input_from(reserve);
     /// let order = order.build()?;
     ///
     /// let runtime = Runtime::builder().shards(Shards::Current).workflow(&order).start()?;
@@ -147,8 +147,8 @@ impl Workflow {
     /// # async fn reserve_stock(_: TaskContext, item: String) -> Result<u32, TaskError> { Ok(1) }
     /// # async fn write_letter(_: TaskContext, text: String) -> Result<(), TaskError> { Ok(()) }
     /// let order = Workflow::typed("order");
-    /// let reserve = order.task(reserve_stock);
-    /// order.task(write_letter).input_from(reserve); // a number is no text
+    /// let reserve = order.task("reserve", reserve_stock);
+    /// order.task("write", write_letter).input_from(reserve); // a number is no text
     /// ```
     pub fn typed(id: impl Into<String>) -> TypedBuilder {
         let (edges, conditions, inputs) = (Vec::new(), BTreeMap::new(), Vec::new());
@@ -162,14 +162,13 @@ impl TypedBuilder {
     /// What people call the workflow; by default its id.
     ///
     /// ```
-    /// use finale::Workflow;
-    /// use finale::core::definition::{OnFailure, Siblings};
+    /// use finale::{OnFailure, Siblings, Workflow};
     ///
     /// let order = Workflow::typed("order").name("Fulfil an order").version("1.2.0");
     /// let order = order.on_failure(OnFailure::Tolerate { count: 1 }).siblings(Siblings::Finish).build()?;
     /// assert_eq!(order.definition().name, "Fulfil an order");
     /// assert_eq!(order.definition().policy.siblings, Siblings::Finish);
-    /// # Ok::<(), finale::core::compile::CompileError>(())
+    /// # Ok::<(), finale::CompileError>(())
     /// ```
     pub fn name(self, name: impl Into<String>) -> Self {
         self.draft().definition.name = name.into();
@@ -194,19 +193,15 @@ impl TypedBuilder {
         self
     }
 
-    /// A task that this function does; node and handler are called like the function.
+    /// A task that this function or closure does; its node and its handler have that name.
     ///
-    /// Used for several tasks, it is `resize`, `resize_2`, and so on. A closure has no name of its own: see
-    /// [`task_named`](Self::task_named).
-    pub fn task<H: Handler<Arguments>, Arguments: 'static>(&self, function: H) -> TaskNode<'_, H::Input, H::Output> {
-        let path = type_name::<H>();
-        let name = path.rsplit("::").next().unwrap_or(path).to_owned();
-        self.task_named(name, function)
-    }
-
-    /// A task that this function or closure does; node and handler have that name.
+    /// The name is kept with the executions, so that a function can be renamed and moved without harm, and one whose name
+    /// here changes is not found by the executions that began before. A name that several tasks of one function share
+    /// makes the nodes `resize`, `resize_2`, and so on, unless they say their [`id`](TaskNode::id). Two functions of one
+    /// name are refused.
     ///
-    /// A closure that carries state is not known again: used in two workflows of one runtime it needs two names.
+    /// A closure that carries state is not recognized as the same one: used in two workflows of one runtime it needs two
+    /// names.
     ///
     /// ```
     /// # use finale::prelude::*;
@@ -214,7 +209,7 @@ impl TypedBuilder {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let price = 20;
     /// let order = Workflow::typed("order");
-    /// order.task_named("price", move |_context: TaskContext, count: u32| async move {
+    /// order.task("price", move |_context: TaskContext, count: u32| async move {
     ///     Ok::<_, TaskError>(count * price)
     /// });
     /// let order = order.build()?;
@@ -224,15 +219,15 @@ impl TypedBuilder {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn task_named<H: Handler<Arguments>, Arguments: 'static>(
+    pub fn task<H: Handler<Arguments>, Arguments: 'static>(
         &self,
         name: impl Into<String>,
         function: H,
     ) -> TaskNode<'_, H::Input, H::Output> {
         let name = name.into();
-        let place = self.add(&name, |id| Node::task(id, Task::handler(&name)));
+        let index = self.add(&name, |id| Node::task(id, Task::handler(&name)));
         self.draft().functions.push(Function::new(name, function));
-        self.task_at(place)
+        self.task_at(index)
     }
 
     /// A task that somebody outside does, who reports an `Output`.
@@ -246,12 +241,12 @@ impl TypedBuilder {
     ///
     /// let article = Workflow::typed("article");
     /// let approval = article.external::<String>("approve").title("Read it and approve");
-    /// article.task(publish).input_from(approval);
+    /// article.task("publish", publish).input_from(approval);
     /// assert!(article.build().is_ok());
     /// ```
     pub fn external<Output>(&self, id: impl Into<String>) -> TaskNode<'_, (), Output> {
-        let place = self.add(&id.into(), |id| Node::task(id, Task::external()));
-        self.task_at(place)
+        let index = self.add(&id.into(), |id| Node::task(id, Task::external()));
+        self.task_at(index)
     }
 
     /// A decision: what comes after its answers.
@@ -262,13 +257,13 @@ impl TypedBuilder {
     /// # async fn take_to_the_post(_: TaskContext) -> Result<(), TaskError> { Ok(()) }
     /// let parcel = Workflow::typed("parcel");
     /// let express = parcel.condition("express", "input.express");
-    /// parcel.task(call_courier).after(express.is_true());
-    /// parcel.task(take_to_the_post).after(express.is_false());
+    /// parcel.task("courier", call_courier).after(express.is_true());
+    /// parcel.task("post", take_to_the_post).after(express.is_false());
     /// assert!(parcel.build().is_ok());
     /// ```
-    pub fn condition(&self, id: impl Into<String>, expression: impl Into<String>) -> Decision<'_> {
+    pub fn condition(&self, id: impl Into<String>, expression: impl Into<String>) -> ConditionNode<'_> {
         let kind = NodeKind::Conditional(Conditional { condition: Some(expression.into()) });
-        Decision { builder: self, place: self.add(&id.into(), |id| Node { label: id.clone(), id, kind }) }
+        ConditionNode { builder: self, index: self.add(&id.into(), |id| Node { label: id.clone(), id, kind }) }
     }
 
     /// A judgement on the work before it: what comes after its verdicts.
@@ -277,17 +272,17 @@ impl TypedBuilder {
     /// evaluator by whom; finale keeps both and asks neither. There must be a way on for each verdict.
     ///
     /// ```
-    /// use finale::core::definition::Verdict;
     /// # use finale::prelude::*;
+    /// use finale::Verdict;
     /// # async fn publish(_: TaskContext) -> Result<(), TaskError> { Ok(()) }
     /// # async fn rewrite(_: TaskContext) -> Result<(), TaskError> { Ok(()) }
     /// # async fn discuss(_: TaskContext) -> Result<(), TaskError> { Ok(()) }
     /// let article = Workflow::typed("article");
     /// let written = article.external::<String>("write");
     /// let review = article.verification("review", "is it true?", "the editor").after(written);
-    /// article.task(publish).after(review.on(Verdict::Pass));
-    /// article.task(rewrite).after(review.on(Verdict::Fail));
-    /// article.task(discuss).after(review.on(Verdict::Refer));
+    /// article.task("publish", publish).after(review.on(Verdict::Pass));
+    /// article.task("rewrite", rewrite).after(review.on(Verdict::Fail));
+    /// article.task("discuss", discuss).after(review.on(Verdict::Refer));
     /// assert!(article.build().is_ok());
     /// ```
     pub fn verification(
@@ -295,10 +290,10 @@ impl TypedBuilder {
         id: impl Into<String>,
         rubric: impl Into<String>,
         evaluator: impl Into<String>,
-    ) -> Judgement<'_> {
+    ) -> VerificationNode<'_> {
         let (rubric, evaluator) = (Some(rubric.into()), Some(evaluator.into()));
         let kind = NodeKind::Verification(Verification { rubric, evaluator, preset: None });
-        Judgement { builder: self, place: self.add(&id.into(), |id| Node { label: id.clone(), id, kind }) }
+        VerificationNode { builder: self, index: self.add(&id.into(), |id| Node { label: id.clone(), id, kind }) }
     }
 
     /// The workflow, checked.
@@ -311,8 +306,8 @@ impl TypedBuilder {
         draft.connect();
         draft.feed();
         let conditions = std::mem::take(&mut draft.conditions);
-        let id = |place: usize| draft.definition.nodes[place].id.clone();
-        let conditions = conditions.into_iter().map(|(place, expression)| (id(place), expression)).collect();
+        let id = |index: usize| draft.definition.nodes[index].id.clone();
+        let conditions = conditions.into_iter().map(|(index, expression)| (id(index), expression)).collect();
         draft.definition.guard(&conditions);
         draft.definition.imply_ends();
         Ok(Workflow::new(draft.definition)?.with_functions(draft.functions))
@@ -332,17 +327,17 @@ impl TypedBuilder {
         draft.definition.nodes.len() - 1
     }
 
-    fn task_at<Input, Output>(&self, place: usize) -> TaskNode<'_, Input, Output> {
-        TaskNode { builder: self, place, types: PhantomData }
+    fn task_at<Input, Output>(&self, index: usize) -> TaskNode<'_, Input, Output> {
+        TaskNode { builder: self, index, types: PhantomData }
     }
 
     /// Where a way begins, seen from this workflow.
-    fn origin(&self, other: &Self, place: usize) -> Origin {
+    fn origin(&self, other: &Self, index: usize) -> Origin {
         if std::ptr::eq(self, other) {
-            return Origin::Node(place);
+            return Origin::Node(index);
         }
         let stranger = &other.draft().definition;
-        Origin::Stranger(format!("{} of workflow {}", stranger.nodes[place].id, stranger.id))
+        Origin::Stranger(format!("{} of workflow {}", stranger.nodes[index].id, stranger.id))
     }
 }
 
@@ -361,7 +356,7 @@ fn check_functions(draft: &Draft) -> Result<(), CompileError> {
 }
 
 fn conflict(name: &str) -> Problem {
-    let message = format!("two functions are called {name:?}: give one another name with task_named");
+    let message = format!("two functions are called {name:?}: give one of them another name");
     Problem { code: Code::HandlerConflict, nodes: Vec::new(), message, part: None }
 }
 
@@ -383,92 +378,93 @@ impl Draft {
 
     fn id_of(&self, from: Origin) -> String {
         match from {
-            Origin::Node(place) => self.definition.nodes[place].id.clone(),
+            Origin::Node(index) => self.definition.nodes[index].id.clone(),
             Origin::Stranger(id) => id,
         }
     }
 
-    fn change(&mut self, place: usize, change: impl FnOnce(&mut Task)) {
-        if let NodeKind::Task(task) = &mut self.definition.nodes[place].kind {
+    fn change(&mut self, index: usize, change: impl FnOnce(&mut Task)) {
+        if let NodeKind::Task(task) = &mut self.definition.nodes[index].kind {
             change(task);
         }
     }
 }
 
 impl<'w, Input, Output> TaskNode<'w, Input, Output> {
-    /// It comes after that; may be said several times: then it comes after all of them.
+    /// Lets the task come after `source`; called several times, after all of them.
     pub fn after(self, source: impl Source<'w>) -> Self {
-        let (other, place, kind) = source.way();
-        let from = self.builder.origin(other, place);
-        self.builder.draft().edges.push((from, self.place, kind));
+        let (other, index, kind) = source.way();
+        let from = self.builder.origin(other, index);
+        self.builder.draft().edges.push((from, self.index, kind));
         self
     }
 
-    /// It comes after that task, whose output is its input. Of this and [`input`](Self::input) this one counts.
+    /// Lets the task come after `source`, whose output is its input. Takes precedence over [`input`](Self::input).
     pub fn input_from<Any>(self, source: TaskNode<'w, Any, Input>) -> Self {
-        let from = self.builder.origin(source.builder, source.place);
-        self.builder.draft().inputs.push((self.place, from));
+        let from = self.builder.origin(source.builder, source.index);
+        self.builder.draft().inputs.push((self.index, from));
         self.after(source)
     }
 
-    /// The expression that gives its input; by default the input of the execution.
+    /// Sets the expression that gives the input; by default the input of the execution.
     pub fn input(self, expression: impl Into<String>) -> Self {
         self.change(|task| task.input(expression))
     }
 
-    /// It runs only if that expression is true; else it is skipped, and so is what depends on nothing else. Said twice,
-    /// both must be true.
+    /// Sets the condition on which the task runs. If it evaluates to false the task is skipped, and with it whatever depends
+    /// on nothing else. Called twice, both conditions must hold.
     pub fn when(self, expression: impl Into<String>) -> Self {
         let mut expression = expression.into();
         let conditions = &mut self.builder.draft().conditions;
-        if let Some(other) = conditions.remove(&self.place) {
+        if let Some(other) = conditions.remove(&self.index) {
             expression = format!("({other}) and ({expression})");
         }
-        conditions.insert(self.place, expression);
+        conditions.insert(self.index, expression);
         self
     }
 
-    /// The id of its node; by default the name of its function. Two nodes with one id are refused when the workflow is
+    /// Sets the id of the node; by default the name of the task. Two nodes with one id are refused when the workflow is
     /// built.
     pub fn id(self, id: impl Into<String>) -> Self {
-        self.builder.draft().definition.nodes[self.place].id = id.into();
+        self.builder.draft().definition.nodes[self.index].id = id.into();
         self
     }
 
-    /// What is to be done, for people; by default its id in words.
+    /// Sets what is to be done, for people; by default the id in words.
     pub fn title(self, title: impl Into<String>) -> Self {
         let title = title.into();
-        self.builder.draft().definition.nodes[self.place].label.clone_from(&title);
+        self.builder.draft().definition.nodes[self.index].label.clone_from(&title);
         self.change(|task| task.title(title))
     }
 
-    /// The execution may complete although it failed; see [`Task::optional`].
+    /// Lets the execution complete although the task failed; see [`Task::optional`].
     pub fn optional(self) -> Self {
         self.change(Task::optional)
     }
 
-    /// How long one attempt may take; by default as long as it likes. See [`Task::timeout`].
+    /// Limits how long one attempt may take; by default there is no limit. See [`Task::timeout`].
     pub fn timeout(self, timeout: Duration) -> Self {
         self.change(|task| task.timeout(timeout))
     }
 
-    /// How often it is tried in all, and how long to wait before each further attempt; by default once. See [`Task::retry`].
+    /// Sets how many attempts there are in all, and the wait before each further one; by default there is one. See
+    /// [`Task::retry`].
     pub fn retry(self, attempts: u16, backoff: Duration) -> Self {
         self.change(|task| task.retry(attempts, backoff))
     }
 
-    /// Its handler begins at most once, even over crashes; see [`Task::at_most_once`].
+    /// Lets the handler begin at most once, even over crashes; see [`Task::at_most_once`].
     pub fn at_most_once(self) -> Self {
         self.change(Task::at_most_once)
     }
 
-    /// Who is asked to do it, if it is external; shown in [`OpenTask::assignee`](crate::OpenTask::assignee).
+    /// Sets who is asked to do the task, if it is external; shown in [`OpenTask::assignee`](crate::OpenTask::assignee).
     pub fn assignee(self, who: impl Into<String>) -> Self {
         self.change(|task| task.assignee(who))
     }
 
     fn change(self, change: impl FnOnce(Task) -> Task) -> Self {
-        self.builder.draft().change(self.place, |task| *task = change(std::mem::take(task)));
+        self.builder.draft().change(self.index, |task| *task = change(std::mem::take(task)));
         self
     }
 }
@@ -484,44 +480,44 @@ impl<Input, Output> Copy for TaskNode<'_, Input, Output> {}
 
 impl<Input, Output> fmt::Debug for TaskNode<'_, Input, Output> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TaskNode({})", self.builder.draft().definition.nodes[self.place].id)
+        write!(f, "TaskNode({})", self.builder.draft().definition.nodes[self.index].id)
     }
 }
 
-impl<'w> Decision<'w> {
-    /// What comes after it if it comes to true.
+impl<'w> ConditionNode<'w> {
+    /// The branch that is taken if the condition evaluates to true.
     pub fn is_true(self) -> Branch<'w> {
-        Branch { builder: self.builder, place: self.place, kind: EdgeKind::ConditionalTrue }
+        Branch { builder: self.builder, index: self.index, kind: EdgeKind::ConditionalTrue }
     }
 
-    /// What comes after it if it comes to false.
+    /// The branch that is taken if the condition evaluates to false.
     pub fn is_false(self) -> Branch<'w> {
-        Branch { builder: self.builder, place: self.place, kind: EdgeKind::ConditionalFalse }
+        Branch { builder: self.builder, index: self.index, kind: EdgeKind::ConditionalFalse }
     }
 
-    /// It is decided after that.
+    /// Lets the condition be evaluated after `source`.
     pub fn after(self, source: impl Source<'w>) -> Self {
-        self.builder.task_at::<(), ()>(self.place).after(source);
+        self.builder.task_at::<(), ()>(self.index).after(source);
         self
     }
 }
 
-impl<'w> Judgement<'w> {
-    /// What comes after it if that is the verdict.
+impl<'w> VerificationNode<'w> {
+    /// The branch that is taken if that is the verdict.
     pub fn on(self, verdict: Verdict) -> Branch<'w> {
-        Branch { builder: self.builder, place: self.place, kind: verdict.edge() }
+        Branch { builder: self.builder, index: self.index, kind: verdict.edge() }
     }
 
-    /// It is judged after that.
+    /// Lets the verification come after `source`.
     pub fn after(self, source: impl Source<'w>) -> Self {
-        self.builder.task_at::<(), ()>(self.place).after(source);
+        self.builder.task_at::<(), ()>(self.index).after(source);
         self
     }
 }
 
 impl<'w, Input, Output> private::Way<'w> for TaskNode<'w, Input, Output> {
     fn way(self) -> (&'w TypedBuilder, usize, EdgeKind) {
-        (self.builder, self.place, EdgeKind::Sequential)
+        (self.builder, self.index, EdgeKind::Sequential)
     }
 }
 
@@ -529,7 +525,7 @@ impl<'w, Input, Output> Source<'w> for TaskNode<'w, Input, Output> {}
 
 impl<'w> private::Way<'w> for Branch<'w> {
     fn way(self) -> (&'w TypedBuilder, usize, EdgeKind) {
-        (self.builder, self.place, self.kind)
+        (self.builder, self.index, self.kind)
     }
 }
 

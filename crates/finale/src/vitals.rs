@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use finale_journal::JournalError;
+use finale_journal::{JournalError, Waiting};
 
 /// How a runtime is doing; from [`Runtime::health`](crate::Runtime::health).
 ///
@@ -22,10 +22,14 @@ use finale_journal::JournalError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
-    /// What the journal failed with, if it has: then nothing goes on until the application is started again.
+    /// What the journal failed with, if it has: then nothing goes on until the application is started again. Or what
+    /// was found wrong with it as such, such as a damaged database, although it goes on.
     pub journal: Result<(), JournalError>,
     /// How long the oldest thing that was written has waited to become durable, as of the last sweep; none if nothing waits.
     pub journal_lag: Option<Duration>,
+    /// What the journal waits for, if that is worth saying: a disk that does not answer, or a tool that holds the
+    /// database. It goes on by itself when that is over.
+    pub journal_waiting: Option<Waiting>,
     /// Whether the runtime before this one did not shut down in order, as the journal says.
     pub after_crash: bool,
     /// Executions found in the journal at the start that have not gone on yet.
@@ -41,16 +45,10 @@ impl Health {
     ///
     /// ```
     /// # use finale::prelude::*;
-    /// use finale::journal::{Acknowledgement, HeldJournal};
-    ///
     /// # #[actix::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let journal = HeldJournal::new(Acknowledgement::Immediate);
-    /// let runtime = Runtime::builder().shards(Shards::Current).journal(journal.clone()).start()?;
+    /// let runtime = Runtime::builder().shards(Shards::Current).start()?;
     /// assert!(runtime.health().is_well());
-    ///
-    /// journal.fail("the disk is full");
-    /// assert!(!runtime.health().is_well());
     /// # Ok(())
     /// # }
     /// ```

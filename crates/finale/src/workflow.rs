@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use finale_core::compile::{CompileError, Limits, Registry, compile_within};
+use finale_core::compile::{CompileError, Limits, Registry, Warning, compile_within};
 use finale_core::definition::{DefinitionBuilder, FromDefinition};
 use finale_core::{Compiled, Definition, DefinitionHash};
 
@@ -20,7 +20,7 @@ use crate::handler::Function;
 /// let workflow = Workflow::builder("order").task("charge", "charge_card").build()?;
 /// assert_eq!(workflow.definition().version, "1.0.0");
 /// assert_eq!(format!("{workflow:?}"), "Workflow(order 1.0.0)");
-/// # Ok::<(), finale::core::compile::CompileError>(())
+/// # Ok::<(), finale::CompileError>(())
 /// ```
 #[derive(Clone)]
 pub struct Workflow(Arc<Inner>);
@@ -48,7 +48,7 @@ impl Workflow {
     ///
     /// let error = Workflow::builder("order").task("charge", "charge_card").after("resrve").build().unwrap_err();
     /// assert!(error.to_string().contains("which is no node"));
-    /// # Ok::<(), finale::core::compile::CompileError>(())
+    /// # Ok::<(), finale::CompileError>(())
     /// ```
     pub fn builder(id: impl Into<String>) -> WorkflowBuilder {
         WorkflowBuilder::new(id)
@@ -80,7 +80,8 @@ impl Workflow {
         Self::with_limits(definition, registry, Limits::default())
     }
 
-    /// Checks a definition that may be larger, or less large, than by default; see [`compile::Limits`].
+    /// Checks a definition that may be larger, or less large, than by default; see
+    /// [`CompileLimits`](crate::CompileLimits).
     ///
     /// The limits are kept with the workflow and hold wherever it runs.
     ///
@@ -88,17 +89,13 @@ impl Workflow {
     /// All problems of the first phase that has any, each with its code and its nodes.
     ///
     /// ```
-    /// use finale::core::compile::{Limits, Registry};
-    /// use finale::{Definition, Workflow};
+    /// use finale::{CompileLimits, Definition, Registry, Workflow};
     ///
     /// let definition = Definition::builder("order").task("pack", "pack").task("ship", "ship").build();
-    /// let mut limits = Limits::default();
-    /// limits.nodes_max = 3; // a start and an end count too
+    /// let limits = CompileLimits::new().nodes_max(3); // a start and an end count too
     /// let error = Workflow::with_limits(definition, Registry::default(), limits).unwrap_err();
     /// assert_eq!(error.problems[0].code.to_string(), "too_many_nodes");
     /// ```
-    ///
-    /// [`compile::Limits`]: finale_core::compile::Limits
     pub fn with_limits(definition: Definition, registry: Registry, limits: Limits) -> Result<Self, CompileError> {
         let id = definition.id.clone();
         let compiled = compile_within(definition, &registry, &limits)
@@ -124,10 +121,25 @@ impl Workflow {
     /// let build = |version| Workflow::builder("order").version(version).task("pack", "pack").build();
     /// assert_eq!(build("1.0.0")?.hash(), build("1.0.0")?.hash());
     /// assert_ne!(build("1.0.0")?.hash(), build("1.0.1")?.hash());
-    /// # Ok::<(), finale::core::compile::CompileError>(())
+    /// # Ok::<(), finale::CompileError>(())
     /// ```
     pub fn hash(&self) -> DefinitionHash {
         self.0.compiled.hash()
+    }
+
+    /// What is suspicious in it: it runs, and probably does not do what its author meant. Errors are
+    /// [`CompileError`]s instead, so that there is no workflow that has one.
+    ///
+    /// ```
+    /// use finale::prelude::*;
+    ///
+    /// let charge = Task::handler("charge_card").input("nodes.reserve.output");
+    /// let order = Workflow::builder("order").task("reserve", "reserve_stock").task("charge", charge).build()?;
+    /// assert_eq!(order.warnings()[0].code.as_str(), "reads_unordered_node", "nothing says that it comes after it");
+    /// # Ok::<(), finale::CompileError>(())
+    /// ```
+    pub fn warnings(&self) -> &[Warning] {
+        self.0.compiled.warnings()
     }
 
     /// The same, built of these functions; nobody else has it yet.
@@ -165,7 +177,6 @@ impl Workflow {
 /// ```
 /// use std::time::Duration;
 ///
-/// use finale::core::definition::{DeclaredType, OnFailure};
 /// use finale::prelude::*;
 ///
 /// let charge = Task::handler("charge_card").title("Charge the card").retry(3, Duration::from_secs(2));
@@ -187,7 +198,7 @@ impl Workflow {
 ///     .output("nodes.charge.output")
 ///     .build()?;
 /// assert_eq!(workflow.definition().name, "Fulfil an order");
-/// # Ok::<(), finale::core::compile::CompileError>(())
+/// # Ok::<(), finale::CompileError>(())
 /// ```
 pub type WorkflowBuilder = DefinitionBuilder<Workflow>;
 

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use finale::core::definition::OnFailure;
 use finale::prelude::*;
 
 /// The files, by name: a stand-in for a folder.

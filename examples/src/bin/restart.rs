@@ -6,9 +6,8 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
-use finale::core::definition::Task;
 use finale::journal::SqliteJournal;
-use finale::{Filter, Runtime, Shards, TaskContext, TaskError, Workflow};
+use finale::{Filter, Runtime, Shards, Task, TaskContext, TaskError, Workflow};
 use serde_json::{Value, json};
 
 async fn ship(context: TaskContext, order: Value) -> Result<String, TaskError> {

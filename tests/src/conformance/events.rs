@@ -79,9 +79,9 @@ impl Operation {
             (Some(node), None) => {
                 let position = workflow.compiled().position(node);
                 let position = position.ok_or_else(|| format!("the definition has no node {node:?}"))?;
-                TaskId { execution: target, key: WorkKey::node(position) }
+                TaskId { execution: target, key: WorkKey::root(position) }
             }
-            (None, Some(_)) => TaskId { execution: runtime.new_execution_id(), key: WorkKey::node(0) },
+            (None, Some(_)) => TaskId { execution: runtime.new_execution_id(), key: WorkKey::default() },
             _ => return Err("an event is about either a node or a task".to_owned()),
         };
         Ok(result.map(|result| Report { task, result, lost }))

@@ -7,7 +7,7 @@ use finale_core::compiled::Compiled;
 use finale_core::definition::{Definition, Edge, EdgeKind, NodeKind};
 use finale_core::failure::FailureClass;
 use finale_core::record::{NodeRecord, NodeRecordState, State};
-use finale_core::{Execution, NodeStatus, Record};
+use finale_core::{Execution, NodeStatus, Record, WorkKey};
 
 use super::cases::{Expect, Expected};
 
@@ -222,7 +222,7 @@ impl<'w> Ways<'w> {
     }
 
     fn taken(&self, id: &str) -> Option<EdgeKind> {
-        self.folded.taken(self.compiled.position(id)?)
+        self.folded.taken(WorkKey::root(self.compiled.position(id)?))
     }
 
     fn is_task(&self, id: &str) -> bool {

@@ -1,6 +1,6 @@
 //! Why a definition is not activated, in the words of the cases.
 
-use finale::core::compile::{Code, CompileError, Phase};
+use finale_core::compile::{Code, CompileError, Phase};
 use finale_core::definition::NodeKind;
 
 use super::cases::ActivationFault;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use finale::core::WorkKey;
 use finale::{ExecutionId, TaskId, Workflow};
+use finale_core::{NodeIndex, WorkKey};
 
 use super::entry::Entry;
 use super::load::Kind;
@@ -83,7 +83,7 @@ impl Book {
         let mut waiting = vec![task.key.node];
         while let Some(node) = waiting.pop() {
             for source in sources(workflow, node) {
-                if self.settled.insert(TaskId { execution: task.execution, key: WorkKey::node(source) }) {
+                if self.settled.insert(TaskId { execution: task.execution, key: WorkKey::root(source) }) {
                     waiting.push(source);
                 }
             }
@@ -124,7 +124,7 @@ impl Book {
 }
 
 /// The numbers of the nodes with an edge to this one.
-fn sources(workflow: &Workflow, node: u32) -> Vec<u32> {
+fn sources(workflow: &Workflow, node: NodeIndex) -> Vec<NodeIndex> {
     let compiled = workflow.compiled();
     let target = &compiled.node(node).id;
     let edges = workflow.definition().edges.iter().filter(|edge| edge.target == *target);

@@ -69,7 +69,7 @@ fn start(child: &Child, pen: &Arc<Pen>) -> Result<Runtime, Box<dyn std::error::E
 async fn do_task(task: TaskContext, pen: Arc<Pen>) -> Result<u16, TaskError> {
     let (id, attempt) = (task.task_id(), task.attempt());
     pen.write(&Entry::Run { task: id, attempt });
-    let mut dice = Dice::new(id.execution.as_u128() as u64 ^ u64::from(id.key.node) ^ (u64::from(attempt) << 32));
+    let mut dice = Dice::new(id.execution.as_u128() as u64 ^ u64::from(id.key.node.0) ^ (u64::from(attempt) << 32));
     if dice.one_in(2) {
         tokio::time::sleep(Duration::from_micros(dice.below(3_000) as u64)).await;
     }

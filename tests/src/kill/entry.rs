@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn every_entry_reads_back_from_its_line() {
         let execution: ExecutionId = "0190b0a0-0000-7000-8000-000000000007".parse().unwrap();
-        let task: TaskId = format!("{execution}.3.0.0").parse().unwrap();
+        let task: TaskId = format!("{execution}.0.3").parse().unwrap();
         let entries = [
             Entry::Life,
             Entry::Activated { execution, kind: Kind::Chain, key: 7 },

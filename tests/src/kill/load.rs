@@ -72,9 +72,7 @@ impl Kind {
             .map(|kind| kind.workflow())
             .flat_map(|workflow| {
                 let compiled = workflow.compiled();
-                (0..compiled.len() as u32)
-                    .filter_map(|node| compiled.handler(node).map(str::to_owned))
-                    .collect::<Vec<_>>()
+                compiled.positions().filter_map(|node| compiled.handler(node).map(str::to_owned)).collect::<Vec<_>>()
             })
             .collect();
         names.sort_unstable();

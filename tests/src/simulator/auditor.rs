@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
-use finale_core::execution::{Effect, Notices, Refused};
+use finale_core::execution::{Effect, EffectSink, Refused};
 use finale_core::fact::{Fact, Recorded};
-use finale_core::{Compiled, Dispatch, Execution, ExecutionId, ExecutionStatus, NodeStatus, Payload, Time};
+use finale_core::{
+    Compiled, Dispatch, Execution, ExecutionId, ExecutionStatus, NodeIndex, NodeStatus, Payload, Time, WorkKey,
+};
 
 use super::Violation;
 use super::books::Books;
@@ -52,7 +54,7 @@ struct Folded {
 #[derive(Default)]
 struct Effects(Vec<Effect>);
 
-impl Notices for Effects {
+impl EffectSink for Effects {
     fn effect(&mut self, effect: Effect) {
         self.0.push(effect);
     }
@@ -168,7 +170,7 @@ impl Auditor {
     pub(super) fn began(&mut self, number: Number, dispatch: Dispatch, life: u32, input: &Payload, tally: &mut Tally) {
         let subject = self.of(number);
         let node = dispatch.key.node;
-        let is_done = subject.durable.execution.output_of(node).is_some();
+        let is_done = subject.durable.execution.output_of(dispatch.key).is_some();
         let is_once = subject.definition.is_at_most_once(node);
         let checked = subject.books.begin(dispatch, life, input, is_done, is_once, tally);
         self.take(told_of(number, checked));
@@ -258,17 +260,18 @@ impl Subject {
             return Ok(());
         }
         let edges = &self.definition.definition().edges;
-        let mut reached: BTreeSet<u32> =
+        let mut reached: BTreeSet<NodeIndex> =
             edges.iter().filter_map(|edge| self.definition.position(&edge.target)).collect();
         for edge in edges {
-            let source = self.definition.position(&edge.source).and_then(|source| execution.node_status(source));
+            let source =
+                self.definition.position(&edge.source).and_then(|source| execution.node_status(WorkKey::root(source)));
             if !source.is_some_and(NodeStatus::is_settled)
                 && let Some(target) = self.definition.position(&edge.target)
             {
                 reached.remove(&target);
             }
         }
-        match reached.iter().find(|node| execution.node_status(**node) == Some(NodeStatus::Pending)) {
+        match reached.iter().find(|node| execution.node_status(WorkKey::root(**node)) == Some(NodeStatus::Pending)) {
             Some(node) => Err(("nothing_that_is_reached_is_left", format!("node {node} is"))),
             None => Ok(()),
         }
@@ -320,7 +323,7 @@ impl Subject {
     fn refused(&mut self, refused: &Refused) -> Checked {
         let is_durable = match refused {
             Refused::AlreadyTerminal(status) => self.durable.execution.status() == *status,
-            Refused::Settled { node, status } => self.durable.execution.node_status(*node) == Some(*status),
+            Refused::Settled { key, status } => self.durable.execution.node_status(*key) == Some(*status),
             _ => true,
         };
         if is_durable {
@@ -349,7 +352,7 @@ impl Subject {
 }
 
 impl Folded {
-    fn apply(&mut self, definition: &Compiled, recorded: &Recorded, notices: &mut impl Notices) -> Checked {
+    fn apply(&mut self, definition: &Compiled, recorded: &Recorded, notices: &mut impl EffectSink) -> Checked {
         if self.execution.status().is_terminal() {
             return Err(("nothing_happens_after_the_end", format!("{:?}", recorded.fact)));
         }

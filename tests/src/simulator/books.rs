@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use finale_core::execution::Effect;
-use finale_core::fact::{Decision, Decree, Fact, Timer};
-use finale_core::{Compiled, Dispatch, ExecutionStatus, Failure, FailureClass, Payload, WorkKey};
+use finale_core::fact::{Decision, EndRequest, Fact, Timer};
+use finale_core::{AttemptNo, Compiled, Dispatch, Epoch, ExecutionStatus, Failure, FailureClass, Payload, WorkKey};
 
 use super::auditor::Checked;
 use super::messages::Asking;
@@ -13,15 +13,15 @@ use super::tally::{Count, Tally};
 #[derive(Debug, Default)]
 pub(super) struct Books {
     /// The life that the last recovery began.
-    epoch: u32,
+    epoch: Epoch,
     /// Every dispatch to a handler that is durable.
     runs: BTreeMap<Dispatch, Fate>,
     /// Every attempt that the outside was durably asked for.
-    offers: BTreeSet<(WorkKey, u16)>,
+    offers: BTreeSet<(WorkKey, AttemptNo)>,
     /// When handlers last began, by their key.
     begun: BTreeMap<WorkKey, Begun>,
     /// What handlers came to, and whether they were done.
-    said: BTreeMap<(WorkKey, u16), bool>,
+    said: BTreeMap<(WorkKey, AttemptNo), bool>,
     /// Results that got lost on their way: their handlers may begin again.
     lost: BTreeSet<Dispatch>,
     /// Requests that became facts.
@@ -48,7 +48,7 @@ enum Fate {
 
 #[derive(Debug)]
 struct Begun {
-    attempt: u16,
+    attempt: AttemptNo,
     life: u32,
     input: Payload,
 }
@@ -113,15 +113,17 @@ impl Books {
     /// A fact became durable.
     pub(super) fn record(&mut self, definition: &Compiled, fact: &Fact) -> Checked {
         match fact {
-            Fact::Outcome { key, attempt, result, .. } => self.record_outcome(definition, *key, *attempt, result),
-            Fact::Stopped { key, attempt, .. } | Fact::Fired(Timer::Timeout(key, attempt)) => {
+            Fact::Outcome { key, attempt, result, .. } | Fact::Reported { key, attempt, result, .. } => {
+                self.record_outcome(definition, *key, *attempt, result)
+            }
+            Fact::AttemptStopped { key, attempt, .. } | Fact::TimerFired(Timer::Timeout(key, attempt)) => {
                 self.settle(*key, *attempt, Fate::Closed)
             }
             Fact::Recovered { epoch, .. } => self.begin_life(*epoch),
             Fact::Decided { decision: Decision::Verdict(_, by), .. } => self.record_word(by),
-            Fact::Ending(Decree::Stalled) => Err(("running_implies_something_in_flight", "it stalled".to_owned())),
-            Fact::Ending(Decree::Cancel(by)) => self.cancel(by),
-            Fact::Ending(Decree::Complete(by) | Decree::Fail { by, .. }) => self.record_word(by),
+            Fact::Ending(EndRequest::Stalled) => Err(("running_implies_something_in_flight", "it stalled".to_owned())),
+            Fact::Ending(EndRequest::Cancel(by)) => self.cancel(by),
+            Fact::Ending(EndRequest::Complete(by) | EndRequest::Fail { by, .. }) => self.record_word(by),
             _ => Ok(()),
         }
     }
@@ -130,7 +132,7 @@ impl Books {
         &mut self,
         definition: &Compiled,
         key: WorkKey,
-        attempt: u16,
+        attempt: AttemptNo,
         result: &Result<Payload, Failure>,
     ) -> Checked {
         let is_outside = definition.is_external(key.node);
@@ -150,7 +152,7 @@ impl Books {
         self.settle(key, attempt, if is_own { Fate::Said } else { Fate::Closed })
     }
 
-    fn begin_life(&mut self, epoch: u32) -> Checked {
+    fn begin_life(&mut self, epoch: Epoch) -> Checked {
         let before = std::mem::replace(&mut self.epoch, epoch);
         if epoch > before {
             return Ok(());
@@ -171,7 +173,7 @@ impl Books {
     }
 
     /// A dispatch is settled once.
-    fn settle(&mut self, key: WorkKey, attempt: u16, as_what: Fate) -> Checked {
+    fn settle(&mut self, key: WorkKey, attempt: AttemptNo, as_what: Fate) -> Checked {
         let settled = self.runs.iter_mut().filter(|(dispatch, _)| (dispatch.key, dispatch.attempt) == (key, attempt));
         for (dispatch, fate) in settled {
             if *fate != Fate::Open {

@@ -169,10 +169,10 @@ impl World {
             return;
         }
         let state = &live.state;
-        let is_settled = |node| state.node_status(node).is_some_and(|status| status.is_settled());
-        let settled: Vec<_> = live.early.extract_if(.., |(key, ..)| is_settled(key.node)).collect();
-        for (key, result, asking) in settled {
-            self.send(number, Mail::Tell(Input::Reported { key, result }, Some(asking)));
+        let is_settled = |key| state.node_status(key).is_some_and(|status| status.is_settled());
+        let settled: Vec<_> = live.early.extract_if(.., |(report, _)| is_settled(report.key)).collect();
+        for (report, asking) in settled {
+            self.send(number, Mail::Tell(Input::Reported(report), Some(asking)));
         }
     }
 

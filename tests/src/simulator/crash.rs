@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use finale_core::execution::{Command, Effect, Input, Turn};
-use finale_core::{Compiled, Dispatch, Execution, Failure, Payload};
+use finale_core::execution::{Command, Effect, Input, Report, Turn};
+use finale_core::{Compiled, Dispatch, Epoch, Execution, Failure, Payload};
 
 use super::bugs::Bug;
 use super::journal::{Append, NotTaken};
@@ -216,7 +216,7 @@ impl World {
 
     /// Handlers that were at work are lost, which the core must hear; anything else is only to be under way again.
     fn go_on(&mut self, number: Number, had_handlers: bool) {
-        let (crashed, epoch) = (!self.dice.happens(IN_ORDER), self.process.life);
+        let (crashed, epoch) = (!self.dice.happens(IN_ORDER), Epoch(self.process.life));
         let tells = had_handlers && !self.has(Bug::SameAttemptAfterCrash);
         let again = self.has(Bug::AtMostOnceAgain);
         let Some(live) = self.process.lives.get_mut(&number) else { return };
@@ -255,7 +255,7 @@ fn is_once(effect: &Effect, definition: &Compiled) -> bool {
 /// Something that an execution could be told at the last moment.
 fn late_input(live: &Live) -> Input {
     let reported = |effect| match effect {
-        Effect::Offer { dispatch, .. } => Some(Input::Reported { key: dispatch.key, result: Ok(Payload::NULL) }),
+        Effect::Offer { dispatch, .. } => Some(Input::Reported(Report::new(dispatch.key, Ok(Payload::NULL)))),
         _ => None,
     };
     let cancel = || Input::Command(Command::Cancel { by: "somebody late".into() });

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use finale_core::execution::Effect;
+use finale_core::execution::{Effect, Report};
 use finale_core::fact::Timer;
-use finale_core::{Dispatch, Failure, Payload, Time, WorkKey};
+use finale_core::{Dispatch, Payload, Time, WorkKey};
 
 use super::bugs::Bug;
 use super::handlers::Temper;
@@ -41,7 +41,7 @@ impl Waiting {
 pub(super) struct Offer {
     pub(super) dispatch: Dispatch,
     /// What was reported and may not be recorded yet.
-    pub(super) reported: Option<Result<Payload, Failure>>,
+    pub(super) reported: Option<Report>,
 }
 
 /// A handler at work.
@@ -76,7 +76,7 @@ impl World {
         while let Some(work) = self.process.shards[shard].desk.pop_front() {
             match work {
                 Work::Perform { number, effects } => left = self.perform_some(number, effects, left),
-                Work::Report { number, key, result, asking } => self.report(number, key, result, asking),
+                Work::Report { number, report, asking } => self.report(number, report, asking),
                 Work::Reconcile { number } => self.reconcile(number),
             }
             left = left.saturating_sub(1);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use finale_core::execution::{AfterStop, Input};
-use finale_core::fact::Stop;
+use finale_core::fact::StopOutcome;
 use finale_core::{Dispatch, ExecutionStatus, Failure, FailureClass, Payload};
 
 use super::bugs::Bug;
@@ -60,12 +60,12 @@ impl Temper {
     }
 }
 
-fn stop_name(how: Stop) -> &'static str {
+fn stop_name(how: StopOutcome) -> &'static str {
     match how {
-        Stop::Closed => "closed",
-        Stop::Stopped => "stopped",
-        Stop::Aborted => "aborted",
-        Stop::Lost => "lost",
+        StopOutcome::Closed => "closed",
+        StopOutcome::Stopped => "stopped",
+        StopOutcome::Aborted => "aborted",
+        StopOutcome::Lost => "lost",
     }
 }
 
@@ -106,10 +106,10 @@ impl World {
 
     pub(super) fn close(&mut self, number: Number, dispatch: Dispatch) {
         self.tally.add(Count::Closed);
-        self.report_stop(number, dispatch, Stop::Closed);
+        self.report_stop(number, dispatch, StopOutcome::Closed);
     }
 
-    pub(super) fn report_stop(&mut self, number: Number, dispatch: Dispatch, how: Stop) {
+    pub(super) fn report_stop(&mut self, number: Number, dispatch: Dispatch, how: StopOutcome) {
         self.note(Happening::Stopped { number, dispatch, how: stop_name(how) });
         self.send(number, Mail::Tell(Input::Stopped { dispatch, how }, None));
     }
@@ -157,7 +157,7 @@ impl World {
         };
         self.note(Happening::HandlerOver { number, dispatch, how });
         if gave_up {
-            self.report_stop(number, dispatch, Stop::Stopped);
+            self.report_stop(number, dispatch, StopOutcome::Stopped);
         } else {
             if at_work.temper.comes_to == ComesTo::DidButFailed {
                 self.tally.add(Count::DidButFailed);
@@ -239,7 +239,7 @@ impl World {
         let Some(at_work) = self.process.engine(number).running.remove(&(number, dispatch.key)) else { return };
         self.tally.add(Count::Aborted);
         self.may_straggle(number, &at_work);
-        let how = if at_work.temper.blocking { Stop::Lost } else { Stop::Aborted };
+        let how = if at_work.temper.blocking { StopOutcome::Lost } else { StopOutcome::Aborted };
         self.report_stop(number, dispatch, how);
         let shard = self.process.shard_of(number);
         self.begin_waiting(shard);

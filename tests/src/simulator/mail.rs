@@ -13,7 +13,7 @@ impl World {
         let faults = self.plan.faults;
         let name = name_of(&mail);
         let is_outcome = matches!(mail, Mail::Tell(Input::Outcome { .. } | Input::Stopped { .. }, _))
-            || matches!(mail, Mail::Tell(Input::Reported { .. } | Input::TimerFired(_), _));
+            || matches!(mail, Mail::Tell(Input::Reported(_) | Input::TimerFired(_), _));
         if is_outcome && self.dice.happens(faults.duplicate) {
             self.tally.add(Count::Duplicates);
             self.note(Happening::Twice { number, input: name });
@@ -95,7 +95,7 @@ pub(super) fn name_of(mail: &Mail) -> &'static str {
         Mail::Look(_) => "look",
         Mail::Tell(Input::Activate(_), _) => "activate",
         Mail::Tell(Input::Outcome { .. }, _) => "outcome",
-        Mail::Tell(Input::Reported { .. }, _) => "report",
+        Mail::Tell(Input::Reported(_), _) => "report",
         Mail::Tell(Input::Stopped { .. }, _) => "stopped",
         Mail::Tell(Input::Verdict { .. }, _) => "verdict",
         Mail::Tell(Input::TimerFired(_), _) => "timer",

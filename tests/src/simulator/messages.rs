@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use finale_core::definition::Verdict;
-use finale_core::execution::{Command, Input, Refused};
+use finale_core::execution::{Command, Input, Refused, Report};
 use finale_core::fact::Timer;
 use finale_core::{Dispatch, ExecutionStatus, Failure, Payload, Time, WorkKey};
 
@@ -65,8 +65,8 @@ pub(super) enum Mail {
 #[derive(Clone, Debug)]
 pub(super) enum Wish {
     Activate { key: Option<u16>, definition: usize, deadline: Option<Time> },
-    Report { number: Number, key: WorkKey, result: Result<Payload, Failure> },
-    Judge { number: Number, node: u32, verdict: Verdict },
+    Report { number: Number, report: Report },
+    Judge { number: Number, key: WorkKey, verdict: Verdict },
     Command { number: Number, command: Command },
     Look { number: Number },
     Outcome { number: Number },

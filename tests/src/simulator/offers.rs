@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use finale_core::execution::Input;
+use finale_core::execution::{Input, Report};
 use finale_core::fact::Timer;
-use finale_core::{Dispatch, Failure, Payload, Time, WorkKey};
+use finale_core::{Dispatch, Time, WorkKey};
 
 use super::bugs::Bug;
 use super::engine::Offer;
@@ -21,9 +21,9 @@ impl World {
         let offer = Offer { dispatch, reported: None };
         self.process.engine(number).offers.insert((number, dispatch.key), offer);
         let Some(live) = self.process.lives.get_mut(&number) else { return };
-        let early: Vec<_> = live.early.extract_if(.., |(key, ..)| *key == dispatch.key).collect();
-        for (key, result, asking) in early {
-            self.report(number, key, result, asking);
+        let early: Vec<_> = live.early.extract_if(.., |(report, _)| report.key == dispatch.key).collect();
+        for (report, asking) in early {
+            self.report(number, report, asking);
         }
     }
 
@@ -35,11 +35,11 @@ impl World {
     }
 
     /// Hands a report to its execution.
-    pub(super) fn report(&mut self, number: Number, key: WorkKey, result: Result<Payload, Failure>, asking: Asking) {
-        if let Some(offer) = self.process.engine(number).offers.get_mut(&(number, key)) {
-            offer.reported = Some(result.clone());
+    pub(super) fn report(&mut self, number: Number, report: Report, asking: Asking) {
+        if let Some(offer) = self.process.engine(number).offers.get_mut(&(number, report.key)) {
+            offer.reported = Some(report.clone());
         }
-        self.send(number, Mail::Tell(Input::Reported { key, result }, Some(asking)));
+        self.send(number, Mail::Tell(Input::Reported(report), Some(asking)));
     }
 
     pub(super) fn arm(&mut self, number: Number, timer: Timer, due: Time) {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use finale_core::definition::Verdict;
-use finale_core::execution::Command;
-use finale_core::{ExecutionStatus, Failure, FailureClass, NodeStatus, Payload, WorkKey};
+use finale_core::execution::{Command, Report};
+use finale_core::{ExecutionStatus, Failure, FailureClass, NodeIndex, NodeStatus, Payload, WorkKey};
 
 use super::messages::{Answer, Asking, Event, Number, Wish};
 use super::tally::Count;
@@ -82,14 +82,14 @@ impl Outside {
     fn is_reported(&self, number: Number, key: WorkKey) -> bool {
         self.open.iter().any(|asking| {
             matches!(&self.requests[*asking as usize].wish,
-                Wish::Report { number: other, key: same, .. } if (*other, *same) == (number, key))
+                Wish::Report { number: other, report } if (*other, report.key) == (number, key))
         })
     }
 
-    fn is_judged(&self, number: Number, wanted: u32) -> bool {
+    fn is_judged(&self, number: Number, wanted: WorkKey) -> bool {
         self.open.iter().any(|asking| {
             matches!(&self.requests[*asking as usize].wish,
-                Wish::Judge { number: other, node, .. } if (*other, *node) == (number, wanted))
+                Wish::Judge { number: other, key, .. } if (*other, *key) == (number, wanted))
         })
     }
 }
@@ -97,8 +97,8 @@ impl Outside {
 impl Wish {
     /// What a report is recognized by; the same one may be sent twice.
     pub(super) fn word(&self) -> Option<Asking> {
-        let Self::Report { result, .. } = self else { return None };
-        match result {
+        let Self::Report { report, .. } = self else { return None };
+        match &report.result {
             Ok(output) => std::str::from_utf8(output.as_bytes()).ok()?.parse().ok(),
             Err(failure) => failure.reason.parse().ok(),
         }
@@ -268,25 +268,25 @@ impl World {
             true => Ok(Payload::from_json(said.as_bytes()).expect("a number is JSON")),
             false => Err(Failure::new(class, said)),
         };
-        self.ask(Wish::Report { number, key, result: result.clone() });
+        self.ask(Wish::Report { number, report: Report::new(key, result.clone()) });
         if !self.calm && self.dice.happens(1_000) {
-            self.ask(Wish::Report { number, key, result });
+            self.ask(Wish::Report { number, report: Report::new(key, result) });
         }
     }
 
     fn judge_what_waits(&mut self, number: Number) {
         let Some(live) = self.process.lives.get(&number) else { return };
-        let is_judged = |node: &u32| {
-            live.definition.node(*node).kind.name() == "verification"
-                && live.state.node_status(*node) == Some(NodeStatus::Waiting)
+        let is_judged = |key: &WorkKey| {
+            live.definition.node(key.node).kind.name() == "verification"
+                && live.state.node_status(*key) == Some(NodeStatus::Waiting)
         };
-        let nodes: Vec<u32> = (0..live.definition.len() as u32).filter(is_judged).collect();
-        for node in nodes {
+        let keys: Vec<WorkKey> = live.definition.positions().map(WorkKey::root).filter(is_judged).collect();
+        for key in keys {
             let is_wanted = self.calm || self.dice.happens(2_500);
-            if is_wanted && live_is_begun(self, number) && !self.outside.is_judged(number, node) {
+            if is_wanted && live_is_begun(self, number) && !self.outside.is_judged(number, key) {
                 let all = [Verdict::Pass, Verdict::Fail, Verdict::Refer];
                 let verdict = all[self.dice.below(all.len())];
-                self.ask(Wish::Judge { number, node, verdict });
+                self.ask(Wish::Judge { number, key, verdict });
             }
         }
     }
@@ -306,7 +306,7 @@ impl World {
     fn cancel_task(&mut self, number: Number, key: WorkKey) {
         let said = self.next_asking();
         let result = Err(Failure::new(FailureClass::Cancelled, said));
-        self.ask(Wish::Report { number, key, result });
+        self.ask(Wish::Report { number, report: Report::new(key, result) });
     }
 
     fn command(&mut self, number: Number) {
@@ -330,13 +330,13 @@ impl World {
     /// Reports on some task, whatever it is at: too early, too late, or one that is not done outside.
     fn report_oddly(&mut self, number: Number) {
         let Some(live) = self.process.lives.get(&number).filter(|live| live.durable > 0) else { return };
-        let is_task = |node: &u32| live.definition.is_task(*node);
-        let tasks: Vec<u32> = (0..live.definition.len() as u32).filter(is_task).collect();
+        let is_task = |node: &NodeIndex| live.definition.is_task(*node);
+        let tasks: Vec<_> = live.definition.positions().filter(is_task).collect();
         let Some(node) = self.dice.pick(&tasks) else { return };
         if self.dice.happens(2_000) {
-            self.cancel_task(number, WorkKey::node(node));
+            self.cancel_task(number, WorkKey::root(node));
         } else {
-            self.report_on(number, WorkKey::node(node));
+            self.report_on(number, WorkKey::root(node));
         }
     }
 }

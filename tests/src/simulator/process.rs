@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
-use finale_core::execution::{Effect, Refused, Turn};
-use finale_core::{Compiled, Execution, ExecutionId, ExecutionStatus, Failure, Payload, WorkKey};
+use finale_core::execution::{Effect, Refused, Report, Turn};
+use finale_core::{Compiled, Execution, ExecutionId, ExecutionStatus};
 
 use super::engine::Engine;
 use super::messages::{Asking, Mail, Number};
@@ -57,7 +57,7 @@ pub(super) struct Live {
     pub(super) unperformed: u32,
     /// Whether a message was lost that nobody has missed yet.
     pub(super) lost: bool,
-    pub(super) early: Vec<(WorkKey, Result<Payload, Failure>, Asking)>,
+    pub(super) early: Vec<(Report, Asking)>,
     /// Who waits for the activation to be durable.
     pub(super) begun: Vec<Asking>,
     /// Who waits for the end of a cancellation.
@@ -99,7 +99,7 @@ pub(super) struct Answers {
 #[derive(Debug)]
 pub(super) enum Work {
     Perform { number: Number, effects: VecDeque<Effect> },
-    Report { number: Number, key: WorkKey, result: Result<Payload, Failure>, asking: Asking },
+    Report { number: Number, report: Report, asking: Asking },
     Reconcile { number: Number },
 }
 

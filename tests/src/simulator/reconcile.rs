@@ -1,7 +1,7 @@
 //! What a sweep does: whatever must be under way and is not is done again, unless it may not be.
 
 use finale_core::execution::{Effect, Input};
-use finale_core::fact::Stop;
+use finale_core::fact::StopOutcome;
 use finale_core::{Compiled, Dispatch, ExecutionStatus, Failure, FailureClass, WorkKey};
 
 use super::bugs::Bug;
@@ -37,7 +37,7 @@ impl World {
             Effect::Run { dispatch, .. } if self.is_at_work(number, dispatch) || self.waits(number, dispatch) => {
                 return false;
             }
-            Effect::Run { dispatch, .. } if is_ending => self.report_stop(number, dispatch, Stop::Lost),
+            Effect::Run { dispatch, .. } if is_ending => self.report_stop(number, dispatch, StopOutcome::Lost),
             Effect::Run { dispatch, .. } if self.may_not_begin_again(number, dispatch) => {
                 self.give_up(number, dispatch);
             }
@@ -78,7 +78,7 @@ impl World {
     fn report_again(&mut self, number: Number, key: WorkKey) -> bool {
         let offer = self.process.engine(number).offers.get(&(number, key));
         let Some(result) = offer.and_then(|offer| offer.reported.clone()) else { return false };
-        self.send(number, Mail::Tell(Input::Reported { key, result }, None));
+        self.send(number, Mail::Tell(Input::Reported(result), None));
         true
     }
 }

@@ -81,9 +81,9 @@ impl World {
                 self.tally.add(Count::Looks);
                 self.send(number, Mail::Look(asking));
             }
-            Wish::Report { key, result, .. } => self.work(number, Work::Report { number, key, result, asking }),
-            Wish::Judge { node, verdict, .. } => {
-                self.send(number, Mail::Tell(Input::Verdict { node, verdict, by }, Some(asking)));
+            Wish::Report { report, .. } => self.work(number, Work::Report { number, report, asking }),
+            Wish::Judge { key, verdict, .. } => {
+                self.send(number, Mail::Tell(Input::Verdict { key, verdict, by }, Some(asking)));
             }
             Wish::Command { command, .. } => self.send(number, Mail::Tell(Input::Command(command), Some(asking))),
             Wish::Activate { .. } => {}
@@ -102,7 +102,7 @@ impl World {
         for asking in live.cancels.into_iter().chain(live.watchers) {
             self.answer(asking, Answer::Ended(status));
         }
-        for (_, _, asking) in live.early {
+        for (_, asking) in live.early {
             self.answer(asking, Answer::Refused(Refused::AlreadyTerminal(status)));
         }
         let (unread, begun) = (live.inbox, live.begun);

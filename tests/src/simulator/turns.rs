@@ -1,5 +1,6 @@
 //! A model of the actor of an execution: it reads mail, lets the core decide, and has it made durable.
 
+use finale_core::WorkKey;
 use finale_core::execution::{Command, Effect, Input, Refused, Turn};
 
 use super::bugs::Bug;
@@ -94,11 +95,9 @@ impl World {
         for (mail, result) in mails.into_iter().zip(told) {
             match mail {
                 Mail::Look(asking) => answers.seen.push((asking, live.state.sequence(), live.state.status())),
-                Mail::Tell(Input::Reported { key, result: reported }, Some(asking))
-                    if is_early(live, key.node, &result) =>
-                {
+                Mail::Tell(Input::Reported(reported), Some(asking)) if is_early(live, reported.key, &result) => {
                     self.tally.add(Count::ReportsEarly);
-                    live.early.push((key, reported, asking));
+                    live.early.push((reported, asking));
                 }
                 Mail::Tell(input, Some(asking)) => {
                     let is_cancel = matches!(input, Input::Command(Command::Cancel { .. }));
@@ -111,6 +110,6 @@ impl World {
     }
 }
 
-fn is_early(live: &Live, node: u32, result: &Result<(), Refused>) -> bool {
-    matches!(result, Err(Refused::NotReady { .. })) && live.definition.is_external(node)
+fn is_early(live: &Live, key: WorkKey, result: &Result<(), Refused>) -> bool {
+    matches!(result, Err(Refused::NotReady { .. })) && live.definition.is_external(key.node)
 }

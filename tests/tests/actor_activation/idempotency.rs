@@ -97,8 +97,7 @@ async fn a_key_that_was_used_with_something_else_is_a_conflict_that_names_the_ex
 #[actix::test]
 async fn a_repetition_needs_no_place_of_its_own() {
     for_each_journal(async |journal| {
-        let mut limits = Limits::default();
-        limits.open_executions_max = 1;
+        let limits = Limits::new().open_executions_max(1);
         let runtime = runtime(&journal).limits(limits).start().unwrap();
         let ask = chart("s>a a>e").outside("a").workflow();
         let first = runtime.activate(&ask, 7).idempotency_key("order").await.unwrap();
@@ -155,8 +154,7 @@ async fn a_newer_version_of_a_workflow_repeats_what_the_older_one_began() {
 #[actix::test]
 async fn a_key_is_found_in_the_journal_when_nothing_in_memory_knows_it() {
     for_each_journal(async |journal| {
-        let mut limits = Limits::default();
-        limits.ended_executions_max = 0;
+        let limits = Limits::new().ended_executions_max(0);
         let runtime = runtime(&journal).limits(limits).done("a").start().unwrap();
         let one = workflow("s>a a>e");
         let first = runtime.activate(&one, 7).idempotency_key("order").await.unwrap();
@@ -179,7 +177,7 @@ async fn a_key_is_free_again_when_its_execution_is_forgotten() {
         let first = runtime.activate(&one, 7).idempotency_key("order").await.unwrap();
         first.outcome().await.unwrap();
         runtime.activate(&one, 7).await.unwrap().outcome().await.unwrap();
-        tokio::time::sleep(2 * Retention::default().interval).await;
+        tokio::time::sleep(std::time::Duration::from_secs(20)).await;
         let other = runtime.activate(&one, 8).idempotency_key("order").await.unwrap();
         assert_ne!(other.id(), first.id());
     })

@@ -7,9 +7,9 @@ mod refusals;
 
 use std::time::Duration;
 
-use finale::core::record::DecidedBy;
 use finale::journal::{Acknowledgement, HeldJournal};
 use finale::{ActivateError, CommandError, ExecutionStatus, Filter, Runtime, Shards, StartError, Time};
+use finale_core::record::DecidedBy;
 use finale_tests::actor::{Dummies, chart, for_each_journal, runtime, settle, workflow};
 use serde_json::{Value, json};
 
@@ -147,19 +147,22 @@ fn a_runtime_is_not_started_outside_of_a_system() {
 
 #[actix::test]
 async fn a_limit_that_lets_nothing_happen_is_refused_by_its_name() {
-    type Change = fn(&mut finale::Limits);
-    let limits: [(&str, Change); 4] = [
-        ("open_executions_max", |limits| limits.open_executions_max = 0),
-        ("active_executions_max", |limits| limits.active_executions_max = 0),
-        ("running_tasks_max", |limits| limits.running_tasks_max = 0),
-        ("payload_bytes_max", |limits| limits.payload_bytes_max = 0),
+    let new = finale::Limits::new;
+    let limits = [
+        ("open_executions_max", new().open_executions_max(0)),
+        ("active_executions_max", new().active_executions_max(0)),
+        ("running_tasks_max", new().running_tasks_max(0)),
+        ("payload_bytes_max", new().payload_bytes_max(0)),
+        ("text_bytes_max", new().text_bytes_max(0)),
+        ("crashes_max", new().crashes_max(0)),
+        ("event_lag_max", new().event_lag_max(0)),
     ];
-    for (name, change) in limits {
-        let mut limits = finale::Limits::default();
-        change(&mut limits);
+    for (name, limits) in limits {
         let error = Runtime::builder().shards(Shards::Current).limits(limits).start().unwrap_err();
         assert!(matches!(error, StartError::ZeroLimit(named) if named == name), "{name}: {error}");
     }
+    let error = Runtime::builder().shards(Shards::Own(0)).start().unwrap_err();
+    assert!(matches!(error, StartError::ZeroLimit("shards")), "{error}");
     let error = Runtime::builder().shards(Shards::Current).done("a").handler_limit("a", 0).start().unwrap_err();
     assert!(matches!(error, StartError::ZeroLimit(_)), "{error}");
 }

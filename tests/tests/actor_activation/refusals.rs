@@ -1,15 +1,13 @@
 //! What is refused leaves nothing behind.
 
-use finale::core::PayloadError;
-use finale::core::compile::{Limits as CompileLimits, Registry};
-use finale::core::definition::{
+use finale::{ActivateError, Runtime, Shards, TaskContext, TaskError, Workflow};
+use finale_core::PayloadError;
+use finale_core::compile::{Limits as CompileLimits, Registry};
+use finale_core::definition::{
     Conditional, Declaration, DeclaredType, Definition, DefinitionBuilder, JoinStrategy, NodeKind, ParallelJoin,
     Subworkflow, Task,
 };
-use finale::{ActivateError, Runtime, Shards, TaskContext, TaskError, Workflow};
-use finale_tests::actor::{
-    Dummies, chart, for_each_journal, for_each_journal_in_real_time, limits, runtime, settle, workflow,
-};
+use finale_tests::actor::{Dummies, chart, for_each_journal, for_each_journal_in_real_time, runtime, settle, workflow};
 use finale_tests::tasks::{expect_nothing, task_of};
 use serde_json::json;
 
@@ -27,10 +25,30 @@ fn a_bad_definition_does_not_become_a_workflow() {
 }
 
 #[actix::test]
+async fn a_key_that_says_nothing_and_a_deadline_of_no_time_are_refused() {
+    for_each_journal(async |journal| {
+        let runtime = runtime(&journal).done("a").start().unwrap();
+        let one = workflow("s>a a>e");
+        let activate = || runtime.activate(&one, ());
+        for blank in ["", " \t"] {
+            let refused = [activate().idempotency_key(blank).await, activate().business_key(blank).await];
+            for (refused, what) in refused.into_iter().zip(["the idempotency key", "the business key"]) {
+                let error = refused.unwrap_err();
+                assert_eq!(error.to_string(), format!("{what} is blank; leave it out where there is none"));
+                assert_eq!(error.code(), "blank_key");
+            }
+        }
+        let refused = activate().deadline(std::time::Duration::ZERO).await.unwrap_err();
+        assert!(matches!(refused, ActivateError::ZeroDeadline), "{refused}");
+        assert_eq!(runtime.executions(finale::Filter::new()).await.unwrap().executions.len(), 0, "nothing began");
+    })
+    .await;
+}
+
+#[actix::test]
 async fn a_key_or_a_name_that_is_too_long_is_refused_by_name() {
     for_each_journal(async |journal| {
-        let mut limits = finale::Limits::default();
-        limits.text_bytes_max = 8;
+        let limits = finale::Limits::new().text_bytes_max(8);
         let runtime = runtime(&journal).limits(limits).never("a").start().unwrap();
         let one = workflow("s>a a>e");
         let (fits, long) = ("12345678", "123456789");
@@ -99,7 +117,7 @@ async fn a_missing_handler_is_refused_with_the_list_of_those_that_are_there() {
 #[actix::test]
 async fn an_input_may_have_as_many_bytes_as_the_limit_and_not_one_more() {
     for_each_journal(async |journal| {
-        let limits = limits(|limits| limits.payload_bytes_max = 10);
+        let limits = finale::Limits::new().payload_bytes_max(10);
         let runtime = runtime(&journal).done("a").limits(limits).start().unwrap();
         let one = workflow("s>a a>e");
         // Two bytes are the quotes.
@@ -129,7 +147,7 @@ fn declaring() -> Workflow {
 async fn an_input_that_is_not_what_is_declared_is_refused_and_a_default_reaches_the_handler() {
     for_each_journal(async |journal| {
         let echo = async |_: TaskContext, input: serde_json::Value| Ok::<_, TaskError>(input);
-        let limits = limits(|limits| limits.payload_bytes_max = 30);
+        let limits = finale::Limits::new().payload_bytes_max(30);
         let runtime = runtime(&journal).handler("a", echo).limits(limits).start().unwrap();
         for wrong in [json!({}), json!({"count": "x"}), json!({"count": true}), json!([1])] {
             let refused = runtime.activate(&declaring(), &wrong).await.unwrap_err();
@@ -183,7 +201,7 @@ async fn an_input_that_is_no_json_is_refused() {
 #[actix::test]
 async fn no_more_executions_are_open_than_the_limit_and_a_place_is_free_when_one_ends() {
     for_each_journal(async |journal| {
-        let limits = limits(|limits| limits.open_executions_max = 2);
+        let limits = finale::Limits::new().open_executions_max(2);
         let runtime = runtime(&journal).limits(limits).start().unwrap();
         let ask = chart("s>a a>e").outside("a").workflow();
         let first = runtime.activate(&ask, ()).await.unwrap();
@@ -202,7 +220,7 @@ async fn no_more_executions_are_open_than_the_limit_and_a_place_is_free_when_one
 #[actix::test]
 async fn what_is_refused_takes_no_place() {
     for_each_journal(async |journal| {
-        let limits = limits(|limits| limits.open_executions_max = 1);
+        let limits = finale::Limits::new().open_executions_max(1);
         let runtime = runtime(&journal).limits(limits).start().unwrap();
         for _ in 0..3 {
             let refused = runtime.activate(&workflow("s>a a>e"), ()).await.unwrap_err();
@@ -217,7 +235,7 @@ async fn what_is_refused_takes_no_place() {
 #[actix::test]
 async fn a_place_that_one_shard_has_left_is_free_in_all_others() {
     for_each_journal_in_real_time(async |journal| {
-        let limits = limits(|limits| limits.open_executions_max = 2);
+        let limits = finale::Limits::new().open_executions_max(2);
         let builder = Runtime::builder().shards(Shards::Own(3)).journal(journal.clone());
         let runtime = builder.done("a").limits(limits).start().unwrap();
         let one = workflow("s>a a>e");
@@ -251,7 +269,7 @@ async fn an_id_belongs_to_one_execution_also_when_that_has_ended() {
 #[actix::test]
 async fn of_two_activations_with_one_id_that_come_at_once_one_is_refused() {
     for_each_journal(async |journal| {
-        let limits = limits(|limits| limits.active_executions_max = 1);
+        let limits = finale::Limits::new().active_executions_max(1);
         let runtime = runtime(&journal).limits(limits).start().unwrap();
         let ask = chart("s>a a>e").outside("a").workflow();
         let id = runtime.new_execution_id();

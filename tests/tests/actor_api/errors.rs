@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use finale::core::definition::Task;
 use finale::{ResultExt, Runtime, Shards, TaskContext, TaskError, Workflow};
+use finale_core::definition::Task;
 use tokio::time::Instant;
 
 async fn error_of<H: finale::Handler<A>, A: 'static>(handler: H) -> String {
@@ -43,7 +43,10 @@ async fn an_error_is_tried_again_unless_it_is_permanent() {
 async fn state_that_was_not_given_is_no_matter_of_another_attempt() {
     tokio::time::pause();
     let error = error_of(lacks).await;
-    assert!(error.contains("no u32 was given to the runtime") && error.ends_with("[attempt 1 of 2]"), "{error}");
+    assert!(
+        error.contains("asks for data that the runtime was not given") && error.ends_with("[attempt 1 of 2]"),
+        "{error}"
+    );
 }
 
 #[actix::test]

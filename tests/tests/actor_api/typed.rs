@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use finale::core::definition::{OnFailure, Verdict};
 use finale::{Runtime, Shards, StartError, TaskContext, TaskError, Workflow};
+use finale_core::definition::{OnFailure, Verdict};
 use serde_json::json;
 
 async fn count(_context: TaskContext, text: String) -> Result<usize, TaskError> {
@@ -29,9 +29,9 @@ mod elsewhere {
 #[actix::test]
 async fn the_output_of_a_task_is_the_input_of_the_next() {
     let workflow = Workflow::typed("lengths");
-    let counted = workflow.task(count);
-    let doubled = workflow.task(double).input_from(counted);
-    workflow.task(double).input_from(doubled);
+    let counted = workflow.task("count", count);
+    let doubled = workflow.task("double", double).input_from(counted);
+    workflow.task("double", double).input_from(doubled);
     let workflow = workflow.build().unwrap();
     let runtime = Runtime::builder().shards(Shards::Current).workflow(&workflow).start().unwrap();
     let outcome = runtime.activate(&workflow, "abc").await.unwrap().outcome().await.unwrap();
@@ -44,9 +44,9 @@ async fn the_output_of_a_task_is_the_input_of_the_next() {
 async fn only_the_branch_that_was_decided_for_runs() {
     let workflow = Workflow::typed("parcel").on_failure(OnFailure::WaitAll);
     let express = workflow.condition("express", "input.express");
-    workflow.task(done).id("courier").after(express.is_true());
-    workflow.task(done).id("post").after(express.is_false());
-    workflow.task(done).id("gift").when("not input.express").when("input.gift");
+    workflow.task("done", done).id("courier").after(express.is_true());
+    workflow.task("done", done).id("post").after(express.is_false());
+    workflow.task("done", done).id("gift").when("not input.express").when("input.gift");
     let workflow = workflow.build().unwrap();
     let runtime = Runtime::builder().shards(Shards::Current).workflow(&workflow).start().unwrap();
     let input = json!({"express": false, "gift": false});
@@ -61,9 +61,9 @@ async fn only_the_branch_that_was_decided_for_runs() {
 async fn what_comes_after_a_verdict_waits_for_it() {
     let workflow = Workflow::typed("article");
     let review = workflow.verification("review", "house style", "the editor");
-    workflow.task(done).id("print").after(review.on(Verdict::Pass));
-    workflow.task(done).id("rewrite").after(review.on(Verdict::Fail));
-    workflow.task(done).id("ask").after(review.on(Verdict::Refer));
+    workflow.task("done", done).id("print").after(review.on(Verdict::Pass));
+    workflow.task("done", done).id("rewrite").after(review.on(Verdict::Fail));
+    workflow.task("done", done).id("ask").after(review.on(Verdict::Refer));
     let workflow = workflow.build().unwrap();
     let runtime = Runtime::builder().shards(Shards::Current).workflow(&workflow).start().unwrap();
     let execution = runtime.activate(&workflow, ()).await.unwrap();
@@ -74,8 +74,8 @@ async fn what_comes_after_a_verdict_waits_for_it() {
 #[test]
 fn two_functions_of_one_name_are_refused() {
     let workflow = Workflow::typed("twice");
-    workflow.task(done);
-    workflow.task(elsewhere::done);
+    workflow.task("done", done);
+    workflow.task("done", elsewhere::done);
     let error = workflow.build().unwrap_err();
     assert!(error.to_string().contains("handler_conflict: two functions are called \"done\""), "{error}");
 }
@@ -83,16 +83,16 @@ fn two_functions_of_one_name_are_refused() {
 #[test]
 fn a_function_of_the_same_name_gets_another_one_by_hand() {
     let workflow = Workflow::typed("twice");
-    workflow.task(done);
-    workflow.task_named("done_elsewhere", elsewhere::done);
+    workflow.task("done", done);
+    workflow.task("done_elsewhere", elsewhere::done);
     assert!(workflow.build().is_ok());
 }
 
 #[test]
 fn a_node_of_another_workflow_is_no_node_of_this_one() {
     let (one, other) = (Workflow::typed("one"), Workflow::typed("other"));
-    let stranger = other.task(done);
-    one.task(done).after(stranger);
+    let stranger = other.task("done", done);
+    one.task("done", done).after(stranger);
     let error = one.build().unwrap_err();
     assert!(error.to_string().contains("\"done of workflow other\", which is no node"), "{error}");
 }
@@ -101,7 +101,7 @@ fn a_node_of_another_workflow_is_no_node_of_this_one() {
 async fn functions_that_workflows_have_in_common_are_one_handler() {
     let workflow = || {
         let workflow = Workflow::typed("w");
-        workflow.task(done);
+        workflow.task("done", done);
         workflow.build().unwrap()
     };
     let builder = Runtime::builder().shards(Shards::Current).workflow(&workflow()).workflow(&workflow());
@@ -118,7 +118,7 @@ async fn two_handlers_of_one_name_are_refused() {
 #[actix::test]
 async fn a_workflow_whose_functions_were_not_registered_is_refused_with_the_nearest_name() {
     let workflow = Workflow::typed("lengths");
-    workflow.task(double);
+    workflow.task("double", double);
     let workflow = workflow.build().unwrap();
     let runtime = Runtime::builder().shards(Shards::Current).handler("doubel", double).start().unwrap();
     let refused = runtime.activate(&workflow, 1).await.unwrap_err();

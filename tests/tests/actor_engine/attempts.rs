@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use finale::core::definition::{Retry, Task};
-use finale::core::record::DecidedBy;
 use finale::{ExecutionStatus, FailureClass, ReportError, TaskContext, TaskError};
+use finale_core::definition::{Retry, Task};
+use finale_core::record::DecidedBy;
 use finale_tests::actor::{
     Any, Dummies, Gate, chart, for_each_journal, only_failure, outcome_of, runtime, settle, workflow,
 };
@@ -96,7 +96,7 @@ async fn an_attempt_that_takes_too_long_is_timed_out_and_its_handler_dropped() {
         let flow = chart("s>a a>e").task("a", |task| task.timeout = Some(MINUTE)).workflow();
         let execution = runtime.activate(&flow, ()).await.unwrap();
         let failure = only_failure(&execution.outcome().await.unwrap());
-        assert_eq!(failure, (FailureClass::TimedOut, "no result within 60s".to_owned()));
+        assert_eq!(failure, (FailureClass::TimedOut, "no result within 1m".to_owned()));
         assert!(begin.elapsed() >= MINUTE && begin.elapsed() < MINUTE + Duration::from_secs(1));
         settle().await;
         assert_eq!(gate.inside(), 0);
@@ -136,7 +136,7 @@ async fn a_task_for_somebody_outside_times_out_too() {
         settle().await;
         let [task] = runtime.open_tasks_of(execution.id()).await.unwrap().try_into().unwrap();
         let failure = only_failure(&execution.outcome().await.unwrap());
-        assert_eq!(failure, (FailureClass::TimedOut, "no result within 60s".to_owned()));
+        assert_eq!(failure, (FailureClass::TimedOut, "no result within 1m".to_owned()));
         assert!(runtime.open_tasks_of(execution.id()).await.unwrap().is_empty());
         let late = runtime.complete_task(task.id, ()).await;
         assert_eq!(late, Err(ReportError::AlreadyTerminal(ExecutionStatus::Failed)));

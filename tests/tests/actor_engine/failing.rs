@@ -1,7 +1,7 @@
 //! What a failure does to the execution, and to what runs beside it.
 
-use finale::core::record::End;
 use finale::{ExecutionHandle, ExecutionStatus, NodeStatus, Record, TaskContext, TaskError};
+use finale_core::record::End;
 use finale_tests::actor::{Any, Dummies, Gate, chart, for_each_journal, runtime, settle, workflow};
 
 const FORK: &str = "s>a s>b b>c a>join c>join join>e";
@@ -137,14 +137,14 @@ async fn with_wait_all_what_does_not_depend_on_the_failure_runs_to_its_end() {
     for_each_journal(async |journal| {
         let sibling = Gate::closed();
         let runtime = runtime(&journal).failing("a").gated("b", &sibling).done("c").start().unwrap();
-        let flow = chart(FORK).on_failure(finale::core::definition::OnFailure::WaitAll).workflow();
+        let flow = chart(FORK).on_failure(finale_core::definition::OnFailure::WaitAll).workflow();
         let execution = runtime.activate(&flow, ()).await.unwrap();
         settle().await;
         sibling.open();
         let record = ended(&execution).await;
         assert_eq!(status_of(&record, "c"), NodeStatus::Completed);
         assert_eq!(status_of(&record, "join"), NodeStatus::Skipped);
-        let finale::core::record::State::Ended(outcome) = &record.state else { panic!("{record:?}") };
+        let finale_core::record::State::Ended(outcome) = &record.state else { panic!("{record:?}") };
         assert!(matches!(&outcome.end, End::Failed { error } if error.message().contains("broken")));
     })
     .await;

@@ -10,8 +10,7 @@ use finale::{
     ActivateError, BlockingContext, FailureClass, NodeStatus, Payload, TaskContext, TaskError, TaskOutputError,
 };
 use finale_tests::actor::{
-    Any, Dummies, chart, for_each_journal, for_each_journal_in_real_time, limits, only_failure, outcome_of, runtime,
-    workflow,
+    Any, Dummies, chart, for_each_journal, for_each_journal_in_real_time, only_failure, outcome_of, runtime, workflow,
 };
 use serde::{Deserialize, Serialize};
 
@@ -69,7 +68,7 @@ async fn a_blocking_handler_works_on_a_thread_of_its_own() {
     for_each_journal_in_real_time(async |journal| {
         let here = std::thread::current().id();
         let blocking = move |task: BlockingContext, order: Order| {
-            assert_eq!((task.node(), task.attempt(), task.task_id().key.node), ("b", 1, 2));
+            assert_eq!((task.node(), task.attempt(), task.task_id().key.node.0), ("b", 1, 2));
             let before: String = task.output("a")?;
             let none = task.output::<String>("e").unwrap_err();
             assert_eq!(none, TaskOutputError::Missing("e".to_owned()));
@@ -242,7 +241,7 @@ async fn an_output_that_is_too_large_is_a_failure_that_is_not_tried_again() {
         let long = async |_: TaskContext, _: Any| Ok::<_, TaskError>("a longer answer than allowed");
         let printer = Printer::default().start().recipient();
         let runtime = runtime(&journal)
-            .limits(limits(|limits| limits.payload_bytes_max = 20))
+            .limits(finale::Limits::new().payload_bytes_max(20))
             .handler("a", long)
             .actor_handler("long", printer);
         let runtime = runtime.start().unwrap();

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use finale::{ExecutionHandle, ExecutionStatus, Runtime, Shards, TaskContext, TaskError, Workflow};
 use finale_tests::actor::{
-    Any, Dummies, Gate, for_each_journal, for_each_journal_in_real_time, limits, runtime, settle, workflow,
+    Any, Dummies, Gate, for_each_journal, for_each_journal_in_real_time, runtime, settle, workflow,
 };
 
 async fn activate(runtime: &Runtime, workflow: &Workflow, count: usize) -> Vec<ExecutionHandle> {
@@ -35,7 +35,7 @@ async fn drain(gate: &Gate, executions: Vec<ExecutionHandle>) {
 async fn no_more_handlers_are_at_work_than_the_runtime_allows() {
     for_each_journal(async |journal| {
         let gate = Gate::closed();
-        let runtime = runtime(&journal).limits(limits(|limits| limits.running_tasks_max = 3)).gated("a b", &gate);
+        let runtime = runtime(&journal).limits(finale::Limits::new().running_tasks_max(3)).gated("a b", &gate);
         let runtime = runtime.start().unwrap();
         let mut executions = activate(&runtime, &workflow("s>a a>e"), 10).await;
         executions.extend(activate(&runtime, &workflow("s>b b>e"), 10).await);
@@ -79,7 +79,7 @@ async fn both_limits_are_kept_at_once() {
             }
         };
         let runtime = runtime(&journal).handler("a", through(&limited)).handler("b", through(&free));
-        let runtime = runtime.limits(limits(|limits| limits.running_tasks_max = 3)).handler_limit("a", 2);
+        let runtime = runtime.limits(finale::Limits::new().running_tasks_max(3)).handler_limit("a", 2);
         let runtime = runtime.start().unwrap();
         let mut executions = activate(&runtime, &workflow("s>a a>e"), 8).await;
         executions.extend(activate(&runtime, &workflow("s>b b>e"), 8).await);
@@ -97,7 +97,7 @@ async fn a_task_whose_handler_is_at_its_limit_does_not_stand_in_the_way_of_other
     for_each_journal(async |journal| {
         let (limited, free) = (Gate::closed(), Gate::closed());
         let runtime = runtime(&journal).gated("a", &limited).gated("b", &free).handler_limit("a", 1);
-        let runtime = runtime.limits(limits(|limits| limits.running_tasks_max = 2)).start().unwrap();
+        let runtime = runtime.limits(finale::Limits::new().running_tasks_max(2)).start().unwrap();
         let mut executions = Vec::new();
         // Both places are taken, then one task of each waits: first the one whose handler is at its limit.
         for edges in ["s>a a>e", "s>b b>e", "s>a a>e", "s>b b>e"] {
@@ -128,7 +128,7 @@ async fn tasks_that_wait_for_a_place_get_it_oldest_first() {
             }
         };
         let runtime = runtime(&journal).handler("a", noting.clone()).handler("b", noting).handler_limit("b", 1);
-        let runtime = runtime.limits(limits(|limits| limits.running_tasks_max = 1)).start().unwrap();
+        let runtime = runtime.limits(finale::Limits::new().running_tasks_max(1)).start().unwrap();
         let mut executions = Vec::new();
         for number in 0..10 {
             let flow = workflow(if number % 3 == 0 { "s>b b>e" } else { "s>a a>e" });
@@ -147,7 +147,7 @@ async fn a_place_is_free_again_whatever_became_of_its_handler() {
         let gate = Gate::closed();
         let panics = async |_: TaskContext, _: Any| -> Result<(), TaskError> { panic!("bad") };
         let runtime = runtime(&journal).gated("a", &gate).failing("b").handler("c", panics).done("d");
-        let runtime = runtime.limits(limits(|limits| limits.running_tasks_max = 1)).start().unwrap();
+        let runtime = runtime.limits(finale::Limits::new().running_tasks_max(1)).start().unwrap();
         for edges in ["s>b b>e", "s>c c>e"] {
             activate(&runtime, &workflow(edges), 1).await[0].outcome().await.unwrap();
         }
@@ -180,7 +180,7 @@ async fn a_limit_of_one_holds_across_threads_and_everything_completes() {
         // The sweep is kept out of it: places must go around by themselves.
         let runtime = runtime(&journal).shards(Shards::Own(2)).sweep_interval(std::time::Duration::from_secs(600));
         let runtime = runtime.handler("a", yielding.clone()).handler("b", yielding).handler_limit("a", 1);
-        let runtime = runtime.limits(limits(|limits| limits.running_tasks_max = 2)).start().unwrap();
+        let runtime = runtime.limits(finale::Limits::new().running_tasks_max(2)).start().unwrap();
         let executions = activate(&runtime, &workflow("s>a s>b a>join b>join join>e"), 200).await;
         all_complete(executions).await;
         assert_eq!(gate.begun(), 400);

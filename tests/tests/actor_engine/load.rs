@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use finale::{ExecutionStatus, TaskContext, TaskError};
-use finale_tests::actor::{Any, Dummies, Gate, for_each_journal, limits, outcome_of, runtime, settle, workflow};
+use finale_tests::actor::{Any, Dummies, Gate, for_each_journal, outcome_of, runtime, settle, workflow};
 
 fn chain(length: usize) -> String {
     let mut edges = "s>n1".to_owned();
@@ -120,7 +120,7 @@ async fn a_queue_of_ready_handlers_does_not_starve_others_on_its_thread() {
         let builder = names(5_000)
             .split_whitespace()
             .fold(runtime(&journal), |builder, name| builder.handler(name, ready.clone()));
-        let builder = builder.limits(limits(|limits| limits.running_tasks_max = 1)).gated("first", &gate);
+        let builder = builder.limits(finale::Limits::new().running_tasks_max(1)).gated("first", &gate);
         let runtime = builder.start().unwrap();
         let first = runtime.activate(&workflow("s>first first>e"), ()).await.unwrap();
         let wide = (1..=5_000).fold(String::new(), |edges, node| format!("{edges} s>n{node} n{node}>join"));
@@ -151,7 +151,7 @@ async fn a_hundred_executions_with_two_active_all_end() {
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
             Ok::<_, TaskError>(())
         };
-        let runtime = runtime(&journal).limits(limits(|limits| limits.active_executions_max = 2));
+        let runtime = runtime(&journal).limits(finale::Limits::new().active_executions_max(2));
         let runtime = runtime.handler("a", slow).done("b").start().unwrap();
         let flow = workflow("s>a a>b b>e");
         let activations: Vec<_> = (0..100).map(|_| actix::spawn(runtime.activate(&flow, ()).start())).collect();
@@ -172,7 +172,7 @@ async fn executions_are_admitted_oldest_first() {
             noted.lock().unwrap().push(number);
             async { Ok::<_, TaskError>(()) }
         };
-        let runtime = runtime(&journal).limits(limits(|limits| limits.active_executions_max = 2));
+        let runtime = runtime(&journal).limits(finale::Limits::new().active_executions_max(2));
         let runtime = runtime.handler("a", noting).start().unwrap();
         let flow = workflow("s>a a>e");
         let activations: Vec<_> =

@@ -97,7 +97,7 @@ async fn a_handler_that_finishes_within_the_grace_has_its_output_recorded() {
         assert_eq!(receipt.status, ExecutionStatus::Cancelled);
         let record = execution.snapshot().await.unwrap();
         let a = record.nodes.iter().find(|node| node.id == "a").unwrap();
-        let finale::core::record::NodeRecordState::Completed { output, .. } = &a.state else { panic!("{a:?}") };
+        let finale_core::record::NodeRecordState::Completed { output, .. } = &a.state else { panic!("{a:?}") };
         assert_eq!(output.decode::<String>().unwrap(), "done all the same");
     })
     .await;

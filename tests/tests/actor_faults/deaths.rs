@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use finale::core::record::{DecidedBy, State};
 use finale::journal::HeldJournal;
 use finale::{ActivateError, Builder, CommandError, ExecutionHandle, ExecutionStatus, Faults, Filter, Runtime, TaskId};
+use finale_core::record::{DecidedBy, State};
 use finale_tests::actor::{Dummies, Gate, chart, for_each_journal, outcome_of, runtime, settle, workflow};
 
 /// More deaths than an execution survives.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use finale::core::definition::Verdict;
-use finale::core::record::{DecidedBy, End, State};
 use finale::{
     CancelReceipt, CommandError, ExecutionHandle, ExecutionStatus, Fate, NodeStatus, Runtime, TaskContext, TaskError,
 };
+use finale_core::definition::Verdict;
+use finale_core::record::{DecidedBy, End, State};
 use finale_tests::actor::{Any, Dummies, chart, for_each_journal, runtime, settle, workflow};
 use finale_tests::tasks::task_of;
 

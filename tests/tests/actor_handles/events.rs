@@ -161,8 +161,7 @@ async fn who_begins_to_watch_while_something_is_on_its_way_to_the_journal_misses
 #[actix::test]
 async fn a_reader_that_lags_is_told_so_and_can_resume() {
     for_each_journal(async |journal| {
-        let mut limits = Limits::default();
-        limits.event_lag_max = 4;
+        let limits = Limits::new().event_lag_max(4);
         let gate = Gate::closed();
         let builder = runtime(&journal).limits(limits).gated("a", &gate);
         let runtime = builder.done("b c d").start().unwrap();
@@ -191,8 +190,7 @@ async fn a_reader_that_lags_is_told_so_and_can_resume() {
 #[actix::test]
 async fn a_reader_that_lags_holds_nobody_up() {
     for_each_journal(async |journal| {
-        let mut limits = Limits::default();
-        limits.event_lag_max = 1;
+        let limits = Limits::new().event_lag_max(1);
         let gate = Gate::closed();
         let runtime = runtime(&journal).limits(limits).gated("a", &gate).start().unwrap();
         let execution = runtime.activate(&workflow("s>a a>e"), ()).await.unwrap();

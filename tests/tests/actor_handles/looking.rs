@@ -1,8 +1,8 @@
 //! What is seen of an execution is durable, whoever looks.
 
-use finale::core::record::{End, State};
 use finale::journal::{Acknowledgement, HeldJournal, JournalReader};
 use finale::{ExecutionHandle, ExecutionStatus, Record, Workflow};
+use finale_core::record::{End, State};
 use finale_tests::actor::{Dummies, Gate, chart, for_each_journal, runtime, settle, workflow};
 use finale_tests::tasks::task_of;
 
@@ -83,7 +83,7 @@ async fn an_execution_whose_end_is_decided_says_so_until_nothing_runs_any_more()
 async fn expect_fold(journal: &HeldJournal, execution: &ExecutionHandle, workflow: &Workflow) -> Record {
     execution.outcome().await.unwrap();
     let history = journal.history(execution.id()).unwrap().unwrap();
-    let folded = finale::core::Execution::fold(execution.id(), workflow.compiled(), &history).unwrap();
+    let folded = finale_core::Execution::fold(execution.id(), workflow.compiled(), &history).unwrap();
     let snapshot = execution.snapshot().await.unwrap();
     assert_eq!(snapshot, folded.record(workflow.compiled()));
     assert_eq!(execution.why().await.unwrap(), folded.why(workflow.compiled()));

@@ -1,7 +1,7 @@
 //! A recovery takes its time, and everything else goes on meanwhile.
 
 use finale::{ActivateError, ExecutionStatus};
-use finale_tests::actor::{Dummies, Gate, chart, limits, settle, workflow};
+use finale_tests::actor::{Dummies, Gate, chart, settle, workflow};
 use finale_tests::lives::{for_each_life, outcome};
 use finale_tests::tasks::task_of;
 
@@ -17,7 +17,7 @@ async fn thousands_go_on_a_few_at_a_time_and_new_ones_are_let_in() {
         settle().await;
         let gate = Gate::closed();
         gate.open();
-        let builder = lives.crash().limits(limits(|limits| limits.active_executions_max = 4));
+        let builder = lives.crash().limits(finale::Limits::new().active_executions_max(4));
         let second = builder.gated("a", &gate).done("b").start().unwrap();
         let mut left = second.health().recovering;
         assert_eq!(left, 2_000);
@@ -47,7 +47,7 @@ async fn more_than_may_be_open_are_taken_over_and_the_limit_holds_afterwards() {
         for _ in 0..5 {
             ids.push(first.activate(&flow, ()).await.unwrap().id());
         }
-        let builder = lives.crash().limits(limits(|limits| limits.open_executions_max = 2));
+        let builder = lives.crash().limits(finale::Limits::new().open_executions_max(2));
         let second = builder.start().unwrap();
         for (ended, id) in ids.into_iter().enumerate() {
             let refused = second.activate(&flow, ()).await;

@@ -1,7 +1,7 @@
 //! A task that brings the process down again and again is not run for ever.
 
 use finale::{Builder, CommandError, ExecutionId, ExecutionStatus, Runtime};
-use finale_tests::actor::{Dummies, Gate, limits, settle, workflow};
+use finale_tests::actor::{Dummies, Gate, settle, workflow};
 use finale_tests::lives::{Diary, End, Lives, Noted, for_each_life, outcome};
 
 const CRASHES: &str = "the process crashed 5 times while the same task was at work";
@@ -167,7 +167,7 @@ async fn how_many_crashes_are_too_many_can_be_chosen() {
         let first = lives.next().never("a").start().unwrap();
         let id = first.activate(&workflow("s>a a>e"), ()).await.unwrap().id();
         settle().await;
-        let builder = lives.crash().limits(limits(|limits| limits.crashes_max = 1));
+        let builder = lives.crash().limits(finale::Limits::new().crashes_max(1));
         let second = builder.never("a").start().unwrap();
         assert_eq!(status(&second, id).await, ExecutionStatus::Quarantined);
     })

@@ -1,7 +1,7 @@
 //! An execution goes on with the definition it began with, whatever the application knows by now.
 
-use finale::core::definition::OnFailure;
 use finale::{ExecutionStatus, TaskContext, TaskError};
+use finale_core::definition::OnFailure;
 use finale_tests::actor::{Dummies, Gate, chart, settle};
 use finale_tests::lives::{Diary, Noted, for_each_restart, outcome};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use finale::{CommandError, Event, ExecutionHandle, ExecutionId, ExecutionStatus, Filter, Keep, Retention};
-use finale_tests::actor::{Dummies, chart, limits, settle, workflow};
+use finale_tests::actor::{Dummies, chart, settle, workflow};
 use finale_tests::lives::{for_each_restart, outcome};
 use finale_tests::tasks::task_of;
 
@@ -29,7 +29,7 @@ async fn everything_there_is_to_know_about_it_is_the_same() {
         let cancelled = first.activate(&workflow("s>c c>e"), ()).await.unwrap();
         cancelled.cancel("me").await.unwrap();
         ids.push(cancelled.id());
-        let kept = limits(|limits| limits.ended_executions_max = 1);
+        let kept = finale::Limits::new().ended_executions_max(1);
         let second = lives.restart(&first, how).await.limits(kept).start().unwrap();
         assert_eq!(second.health().recovering, 0);
         for id in ids {
@@ -74,7 +74,7 @@ async fn what_is_not_kept_any_more_is_forgotten_and_what_lives_is_not() {
         }
         let retention = Retention::all(Keep::for_ever().at_most(1));
         let second = lives.restart(&first, how).await.retention(retention).start().unwrap();
-        tokio::time::sleep(3 * Retention::default().interval).await;
+        tokio::time::sleep(Duration::from_secs(30)).await;
         for id in &ids[..3] {
             assert!(!is_known(&second, *id).await);
         }

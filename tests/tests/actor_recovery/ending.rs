@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use finale::core::record::DecidedBy;
 use finale::journal::Acknowledgement;
 use finale::{CommandError, ExecutionStatus, Workflow};
+use finale_core::record::DecidedBy;
 use finale_tests::actor::{Dummies, Gate, chart, settle, workflow};
 use finale_tests::lives::{Diary, Noted, for_each_life, for_each_restart, outcome};
 

@@ -2,7 +2,7 @@
 
 use finale::ExecutionStatus;
 use finale::journal::Acknowledgement;
-use finale_tests::actor::{Dummies, limits, settle, workflow};
+use finale_tests::actor::{Dummies, settle, workflow};
 use finale_tests::lives::{Diary, Noted, outcome, with_held_life};
 
 const HELD_MAX: u64 = 2;
@@ -51,7 +51,7 @@ async fn no_more_of_them_wait_for_room_than_may_be_active() {
         settle().await;
         lives.journal.set(Acknowledgement::Held);
         lives.journal.full_beyond(HELD_MAX);
-        let builder = lives.crash().limits(limits(|limits| limits.active_executions_max = 4));
+        let builder = lives.crash().limits(finale::Limits::new().active_executions_max(4));
         let second = builder.done("a").start().unwrap();
         settle().await;
         assert_eq!(second.health().recovering, 16);

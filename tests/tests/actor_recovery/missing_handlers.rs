@@ -113,7 +113,7 @@ async fn a_word_that_changes_nothing_does_not_let_it_go_on() {
         assert!(matches!(blank, Err(CommandError::Invalid(_))), "{blank:?}");
         let verdict = actix::spawn({
             let second = second.clone();
-            async move { second.give_verdict(id, "v", finale::core::definition::Verdict::Pass, "me").await }
+            async move { second.give_verdict(id, "v", finale_core::definition::Verdict::Pass, "me").await }
         });
         settle().await;
         assert_eq!(second.execution(id).await.unwrap().status().await.unwrap(), ExecutionStatus::Quarantined);

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use finale::core::definition::OnFailure;
 use finale::{ExecutionStatus, FailureClass};
+use finale_core::definition::OnFailure;
 use finale_tests::actor::{Dummies, Gate, chart, only_failure, settle};
 use finale_tests::lives::{Diary, Noted, for_each_life, for_each_restart, outcome};
 

@@ -1,7 +1,7 @@
 //! Those outside do not notice that the application was started again.
 
-use finale::core::definition::Verdict;
 use finale::{CommandError, ExecutionStatus, Failure, FailureClass, NodeStatus, ReportError, Workflow};
+use finale_core::definition::Verdict;
 use finale_tests::actor::{chart, settle, workflow};
 use finale_tests::lives::{for_each_life, for_each_restart, outcome};
 use finale_tests::tasks::task_of;

@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use finale::Runtime;
-use finale::core::definition::{OnFailure, Verdict};
 use finale::journal::{Acknowledgement, HeldJournal};
 use finale::{Builder, ExecutionId, Filter, Workflow};
+use finale_core::definition::{OnFailure, Verdict};
 use finale_tests::actor::{chart, settle};
 use finale_tests::books::Books;
 use finale_tests::dice::Dice;

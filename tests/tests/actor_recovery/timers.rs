@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use finale::core::record::DecidedBy;
 use finale::{ExecutionStatus, FailureClass, TaskContext, TaskError};
+use finale_core::record::DecidedBy;
 use finale_tests::actor::{Any, Dummies, Gate, Passing, chart, only_failure, settle, workflow};
 use finale_tests::lives::{Diary, for_each_restart, outcome};
 use tokio::time::{Instant, sleep};

@@ -187,7 +187,7 @@ async fn nothing_is_admitted_from_the_moment_of_the_shutdown() {
 #[actix::test]
 async fn executions_that_wait_for_admission_are_refused() {
     for_each_journal(async |journal| {
-        let limits = finale_tests::actor::limits(|limits| limits.active_executions_max = 1);
+        let limits = finale::Limits::new().active_executions_max(1);
         let runtime = runtime(&journal).limits(limits).done("a").start().unwrap();
         let flow = workflow("s>a a>e");
         let activations: Vec<_> = (0..10).map(|_| actix::spawn(runtime.activate(&flow, ()).start())).collect();

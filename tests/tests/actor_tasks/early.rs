@@ -147,8 +147,7 @@ async fn an_early_report_is_told_when_the_journal_fails() {
 #[actix::test]
 async fn no_more_early_reports_are_kept_than_the_limit_and_places_are_given_back() {
     for_each_journal(async |journal| {
-        let mut limits = Limits::default();
-        limits.early_outcomes_max = 2;
+        let limits = Limits::new().early_outcomes_max(2);
         let gate = Gate::closed();
         let runtime = runtime(&journal).limits(limits).gated("a", &gate).start().unwrap();
         let chain = chain();
@@ -213,8 +212,7 @@ async fn a_report_does_not_overtake_the_activation_before_it() {
 #[actix::test]
 async fn a_report_on_an_execution_that_waits_to_be_admitted_is_kept() {
     for_each_journal(async |journal| {
-        let mut limits = Limits::default();
-        (limits.active_executions_max, limits.early_outcomes_max) = (1, 2);
+        let limits = Limits::new().active_executions_max(1).early_outcomes_max(2);
         let runtime = runtime(&journal).limits(limits).start().unwrap();
         let asks = super::asks();
         let (first, second) = (runtime.new_execution_id(), runtime.new_execution_id());
@@ -238,8 +236,7 @@ async fn a_report_on_an_execution_that_waits_to_be_admitted_is_kept() {
 #[actix::test]
 async fn a_report_on_an_execution_that_is_not_admitted_is_told_so() {
     for_each_journal(async |journal| {
-        let mut limits = Limits::default();
-        (limits.active_executions_max, limits.early_outcomes_max) = (1, 1);
+        let limits = Limits::new().active_executions_max(1).early_outcomes_max(1);
         let runtime = runtime(&journal).limits(limits).start().unwrap();
         let (asks, unknown) = (super::asks(), chain());
         for _ in 0..3 {

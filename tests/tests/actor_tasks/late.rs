@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use finale::core::definition::Verdict;
 use finale::{CommandError, Failure, FailureClass, LateEvent, Limits, ReportError, TaskId};
+use finale_core::definition::Verdict;
 use finale_tests::actor::{Dummies, Gate, chart, for_each_journal, runtime, settle};
 use finale_tests::tasks::task_of;
 
@@ -31,7 +31,7 @@ async fn duplicates_and_what_comes_after_the_end_are_noted_beside_the_history() 
 
         let late = runtime.late_events(execution.id()).await.unwrap();
         let expected = [
-            ("report on a task", format!("node number {} is completed already", a.key.node)),
+            ("report on a task", format!("node {} is completed already", a.key)),
             ("report on a task", "the execution is over already: completed".to_owned()),
         ];
         assert_eq!(said(&late), expected.each_ref().map(|(what, reason)| (*what, reason.as_str())));
@@ -75,8 +75,7 @@ async fn a_handler_that_is_too_late_is_dropped_and_its_result_counts_for_nothing
 async fn no_more_late_events_are_kept_than_the_limit_and_the_newest_stay() {
     for_each_journal(async |journal| {
         for kept in [0, 2] {
-            let mut limits = Limits::default();
-            limits.late_events_max = kept;
+            let limits = Limits::new().late_events_max(kept);
             let runtime = runtime(&journal).limits(limits).start().unwrap();
             let (execution, task) = waiting(&runtime).await;
             runtime.complete_task(task, ()).await.unwrap();

@@ -6,12 +6,13 @@ mod early;
 mod late;
 mod messages;
 
-use finale::core::PayloadError;
 use finale::journal::{Acknowledgement, HeldJournal};
 use finale::{
     ExecutionHandle, ExecutionStatus, Failure, FailureClass, Limits, NodeStatus, OpenTask, ReportError, Runtime,
     Shards, TaskId, Workflow,
 };
+use finale_core::PayloadError;
+use finale_core::{NodeIndex, ScopeId, WorkKey};
 use finale_tests::actor::{
     Dummies, Gate, chart, for_each_journal, for_each_journal_in_real_time, only_failure, runtime, settle, workflow,
 };
@@ -212,11 +213,11 @@ async fn what_does_not_exist_is_not_found() {
         let (_execution, task) = waiting(&runtime).await;
         let elsewhere = TaskId { execution: runtime.new_execution_id(), ..task };
         assert_eq!(runtime.complete_task(elsewhere, ()).await, Err(ReportError::NotFound));
-        for (node, item, round) in [(99, 0, 0), (task.key.node, 1, 0), (task.key.node, 0, 1)] {
-            let key = finale::core::WorkKey { node, item, round };
+        for (scope, node) in [(0, 99), (1, task.key.node.0)] {
+            let key = WorkKey { scope: ScopeId(scope), node: NodeIndex(node) };
             assert_eq!(runtime.complete_task(TaskId { key, ..task }, ()).await, Err(ReportError::NotFound));
         }
-        let start = TaskId { key: finale::core::WorkKey::node(0), ..task };
+        let start = TaskId { key: WorkKey::default(), ..task };
         assert!(matches!(runtime.complete_task(start, ()).await, Err(ReportError::Invalid(_))));
         assert_eq!(runtime.complete_task(task, ()).await, Ok(()));
         assert!(runtime.open_tasks_of(elsewhere.execution).await.unwrap().is_empty());
@@ -266,8 +267,7 @@ async fn what_a_handler_does_can_be_cancelled_from_outside_and_its_handler_is_dr
 #[actix::test]
 async fn an_output_may_have_as_many_bytes_as_the_limit_and_not_one_more() {
     for_each_journal(async |journal| {
-        let mut limits = Limits::default();
-        limits.payload_bytes_max = 10;
+        let limits = Limits::new().payload_bytes_max(10);
         let runtime = runtime(&journal).limits(limits).start().unwrap();
         let (execution, task) = waiting(&runtime).await;
         let too_large = Err(ReportError::Payload(PayloadError::TooLarge { bytes: 11, bytes_max: 10 }));

@@ -1,11 +1,11 @@
 //! Actors report on tasks by message.
 
 use finale::actix::{Actor, Addr, Context, Handler, Message, Recipient, ResponseFuture};
-use finale::core::PayloadError;
 use finale::message::{RunTask, TaskCompleted, TaskFailed};
 use finale::{ExecutionStatus, Failure, FailureClass, Payload, ReportError, Runtime, Shards, TaskError, TaskId};
+use finale_core::PayloadError;
 use finale_tests::actor::{
-    for_each_journal, for_each_journal_in_real_time, limits, only_failure, outcome_of, runtime, workflow,
+    for_each_journal, for_each_journal_in_real_time, only_failure, outcome_of, runtime, workflow,
 };
 
 use super::waiting;
@@ -78,7 +78,10 @@ async fn a_message_finds_its_task_in_whatever_shard_it_is() {
             assert_eq!(clerk.send(Decide(task, decision)).await.unwrap(), Ok(()), "round {round}");
             execution.outcome().await.unwrap();
         }
-        let unknown = TaskId { execution: runtime.new_execution_id(), key: finale::core::WorkKey::node(1) };
+        let unknown = TaskId {
+            execution: runtime.new_execution_id(),
+            key: finale_core::WorkKey::root(finale_core::NodeIndex(1)),
+        };
         assert_eq!(clerk.send(Decide(unknown, Ok("for nobody"))).await.unwrap(), Err(ReportError::NotFound));
     })
     .await;
@@ -87,7 +90,7 @@ async fn a_message_finds_its_task_in_whatever_shard_it_is() {
 #[actix::test]
 async fn a_message_may_carry_as_much_as_a_call() {
     for_each_journal(async |journal| {
-        let limits = limits(|limits| limits.payload_bytes_max = 10);
+        let limits = finale::Limits::new().payload_bytes_max(10);
         let runtime = runtime(&journal).limits(limits).start().unwrap();
         let (execution, task) = waiting(&runtime).await;
         let too_large = Err(ReportError::Payload(PayloadError::TooLarge { bytes: 11, bytes_max: 10 }));
@@ -128,7 +131,7 @@ impl Handler<RunTask> for Talker {
 #[actix::test]
 async fn what_an_actor_gives_back_for_its_task_may_not_be_larger_than_a_payload() {
     for_each_journal(async |journal| {
-        let limits = limits(|limits| limits.payload_bytes_max = 10);
+        let limits = finale::Limits::new().payload_bytes_max(10);
         let talker = Talker.start();
         let builder = runtime(&journal).limits(limits).actor_handler("long", talker.clone().recipient());
         let runtime = builder.actor_handler("short", talker.recipient()).start().unwrap();

@@ -8,10 +8,10 @@ mod metric;
 
 use std::time::Duration;
 
-use finale::core::definition::Conditional;
-use finale::core::definition::NodeKind;
 use finale::journal::{Acknowledgement, HeldJournal};
 use finale::{Failure, FailureClass, Workflow};
+use finale_core::definition::Conditional;
+use finale_core::definition::NodeKind;
 use finale_tests::actor::{Dummies, Gate, chart, for_each_journal, runtime, settle, workflow};
 use finale_tests::tasks::task_of;
 

@@ -128,8 +128,7 @@ async fn what_runs_and_what_waits_for_a_place_is_shown() {
         let kept = Kept::default();
         let _guard = metrics::set_default_local_recorder(&kept);
         let gate = Gate::closed();
-        let mut limits = Limits::default();
-        limits.running_tasks_max = 2;
+        let limits = Limits::new().running_tasks_max(2);
         let runtime = runtime(&journal).limits(limits).gated("a", &gate).start().unwrap();
         let mut executions = Vec::new();
         for _ in 0..5 {

@@ -112,6 +112,9 @@ fn a_failed_condition_is_no_tolerated_task() {
     let scenario =
         Scenario::new(chart.condition("c", "input.missing")).input(json!({})).activate().fail("a", "no luck");
     assert_eq!((scenario.record().counts.failed, scenario.record().counts.tolerated), (1, 1));
+    assert_eq!(scenario.record().counts.to_string(), "2: 1 failed (tolerated), 1 skipped");
+    let error = scenario.outcome().error().map(ToString::to_string).unwrap_or_default();
+    assert!(error.starts_with("condition \""), "{error}");
 }
 
 #[test]
@@ -122,7 +125,7 @@ fn fail_fast_skips_dependents_with_the_failure_and_the_rest_with_the_end() {
         .expect_status(ExecutionStatus::Ending)
         .expect_skipped("c", "a failed")
         .expect_skipped("d", "the execution ended first")
-        .stopped("b", Stop::Stopped)
+        .stopped("b", StopOutcome::Stopped)
         .expect_status(ExecutionStatus::Failed)
         .expect_node("b", NodeStatus::Cancelled)
         .expect_error(r#"task "Do a" (a) failed: no luck"#);

@@ -17,7 +17,7 @@ fn cancel_closes_what_waits_and_stops_what_runs_before_the_execution_ends() {
     let chart = chart("s>p p:branch>a p:branch>b p:branch>c p:branch>v a>e b>e c>e v:pass>e v:fail>e v:refer>e");
     let scenario = Scenario::new(chart.outside("b").task("c", retried(2, SECOND))).activate().fail("c", "once");
     let (a, b) = (dispatch(&scenario, "a", 1), dispatch(&scenario, "b", 1));
-    let (c, v) = (dispatch(&scenario, "c", 1), Dispatch { attempt: 0, ..dispatch(&scenario, "v", 0) });
+    let (c, v) = (dispatch(&scenario, "c", 1), scenario.key("v"));
     let seen = scenario.advance(SECOND / 2).look(|driven| assert_eq!(driven.armed().len(), 1)).cancel();
     let scenario = seen
         .expect_status(ExecutionStatus::Ending)
@@ -31,12 +31,20 @@ fn cancel_closes_what_waits_and_stops_what_runs_before_the_execution_ends() {
             assert_eq!(driven.stopping(), [a]);
             assert!(driven.armed().is_empty());
         })
-        .stopped("a", Stop::Aborted)
+        .stopped("a", StopOutcome::Aborted)
         .expect_status(ExecutionStatus::Cancelled)
         .look(|driven| {
-            let closed = Interruption::Stopped(Stop::Closed);
-            let stopped = Interruption::Stopped(Stop::Aborted);
-            assert_eq!(driven.execution().interrupted(), [(a, stopped), (b, closed), (c, closed), (v, closed)]);
+            let closed = Interruption::Stopped(StopOutcome::Closed);
+            let stopped = Interruption::Stopped(StopOutcome::Aborted);
+            assert_eq!(
+                driven.execution().interrupted(),
+                [
+                    interrupted(a, stopped),
+                    interrupted(b, closed),
+                    interrupted(c, closed),
+                    Interrupted { key: v, attempt: None, interruption: closed },
+                ]
+            );
         });
     assert_eq!(scenario.outcome().end, End::Cancelled { by: "jo".to_owned() });
     let since = |node: &str| match scenario.node(node).state {
@@ -53,13 +61,16 @@ fn a_handler_that_is_told_to_stop_may_finish_anyway_or_be_lost() {
     let _story = scenario
         .complete("a", json!("late"))
         .expect_node("a", NodeStatus::Completed)
-        .refuses(Input::Stopped { dispatch: a, how: Stop::Stopped }, "node number 2 is completed already")
+        .refuses(Input::Stopped { dispatch: a, how: StopOutcome::Stopped }, "node 0.2 is completed already")
         .expect_status(ExecutionStatus::Ending)
-        .stopped("b", Stop::Lost)
+        .stopped("b", StopOutcome::Lost)
         .expect_status(ExecutionStatus::Cancelled)
         .look(|driven| {
-            let lost = Interruption::Stopped(Stop::Lost);
-            assert_eq!(driven.execution().interrupted(), [(a, Interruption::Finished), (b, lost)]);
+            let lost = Interruption::Stopped(StopOutcome::Lost);
+            assert_eq!(
+                driven.execution().interrupted(),
+                [interrupted(a, Interruption::Finished), interrupted(b, lost)]
+            );
         });
 }
 
@@ -71,7 +82,7 @@ fn a_second_cancel_joins_the_first_and_one_after_the_end_is_refused() {
         .look(|driven| assert_eq!(driven.execution().sequence(), 2))
         .tell(cancel())
         .look(|driven| assert_eq!(driven.execution().sequence(), 2))
-        .stopped("a", Stop::Stopped)
+        .stopped("a", StopOutcome::Stopped)
         .refuses(cancel(), "the execution is over already: cancelled");
     assert_eq!(scenario.outcome().decided_by, DecidedBy::Cancelled { by: "jo".to_owned() });
 }
@@ -96,7 +107,7 @@ fn with_finish_a_handler_that_is_lost_is_closed_and_not_run_again() {
     let limited = fork().task("b", |task| task.timeout = Some(SECOND));
     let scenario = Scenario::new(limited.finish()).activate();
     let b = dispatch(&scenario, "b", 1);
-    let lost = || Input::Stopped { dispatch: b, how: Stop::Lost };
+    let lost = || Input::Stopped { dispatch: b, how: StopOutcome::Lost };
     let _story = scenario
         .refuses(lost(), "nobody told it to stop")
         .fail("a", "no luck")
@@ -123,7 +134,7 @@ fn a_cancel_while_siblings_finish_stops_them_and_the_failure_stays_the_cause() {
     let _story = scenario
         .cancel()
         .look(|driven| assert_eq!(driven.stopping(), [b]))
-        .stopped("b", Stop::Stopped)
+        .stopped("b", StopOutcome::Stopped)
         .expect_status(ExecutionStatus::Failed)
         .expect_error(r#"task "Do a" (a) failed: no luck"#);
 }
@@ -164,7 +175,7 @@ fn a_deadline_that_passes_fails_the_execution_and_stops_its_handlers() {
     let scenario = scenario
         .expect_status(ExecutionStatus::Ending)
         .look(|driven| assert_eq!(driven.stopping().len(), 1))
-        .stopped("a", Stop::Stopped)
+        .stopped("a", StopOutcome::Stopped)
         .expect_error("the deadline 1970-01-01T00:00:06.000000Z passed");
     assert_eq!(scenario.outcome().decided_by, DecidedBy::Deadline);
 }

@@ -10,11 +10,13 @@ mod telling;
 use std::time::Duration;
 
 use finale_core::definition::{OnFailure, Retry, Verdict};
-use finale_core::execution::{AfterStop, Command, Effect, Input, Interruption};
-use finale_core::fact::{Fact, Stop, Timer};
+use finale_core::execution::{AfterStop, Command, Effect, Input, Interrupted, Interruption, Report};
+use finale_core::fact::{Fact, StopOutcome, Timer};
 use finale_core::failure::{Failure, FailureClass};
 use finale_core::record::{Begun, DecidedBy, End, NodeRecordState};
-use finale_core::{Dispatch, ExecutionStatus, NodeStatus, Payload, Time, WorkKey};
+use finale_core::{
+    AttemptNo, Dispatch, Epoch, ExecutionStatus, NodeIndex, NodeStatus, Payload, ScopeId, Time, WorkKey,
+};
 use finale_tests::chart::{Chart, chart};
 use finale_tests::scenario::Scenario;
 use serde_json::{Value, json};
@@ -33,8 +35,16 @@ fn retried(attempts: u16, backoff: Duration) -> impl FnOnce(&mut finale_core::de
     move |task| task.retry = Retry { attempts, backoff }
 }
 
-fn dispatch(scenario: &Scenario, node: &str, attempt: u16) -> Dispatch {
-    Dispatch { key: scenario.key(node), attempt, epoch: 0 }
+fn attempt(number: u16) -> AttemptNo {
+    AttemptNo::new(number).expect("attempts are counted from 1")
+}
+
+fn dispatch(scenario: &Scenario, node: &str, number: u16) -> Dispatch {
+    Dispatch { key: scenario.key(node), attempt: attempt(number), epoch: Epoch(0) }
+}
+
+fn interrupted(Dispatch { key, attempt, .. }: Dispatch, interruption: Interruption) -> Interrupted {
+    Interrupted { key, attempt: Some(attempt), interruption }
 }
 
 fn done(dispatch: Dispatch) -> Input {

@@ -8,7 +8,7 @@ use finale_core::{Compiled, ExecutionId};
 
 use super::*;
 
-const STALE: &str = "attempt 1 of node number 1 is not the current one";
+const STALE: &str = "attempt 1 of node 0.1 is not the current one";
 const LOST: &str = r#"task "Do a" (a) lost: the process ended while it was at work; it may have had effects and must not be run again"#;
 
 fn once(task: &mut finale_core::definition::Task) {
@@ -20,7 +20,7 @@ fn limited(task: &mut finale_core::definition::Task) {
 }
 
 fn in_life(epoch: u32, scenario: &Scenario, node: &str, attempt: u16) -> Dispatch {
-    Dispatch { epoch, ..dispatch(scenario, node, attempt) }
+    Dispatch { epoch: Epoch(epoch), ..dispatch(scenario, node, attempt) }
 }
 
 fn second(number: i64) -> Time {
@@ -28,7 +28,7 @@ fn second(number: i64) -> Time {
 }
 
 fn recovered(epoch: u32) -> Input {
-    Input::Recovered { epoch, crashed: true }
+    Input::Recovered { epoch: Epoch(epoch), crashed: true }
 }
 
 #[test]
@@ -43,8 +43,8 @@ fn what_a_handler_worked_on_is_run_again_with_the_same_key_and_input() {
         .expect_node("a", NodeStatus::Running)
         .look(|driven| {
             let due = second(15);
-            let timer = Effect::ArmTimer { timer: Timer::Timeout(key, 2), due };
-            assert_eq!(driven.execution().epoch(), 1);
+            let timer = Effect::ArmTimer { timer: Timer::Timeout(key, attempt(2)), due };
+            assert_eq!(driven.execution().epoch(), Epoch(1));
             let run = Effect::Run { dispatch: again, input: Payload::encode(&7).unwrap() };
             assert_eq!(driven.effects()[2..], [run, timer]);
         })
@@ -62,10 +62,10 @@ fn what_comes_from_the_old_life_is_stale() {
     let _story = scenario
         .crash()
         .refuses(done(first), STALE)
-        .refuses(done(Dispatch { attempt: 1, ..again }), STALE)
-        .refuses(done(Dispatch { epoch: 0, ..again }), "attempt 2 of node number 1 is not the current one")
-        .refuses(Input::Stopped { dispatch: first, how: Stop::Stopped }, STALE)
-        .refuses(Input::TimerFired(Timer::Timeout(key, 1)), STALE)
+        .refuses(done(Dispatch { attempt: AttemptNo::FIRST, ..again }), STALE)
+        .refuses(done(Dispatch { epoch: Epoch(0), ..again }), "attempt 2 of node 0.1 is not the current one")
+        .refuses(Input::Stopped { dispatch: first, how: StopOutcome::Stopped }, STALE)
+        .refuses(Input::TimerFired(Timer::Timeout(key, attempt(1))), STALE)
         .tell(done(again))
         .expect_status(ExecutionStatus::Completed);
 }
@@ -145,7 +145,7 @@ fn what_must_not_be_run_twice_fails_as_lost() {
         assert_eq!(scenario.outcome().decided_by, DecidedBy::FailFast { node: "a".to_owned() });
         match scenario.node("a").state {
             NodeRecordState::Failed { class, begun, .. } => {
-                assert_eq!((class, begun.attempt), (FailureClass::Lost, 1));
+                assert_eq!((class, begun.attempt), (FailureClass::Lost, Some(AttemptNo::FIRST)));
             }
             other => panic!("{other:?}"),
         }
@@ -188,9 +188,8 @@ fn a_loss_that_decides_the_end_closes_what_else_was_lost() {
     for chart in [forked().task("a", once).task("c", once), forked().task("a", once).finish()] {
         let scenario = Scenario::new(chart).activate();
         let ran = |node| dispatch(&scenario, node, 1);
-        let closed = Interruption::Stopped(Stop::Lost);
-        let interrupted =
-            [(ran("b"), closed), (ran("c"), closed)].map(|(dispatch, how)| (Dispatch { epoch: 1, ..dispatch }, how));
+        let closed = Interruption::Stopped(StopOutcome::Lost);
+        let interrupted = [ran("b"), ran("c")].map(|dispatch| interrupted(dispatch, closed));
         let _story = scenario
             .crash()
             .expect_status(ExecutionStatus::Failed)
@@ -224,8 +223,8 @@ fn once_the_end_is_decided_nothing_is_run_again() {
         .expect_nodes(&["a", "b"], NodeStatus::Cancelled)
         .expect_status(ExecutionStatus::Cancelled)
         .look(|driven| {
-            let how = driven.execution().interrupted().into_iter().map(|(_, how)| how);
-            assert_eq!(how.collect::<Vec<_>>(), [Interruption::Stopped(Stop::Lost); 2]);
+            let how = driven.execution().interrupted().into_iter().map(|interrupted| interrupted.interruption);
+            assert_eq!(how.collect::<Vec<_>>(), [Interruption::Stopped(StopOutcome::Lost); 2]);
             assert_eq!(driven.facts().len(), 4);
             assert_eq!(driven.effects().last(), Some(&Effect::Ended));
         });
@@ -265,8 +264,8 @@ fn what_waits_goes_on_waiting_until_the_same_moments() {
     let arm = |timer, due| Effect::ArmTimer { timer, due: second(due) };
     let waiting = [
         Effect::Offer { dispatch: o, input: Payload::NULL },
-        arm(Timer::Timeout(o.key, 1), 11),
-        arm(Timer::Backoff(r, 2), 6),
+        arm(Timer::Timeout(o.key, attempt(1)), 11),
+        arm(Timer::Backoff(r, attempt(2)), 6),
         arm(Timer::Deadline, 61),
     ];
     let mut begun = 0;
@@ -277,7 +276,7 @@ fn what_waits_goes_on_waiting_until_the_same_moments() {
         .expect_nodes(&["o", "v", "r"], NodeStatus::Waiting)
         .look(|driven| assert_eq!(driven.effects()[begun..], waiting))
         .expect_losses(0)
-        .refuses(done(Dispatch { epoch: 0, ..o }), "attempt 1 of node number 2 is not the current one")
+        .refuses(done(Dispatch { epoch: Epoch(0), ..o }), "attempt 1 of node 0.2 is not the current one")
         .complete("o", NULL)
         .verdict("v", Verdict::Pass)
         .advance(3 * SECOND)
@@ -294,7 +293,7 @@ fn a_recovery_needs_an_open_execution_and_a_later_life() {
         .activate()
         .refuses(recovered(0), earlier)
         .tell(recovered(7))
-        .look(|driven| assert_eq!(driven.execution().epoch(), 7))
+        .look(|driven| assert_eq!(driven.execution().epoch(), Epoch(7)))
         .refuses(recovered(7), earlier)
         .complete("a", NULL)
         .refuses(recovered(8), "the execution is over already: completed");
@@ -331,12 +330,15 @@ fn notices_of_a_crash(change: impl FnOnce(&mut finale_core::definition::Task)) -
 #[test]
 fn every_lost_attempt_is_told_of_with_its_outcome() {
     let lost = |failure| Notice::Attempt {
-        key: WorkKey::node(1),
-        attempt: 1,
+        key: WorkKey::root(NodeIndex(1)),
+        attempt: AttemptNo::FIRST,
         failure: Some(Box::new(failure)),
         took: 3 * SECOND,
     };
-    let moved = |to, attempt| Notice::Node { node: 1, from: NodeStatus::Running, to, attempt };
+    let moved = |to, number| {
+        let key = WorkKey::root(NodeIndex(1));
+        Notice::Node { key, from: NodeStatus::Running, to, attempt: AttemptNo::new(number) }
+    };
     let failure = Failure::new(FailureClass::Lost, "the process ended while it was at work");
     assert_eq!(notices_of_a_crash(|_| {}), [lost(failure), moved(NodeStatus::Running, 2)]);
     let words = "the process ended while it was at work; it may have had effects and must not be run again";
@@ -365,8 +367,8 @@ fn attempts_are_counted_up_to_their_limit_and_no_further() {
         execution.handle(&compiled, second(2), recovered(epoch), &mut turn).unwrap();
         turn.discard();
     }
-    assert_eq!((execution.losses(), execution.epoch()), (u16::MAX, 65_540));
-    let dispatch = Dispatch { key: WorkKey::node(1), attempt: u16::MAX, epoch: 65_540 };
+    assert_eq!((execution.losses(), execution.epoch()), (u16::MAX, Epoch(65_540)));
+    let dispatch = Dispatch { key: WorkKey::root(NodeIndex(1)), attempt: attempt(u16::MAX), epoch: Epoch(65_540) };
     let result = Err(Failure::new(FailureClass::Failed, "at last"));
     let failed = Input::Outcome { dispatch, result, started: second(2), ended: second(2) };
     execution.handle(&compiled, second(2), failed, &mut turn).unwrap();

@@ -5,15 +5,15 @@ use super::*;
 #[test]
 fn a_verdict_can_come_too_early_and_too_late() {
     let scenario = Scenario::new(chart("s>a a>v v:pass>b v:fail>e v:refer>e b>e")).activate();
-    let node = scenario.key("v").node;
-    let verdict = |node| Input::Verdict { node, verdict: Verdict::Pass, by: "jo".into() };
+    let (key, other) = (scenario.key("v"), |node| WorkKey::root(NodeIndex(node)));
+    let verdict = |key| Input::Verdict { key, verdict: Verdict::Pass, by: "jo".into() };
     let _story = scenario
-        .refuses(verdict(node), "node number 2 is pending: it is too early for this")
-        .refuses(verdict(1), "the node is not a verification")
-        .refuses(verdict(9), "there is no such work in the execution")
+        .refuses(verdict(key), "node 0.2 is pending: it is too early for this")
+        .refuses(verdict(other(1)), "the node is not a verification")
+        .refuses(verdict(other(9)), "there is no such work in the execution")
         .complete("a", NULL)
         .verdict("v", Verdict::Pass)
-        .refuses(verdict(node), "node number 2 is completed already");
+        .refuses(verdict(key), "node 0.2 is completed already");
 }
 
 #[test]
@@ -21,18 +21,18 @@ fn duplicate_stale_and_unknown_outcomes_change_nothing() {
     let scenario =
         Scenario::new(chart("s>a a>b b>e").task("a", retried(2, Duration::ZERO))).activate().fail("a", "once");
     let (first, second, b) = (dispatch(&scenario, "a", 1), dispatch(&scenario, "a", 2), dispatch(&scenario, "b", 1));
-    let unknown = Dispatch { key: WorkKey::node(99), ..first };
-    let item = Dispatch { key: WorkKey { item: 1, ..first.key }, ..second };
-    let earlier_life = Dispatch { epoch: 1, ..second };
+    let unknown = Dispatch { key: WorkKey::root(NodeIndex(99)), ..first };
+    let item = Dispatch { key: WorkKey { scope: ScopeId(1), ..first.key }, ..second };
+    let earlier_life = Dispatch { epoch: Epoch(1), ..second };
     let _story = scenario
-        .refuses(done(first), "attempt 1 of node number 1 is not the current one")
-        .refuses(done(earlier_life), "attempt 2 of node number 1 is not the current one")
-        .refuses(done(b), "node number 2 is pending: it is too early for this")
+        .refuses(done(first), "attempt 1 of node 0.1 is not the current one")
+        .refuses(done(earlier_life), "attempt 2 of node 0.1 is not the current one")
+        .refuses(done(b), "node 0.2 is pending: it is too early for this")
         .refuses(done(unknown), "there is no such work in the execution")
         .refuses(done(item), "there is no such work in the execution")
         .complete("a", NULL)
-        .refuses(done(second), "node number 1 is completed already")
-        .refuses(done(first), "attempt 1 of node number 1 is not the current one");
+        .refuses(done(second), "node 0.1 is completed already")
+        .refuses(done(first), "attempt 1 of node 0.1 is not the current one");
 }
 
 #[test]
@@ -41,8 +41,8 @@ fn a_timer_that_nobody_armed_fires_in_vain() {
     let key = scenario.key("a");
     let _story = scenario
         .refuses(Input::TimerFired(Timer::Deadline), "nobody waits for this moment")
-        .refuses(Input::TimerFired(Timer::Timeout(key, 1)), "nobody waits for this moment")
-        .refuses(Input::TimerFired(Timer::Backoff(key, 1)), "attempt 1 of node number 1 is not the current one");
+        .refuses(Input::TimerFired(Timer::Timeout(key, attempt(1))), "nobody waits for this moment")
+        .refuses(Input::TimerFired(Timer::Backoff(key, attempt(1))), "attempt 1 of node 0.1 is not the current one");
 }
 
 #[test]
@@ -61,8 +61,8 @@ fn a_timeout_that_fires_while_its_handler_is_being_stopped_is_too_late() {
     let key = scenario.key("a");
     let _story = scenario
         .look(|driven| assert_eq!(driven.armed(), []))
-        .refuses(Input::TimerFired(Timer::Timeout(key, 1)), "nobody waits for this moment")
-        .stopped("a", Stop::Stopped)
+        .refuses(Input::TimerFired(Timer::Timeout(key, attempt(1))), "nobody waits for this moment")
+        .stopped("a", StopOutcome::Stopped)
         .expect_node("a", NodeStatus::Cancelled);
 }
 
@@ -72,9 +72,9 @@ fn after_the_end_nothing_changes() {
     let (first, over) = (dispatch(&scenario, "a", 1), "the execution is over already: completed");
     let _story = scenario
         .refuses(done(first), over)
-        .refuses(Input::Stopped { dispatch: first, how: Stop::Lost }, over)
-        .refuses(Input::TimerFired(Timer::Timeout(first.key, 1)), over)
-        .refuses(Input::Reported { key: first.key, result: Ok(Payload::NULL) }, over)
+        .refuses(Input::Stopped { dispatch: first, how: StopOutcome::Lost }, over)
+        .refuses(Input::TimerFired(Timer::Timeout(first.key, attempt(1))), over)
+        .refuses(Input::Reported(Report::new(first.key, Ok(Payload::NULL))), over)
         .refuses(fail_by_hand("too late"), "the execution is completed, not running");
 }
 

@@ -48,7 +48,7 @@ fn whoever_fails_may_ask_for_a_longer_wait_and_not_for_a_shorter_one_or_another_
         let first = failed(&scenario);
         let due = Time::default().after(SECOND).after(waited);
         let scenario = scenario.tell(first).look(|driven| {
-            let armed = Effect::ArmTimer { timer: Timer::Backoff(key, 2), due };
+            let armed = Effect::ArmTimer { timer: Timer::Backoff(key, attempt(2)), due };
             assert!(driven.effects().contains(&armed), "{:?}", driven.effects());
         });
         let scenario = scenario.expect_node("a", NodeStatus::Waiting).advance(waited);
@@ -77,7 +77,7 @@ fn what_people_decided_and_what_is_permanent_is_not_tried_again() {
     }
     let scenario = Scenario::new(chart("s>a a>e").outside("a").task("a", retried(3, SECOND))).activate();
     let result = Err(Failure::new(FailureClass::Failed, "bad card").permanent());
-    let input = Input::Reported { key: scenario.key("a"), result };
+    let input = Input::Reported(Report::new(scenario.key("a"), result));
     let _story = scenario.tell(input).expect_status(ExecutionStatus::Failed);
 }
 
@@ -89,7 +89,7 @@ fn an_attempt_that_takes_too_long_is_dropped_and_fails() {
     let _story = scenario
         .expect_effects(&[
             Effect::Run { dispatch: first, input: Payload::NULL },
-            Effect::ArmTimer { timer: Timer::Timeout(key, 1), due },
+            Effect::ArmTimer { timer: Timer::Timeout(key, attempt(1)), due },
         ])
         .advance(SECOND)
         .look(|driven| {
@@ -131,7 +131,7 @@ fn an_expression_that_cannot_be_evaluated_fails_its_node() {
     let scenario = Scenario::new(chart).input(json!({"x": 1})).activate().expect_status(ExecutionStatus::Failed);
     match scenario.node("a").state {
         NodeRecordState::Failed { class, begun, .. } => {
-            assert_eq!((class, begun.attempt), (FailureClass::Expression, 0));
+            assert_eq!((class, begun.attempt), (FailureClass::Expression, None));
         }
         other => panic!("{other:?}"),
     }

@@ -4,6 +4,9 @@
 
 mod commits;
 mod full;
+mod leaving;
+mod lock;
+mod moved;
 mod rot;
 mod stuck;
 

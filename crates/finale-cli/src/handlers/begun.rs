@@ -1,7 +1,7 @@
 //! When commands really begin: the runtime takes a task for running that still waits for its turn.
 
-use finale::core::{Compiled, TaskId};
 use finale::{TaskContext, Time};
+use finale_core::{Compiled, NodeIndex, TaskId};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::SHELL;
@@ -37,7 +37,7 @@ impl Announcer {
 }
 
 /// Whether a command really runs for a node, and nothing stands in for it.
-pub(crate) fn runs_command(compiled: &Compiled, position: u32, simulation: &Simulation) -> bool {
+pub(crate) fn runs_command(compiled: &Compiled, position: NodeIndex, simulation: &Simulation) -> bool {
     let answered = simulation.answer(&compiled.node(position).id).is_some();
     compiled.handler(position) == Some(SHELL) && !simulation.stands_in(SHELL) && !answered
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use finale::journal::{JournalError, JournalReader, LiveExecution, SqliteJournal, SqliteReader};
+use finale::journal::{JournalError, JournalReader, LiveExecution, SqliteBuilder, SqliteJournal, SqliteReader};
 
 pub(crate) use self::error::Problem;
 pub(crate) use self::one::One;
@@ -24,20 +24,44 @@ pub(crate) struct Place {
     /// The journal: a SQLite file.
     #[arg(long = "journal", value_name = "FILE")]
     pub(crate) path: PathBuf,
+
+    /// Take it even if what was acknowledged last is missing: what is there is older than that.
+    #[arg(long)]
+    accept_lost_tail: bool,
 }
 
 impl Place {
     /// Opens it to read what is there; another process may be at work on it.
     pub(crate) fn read(&self) -> Result<SqliteReader, JournalError> {
-        SqliteReader::open(&self.path)
+        let mut builder = SqliteReader::builder(&self.path);
+        if self.accept_lost_tail {
+            builder = builder.accept_lost_tail();
+        }
+        let reader = builder.open()?;
+        if let lost @ 1.. = reader.lost_batches() {
+            let batches = if lost == 1 { "batch is" } else { "batches are" };
+            console::insist(format_args!(
+                "this is an older state: {lost} acknowledged {batches} missing at the end of {}",
+                self.path.display()
+            ));
+        }
+        Ok(reader)
     }
 
     /// Opens it to write, if it is there.
     pub(crate) fn write(&self) -> Result<SqliteJournal, JournalError> {
         // Whoever writes creates what is missing, and a slip in the name is no wish for a new journal.
         self.read()?;
-        SqliteJournal::open(&self.path)
+        open(SqliteJournal::builder(&self.path), self.accept_lost_tail)
     }
+}
+
+/// Opens a journal to write.
+pub(crate) fn open(mut builder: SqliteBuilder, accept_lost_tail: bool) -> Result<SqliteJournal, JournalError> {
+    if accept_lost_tail {
+        builder = builder.accept_lost_tail();
+    }
+    builder.open()
 }
 
 /// The executions that have not ended, oldest first.

@@ -4,9 +4,9 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use finale::core::ExecutionId;
 use finale::journal::{JournalError, JournalReader};
 use finale::{Filter, Summary};
+use finale_core::ExecutionId;
 
 use super::Problem;
 

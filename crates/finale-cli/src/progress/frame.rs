@@ -107,5 +107,5 @@ impl Counts {
 
 /// A duration that goes on: its digits must not dance.
 fn elapsed(time: Duration) -> String {
-    if time < Duration::from_secs(60) { format!("{:.1} s", time.as_secs_f64()) } else { duration(time) }
+    if time < Duration::from_secs(60) { format!("{:.1}s", time.as_secs_f64()) } else { duration(time) }
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use finale::core::definition::{NodeKind, title_of};
-use finale::core::{Compiled, FailureClass};
 use finale::{Event, EventKind, Failure, NodeStatus, Time, Workflow};
+use finale_core::definition::{NodeKind, title_of};
+use finale_core::{Compiled, FailureClass, NodeIndex};
 
 use crate::handlers::runs_command;
 use crate::run::Simulation;
@@ -52,10 +52,10 @@ pub(super) struct Tally {
     nodes: Vec<Node>,
     counts: Counts,
     /// Those at work, and those that wait, each by when that began.
-    running: BTreeSet<(Time, u32)>,
+    running: BTreeSet<(Time, NodeIndex)>,
     /// Those whose command waits for its turn.
-    queued: BTreeSet<(Time, u32)>,
-    waiting: BTreeSet<(Time, u32)>,
+    queued: BTreeSet<(Time, NodeIndex)>,
+    waiting: BTreeSet<(Time, NodeIndex)>,
 }
 
 #[derive(Clone, Debug)]
@@ -67,6 +67,8 @@ struct Node {
     since: Time,
     attempt: u16,
     failure: Option<String>,
+    /// How long its last attempt took, once that is over.
+    took: Option<Duration>,
     /// The attempt whose command has begun, and when; it may be heard of early.
     begun: Option<(u16, Time)>,
 }
@@ -83,15 +85,15 @@ pub(super) struct UnderWay<'a> {
 impl Tally {
     pub(super) fn new(workflow: &Workflow, simulation: &Simulation) -> Self {
         let compiled = workflow.compiled();
-        let tasks = (0..compiled.len() as u32).filter(|position| compiled.is_task(*position)).count();
+        let tasks = compiled.positions().filter(|position| compiled.is_task(*position)).count();
         let node = |position| {
             let by_command = runs_command(compiled, position, simulation);
             let (status, since) = (NodeStatus::Pending, Time::default());
-            Node { by_command, status, since, attempt: 0, failure: None, begun: None }
+            Node { by_command, status, since, attempt: 0, failure: None, took: None, begun: None }
         };
         Self {
             workflow: workflow.clone(),
-            nodes: (0..compiled.len() as u32).map(node).collect(),
+            nodes: compiled.positions().map(node).collect(),
             counts: Counts { tasks, ..Counts::default() },
             running: BTreeSet::new(),
             queued: BTreeSet::new(),
@@ -124,16 +126,21 @@ impl Tally {
         self.running.len() + self.queued.len() + self.waiting.len()
     }
 
-    fn under_way(&self, since: Time, position: u32) -> UnderWay<'_> {
+    fn under_way(&self, since: Time, position: NodeIndex) -> UnderWay<'_> {
         let node = self.workflow.compiled().node(position);
-        let attempt = self.nodes[position as usize].attempt;
+        let attempt = self.nodes[position.as_usize()].attempt;
         UnderWay { node: &node.id, title: title(self.workflow.compiled(), position), since, attempt }
     }
 
     /// Takes an event into account; says what people should hear of it.
     pub(super) fn hear(&mut self, event: &Event) -> Option<News> {
         match &event.kind {
-            EventKind::Attempted { node, failure: Some(failure), .. } => self.note(node, in_words(failure)),
+            EventKind::Attempted { node, failure, took, .. } => {
+                self.note_took(node, *took);
+                if let Some(failure) = failure {
+                    self.note(node, in_words(failure));
+                }
+            }
             EventKind::ExpressionFailed { node, reason } => self.note(node, reason.clone()),
             EventKind::NodeTransitioned { node, to, attempt, .. } => {
                 let position = self.workflow.compiled().position(node)?;
@@ -146,19 +153,26 @@ impl Tally {
 
     /// The number of a node.
     #[cfg(test)]
-    pub(super) fn position(&self, node: &str) -> u32 {
+    pub(super) fn position(&self, node: &str) -> NodeIndex {
         self.workflow.compiled().position(node).unwrap()
+    }
+
+    /// An attempt took that long by the record, which the line of its node says too.
+    pub(super) fn note_took(&mut self, node: &str, took: Duration) {
+        if let Some(position) = self.workflow.compiled().position(node) {
+            self.nodes[position.as_usize()].took = Some(took);
+        }
     }
 
     pub(super) fn note(&mut self, node: &str, reason: String) {
         if let Some(position) = self.workflow.compiled().position(node) {
-            self.nodes[position as usize].failure = Some(reason);
+            self.nodes[position.as_usize()].failure = Some(reason);
         }
     }
 
     /// A command begins.
-    pub(super) fn begin(&mut self, position: u32, attempt: u16, at: Time) -> Option<News> {
-        let node = &mut self.nodes[position as usize];
+    pub(super) fn begin(&mut self, position: NodeIndex, attempt: u16, at: Time) -> Option<News> {
+        let node = &mut self.nodes[position.as_usize()];
         node.begun = Some((attempt, at));
         if node.status != NodeStatus::Running || node.attempt != attempt {
             return None;
@@ -170,18 +184,18 @@ impl Tally {
     }
 
     /// A node comes to another status.
-    pub(super) fn go(&mut self, position: u32, to: NodeStatus, attempt: u16, at: Time) -> Option<News> {
+    pub(super) fn go(&mut self, position: NodeIndex, to: NodeStatus, attempt: u16, at: Time) -> Option<News> {
         let compiled = self.workflow.compiled();
         let kind = &compiled.node(position).kind;
         if !matches!(kind, NodeKind::Task(_) | NodeKind::Verification(_) | NodeKind::Subworkflow(_)) {
             return None;
         }
         let counted = compiled.is_task(position);
-        let known = &mut self.nodes[position as usize];
+        let known = &mut self.nodes[position.as_usize()];
         let begun = known.begun.filter(|begun| begun.0 == attempt);
         let since = begun.filter(|_| to == NodeStatus::Running).map_or(at, |(_, began_at)| began_at);
         let is_queued = known.by_command && begun.is_none();
-        let after = Node { status: to, since, attempt, failure: None, ..*known };
+        let after = Node { status: to, since, attempt, failure: None, took: None, ..*known };
         let before = std::mem::replace(known, after);
         if counted {
             self.count(before.status, |count| count.saturating_sub(1));
@@ -202,7 +216,7 @@ impl Tally {
         (!untimely).then(|| self.news(position, at, what))
     }
 
-    fn news(&self, position: u32, at: Time, what: What) -> News {
+    fn news(&self, position: NodeIndex, at: Time, what: What) -> News {
         let compiled = self.workflow.compiled();
         let title = title(compiled, position).map(str::to_owned);
         News { node: compiled.node(position).id.clone(), title, at, what }
@@ -224,10 +238,10 @@ impl Tally {
 }
 
 fn what(before: &Node, to: NodeStatus, attempt: u16, at: Time) -> Option<What> {
-    let took = match before.status {
+    let took = before.took.unwrap_or_else(|| match before.status {
         NodeStatus::Running | NodeStatus::Waiting => at.since(before.since),
         _ => Duration::ZERO,
-    };
+    });
     let again = |reason: &String| What::FailedOnce { attempt: before.attempt, reason: reason.clone() };
     Some(match (to, &before.failure) {
         (NodeStatus::Running | NodeStatus::Waiting, Some(reason)) => again(reason),
@@ -250,7 +264,7 @@ fn in_words(failure: &Failure) -> String {
 }
 
 /// What people call a node, if that is not what its id says.
-fn title(compiled: &Compiled, position: u32) -> Option<&str> {
+fn title(compiled: &Compiled, position: NodeIndex) -> Option<&str> {
     let node = compiled.node(position);
     let title = match &node.kind {
         NodeKind::Task(task) => task.title.as_deref().unwrap_or(&node.label),

@@ -1,7 +1,7 @@
 //! What a terminal is shown.
 
-use finale::core::definition::Task;
 use finale::{NodeStatus, Time, Workflow};
+use finale_core::definition::Task;
 
 use super::frame::Frame;
 use super::news::coloured;
@@ -60,7 +60,7 @@ fn the_header_counts_and_each_node_under_way_has_a_line() {
     go(&mut tally, "t1", NodeStatus::Running, 2);
     go(&mut tally, "t2", NodeStatus::Waiting, 3);
     go(&mut tally, "t3", NodeStatus::Failed, 3);
-    let expected = "⠋ Build  1 of 5 done, 1 running, 1 waiting, 1 failed  5.0 s\n  ⠋ t1  3.0 s\n  ◌ t2  2.0 s";
+    let expected = "⠋ Build  1 of 5 done, 1 running, 1 waiting, 1 failed  5.0s\n  ⠋ t1  3.0s\n  ◌ t2  2.0s";
     assert_eq!(frame(tally, 80, 24), expected);
 }
 
@@ -84,7 +84,17 @@ fn a_command_that_waits_for_its_turn_does_not_run() {
     let begun = tally.begin(tally.position("t0"), 1, second(4)).unwrap();
     assert_eq!((begun.at, tally.counts().running), (second(4), 1));
     let done = go(&mut tally, "t0", NodeStatus::Completed, 5).unwrap();
-    assert_eq!(coloured(&[done], look(false, true), COLUMNS), "✓ t0  1.0 s\n");
+    assert_eq!(coloured(&[done], look(false, true), COLUMNS), "✓ t0  1s\n");
+}
+
+#[test]
+fn what_a_task_took_is_what_its_record_says() {
+    let mut tally = command();
+    go(&mut tally, "t0", NodeStatus::Running, 1);
+    tally.begin(tally.position("t0"), 1, second(4));
+    tally.note_took("t0", std::time::Duration::from_millis(3_500));
+    let done = go(&mut tally, "t0", NodeStatus::Completed, 5).unwrap();
+    assert_eq!(coloured(&[done], look(false, true), COLUMNS), "✓ t0  3.5s\n");
 }
 
 #[test]
@@ -102,12 +112,12 @@ fn a_reason_is_cut_to_the_columns_and_has_no_orders_for_the_terminal() {
     tally.note("t0", "no\u{1b}[2J\nflour ".repeat(9));
     let failed = go(&mut tally, "t0", NodeStatus::Failed, 2).unwrap();
     let plain = coloured(std::slice::from_ref(&failed), look(false, true), COLUMNS);
-    assert_eq!(plain, "✗ t0  1.0 s  no\u{fffd}[2J flour no\u{fffd}[2J flour …\n");
+    assert_eq!(plain, "✗ t0  1s  no\u{fffd}[2J flour no\u{fffd}[2J flour no\u{fffd}…\n");
     let ascii = coloured(std::slice::from_ref(&failed), look(false, false), COLUMNS);
-    assert!(ascii.starts_with("x t0  1.0 s  no") && ascii.ends_with("~\n"), "{ascii}");
+    assert!(ascii.starts_with("x t0  1s  no") && ascii.ends_with("~\n"), "{ascii}");
     let colours = coloured(&[failed], look(true, true), COLUMNS);
     assert!(
-        colours.starts_with("\u{1b}[31m✗\u{1b}[0m t0\u{1b}[2m  1.0 s\u{1b}[0m  \u{1b}[31mno\u{fffd}[2J"),
+        colours.starts_with("\u{1b}[31m✗\u{1b}[0m t0\u{1b}[2m  1s\u{1b}[0m  \u{1b}[31mno\u{fffd}[2J"),
         "{colours:?}"
     );
 }

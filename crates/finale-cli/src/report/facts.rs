@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use finale::core::fact::Described;
+use finale_core::fact::Described;
 
 use crate::room::Room;
 use crate::table::{self, Column};

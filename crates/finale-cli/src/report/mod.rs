@@ -7,8 +7,8 @@ mod why;
 
 use std::io::{self, Write};
 
-use finale::core::record::{Counts, End, Outcome, State};
 use finale::{Record, Summary};
+use finale_core::record::{End, Outcome, State};
 use serde::Serialize;
 
 pub(crate) use self::facts::write as write_facts;
@@ -71,7 +71,7 @@ fn write_headline(record: &Record, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn write_counts(record: &Record, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "tasks      {}", counts(&record.counts))
+    writeln!(out, "tasks      {}", record.counts)
 }
 
 fn write_state(record: &Record, room: Room, out: &mut dyn Write) -> io::Result<()> {
@@ -96,26 +96,10 @@ fn write_end(outcome: &Outcome, room: Room, out: &mut dyn Write) -> io::Result<(
             writeln!(out, "error      {}", printable(error.message(), Lines::Joined))
         }
         End::Failed { error } => {
-            writeln!(out, "error      {} tasks failed, the first one is the cause", error.failures().len())?;
+            writeln!(out, "error      {} failures, the first one is the cause", error.failures().len())?;
             let mut failures = error.failures().iter();
             failures.try_for_each(|failure| writeln!(out, "  {}", printable(&failure.to_string(), Lines::Joined)))
         }
         End::Cancelled { by } => writeln!(out, "cancelled  by {}", printable(by, Lines::Joined)),
     }
-}
-
-fn counts(counts: &Counts) -> String {
-    let parts = [
-        (counts.completed, "completed"),
-        (counts.failed, "failed"),
-        (counts.cancelled, "cancelled"),
-        (counts.skipped, "skipped"),
-        (counts.tolerated, "tolerated"),
-        (counts.running, "running"),
-        (counts.waiting, "waiting"),
-        (counts.pending, "pending"),
-    ];
-    let said: Vec<_> =
-        parts.iter().filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}")).collect();
-    if said.is_empty() { counts.tasks.to_string() } else { format!("{}: {}", counts.tasks, said.join(", ")) }
 }

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use finale::core::record::{Begun, NodeRecord, NodeRecordState};
 use finale::{ExecutionId, Time};
+use finale_core::record::{Begun, NodeRecord, NodeRecordState};
 
 use crate::room::Room;
 use crate::table::{self, Column};
@@ -50,7 +50,7 @@ pub(super) fn write_all(
     ];
     let row = |node: &NodeRecord| {
         let begun = begun(&node.state);
-        let attempt = begun.filter(|begun| begun.attempt > 0).map(|begun| begun.attempt.to_string());
+        let attempt = begun.and_then(|begun| begun.attempt).map(|attempt| attempt.to_string());
         [
             node.id.clone(),
             node.kind.clone(),
@@ -89,7 +89,7 @@ fn begun(state: &NodeRecordState) -> Option<&Begun> {
 fn took(state: &NodeRecordState) -> String {
     let ended = |begun: &Begun, completed_at: &Time| {
         let took = completed_at.since(begun.started_at);
-        (begun.attempt > 0 || took > Duration::ZERO).then(|| duration(took))
+        (begun.attempt.is_some() || took > Duration::ZERO).then(|| duration(took))
     };
     match state {
         NodeRecordState::Completed { begun, completed_at, .. }

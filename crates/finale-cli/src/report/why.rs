@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use finale::ExecutionId;
-use finale::core::execution::{Awaited, Why};
+use finale_core::execution::{Awaited, Why};
 
 use crate::room::Room;
 use crate::table::{self, Column};

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use finale::core::DefinitionHash;
 use finale::journal::{JournalError, LiveExecution, SqliteJournal};
 use finale::offline::{self, ReadError};
 use finale::{ExecutionId, Workflow};
+use finale_core::DefinitionHash;
 
 use super::Arguments;
 use crate::handlers::{Handlers, Logs};

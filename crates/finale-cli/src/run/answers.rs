@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use finale::core::Compiled;
-use finale::core::definition::NodeKind;
+use finale_core::Compiled;
+use finale_core::definition::NodeKind;
 use serde_json::Value;
 
 use super::arguments::json_or_text;
@@ -107,5 +107,5 @@ fn parts<'t>(
 fn nearest(given: &str, compiled: &[&Compiled]) -> Option<String> {
     let nodes = compiled.iter().flat_map(|one| &one.definition().nodes);
     let tasks = nodes.filter(|node| matches!(node.kind, NodeKind::Task(_))).map(|node| node.id.as_str());
-    finale::core::nearest::nearest(given, tasks).map(str::to_owned)
+    finale_core::nearest::nearest(given, tasks).map(str::to_owned)
 }

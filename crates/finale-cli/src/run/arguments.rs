@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use finale::core::definition::OnFailure;
 use finale::journal::Durability;
+use finale_core::definition::OnFailure;
 use finale_formats::Format;
 use serde_json::{Map, Value};
 
@@ -73,6 +73,10 @@ pub(crate) struct Arguments {
     /// Keep what happens in this file; made if there is none.
     #[arg(long, value_name = "FILE")]
     pub(crate) journal: Option<PathBuf>,
+
+    /// Take the journal even if what was acknowledged last is missing: it is lost then.
+    #[arg(long, requires = "journal")]
+    pub(crate) accept_lost_tail: bool,
 
     /// What the journal survives: the loss of power, or only the death of the process; default full.
     #[arg(long, value_name = "full|relaxed", value_parser = durability, requires = "journal")]

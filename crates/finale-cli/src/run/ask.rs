@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::io;
 
-use finale::core::definition::{Node, NodeKind, Verdict};
 use finale::{NodeStatus, TaskId};
+use finale_core::definition::{Node, NodeKind, Verdict};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -186,14 +186,14 @@ impl<'a> Questions<'a> {
 #[cfg(test)]
 mod tests {
     use finale::ExecutionId;
-    use finale::core::WorkKey;
+    use finale_core::{NodeIndex, WorkKey};
     use serde_json::json;
 
     use super::*;
 
     fn id() -> TaskId {
         let execution: ExecutionId = "0199b1c2-0000-7000-8000-000000000000".parse().unwrap();
-        TaskId { execution, key: WorkKey::node(1) }
+        TaskId { execution, key: WorkKey::root(NodeIndex(1)) }
     }
 
     fn question(about: About) -> Question {

@@ -3,10 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
-use finale::core::nearest::nearest;
 use finale::journal::JournalError;
 use finale::offline;
 use finale::{Abandoned, ActivateError, CommandError, ReportError, StartError};
+use finale_core::nearest::nearest;
 
 use super::answers::BadAnswer;
 use super::arguments::ArgumentError;

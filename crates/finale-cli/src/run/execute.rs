@@ -97,12 +97,9 @@ fn start(prepared: &Prepared) -> Result<Runtime, RunError> {
 
 /// Limits for that many nodes under way at once.
 pub(crate) fn limits(nodes: usize) -> Limits {
-    let mut limits = Limits::default();
-    // Executions have the process to themselves. Tasks that wait for a place would make a replay take longer than the
+    // The defaults or more. Executions have the process to themselves. Tasks that wait for a place would make a replay take longer than the
     // recorded run, and a reader that lags makes all of the past be read again.
-    limits.running_tasks_max = limits.running_tasks_max.max(nodes);
-    limits.event_lag_max = limits.event_lag_max.max(nodes.saturating_mul(16));
-    limits
+    Limits::new().running_tasks_max(nodes.max(10_000)).event_lag_max(nodes.saturating_mul(16).max(1_024))
 }
 
 fn announce(prepared: &Prepared, handle: &ExecutionHandle) {

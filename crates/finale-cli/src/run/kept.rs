@@ -6,7 +6,7 @@ use finale::journal::SqliteJournal;
 
 use super::arguments::Arguments;
 use super::error::RunError;
-use crate::journal::{is_parked, live};
+use crate::journal::{is_parked, live, open};
 
 /// Where an execution is kept.
 #[derive(Debug)]
@@ -22,7 +22,8 @@ impl Kept {
             return Ok(None);
         };
         let durability = arguments.durability.unwrap_or_default();
-        let journal = SqliteJournal::builder(&path).durability(durability).open()?;
+        let builder = SqliteJournal::builder(&path).durability(durability);
+        let journal = open(builder, arguments.accept_lost_tail)?;
         // The runtime would go on with them, and do their tasks as it is told to do those of this file.
         let count = live(&journal)?.iter().filter(|live| !is_parked(live)).count();
         if count > 0 {

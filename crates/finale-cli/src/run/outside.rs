@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
-use finale::core::WorkKey;
-use finale::core::definition::{Node, NodeKind, Verdict};
 use finale::{
     CommandError, Event, EventKind, ExecutionHandle, Failure, FailureClass, NodeStatus, ReportError, Runtime, TaskId,
     Workflow,
 };
+use finale_core::NodeIndex;
+use finale_core::WorkKey;
+use finale_core::definition::{Node, NodeKind, Verdict};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -127,7 +128,7 @@ impl<'a> Follower<'a> {
     }
 
     /// The node with that id and its number, if it is done outside: a task of a handler waits only for its next attempt.
-    fn outside(&self, id: &str) -> Option<(u32, &'a Node)> {
+    fn outside(&self, id: &str) -> Option<(NodeIndex, &'a Node)> {
         let compiled = self.surroundings.workflow.compiled();
         let position = compiled.position(id)?;
         let node = compiled.node(position);
@@ -148,8 +149,8 @@ impl<'a> Follower<'a> {
     }
 
     /// Something is to be done outside.
-    fn wanted(&mut self, position: u32, node: &'a Node, attempt: u16) {
-        let task = TaskId { execution: self.handle.id(), key: WorkKey::node(position) };
+    fn wanted(&mut self, position: NodeIndex, node: &'a Node, attempt: u16) {
+        let task = TaskId { execution: self.handle.id(), key: WorkKey::root(position) };
         let (runtime, agreeing) = (self.runtime, self.surroundings.outside.agreeing());
         let answer = self.surroundings.simulation.answer(&node.id);
         let report: LocalBoxFuture<'a, _> = match (&node.kind, answer, agreeing) {

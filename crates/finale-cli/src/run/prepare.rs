@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use finale::Workflow;
-use finale::core::definition::{Definition, Node, NodeKind, Verification, Work};
+use finale_core::definition::{Definition, Node, NodeKind, Verification, Work};
 use serde_json::{Map, Value};
 
 use super::arguments::Arguments;

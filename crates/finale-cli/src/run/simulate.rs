@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use finale::core::definition::{Definition, NodeKind, Work};
 use finale::{Builder, TaskContext, TaskError};
+use finale_core::definition::{Definition, NodeKind, Work};
 use finale_formats::wfformat::SIMULATE;
 use serde::de::IgnoredAny;
 use serde_json::Value;

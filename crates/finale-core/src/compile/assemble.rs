@@ -8,6 +8,7 @@ use super::graph::{Graph, numbers};
 use crate::compiled::{Compiled, CompiledNode, DefinitionHash, Step, Unsupported};
 use crate::definition::{Definition, Delivery, JoinStrategy, Node, NodeKind, Task, Work};
 use crate::expression::Expression;
+use crate::id::NodeIndex;
 
 /// Puts together what the phases found; the definition has passed them.
 pub(super) fn assemble(definition: Definition, graph: Graph, expressions: Expressions) -> Compiled {
@@ -28,9 +29,10 @@ pub(super) fn assemble(definition: Definition, graph: Graph, expressions: Expres
         index,
         nodes,
         edges: out.items,
-        start: find(&definition, &NodeKind::Start).expect("the structure has exactly one start"),
+        start: NodeIndex(find(&definition, &NodeKind::Start).expect("the structure has exactly one start")),
         output: expressions.output,
-        sinks,
+        sinks: sinks.into_iter().map(NodeIndex).collect(),
+        warnings: Box::default(),
         unsupported: definition.nodes.iter().filter_map(unsupported).collect(),
         definition,
     }

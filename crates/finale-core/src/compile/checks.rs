@@ -2,10 +2,10 @@
 
 use rustc_hash::FxHashSet;
 
-use super::graph::{self, Graph};
+use super::graph::{self, Graph, numbers};
 use super::problem::{Code, Part, Problem};
 use super::structure::is_blank;
-use crate::definition::{Definition, Delivery, EdgeKind, Node, NodeKind, Task, Verification, Work};
+use crate::definition::{Definition, Delivery, EdgeKind, Node, NodeKind, ParallelSplit, Task, Verification, Work};
 
 /// How many nodes of a cycle its message names.
 const CYCLE_SHOWN_MAX: usize = 12;
@@ -13,8 +13,9 @@ const CYCLE_SHOWN_MAX: usize = 12;
 /// Checks ways, cycles and what each kind of node needs; expressions are checked where they are compiled.
 pub(super) fn check(definition: &Definition, graph: &Graph) -> Vec<Problem> {
     let mut problems = Vec::new();
-    check_ways(definition, graph, &mut problems);
     check_cycles(definition, graph, &mut problems);
+    let explained = Explained::new(definition, graph, !problems.is_empty());
+    check_ways(definition, graph, &explained, &mut problems);
     check_duplicate_edges(definition, graph, &mut problems);
     for (position, node) in (0..).zip(&definition.nodes) {
         let mut report = Report { node: &node.id, problems: &mut problems };
@@ -23,18 +24,54 @@ pub(super) fn check(definition: &Definition, graph: &Graph) -> Vec<Problem> {
     problems
 }
 
-fn check_ways(definition: &Definition, graph: &Graph, problems: &mut Vec<Problem>) {
+/// By node: whether another problem explains already why no way leads to it, or from it to the end.
+///
+/// Whoever repairs a cycle or a missing edge repairs these with it, so that reporting them would only hide the cause.
+struct Explained {
+    /// Nodes on or behind a cycle.
+    unreached: Vec<bool>,
+    /// Nodes on a cycle, without an edge of their kind, or from which a way leads to such a node.
+    dead_end: Vec<bool>,
+}
+
+impl Explained {
+    fn new(definition: &Definition, graph: &Graph, has_cycles: bool) -> Self {
+        let on_or_behind = if has_cycles { graph.behind_cycles() } else { vec![false; graph.len()] };
+        let is_cause = |node: u32| {
+            on_or_behind[node as usize] || lacks_edges(&definition.nodes[node as usize].kind, &Tally::new(graph, node))
+        };
+        let causes: Vec<u32> = numbers(graph.len()).filter(|&node| is_cause(node)).collect();
+        let dead_end = graph.reaching(&causes);
+        Self { unreached: on_or_behind, dead_end }
+    }
+}
+
+/// Whether a node has not all the edges that its kind must have.
+fn lacks_edges(kind: &NodeKind, tally: &Tally) -> bool {
+    let lacks = |kind: EdgeKind| tally.of(kind) == 0;
+    match kind {
+        NodeKind::Conditional(_) => lacks(EdgeKind::ConditionalTrue) || lacks(EdgeKind::ConditionalFalse),
+        NodeKind::Verification(_) => {
+            lacks(EdgeKind::VerificationPass) || lacks(EdgeKind::VerificationFail) || lacks(EdgeKind::VerificationRefer)
+        }
+        NodeKind::ParallelSplit(_) => tally.of(EdgeKind::ParallelBranch) < 2,
+        _ => false,
+    }
+}
+
+fn check_ways(definition: &Definition, graph: &Graph, explained: &Explained, problems: &mut Vec<Problem>) {
     let (start, end) = (find(definition, &NodeKind::Start), find(definition, &NodeKind::End));
-    let (reached, leading) = (graph.reached_from(start), graph.reaching(end));
+    let (reached, leading) = (graph.reached_from(start.as_slice()), graph.reaching(end.as_slice()));
     let is_end_reached = end.is_some_and(|end| reached[end as usize]);
     for (position, node) in definition.nodes.iter().enumerate() {
         let id = &node.id;
         let problem = match (reached[position], leading[position]) {
+            (false, _) if explained.unreached[position] => continue,
             (false, _) if matches!(node.kind, NodeKind::End) => {
                 Problem::of(Code::EndNotReachable, id, format!("no way leads from the start to the end {id:?}"))
             }
             (false, _) => Problem::of(Code::UnreachableNode, id, format!("no way leads from the start to {id:?}")),
-            (true, false) if is_end_reached => {
+            (true, false) if is_end_reached && !explained.dead_end[position] => {
                 Problem::of(Code::DeadEndNode, id, format!("no way leads from {id:?} to the end"))
             }
             _ => continue,
@@ -150,7 +187,7 @@ fn check_node(node: &Node, tally: &Tally, report: &mut Report<'_>) {
     match &node.kind {
         NodeKind::Conditional(_) => check_conditional(tally, report),
         NodeKind::Verification(verification) => check_verification(verification, tally, report),
-        NodeKind::ParallelSplit(_) => check_split(tally, report),
+        NodeKind::ParallelSplit(split) => check_split(split, tally, report),
         NodeKind::Task(task) => check_task(task, report),
         NodeKind::Start
         | NodeKind::End
@@ -200,7 +237,10 @@ fn check_choices(choices: &[(EdgeKind, Code)], duplicate: Code, tally: &Tally, r
     }
 }
 
-fn check_split(tally: &Tally, report: &mut Report<'_>) {
+fn check_split(split: &ParallelSplit, tally: &Tally, report: &mut Report<'_>) {
+    report.add_if(split.max_concurrency == Some(0), Code::BadConcurrency, |node| {
+        format!("split {node:?} lets no branch run; a max_concurrency of 1 is the least")
+    });
     let count = tally.of(EdgeKind::ParallelBranch);
     report.add_if(count < 2, Code::SplitTooFewBranches, |node| {
         format!("split {node:?} needs at least two parallel_branch edges, it has {count}")
@@ -213,6 +253,9 @@ fn check_task(task: &Task, report: &mut Report<'_>) {
     });
     report.add_if(task.retry.attempts == 0, Code::BadRetry, |node| {
         format!("task {node:?} allows no attempt; 1 is the least")
+    });
+    report.add_if(task.timeout.is_some_and(|timeout| timeout.is_zero()), Code::BadTimeout, |node| {
+        format!("task {node:?} gives an attempt no time: a timeout of 0s ends it before it begins")
     });
     if task.delivery == Delivery::AtMostOnce {
         check_at_most_once(task, report);

@@ -38,14 +38,23 @@ impl Graph {
         self.out.ranges.len()
     }
 
-    /// Which nodes can be reached from one; none from no node.
-    pub(super) fn reached_from(&self, node: Option<u32>) -> Vec<bool> {
-        walk(self.len(), node, |at| self.out.of(at).iter().map(|edge| edge.target))
+    /// Which nodes can be reached from some of these, which count themselves.
+    pub(super) fn reached_from(&self, nodes: &[u32]) -> Vec<bool> {
+        walk(self.len(), nodes, |at| self.out.of(at).iter().map(|edge| edge.target))
     }
 
-    /// From which nodes one can be reached.
-    pub(super) fn reaching(&self, node: Option<u32>) -> Vec<bool> {
-        walk(self.len(), node, |at| self.into.of(at).iter().copied())
+    /// From which nodes some of these can be reached; they count themselves.
+    pub(super) fn reaching(&self, nodes: &[u32]) -> Vec<bool> {
+        walk(self.len(), nodes, |at| self.into.of(at).iter().copied())
+    }
+
+    /// Which nodes are on or behind a cycle.
+    pub(super) fn behind_cycles(&self) -> Vec<bool> {
+        let mut behind = vec![true; self.len()];
+        for node in self.topological() {
+            behind[node as usize] = false;
+        }
+        behind
     }
 
     /// The nodes, each after all before it; what is on or behind a cycle is left out.
@@ -110,12 +119,11 @@ impl<T: Copy> Adjacency<T> {
     }
 }
 
-fn walk<I: Iterator<Item = u32>>(count: usize, from: Option<u32>, next: impl Fn(u32) -> I) -> Vec<bool> {
+fn walk<I: Iterator<Item = u32>>(count: usize, from: &[u32], next: impl Fn(u32) -> I) -> Vec<bool> {
     let mut seen = vec![false; count];
-    let mut open = Vec::new();
-    if let Some(from) = from {
-        seen[from as usize] = true;
-        open.push(from);
+    let mut open = from.to_vec();
+    for &node in from {
+        seen[node as usize] = true;
     }
     while let Some(node) = open.pop() {
         for neighbour in next(node) {

@@ -12,11 +12,15 @@ mod inputs;
 mod limits;
 mod links;
 mod problem;
+mod reading;
 mod registry;
+mod statuses;
 mod structure;
 #[cfg(test)]
 mod tests;
 mod types;
+mod warning;
+mod ways;
 
 pub use self::inputs::{InputError, accept_input};
 pub use self::limits::Limits;
@@ -24,7 +28,9 @@ pub use self::links::{check_subworkflow_cycle, check_subworkflow_depth, check_su
 pub use self::problem::{Code, CompileError, Part, Phase, Problem};
 pub use self::registry::Registry;
 pub use self::structure::check_structure;
+pub use self::warning::{Warning, WarningCode};
 
+use self::expressions::Expressions;
 use self::graph::Graph;
 use crate::compiled::Compiled;
 use crate::definition::{Definition, NodeKind};
@@ -59,21 +65,42 @@ pub fn compile(definition: Definition, registry: &Registry) -> Result<Compiled, 
 pub fn compile_within(definition: Definition, registry: &Registry, limits: &Limits) -> Result<Compiled, CompileError> {
     pass(&definition, Phase::Structure, check_structure(&definition, limits))?;
     let graph = Graph::new(&definition);
-    let mut problems = checks::check(&definition, &graph);
-    let expressions = expressions::compile(&definition, &graph, limits, &mut problems);
+    let GraphChecked { expressions, problems, warnings } = check_graph_within(&definition, &graph, limits);
     pass(&definition, Phase::Graph, problems)?;
     pass(&definition, Phase::Links, check_links(&definition, registry, limits))?;
-    Ok(assemble::assemble(definition, graph, expressions))
+    Ok(Compiled { warnings: warnings.into(), ..assemble::assemble(definition, graph, expressions) })
+}
+
+/// What the second phase found.
+struct GraphChecked {
+    expressions: Expressions,
+    problems: Vec<Problem>,
+    warnings: Vec<Warning>,
+}
+
+fn check_graph_within(definition: &Definition, graph: &Graph, limits: &Limits) -> GraphChecked {
+    let mut problems = checks::check(definition, graph);
+    let expressions = expressions::compile(definition, graph, limits, &mut problems);
+    // In a cycle every node is before and behind every other one: nothing could be said of what is read.
+    let warnings = match graph.topological().len() == graph.len() {
+        true => reading::check(definition, graph, sources(&expressions), limits.lookups_max, &mut problems),
+        false => Vec::new(),
+    };
+    GraphChecked { expressions, problems, warnings }
+}
+
+/// The texts that compile, each with its node; the output has none.
+fn sources(expressions: &Expressions) -> impl Iterator<Item = reading::Source<'_>> {
+    let of_nodes = (0..).zip(&expressions.nodes);
+    let of_nodes = of_nodes.filter_map(|(node, expression)| Some((Some(node), expression.as_ref()?.source())));
+    of_nodes.chain(expressions.output.iter().map(|output| (None, output.source())))
 }
 
 /// Checks ways, cycles, expressions and what each kind of node needs.
 ///
 /// What [`check_structure`] would refuse does no harm here and may go unmentioned.
 pub fn check_graph(definition: &Definition, limits: &Limits) -> Vec<Problem> {
-    let graph = Graph::new(definition);
-    let mut problems = checks::check(definition, &graph);
-    expressions::compile(definition, &graph, limits, &mut problems);
-    problems
+    check_graph_within(definition, &Graph::new(definition), limits).problems
 }
 
 fn check_links(definition: &Definition, registry: &Registry, limits: &Limits) -> Vec<Problem> {

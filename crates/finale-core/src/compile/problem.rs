@@ -68,6 +68,10 @@ pub enum Code {
     TaskMissingTitle,
     /// A task allows no attempt.
     BadRetry,
+    /// A task gives an attempt no time at all.
+    BadTimeout,
+    /// A split lets no branch run.
+    BadConcurrency,
     /// A task that runs at most once allows more attempts.
     AtMostOnceRetried,
     /// A task that runs at most once has no handler that could run.
@@ -88,6 +92,10 @@ pub enum Code {
     VerificationEdgeOutside,
     /// A condition, an input or the output is not an expression.
     ExpressionInvalid,
+    /// An expression reads its own node, or one that comes after it, of which nothing is known yet.
+    ReadsLaterNode,
+    /// A condition asks for a status that the node it asks about cannot have by then.
+    ConditionNeverTrue,
     /// The expressions with `vars` look back at more nodes, all together, than allowed.
     TooManyLookups,
     /// A sub-workflow node does not say which workflow it calls.
@@ -118,7 +126,7 @@ pub enum Code {
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 53] = [
+    pub const ALL: [Self; 57] = [
         Self::TooManyNodes,
         Self::TooManyEdges,
         Self::BlankField,
@@ -149,6 +157,8 @@ impl Code {
         Self::BranchEdgeOutside,
         Self::TaskMissingTitle,
         Self::BadRetry,
+        Self::BadTimeout,
+        Self::BadConcurrency,
         Self::AtMostOnceRetried,
         Self::AtMostOnceExternal,
         Self::VerificationMissingConfig,
@@ -159,6 +169,8 @@ impl Code {
         Self::VerificationExtraOutgoing,
         Self::VerificationEdgeOutside,
         Self::ExpressionInvalid,
+        Self::ReadsLaterNode,
+        Self::ConditionNeverTrue,
         Self::TooManyLookups,
         Self::SubworkflowRefMissing,
         Self::SubworkflowVersionUnpinned,
@@ -207,6 +219,8 @@ impl Code {
             Self::BranchEdgeOutside => "branch_edge_outside",
             Self::TaskMissingTitle => "task_missing_title",
             Self::BadRetry => "bad_retry",
+            Self::BadTimeout => "bad_timeout",
+            Self::BadConcurrency => "bad_concurrency",
             Self::AtMostOnceRetried => "at_most_once_retried",
             Self::AtMostOnceExternal => "at_most_once_external",
             Self::VerificationMissingConfig => "verification_missing_config",
@@ -217,6 +231,8 @@ impl Code {
             Self::VerificationExtraOutgoing => "verification_extra_outgoing",
             Self::VerificationEdgeOutside => "verification_edge_outside",
             Self::ExpressionInvalid => "expression_invalid",
+            Self::ReadsLaterNode => "reads_later_node",
+            Self::ConditionNeverTrue => "condition_never_true",
             Self::TooManyLookups => "too_many_lookups",
             Self::SubworkflowRefMissing => "subworkflow_ref_missing",
             Self::SubworkflowVersionUnpinned => "subworkflow_version_unpinned",

@@ -156,7 +156,7 @@ impl<Built> DefinitionBuilder<Built> {
         self.follow(source, EdgeKind::Sequential)
     }
 
-    /// The node that was added last runs when that decision comes to true.
+    /// The node that was added last runs when that decision evaluates to true.
     ///
     /// ```
     /// use finale_core::compile::{Registry, compile};
@@ -175,12 +175,12 @@ impl<Built> DefinitionBuilder<Built> {
         self.follow(decision, EdgeKind::ConditionalTrue)
     }
 
-    /// The node that was added last runs when that decision comes to false.
+    /// The node that was added last runs when that decision evaluates to false.
     pub fn when_false(self, decision: impl Into<String>) -> Self {
         self.follow(decision, EdgeKind::ConditionalFalse)
     }
 
-    /// The node that was added last runs when that verification comes to that verdict.
+    /// The node that was added last runs when that is the verdict of that verification.
     pub fn on(self, verification: impl Into<String>, verdict: Verdict) -> Self {
         self.follow(verification, verdict.edge())
     }

@@ -1,27 +1,27 @@
 //! How an execution ends: judged by all required nodes, in the handling of each event.
 
 use super::apply::disarm_timeout;
-use super::{AfterStop, Conclusion, Effect, Execution, NodeState, Notice, Notices, Phase, Skip};
+use super::{AfterStop, Effect, EffectSink, Ending, Execution, NodeState, Notice, Phase, Skip};
 use crate::compiled::Compiled;
 use crate::definition::{OnFailure, Siblings};
-use crate::fact::{Stop, Terminal, Timer};
-use crate::id::WorkKey;
+use crate::fact::{StopOutcome, Terminal, Timer};
+use crate::id::{Dispatch, NodeIndex, WorkKey};
 use crate::status::ExecutionStatus;
 
 /// Which clause decided the end.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) enum Ruling {
+pub(crate) enum EndReason {
     /// Everything is settled, and no failure counts against it.
     #[default]
     Settled,
     /// An operator declared it complete.
     Declared(Box<str>),
     /// The first failure.
-    FailFast { node: u32 },
+    FailFast { node: NodeIndex },
     /// Failures, after everything else was done.
-    WaitAll { node: u32 },
+    WaitAll { node: NodeIndex },
     /// One failure more than tolerated.
-    Tolerance { node: u32, count: u32 },
+    Tolerance { node: NodeIndex, count: u32 },
     /// An operator declared it failed.
     DeclaredFailed { by: Box<str>, reason: Box<str> },
     /// Its deadline passed.
@@ -29,12 +29,12 @@ pub(crate) enum Ruling {
     /// Its output could not be evaluated.
     Output(Box<str>),
     /// Nothing could move any more.
-    Stalled(Vec<u32>),
+    Stalled(Vec<NodeIndex>),
     /// Somebody cancelled it.
     Cancelled(Box<str>),
 }
 
-impl Ruling {
+impl EndReason {
     pub(crate) const fn terminal(&self) -> Terminal {
         match self {
             Self::Settled | Self::Declared(_) => Terminal::Completed,
@@ -50,52 +50,52 @@ impl Ruling {
 }
 
 impl Execution {
-    pub(super) fn judge(&mut self, definition: &Compiled, notices: &mut impl Notices) {
+    pub(super) fn judge(&mut self, definition: &Compiled, notices: &mut impl EffectSink) {
         if self.phase != Phase::Running {
             return;
         }
-        if let Some(ruling) = self.ruling(definition) {
-            self.conclude(definition, ruling, notices);
+        if let Some(reason_to_end) = self.reason_to_end(definition) {
+            self.conclude(definition, reason_to_end, notices);
         }
     }
 
     /// What the tasks have decided, if they have.
-    pub(super) fn ruling(&self, definition: &Compiled) -> Option<Ruling> {
+    pub(super) fn reason_to_end(&self, definition: &Compiled) -> Option<EndReason> {
         let Some(&first) = self.failures.first() else {
-            return (self.open == 0).then_some(Ruling::Settled);
+            return (self.open == 0).then_some(EndReason::Settled);
         };
         match definition.definition.policy.on_failure {
-            OnFailure::FailFast => Some(Ruling::FailFast { node: first }),
+            OnFailure::FailFast => Some(EndReason::FailFast { node: first }),
             OnFailure::Tolerate { count } => {
                 let deciding = self.failures.get(count as usize);
                 deciding
-                    .map(|&node| Ruling::Tolerance { node, count })
-                    .or_else(|| (self.open == 0).then_some(Ruling::Settled))
+                    .map(|&node| EndReason::Tolerance { node, count })
+                    .or_else(|| (self.open == 0).then_some(EndReason::Settled))
             }
-            OnFailure::WaitAll => (self.open == 0).then_some(Ruling::WaitAll { node: first }),
+            OnFailure::WaitAll => (self.open == 0).then_some(EndReason::WaitAll { node: first }),
         }
     }
 
     /// Decides the end: from here on nothing new begins, and what is under way is closed.
-    pub(super) fn conclude(&mut self, definition: &Compiled, ruling: Ruling, notices: &mut impl Notices) {
-        let finish = definition.definition.policy.siblings == Siblings::Finish && ruling.is_failure_of_a_task();
+    pub(super) fn conclude(&mut self, definition: &Compiled, reason_to_end: EndReason, notices: &mut impl EffectSink) {
+        let finish = definition.definition.policy.siblings == Siblings::Finish && reason_to_end.is_failure_of_a_task();
         self.reached.clear();
         self.undecided.clear();
         let interrupted = if self.open == 0 { Vec::new() } else { self.close_open(definition, notices) };
         if notices.watched() && !interrupted.is_empty() {
             notices.notice(Notice::Status { from: ExecutionStatus::Running, to: ExecutionStatus::Ending });
         }
-        self.phase = Phase::Ending(Box::new(Conclusion { ruling, interrupted, stopping: false, sealed: None }));
+        self.phase = Phase::Ending(Box::new(Ending { reason_to_end, interrupted, stopping: false, sealed: None }));
         if !finish {
             self.stop_running(definition, notices);
         }
     }
 
     /// Closes all that no handler works on, and tells what was in flight. The one walk over the nodes in a life.
-    fn close_open(&mut self, definition: &Compiled, notices: &mut impl Notices) -> Vec<u32> {
+    fn close_open(&mut self, definition: &Compiled, notices: &mut impl EffectSink) -> Vec<NodeIndex> {
         let mut interrupted = Vec::new();
-        for node in 0..self.nodes.len() as u32 {
-            match self.nodes[node as usize] {
+        for node in (0..self.nodes.len() as u32).map(NodeIndex) {
+            match self.nodes[node.as_usize()] {
                 NodeState::Pending(_) | NodeState::Reached => {
                     self.open -= 1;
                     self.move_to(node, NodeState::Skipped(Skip::Ended), notices);
@@ -111,53 +111,53 @@ impl Execution {
         interrupted
     }
 
-    fn close_waiting(&mut self, definition: &Compiled, node: u32, notices: &mut impl Notices) {
-        let key = WorkKey::node(node);
-        let (attempt, since) = match self.nodes[node as usize] {
+    fn close_waiting(&mut self, definition: &Compiled, node: NodeIndex, notices: &mut impl EffectSink) {
+        let key = WorkKey::root(node);
+        let (attempt, since) = match self.nodes[node.as_usize()] {
             NodeState::Asked { attempt, since } => {
                 notices.effect(Effect::Withdraw { dispatch: self.dispatch(key, attempt) });
                 disarm_timeout(definition, key, attempt, notices);
-                (attempt, since)
+                (Some(attempt), since)
             }
             NodeState::Backing { attempt, since, .. } => {
                 notices.effect(Effect::DisarmTimer { timer: Timer::Backoff(key, attempt) });
-                (attempt - 1, since)
+                (attempt.previous(), since)
             }
-            NodeState::Judged { since } => (0, since),
+            NodeState::Judged { since } => (None, since),
             _ => return,
         };
         self.waiting -= 1;
         self.open -= 1;
         self.inputs.remove(&node);
-        let closed = NodeState::Cancelled { attempt, since, at: self.at, how: Stop::Closed };
+        let closed = NodeState::Cancelled { attempt, since, at: self.at, how: StopOutcome::Closed };
         self.move_to(node, closed, notices);
     }
 
     /// Tells every running handler to stop; what they report decides how they are recorded.
-    pub(super) fn stop_running(&mut self, definition: &Compiled, notices: &mut impl Notices) {
+    pub(super) fn stop_running(&mut self, definition: &Compiled, notices: &mut impl EffectSink) {
         if self.awaits_deadline() {
             notices.effect(Effect::DisarmTimer { timer: Timer::Deadline });
         }
-        let Phase::Ending(conclusion) = &mut self.phase else {
+        let Phase::Ending(ending) = &mut self.phase else {
             return;
         };
-        conclusion.stopping = true;
+        ending.stopping = true;
         if self.running == 0 {
             return;
         }
         let epoch = self.epoch;
-        for &node in &conclusion.interrupted {
-            if let NodeState::Running { attempt, .. } = self.nodes[node as usize] {
-                let key = WorkKey::node(node);
+        for &node in &ending.interrupted {
+            if let NodeState::Running { attempt, .. } = self.nodes[node.as_usize()] {
+                let key = WorkKey::root(node);
                 disarm_timeout(definition, key, attempt, notices);
-                let dispatch = crate::id::Dispatch { key, attempt, epoch };
+                let dispatch = Dispatch { key, attempt, epoch };
                 notices.effect(Effect::Stop { dispatch, then: AfterStop::Report });
             }
         }
     }
 
-    pub(super) fn unsettled(&self) -> Vec<u32> {
-        let open = |(node, state): (u32, &NodeState)| (!state.status().is_settled()).then_some(node);
+    pub(super) fn unsettled(&self) -> Vec<NodeIndex> {
+        let open = |(node, state): (u32, &NodeState)| (!state.status().is_settled()).then_some(NodeIndex(node));
         (0..).zip(&self.nodes).filter_map(open).collect()
     }
 }

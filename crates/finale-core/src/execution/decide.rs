@@ -4,11 +4,12 @@ use super::{Execution, NodeState};
 use crate::compiled::{Compiled, Step};
 use crate::expression::{Facts, NodeView};
 use crate::fact::Decision;
+use crate::id::NodeIndex;
 use crate::payload::Payload;
 
 impl Execution {
     /// Evaluates what a reached node needs before it can go on.
-    pub(super) fn decide(&self, definition: &Compiled, node: u32) -> Decision {
+    pub(super) fn decide(&self, definition: &Compiled, node: NodeIndex) -> Decision {
         let compiled = definition.at(node);
         let Some(expression) = &compiled.expression else {
             return Decision::Failed("the node has no expression".into());

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::render::decided_by;
 use super::{Execution, NodeState, Phase};
 use crate::compiled::Compiled;
+use crate::id::NodeIndex;
 use crate::record::DecidedBy;
 use crate::status::{ExecutionStatus, NodeStatus};
 use crate::time::Time;
@@ -61,26 +62,26 @@ impl Why {
 impl Execution {
     /// Why it is where it is.
     pub fn why(&self, definition: &Compiled) -> Why {
-        let conclusion = match &self.phase {
-            Phase::Ending(conclusion) | Phase::Ended(conclusion) => Some(conclusion),
+        let ending = match &self.phase {
+            Phase::Ending(ending) | Phase::Ended(ending) => Some(ending),
             Phase::New | Phase::Running => None,
         };
-        let awaits = (0u32..).zip(&self.nodes).filter_map(|(node, state)| awaited(definition, node, state));
+        let awaits = (0u32..).zip(&self.nodes).filter_map(|(node, state)| awaited(definition, NodeIndex(node), state));
         let mut awaited: Vec<_> = awaits.collect();
         let awaited_more = awaited.len().saturating_sub(Why::AWAITED_MAX);
         awaited.truncate(Why::AWAITED_MAX);
-        let failed = conclusion.filter(|conclusion| conclusion.ruling.terminal() == crate::fact::Terminal::Failed);
+        let failed = ending.filter(|ending| ending.reason_to_end.terminal() == crate::fact::Terminal::Failed);
         Why {
             status: self.status(),
-            decided_by: conclusion.map(|conclusion| decided_by(definition, &conclusion.ruling)),
-            error: failed.map(|conclusion| self.error(definition, &conclusion.ruling).to_string()),
+            decided_by: ending.map(|ending| decided_by(definition, &ending.reason_to_end)),
+            error: failed.map(|ending| self.error(definition, &ending.reason_to_end).to_string()),
             awaited,
             awaited_more,
         }
     }
 }
 
-fn awaited(definition: &Compiled, node: u32, state: &NodeState) -> Option<Awaited> {
+fn awaited(definition: &Compiled, node: NodeIndex, state: &NodeState) -> Option<Awaited> {
     let (what, since) = match *state {
         NodeState::Running { attempt, since, .. } => {
             let handler = definition.handler(node).unwrap_or("?");

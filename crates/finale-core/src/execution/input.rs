@@ -1,16 +1,15 @@
 //! What an execution can be told, and why it can refuse.
 
 use crate::definition::Verdict;
-use crate::fact::{Activation, Stop, Timer};
+use crate::fact::{Activation, StopOutcome, Timer};
 use crate::failure::Failure;
-use crate::id::{Dispatch, WorkKey};
+use crate::id::{AttemptNo, Dispatch, Epoch, WorkKey};
 use crate::payload::Payload;
 use crate::status::{ExecutionStatus, NodeStatus};
 use crate::time::Time;
 
 /// Something an execution is told.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub enum Input {
     /// Begin.
     Activate(Activation),
@@ -26,23 +25,18 @@ pub enum Input {
         ended: Time,
     },
     /// Somebody outside reports on a task.
-    Reported {
-        /// Which work.
-        key: WorkKey,
-        /// What came of it.
-        result: Result<Payload, Failure>,
-    },
+    Reported(Report),
     /// A handler that was told to stop is gone.
     Stopped {
         /// What the handler was run for.
         dispatch: Dispatch,
         /// How far it was stopped.
-        how: Stop,
+        how: StopOutcome,
     },
     /// Somebody judged the work before a verification.
     Verdict {
-        /// Number of the verification.
-        node: u32,
+        /// Which verification.
+        key: WorkKey,
         /// What it comes to.
         verdict: Verdict,
         /// Who says so.
@@ -57,10 +51,30 @@ pub enum Input {
     /// The effects are everything that must be [under way](super::Execution::under_way) in this process, or the end.
     Recovered {
         /// Which life begins; higher than every one before.
-        epoch: u32,
+        epoch: Epoch,
         /// Whether the process crashed, rather than being shut down in order.
         crashed: bool,
     },
+}
+
+/// What somebody outside says about a task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// Which work.
+    pub key: WorkKey,
+    /// Which attempt they report on, if they say so: one for another attempt than the current one is refused.
+    pub attempt: Option<AttemptNo>,
+    /// What came of it.
+    pub result: Result<Payload, Failure>,
+    /// Who reports; empty if they do not say.
+    pub by: Box<str>,
+}
+
+impl Report {
+    /// A report on the current attempt, by somebody who does not say who they are.
+    pub fn new(key: WorkKey, result: Result<Payload, Failure>) -> Self {
+        Self { key, attempt: None, result, by: Box::default() }
+    }
 }
 
 /// What an operator wants of an execution as a whole.
@@ -100,28 +114,28 @@ pub enum Refused {
     #[error("{0}")]
     Invalid(&'static str),
     /// The node has not come to the point where this can be said.
-    #[error("node number {node} is {status}: it is too early for this")]
+    #[error("node {key} is {status}: it is too early for this")]
     NotReady {
         /// The node.
-        node: u32,
+        key: WorkKey,
         /// Where it is.
         status: NodeStatus,
     },
     /// The node is past the point where this could be said.
-    #[error("node number {node} is {status} already")]
+    #[error("node {key} is {status} already")]
     Settled {
         /// The node.
-        node: u32,
+        key: WorkKey,
         /// Where it is.
         status: NodeStatus,
     },
     /// A newer attempt has taken the place of this one.
-    #[error("attempt {attempt} of node number {node} is not the current one")]
+    #[error("attempt {attempt} of node {key} is not the current one")]
     Stale {
         /// The node.
-        node: u32,
+        key: WorkKey,
         /// The attempt that reported.
-        attempt: u16,
+        attempt: AttemptNo,
     },
     /// The definition has no such work.
     #[error("there is no such work in the execution")]

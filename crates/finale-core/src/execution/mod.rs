@@ -24,17 +24,17 @@ mod turn;
 
 pub use apply::ReplayError;
 pub use explain::{Awaited, Why};
-pub use input::{Command, Input, Refused};
-pub use turn::{AfterStop, Effect, Notice, Noticed, Notices, Replay, Turn};
+pub use input::{Command, Input, Refused, Report};
+pub use turn::{AfterStop, Effect, EffectSink, Notice, NumberedEvent, Replay, Turn};
 
-pub(crate) use conclude::Ruling;
-use node::{Losses, NodeState, Settled, Skip};
+pub(crate) use conclude::EndReason;
+use node::{LostAttempts, NodeState, Settled, Skip};
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::compiled::Compiled;
 use crate::fact::{Activation, DecodeError, Facts, Terminal, Timer};
-use crate::id::{Dispatch, ExecutionId, WorkKey};
+use crate::id::{AttemptNo, Dispatch, Epoch, ExecutionId, NodeIndex, WorkKey};
 use crate::payload::Payload;
 use crate::status::{ExecutionStatus, NodeStatus};
 use crate::time::Time;
@@ -49,7 +49,7 @@ pub const SEMANTICS: u16 = 1;
 pub struct Execution {
     id: ExecutionId,
     /// Which life it is in; what an earlier one began is stale.
-    epoch: u32,
+    epoch: Epoch,
     sequence: u64,
     /// Time of the last fact: time never runs backwards here.
     at: Time,
@@ -64,13 +64,13 @@ pub struct Execution {
     /// Nodes that wait for the outside, a verdict or their next attempt.
     waiting: u32,
     /// Required nodes that failed, in order.
-    failures: Vec<u32>,
+    failures: Vec<NodeIndex>,
     /// Nodes reached or settled whose consequences are not drawn yet; empty between facts.
-    reached: Vec<u32>,
+    reached: Vec<NodeIndex>,
     /// Nodes that wait for an expression; empty between turns.
-    undecided: VecDeque<u32>,
+    undecided: VecDeque<NodeIndex>,
     /// Inputs that an expression gave, as long as their tasks are open.
-    inputs: BTreeMap<u32, Payload>,
+    inputs: BTreeMap<NodeIndex, Payload>,
 }
 
 /// How far along an execution is.
@@ -78,16 +78,16 @@ pub struct Execution {
 enum Phase {
     New,
     Running,
-    Ending(Box<Conclusion>),
-    Ended(Box<Conclusion>),
+    Ending(Box<Ending>),
+    Ended(Box<Ending>),
 }
 
 /// What is known of the end once it is decided.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Conclusion {
-    ruling: Ruling,
+struct Ending {
+    reason_to_end: EndReason,
     /// What was in flight when it was decided.
-    interrupted: Vec<u32>,
+    interrupted: Vec<NodeIndex>,
     /// Whether running handlers were told to stop, rather than left to finish.
     stopping: bool,
     /// The seal, once there is one.
@@ -101,6 +101,17 @@ struct Sealed {
     output: Option<Payload>,
 }
 
+/// Something that was in flight when the end was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interrupted {
+    /// Which work.
+    pub key: WorkKey,
+    /// The last attempt at it; none if it never came to one.
+    pub attempt: Option<AttemptNo>,
+    /// What became of it.
+    pub interruption: Interruption,
+}
+
 /// What became of something that was in flight when the end was decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interruption {
@@ -109,7 +120,7 @@ pub enum Interruption {
     /// It was over before it could be stopped.
     Finished,
     /// It was stopped, that far.
-    Stopped(crate::fact::Stop),
+    Stopped(crate::fact::StopOutcome),
 }
 
 /// Why a history cannot be folded.
@@ -140,7 +151,7 @@ impl Execution {
         let reached_over = |node: &crate::compiled::CompiledNode| NodeState::reached_over(node.in_degree);
         Self {
             id,
-            epoch: 0,
+            epoch: Epoch(0),
             sequence: 0,
             at: Time::default(),
             created_at: Time::default(),
@@ -208,7 +219,7 @@ impl Execution {
             Phase::New => ExecutionStatus::Pending,
             Phase::Running => ExecutionStatus::Running,
             Phase::Ending(_) => ExecutionStatus::Ending,
-            Phase::Ended(conclusion) => match &conclusion.sealed {
+            Phase::Ended(ending) => match &ending.sealed {
                 Some(sealed) => sealed.status.into(),
                 None => ExecutionStatus::Ending,
             },
@@ -216,20 +227,20 @@ impl Execution {
     }
 
     /// Where a node is; none if there is no such node.
-    pub fn node_status(&self, node: u32) -> Option<NodeStatus> {
-        self.nodes.get(node as usize).map(NodeState::status)
+    pub fn node_status(&self, key: WorkKey) -> Option<NodeStatus> {
+        self.state_of(key).map(NodeState::status)
     }
 
     /// Whether that attempt is the one that a handler works on, or is to work on.
     pub fn is_current(&self, dispatch: Dispatch) -> bool {
         let Dispatch { key, attempt, epoch } = dispatch;
-        let state = self.nodes.get(key.node as usize);
+        let state = self.state_of(key);
         epoch == self.epoch && matches!(state, Some(NodeState::Running { attempt: current, .. }) if *current == attempt)
     }
 
     /// Since when a node is worked on, asked for or waited for; none if it is not.
-    pub fn since(&self, node: u32) -> Option<Time> {
-        match *self.nodes.get(node as usize)? {
+    pub fn since(&self, key: WorkKey) -> Option<Time> {
+        match *self.state_of(key)? {
             NodeState::Running { since, .. }
             | NodeState::Asked { since, .. }
             | NodeState::Judged { since }
@@ -249,8 +260,8 @@ impl Execution {
     }
 
     /// The output of a task that was done.
-    pub fn output_of(&self, node: u32) -> Option<&Payload> {
-        match self.nodes.get(node as usize)? {
+    pub fn output_of(&self, key: WorkKey) -> Option<&Payload> {
+        match self.state_of(key)? {
             NodeState::Completed { output, .. } => Some(output),
             _ => None,
         }
@@ -267,7 +278,7 @@ impl Execution {
             return effects;
         }
         for (node, state) in (0u32..).zip(&self.nodes) {
-            self.node_under_way(definition, node, state, &mut effects);
+            self.node_under_way(definition, NodeIndex(node), state, &mut effects);
         }
         if let (true, Some(due)) = (self.awaits_deadline(), self.deadline()) {
             effects.push(Effect::ArmTimer { timer: Timer::Deadline, due });
@@ -276,36 +287,40 @@ impl Execution {
     }
 
     /// What was in flight when the end was decided, and how far each was stopped.
-    pub fn interrupted(&self) -> Vec<(Dispatch, Interruption)> {
-        let (Phase::Ending(conclusion) | Phase::Ended(conclusion)) = &self.phase else {
+    pub fn interrupted(&self) -> Vec<Interrupted> {
+        let (Phase::Ending(ending) | Phase::Ended(ending)) = &self.phase else {
             return Vec::new();
         };
-        let of = |&node: &u32| {
-            let state = &self.nodes[node as usize];
+        let of = |&node: &NodeIndex| {
+            let state = &self.nodes[node.as_usize()];
             let interruption = match state {
                 NodeState::Cancelled { how, .. } => Interruption::Stopped(*how),
                 NodeState::Running { .. } => Interruption::Stopping,
                 _ => Interruption::Finished,
             };
-            (self.dispatch(WorkKey::node(node), state.attempt().unwrap_or(0)), interruption)
+            Interrupted { key: WorkKey::root(node), attempt: state.attempt(), interruption }
         };
-        conclusion.interrupted.iter().map(of).collect()
+        ending.interrupted.iter().map(of).collect()
     }
 
-    fn dispatch(&self, key: WorkKey, attempt: u16) -> Dispatch {
+    fn state_of(&self, key: WorkKey) -> Option<&NodeState> {
+        self.nodes.get(key.node.as_usize()).filter(|_| key.scope.is_root())
+    }
+
+    fn dispatch(&self, key: WorkKey, attempt: AttemptNo) -> Dispatch {
         Dispatch { key, attempt, epoch: self.epoch }
     }
 
     /// Whether running handlers were told to stop, rather than left to finish.
     fn is_stopping(&self) -> bool {
-        matches!(&self.phase, Phase::Ending(conclusion) if conclusion.stopping)
+        matches!(&self.phase, Phase::Ending(ending) if ending.stopping)
     }
 
     /// Whether the deadline still stops something: until everything was told to stop.
     fn awaits_deadline(&self) -> bool {
         let undecided = match &self.phase {
             Phase::Running => true,
-            Phase::Ending(conclusion) => !conclusion.stopping,
+            Phase::Ending(ending) => !ending.stopping,
             Phase::New | Phase::Ended(_) => false,
         };
         undecided && self.deadline().is_some()
@@ -316,13 +331,13 @@ impl Execution {
     }
 
     /// What the work of a node is given: what its expression gave, else what the execution was given.
-    fn input_of(&self, node: u32) -> Payload {
+    fn input_of(&self, node: NodeIndex) -> Payload {
         let given = || self.activation.as_ref().map(|activation| activation.input.clone());
         self.inputs.get(&node).cloned().or_else(given).unwrap_or_default()
     }
 
-    fn node_under_way(&self, definition: &Compiled, node: u32, state: &NodeState, effects: &mut Vec<Effect>) {
-        let key = WorkKey::node(node);
+    fn node_under_way(&self, definition: &Compiled, node: NodeIndex, state: &NodeState, effects: &mut Vec<Effect>) {
+        let key = WorkKey::root(node);
         match *state {
             NodeState::Running { attempt, since, .. } => {
                 let dispatch = self.dispatch(key, attempt);
@@ -345,7 +360,7 @@ impl Execution {
 }
 
 /// The timer of an attempt, where its task has a limit.
-fn timeout(definition: &Compiled, key: WorkKey, attempt: u16, since: Time) -> Option<Effect> {
+fn timeout(definition: &Compiled, key: WorkKey, attempt: AttemptNo, since: Time) -> Option<Effect> {
     let limit = definition.at(key.node).timeout?;
     Some(Effect::ArmTimer { timer: Timer::Timeout(key, attempt), due: since.after(limit) })
 }

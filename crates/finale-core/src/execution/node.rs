@@ -1,8 +1,9 @@
 //! What an execution knows of each of its nodes.
 
 use crate::definition::EdgeKind;
-use crate::fact::Stop;
+use crate::fact::StopOutcome;
 use crate::failure::Failure;
+use crate::id::{AttemptNo, NodeIndex};
 use crate::payload::Payload;
 use crate::status::NodeStatus;
 use crate::time::Time;
@@ -13,32 +14,32 @@ use crate::time::Time;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum NodeState {
     /// Edges that lead here are not settled yet.
-    Pending(Approach),
+    Pending(IncomingEdges),
     /// Reached: what it does comes next, or waits for an expression to be evaluated.
     Reached,
     /// A handler works on it.
-    Running { attempt: u16, since: Time, lost: Losses },
+    Running { attempt: AttemptNo, since: Time, lost: LostAttempts },
     /// Somebody outside is asked.
-    Asked { attempt: u16, since: Time },
+    Asked { attempt: AttemptNo, since: Time },
     /// A verdict is awaited.
     Judged { since: Time },
     /// The attempt with that number is awaited.
-    Backing { attempt: u16, since: Time, until: Time, lost: Losses },
+    Backing { attempt: AttemptNo, since: Time, until: Time, lost: LostAttempts },
     /// A control node that was passed, and the way it chose if it had to.
     Passed { at: Time, taken: Option<EdgeKind> },
     /// A task that was done.
-    Completed { attempt: u16, started: Time, ended: Time, output: Payload },
+    Completed { attempt: AttemptNo, started: Time, ended: Time, output: Payload },
     /// Not done, and not tried again; `lost` of its attempts were.
-    Failed { attempt: u16, lost: u16, started: Time, ended: Time, failure: Box<Failure> },
+    Failed { attempt: Option<AttemptNo>, lost: u16, started: Time, ended: Time, failure: Box<Failure> },
     /// Begun, and closed by the end of the execution.
-    Cancelled { attempt: u16, since: Time, at: Time, how: Stop },
+    Cancelled { attempt: Option<AttemptNo>, since: Time, at: Time, how: StopOutcome },
     /// Never begun.
     Skipped(Skip),
 }
 
 /// How many attempts at a piece of work were lost with the process they ran in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Losses {
+pub(crate) struct LostAttempts {
     /// All of them: they do not use up retries.
     pub(crate) all: u16,
     /// Those where the process crashed, for which the work itself may be to blame.
@@ -47,7 +48,7 @@ pub(crate) struct Losses {
 
 /// How far the edges into a node are settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Approach {
+pub(crate) struct IncomingEdges {
     pub(crate) unsettled: u32,
     pub(crate) live: bool,
     /// The first failure that stands in the way.
@@ -60,9 +61,9 @@ pub(crate) struct Approach {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Skip {
     /// The decision at that node went that way, which is not this one.
-    Decided { node: u32, taken: EdgeKind },
+    Decided { node: NodeIndex, taken: EdgeKind },
     /// The work of that node, on which this one depends, was not done.
-    Failed { node: u32 },
+    Failed { node: NodeIndex },
     /// The execution ended first.
     Ended,
 }
@@ -77,7 +78,7 @@ pub(crate) enum Settled {
 
 impl NodeState {
     pub(crate) const fn reached_over(edges: u32) -> Self {
-        Self::Pending(Approach { unsettled: edges, live: false, blocked: None, dead: None })
+        Self::Pending(IncomingEdges { unsettled: edges, live: false, blocked: None, dead: None })
     }
 
     pub(crate) const fn status(&self) -> NodeStatus {
@@ -93,27 +94,27 @@ impl NodeState {
     }
 
     /// Which attempt is or was the last one, or is waited for; none for what has no attempts or never came to one.
-    pub(crate) const fn attempt(&self) -> Option<u16> {
+    pub(crate) const fn attempt(&self) -> Option<AttemptNo> {
         match self {
             Self::Running { attempt, .. }
             | Self::Asked { attempt, .. }
             | Self::Backing { attempt, .. }
             | Self::Completed { attempt, .. } => Some(*attempt),
-            Self::Failed { attempt, .. } | Self::Cancelled { attempt, .. } if *attempt > 0 => Some(*attempt),
+            Self::Failed { attempt, .. } | Self::Cancelled { attempt, .. } => *attempt,
             _ => None,
         }
     }
 
     /// How many attempts were lost, as long as there may be another.
-    pub(crate) const fn losses(&self) -> Losses {
+    pub(crate) const fn losses(&self) -> LostAttempts {
         match self {
             Self::Running { lost, .. } | Self::Backing { lost, .. } => *lost,
-            _ => Losses { all: 0, crashes: 0 },
+            _ => LostAttempts { all: 0, crashes: 0 },
         }
     }
 }
 
-impl Losses {
+impl LostAttempts {
     /// One more.
     pub(crate) fn add(&mut self, crashed: bool) {
         self.all = self.all.saturating_add(1);
@@ -126,7 +127,7 @@ impl Losses {
     }
 }
 
-impl Approach {
+impl IncomingEdges {
     /// Takes in one settled edge; gives the whole once it was the last one.
     pub(crate) fn settle(&mut self, edge: Settled) -> Option<Self> {
         self.unsettled -= 1;

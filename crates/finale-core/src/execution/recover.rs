@@ -1,10 +1,10 @@
 //! What becomes of an execution when the process that drove it is gone.
 
-use super::{Effect, Execution, NodeState, Notice, Notices, Phase, Refused, ReplayError, Turn};
+use super::{Effect, EffectSink, Execution, NodeState, Notice, Phase, Refused, ReplayError, Turn};
 use crate::compiled::Compiled;
-use crate::fact::{Fact, Stop};
+use crate::fact::{Fact, StopOutcome};
 use crate::failure::{Failure, FailureClass};
-use crate::id::WorkKey;
+use crate::id::{AttemptNo, Epoch, NodeIndex, WorkKey};
 use crate::time::Time;
 
 /// Why a lost attempt is not taken up again.
@@ -13,14 +13,14 @@ const NOT_AGAIN: &str = "the process ended while it was at work; it may have had
 /// An attempt that a handler worked on when the process ended.
 #[derive(Clone, Copy)]
 struct LostAttempt {
-    node: u32,
-    attempt: u16,
+    node: NodeIndex,
+    attempt: AttemptNo,
     since: Time,
 }
 
 impl Execution {
     /// Which life it is in: 0 in the process that activated it, later ones after a recovery.
-    pub fn epoch(&self) -> u32 {
+    pub fn epoch(&self) -> Epoch {
         self.epoch
     }
 
@@ -36,7 +36,7 @@ impl Execution {
         self.nodes.iter().map(crashes).max().unwrap_or_default()
     }
 
-    pub(super) fn accept_recovery(&self, epoch: u32, crashed: bool) -> Result<Fact, Refused> {
+    pub(super) fn accept_recovery(&self, epoch: Epoch, crashed: bool) -> Result<Fact, Refused> {
         match self.phase {
             Phase::New => Err(Refused::NotRunning(self.status())),
             Phase::Ended(_) => Err(Refused::AlreadyTerminal(self.status())),
@@ -63,7 +63,7 @@ impl Execution {
             return;
         }
         for LostAttempt { node, attempt, .. } in self.at_work() {
-            let fact = Fact::Stopped { key: WorkKey::node(node), attempt, how: Stop::Lost };
+            let fact = Fact::AttemptStopped { key: WorkKey::root(node), attempt, how: StopOutcome::Lost };
             self.commit(definition, at, &fact, turn);
         }
     }
@@ -74,9 +74,9 @@ impl Execution {
     pub(super) fn recovered(
         &mut self,
         definition: &Compiled,
-        epoch: u32,
+        epoch: Epoch,
         crashed: bool,
-        notices: &mut impl Notices,
+        notices: &mut impl EffectSink,
     ) -> Result<(), ReplayError> {
         if epoch <= self.epoch || matches!(self.phase, Phase::New | Phase::Ended(_)) {
             return Err(ReplayError("no other life could begin then"));
@@ -97,16 +97,16 @@ impl Execution {
         &mut self,
         definition: &Compiled,
         lost: &[LostAttempt],
-        notices: &mut impl Notices,
+        notices: &mut impl EffectSink,
     ) -> Result<(), ReplayError> {
         for &LostAttempt { node, attempt, since } in lost {
-            if self.phase != Phase::Running || self.ruling(definition).is_some() {
+            if self.phase != Phase::Running || self.reason_to_end(definition).is_some() {
                 return Ok(());
             }
             if definition.is_at_most_once(node) {
                 let failure = Failure::new(FailureClass::Lost, NOT_AGAIN).permanent();
                 let span = (since, self.at);
-                self.outcome(definition, WorkKey::node(node), attempt, &Err(failure), span, notices)?;
+                self.outcome(definition, WorkKey::root(node), attempt, &Err(failure), span, notices)?;
             }
         }
         Ok(())
@@ -118,30 +118,30 @@ impl Execution {
         definition: &Compiled,
         LostAttempt { node, attempt, since }: LostAttempt,
         crashed: bool,
-        notices: &mut impl Notices,
+        notices: &mut impl EffectSink,
     ) -> Result<(), ReplayError> {
-        let NodeState::Running { lost, .. } = &mut self.nodes[node as usize] else {
+        let NodeState::Running { lost, .. } = &mut self.nodes[node.as_usize()] else {
             return Ok(());
         };
         lost.add(crashed);
-        let key = WorkKey::node(node);
+        let key = WorkKey::root(node);
         if notices.watched() {
             let failure = Failure::new(FailureClass::Lost, "the process ended while it was at work");
             let (failure, took) = (Some(Box::new(failure)), self.at.since(since));
             notices.notice(Notice::Attempt { key, attempt, failure, took });
         }
         if self.phase != Phase::Running {
-            return self.stopped(definition, key, attempt, Stop::Lost, notices);
+            return self.stopped(definition, key, attempt, StopOutcome::Lost, notices);
         }
         self.running -= 1;
-        self.dispatch_work(definition, node, attempt.saturating_add(1), notices);
+        self.dispatch_work(definition, node, attempt.next(), notices);
         Ok(())
     }
 
     /// What handlers work on, in the order of the nodes.
     fn at_work(&self) -> Vec<LostAttempt> {
         let at_work = |(node, state): (u32, &NodeState)| match *state {
-            NodeState::Running { attempt, since, .. } => Some(LostAttempt { node, attempt, since }),
+            NodeState::Running { attempt, since, .. } => Some(LostAttempt { node: NodeIndex(node), attempt, since }),
             _ => None,
         };
         (0..).zip(&self.nodes).filter_map(at_work).collect()

@@ -1,10 +1,10 @@
 //! Turns the compact state of an execution into what others see.
 
-use super::{Execution, Losses, NodeState, Phase, Ruling, Skip};
+use super::{EndReason, Execution, LostAttempts, NodeState, Phase, Skip};
 use crate::compiled::{Compiled, Step};
 use crate::definition::{EdgeKind, NodeKind};
 use crate::fact::Terminal;
-use crate::id::{TaskId, WorkKey};
+use crate::id::{AttemptNo, NodeIndex, TaskId, WorkKey};
 use crate::payload::Payload;
 use crate::record::{
     Begun, Counts, DecidedBy, End, ExecutionError, NodeFailure, NodeRecord, NodeRecordState, Outcome, Record, State,
@@ -23,32 +23,32 @@ impl Execution {
             created_at: self.created_at,
             state: self.state(definition),
             counts: self.counts(definition),
-            nodes: (0..self.nodes.len() as u32).map(|node| self.node_record(definition, node)).collect(),
+            nodes: definition.positions().map(|node| self.node_record(definition, node)).collect(),
         }
     }
 
     /// As what it ended, and when; none as long as it has not.
     pub fn ended(&self) -> Option<(Terminal, Time)> {
         match &self.phase {
-            Phase::Ended(conclusion) => conclusion.sealed.as_ref().map(|sealed| (sealed.status, sealed.at)),
+            Phase::Ended(ending) => ending.sealed.as_ref().map(|sealed| (sealed.status, sealed.at)),
             _ => None,
         }
     }
 
     /// How it ended; none as long as it has not.
     pub fn end_outcome(&self, definition: &Compiled) -> Option<Outcome> {
-        let Phase::Ended(conclusion) = &self.phase else {
+        let Phase::Ended(ending) = &self.phase else {
             return None;
         };
-        let sealed = conclusion.sealed.as_ref()?;
+        let sealed = ending.sealed.as_ref()?;
         let end = match sealed.status {
             Terminal::Completed => End::Completed { output: self.output(definition, sealed.output.as_ref()) },
-            Terminal::Failed => End::Failed { error: self.error(definition, &conclusion.ruling) },
-            Terminal::Cancelled => End::Cancelled { by: conclusion.ruling.who() },
+            Terminal::Failed => End::Failed { error: self.error(definition, &ending.reason_to_end) },
+            Terminal::Cancelled => End::Cancelled { by: ending.reason_to_end.who() },
         };
         Some(Outcome {
             completed_at: sealed.at,
-            decided_by: decided_by(definition, &conclusion.ruling),
+            decided_by: decided_by(definition, &ending.reason_to_end),
             counts: self.counts(definition),
             end,
         })
@@ -72,14 +72,14 @@ impl Execution {
     }
 
     fn is_completed(&self) -> bool {
-        matches!(&self.phase, Phase::Ended(conclusion) if conclusion.ruling.terminal() == Terminal::Completed)
+        matches!(&self.phase, Phase::Ended(ending) if ending.reason_to_end.terminal() == Terminal::Completed)
     }
 
     fn state(&self, definition: &Compiled) -> State {
         match &self.phase {
             Phase::New => State::Pending,
             Phase::Running => State::Running,
-            Phase::Ending(conclusion) => State::Ending(decided_by(definition, &conclusion.ruling)),
+            Phase::Ending(ending) => State::Ending(decided_by(definition, &ending.reason_to_end)),
             Phase::Ended(_) => match self.end_outcome(definition) {
                 Some(outcome) => State::Ended(outcome),
                 None => State::Running,
@@ -92,23 +92,23 @@ impl Execution {
             return output.clone();
         }
         if let [sink] = *definition.sinks {
-            return self.output_of(sink).cloned().unwrap_or_default();
+            return self.output_of(WorkKey::root(sink)).cloned().unwrap_or_default();
         }
-        let outputs = definition.sinks.iter().filter_map(|&sink| Some((sink, self.output_of(sink)?)));
+        let outputs = definition.sinks.iter().filter_map(|&sink| Some((sink, self.output_of(WorkKey::root(sink))?)));
         object(definition, outputs)
     }
 
-    pub(super) fn error(&self, definition: &Compiled, ruling: &Ruling) -> ExecutionError {
+    pub(super) fn error(&self, definition: &Compiled, reason_to_end: &EndReason) -> ExecutionError {
         let failures: Vec<_> = self.failures.iter().filter_map(|&node| self.failure(definition, node)).collect();
         let listed = || failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-        let message = match ruling {
-            Ruling::DeclaredFailed { reason, .. } => reason.to_string(),
-            Ruling::Deadline => match self.deadline() {
+        let message = match reason_to_end {
+            EndReason::DeclaredFailed { reason, .. } => reason.to_string(),
+            EndReason::Deadline => match self.deadline() {
                 Some(deadline) => format!("the deadline {deadline} passed"),
                 None => "the deadline passed".to_owned(),
             },
-            Ruling::Output(reason) => format!("the output could not be evaluated: {reason}"),
-            Ruling::Stalled(nodes) => {
+            EndReason::Output(reason) => format!("the output could not be evaluated: {reason}"),
+            EndReason::Stalled(nodes) => {
                 format!("stalled: nothing can move, open are {}", names(definition, nodes).join(", "))
             }
             _ => listed(),
@@ -117,25 +117,26 @@ impl Execution {
         ExecutionError::new(message, failures).or_else(unsaid).expect("these words are not blank")
     }
 
-    fn failure(&self, definition: &Compiled, node: u32) -> Option<NodeFailure> {
-        let NodeState::Failed { attempt, lost, failure, .. } = &self.nodes[node as usize] else {
+    fn failure(&self, definition: &Compiled, node: NodeIndex) -> Option<NodeFailure> {
+        let NodeState::Failed { attempt, lost, failure, .. } = &self.nodes[node.as_usize()] else {
             return None;
         };
         Some(NodeFailure {
             node: definition.node(node).id.clone(),
+            kind: definition.node(node).kind.name().to_owned(),
             title: definition.title(node).to_owned(),
-            attempt: *attempt,
-            attempts: Losses::last_attempt(definition.at(node).attempts, *lost),
+            attempt: attempt.map_or(0, AttemptNo::get),
+            attempts: LostAttempts::last_attempt(definition.at(node).attempts, *lost),
             class: failure.class,
             reason: failure.reason.to_string(),
         })
     }
 
-    fn node_record(&self, definition: &Compiled, position: u32) -> NodeRecord {
+    fn node_record(&self, definition: &Compiled, position: NodeIndex) -> NodeRecord {
         let node = definition.node(position);
-        let state = &self.nodes[position as usize];
+        let state = &self.nodes[position.as_usize()];
         let is_task = matches!(node.kind, NodeKind::Task(_)) && state.attempt().is_some();
-        let task_id = TaskId { execution: self.id, key: WorkKey::node(position) };
+        let task_id = TaskId { execution: self.id, key: WorkKey::root(position) };
         NodeRecord {
             id: node.id.clone(),
             kind: node.kind.name().to_owned(),
@@ -145,19 +146,19 @@ impl Execution {
     }
 
     fn node_record_state(&self, definition: &Compiled, state: &NodeState) -> NodeRecordState {
-        let begun = |attempt, started_at| Begun { attempt, started_at };
+        let begun = |attempt: Option<AttemptNo>, started_at| Begun { attempt, started_at };
         match state {
             NodeState::Pending(_) | NodeState::Reached => NodeRecordState::Pending,
-            NodeState::Running { attempt, since, .. } => NodeRecordState::Running(begun(*attempt, *since)),
+            NodeState::Running { attempt, since, .. } => NodeRecordState::Running(begun(Some(*attempt), *since)),
             NodeState::Asked { attempt, since } | NodeState::Backing { attempt, since, .. } => {
-                NodeRecordState::Waiting(begun(*attempt, *since))
+                NodeRecordState::Waiting(begun(Some(*attempt), *since))
             }
-            NodeState::Judged { since } => NodeRecordState::Waiting(begun(0, *since)),
+            NodeState::Judged { since } => NodeRecordState::Waiting(begun(None, *since)),
             NodeState::Passed { at, .. } => {
-                NodeRecordState::Completed { begun: begun(0, *at), completed_at: *at, output: Payload::NULL }
+                NodeRecordState::Completed { begun: begun(None, *at), completed_at: *at, output: Payload::NULL }
             }
             NodeState::Completed { attempt, started, ended, output } => NodeRecordState::Completed {
-                begun: begun(*attempt, *started),
+                begun: begun(Some(*attempt), *started),
                 completed_at: *ended,
                 output: output.clone(),
             },
@@ -185,8 +186,8 @@ impl Execution {
     }
 
     /// The way a decision went; none for nodes that decide nothing or have not yet.
-    pub fn taken(&self, node: u32) -> Option<EdgeKind> {
-        match self.nodes.get(node as usize)? {
+    pub fn taken(&self, key: WorkKey) -> Option<EdgeKind> {
+        match self.state_of(key)? {
             NodeState::Passed { taken, .. } => *taken,
             _ => None,
         }
@@ -215,7 +216,7 @@ impl Compiled {
     }
 
     /// What is to be done at a node, in words: the title of a task, else the label.
-    pub fn title(&self, position: u32) -> &str {
+    pub fn title(&self, position: NodeIndex) -> &str {
         let node = self.node(position);
         match &node.kind {
             NodeKind::Task(task) => task.title.as_deref().unwrap_or(&node.label),
@@ -224,7 +225,7 @@ impl Compiled {
     }
 }
 
-impl Ruling {
+impl EndReason {
     fn who(&self) -> String {
         match self {
             Self::Cancelled(by) | Self::Declared(by) | Self::DeclaredFailed { by, .. } => by.to_string(),
@@ -233,22 +234,22 @@ impl Ruling {
     }
 }
 
-pub(super) fn decided_by(definition: &Compiled, ruling: &Ruling) -> DecidedBy {
-    let id = |node: u32| definition.node(node).id.clone();
-    match ruling {
-        Ruling::Settled => DecidedBy::AllSettled,
-        Ruling::FailFast { node } => DecidedBy::FailFast { node: id(*node) },
-        Ruling::WaitAll { node } => DecidedBy::WaitAll { node: id(*node) },
-        Ruling::Tolerance { node, count } => DecidedBy::Tolerate { node: id(*node), count: *count },
-        Ruling::Declared(_) | Ruling::DeclaredFailed { .. } => DecidedBy::Operator { by: ruling.who() },
-        Ruling::Deadline => DecidedBy::Deadline,
-        Ruling::Output(_) => DecidedBy::Output,
-        Ruling::Stalled(nodes) => DecidedBy::Stalled { nodes: names(definition, nodes) },
-        Ruling::Cancelled(_) => DecidedBy::Cancelled { by: ruling.who() },
+pub(super) fn decided_by(definition: &Compiled, reason_to_end: &EndReason) -> DecidedBy {
+    let id = |node: NodeIndex| definition.node(node).id.clone();
+    match reason_to_end {
+        EndReason::Settled => DecidedBy::AllSettled,
+        EndReason::FailFast { node } => DecidedBy::FailFast { node: id(*node) },
+        EndReason::WaitAll { node } => DecidedBy::WaitAll { node: id(*node) },
+        EndReason::Tolerance { node, count } => DecidedBy::Tolerate { node: id(*node), count: *count },
+        EndReason::Declared(_) | EndReason::DeclaredFailed { .. } => DecidedBy::Operator { by: reason_to_end.who() },
+        EndReason::Deadline => DecidedBy::Deadline,
+        EndReason::Output(_) => DecidedBy::Output,
+        EndReason::Stalled(nodes) => DecidedBy::Stalled { nodes: names(definition, nodes) },
+        EndReason::Cancelled(_) => DecidedBy::Cancelled { by: reason_to_end.who() },
     }
 }
 
-fn names(definition: &Compiled, nodes: &[u32]) -> Vec<String> {
+fn names(definition: &Compiled, nodes: &[NodeIndex]) -> Vec<String> {
     nodes.iter().map(|&node| definition.node(node).id.clone()).collect()
 }
 
@@ -264,7 +265,7 @@ fn way(taken: EdgeKind) -> &'static str {
 }
 
 /// Joins documents to one object without parsing them.
-fn object<'a>(definition: &Compiled, fields: impl Iterator<Item = (u32, &'a Payload)>) -> Payload {
+fn object<'a>(definition: &Compiled, fields: impl Iterator<Item = (NodeIndex, &'a Payload)>) -> Payload {
     let mut bytes = vec![b'{'];
     for (node, payload) in fields {
         if bytes.len() > 1 {

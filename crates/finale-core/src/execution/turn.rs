@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::compiled::Compiled;
 use crate::fact::{self, Fact, Timer};
-use crate::id::{Dispatch, WorkKey};
+use crate::id::{AttemptNo, Dispatch, WorkKey};
 use crate::payload::Payload;
 use crate::status::{ExecutionStatus, NodeStatus};
 use crate::time::Time;
@@ -20,7 +20,7 @@ pub struct Turn {
     count: u32,
     last_sequence: u64,
     effects: Vec<Effect>,
-    notices: Vec<Noticed>,
+    notices: Vec<NumberedEvent>,
     watched: bool,
     /// Storage of effects that were performed.
     spare: Vec<Vec<Effect>>,
@@ -33,7 +33,6 @@ const SPARE_EFFECTS_MAX: usize = 1_024;
 
 /// Something the shell must do once the facts before it are durable.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub enum Effect {
     /// Run the handler of a node.
     Run {
@@ -99,26 +98,26 @@ pub enum Notice {
     },
     /// A node went from one status to another.
     Node {
-        /// Its number.
-        node: u32,
+        /// Which one.
+        key: WorkKey,
         /// From.
         from: NodeStatus,
         /// To.
         to: NodeStatus,
         /// Which attempt, where there are attempts.
-        attempt: u16,
+        attempt: Option<AttemptNo>,
     },
     /// A condition was evaluated.
     Condition {
-        /// Number of the node.
-        node: u32,
+        /// Which node.
+        key: WorkKey,
         /// What it came to.
         value: bool,
     },
     /// An expression could not be evaluated.
     ExpressionFailed {
-        /// Number of the node.
-        node: u32,
+        /// Which node.
+        key: WorkKey,
         /// Why.
         reason: Box<str>,
     },
@@ -127,7 +126,7 @@ pub enum Notice {
         /// Which work.
         key: WorkKey,
         /// Which attempt.
-        attempt: u16,
+        attempt: AttemptNo,
         /// The failure; none if it was done.
         failure: Option<Box<crate::failure::Failure>>,
         /// How long it took.
@@ -137,7 +136,7 @@ pub enum Notice {
 
 /// A notice and the number that a stream of them can be resumed by.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Noticed {
+pub struct NumberedEvent {
     /// Sequence number of the fact it follows from.
     pub sequence: u64,
     /// Which of the notices of that fact, counted from 0.
@@ -149,7 +148,7 @@ pub struct Noticed {
 }
 
 /// Takes what follows from a fact while it is applied.
-pub trait Notices {
+pub trait EffectSink {
     /// Whether anybody wants notices; if not, none are made.
     fn watched(&self) -> bool {
         false
@@ -163,7 +162,7 @@ pub trait Notices {
 }
 
 /// Takes nothing: for a replay nobody watches.
-impl Notices for () {}
+impl EffectSink for () {}
 
 impl Turn {
     /// An empty turn.
@@ -197,7 +196,7 @@ impl Turn {
     }
 
     /// What observers may want to know, in order.
-    pub fn notices(&self) -> &[Noticed] {
+    pub fn notices(&self) -> &[NumberedEvent] {
         &self.notices
     }
 
@@ -219,7 +218,7 @@ impl Turn {
     }
 
     /// Takes the notices out.
-    pub fn take_notices(&mut self) -> Vec<Noticed> {
+    pub fn take_notices(&mut self) -> Vec<NumberedEvent> {
         std::mem::take(&mut self.notices)
     }
 
@@ -266,7 +265,7 @@ pub(crate) struct Recording<'a> {
     at: Time,
 }
 
-impl Notices for Recording<'_> {
+impl EffectSink for Recording<'_> {
     fn watched(&self) -> bool {
         self.turn.watched
     }
@@ -274,7 +273,7 @@ impl Notices for Recording<'_> {
     fn notice(&mut self, notice: Notice) {
         let (sequence, index, at) = (self.sequence, self.index, self.at);
         self.index += 1;
-        self.turn.notices.push(Noticed { sequence, index, at, notice });
+        self.turn.notices.push(NumberedEvent { sequence, index, at, notice });
     }
 
     fn effect(&mut self, effect: Effect) {
@@ -286,7 +285,7 @@ impl Notices for Recording<'_> {
 #[derive(Debug, Default)]
 pub struct Replay {
     /// The notices so far.
-    pub notices: Vec<Noticed>,
+    pub notices: Vec<NumberedEvent>,
     sequence: u64,
     index: u32,
     at: Time,
@@ -307,7 +306,7 @@ impl Replay {
     }
 }
 
-impl Notices for Replay {
+impl EffectSink for Replay {
     fn watched(&self) -> bool {
         true
     }
@@ -315,6 +314,6 @@ impl Notices for Replay {
     fn notice(&mut self, notice: Notice) {
         let Self { sequence, index, at, .. } = *self;
         self.index += 1;
-        self.notices.push(Noticed { sequence, index, at, notice });
+        self.notices.push(NumberedEvent { sequence, index, at, notice });
     }
 }

@@ -49,6 +49,9 @@ pub enum ExpressionError {
         /// What was found where.
         detail: String,
     },
+    /// The grammar does not allow it, and there is a `=` where a comparison could stand.
+    #[error("`=` compares nothing; write `==`")]
+    SingleEquals,
     /// There is no variable or function of that name.
     #[error("`{name}` is unknown: an expression sees `input`, `nodes` and `vars`{}", hint_for_name(name))]
     UnknownName {

@@ -12,12 +12,14 @@
 //! used, neither as an operand nor as the result. It is deterministic (no clock, no randomness) and bounded:
 //! see [`limits`].
 
+pub(crate) mod claim;
 mod environment;
 mod error;
 mod guard;
 mod json;
 pub mod limits;
 mod quote;
+pub(crate) mod reads;
 mod references;
 mod scan;
 mod scope;
@@ -74,7 +76,8 @@ impl Expression {
         let tokens = scan::tokens(source)?;
         limits::check(&tokens)?;
         let scope = references::find(source, &tokens, names, upstream)?;
-        let program = environment::compile(guard::operands(source, &tokens))?;
+        let program = environment::compile(guard::operands(source, &tokens))
+            .map_err(|error| if scan::has_single_equals(&tokens) { ExpressionError::SingleEquals } else { error })?;
         refuse_unknown_names(&program)?;
         Ok(Self { source: source.into(), program, scope })
     }

@@ -124,7 +124,7 @@ impl Finder<'_, '_> {
 }
 
 /// The key right behind a name: `.key` (with where it starts) or `["key"]`.
-fn key(tokens: &[Token<'_>], at: usize) -> Option<(String, Option<usize>)> {
+pub(super) fn key(tokens: &[Token<'_>], at: usize) -> Option<(String, Option<usize>)> {
     let (first, second) = (tokens.get(at + 1)?, tokens.get(at + 2)?);
     if first.is_sign(".") && second.kind == Kind::Word {
         return Some((second.text.to_owned(), Some(second.start)));

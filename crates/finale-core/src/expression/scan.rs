@@ -57,6 +57,14 @@ pub(super) fn tokens(source: &str) -> Result<Vec<Token<'_>>, ExpressionError> {
     Ok(tokens)
 }
 
+/// Whether there is a `=` that names no argument of a call.
+pub(super) fn has_single_equals(tokens: &[Token<'_>]) -> bool {
+    let names_argument = |at: usize| {
+        at > 1 && tokens[at - 1].kind == Kind::Word && (tokens[at - 2].is_sign("(") || tokens[at - 2].is_sign(","))
+    };
+    (0..tokens.len()).any(|at| tokens[at].is_sign("=") && !names_argument(at))
+}
+
 fn skip_space(source: &str, from: usize) -> usize {
     let rest = &source[from..];
     from + (rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_whitespace()).len())
@@ -95,4 +103,20 @@ fn sign_length(rest: &str) -> usize {
         return 2;
     }
     rest.chars().next().map_or(1, char::len_utf8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Expression, ExpressionError};
+
+    #[test]
+    fn a_single_equals_where_a_comparison_could_stand_is_told_as_that() {
+        let error = |source: &str| Expression::compile(source, &Default::default(), Vec::new).err();
+        for source in ["input.x = 3", "input.a == 3 and input.b = 'x'", "(input.x = 3)", "input.x | round(1) = 2"] {
+            assert_eq!(error(source), Some(ExpressionError::SingleEquals), "{source}");
+        }
+        assert_eq!(ExpressionError::SingleEquals.to_string(), "`=` compares nothing; write `==`");
+        assert_eq!(error("input.x | round(precision=2) == 3"), None);
+        assert!(matches!(error("input.x | round(precision=2) +"), Some(ExpressionError::Syntax { .. })));
+    }
 }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::encoding::kind;
-use super::{Activation, Decision, Decree, Fact, Recorded, Seal, Stop, Terminal, Timer};
+use super::encoding::{activated, failed, kind};
+use super::{Activation, Decision, EndRequest, Ended, Fact, Recorded, StopOutcome, Terminal, Timer};
 use crate::compiled::DefinitionHash;
 use crate::definition::Verdict;
 use crate::failure::{Failure, FailureClass};
-use crate::id::WorkKey;
+use crate::id::{AttemptNo, Epoch, NodeIndex, ScopeId, WorkKey};
 use crate::payload::Payload;
 use crate::time::Time;
 
@@ -85,22 +85,40 @@ impl<'a> Reader<'a> {
     }
 
     fn fact(&mut self, kind: u8, at: Time) -> Read<Fact> {
+        let work = |from: &mut Self| from.work(kind);
+        Ok(match kind & kind::MASK {
+            kind::BRANCH_TRUE => self.decided(kind, |_| Ok(Decision::Branch(true)))?,
+            kind::BRANCH_FALSE => self.decided(kind, |_| Ok(Decision::Branch(false)))?,
+            kind::VERDICT => self.decided(kind, |from| Ok(Decision::Verdict(from.verdict()?, from.text()?)))?,
+            kind::INPUT => self.decided(kind, |from| Ok(Decision::Input(from.payload()?)))?,
+            kind::UNDECIDED => self.decided(kind, |from| Ok(Decision::Failed(from.text()?)))?,
+            kind::COMPLETED => self.outcome(kind, at, |from| from.payload().map(Ok))?,
+            kind::FAILED => self.outcome(kind, at, |from| from.failure().map(Err))?,
+            kind::REPORTED => self.reported(kind, |from| from.payload().map(Ok))?,
+            kind::REPORTED_FAILED => self.reported(kind, |from| from.failure().map(Err))?,
+            kind::STOPPED => {
+                let (key, attempt) = work(self)?;
+                Fact::AttemptStopped { key, attempt, how: self.stop()? }
+            }
+            kind::TIMEOUT => work(self).map(|(key, attempt)| Fact::TimerFired(Timer::Timeout(key, attempt)))?,
+            kind::BACKOFF => work(self).map(|(key, attempt)| Fact::TimerFired(Timer::Backoff(key, attempt)))?,
+            // These are about no work: a flag of one is damage.
+            _ => self.of_execution(kind, at)?,
+        })
+    }
+
+    fn of_execution(&mut self, kind: u8, at: Time) -> Read<Fact> {
         Ok(match kind {
             kind::ACTIVATED => Fact::Activated(self.activation(at)?),
-            kind::BRANCH => self.decided(|from| Ok(Decision::Branch(from.flag()?)))?,
-            kind::VERDICT => self.decided(|from| Ok(Decision::Verdict(from.verdict()?, from.text()?)))?,
-            kind::INPUT => self.decided(|from| Ok(Decision::Input(from.payload()?)))?,
-            kind::UNDECIDED => self.decided(|from| Ok(Decision::Failed(from.text()?)))?,
-            kind::COMPLETED => self.outcome(at, |from| Ok(Ok(from.payload()?)))?,
-            kind::FAILED => self.outcome(at, |from| Ok(Err(from.failure()?)))?,
-            kind::STOPPED => {
-                let (key, attempt) = self.work()?;
-                Fact::Stopped { key, attempt, how: self.stop()? }
+            kind::DEADLINE => Fact::TimerFired(Timer::Deadline),
+            kind::ENDING => Fact::Ending(self.end_request()?),
+            kind::ENDED => {
+                let status = self.terminal()?;
+                let output = if self.0.is_empty() { None } else { Some(self.payload()?) };
+                Fact::Ended(Ended { status, output })
             }
-            kind::FIRED => Fact::Fired(self.timer()?),
-            kind::ENDING => Fact::Ending(self.decree()?),
-            kind::ENDED => Fact::Ended(Seal { status: self.terminal()?, output: self.option(Self::payload)? }),
-            kind::RECOVERED => Fact::Recovered { epoch: self.narrow()?, crashed: self.flag()? },
+            kind::RECOVERED => Fact::Recovered { epoch: Epoch(self.narrow()?), crashed: self.flag()? },
+            kind::CONTINUED => Fact::Continued,
             _ => return Err("the kind of fact is unknown"),
         })
     }
@@ -108,26 +126,42 @@ impl<'a> Reader<'a> {
     fn activation(&mut self, at: Time) -> Read<Activation> {
         let (hash, rest) = self.0.split_first_chunk::<16>().ok_or("the fact is cut off")?;
         self.0 = rest;
+        let definition = DefinitionHash::from_bytes(*hash);
+        let (semantics, input, by) = (self.narrow()?, self.payload()?, self.text()?);
+        let said = self.flags(activated::ALL)?;
+        let says = |flag| said & flag != 0;
         Ok(Activation {
-            definition: DefinitionHash::from_bytes(*hash),
-            semantics: self.narrow()?,
-            input: self.payload()?,
-            by: self.text()?,
-            deadline: self.option(|from| from.later(at))?,
-            idempotency_key: self.option(Self::text)?,
-            business_key: if self.0.is_empty() { None } else { self.option(Self::text)? },
+            definition,
+            semantics,
+            input,
+            by,
+            deadline: if says(activated::DEADLINE) { Some(self.later(at)?) } else { None },
+            idempotency_key: if says(activated::IDEMPOTENCY_KEY) { Some(self.text()?) } else { None },
+            business_key: if says(activated::BUSINESS_KEY) { Some(self.text()?) } else { None },
         })
     }
 
-    fn decided(&mut self, read: impl FnOnce(&mut Self) -> Read<Decision>) -> Read<Fact> {
-        Ok(Fact::Decided { node: self.narrow()?, decision: read(self)? })
+    fn decided(&mut self, kind: u8, read: impl FnOnce(&mut Self) -> Read<Decision>) -> Read<Fact> {
+        let (key, _) = self.work(kind)?;
+        Ok(Fact::Decided { key, decision: read(self)? })
     }
 
-    fn outcome(&mut self, at: Time, read: impl FnOnce(&mut Self) -> Read<Result<Payload, Failure>>) -> Read<Fact> {
-        let (key, attempt) = self.work()?;
+    fn outcome(
+        &mut self,
+        kind: u8,
+        at: Time,
+        read: impl FnOnce(&mut Self) -> Read<Result<Payload, Failure>>,
+    ) -> Read<Fact> {
+        let (key, attempt) = self.work(kind)?;
         let ended = self.earlier(at)?;
         let started = self.earlier(ended)?;
         Ok(Fact::Outcome { key, attempt, result: read(self)?, started, ended })
+    }
+
+    fn reported(&mut self, kind: u8, read: impl FnOnce(&mut Self) -> Read<Result<Payload, Failure>>) -> Read<Fact> {
+        let (key, attempt) = self.work(kind)?;
+        let by = self.text()?;
+        Ok(Fact::Reported { key, attempt, result: read(self)?, by })
     }
 
     fn failure(&mut self) -> Read<Failure> {
@@ -142,19 +176,22 @@ impl<'a> Reader<'a> {
             7 => FailureClass::Expression,
             _ => return Err("the class of failure is unknown"),
         };
-        let permanent = self.flag()?;
+        let said = self.flags(failed::ALL)?;
         let reason = self.text()?;
         let mut failure = Failure::new(class, reason);
-        failure.permanent = permanent;
-        Ok(if self.0.is_empty() { failure } else { failure.retry_after(Duration::from_micros(self.number()?)) })
+        failure.permanent = said & failed::PERMANENT != 0;
+        Ok(match said & failed::DELAY {
+            0 => failure,
+            _ => failure.retry_after(Duration::from_micros(self.number()?)),
+        })
     }
 
-    fn stop(&mut self) -> Read<Stop> {
+    fn stop(&mut self) -> Read<StopOutcome> {
         Ok(match self.byte()? {
-            0 => Stop::Closed,
-            1 => Stop::Stopped,
-            2 => Stop::Aborted,
-            3 => Stop::Lost,
+            0 => StopOutcome::Closed,
+            1 => StopOutcome::Stopped,
+            2 => StopOutcome::Aborted,
+            3 => StopOutcome::Lost,
             _ => return Err("the way of stopping is unknown"),
         })
     }
@@ -177,37 +214,28 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn timer(&mut self) -> Read<Timer> {
-        let kind = self.byte()?;
-        if kind == 0 {
-            return Ok(Timer::Deadline);
-        }
-        let (key, attempt) = self.work()?;
-        match kind {
-            1 => Ok(Timer::Timeout(key, attempt)),
-            2 => Ok(Timer::Backoff(key, attempt)),
-            _ => Err("the kind of timer is unknown"),
-        }
-    }
-
-    fn decree(&mut self) -> Read<Decree> {
+    fn end_request(&mut self) -> Read<EndRequest> {
         Ok(match self.byte()? {
-            0 => Decree::Cancel(self.text()?),
-            1 => Decree::Complete(self.text()?),
-            2 => Decree::Fail { by: self.text()?, reason: self.text()? },
-            3 => Decree::Output(self.text()?),
-            4 => Decree::Stalled,
-            _ => return Err("the decree is unknown"),
+            0 => EndRequest::Cancel(self.text()?),
+            1 => EndRequest::Complete(self.text()?),
+            2 => EndRequest::Fail { by: self.text()?, reason: self.text()? },
+            3 => EndRequest::Output(self.text()?),
+            4 => EndRequest::Stalled,
+            _ => return Err("the request to end is unknown"),
         })
     }
 
-    fn work(&mut self) -> Read<(WorkKey, u16)> {
-        let key = WorkKey { node: self.narrow()?, item: self.narrow()?, round: self.narrow()? };
-        Ok((key, self.narrow()?))
-    }
-
-    fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Read<T>) -> Read<Option<T>> {
-        if self.flag()? { read(self).map(Some) } else { Ok(None) }
+    fn work(&mut self, kind: u8) -> Read<(WorkKey, AttemptNo)> {
+        let scope = if kind & kind::SCOPED == 0 { ScopeId::ROOT } else { ScopeId(self.narrow()?) };
+        let node = NodeIndex(self.narrow()?);
+        let attempt = match kind & kind::AGAIN {
+            0 => AttemptNo::FIRST,
+            _ => AttemptNo::new(self.narrow()?).ok_or("attempts are counted from 1")?,
+        };
+        if kind & !(kind::MASK | kind::SCOPED | kind::AGAIN) != 0 {
+            return Err("the kind of fact is unknown");
+        }
+        Ok((WorkKey { scope, node }, attempt))
     }
 
     fn payload(&mut self) -> Read<Payload> {
@@ -257,6 +285,11 @@ impl<'a> Reader<'a> {
             }
         }
         Err("a number is longer than 64 bits")
+    }
+
+    fn flags(&mut self, known: u8) -> Read<u8> {
+        let flags = self.byte()?;
+        if flags & !known == 0 { Ok(flags) } else { Err("a flag is unknown") }
     }
 
     fn flag(&mut self) -> Read<bool> {

@@ -4,11 +4,11 @@ use std::fmt::{self, Write};
 
 use serde::Serialize;
 
-use super::{Activation, Decision, Decree, Fact, Recorded, Seal, Stop, Timer};
+use super::{Activation, Decision, EndRequest, Ended, Fact, Recorded, StopOutcome, Timer};
 use crate::compiled::Compiled;
 use crate::definition::Verdict;
 use crate::failure::{Failure, FailureClass};
-use crate::id::WorkKey;
+use crate::id::{AttemptNo, WorkKey};
 use crate::payload::Payload;
 use crate::status::ExecutionStatus;
 use crate::time::Time;
@@ -30,7 +30,7 @@ pub struct Described {
     pub node: Option<String>,
     /// Which attempt it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub attempt: Option<u16>,
+    pub attempt: Option<AttemptNo>,
     /// When that attempt began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Time>,
@@ -64,15 +64,21 @@ impl Recorded {
         let about = Described::new(sequence, self.at);
         match &self.fact {
             Fact::Activated(activation) => about.activated(activation),
-            Fact::Decided { node, decision } => about.of_node(definition, *node).decided(decision),
+            Fact::Decided { key, decision } => about.of_node(definition, *key).decided(decision),
             Fact::Outcome { key, attempt, result, started, ended } => {
                 about.of_attempt(definition, *key, *attempt).attempted(result, *started, *ended)
             }
-            Fact::Stopped { key, attempt, how } => about.of_attempt(definition, *key, *attempt).stopped(*how),
-            Fact::Fired(timer) => about.fired(definition, *timer),
+            Fact::Reported { key, attempt, result, by } => {
+                about.of_attempt(definition, *key, *attempt).reported(result, by)
+            }
+            Fact::AttemptStopped { key, attempt, how } => about.of_attempt(definition, *key, *attempt).stopped(*how),
+            Fact::TimerFired(timer) => about.fired(definition, *timer),
             Fact::Ending(decree) => about.end_decided(decree),
             Fact::Ended(seal) => about.ended(seal),
             Fact::Recovered { crashed, .. } => about.recovered(*crashed),
+            Fact::Continued => {
+                about.kind("continued").say(format_args!("what followed was too much for one turn: it went on"))
+            }
         }
     }
 }
@@ -96,16 +102,18 @@ impl Described {
         }
     }
 
-    fn of_node(mut self, definition: &Compiled, node: u32) -> Self {
-        let known = definition.definition().nodes.get(node as usize);
+    fn of_node(mut self, definition: &Compiled, key: WorkKey) -> Self {
+        let WorkKey { scope, node } = key;
+        let known = definition.definition().nodes.get(node.as_usize());
         let name = known.map_or_else(|| format!("node {node}"), |node| node.id.clone());
+        let name = if scope.is_root() { name } else { format!("{name} in scope {scope}") };
         self.text = name.clone();
         self.node = Some(name);
         self
     }
 
-    fn of_attempt(self, definition: &Compiled, key: WorkKey, attempt: u16) -> Self {
-        let mut about = self.of_node(definition, key.node);
+    fn of_attempt(self, definition: &Compiled, key: WorkKey, attempt: AttemptNo) -> Self {
+        let mut about = self.of_node(definition, key);
         about.attempt = Some(attempt);
         about.say(format_args!(": attempt {attempt} "))
     }
@@ -166,28 +174,41 @@ impl Described {
 
     fn attempted(mut self, result: &Result<Payload, Failure>, started: Time, ended: Time) -> Self {
         (self.started_at, self.completed_at) = (Some(started), Some(ended));
+        self.answered(result).kind("attempted")
+    }
+
+    fn answered(mut self, result: &Result<Payload, Failure>) -> Self {
         match result {
             Ok(output) => {
                 self.output = Some(output.clone());
-                let about = self.kind("attempted").say(format_args!("completed"));
+                let about = self.say(format_args!("completed"));
                 if output.is_null() { about } else { about.say(format_args!(", gave {output:?}")) }
             }
             Err(failure) => {
                 self.class = Some(failure.class);
                 self.error = Some(failure.to_string());
-                self.kind("attempted").say(format_args!("{failure}"))
+                self.say(format_args!("{failure}"))
             }
         }
     }
 
-    fn stopped(self, how: Stop) -> Self {
+    fn reported(mut self, result: &Result<Payload, Failure>, by: &str) -> Self {
+        self = self.answered(result).kind("reported");
+        if by.is_empty() {
+            return self;
+        }
+        self.by = Some(by.to_owned());
+        self.say(format_args!(", says {by}"))
+    }
+
+    fn stopped(self, how: StopOutcome) -> Self {
         self.kind("stopped").say(format_args!(
             "{}",
             match how {
-                Stop::Closed => "closed: nobody worked on it here",
-                Stop::Stopped => "stopped when it was told to",
-                Stop::Aborted => "did not stop in time and was dropped",
-                Stop::Lost => "could not be stopped, and nobody waits for it any more",
+                StopOutcome::Closed => "closed: nobody worked on it here",
+                StopOutcome::Stopped => "stopped when it was told to",
+                StopOutcome::Aborted => "did not stop in time and was dropped",
+                StopOutcome::Lost => "could not be stopped, and nobody waits for it any more",
             }
         ))
     }
@@ -203,18 +224,18 @@ impl Described {
         }
     }
 
-    fn end_decided(self, decree: &Decree) -> Self {
+    fn end_decided(self, decree: &EndRequest) -> Self {
         let about = self.kind("end_decided");
         match decree {
-            Decree::Cancel(by) => about.say(format_args!("cancelled")).by(by),
-            Decree::Complete(by) => about.say(format_args!("declared completed")).by(by),
-            Decree::Fail { by, reason } => about.say(format_args!("declared failed")).by(by).failed(reason),
-            Decree::Output(reason) => about.say(format_args!("its output could not be evaluated")).failed(reason),
-            Decree::Stalled => about.say(format_args!("stalled: nothing can move any more")),
+            EndRequest::Cancel(by) => about.say(format_args!("cancelled")).by(by),
+            EndRequest::Complete(by) => about.say(format_args!("declared completed")).by(by),
+            EndRequest::Fail { by, reason } => about.say(format_args!("declared failed")).by(by).failed(reason),
+            EndRequest::Output(reason) => about.say(format_args!("its output could not be evaluated")).failed(reason),
+            EndRequest::Stalled => about.say(format_args!("stalled: nothing can move any more")),
         }
     }
 
-    fn ended(mut self, seal: &Seal) -> Self {
+    fn ended(mut self, seal: &Ended) -> Self {
         self.output.clone_from(&seal.output);
         let about = self.kind("ended").say(format_args!("{}", ExecutionStatus::from(seal.status)));
         match &seal.output {
@@ -251,6 +272,7 @@ mod tests {
     use crate::compiled::DefinitionHash;
     use crate::definition::{Definition, Task};
     use crate::fact::Terminal;
+    use crate::id::{Epoch, NodeIndex};
 
     fn described(fact: Fact) -> Described {
         let definition = Definition::builder("greet").task("hello", Task::external().title("Say hello")).build();
@@ -261,19 +283,19 @@ mod tests {
     fn hello() -> WorkKey {
         let definition = Definition::builder("greet").task("hello", Task::external().title("Say hello")).build();
         let node = definition.nodes.iter().position(|node| node.id == "hello").unwrap();
-        WorkKey::node(node as u32)
+        WorkKey::root(NodeIndex(node as u32))
     }
 
     fn outcome(result: Result<Payload, Failure>) -> Described {
         let (started, ended) = (Time::from_micros(1), Time::from_micros(5));
-        described(Fact::Outcome { key: hello(), attempt: 2, result, started, ended })
+        described(Fact::Outcome { key: hello(), attempt: AttemptNo::FIRST.next(), result, started, ended })
     }
 
     #[test]
     fn an_attempt_is_described_with_the_name_of_its_node() {
         let done = outcome(Ok(Payload::encode("hi").unwrap()));
         assert_eq!(done.to_string(), "3 1970-01-01T00:00:00.000007Z hello: attempt 2 completed, gave \"hi\"");
-        assert_eq!((done.node.as_deref(), done.attempt, done.fact), (Some("hello"), Some(2), "attempted"));
+        assert_eq!((done.node.as_deref(), done.attempt, done.fact), (Some("hello"), AttemptNo::new(2), "attempted"));
         assert_eq!(done.completed_at, Some(Time::from_micros(5)));
         let failed = outcome(Err(Failure::new(FailureClass::TimedOut, "")));
         assert_eq!((failed.text.as_str(), failed.error.as_deref()), ("hello: attempt 2 timed out", Some("timed out")));
@@ -298,29 +320,29 @@ mod tests {
 
     #[test]
     fn every_other_fact_has_its_words() {
-        let (key, attempt, node) = (hello(), 1, hello().node);
-        let decided = |decision| Fact::Decided { node, decision };
-        let stopped = |how| Fact::Stopped { key, attempt, how };
+        let (key, attempt) = (hello(), AttemptNo::FIRST);
+        let decided = |decision| Fact::Decided { key, decision };
+        let stopped = |how| Fact::AttemptStopped { key, attempt, how };
         let output = Some(Payload::encode(&1).unwrap());
         let cases = [
             (decided(Decision::Branch(true)), "hello went true"),
             (decided(Decision::Verdict(Verdict::Refer, "me".into())), "hello was given the verdict refer by me"),
             (decided(Decision::Input(Payload::NULL)), "hello is given null"),
             (decided(Decision::Failed("no x".into())), "hello: its expression could not be evaluated: no x"),
-            (stopped(Stop::Closed), "hello: attempt 1 closed: nobody worked on it here"),
-            (stopped(Stop::Aborted), "hello: attempt 1 did not stop in time and was dropped"),
-            (Fact::Fired(Timer::Deadline), "the deadline passed"),
-            (Fact::Fired(Timer::Timeout(key, 1)), "hello: attempt 1 took longer than allowed"),
-            (Fact::Fired(Timer::Backoff(key, 2)), "hello: attempt 2 may begin"),
-            (Fact::Ending(Decree::Cancel("me".into())), "cancelled by me"),
-            (Fact::Ending(Decree::Complete("me".into())), "declared completed by me"),
-            (Fact::Ending(Decree::Fail { by: "me".into(), reason: "no".into() }), "declared failed by me: no"),
-            (Fact::Ending(Decree::Output("no x".into())), "its output could not be evaluated: no x"),
-            (Fact::Ending(Decree::Stalled), "stalled: nothing can move any more"),
-            (Fact::Ended(Seal { status: Terminal::Completed, output }), "completed, gave 1"),
-            (Fact::Ended(Seal { status: Terminal::Failed, output: None }), "failed"),
+            (stopped(StopOutcome::Closed), "hello: attempt 1 closed: nobody worked on it here"),
+            (stopped(StopOutcome::Aborted), "hello: attempt 1 did not stop in time and was dropped"),
+            (Fact::TimerFired(Timer::Deadline), "the deadline passed"),
+            (Fact::TimerFired(Timer::Timeout(key, attempt)), "hello: attempt 1 took longer than allowed"),
+            (Fact::TimerFired(Timer::Backoff(key, attempt.next())), "hello: attempt 2 may begin"),
+            (Fact::Ending(EndRequest::Cancel("me".into())), "cancelled by me"),
+            (Fact::Ending(EndRequest::Complete("me".into())), "declared completed by me"),
+            (Fact::Ending(EndRequest::Fail { by: "me".into(), reason: "no".into() }), "declared failed by me: no"),
+            (Fact::Ending(EndRequest::Output("no x".into())), "its output could not be evaluated: no x"),
+            (Fact::Ending(EndRequest::Stalled), "stalled: nothing can move any more"),
+            (Fact::Ended(Ended { status: Terminal::Completed, output }), "completed, gave 1"),
+            (Fact::Ended(Ended { status: Terminal::Failed, output: None }), "failed"),
             (
-                Fact::Recovered { epoch: 2, crashed: true },
+                Fact::Recovered { epoch: Epoch(2), crashed: true },
                 "a new process goes on with it, after a crash of the one before",
             ),
         ];
@@ -331,13 +353,13 @@ mod tests {
 
     #[test]
     fn a_node_that_is_not_there_is_named_by_its_number() {
-        let fact = Fact::Fired(Timer::Backoff(WorkKey::node(99), 2));
+        let fact = Fact::TimerFired(Timer::Backoff(WorkKey::root(NodeIndex(99)), AttemptNo::FIRST.next()));
         assert_eq!(described(fact).text, "node 99: attempt 2 may begin");
     }
 
     #[test]
     fn what_is_not_said_is_no_field() {
-        let json = serde_json::to_value(described(Fact::Ending(Decree::Cancel("me".into())))).unwrap();
+        let json = serde_json::to_value(described(Fact::Ending(EndRequest::Cancel("me".into())))).unwrap();
         let keys: Vec<_> = json.as_object().unwrap().keys().cloned().collect();
         assert_eq!(keys, ["at", "by", "fact", "sequence", "text"]);
     }

@@ -15,7 +15,7 @@ pub(crate) use encoding::encode;
 use crate::compiled::DefinitionHash;
 use crate::definition::Verdict;
 use crate::failure::Failure;
-use crate::id::WorkKey;
+use crate::id::{AttemptNo, Epoch, WorkKey};
 use crate::payload::Payload;
 use crate::time::Time;
 
@@ -29,15 +29,16 @@ pub struct Recorded {
 }
 
 /// One thing that happened to an execution.
+///
+/// It is exhaustive: whoever handles facts handles all of them, and does not compile when there is a new kind.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub enum Fact {
     /// It was activated; always the first.
     Activated(Activation),
     /// A library, or somebody asked, decided something at a node.
     Decided {
-        /// Number of the node.
-        node: u32,
+        /// Which node.
+        key: WorkKey,
         /// What was decided.
         decision: Decision,
     },
@@ -46,7 +47,7 @@ pub enum Fact {
         /// Which work.
         key: WorkKey,
         /// Which attempt.
-        attempt: u16,
+        attempt: AttemptNo,
         /// What came of it.
         result: Result<Payload, Failure>,
         /// When the attempt began.
@@ -54,28 +55,41 @@ pub enum Fact {
         /// When it was over.
         ended: Time,
     },
-    /// An attempt was stopped because the end of the execution was decided.
-    Stopped {
+    /// Somebody outside reported on a task.
+    Reported {
         /// Which work.
         key: WorkKey,
         /// Which attempt.
-        attempt: u16,
+        attempt: AttemptNo,
+        /// What came of it.
+        result: Result<Payload, Failure>,
+        /// Who reported; empty if they did not say.
+        by: Box<str>,
+    },
+    /// An attempt was stopped because the end of the execution was decided.
+    AttemptStopped {
+        /// Which work.
+        key: WorkKey,
+        /// Which attempt.
+        attempt: AttemptNo,
         /// How far it was stopped.
-        how: Stop,
+        how: StopOutcome,
     },
     /// A timer came due.
-    Fired(Timer),
+    TimerFired(Timer),
     /// Somebody, or the core itself, decided the end apart from the tasks.
-    Ending(Decree),
+    Ending(EndRequest),
     /// It is over; always the last.
-    Ended(Seal),
+    Ended(Ended),
     /// The process that drove it is gone, with the handlers that were at work; another one drives it now.
     Recovered {
         /// Which life begins; higher than every one before.
-        epoch: u32,
+        epoch: Epoch,
         /// Whether the process crashed, rather than being shut down in order.
         crashed: bool,
     },
+    /// More followed from the facts before than is drawn at once: the next part of it is drawn with this one.
+    Continued,
 }
 
 /// How an execution begins.
@@ -105,7 +119,7 @@ pub enum Decision {
     Branch(bool),
     /// What a verification came to, and who said so.
     Verdict(Verdict, Box<str>),
-    /// The input of a task.
+    /// The input of a task; the items of a node that runs its graph once for each.
     Input(Payload),
     /// An expression could not be evaluated.
     Failed(Box<str>),
@@ -114,7 +128,7 @@ pub enum Decision {
 /// How far an attempt was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Stop {
+pub enum StopOutcome {
     /// Nobody worked on it: it was only closed.
     Closed,
     /// It was told to stop and did.
@@ -130,16 +144,17 @@ pub enum Stop {
 pub enum Timer {
     /// The execution must be over.
     Deadline,
-    /// This attempt must be over.
-    Timeout(WorkKey, u16),
+    /// Whoever is asked for this attempt must have answered. Handlers have no such timer: see
+    /// [`Compiled::attempt_limit`](crate::Compiled::attempt_limit).
+    Timeout(WorkKey, AttemptNo),
     /// This attempt may begin.
-    Backoff(WorkKey, u16),
+    Backoff(WorkKey, AttemptNo),
 }
 
 /// An end that was decided apart from the tasks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Decree {
+pub enum EndRequest {
     /// Somebody cancelled the execution.
     Cancel(Box<str>),
     /// Somebody declared it complete.
@@ -159,7 +174,7 @@ pub enum Decree {
 
 /// How an execution ended.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Seal {
+pub struct Ended {
     /// As what.
     pub status: Terminal,
     /// The value of the output expression, where the definition has one.

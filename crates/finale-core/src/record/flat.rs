@@ -7,7 +7,7 @@ use super::{
     WorkflowName,
 };
 use crate::failure::FailureClass;
-use crate::id::{ExecutionId, TaskId};
+use crate::id::{AttemptNo, ExecutionId, TaskId};
 use crate::payload::Payload;
 use crate::status::{ExecutionStatus, NodeStatus};
 use crate::time::Time;
@@ -132,6 +132,9 @@ impl TryFrom<FlatRecord> for Record {
     fn try_from(mut flat: FlatRecord) -> Result<Self, Self::Error> {
         let status = flat.status.name();
         let who = format!("execution {}", flat.id);
+        if !flat.counts.add_up() {
+            return Err(RecordError { who, status, problem: "its counts do not add up" });
+        }
         let state = flat.state().map_err(|problem| RecordError { who, status, problem })?;
         Ok(Self {
             id: flat.id,
@@ -152,7 +155,7 @@ pub(super) struct FlatNode {
     kind: String,
     status: NodeStatus,
     task_id: Option<TaskId>,
-    attempt: Option<u16>,
+    attempt: Option<AttemptNo>,
     started_at: Option<Time>,
     completed_at: Option<Time>,
     output: Option<Payload>,
@@ -203,13 +206,13 @@ impl From<NodeRecord> for FlatNode {
 
 impl FlatNode {
     fn begin(&mut self, begun: Begun) {
-        self.attempt = Some(begun.attempt).filter(|attempt| *attempt > 0);
+        self.attempt = begun.attempt;
         self.started_at = Some(begun.started_at);
     }
 
     fn begun(&self) -> Result<Begun, &'static str> {
         let started_at = self.started_at.ok_or("lacks started_at")?;
-        Ok(Begun { attempt: self.attempt.unwrap_or(0), started_at })
+        Ok(Begun { attempt: self.attempt, started_at })
     }
 
     fn state(&mut self) -> Result<NodeRecordState, &'static str> {

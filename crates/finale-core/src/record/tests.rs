@@ -48,3 +48,26 @@ fn a_record_reads_back_as_it_was() {
     let text = serde_json::to_string(&failed).unwrap();
     assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), failed);
 }
+
+#[test]
+fn counts_that_do_not_add_up_are_refused() {
+    let text = serde_json::to_string(&record("running", "").unwrap()).unwrap();
+    let error = serde_json::from_str::<Record>(&text.replace("\"tasks\":0", "\"tasks\":1")).unwrap_err();
+    assert!(error.to_string().contains("its counts do not add up"), "{error}");
+}
+
+#[test]
+fn a_failed_condition_is_not_called_a_task() {
+    let failure = |kind: &str| NodeFailure {
+        node: "wrap?".to_owned(),
+        kind: kind.to_owned(),
+        title: "input.is_gift".to_owned(),
+        attempt: 0,
+        attempts: 1,
+        class: FailureClass::Expression,
+        reason: "it is undefined".to_owned(),
+    };
+    let expected = "condition \"input.is_gift\" (wrap?) could not be evaluated: it is undefined";
+    assert_eq!(failure("conditional").to_string(), expected);
+    assert!(failure("task").to_string().starts_with("task \"input.is_gift\" (wrap?)"));
+}

@@ -144,6 +144,12 @@ pub enum LoadProblem {
         /// The greatest.
         max: u64,
     },
+    /// The revision of a `SynthOrg` definition is no whole number from 1 on.
+    #[error("revision {found} is no whole number from 1 on")]
+    BadRevision {
+        /// What is there.
+        found: String,
+    },
     /// A duration cannot be read.
     #[error("{found} is no duration: {reason}")]
     BadDuration {
@@ -276,6 +282,7 @@ impl LoadProblem {
             Self::BadRuntime { .. } => "file_bad_runtime",
             Self::BadBoolean { .. } => "file_bad_boolean",
             Self::BadNumber { .. } => "file_bad_number",
+            Self::BadRevision { .. } => "file_bad_revision",
             Self::BadDuration { .. } => "file_bad_duration",
             Self::BadTemplate { .. } => "file_bad_template",
             Self::Contradiction { .. } => "file_contradiction",

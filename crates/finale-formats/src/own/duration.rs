@@ -28,6 +28,17 @@ pub(super) fn read<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Du
     parsed.map_err(bad).ok()
 }
 
+/// A duration in which something can happen.
+pub(super) fn read_longer_than_zero<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Duration> {
+    let duration = read(value, report)?;
+    if duration.is_zero() {
+        let reason = "it is zero, and nothing happens in no time; leave the key out where there is no limit".to_owned();
+        report.add(value.place, || LoadProblem::BadDuration { found: shown(value), reason });
+        return None;
+    }
+    Some(duration)
+}
+
 /// Numbers with their units, the longer ones first, each at most once.
 ///
 /// A number may have a fraction. What is shorter than a nanosecond is dropped.
@@ -97,22 +108,11 @@ fn multiply(number: &str, unit: u128) -> Option<u128> {
     u128::from(whole).checked_mul(unit)?.checked_add(part)
 }
 
-/// The shortest text that is read as this duration.
-pub(crate) fn print(duration: Duration) -> String {
-    let mut nanoseconds = duration.as_nanos();
-    let mut text = String::new();
-    for (name, length) in UNITS {
-        let count = nanoseconds / length;
-        nanoseconds %= length;
-        if count > 0 {
-            text.push_str(&format!("{count}{name}"));
-        }
-    }
-    if text.is_empty() { "0s".to_owned() } else { text }
-}
-
 #[cfg(test)]
 mod tests {
+    use finale_core::time::{format_duration, format_duration_roughly};
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -153,8 +153,35 @@ mod tests {
     #[test]
     fn what_is_printed_is_read_back() {
         for duration in [Duration::ZERO, Duration::from_nanos(1), Duration::new(93_784, 5_006_007), Duration::MAX] {
-            assert_eq!(parse(&print(duration)), Ok(duration));
+            assert_eq!(parse(&format_duration(duration)), Ok(duration));
         }
-        assert_eq!(print(Duration::from_secs(5_400)), "1h30m");
+    }
+
+    #[test]
+    fn a_timeout_of_nothing_is_refused() {
+        let load = |timeout: &str| {
+            let text = format!("id: w\ntasks:\n  a: {{log: hi, timeout: {timeout}}}\n");
+            crate::load(text.as_bytes(), crate::Format::Own, "w.yaml").map_err(|error| error.to_string())
+        };
+        assert!(load("1ns").is_ok());
+        for zero in ["0s", "0.0000000001s"] {
+            let expected = format!(
+                "w.yaml:3:25: tasks.a.timeout: `{zero}` is no duration: it is zero, and nothing happens in no time; leave \
+                 the key out where there is no limit"
+            );
+            assert_eq!(load(zero).unwrap_err(), expected);
+        }
+    }
+
+    proptest! {
+        /// Magnitudes are drawn before values: a uniform duration is always millions of years long.
+        #[test]
+        fn every_duration_is_read_back(seconds in 0_u32..64, low in any::<u64>(), nanos in 0_u32..1_000_000_000) {
+            let duration = Duration::new(low >> seconds, nanos);
+            prop_assert_eq!(parse(&format_duration(duration)), Ok(duration));
+            let below_a_second = Duration::from_nanos(u64::from(nanos));
+            prop_assert_eq!(parse(&format_duration(below_a_second)), Ok(below_a_second));
+            prop_assert!(parse(&format_duration_roughly(duration)).is_ok());
+        }
     }
 }

@@ -61,7 +61,6 @@ use finale_core::Definition;
 use finale_core::definition::{EdgeKind, Node, Task, title_of};
 
 pub(crate) use self::declaration::type_name;
-pub(crate) use self::duration::print as print_duration;
 use self::edge::{Drawing, Ends};
 use self::report::Report;
 use self::section::{Keys, Section};

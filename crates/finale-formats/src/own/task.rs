@@ -112,7 +112,7 @@ pub(super) fn read<'a>(id: &str, entry: &'a Entry, report: &mut Report<'a>) -> N
         work,
         input,
         optional: section.flag("optional", report),
-        timeout: section.read("timeout", report, duration::read),
+        timeout: section.read("timeout", report, duration::read_longer_than_zero),
         retry: section.read("retry", report, retry).unwrap_or_default(),
         delivery: if section.flag("at_most_once", report) { Delivery::AtMostOnce } else { Delivery::default() },
         assignee: section.read("assignee", report, section::text),

@@ -2,7 +2,7 @@
 //!
 //! What a file means for people or for `SynthOrg` alone is read and dropped: `description`,
 //! `workflow_type`, `tags`, `revision`, `created_by`, times, `is_subworkflow`, positions and edge
-//! labels. A task's other settings become its labels.
+//! labels. Of these only the revision is checked: it counts from 1. A task's other settings become its labels.
 //!
 //! A file that has neither edges nor a start or end node gets both: all its nodes then run side by
 //! side. In any other file nothing is implied.
@@ -11,11 +11,14 @@ use finale_core::Definition;
 use finale_core::definition::{Declaration, DeclaredType, Edge, EdgeKind, Node, NodeKind, Policy};
 use serde_json::Value;
 
-use crate::error::{Fault, LoadError};
+use crate::error::{Fault, LoadError, LoadProblem};
 use crate::fields::Fields;
 use crate::tree::{Located, Tree};
 
 mod node;
+mod slips;
+
+pub(crate) use self::slips::warnings;
 
 /// Reads a workflow definition that is parsed already.
 ///
@@ -62,12 +65,22 @@ const FIRST_VERSION: &str = "1.0.0";
 
 pub(crate) fn definition(root: &Located) -> Result<Definition, Fault> {
     let fields = root.fields(DEFINITION_KEYS)?;
+    fields.read("revision", revision)?;
     Ok(Definition {
         version: fields.text_or("version", FIRST_VERSION)?,
         inputs: fields.each("inputs", declaration)?,
         outputs: fields.each("outputs", declaration)?,
         ..graph(fields, fields.text("id")?, fields.text("name")?)?
     })
+}
+
+/// The revision is not kept; that it counts from 1 is part of the format.
+fn revision(value: &Located) -> Result<(), Fault> {
+    match &value.tree {
+        Tree::Number(number) if number.as_u64().is_some_and(|number| number > 0) => Ok(()),
+        Tree::Number(number) => Err(Fault::new(LoadProblem::BadRevision { found: number.to_string() }).at(value.place)),
+        _ => Err(value.wrong_type("a whole number")),
+    }
 }
 
 pub(crate) fn blueprint(root: &Located) -> Result<Definition, Fault> {

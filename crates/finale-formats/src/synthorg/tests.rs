@@ -154,6 +154,18 @@ fn metadata_is_accepted_and_dropped() {
 }
 
 #[test]
+fn a_revision_counts_from_one() {
+    let load = |revision: Value| from_value(&json!({"id": "w", "name": "W", "revision": revision, "nodes": []}));
+    assert!(load(json!(1)).is_ok() && load(json!(null)).is_ok());
+    for revision in [json!(0), json!(-1), json!(1.5)] {
+        let error = load(revision.clone()).unwrap_err();
+        assert_eq!(error.code(), "file_bad_revision");
+        assert_eq!(error.to_string(), format!("revision: revision {revision} is no whole number from 1 on"));
+    }
+    assert_eq!(load(json!("1")).unwrap_err().code(), "file_wrong_type");
+}
+
+#[test]
 fn what_cannot_be_represented_is_an_error_with_its_path() {
     fails(&json!([]), "expected a map, found a list");
     fails(&json!({"name": "W", "nodes": []}), "the key `id` is missing");

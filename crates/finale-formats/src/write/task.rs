@@ -1,6 +1,7 @@
 //! A task as somebody would write it.
 
 use finale_core::definition::{Delivery, Node, Retry, Task, Work, title_of};
+use finale_core::time::format_duration;
 
 use super::expression;
 use crate::own;
@@ -27,7 +28,7 @@ pub(super) fn settings(task: &Task) -> Vec<Entry> {
         entries.push(Entry::new("retry", retry(task.retry)));
     }
     if let Some(timeout) = task.timeout {
-        entries.push(text("timeout", &own::print_duration(timeout)));
+        entries.push(text("timeout", &format_duration(timeout)));
     }
     if task.optional {
         entries.push(Entry::new("optional", Tree::Bool(true)));
@@ -58,7 +59,7 @@ fn retry(Retry { attempts, backoff }: Retry) -> Located {
     if backoff.is_zero() {
         return attempts;
     }
-    Tree::Map(vec![Entry::new("attempts", attempts), text("backoff", &own::print_duration(backoff))]).into()
+    Tree::Map(vec![Entry::new("attempts", attempts), text("backoff", &format_duration(backoff))]).into()
 }
 
 fn add_work(task: &Task, entries: &mut Vec<Entry>) {
@@ -110,5 +111,5 @@ fn seconds(value: Located) -> Option<Located> {
         return Some(value);
     };
     let duration = std::time::Duration::try_from_secs_f64(number.as_f64()?).ok()?;
-    Some(Tree::Text(own::print_duration(duration)).into())
+    Some(Tree::Text(format_duration(duration)).into())
 }

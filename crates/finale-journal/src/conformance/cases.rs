@@ -168,16 +168,39 @@ macro_rules! __conformance_cases {
                 any_shard_forgets_for_all
                 the_next_owner_forgets_what_it_found
             }
-            expired {
+            purge {
                 by_age
                 by_count
                 by_age_or_count
                 by_neither
-                no_more_come_than_are_asked_for
+                no_more_are_forgotten_than_are_asked_for
                 in_steps_until_nothing_is_left
+                one_at_a_time
+                nothing_is_left_of_what_is_forgotten
+                an_empty_journal_has_nothing_to_forget
                 each_status_on_its_own
+                each_status_by_its_own_measure
+                many_of_one_status_keep_no_other_waiting
+                fair_in_every_order
                 open_ones_never_expire
+                one_that_ends_later_expires_then
                 all_shards_count_together
+                what_was_forgotten_by_name_does_not_count
+                what_was_written_off_counts_as_failed
+                a_key_is_free_again_and_stays_with_whom_it_is_given
+                a_long_history_is_forgotten
+                large_facts_are_forgotten
+                the_next_owner_purges_what_it_found
+                an_old_owner_purges_nothing
+                others_write_meanwhile
+                two_purges_forget_each_execution_once
+                the_bound_holds_over_many_rounds
+                an_end_that_came_out_of_order_is_in_its_place
+                many_that_ended_at_the_same_moment
+                a_summary_and_a_list_never_disagree_meanwhile
+                it_stays_forgotten_when_something_was_acknowledged_later
+                a_purge_that_was_cut_off_is_gone_on_with
+                the_next_process_counts_right
             }
             fence {
                 an_old_writer_is_refused

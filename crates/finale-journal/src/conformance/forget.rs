@@ -4,7 +4,7 @@ use finale_core::fact::Terminal;
 
 use super::stage::Stage;
 use super::subject::{Subject, id};
-use crate::{Expired, Filter, Quarantine};
+use crate::{Expired, Filter, Purge, Quarantine};
 
 pub(super) fn nothing_is_left_of_what_is_forgotten(stage: &Stage<'_>) {
     let mut pen = stage.pen();
@@ -14,8 +14,8 @@ pub(super) fn nothing_is_left_of_what_is_forgotten(stage: &Stage<'_>) {
         pen.settle();
         assert_eq!((stage.history(id(number)), stage.summary(id(number))), (None, None));
         assert_eq!(stage.keyed(&format!("key {number}")), None);
-        let expired = Expired { status: end, ended_before: None, all_but: Some(0) };
-        assert_eq!(stage.expired(&expired, 10), []);
+        let all = Purge::all(Expired { ended_before: None, all_but: Some(0) });
+        assert_eq!(stage.purge(&all, 10).executions, []);
     }
     assert_eq!((stage.list(&Filter::new()), stage.live_ids()), (vec![], vec![]));
 }

@@ -5,7 +5,7 @@ use finale_core::{Payload, Time};
 
 use super::stage::Stage;
 use super::subject::{Stands, Step, Subject, Workflow, id};
-use crate::{Expired, Filter, Quarantine};
+use crate::{Expired, Filter, Purge, Quarantine};
 
 /// Texts that somebody may hand in all the same.
 const TEXTS: [&str; 14] = [
@@ -173,10 +173,10 @@ pub(super) fn an_end_far_away(stage: &Stage<'_>) {
         let completed_at = |number| stage.summary(id(number)).and_then(|summary| summary.completed_at);
         assert_eq!((completed_at(number), completed_at(100 + number)), (Some(end), Some(end)));
     }
-    let before = Some(Time::from_micros(1));
-    let expired = |status| stage.expired(&Expired { status, ended_before: before, all_but: None }, 10);
-    assert_eq!(expired(Terminal::Completed), [1, 2, 3].map(id));
-    assert_eq!(expired(Terminal::Failed), [101, 102, 103].map(id));
+    let old = Expired { ended_before: Some(Time::from_micros(1)), all_but: None };
+    let completed = Purge { completed: old, ..Purge::default() };
+    assert_eq!(stage.purge(&completed, 10).executions, [1, 2, 3].map(id));
+    assert_eq!(stage.purge(&Purge::all(old), 10).executions, [101, 102, 103].map(id));
 }
 
 fn ended_at(step: Step, at: Time) -> Step {

@@ -6,7 +6,7 @@ use finale_core::{Payload, Time};
 use super::Skipped;
 use super::stage::Stage;
 use super::subject::{Subject, Workflow, id};
-use crate::{Expired, Filter, JournalError, Position, Quarantine};
+use crate::{Expired, Filter, JournalError, Position, Purge, Quarantine};
 
 type Case = Result<(), Skipped>;
 
@@ -147,8 +147,9 @@ pub(super) fn what_was_forgotten_stays_forgotten(stage: &mut Stage<'_>) -> Case 
     stage.reopen([pen])?;
     assert_eq!((stage.history(id(1)), stage.summary(id(1))), (None, None));
     assert_eq!(stage.list(&Filter::new()), [stays.summary()]);
-    let all = Expired { status: Terminal::Completed, ended_before: None, all_but: Some(0) };
-    assert_eq!(stage.expired(&all, 10), [id(2)]);
+    stage.claim();
+    let all = Purge::all(Expired { ended_before: None, all_but: Some(0) });
+    assert_eq!(stage.purge(&all, 10).executions, [id(2)]);
     Ok(())
 }
 

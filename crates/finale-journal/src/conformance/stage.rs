@@ -1,6 +1,7 @@
 //! Where a case plays: a journal of a fixture, and what is asked of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus};
 
@@ -8,7 +9,7 @@ use super::pen::Pen;
 use super::recorder::Recorder;
 use super::subject::Step;
 use super::{Fixture, Skipped};
-use crate::{Claim, Epoch, Expired, Filter, Journal, LiveExecution, StoredDefinition, Summary};
+use crate::{Claim, Epoch, Filter, Journal, LiveExecution, Purge, Purged, StoredDefinition, Summary};
 
 /// A journal that begins empty.
 #[derive(Debug)]
@@ -16,11 +17,13 @@ pub(super) struct Stage<'a> {
     fixture: &'a dyn Fixture,
     /// None only while it is opened again.
     journal: Option<Arc<dyn Journal>>,
+    /// The newest claim.
+    epoch: AtomicU32,
 }
 
 impl<'a> Stage<'a> {
     pub(super) fn new(fixture: &'a dyn Fixture) -> Self {
-        Self { fixture, journal: Some(fixture.open()) }
+        Self { fixture, journal: Some(fixture.open()), epoch: AtomicU32::new(0) }
     }
 
     pub(super) fn journal(&self) -> &dyn Journal {
@@ -28,7 +31,9 @@ impl<'a> Stage<'a> {
     }
 
     pub(super) fn claim(&self) -> Claim {
-        self.journal().claim().expect("the journal can be claimed")
+        let claim = self.journal().claim().expect("the journal can be claimed");
+        self.epoch.store(claim.epoch.0, Ordering::Relaxed);
+        claim
     }
 
     /// Claims the journal and opens the way in for the first shard.
@@ -107,7 +112,9 @@ impl<'a> Stage<'a> {
         self.journal().keyed(key).expect("keys can be read")
     }
 
-    pub(super) fn expired(&self, expired: &Expired, limit: usize) -> Vec<ExecutionId> {
-        self.journal().expired(expired, limit).expect("what has expired can be read")
+    /// Purges as the newest owner.
+    pub(super) fn purge(&self, purge: &Purge, limit: usize) -> Purged {
+        let epoch = Epoch(self.epoch.load(Ordering::Relaxed));
+        self.journal().purge(epoch, purge, limit).expect("the newest claim may purge")
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use finale_core::compile::{Registry, compile};
 use finale_core::definition::{Definition, NodeKind, Retry, Task, Work};
 use finale_core::execution::{Command, Effect, Input, Turn};
-use finale_core::fact::{Activation, Stop, Terminal};
+use finale_core::fact::{Activation, StopOutcome, Terminal};
 use finale_core::record::WorkflowName;
 use finale_core::{Compiled, Dispatch, Execution, ExecutionId, ExecutionStatus, Failure, FailureClass, Payload, Time};
 
@@ -261,7 +261,7 @@ impl Subject {
     /// The task of an execution that was cancelled has stopped.
     pub(super) fn stopped(&mut self) -> Step {
         let dispatch = self.running.expect("the task runs");
-        self.step([Input::Stopped { dispatch, how: Stop::Stopped }])
+        self.step([Input::Stopped { dispatch, how: StopOutcome::Stopped }])
     }
 
     /// From its beginning to that end, in one append.

@@ -7,7 +7,7 @@ use finale_core::fact::Terminal;
 use super::pen::Pen;
 use super::stage::Stage;
 use super::subject::{BEGINNING, SECOND, Subject, id};
-use crate::{Expired, Filter, JournalError, Quarantine, Summary};
+use crate::{Expired, Filter, JournalError, Purge, Quarantine, Summary};
 
 const WHEN: Time = Time::from_micros(1_800_000_000_000_000);
 
@@ -108,12 +108,13 @@ pub(super) fn one_that_is_ending_is_written_off(stage: &Stage<'_>) {
 }
 
 pub(super) fn it_expires_and_is_forgotten_like_any_other(stage: &Stage<'_>) {
-    let (mut pen, _) = written_off(stage);
-    let all = Expired { status: Terminal::Failed, ended_before: None, all_but: Some(0) };
-    assert_eq!(stage.expired(&all, 10), [id(1)]);
-    assert_eq!(stage.expired(&Expired { ended_before: Some(BEGINNING), all_but: None, ..all }, 10), []);
-    pen.forget(&[id(1)]);
+    let (pen, _) = written_off(stage);
+    let failed = |failed| Purge { failed, ..Purge::default() };
+    let old = failed(Expired { ended_before: Some(BEGINNING), all_but: None });
+    assert_eq!(stage.purge(&old, 10).executions, []);
     pen.settle();
+    let all = failed(Expired { ended_before: None, all_but: Some(0) });
+    assert_eq!(stage.purge(&all, 10).executions, [id(1)]);
     assert_eq!((stage.summary(id(1)), stage.history(id(1)), stage.keyed("key")), (None, None, None));
 }
 

@@ -114,6 +114,7 @@ impl Arena {
     }
 
     /// Damages what is kept of an execution; done twice, it is as it was.
+    #[cfg(feature = "_test")]
     pub(super) fn damage(&mut self, execution: ExecutionId) {
         if let Some(byte) = self.logs.get_mut(&execution).and_then(|log| log.facts.first_mut()) {
             *byte ^= 0x7f;

@@ -4,12 +4,14 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::PoisonError;
 
+use finale_core::fact::Terminal;
 use finale_core::record::WorkflowName;
 use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus};
 
 use super::arena::{Arena, Log, Stands};
 use super::{Inner, MemoryJournal, lock};
-use crate::{Expired, Filter, JournalError, JournalReader, LiveExecution, StoredDefinition, Summary};
+use crate::purge::in_turn;
+use crate::{Expired, Filter, JournalError, JournalReader, LiveExecution, Purge, Purged, StoredDefinition, Summary};
 
 impl JournalReader for MemoryJournal {
     fn history(&self, execution: ExecutionId) -> Result<Option<Vec<u8>>, JournalError> {
@@ -60,26 +62,40 @@ impl JournalReader for MemoryJournal {
         Ok(lock(&self.0.keys).get(idempotency_key).copied())
     }
 
-    fn expired(&self, expired: &Expired, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
+    fn health(&self) -> Result<(), JournalError> {
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// The executions that have ended and expired, at most that many; and whether there are more.
+    pub(super) fn expired(&self, purge: &Purge, limit: usize) -> Purged {
+        let lists = Purge::KINDS.map(|status| self.expired_of(status, purge.of(status)));
+        let all: usize = lists.iter().map(Vec::len).sum();
+        let executions = in_turn(lists, limit);
+        Purged { more: executions.len() < all, executions }
+    }
+
+    fn expired_of(&self, status: Terminal, expired: Expired) -> Vec<ExecutionId> {
+        if !expired.is_some() {
+            return Vec::new();
+        }
         let mut ended = Vec::new();
-        for arena in self.0.arenas().iter() {
+        for arena in self.arenas().iter() {
             let arena = lock(arena);
             ended.extend(arena.logs.iter().filter_map(|(id, log)| match &log.standing {
-                Stands::Ended(ended) if ended.status == expired.status => Some((ended.at, *id)),
+                Stands::Ended(ended) if ended.status == status => Some((ended.at, *id)),
                 _ => None,
             }));
         }
         ended.sort_unstable();
+        // One that is taken over by its new owner meanwhile is met twice.
         ended.dedup();
         let beyond =
             expired.all_but.map_or(0, |kept| ended.len().saturating_sub(usize::try_from(kept).unwrap_or(usize::MAX)));
         let old = expired.ended_before.map_or(0, |before| ended.partition_point(|(at, _)| *at < before));
-        ended.truncate(beyond.max(old).min(limit));
-        Ok(ended.into_iter().map(|(_, id)| id).collect())
-    }
-
-    fn health(&self) -> Result<(), JournalError> {
-        Ok(())
+        ended.truncate(beyond.max(old));
+        ended.into_iter().map(|(_, id)| id).collect()
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::mpsc::SyncSender;
 
 use finale_core::{ExecutionId, Time};
 
-use crate::{Claim, Epoch, JournalError, Position, StoredDefinition};
+use crate::{Claim, Epoch, JournalError, Position, Purge, Purged, Released, StoredDefinition};
 
 use super::queue::Pending;
 
@@ -56,7 +56,8 @@ pub(super) enum Change {
     Nothing,
     /// Of what comes before it, everything is durable when it answers.
     Claim(SyncSender<Result<Claim, JournalError>>),
-    Release(Epoch, SyncSender<Result<(), JournalError>>),
+    Release(Epoch, SyncSender<Result<Released, JournalError>>),
+    Purge(Epoch, Box<(Purge, usize)>, SyncSender<Result<Purged, JournalError>>),
     Flush(SyncSender<Result<(), JournalError>>),
 }
 
@@ -182,14 +183,14 @@ impl Step {
             Change::Stand(stand) => length(stand.error) + length(stand.quarantine),
             // What is written for each of them.
             Change::Forget(executions) => executions.len() * 256,
-            Change::Nothing | Change::Claim(_) | Change::Release(..) | Change::Flush(_) => 0,
+            Change::Nothing | Change::Claim(_) | Change::Release(..) | Change::Purge(..) | Change::Flush(_) => 0,
         };
         size_of::<Self>() + more
     }
 
     /// Whether it is no part of a transaction with others.
     const fn is_control(&self) -> bool {
-        matches!(self.change, Change::Claim(_) | Change::Release(..) | Change::Flush(_))
+        matches!(self.change, Change::Claim(_) | Change::Release(..) | Change::Purge(..) | Change::Flush(_))
     }
 }
 

@@ -48,6 +48,13 @@ impl<'c> Checkpoints<'c> {
         self.log.bytes == self.log.copied
     }
 
+    /// How long the file of the log is at least, as it was last looked at: what is copied is not needed any more.
+    pub(super) const fn log_length_min(&self) -> u64 {
+        const HEADER: u64 = 32;
+        const FRAME_HEADER: u64 = 24;
+        if self.is_clean() { 0 } else { HEADER + self.log.bytes / self.page_bytes * (FRAME_HEADER + self.page_bytes) }
+    }
+
     pub(super) fn look(&mut self, counters: &Counters) -> rusqlite::Result<()> {
         self.log = read(&mut self.look, self.page_bytes)?;
         if self.log.bytes < LOG_BYTES {
@@ -66,21 +73,23 @@ impl<'c> Checkpoints<'c> {
         self.log = read(&mut self.passive, self.page_bytes)?;
         counters.checkpointed(self.is_clean());
         self.due_at = self.log.bytes + LOG_BYTES;
-        if self.log.bytes >= LOG_BYTES_HELD_UP { self.begin_anew("RESTART") } else { Ok(()) }
+        if self.log.bytes >= LOG_BYTES_HELD_UP { self.begin_anew("RESTART", counters) } else { Ok(()) }
     }
 
-    /// Copies what is left before the database is closed.
-    pub(super) fn last(&mut self, counters: &Counters) -> rusqlite::Result<()> {
-        self.begin_anew("TRUNCATE")?;
-        self.look(counters)
+    /// Copies what is left and empties the log, unless a reader holds on to it. Whether the database is whole without
+    /// its log then.
+    pub(super) fn finish(&mut self, counters: &Counters) -> rusqlite::Result<bool> {
+        self.begin_anew("TRUNCATE", counters)?;
+        Ok(self.log.bytes == 0)
     }
 
     /// Waits for readers, for a moment; whether they let go or not, it goes on.
-    fn begin_anew(&self, how: &str) -> rusqlite::Result<()> {
+    fn begin_anew(&mut self, how: &str, counters: &Counters) -> rusqlite::Result<()> {
         self.connection.busy_timeout(READERS_WAIT)?;
         let done = self.connection.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |_| Ok(()));
-        self.connection.busy_timeout(super::connection::BUSY)?;
-        done
+        self.connection.busy_timeout(super::connection::BUSY_SLICE)?;
+        done?;
+        self.look(counters)
     }
 }
 

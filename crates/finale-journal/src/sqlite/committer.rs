@@ -5,6 +5,7 @@
 //! knows what is on the disk, so nothing is tried again.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,27 +13,31 @@ use std::sync::mpsc::SyncSender;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ErrorCode, params};
 
-use crate::{Claim, Epoch, JournalError, Position};
+use crate::{Claim, Epoch, JournalError, Position, Purge, Purged, Released};
 
+use super::Durability;
+use super::activity::Activity;
 use super::batch::{Batch, Change, Step};
 use super::checkpoint::Checkpoints;
-use super::connection::checkpoint_on_close;
+use super::connection::{self, checkpoint_on_close};
 use super::faults::SqliteFaults;
+use super::fence::{StoreFence, Token};
 use super::forget;
-use super::lock::Lock;
+use super::lock::{DatabaseLock, Lock};
 use super::mark::{Mark, MarkFile};
+use super::purge::{Ended, PurgeTask};
 use super::queue::Taken;
 use super::shared::{Shared, TellsEnd};
 use super::transaction::{Steps, Written};
 use super::trouble::failed;
+use super::vacuum::Vacuum;
+use super::watch::{self, FileWatch};
 
 /// Only the newest claim changes it, and nobody else may have changed it since: even without a lock on the file an owner
 /// that is none any more writes nothing.
-const SEAL: &str = "UPDATE meta SET batch = ?1, running = ?2, place = ?3";
-/// How long nothing has to come in before it is time to tidy up.
-const IDLE: Duration = Duration::from_secs(1);
+const SEAL: &str = "UPDATE meta SET batch = ?1, running = ?2, place = ?3, completed = ?5, failed = ?6, cancelled = ?7";
 
 /// What the thread needs.
 #[derive(Debug)]
@@ -45,7 +50,11 @@ pub(super) struct Start {
     /// None if the log is not synced with each commit.
     pub(super) mark: Option<MarkFile>,
     pub(super) faults: Option<SqliteFaults>,
-    pub(super) lock: Lock,
+    pub(super) locks: (Option<Lock>, DatabaseLock),
+    pub(super) fence: StoreFence,
+    pub(super) watch: FileWatch,
+    /// How long to wait for somebody else who holds the write lock.
+    pub(super) lock_patience: Duration,
 }
 
 /// Starts the thread.
@@ -54,20 +63,42 @@ pub(super) fn start(start: Start) -> std::io::Result<thread::JoinHandle<()>> {
 }
 
 fn run(start: Start) {
-    let Start { shared, connection, reached, place, mark, faults, lock } = start;
-    // Dropped in this order: who is told that it ended finds everything free.
+    let Start { shared, connection, reached, place, mark, faults, locks, fence, watch, lock_patience } = start;
+    // Dropped in this order, from the last: who is told that it ended finds everything free. The connection goes before
+    // the lock on its file, because closing that file frees the locks of SQLite.
     let _ends = TellsEnd(Arc::clone(&shared));
-    let _lock = lock;
+    let _locks = locks;
+    let mut fence = fence;
     let connection = connection;
-    let drive = || {
-        let written = Written { place, running: reached.running, ..Written::default() };
-        Committer::new(&shared, &connection, reached, written, mark, faults)?.drive()
+    let drive = |fence| {
+        let ended = Ended::read(&connection).map_err(failed)?;
+        let written = Written { place, running: reached.running, ended, ..Written::default() };
+        Committer {
+            shared: &shared,
+            connection: &connection,
+            steps: Steps::new(&connection).map_err(failed)?,
+            checkpoints: Checkpoints::new(&connection).map_err(failed)?,
+            mark,
+            faults,
+            fence,
+            watch,
+            lock_patience,
+            reached,
+            written,
+            is_claimed: false,
+            sweeps: forget::is_left(&connection).map_err(failed)?,
+            purges: VecDeque::new(),
+            vacuum: Vacuum::default(),
+            watermarks: Vec::new(),
+        }
+        .drive()
     };
-    let outcome = catch_unwind(AssertUnwindSafe(drive)).unwrap_or_else(|panic| Err(panicked(&*panic)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| drive(&mut fence))).unwrap_or_else(|panic| Err(panicked(&*panic)));
     if let Err(error) = outcome {
         // What the connection had begun is not tried again when it is closed.
         let _ = checkpoint_on_close(&connection, false);
         let _ = connection.execute_batch("ROLLBACK");
+        shared.activities.end();
         shared.fail(&error);
         shared.queue.wait_for_close();
     }
@@ -86,39 +117,22 @@ struct Committer<'c> {
     checkpoints: Checkpoints<'c>,
     mark: Option<MarkFile>,
     faults: Option<SqliteFaults>,
+    fence: &'c mut StoreFence,
+    watch: FileWatch,
+    lock_patience: Duration,
     reached: Mark,
     written: Written,
     /// Whether the journal was claimed here: whoever only opens one changes nothing in it.
     is_claimed: bool,
     /// Whether facts of forgotten executions are left to delete.
     sweeps: bool,
+    /// What has expired and is being forgotten, for whoever asked first.
+    purges: VecDeque<PurgeTask>,
+    vacuum: Vacuum,
     watermarks: Vec<(usize, Position)>,
 }
 
-impl<'c> Committer<'c> {
-    fn new(
-        shared: &'c Shared,
-        connection: &'c Connection,
-        reached: Mark,
-        written: Written,
-        mark: Option<MarkFile>,
-        faults: Option<SqliteFaults>,
-    ) -> Result<Self, JournalError> {
-        Ok(Self {
-            shared,
-            connection,
-            steps: Steps::new(connection).map_err(failed)?,
-            checkpoints: Checkpoints::new(connection).map_err(failed)?,
-            mark,
-            faults,
-            reached,
-            written,
-            is_claimed: false,
-            sweeps: forget::is_left(connection).map_err(failed)?,
-            watermarks: Vec::new(),
-        })
-    }
-
+impl Committer<'_> {
     fn drive(&mut self) -> Result<(), JournalError> {
         let mut spare = Batch::default();
         loop {
@@ -133,21 +147,28 @@ impl<'c> Committer<'c> {
         }
     }
 
-    /// How long to wait for work before there is something else to do.
-    const fn patience(&self) -> Option<Duration> {
-        match (self.has_to_sweep(), self.checkpoints.is_clean()) {
-            (true, _) => Some(Duration::ZERO),
-            (false, false) => Some(IDLE),
-            (false, true) => None,
-        }
+    /// How long to wait for work before there is something else to do. The files are looked at even if nothing comes.
+    fn patience(&self) -> Duration {
+        if self.has_housekeeping() { Duration::ZERO } else { watch::INTERVAL }
     }
 
-    const fn has_to_sweep(&self) -> bool {
-        self.sweeps && self.is_claimed
+    /// Whether there is something to forget, or space to give back, when nothing else is to be done.
+    fn has_housekeeping(&self) -> bool {
+        (self.sweeps || !self.purges.is_empty() || self.vacuum.is_under_way) && self.is_claimed
     }
 
     fn tidy_up(&mut self) -> Result<(), JournalError> {
-        if self.has_to_sweep() { self.commit(&Batch::default(), 0..0) } else { self.checkpoint(true) }
+        self.check_ownership()?;
+        if !self.has_housekeeping() {
+            self.vacuum.look(self.connection).map_err(failed)?;
+            return self.checkpoint(true);
+        }
+        // It need not be on the disk: the log keeps the order, so whatever is synced later takes it along.
+        self.set_sync(Durability::Relaxed)?;
+        let outcome = self.commit(&Batch::default(), 0..0).and_then(|()| self.checkpoint(false));
+        self.set_sync(Durability::Full)?;
+        outcome?;
+        if self.vacuum.is_under_way { self.vacuum.look(self.connection).map_err(failed) } else { Ok(()) }
     }
 
     fn work(&mut self, batch: &Batch) -> Result<(), JournalError> {
@@ -158,6 +179,7 @@ impl<'c> Committer<'c> {
             match &batch.steps[part.clone()] {
                 [Step { change: Change::Claim(reply), .. }] => self.claim(reply)?,
                 [Step { change: Change::Release(epoch, reply), .. }] => self.release(*epoch, reply)?,
+                [Step { change: Change::Purge(epoch, purge, reply), .. }] => self.begin_purge(*epoch, purge, reply),
                 [Step { change: Change::Flush(reply), .. }] => answer(reply, Ok(())),
                 _ => self.commit(batch, part)?,
             }
@@ -170,16 +192,71 @@ impl<'c> Committer<'c> {
         let steps = &batch.steps[part.clone()];
         let begun = Instant::now();
         let before = Written { appends: 0, bytes: 0, ..self.written };
-        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
+        self.begin()?;
         self.written = self.steps.write(batch, steps, before).map_err(failed)?;
         self.sweeps |= steps.iter().any(|step| matches!(step.change, Change::Forget(_)));
         if self.sweeps {
             self.sweeps = forget::sweep(self.connection).map_err(failed)?;
         }
+        if steps.is_empty() && self.vacuum.is_under_way {
+            Vacuum::step(self.connection).map_err(failed)?;
+        }
+        if let Some(purge) = self.purges.front_mut() {
+            let leaves = purge.step(self.connection, &mut self.written.ended, !steps.is_empty());
+            self.sweeps |= leaves.map_err(failed)?;
+        }
         self.seal("")?;
         self.shared.counters.committed(self.written.appends, self.written.bytes, begun.elapsed());
         self.settle(steps, part.end);
+        if let Some(purge) = self.purges.pop_front().and_then(PurgeTask::answer) {
+            self.purges.push_front(purge);
+        }
         Ok(())
+    }
+
+    /// Syncs with each commit from now on, or not. A log that is never synced stays so.
+    fn set_sync(&self, durability: Durability) -> Result<(), JournalError> {
+        if self.mark.is_none() {
+            return Ok(());
+        }
+        connection::sync(self.connection, durability).map_err(failed)
+    }
+
+    fn begin_purge(
+        &mut self,
+        epoch: Epoch,
+        (purge, limit): &(Purge, usize),
+        reply: &SyncSender<Result<Purged, JournalError>>,
+    ) {
+        let current = Epoch(self.reached.epoch);
+        if epoch == current {
+            self.purges.push_back(PurgeTask::new(*purge, *limit, reply.clone()));
+        } else {
+            answer(reply, Err(JournalError::Fenced { epoch, current }));
+        }
+    }
+
+    /// Begins a transaction that writes. Whoever holds the write lock is waited for: nothing is written yet, so that it
+    /// can be tried again.
+    fn begin(&mut self) -> Result<(), JournalError> {
+        let begun = Instant::now();
+        self.shared.activities.begin(Activity::Lock);
+        let outcome = loop {
+            match self.connection.execute_batch("BEGIN IMMEDIATE") {
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                    let waited = begun.elapsed();
+                    if waited >= self.lock_patience {
+                        break Err(failed(format!("another program has held its write lock for {waited:.0?}")));
+                    }
+                    if let Err(error) = self.watch.look_if_due() {
+                        break Err(error);
+                    }
+                }
+                done => break done.map_err(failed),
+            }
+        };
+        self.shared.activities.end();
+        outcome
     }
 
     /// Numbers the batch, which only the newest claim may do, and commits.
@@ -187,26 +264,58 @@ impl<'c> Committer<'c> {
         let update = format!("{SEAL}{more} WHERE epoch = ?4 AND batch = ?1 - 1");
         let batch = self.reached.batch + 1;
         let running = super::chain::batch(self.written.running, batch);
-        let values = params![batch as i64, running as i64, self.written.place, self.reached.epoch];
+        let [completed, of_failed, cancelled] = self.written.ended.counts();
+        let values = params![
+            batch as i64,
+            running as i64,
+            self.written.place,
+            self.reached.epoch,
+            completed,
+            of_failed,
+            cancelled
+        ];
         let mut update = self.connection.prepare_cached(&update).map_err(failed)?;
         if update.execute(values).map_err(failed)? != 1 {
             return Err(self.fenced());
         }
+        self.shared.activities.begin(Activity::Commit);
         if let Some(faults) = &self.faults {
             faults.before_commit().map_err(failed)?;
         }
         self.connection.execute_batch("COMMIT").map_err(failed)?;
+        self.shared.activities.end();
         if let Some(faults) = &self.faults {
             faults.after_commit().map_err(failed)?;
         }
+        // After the commit and before anybody is told of it: what was committed to a file that is somebody else's, or
+        // that nobody finds, is not acknowledged.
+        self.check_ownership()?;
         self.written.running = running;
         self.reached = Mark { batch, running, ..self.reached };
         Ok(())
     }
 
+    /// Whether the database is still this owner's, and its files are where they were.
+    fn check_ownership(&mut self) -> Result<(), JournalError> {
+        if self.is_claimed {
+            self.fence.check(self.reached.epoch)?;
+        }
+        if !self.watch.has_log_of(self.checkpoints.log_length_min())? {
+            // A tool may have copied the log and emptied it, which is no harm.
+            self.checkpoints.look(&self.shared.counters).map_err(failed)?;
+            if !self.watch.has_log_of(self.checkpoints.log_length_min())? {
+                return Err(self.watch.cut());
+            }
+        }
+        self.watch.look_if_due()
+    }
+
     /// Everything is on the disk: notes it, and tells it.
     fn settle(&mut self, steps: &[Step], durable: usize) {
-        self.note();
+        if !steps.is_empty() {
+            // Otherwise it was housekeeping, which was not synced.
+            self.note();
+        }
         self.shared.queue.settled(durable, steps.iter().filter(|step| step.ticket.is_some()).map(Step::bytes).sum());
         for ticket in steps.iter().filter_map(|step| step.ticket) {
             match self.watermarks.iter_mut().find(|(slot, _)| *slot == ticket.slot) {
@@ -234,28 +343,44 @@ impl<'c> Committer<'c> {
     }
 
     fn claim(&mut self, reply: &SyncSender<Result<Claim, JournalError>>) -> Result<(), JournalError> {
-        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
+        self.begin()?;
         let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, u32>(0)?, row.get::<_, bool>(1)?));
         let (found, crashed) =
             self.connection.query_row("SELECT epoch, claimed FROM meta", [], read).map_err(failed)?;
         let next = found.checked_add(1).ok_or_else(|| failed("no claims are left"))?;
         self.reached.epoch = found;
-        self.seal(", epoch = epoch + 1, claimed = 1")?;
+        let token: Token = self.connection.query_row("SELECT randomblob(16)", [], |row| row.get(0)).map_err(failed)?;
+        let hex = token.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        self.seal(&format!(", epoch = epoch + 1, claimed = 1, token = x'{hex}'"))?;
         self.reached.epoch = next;
+        self.fence.claimed(token);
         self.is_claimed = true;
+        for purge in self.purges.drain(..) {
+            purge.refuse(JournalError::Fenced { epoch: Epoch(found), current: Epoch(next) });
+        }
+        // Into the database itself, where an owner that came by another name finds it.
+        self.checkpoints.run(&self.shared.counters).map_err(failed)?;
         self.note();
         self.shared.queue.claimed(Epoch(next));
         answer(reply, Ok(Claim { epoch: Epoch(next), crashed }));
         Ok(())
     }
 
-    fn release(&mut self, epoch: Epoch, reply: &SyncSender<Result<(), JournalError>>) -> Result<(), JournalError> {
+    fn release(
+        &mut self,
+        epoch: Epoch,
+        reply: &SyncSender<Result<Released, JournalError>>,
+    ) -> Result<(), JournalError> {
+        let mut released = Released::default();
         if epoch.0 == self.reached.epoch {
-            self.connection.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
+            self.begin()?;
             self.seal(", claimed = 0")?;
             self.note();
+            self.shared.activities.begin(Activity::Checkpoint);
+            released.in_one_file = Some(self.checkpoints.finish(&self.shared.counters).map_err(failed)?);
+            self.shared.activities.end();
         }
-        answer(reply, Ok(()));
+        answer(reply, Ok(released));
         Ok(())
     }
 
@@ -267,11 +392,15 @@ impl<'c> Committer<'c> {
         if let Some(faults) = &self.faults {
             faults.checkpoint().map_err(failed)?;
         }
-        self.checkpoints.run(&self.shared.counters).map_err(failed)
+        self.shared.activities.begin(Activity::Checkpoint);
+        self.checkpoints.run(&self.shared.counters).map_err(failed)?;
+        self.shared.activities.end();
+        Ok(())
     }
 
     fn close(&mut self) -> Result<(), JournalError> {
-        self.checkpoints.last(&self.shared.counters).map_err(failed)?;
+        self.check_ownership()?;
+        self.checkpoints.finish(&self.shared.counters).map_err(failed)?;
         checkpoint_on_close(self.connection, true).map_err(failed)
     }
 }

@@ -4,12 +4,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::Durability;
+use super::files::Files;
 
-/// How long to wait for somebody else who has the database locked, such as a tool.
-pub(super) const BUSY: Duration = Duration::from_secs(30);
+/// How long to wait for somebody else who has the database locked, such as a tool, while it is opened or read.
+const BUSY: Duration = Duration::from_secs(30);
+/// How long SQLite waits for the right to write before the thread that writes looks around, and waits on.
+pub(super) const BUSY_SLICE: Duration = Duration::from_millis(100);
 
 /// What both kinds need. Memory-mapping stays off: rot would come up as a fault of the whole process.
 const COMMON: &str = "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON; \
@@ -27,11 +30,61 @@ pub(super) fn writing(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// A connection that reads, and changes nothing.
-pub(super) fn reading(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    connection.set_prepared_statement_cache_capacity(32);
+/// A connection to an empty file that is to become a database. Nothing needs to be undone if that fails.
+pub(super) fn creating(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    // Space of what is forgotten can be given back only if that is said before anything is in the database.
+    connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA synchronous = OFF;")?;
     Ok(connection)
+}
+
+/// A connection that reads, and changes nothing.
+#[derive(Debug)]
+pub(super) enum Reading {
+    /// It sees what an owner at work writes.
+    Shared(Connection),
+    /// It takes the database for one that nobody changes: that must be seen to anew for each use.
+    Closed(Connection),
+}
+
+impl Reading {
+    pub(super) const fn connection(&self) -> &Connection {
+        match self {
+            Self::Shared(connection) | Self::Closed(connection) => connection,
+        }
+    }
+}
+
+/// Opens a database to read it. If it was closed in order it can be read although its folder cannot be written to,
+/// where SQLite has no room for the index of the log: there is no log.
+pub(super) fn reading(files: &Files) -> rusqlite::Result<Reading> {
+    let connection = open(&files.database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    match connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())) {
+        Err(error) if is_out_of_reach(&error) && !files.has_log() => {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+            let connection = open(unchanging(&files.database).as_ref(), flags)?;
+            Ok(Reading::Closed(connection))
+        }
+        Err(error) => Err(error),
+        Ok(()) => Ok(Reading::Shared(connection)),
+    }
+}
+
+fn is_out_of_reach(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::SystemIoFailure))
+}
+
+/// The name of a file as a URI that tells SQLite that nobody changes the file.
+fn unchanging(path: &Path) -> String {
+    let mut name = String::new();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => name.push(char::from(*byte)),
+            byte => name.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    format!("file:{name}?immutable=1")
 }
 
 /// Makes the database keep a log.

@@ -17,6 +17,7 @@ struct State {
     due: Option<(Fault, u64)>,
     fails_checkpoint: bool,
     held: bool,
+    ignores_locks: bool,
     waiting: bool,
 }
 
@@ -53,6 +54,11 @@ impl SqliteFaults {
         self.state().fails_checkpoint = true;
     }
 
+    /// Whoever opens the journal from now on takes no locks, and takes a file with several names.
+    pub fn ignore_locks(&self) {
+        self.state().ignores_locks = true;
+    }
+
     /// Commits are stuck from now on.
     pub fn hold(&self) {
         self.state().held = true;
@@ -67,6 +73,10 @@ impl SqliteFaults {
     /// Waits until a commit is stuck.
     pub fn wait_until_stuck(&self) {
         drop(self.0.released.wait_while(self.state(), |state| !state.waiting).unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(super) fn ignores_locks(&self) -> bool {
+        self.state().ignores_locks
     }
 
     pub(super) fn before_commit(&self) -> Result<(), String> {

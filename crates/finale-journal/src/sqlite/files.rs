@@ -7,10 +7,15 @@ use std::path::{Path, PathBuf};
 
 use crate::{JournalError, OpenProblem};
 
-/// Where the files of a journal lie: the database, and beside it its lock and its mark.
+use super::identity::names;
+use super::mark::Mark;
+
+/// Where the files of a journal lie: the database, and beside it SQLite's log with its index, the lock and the mark.
 #[derive(Clone, Debug)]
 pub(super) struct Files {
     pub(super) database: PathBuf,
+    pub(super) log: PathBuf,
+    pub(super) index: PathBuf,
     pub(super) lock: PathBuf,
     pub(super) mark: PathBuf,
 }
@@ -19,7 +24,20 @@ impl Files {
     /// The files of the journal at a path, which need not be there yet.
     pub(super) fn at(path: &Path) -> Result<Self, JournalError> {
         let database = resolve(path).map_err(|problem| open_error(path, problem))?;
-        Ok(Self { lock: beside(&database, "-lock"), mark: beside(&database, "-mark"), database })
+        let beside = |suffix| beside(&database, suffix);
+        let (log, index, lock, mark) = (beside("-wal"), beside("-shm"), beside("-lock"), beside("-mark"));
+        Ok(Self { log, index, lock, mark, database })
+    }
+
+    /// Refuses a database that is found under several names, or by several machines: its log is found by name, so that
+    /// who comes by another name sees another journal.
+    pub(super) fn check(&self) -> Result<(), OpenProblem> {
+        if let Ok(found) = fs::symlink_metadata(&self.database)
+            && names(&found) > 1
+        {
+            return Err(OpenProblem::SeveralNames { names: names(&found) });
+        }
+        self.database.parent().map_or(Ok(()), super::network::check)
     }
 
     pub(super) fn error(&self, problem: OpenProblem) -> JournalError {
@@ -31,13 +49,51 @@ impl Files {
         fs::metadata(&self.database).map(|found| found.len()).ok()
     }
 
-    /// Creates the database, for this user alone.
-    pub(super) fn create(&self) -> Result<(), OpenProblem> {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        private(&mut options);
-        options.open(&self.database).and_then(|_| sync_folder(&self.database)).map_err(io_problem)
+    /// What is lost if the database is not there, or nothing is in it, although a journal was here.
+    pub(super) fn lost(&self, mark: Option<Mark>) -> Option<OpenProblem> {
+        if self.length().is_some_and(|length| length > 0) {
+            return None;
+        }
+        let missing = mark.map(|mark| mark.batch).or(self.has_log().then_some(1))?;
+        Some(OpenProblem::LostTail { missing })
     }
+
+    /// Whether anything is in the log.
+    pub(super) fn has_log(&self) -> bool {
+        fs::metadata(&self.log).is_ok_and(|log| log.len() > 0)
+    }
+
+    /// Deletes what an earlier journal left beside a database that is not there: SQLite would take its log for that of
+    /// the new database.
+    pub(super) fn clear_leftovers(&self) -> io::Result<()> {
+        let leftovers = [&self.log, &self.index, &self.mark, &beside(&self.database, "-new")];
+        leftovers.into_iter().try_for_each(|path| match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        })
+    }
+
+    /// An empty file for a new database, for this user alone.
+    pub(super) fn new_file(&self) -> io::Result<PathBuf> {
+        let path = beside(&self.database, "-new");
+        create_private(&path)?;
+        Ok(path)
+    }
+
+    /// Gives a new database its name.
+    pub(super) fn name_new(&self, new: &Path) -> io::Result<()> {
+        File::options().read(true).write(true).open(new)?.sync_all()?;
+        fs::rename(new, &self.database)?;
+        sync_folder(&self.database)
+    }
+}
+
+/// Creates a file that is not there, for this user alone.
+pub(super) fn create_private(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    private(&mut options);
+    options.open(path).map(drop)
 }
 
 /// Lets nobody else read what is created.
@@ -78,7 +134,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// A file that was created is there after a power loss only when its folder was synced.
-fn sync_folder(path: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
         _ => Ok(()),

@@ -6,6 +6,7 @@
 use finale_core::ExecutionId;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::purge::Ended;
 use super::summary::COMPLETED;
 use super::transaction::bytes;
 
@@ -15,14 +16,23 @@ const ROWS_MAX: usize = 4_096;
 const BYTES_MAX: i64 = 8 << 20;
 
 /// Forgets those that have ended. Their facts are left to [`sweep`].
-pub(super) fn hide(connection: &Connection, executions: &[ExecutionId]) -> rusqlite::Result<()> {
+pub(super) fn hide(connection: &Connection, executions: &[ExecutionId], kept: &mut Ended) -> rusqlite::Result<()> {
     for execution in executions {
-        if let Some((number, last)) = ended(connection, *execution)? {
+        if let Some((number, last, status)) = ended(connection, *execution)? {
             connection.prepare_cached("DELETE FROM executions WHERE number = ?1")?.execute([number])?;
+            kept.add(status, -1);
             leave(connection, last, number)?;
         }
     }
     Ok(())
+}
+
+/// Forgets one that has ended, with its facts if there are few of them; gives whether some are left to [`sweep`].
+pub(super) fn one(connection: &Connection, number: i64, last: i64) -> rusqlite::Result<bool> {
+    connection.prepare_cached("DELETE FROM executions WHERE number = ?1")?.execute([number])?;
+    let rest = sweep_one(connection, last, number, &mut Budget { rows: FEW_ROWS, bytes: FEW_BYTES })?;
+    leave(connection, rest, number)?;
+    Ok(rest != 0)
 }
 
 /// Whether facts of forgotten executions are left.
@@ -44,6 +54,11 @@ pub(super) fn sweep(connection: &Connection) -> rusqlite::Result<bool> {
     }
     Ok(true)
 }
+
+/// How many rows of facts are deleted together with their summary.
+const FEW_ROWS: usize = 64;
+/// How many bytes of facts are deleted together with their summary.
+const FEW_BYTES: i64 = 256 << 10;
 
 struct Budget {
     rows: usize,
@@ -80,22 +95,19 @@ fn sweep_one(connection: &Connection, last: i64, number: i64, left: &mut Budget)
 
 /// The number of an execution that has ended, and where its last facts lie. One that has a head is open, whatever its
 /// row says.
-fn ended(connection: &Connection, execution: ExecutionId) -> rusqlite::Result<Option<(i64, i64)>> {
+fn ended(connection: &Connection, execution: ExecutionId) -> rusqlite::Result<Option<(i64, i64, u8)>> {
     let mut select = connection.prepare_cached(
-        "SELECT number, last FROM executions WHERE id = ?1 AND status >= ?2 \
+        "SELECT number, last, status FROM executions WHERE id = ?1 AND status >= ?2 \
          AND NOT EXISTS(SELECT 1 FROM heads WHERE heads.id = ?1)",
     )?;
     let row = params![bytes(&execution), COMPLETED];
-    select.query_row(row, |row| Ok((row.get(0)?, row.get(1)?))).optional()
+    select.query_row(row, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
 }
 
 /// Deletes one row of facts, if it belongs to that execution; gives the one before it, or 0, and how long it was.
 fn delete(connection: &Connection, place: i64, number: i64) -> rusqlite::Result<(i64, i64)> {
-    let mut select =
-        connection.prepare_cached("SELECT previous, length(facts) FROM facts WHERE place = ?1 AND execution = ?2")?;
-    let found = select.query_row([place, number], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    if found.is_some() {
-        connection.prepare_cached("DELETE FROM facts WHERE place = ?1")?.execute([place])?;
-    }
+    let mut delete = connection
+        .prepare_cached("DELETE FROM facts WHERE place = ?1 AND execution = ?2 RETURNING previous, length(facts)")?;
+    let found = delete.query_row([place, number], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     Ok(found.unwrap_or_default())
 }

@@ -12,6 +12,9 @@ use super::summary::{COLUMNS, COMPLETED, ENDING, SummaryRow, tip};
 use super::transaction::bytes;
 use super::trouble::{damaged, reading};
 
+/// What is wrong with an execution that is open, and whose summary is not found.
+pub(super) const HIDDEN: &str = "it is open, and its summary is missing";
+
 /// What the database says of one execution apart from its facts.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
@@ -52,10 +55,12 @@ pub(super) fn known(connection: &Connection, execution: ExecutionId) -> rusqlite
     let select = format!("SELECT {COLUMNS} FROM executions e WHERE e.id = ?1");
     let mut statement = connection.prepare_cached(&select)?;
     let found = statement.query_row([bytes(&execution)], |row| Ok(Known::of(&SummaryRow::read(row)))).optional()?;
+    let head = head(connection, execution)?;
     let Some(mut known) = found else {
-        return Ok(None);
+        // An index that has rotted hides a summary. The head of an execution that is open tells that.
+        return Ok(head.map(|(number, tip)| Known { number, tip, ..Known::hidden() }));
     };
-    match head(connection, execution)? {
+    match head {
         Some((number, tip)) => known.has_head(number, tip),
         None if known.status < COMPLETED => known.problem = Some("it is open, and its head is missing"),
         None => {}
@@ -77,6 +82,12 @@ impl Known {
             tip: standing.tip,
             problem,
         }
+    }
+
+    /// An execution that is open, and whose summary is not found.
+    const fn hidden() -> Self {
+        let tip = Tip { sequence: 0, chain: 0, last: 0 };
+        Self { number: 0, status: ENDING, quarantine: None, tip, problem: Some(HIDDEN) }
     }
 
     fn has_head(&mut self, number: i64, tip: Tip) {
@@ -164,7 +175,7 @@ fn link(
     select.query_row([place, number], read).optional()
 }
 
-fn head(connection: &Connection, execution: ExecutionId) -> rusqlite::Result<Option<(i64, Tip)>> {
+pub(super) fn head(connection: &Connection, execution: ExecutionId) -> rusqlite::Result<Option<(i64, Tip)>> {
     let mut select = connection.prepare_cached("SELECT number, sequence, chain, last FROM heads WHERE id = ?1")?;
     select.query_row([bytes(&execution)], |row| Ok((row.get(0)?, tip(row, 1)))).optional()
 }

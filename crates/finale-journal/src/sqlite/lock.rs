@@ -1,8 +1,13 @@
 //! One process owns a journal.
+//!
+//! Two locks see to that. The one on the file beside the database is found by name, and says who holds it. The one on
+//! the database itself holds whatever the file is called: a hard link, or a file that a container sees under a name of
+//! its own, leads to the same lock.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use finale_core::Time;
@@ -10,8 +15,76 @@ use finale_core::Time;
 use crate::OpenProblem;
 
 use super::files::{io_problem, private};
+use super::identity::FileIdentity;
 
-/// The lock on a journal, held as long as this lives; the operating system frees it when the process dies.
+/// The databases that this process owns.
+///
+/// Closing any handle on a file frees all locks that SQLite has on it in this process. So a database that is owned here
+/// must not even be opened to look whether it is locked.
+static OWNED: Mutex<Vec<FileIdentity>> = Mutex::new(Vec::new());
+
+/// The lock on a database file, whatever it is called; held as long as this lives.
+#[derive(Debug)]
+pub(super) struct DatabaseLock {
+    file: File,
+    identity: Option<FileIdentity>,
+}
+
+impl DatabaseLock {
+    /// Takes the lock of a database that is there.
+    pub(super) fn take(path: &Path) -> Result<Self, OpenProblem> {
+        let identity = FileIdentity::at(path).map_err(io_problem)?;
+        let mut owned = owned();
+        if identity.is_some_and(|identity| owned.contains(&identity)) {
+            return Err(OpenProblem::InUse { holder: "this process, which has opened it under another name".into() });
+        }
+        let file = File::options().read(true).write(true).open(path).map_err(io_problem)?;
+        lock(&file)?;
+        owned.extend(identity);
+        Ok(Self { file, identity })
+    }
+
+    /// Opens the file without any lock, for tests of what holds without locks.
+    pub(super) fn none(path: &Path) -> Result<Self, OpenProblem> {
+        Ok(Self { file: File::open(path).map_err(io_problem)?, identity: None })
+    }
+
+    /// Another handle on the same file.
+    pub(super) fn file(&self) -> std::io::Result<File> {
+        self.file.try_clone()
+    }
+}
+
+impl Drop for DatabaseLock {
+    fn drop(&mut self) {
+        let identity = self.identity;
+        owned().retain(|owned| Some(*owned) != identity);
+    }
+}
+
+fn owned() -> MutexGuard<'static, Vec<FileIdentity>> {
+    OWNED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Locks the whole file, beside the locks of SQLite: on Unix the two kinds do not know of each other.
+#[cfg(unix)]
+fn lock(file: &File) -> Result<(), OpenProblem> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => {
+            Err(OpenProblem::InUse { holder: "another process, which has opened it under another name".into() })
+        }
+        Err(TryLockError::Error(error)) => Err(io_problem(error)),
+    }
+}
+
+/// Elsewhere a lock on the whole file would keep SQLite itself from it.
+#[cfg(not(unix))]
+fn lock(_file: &File) -> Result<(), OpenProblem> {
+    Ok(())
+}
+
+/// The lock beside a database, held as long as this lives; the operating system frees it when the process dies.
 #[derive(Debug)]
 pub(super) struct Lock(File);
 

@@ -12,21 +12,31 @@
 //! What waits is bounded by [`SqliteBuilder::queue_bytes_max`]. Memory is needed for executions that are open, not for
 //! those that have ended. The file does not shrink: room that was forgotten is used again. Definitions stay for ever.
 
+mod activity;
+mod backup;
 mod batch;
 mod begun;
 mod chain;
 mod checkpoint;
 mod committer;
 mod connection;
+#[cfg(feature = "_test")]
 mod faults;
+#[cfg(not(feature = "_test"))]
+#[path = "no_faults.rs"]
+mod faults;
+mod fence;
 mod files;
 mod forget;
 mod heads;
 mod history;
+mod identity;
 mod list;
 mod lock;
 mod mark;
+mod network;
 mod open;
+mod purge;
 mod queue;
 mod read;
 mod reader;
@@ -37,7 +47,9 @@ mod stats;
 mod summary;
 mod transaction;
 mod trouble;
+mod vacuum;
 mod version;
+mod watch;
 mod watermark;
 mod writer;
 
@@ -51,14 +63,14 @@ use std::time::Duration;
 use finale_core::{DefinitionHash, ExecutionId};
 
 use crate::{
-    Claim, Epoch, Expired, Filter, Journal, JournalError, JournalReader, Listener, LiveExecution, StoredDefinition,
-    Summary, Writer,
+    Claim, Epoch, Filter, Journal, JournalError, JournalReader, Listener, LiveExecution, Purge, Purged, Released,
+    StoredDefinition, Summary, Waiting, Writer,
 };
 
-#[doc(hidden)]
+#[cfg(feature = "_test")]
 pub use faults::SqliteFaults;
 pub use open::SqliteBuilder;
-pub use reader::SqliteReader;
+pub use reader::{SqliteReader, SqliteReaderBuilder};
 pub use stats::SqliteStats;
 
 use batch::Change;
@@ -110,6 +122,18 @@ impl SqliteJournal {
         SqliteBuilder::new(path.as_ref())
     }
 
+    /// Copies the journal as it is now into a new file; it goes on meanwhile.
+    ///
+    /// Everything that was acknowledged before is in the copy. The copy is checked, is on the disk when this returns, and
+    /// opens like any journal: to a runtime on it, the one that is at work now has crashed at that moment. The call blocks
+    /// until the whole file is read and written: use a thread on which that is allowed. Until then the log can only grow.
+    ///
+    /// # Errors
+    /// [`JournalError::Backup`] when there is such a file already, it cannot be written, or the journal is damaged.
+    pub fn backup(&self, to: impl AsRef<Path>) -> Result<(), JournalError> {
+        self.0.shared.readers.with(|connection| backup::copy(connection, to.as_ref()))
+    }
+
     /// What it has done since it was opened, added up over all shards.
     pub fn stats(&self) -> SqliteStats {
         self.0.shared.counters.read(self.0.shared.queue.waiting_bytes())
@@ -125,7 +149,12 @@ impl Journal for SqliteJournal {
         Ok(Box::new(SqliteWriter::open(Arc::clone(&self.0), epoch, listener)?))
     }
 
-    fn release(&self, epoch: Epoch) -> Result<(), JournalError> {
+    fn purge(&self, epoch: Epoch, purge: &Purge, limit: usize) -> Result<Purged, JournalError> {
+        self.0.shared.queue.check(epoch)?;
+        self.0.ask(|reply| self.0.shared.queue.put(Change::Purge(epoch, Box::new((*purge, limit)), reply)))
+    }
+
+    fn release(&self, epoch: Epoch) -> Result<Released, JournalError> {
         self.0.ask(|reply| self.0.shared.queue.put(Change::Release(epoch, reply)))
     }
 }
@@ -157,12 +186,13 @@ impl JournalReader for SqliteJournal {
         self.0.shared.readers.keyed(idempotency_key)
     }
 
-    fn expired(&self, expired: &Expired, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
-        self.0.shared.readers.expired(expired, limit)
+    fn health(&self) -> Result<(), JournalError> {
+        self.0.shared.queue.health()?;
+        self.0.shared.readers.damage()
     }
 
-    fn health(&self) -> Result<(), JournalError> {
-        self.0.shared.queue.health()
+    fn waiting(&self) -> Option<Waiting> {
+        self.0.shared.activities.waiting()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use finale_core::DefinitionHash;
 use rusqlite::Connection;
@@ -10,11 +11,13 @@ use rustc_hash::FxHashMap;
 
 use crate::{Epoch, JournalError, OpenProblem};
 
+use super::activity::Activities;
 use super::committer::{self, Start};
 use super::connection::{self, log_ahead};
 use super::faults::SqliteFaults;
+use super::fence::StoreFence;
 use super::files::{Files, io_problem};
-use super::lock::Lock;
+use super::lock::{DatabaseLock, Lock};
 use super::mark::{Mark, MarkFile};
 use super::queue::{Counts, Queue};
 use super::readers::Readers;
@@ -22,6 +25,7 @@ use super::schema::{self, APPLICATION_ID, MIGRATIONS};
 use super::shared::{Ended, Shared};
 use super::stats::Counters;
 use super::trouble::open_problem;
+use super::watch::FileWatch;
 use super::{Durability, Owner, SqliteJournal, version};
 
 /// How a [`SqliteJournal`] is to be opened.
@@ -31,6 +35,7 @@ pub struct SqliteBuilder {
     path: PathBuf,
     durability: Durability,
     queue_bytes_max: usize,
+    lock_patience: Duration,
     accept_lost_tail: bool,
     faults: Option<SqliteFaults>,
 }
@@ -41,6 +46,7 @@ impl SqliteBuilder {
             path: path.to_owned(),
             durability: Durability::default(),
             queue_bytes_max: 64 << 20,
+            lock_patience: Duration::from_secs(5 * 60),
             accept_lost_tail: false,
             faults: None,
         }
@@ -59,6 +65,14 @@ impl SqliteBuilder {
         self
     }
 
+    /// How long to wait for another program that holds the write lock of the database, such as a tool, before the journal
+    /// fails; default five minutes. Nothing is acknowledged meanwhile, nothing is lost, and
+    /// [`waiting`](crate::JournalReader::waiting) says what is waited for.
+    pub const fn lock_patience(mut self, patience: Duration) -> Self {
+        self.lock_patience = patience;
+        self
+    }
+
     /// Opens the journal even if acknowledged batches are missing at its end
     /// ([`OpenProblem::LostTail`]): they are lost for good.
     pub const fn accept_lost_tail(mut self) -> Self {
@@ -67,7 +81,7 @@ impl SqliteBuilder {
     }
 
     /// Lets a test make it fail.
-    #[doc(hidden)]
+    #[cfg(feature = "_test")]
     pub fn faults(mut self, faults: &SqliteFaults) -> Self {
         self.faults = Some(faults.clone());
         self
@@ -87,21 +101,26 @@ impl SqliteBuilder {
         version::check(rusqlite::version_number())?;
         // Before anything else touches the database: closing any other handle on it would free the locks that SQLite
         // holds for another journal in this process.
-        let lock = Lock::take(&files.lock)?;
+        let ignores_locks = self.faults.as_ref().is_some_and(SqliteFaults::ignores_locks);
+        let lock = if ignores_locks { None } else { Some(Lock::take(&files.lock)?) };
+        if !ignores_locks {
+            files.check()?;
+        }
         let mark = self.prepare(files)?;
+        let database_lock = if ignores_locks { DatabaseLock::none } else { DatabaseLock::take };
+        let database_lock = database_lock(&files.database)?;
         let mut connection = connection::writing(&files.database).map_err(open_problem)?;
         identify(&connection)?;
         let version = schema::check_version(&connection, MIGRATIONS)?;
         let mark = mark.filter(|_| !self.accept_lost_tail);
-        if let (0, Some(mark)) = (version, mark) {
-            // Somebody has written to this journal, and nothing of it is there.
-            return Err(OpenProblem::LostTail { missing: mark.batch });
+        if version == 0 {
+            return Err(mark.map_or(OpenProblem::Foreign, |mark| OpenProblem::LostTail { missing: mark.batch }));
         }
         log_ahead(&connection).map_err(open_problem)?;
         connection::sync(&connection, self.durability).map_err(open_problem)?;
         schema::migrate(&mut connection, MIGRATIONS)?;
         if version < MIGRATIONS.len() {
-            // Into the database itself: if the log is lost as a whole, the database still says whose mark lies beside it.
+            // The fence reads the newest columns past the log.
             connection::copy_log(&connection).map_err(open_problem)?;
         }
         schema::check_format(&connection)?;
@@ -110,17 +129,25 @@ impl SqliteBuilder {
             mark.check(&reached)?;
         }
         schema::note_format(&connection)?;
-        let mark = self.mark_file(files).map_err(io_problem)?;
-        self.start(files, connection, reached, mark, lock)
+        let mut mark = self.mark_file(files).map_err(io_problem)?;
+        if let (Some(mark), true) = (&mut mark, self.accept_lost_tail) {
+            // What was accepted once is not asked about again.
+            mark.put(&reached).map_err(io_problem)?;
+        }
+        self.start(files, connection, reached, mark, (lock, database_lock))
     }
 
     /// Creates the database if there is none; gives the mark if there is one.
     fn prepare(&self, files: &Files) -> Result<Option<Mark>, OpenProblem> {
         let mark = Mark::read(&files.mark);
-        match (files.length(), mark) {
-            (None, _) => files.create().map(|()| None),
-            (Some(0), Some(mark)) if !self.accept_lost_tail => Err(OpenProblem::LostTail { missing: mark.batch }),
-            (Some(_), mark) => Ok(mark),
+        match files.lost(mark) {
+            Some(lost) if !self.accept_lost_tail => Err(lost),
+            Some(_) => create(files).map(|()| None),
+            None => match files.length() {
+                None => create(files).map(|()| None),
+                Some(0) => Err(OpenProblem::Empty),
+                Some(_) => Ok(mark),
+            },
         }
     }
 
@@ -141,22 +168,40 @@ impl SqliteBuilder {
         connection: Connection,
         reached: Mark,
         mark: Option<MarkFile>,
-        lock: Lock,
+        locks: (Option<Lock>, DatabaseLock),
     ) -> Result<Owner, OpenProblem> {
         let counts = counts(&connection).map_err(open_problem)?;
+        let database = locks.1.file().map_err(io_problem)?;
+        let fence = StoreFence::find(database, &connection).map_err(open_problem)?;
+        let watch = FileWatch::begin(files, mark.is_some()).map_err(io_problem)?;
         let definitions = definitions(&connection).map_err(open_problem)?;
         let shared = Arc::new(Shared {
             queue: Queue::new(Epoch(reached.epoch), counts, definitions),
-            readers: Readers::new(files.database.clone()),
+            readers: Readers::new(files.clone(), false),
             counters: Counters::default(),
+            activities: Activities::default(),
             queue_bytes_max: self.queue_bytes_max,
             ended: Ended::default(),
         });
-        let (place, faults) = (counts.place, self.faults);
-        let start = Start { shared: Arc::clone(&shared), connection, reached, place, mark, faults, lock };
+        let (place, faults, lock_patience) = (counts.place, self.faults, self.lock_patience);
+        connection.busy_timeout(connection::BUSY_SLICE).map_err(open_problem)?;
+        let shared_too = Arc::clone(&shared);
+        let start =
+            Start { shared: shared_too, connection, reached, place, mark, faults, locks, fence, watch, lock_patience };
         let committer = committer::start(start).map_err(io_problem)?.thread().id();
         Ok(Owner { shared, committer })
     }
+}
+
+/// Creates an empty journal, all of it or nothing: it gets its name when it is whole.
+fn create(files: &Files) -> Result<(), OpenProblem> {
+    files.clear_leftovers().map_err(io_problem)?;
+    let new = files.new_file().map_err(io_problem)?;
+    let mut connection = connection::creating(&new).map_err(open_problem)?;
+    schema::migrate(&mut connection, MIGRATIONS)?;
+    log_ahead(&connection).map_err(open_problem)?;
+    connection.close().map_err(|(_, error)| open_problem(error))?;
+    files.name_new(&new).map_err(io_problem)
 }
 
 /// Refuses what is no journal, before anything in it is changed.
@@ -170,7 +215,8 @@ pub(super) fn identify(connection: &Connection) -> Result<(), OpenProblem> {
     }
 }
 
-fn reached(connection: &Connection) -> rusqlite::Result<Mark> {
+/// How far a database has come.
+pub(super) fn reached(connection: &Connection) -> rusqlite::Result<Mark> {
     connection.query_row("SELECT identity, epoch, batch, running FROM meta", [], |row| {
         let (batch, running) = (row.get::<_, i64>(2)? as u64, row.get::<_, i64>(3)? as u64);
         Ok(Mark { identity: row.get(0)?, epoch: row.get(1)?, batch, running })

@@ -163,16 +163,12 @@ impl Queue {
     }
 
     /// Takes everything that waits; waits for something to come if nothing does.
-    pub(super) fn take(&self, spare: &mut Batch, wait: Option<Duration>) -> Taken {
+    pub(super) fn take(&self, spare: &mut Batch, wait: Duration) -> Taken {
         let mut state = self.state();
         while state.batch.steps.is_empty() {
             if state.closing {
                 return Taken::Closed;
             }
-            let Some(wait) = wait else {
-                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
             let (next, waited) = self.work.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner);
             state = next;
             if waited.timed_out() && state.batch.steps.is_empty() && !state.closing {

@@ -6,7 +6,7 @@ use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
-use crate::{Expired, Filter, JournalError, JournalReader, LiveExecution, Quarantine, StoredDefinition, Summary};
+use crate::{Filter, JournalError, JournalReader, LiveExecution, Quarantine, StoredDefinition, Summary};
 
 use super::history;
 use super::list::Question;
@@ -42,13 +42,10 @@ impl JournalReader for Readers {
         self.with(|connection| keyed(connection, idempotency_key))
     }
 
-    fn expired(&self, which: &Expired, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
-        self.with(|connection| expired(connection, which, limit))
-    }
-
     fn health(&self) -> Result<(), JournalError> {
         let read = |connection: &Connection| connection.query_row("SELECT batch FROM meta", [], |_| Ok(()));
-        self.with(|connection| read(connection).map_err(unreadable))
+        self.with(|connection| read(connection).map_err(unreadable))?;
+        self.damage()
     }
 }
 
@@ -88,7 +85,13 @@ fn summary(
     let mut statement = connection.prepare_cached(&select).map_err(unreadable)?;
     let found =
         statement.query_row([bytes(&execution)], |row| Ok(to_summary(readers, connection, &SummaryRow::read(row))));
-    found.optional().map_err(|error| reading(execution, &error))
+    let found = found.optional().map_err(|error| reading(execution, &error))?;
+    match found {
+        None if history::head(connection, execution).map_err(|error| reading(execution, &error))?.is_some() => {
+            Err(damaged(execution, history::HIDDEN))
+        }
+        found => Ok(found),
+    }
 }
 
 fn list(readers: &Readers, connection: &Connection, filter: &Filter) -> Result<Vec<Summary>, JournalError> {
@@ -118,33 +121,6 @@ fn keyed(connection: &Connection, key: &str) -> Result<Option<ExecutionId>, Jour
         Some((id, false)) => Err(damaged(id, "its summary is not what was written")),
         found => Ok(found.map(|(id, _)| id)),
     }
-}
-
-fn expired(connection: &Connection, expired: &Expired, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
-    let status = code(expired.status);
-    let old = match expired.ended_before {
-        Some(before) => count(connection, "completed_at < ?2", params![status, before.as_micros()])?,
-        None => 0,
-    };
-    let beyond = match expired.all_but {
-        Some(kept) => count(connection, "true", params![status])?.saturating_sub(kept),
-        None => 0,
-    };
-    let limit = i64::try_from(limit.min(usize::try_from(old.max(beyond)).unwrap_or(usize::MAX))).unwrap_or(i64::MAX);
-    let mut select = connection
-        .prepare_cached(
-            "SELECT id FROM executions WHERE status = ?1 AND completed_at IS NOT NULL ORDER BY completed_at, id LIMIT ?2",
-        )
-        .map_err(unreadable)?;
-    let ids = select.query_map(params![status, limit], |row| Ok(super::summary::id(row, 0))).map_err(unreadable)?;
-    ids.map(|id| id.map_err(unreadable)).collect()
-}
-
-fn count(connection: &Connection, which: &str, values: impl rusqlite::Params) -> Result<u64, JournalError> {
-    let select = format!("SELECT count(*) FROM executions WHERE status = ?1 AND completed_at IS NOT NULL AND {which}");
-    let mut statement = connection.prepare_cached(&select).map_err(unreadable)?;
-    let count: i64 = statement.query_row(values, |row| row.get(0)).map_err(unreadable)?;
-    Ok(count.unsigned_abs())
 }
 
 fn one_live(

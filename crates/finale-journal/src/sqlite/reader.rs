@@ -1,14 +1,16 @@
 //! Reading a journal that somebody else owns.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use finale_core::{DefinitionHash, ExecutionId};
+use rusqlite::Connection;
 
-use crate::{Expired, Filter, JournalError, JournalReader, LiveExecution, OpenProblem, StoredDefinition, Summary};
+use crate::{Filter, JournalError, JournalReader, LiveExecution, OpenProblem, StoredDefinition, Summary};
 
 use super::files::Files;
-use super::open::identify;
+use super::mark::Mark;
+use super::open::{identify, reached};
 use super::readers::Readers;
 use super::schema::{self, MIGRATIONS};
 use super::trouble::open_problem;
@@ -16,9 +18,64 @@ use super::version;
 
 /// Reads a journal, whether a process owns it or not: it takes no lock and changes nothing.
 ///
-/// It sees what is durable, and nothing else. A clone reads the same journal.
+/// It sees what is durable, and nothing else. A clone reads the same journal. If acknowledged batches are missing at the
+/// end of the journal, every read is refused with [`OpenProblem::LostTail`], also if they go missing later: what is left
+/// is an older state, which would be taken for the newest. [`SqliteReaderBuilder::accept_lost_tail`] reads it all the same.
 #[derive(Clone, Debug)]
-pub struct SqliteReader(Arc<Readers>);
+pub struct SqliteReader(Arc<Opened>);
+
+#[derive(Debug)]
+struct Opened {
+    readers: Readers,
+    lost_batches: u64,
+}
+
+/// How a [`SqliteReader`] is to be opened.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct SqliteReaderBuilder {
+    path: PathBuf,
+    accept_lost_tail: bool,
+}
+
+impl SqliteReaderBuilder {
+    /// Reads what is left of a journal whose end is missing; [`SqliteReader::lost_batches`] says how much that is.
+    pub const fn accept_lost_tail(mut self) -> Self {
+        self.accept_lost_tail = true;
+        self
+    }
+
+    /// Opens the journal.
+    ///
+    /// # Errors
+    /// [`JournalError::Open`] says which file could not be opened and why.
+    pub fn open(self) -> Result<SqliteReader, JournalError> {
+        let files = Files::at(&self.path)?;
+        let opened = self.open_files(&files).map_err(|problem| files.error(problem))?;
+        Ok(SqliteReader(Arc::new(opened)))
+    }
+
+    fn open_files(&self, files: &Files) -> Result<Opened, OpenProblem> {
+        version::check(rusqlite::version_number())?;
+        files.check()?;
+        let mark = Mark::read(&files.mark);
+        match (files.lost(mark), files.length()) {
+            (Some(lost), _) => return Err(lost),
+            (None, None) => return Err(OpenProblem::NoFile),
+            (None, Some(0)) => return Err(OpenProblem::Empty),
+            (None, Some(_)) => {}
+        }
+        let reading = super::connection::reading(files).map_err(open_problem)?;
+        let connection = reading.connection();
+        check(connection)?;
+        let lost = mark.map_or(Ok(()), |mark| mark.check(&reached(connection).map_err(open_problem)?));
+        let lost_batches = match lost {
+            Err(OpenProblem::LostTail { missing }) if self.accept_lost_tail => missing,
+            lost => lost.map(|()| 0)?,
+        };
+        Ok(Opened { readers: Readers::new(files.clone(), !self.accept_lost_tail), lost_batches })
+    }
+}
 
 impl SqliteReader {
     /// Opens a journal to read it.
@@ -26,55 +83,65 @@ impl SqliteReader {
     /// # Errors
     /// [`JournalError::Open`] says which file could not be opened and why.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, JournalError> {
-        let files = Files::at(path.as_ref())?;
-        let readers = Readers::new(files.database.clone());
-        check(&files).map_err(|problem| files.error(problem))?;
-        Ok(Self(Arc::new(readers)))
+        Self::builder(path).open()
+    }
+
+    /// Opens a journal to read it, with options.
+    pub fn builder(path: impl AsRef<Path>) -> SqliteReaderBuilder {
+        SqliteReaderBuilder { path: path.as_ref().to_owned(), accept_lost_tail: false }
+    }
+
+    /// Copies what is durable now into a new file; whoever owns the journal goes on meanwhile. See
+    /// [`SqliteJournal::backup`](super::SqliteJournal::backup).
+    ///
+    /// # Errors
+    /// [`JournalError::Backup`] when there is such a file already, it cannot be written, or the journal is damaged.
+    pub fn backup(&self, to: impl AsRef<Path>) -> Result<(), JournalError> {
+        self.0.readers.with(|connection| super::backup::copy(connection, to.as_ref()))
+    }
+
+    /// How many acknowledged batches were missing at the end of the journal when it was opened. More than 0 only if that
+    /// was [accepted](SqliteReaderBuilder::accept_lost_tail): then everything that is read may be older than the truth.
+    pub fn lost_batches(&self) -> u64 {
+        self.0.lost_batches
     }
 }
 
 impl JournalReader for SqliteReader {
     fn history(&self, execution: ExecutionId) -> Result<Option<Vec<u8>>, JournalError> {
-        self.0.history(execution)
+        self.0.readers.history(execution)
     }
 
     fn definition(&self, hash: DefinitionHash) -> Result<Option<StoredDefinition>, JournalError> {
-        self.0.definition(hash)
+        self.0.readers.definition(hash)
     }
 
     fn live(&self, after: Option<ExecutionId>, limit: usize) -> Result<Vec<LiveExecution>, JournalError> {
-        self.0.live(after, limit)
+        self.0.readers.live(after, limit)
     }
 
     fn summary(&self, execution: ExecutionId) -> Result<Option<Summary>, JournalError> {
-        self.0.summary(execution)
+        self.0.readers.summary(execution)
     }
 
     fn list(&self, filter: &Filter) -> Result<Vec<Summary>, JournalError> {
-        self.0.list(filter)
+        self.0.readers.list(filter)
     }
 
     fn keyed(&self, idempotency_key: &str) -> Result<Option<ExecutionId>, JournalError> {
-        self.0.keyed(idempotency_key)
-    }
-
-    fn expired(&self, expired: &Expired, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
-        self.0.expired(expired, limit)
+        self.0.readers.keyed(idempotency_key)
     }
 
     /// Whether the journal can be read; whether its owner can write, only the owner knows.
     fn health(&self) -> Result<(), JournalError> {
-        self.0.health()
+        self.0.readers.health()
     }
 }
 
-fn check(files: &Files) -> Result<(), OpenProblem> {
-    version::check(rusqlite::version_number())?;
-    files.length().ok_or(OpenProblem::NoFile)?;
-    let connection = super::connection::reading(&files.database).map_err(open_problem)?;
-    identify(&connection)?;
-    match schema::check_version(&connection, MIGRATIONS)? {
+fn check(connection: &Connection) -> Result<(), OpenProblem> {
+    identify(connection)?;
+    match schema::check_version(connection, MIGRATIONS)? {
         0 => Err(OpenProblem::Foreign),
-        _ => schema::check_format(&connection),
+        _ => schema::check_format(connection),
     }
 }

@@ -1,7 +1,6 @@
 //! Reading what is durable: a few connections of their own, which never hold up a commit.
 
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use finale_core::record::WorkflowName;
 use finale_core::{DefinitionHash, ExecutionId};
@@ -10,9 +9,12 @@ use rustc_hash::FxHashMap;
 
 use crate::{JournalError, StoredDefinition};
 
-use super::connection;
+use super::connection::{self, Reading};
+use super::files::Files;
+use super::mark::Mark;
+use super::open::reached;
 use super::transaction::definition_check;
-use super::trouble::unreadable;
+use super::trouble::{is_damage, unreadable};
 
 /// The most connections that are kept open while nobody reads.
 const IDLE_MAX: usize = 4;
@@ -20,8 +22,12 @@ const IDLE_MAX: usize = 4;
 /// Connections that read, and what never changes.
 #[derive(Debug)]
 pub(super) struct Readers {
-    path: PathBuf,
+    files: Files,
+    /// Whether what is read must have come as far as the mark says. The owner knows that without a mark.
+    checks_mark: bool,
     idle: Mutex<Vec<Connection>>,
+    /// The first sign that the database as such is damaged.
+    damage: OnceLock<JournalError>,
     /// What definitions are called; read often, written once.
     named: Mutex<FxHashMap<i64, Arc<Named>>>,
 }
@@ -34,20 +40,40 @@ pub(super) struct Named {
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, idle: Mutex::default(), named: Mutex::default() }
+    pub(super) fn new(files: Files, checks_mark: bool) -> Self {
+        Self { files, checks_mark, idle: Mutex::default(), damage: OnceLock::new(), named: Mutex::default() }
     }
 
     /// Lends a connection.
     pub(super) fn with<T>(&self, read: impl FnOnce(&Connection) -> Result<T, JournalError>) -> Result<T, JournalError> {
+        // Before the database is looked at: an owner at work goes on with both, and the database comes first there.
+        let mark = if self.checks_mark { Mark::read(&self.files.mark) } else { None };
         let idle = lock(&self.idle).pop();
-        let connection = idle.map_or_else(|| connection::reading(&self.path), Ok).map_err(unreadable)?;
-        let found = read(&connection);
-        let mut idle = lock(&self.idle);
-        if idle.len() < IDLE_MAX {
-            idle.push(connection);
+        let reading = idle.map_or_else(|| connection::reading(&self.files), |idle| Ok(Reading::Shared(idle)));
+        let reading = reading.map_err(unreadable)?;
+        let connection = reading.connection();
+        if let Some(mark) = mark {
+            mark.check(&reached(connection).map_err(unreadable)?).map_err(|problem| self.files.error(problem))?;
+        }
+        let found = read(connection);
+        if let Err(error) = &found
+            && is_damage(error)
+        {
+            // Only the first sign is kept: the others follow from it.
+            let _ = self.damage.set(JournalError::Unreadable(error.to_string().into()));
+        }
+        if let Reading::Shared(connection) = reading {
+            let mut idle = lock(&self.idle);
+            if idle.len() < IDLE_MAX {
+                idle.push(connection);
+            }
         }
         found
+    }
+
+    /// Whether a read has found the database damaged. It stays so: what is damaged does not heal.
+    pub(super) fn damage(&self) -> Result<(), JournalError> {
+        self.damage.get().cloned().map_or(Ok(()), Err)
     }
 
     /// Closes the connections: the one that is closed last copies the log into the database, if it may write.
@@ -79,7 +105,8 @@ pub(super) fn definition(
         return Ok(None);
     };
     if definition_check(&found) != intact {
-        return Err(unreadable(format!("what is kept of definition {} is not what was written", found.hash)));
+        let problem = format!("what is kept of definition {} is not what was written", found.hash);
+        return Err(JournalError::Unreadable(problem.into()));
     }
     Ok(Some(found))
 }

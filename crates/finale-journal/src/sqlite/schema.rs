@@ -15,7 +15,7 @@ use super::trouble::open_problem;
 pub(super) const APPLICATION_ID: i32 = 0x4649_4e4c;
 
 /// Each makes a database of the version that is its index into one of the next version. Append-only.
-pub(super) const MIGRATIONS: &[&str] = &[VERSION_1];
+pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
 
 const VERSION_1: &str = "
 CREATE TABLE meta(
@@ -79,6 +79,19 @@ CREATE TABLE facts(
     facts BLOB NOT NULL
 ) STRICT;
 CREATE TABLE forgotten(last INTEGER PRIMARY KEY, execution INTEGER NOT NULL) STRICT;
+";
+
+/// The token of the newest claim, and how many executions have ended and how: nobody counts them.
+const VERSION_2: &str = "
+ALTER TABLE meta ADD COLUMN token BLOB NOT NULL DEFAULT x'00000000000000000000000000000000';
+ALTER TABLE meta ADD COLUMN completed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE meta ADD COLUMN failed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE meta ADD COLUMN cancelled INTEGER NOT NULL DEFAULT 0;
+UPDATE meta SET
+    token = randomblob(16),
+    completed = (SELECT count(*) FROM executions WHERE status = 2 AND completed_at IS NOT NULL),
+    failed = (SELECT count(*) FROM executions WHERE status = 3 AND completed_at IS NOT NULL),
+    cancelled = (SELECT count(*) FROM executions WHERE status = 4 AND completed_at IS NOT NULL);
 ";
 
 /// Brings the database to the newest version; each step is all or nothing.

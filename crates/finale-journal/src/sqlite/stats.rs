@@ -7,7 +7,8 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SqliteStats {
-    /// Transactions that were committed; with [`Durability::Full`](super::Durability::Full) each was synced once.
+    /// Transactions that were committed; with [`Durability::Full`](super::Durability::Full) each was synced once, unless
+    /// it did nothing but forget.
     pub commits: u64,
     /// Appends that are durable.
     pub appends: u64,

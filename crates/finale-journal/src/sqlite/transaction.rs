@@ -10,6 +10,7 @@ use crate::StoredDefinition;
 use super::batch::{Batch, Begin, Change, Facts, Stand, Step, Tip};
 use super::chain::{self, Check};
 use super::forget;
+use super::purge::Ended;
 use super::summary::{Beginning, COMPLETED, StandingRow};
 
 const BEGIN: &str = "INSERT INTO executions(number, id, definition, activated_by, created_at, idempotency_key, \
@@ -55,6 +56,8 @@ pub(super) struct Written {
     pub(super) place: i64,
     /// The hash over all batches.
     pub(super) running: u64,
+    /// How many executions have ended.
+    pub(super) ended: Ended,
 }
 
 impl<'c> Steps<'c> {
@@ -86,13 +89,13 @@ impl<'c> Steps<'c> {
             Change::Define(define) => define_one(self.connection, define.0, &define.1),
             Change::Begin(begin) => self.begin(batch, begin),
             Change::Facts(facts) => self.facts(batch, facts, written),
-            Change::Stand(stand) => self.stand(batch, stand),
+            Change::Stand(stand) => self.stand(batch, stand, written),
             Change::Forget(executions) => {
                 // Those that ended in this transaction have no head any more.
                 self.write_heads()?;
-                forget::hide(self.connection, executions)
+                forget::hide(self.connection, executions, &mut written.ended)
             }
-            Change::Nothing | Change::Claim(_) | Change::Release(..) | Change::Flush(_) => Ok(()),
+            Change::Nothing | Change::Claim(_) | Change::Release(..) | Change::Purge(..) | Change::Flush(_) => Ok(()),
         }
     }
 
@@ -130,7 +133,7 @@ impl<'c> Steps<'c> {
         Ok(())
     }
 
-    fn stand(&mut self, batch: &Batch, stand: &Stand) -> rusqlite::Result<()> {
+    fn stand(&mut self, batch: &Batch, stand: &Stand, written: &mut Written) -> rusqlite::Result<()> {
         let Stand { id, number, status, completed_at, until_released, tip, .. } = *stand;
         let error = batch.maybe_text(stand.error);
         let quarantine = batch.maybe_text(stand.quarantine);
@@ -149,6 +152,7 @@ impl<'c> Steps<'c> {
         ])?;
         if status >= COMPLETED {
             self.heads.entry(id).or_default().has_ended = true;
+            written.ended.add(status, 1);
         }
         if stand.reseal { reseal(self.connection, stand) } else { Ok(()) }
     }

@@ -12,9 +12,31 @@ pub(super) fn failed(error: impl Display) -> JournalError {
     JournalError::Failed(error.to_string().into())
 }
 
+/// How every error begins that comes from damage to the database as such, and not to what is kept of one execution.
+const DATABASE_DAMAGED: &str = "the database is damaged";
+
 /// Reading failed, and not because of one execution.
-pub(super) fn unreadable(error: impl Display) -> JournalError {
-    JournalError::Unreadable(error.to_string().into())
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` calls")]
+pub(super) fn unreadable(error: Error) -> JournalError {
+    JournalError::Unreadable(text(&error).into())
+}
+
+/// Whether an error comes from damage to the database as such: more than what was read may be concerned.
+pub(super) fn is_damage(error: &JournalError) -> bool {
+    match error {
+        JournalError::Unreadable(problem) | JournalError::Damaged { problem, .. } => {
+            problem.starts_with(DATABASE_DAMAGED)
+        }
+        _ => false,
+    }
+}
+
+fn text(error: &Error) -> String {
+    let damages = [ErrorCode::DatabaseCorrupt, ErrorCode::NotADatabase, ErrorCode::SystemIoFailure];
+    match error.sqlite_error_code() {
+        Some(code) if damages.contains(&code) => format!("{DATABASE_DAMAGED}: {error}"),
+        _ => error.to_string(),
+    }
 }
 
 /// What is kept of an execution is wrong.
@@ -24,7 +46,8 @@ pub(super) fn damaged(execution: ExecutionId, problem: impl Display) -> JournalE
 
 /// Reading something of one execution failed: is it damaged, or can nothing be read?
 pub(super) fn reading(execution: ExecutionId, error: &Error) -> JournalError {
-    if is_rot(error) { damaged(execution, error) } else { unreadable(error) }
+    let problem = text(error);
+    if is_rot(error) { damaged(execution, problem) } else { JournalError::Unreadable(problem.into()) }
 }
 
 /// Why a database could not be opened.

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use finale_core::nearest::nearest;
-use finale_core::{Compiled, DefinitionHash, Execution};
+use finale_core::{Compiled, DefinitionHash, Execution, NodeIndex, WorkKey};
 use finale_journal::StoredDefinition;
 
 use super::Shard;
@@ -32,7 +32,7 @@ impl Bound {
     fn new(workflow: &Workflow, handlers: &Handlers, data: Data) -> Result<Self, ActivateError> {
         let compiled = workflow.compile_again().map_err(ActivateError::Definition)?;
         let handler = |node| compiled.handler(node).and_then(|name| handlers.get(name)).cloned();
-        let bound: Box<[_]> = (0..compiled.len() as u32).map(handler).collect();
+        let bound: Box<[_]> = compiled.positions().map(handler).collect();
         Ok(Self {
             refusal: unsupported(&compiled).or_else(|| not_registered(&compiled, handlers)),
             metrics: WorkflowMetrics::new(&compiled),
@@ -43,15 +43,15 @@ impl Bound {
         })
     }
 
-    pub(crate) fn handler(&self, node: u32) -> Option<&Registered> {
-        self.handlers[node as usize].as_ref()
+    pub(crate) fn handler(&self, node: NodeIndex) -> Option<&Registered> {
+        self.handlers[node.as_usize()].as_ref()
     }
 
     /// The name of a handler that an execution still may need and that is not registered.
     pub(crate) fn missing_handler(&self, execution: &Execution) -> Option<&str> {
-        (0..self.compiled.len() as u32).find_map(|node| {
+        self.compiled.positions().find_map(|node| {
             let name = self.compiled.handler(node)?;
-            let is_open = !execution.node_status(node)?.is_settled();
+            let is_open = !execution.node_status(WorkKey::root(node))?.is_settled();
             (is_open && self.handler(node).is_none()).then_some(name)
         })
     }
@@ -63,7 +63,7 @@ fn unsupported(compiled: &Compiled) -> Option<ActivateError> {
 }
 
 fn not_registered(compiled: &Compiled, handlers: &Handlers) -> Option<ActivateError> {
-    let mut names = (0..compiled.len() as u32).filter_map(|node| compiled.handler(node));
+    let mut names = compiled.positions().filter_map(|node| compiled.handler(node));
     let missing = names.find(|name| handlers.get(name).is_none())?;
     Some(ActivateError::HandlerNotRegistered {
         handler: missing.to_owned(),

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::Addr;
-use finale_core::execution::{Input, Refused};
-use finale_core::{Execution, ExecutionId, ExecutionStatus, Failure, Payload, WorkKey};
+use finale_core::execution::{Input, Refused, Report};
+use finale_core::{Execution, ExecutionId, ExecutionStatus};
 use finale_journal::JournalError;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -58,7 +58,7 @@ pub(crate) struct Extra {
 }
 
 /// A report on a task that was not asked for yet.
-pub(crate) type EarlyReport = (WorkKey, Result<Payload, Failure>, Reply);
+pub(crate) type EarlyReport = (Report, Reply);
 
 /// Something an execution is told.
 pub(crate) enum Mail {
@@ -225,7 +225,7 @@ impl Live {
             }
         }
         let Some(extra) = self.extra.take() else { return };
-        extra.early.into_iter().for_each(|(_, _, reply)| reply.fail(error));
+        extra.early.into_iter().for_each(|(_, reply)| reply.fail(error));
         extra.cancels.into_iter().for_each(|cancel| Reply::Cancel(cancel).fail(error));
     }
 

@@ -21,8 +21,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::Addr;
-use finale_core::execution::{Effect, Turn};
-use finale_core::{DefinitionHash, ExecutionId, Failure, Payload, WorkKey};
+use finale_core::execution::{Effect, Report, Turn};
+use finale_core::{DefinitionHash, ExecutionId};
 use finale_journal::{Journal, JournalError, Position, Writer};
 use rustc_hash::FxHashMap;
 use tokio::sync::watch;
@@ -30,13 +30,13 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::context::Data;
 use crate::execution_actor::ExecutionActor;
-use crate::faults::Faults;
+use crate::faults::Injected;
 use crate::handler::Handlers;
 use crate::late::Ledger;
 use crate::metering::ShardMetrics;
 use crate::mint::Mint;
 use crate::options::Options;
-use crate::supervisor::{Forgotten, Supervisor, WrittenOff};
+use crate::supervisor::{Supervisor, WrittenOff};
 use crate::task_engine::{Dismiss, TaskEngine};
 use crate::vitals::Vitals;
 
@@ -47,7 +47,7 @@ pub(crate) struct Shard {
     pub(crate) handlers: Handlers,
     pub(crate) data: Data,
     pub(crate) clock: Clock,
-    pub(crate) faults: Option<Arc<Faults>>,
+    pub(crate) faults: Injected,
     pub(crate) mint: RefCell<Mint>,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) metrics: ShardMetrics,
@@ -75,7 +75,7 @@ pub(crate) struct Shard {
     /// The last word: nothing is begun any more.
     pub(crate) draining: Cell<bool>,
     /// Dropped after everything else: who waits for that finds the journal free.
-    _gone: watch::Sender<()>,
+    gone: watch::Sender<()>,
 }
 
 /// Something the engine is to do for an execution.
@@ -83,7 +83,7 @@ pub(crate) enum Work {
     /// Perform these effects, in this order.
     Perform(Rc<Live>, Vec<Effect>),
     /// Hand over what somebody outside reports on a task.
-    Report(Rc<Live>, WorkKey, Result<Payload, Failure>, Reply),
+    Report(Rc<Live>, Report, Reply),
     /// Look whether everything that must be under way is.
     Reconcile(Rc<Live>),
 }
@@ -98,8 +98,6 @@ pub(crate) enum Note {
     Place,
     /// An execution that could not be read counts as failed, durably.
     WrittenOff(Box<WrittenOff>),
-    /// Executions were forgotten, durably.
-    Forgotten(Forgotten),
     /// The journal has failed.
     JournalFailed,
 }
@@ -152,7 +150,7 @@ pub(crate) struct Plan {
     pub(crate) options: Arc<Options>,
     pub(crate) handlers: Handlers,
     pub(crate) data: Data,
-    pub(crate) faults: Option<Arc<Faults>>,
+    pub(crate) faults: Injected,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) vitals: Arc<Vitals>,
     pub(crate) gone: watch::Sender<()>,
@@ -186,7 +184,7 @@ impl Shard {
             engine: Desk::new(),
             supervisor: Desk::new(),
             draining: Cell::new(false),
-            _gone: gone,
+            gone,
         })
     }
 
@@ -195,6 +193,11 @@ impl Shard {
         // The desks are fresh: nobody sat there before.
         let _ = self.engine.actor.set(engine);
         let _ = self.supervisor.actor.set(supervisor);
+    }
+
+    /// As long as this lives, whoever waits for the end of the shard waits on.
+    pub(crate) fn gone(&self) -> watch::Sender<()> {
+        self.gone.clone()
     }
 
     pub(crate) fn find(&self, execution: ExecutionId) -> Option<Rc<Live>> {

@@ -3,9 +3,9 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use finale_core::execution::{Effect, Noticed, Refused, Turn};
+use finale_core::execution::{Effect, NumberedEvent, Refused, Turn};
 use finale_core::fact::{Activation, Terminal};
-use finale_core::{Execution, ExecutionStatus, FailureClass};
+use finale_core::{Execution, ExecutionStatus, FailureClass, NodeIndex};
 use finale_journal::{Append, Appended, Begins, Ends, JournalError, Position, Standing, Writer};
 use smallvec::SmallVec;
 use tokio::time::Instant;
@@ -38,7 +38,7 @@ struct Decided {
     last_sequence: u64,
     status: ExecutionStatus,
     effects: Vec<Effect>,
-    notices: Vec<Noticed>,
+    notices: Vec<NumberedEvent>,
     answers: Answers,
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct Answers {
 
 /// An attempt that came to its result, to be counted.
 pub(crate) struct Attempted {
-    pub(crate) node: u32,
+    pub(crate) node: NodeIndex,
     pub(crate) failure: Option<FailureClass>,
     pub(crate) took: Duration,
 }

@@ -165,8 +165,7 @@ impl Supervisor {
         self.shard.deliver(&live, Mail::Tell(Input::Activate(activation), None));
         for early in self.expected.remove(&id).into_iter().flatten() {
             self.shard.give_early_place();
-            let reported = Input::Reported { key: early.key, result: early.result };
-            self.shard.deliver(&live, Mail::Tell(reported, Some(early.reply)));
+            self.shard.deliver(&live, Mail::Tell(Input::Reported(early.report), Some(early.reply)));
         }
     }
 

@@ -155,10 +155,10 @@ fn answer_cancels(live: &Live, outcome: &Outcome) {
 
 fn receipt(live: &Live, outcome: &Outcome) -> CancelReceipt {
     let interrupted = live.read(Execution::interrupted).into_iter();
-    let tasks = interrupted.map(|(dispatch, interruption)| CancelledTask {
-        task: TaskId { execution: live.id, key: dispatch.key },
-        node: live.bound.compiled.node(dispatch.key.node).id.clone(),
-        fate: interruption.into(),
+    let tasks = interrupted.map(|interrupted| CancelledTask {
+        task: TaskId { execution: live.id, key: interrupted.key },
+        node: live.bound.compiled.node(interrupted.key.node).id.clone(),
+        fate: interrupted.interruption.into(),
     });
     CancelReceipt { status: outcome.status(), completed_at: outcome.completed_at, tasks: tasks.collect() }
 }
@@ -171,7 +171,7 @@ impl Shard {
             extra.subscribers.clear();
             std::mem::take(&mut extra.early)
         });
-        for (_, _, reply) in early.into_iter().flatten() {
+        for (_, reply) in early.into_iter().flatten() {
             self.give_early_place();
             reply.send(Err(finale_core::execution::Refused::AlreadyTerminal(status)));
         }

@@ -31,13 +31,12 @@ pub(crate) use ended::written_off;
 pub(crate) use keys::Keys;
 pub(crate) use query::{Ask, List, Question};
 pub(crate) use recovery::Recovery;
-pub(crate) use report::Report;
-pub(crate) use retention::Forgotten;
+pub(crate) use report::ReportTask;
 pub(crate) use stop::{Close, Leave, Left};
 pub(crate) use unreadable::WrittenOff;
 
 use ended::Archive;
-use retention::Purge;
+use retention::Purging;
 use unreadable::Unreadable;
 
 /// Notes taken before other actors of the thread get their turn.
@@ -58,7 +57,7 @@ pub(crate) struct Supervisor {
     recovery: Recovery,
     /// Executions that cannot be read.
     unreadable: BTreeMap<ExecutionId, Unreadable>,
-    purge: Purge,
+    purging: Purging,
     /// Ids in the queue that were known before, and what was reported on their tasks meanwhile.
     expected: FxHashMap<ExecutionId, Vec<report::Early>>,
     /// The supervisors of all shards.
@@ -82,7 +81,7 @@ impl Supervisor {
             keys,
             recovery,
             unreadable: BTreeMap::new(),
-            purge: Purge::default(),
+            purging: Purging::default(),
             expected: FxHashMap::default(),
             everyone,
             swept: None,
@@ -98,7 +97,6 @@ impl Supervisor {
                 Some(Note::Died(live)) => self.rebuild(&live),
                 Some(Note::Place) => {}
                 Some(Note::WrittenOff(written_off)) => self.written_off(*written_off),
-                Some(Note::Forgotten(forgotten)) => self.forgotten(&forgotten),
                 Some(Note::JournalFailed) => self.fail_stop(),
                 None => {
                     self.admit_waiting();

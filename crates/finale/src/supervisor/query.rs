@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::{Handler, Message};
+use finale_core::WorkKey;
 use finale_core::definition::Verdict;
 use finale_core::execution::{Command, Input, Why};
 use finale_core::record::State;
@@ -80,7 +81,9 @@ impl Supervisor {
                 self.command(live, Input::Command(command), Reply::Command(answer));
             }
             Question::Verdict { node, verdict, by, answer } => match live.bound.compiled.position(&node) {
-                Some(node) => self.command(live, Input::Verdict { node, verdict, by }, Reply::Command(answer)),
+                Some(node) => {
+                    self.command(live, Input::Verdict { key: WorkKey::root(node), verdict, by }, Reply::Command(answer))
+                }
                 None => give(answer, Err(CommandError::NotFound)),
             },
         }

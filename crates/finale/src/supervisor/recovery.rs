@@ -12,7 +12,7 @@ use std::sync::Arc;
 use actix::Context;
 use finale_core::execution::Input;
 use finale_core::{Execution, ExecutionId, ExecutionStatus};
-use finale_journal::{Claim, LiveExecution, Quarantine};
+use finale_journal::{Claim, Epoch, LiveExecution, Quarantine};
 
 use super::unreadable::Unreadable;
 use super::{Supervisor, others_first};
@@ -40,6 +40,11 @@ impl Recovery {
     pub(crate) fn new(claim: Claim, found: Vec<LiveExecution>) -> Self {
         let found = found.into_iter().map(|live| (live.id, live)).collect();
         Self { claim, found, ready: VecDeque::new(), stepping: false }
+    }
+
+    /// The claim under which the runtime has the journal.
+    pub(super) fn epoch(&self) -> Epoch {
+        self.claim.epoch
     }
 
     /// How many executions were not looked at yet.
@@ -122,7 +127,7 @@ impl Supervisor {
     }
 
     fn take_up(&mut self, found: &LiveExecution, live: Live) {
-        let epoch = self.recovery.claim.epoch.0;
+        let epoch = self.recovery.claim.epoch;
         let crashed = self.recovery.claim.crashed || self.is_parked_for_crashes(found, &live);
         let parked = live.read(|state| self.reason_to_park(found, &live.bound, state));
         let live = Rc::new(live);

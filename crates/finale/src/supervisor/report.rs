@@ -3,8 +3,8 @@
 //! They come the same way as activations, so that none overtakes the activation of the execution it is about.
 
 use actix::{Addr, Handler, Message, ResponseFuture};
-use finale_core::execution::Refused;
-use finale_core::{ExecutionId, Failure, Payload, PayloadError, TaskId, WorkKey};
+use finale_core::execution::{Refused, Report};
+use finale_core::{ExecutionId, Failure, Payload, PayloadError, TaskId};
 use tokio::sync::oneshot;
 
 use super::Supervisor;
@@ -16,32 +16,30 @@ use crate::shard::{Reply, Work};
 
 /// A report on a task of an execution that waits to be admitted.
 pub(super) struct Early {
-    pub(super) key: WorkKey,
-    pub(super) result: Result<Payload, Failure>,
+    pub(super) report: Report,
     pub(super) reply: Reply,
 }
 
 /// Somebody outside reports on a task.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Report {
-    pub(crate) task: TaskId,
-    pub(crate) result: Result<Payload, Failure>,
+pub(crate) struct ReportTask {
+    pub(crate) execution: ExecutionId,
+    pub(crate) report: Report,
     pub(crate) reply: oneshot::Sender<Result<(), ReportError>>,
 }
 
-impl Handler<Report> for Supervisor {
+impl Handler<ReportTask> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, report: Report, _context: &mut Self::Context) {
+    fn handle(&mut self, report: ReportTask, _context: &mut Self::Context) {
         self.take_report(report);
     }
 }
 
 impl Supervisor {
-    fn take_report(&mut self, report: Report) {
-        let Report { task: TaskId { execution, key }, result, reply } = report;
-        if let Err(error) = limited(&result, self.shard.options.limits.payload_bytes_max) {
+    fn take_report(&mut self, ReportTask { execution, report, reply }: ReportTask) {
+        if let Err(error) = limited(&report.result, self.shard.options.limits.payload_bytes_max) {
             // Nobody may be waiting for the answer any more: that is theirs to decide.
             return drop(reply.send(Err(error.into())));
         }
@@ -50,8 +48,8 @@ impl Supervisor {
             return reply.fail(&error);
         }
         match self.find(execution) {
-            Some(live) => self.shard.work(Work::Report(live, key, result, reply)),
-            None => self.report_elsewhere(execution, Early { key, result, reply }),
+            Some(live) => self.shard.work(Work::Report(live, report, reply)),
+            None => self.report_elsewhere(execution, Early { report, reply }),
         }
     }
 
@@ -86,7 +84,8 @@ impl Supervisor {
     /// Takes a report that came as a message.
     fn answer(&mut self, task: TaskId, result: Result<Payload, Failure>) -> ResponseFuture<Result<(), ReportError>> {
         let (reply, answered) = oneshot::channel();
-        self.take_report(Report { task, result, reply });
+        let report = Report::new(task.key, result);
+        self.take_report(ReportTask { execution: task.execution, report, reply });
         Box::pin(async move { answered.await.unwrap_or(Err(ReportError::Stopped)) })
     }
 }

@@ -1,108 +1,139 @@
-//! Forgets what ended long ago, a bounded number at a time.
+//! Forgets what ended long ago. The journal does that on a thread of its own; the shards only hear what is gone.
 
-use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use actix::{Handler, Message};
-use finale_core::ExecutionId;
-use finale_core::fact::Terminal;
-use finale_journal::{Expired, JournalError};
+use actix::{Context, Handler, Message};
+use finale_core::{ExecutionId, Time};
+use finale_journal::{Epoch, Expired, Journal, Purge, Purged};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::Supervisor;
-use crate::options::Keep;
-use crate::shard::{Note, Shard};
+use super::{Everyone, Supervisor};
+use crate::options::{Keep, Retention};
 use crate::telemetry::TARGET;
 
-/// Executions forgotten in one write, so that the journal does not stop for them.
-const FORGOTTEN_MAX: usize = 256;
+/// Executions forgotten in one call. The thread that calls looks in between whether the runtime has ended.
+const FORGOTTEN_MAX: usize = 2_048;
 
-/// What the purge of ended executions is at.
-pub(super) struct Purge {
+/// When ended executions were purged last, and whether they are being purged now.
+pub(super) struct Purging {
     next: Instant,
-    /// Whether a write is under way that forgets some.
     under_way: bool,
+    /// Tells the thread that purges that the runtime has ended.
+    stop: Arc<AtomicBool>,
 }
 
-/// These executions are forgotten, durably: nothing is to be kept of them in memory either.
+/// These executions are forgotten: nothing is to be kept of them in memory either.
 #[derive(Clone, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Forgotten(Arc<[ExecutionId]>);
 
-impl Default for Purge {
+/// A purge is over.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct PurgeOver;
+
+/// What the thread that purges needs.
+struct PurgeJob {
+    journal: Arc<dyn Journal>,
+    epoch: Epoch,
+    purge: Purge,
+    everyone: Everyone,
+    stop: Arc<AtomicBool>,
+    /// Dropped last: whoever waits for the end of the shard finds that nobody has the journal.
+    _gone: watch::Sender<()>,
+}
+
+impl Default for Purging {
     fn default() -> Self {
-        Self { next: Instant::now(), under_way: false }
+        Self { next: Instant::now(), under_way: false, stop: Arc::default() }
+    }
+}
+
+impl Drop for Purging {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
     }
 }
 
 impl Supervisor {
-    /// Looks whether there is something to forget; one shard does it for all.
+    /// Has the journal forget what has expired; one shard does it for all.
     pub(super) fn purge_if_due(&mut self) {
-        if self.shard.index > 0 || self.purge.under_way || Instant::now() < self.purge.next {
+        let Purging { next, under_way, .. } = self.purging;
+        let may_purge = self.shard.index == 0 && self.everyone.get().is_some() && self.shard.journal_error().is_none();
+        if under_way || !may_purge || Instant::now() < next {
             return;
         }
-        self.purge.next = Instant::now() + self.shard.options.retention.interval;
-        self.purge();
-    }
-
-    fn purge(&mut self) {
-        match self.expired() {
-            Ok(expired) if expired.is_empty() => {}
-            Ok(expired) => self.forget(expired),
-            Err(error) => {
-                tracing::warn!(target: TARGET, %error, "what ended long ago could not be looked for");
-            }
+        let purge = purge(&self.shard.options.retention, self.shard.clock.now());
+        if !purge.is_some() {
+            return;
         }
-    }
-
-    fn expired(&self) -> Result<Vec<ExecutionId>, JournalError> {
-        let now = self.shard.clock.now();
-        let retention = &self.shard.options.retention;
-        let kept = [
-            (Terminal::Completed, &retention.completed),
-            (Terminal::Failed, &retention.failed),
-            (Terminal::Cancelled, &retention.cancelled),
-        ];
-        for (status, Keep { age, count }) in kept {
-            let expired = Expired { status, ended_before: age.map(|age| now.before(age)), all_but: *count };
-            if expired.ended_before.is_none() && expired.all_but.is_none() {
-                continue;
-            }
-            let found = self.shard.journal.expired(&expired, FORGOTTEN_MAX)?;
-            if !found.is_empty() {
-                return Ok(found);
-            }
-        }
-        Ok(Vec::new())
-    }
-
-    fn forget(&mut self, executions: Vec<ExecutionId>) {
-        self.purge.under_way = true;
-        let executions: Arc<[_]> = executions.into();
-        let forgotten = Forgotten(Arc::clone(&executions));
-        let then = move |shard: &Rc<Shard>, durable: Result<(), &JournalError>| {
-            // After a failure nothing is written any more, this included.
-            if durable.is_ok() {
-                shard.note(Note::Forgotten(forgotten));
-            }
+        self.purging.next = Instant::now() + self.shard.options.retention.interval;
+        self.purging.under_way = true;
+        let job = PurgeJob {
+            journal: Arc::clone(&self.shard.journal),
+            epoch: self.recovery.epoch(),
+            purge,
+            everyone: Arc::clone(&self.everyone),
+            stop: Arc::clone(&self.purging.stop),
+            _gone: self.shard.gone(),
         };
-        self.shard.write(|writer| writer.forget(&executions), Box::new(then));
+        // It tells its end by message; nobody waits for the thread.
+        drop(tokio::task::spawn_blocking(move || job.run()));
+    }
+}
+
+impl PurgeJob {
+    fn run(self) {
+        while !self.stop.load(Ordering::Relaxed) {
+            let Purged { executions, more } = match self.journal.purge(self.epoch, &self.purge, FORGOTTEN_MAX) {
+                Ok(purged) => purged,
+                Err(error) => {
+                    tracing::warn!(target: TARGET, %error, "what ended long ago was not forgotten");
+                    break;
+                }
+            };
+            if !executions.is_empty() {
+                let forgotten = Forgotten(executions.into());
+                self.supervisors().for_each(|shard| shard.do_send(forgotten.clone()));
+            }
+            if !more {
+                break;
+            }
+        }
+        if let Some(first) = self.supervisors().next() {
+            first.do_send(PurgeOver);
+        }
     }
 
-    /// Some are gone: all shards hear of it, and there may be more.
-    pub(super) fn forgotten(&mut self, forgotten: &Forgotten) {
-        for shard in self.everyone.get().into_iter().flatten() {
-            shard.do_send(forgotten.clone());
-        }
-        self.purge.under_way = false;
-        self.purge();
+    fn supervisors(&self) -> impl Iterator<Item = &actix::Addr<Supervisor>> {
+        self.everyone.get().into_iter().flatten()
+    }
+}
+
+/// What need not be kept any more.
+fn purge(retention: &Retention, now: Time) -> Purge {
+    let expired = |keep: Keep| Expired { ended_before: keep.age.map(|age| now.before(age)), all_but: keep.count };
+    Purge {
+        completed: expired(retention.completed),
+        failed: expired(retention.failed),
+        cancelled: expired(retention.cancelled),
+    }
+}
+
+impl Handler<PurgeOver> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, _over: PurgeOver, _context: &mut Context<Self>) {
+        self.purging.under_way = false;
     }
 }
 
 impl Handler<Forgotten> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, Forgotten(executions): Forgotten, _context: &mut Self::Context) {
+    fn handle(&mut self, Forgotten(executions): Forgotten, _context: &mut Context<Self>) {
         for execution in executions.iter() {
             if let Some(key) = self.archive.remove(*execution) {
                 self.keys.forget(&key, *execution);

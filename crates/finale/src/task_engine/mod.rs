@@ -14,7 +14,7 @@ use std::sync::Arc;
 use actix::fut::{ActorFutureExt, wrap_future};
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message};
 use finale_core::execution::{AfterStop, Effect, Input};
-use finale_core::fact::Stop;
+use finale_core::fact::StopOutcome;
 use finale_core::{Dispatch, Execution, ExecutionStatus, Failure, FailureClass, Time};
 
 use crate::faults::Faults;
@@ -82,7 +82,7 @@ impl TaskEngine {
         for _ in 0..WORK_MAX {
             match self.shard.next_work() {
                 Some(Work::Perform(live, effects)) => self.perform(&live, effects),
-                Some(Work::Report(live, key, result, reply)) => self.report(&live, key, result, Some(reply)),
+                Some(Work::Report(live, report, reply)) => self.report(&live, report, Some(reply)),
                 Some(Work::Reconcile(live)) => self.reconcile(&live),
                 None => {
                     self.begin_waiting();
@@ -149,7 +149,7 @@ impl TaskEngine {
             }
             Effect::Run { dispatch, .. } if self.is_at_work(live, dispatch) => {}
             Effect::Run { dispatch, .. } if status == ExecutionStatus::Ending => {
-                self.shard.deliver(live, Mail::Tell(Input::Stopped { dispatch, how: Stop::Lost }, None));
+                self.shard.deliver(live, Mail::Tell(Input::Stopped { dispatch, how: StopOutcome::Lost }, None));
             }
             Effect::Run { dispatch, .. } if live.bound.compiled.is_at_most_once(dispatch.key.node) => {
                 self.lost(live, dispatch);

@@ -5,8 +5,8 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::rc::Rc;
 
 use actix::{Handler, Message};
-use finale_core::execution::Input;
-use finale_core::{Dispatch, ExecutionId, Failure, Payload, TaskId, Time, WorkKey};
+use finale_core::execution::{Input, Report};
+use finale_core::{AttemptNo, Dispatch, ExecutionId, Payload, TaskId, Time, WorkKey};
 use serde::Serialize;
 
 use super::TaskEngine;
@@ -76,11 +76,11 @@ pub(super) struct Offers(BTreeMap<TaskId, Offer>);
 
 struct Offer {
     live: Rc<Live>,
-    attempt: u16,
+    attempt: AttemptNo,
     since: Time,
     input: Payload,
     /// What was reported and is not recorded yet: it can be delivered again if it was lost.
-    reported: Option<Result<Payload, Failure>>,
+    reported: Option<Report>,
 }
 
 impl Offers {
@@ -110,7 +110,7 @@ impl Offer {
             node: compiled.node(node).id.clone(),
             title: compiled.title(node).to_owned(),
             assignee: compiled.assignee(node).map(str::to_owned),
-            attempt: self.attempt,
+            attempt: self.attempt.get(),
             since: self.since,
             input: self.input.clone(),
         }
@@ -122,38 +122,32 @@ impl TaskEngine {
     pub(super) fn offer(&mut self, live: &Rc<Live>, dispatch: Dispatch, input: Payload) {
         let Dispatch { key, attempt, .. } = dispatch;
         // It has waited since it was asked for, also if that was before a restart.
-        let since = live.read(|execution| execution.since(key.node)).unwrap_or_else(|| self.shard.clock.now());
+        let since = live.read(|execution| execution.since(key)).unwrap_or_else(|| self.shard.clock.now());
         let offer = Offer { live: Rc::clone(live), attempt, since, input, reported: None };
         self.offers.0.insert(TaskId { execution: live.id, key }, offer);
-        self.shard.take_early(live, |early| early == key).into_iter().for_each(|(key, result, reply)| {
-            self.report(live, key, result, Some(reply));
+        self.shard.take_early(live, |early| early == key).into_iter().for_each(|(report, reply)| {
+            self.report(live, report, Some(reply));
         });
     }
 
     /// Hands a report to its execution.
-    pub(super) fn report(
-        &mut self,
-        live: &Rc<Live>,
-        key: WorkKey,
-        result: Result<Payload, Failure>,
-        reply: Option<Reply>,
-    ) {
-        if let Some(offer) = self.offers.0.get_mut(&TaskId { execution: live.id, key }) {
-            offer.reported = Some(result.clone());
+    pub(super) fn report(&mut self, live: &Rc<Live>, report: Report, reply: Option<Reply>) {
+        if let Some(offer) = self.offers.0.get_mut(&TaskId { execution: live.id, key: report.key }) {
+            offer.reported = Some(report.clone());
         }
         if let Some(faults) = &self.shard.faults
             && Faults::strike(&faults.lose_outcomes)
         {
             return;
         }
-        self.shard.deliver(live, Mail::Tell(Input::Reported { key, result }, reply));
+        self.shard.deliver(live, Mail::Tell(Input::Reported(report), reply));
     }
 
     /// Delivers a report again that was taken here and never recorded.
     pub(super) fn report_again(&mut self, live: &Rc<Live>, key: WorkKey) {
         let offer = self.offers.0.get(&TaskId { execution: live.id, key });
-        if let Some(result) = offer.and_then(|offer| offer.reported.clone()) {
-            self.shard.deliver(live, Mail::Tell(Input::Reported { key, result }, None));
+        if let Some(report) = offer.and_then(|offer| offer.reported.clone()) {
+            self.shard.deliver(live, Mail::Tell(Input::Reported(report), None));
         }
     }
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use finale_core::execution::Input;
-use finale_core::fact::Stop;
+use finale_core::fact::StopOutcome;
 use finale_core::{Dispatch, ExecutionId, Failure, FailureClass, Payload, Time, WorkKey};
 use futures_util::stream::FuturesUnordered;
 use rustc_hash::FxHashMap;
@@ -185,7 +185,7 @@ impl TaskEngine {
 
     /// Says that a task is not begun any more, because the end of its execution was decided before.
     pub(super) fn close(&self, live: &Rc<Live>, dispatch: Dispatch) {
-        self.shard.deliver(live, Mail::Tell(Input::Stopped { dispatch, how: Stop::Closed }, None));
+        self.shard.deliver(live, Mail::Tell(Input::Stopped { dispatch, how: StopOutcome::Closed }, None));
     }
 
     /// Begins the waiting tasks for which there is a place, and leaves some for later if there are many.
@@ -256,10 +256,10 @@ impl TaskEngine {
         let stopped = |how| Mail::Tell(Input::Stopped { dispatch, how }, None);
         match (how, task.stop_asked()) {
             (_, StopAsked::Forgotten) => {}
-            (HowOver::Dropped { blocking: true }, _) => self.shard.deliver(live, stopped(Stop::Lost)),
-            (HowOver::Dropped { blocking: false }, _) => self.shard.deliver(live, stopped(Stop::Aborted)),
+            (HowOver::Dropped { blocking: true }, _) => self.shard.deliver(live, stopped(StopOutcome::Lost)),
+            (HowOver::Dropped { blocking: false }, _) => self.shard.deliver(live, stopped(StopOutcome::Aborted)),
             // It was told to stop and gave up its work: that is no failure.
-            (HowOver::Result(Err(_)), StopAsked::Gently) => self.shard.deliver(live, stopped(Stop::Stopped)),
+            (HowOver::Result(Err(_)), StopAsked::Gently) => self.shard.deliver(live, stopped(StopOutcome::Stopped)),
             (HowOver::Result(result), _) => {
                 let result = result.map_err(|failure| failure.cut(self.shard.options.limits.text_bytes_max));
                 self.deliver_outcome(live, Input::Outcome { dispatch, result, started, ended });

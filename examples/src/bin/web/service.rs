@@ -23,8 +23,8 @@ impl Shop {
     /// Opens the shop; without a journal its orders are gone with the process.
     pub(crate) fn open(journal: Option<&str>) -> Result<Self, Box<dyn std::error::Error>> {
         let order = Workflow::typed("order");
-        let reserved = order.task(reserve_stock);
-        order.task(charge_card).after(reserved).retry(3, std::time::Duration::from_secs(1));
+        let reserved = order.task("reserve", reserve_stock);
+        order.task("charge", charge_card).after(reserved).retry(3, std::time::Duration::from_secs(1));
         let order = order.build()?;
         let builder = Runtime::builder().workflow(&order);
         let runtime = match journal {

@@ -2,14 +2,15 @@
 
 use super::*;
 use crate::compiled::Step;
+use crate::id::NodeIndex;
 
 #[test]
 fn a_conditional_without_a_condition_is_accepted() {
     let edges = ["s c", "c a conditional_true", "c e conditional_false", "a e"];
     let compiled =
         compiled(workflow(vec![node("c", NodeKind::Conditional(Conditional::default())), task("a")], &edges));
-    assert_eq!(compiled.at(2).step, Step::Decide);
-    assert!(compiled.at(2).expression.is_none());
+    assert_eq!(compiled.at(NodeIndex(2)).step, Step::Decide);
+    assert!(compiled.at(NodeIndex(2)).expression.is_none());
 }
 
 #[test]
@@ -33,18 +34,24 @@ fn a_compiled_definition_keeps_the_order_of_nodes_and_edges() {
     }
     let edges = ["p b parallel_branch", "s p", "p a parallel_branch", "a j", "b j", "j e"];
     let compiled = compiled(workflow(vec![split("p"), handled, task("b"), join("j", JoinStrategy::All)], &edges));
-    assert_eq!(compiled.position("p"), Some(2));
-    let targets: Vec<u32> = compiled.edges_of(2).iter().map(|edge| edge.target).collect();
+    assert_eq!(compiled.position("p"), Some(NodeIndex(2)));
+    let targets: Vec<u32> = compiled.edges_of(NodeIndex(2)).iter().map(|edge| edge.target).collect();
     assert_eq!(targets, [4, 3]);
-    assert_eq!((compiled.start, compiled.at(5).in_degree, compiled.at(5).step), (0, 2, Step::Join));
-    assert_eq!((compiled.at(3).step, compiled.at(4).step, compiled.at(3).optional), (Step::Handle, Step::Ask, true));
-    assert_eq!(*compiled.sinks, [3, 4]);
+    assert_eq!(
+        (compiled.start, compiled.at(NodeIndex(5)).in_degree, compiled.at(NodeIndex(5)).step),
+        (NodeIndex(0), 2, Step::Join)
+    );
+    assert_eq!(
+        (compiled.at(NodeIndex(3)).step, compiled.at(NodeIndex(4)).step, compiled.at(NodeIndex(3)).optional),
+        (Step::Handle, Step::Ask, true)
+    );
+    assert_eq!(*compiled.sinks, [3, 4].map(NodeIndex));
 }
 
 #[test]
 fn a_sink_has_only_control_nodes_behind_it() {
     let compiled = compiled(workflow(vec![task("a"), task("b"), assignment("g")], &["s a", "a b", "b g", "g e"]));
-    assert_eq!(*compiled.sinks, [3]);
+    assert_eq!(*compiled.sinks, [NodeIndex(3)]);
 }
 
 #[test]
@@ -64,7 +71,7 @@ fn the_nearest_assignment_wins_and_the_own_assignee_before_it() {
     }
     let nodes = vec![assignment("g"), assignment("h"), task("a"), assignment("i"), own];
     let compiled = compiled(workflow(nodes, &["s g", "g h", "h a", "a i", "i b", "b e"]));
-    assert_eq!((compiled.assignee(4), compiled.assignee(6)), (Some("agent-h"), Some("me")));
+    assert_eq!((compiled.assignee(NodeIndex(4)), compiled.assignee(NodeIndex(6))), (Some("agent-h"), Some("me")));
 }
 
 #[test]
@@ -72,7 +79,7 @@ fn of_equally_near_assignments_the_last_counts() {
     let nodes = vec![split("p"), assignment("g"), assignment("h"), join("j", JoinStrategy::All), task("a")];
     let edges = ["s p", "p h parallel_branch", "p g parallel_branch", "h j", "g j", "j a", "a e"];
     let compiled = compiled(workflow(nodes, &edges));
-    assert_eq!(compiled.assignee(6), Some("agent-h"));
+    assert_eq!(compiled.assignee(NodeIndex(6)), Some("agent-h"));
 }
 
 #[test]

@@ -10,13 +10,14 @@ use crate::definition::{
 
 mod assembled;
 mod links;
+mod reading;
 mod size;
 
 fn node(id: &str, kind: NodeKind) -> Node {
     Node { id: id.to_owned(), label: id.to_owned(), kind }
 }
 
-fn task(id: &str) -> Node {
+pub(super) fn task(id: &str) -> Node {
     node(id, NodeKind::Task(Task { title: Some(format!("Do {id}")), ..Task::default() }))
 }
 
@@ -43,7 +44,7 @@ fn call(id: &str, workflow: &str) -> Node {
 }
 
 /// A definition of a start `s`, an end `e` and these nodes; edges are written `a b`, `a b conditional_true`.
-fn workflow(nodes: Vec<Node>, edges: &[&str]) -> Definition {
+pub(super) fn workflow(nodes: Vec<Node>, edges: &[&str]) -> Definition {
     let ends = [node("s", NodeKind::Start), node("e", NodeKind::End)];
     Definition {
         id: "wf".to_owned(),
@@ -64,7 +65,7 @@ fn edge(number: usize, text: &str) -> Edge {
     Edge { id: format!("x{number}"), source: words[0].to_owned(), target: words[1].to_owned(), kind, label: None }
 }
 
-fn chain(length: usize) -> Definition {
+pub(super) fn chain(length: usize) -> Definition {
     let mut definition = workflow((0..length).map(|n| task(&format!("t{n}"))).collect(), &["s t0"]);
     let ends = (1..length).map(|n| edge(n, &format!("t{} t{n}", n - 1)));
     definition.edges.extend(ends.chain([edge(length, &format!("t{} e", length - 1))]));
@@ -269,7 +270,7 @@ fn at_most_once_needs_a_handler_and_contradicts_retries() {
     };
     let handler = || Work::Handler("charge".to_owned());
     let compiled = compiled(with(handler(), 1));
-    assert_eq!([0, 2, 9].map(|node| compiled.is_at_most_once(node)), [false, true, false]);
+    assert_eq!([0, 2, 9].map(|node| compiled.is_at_most_once(crate::NodeIndex(node))), [false, true, false]);
     let retried = error(with(handler(), 3)).problems;
     assert_eq!(
         retried[0].to_string(),

@@ -1,0 +1,158 @@
+//! Whether what expressions read can be there when they are evaluated.
+
+use rustc_hash::FxHashSet;
+
+use super::graph::Graph;
+use super::problem::{Code, Problem};
+use super::statuses::Statuses;
+use super::warning::{Warning, WarningCode};
+use super::ways::Ways;
+use crate::definition::{Definition, EdgeKind, JoinStrategy, Node, NodeKind};
+use crate::expression::reads::{InputRead, reads};
+use crate::nearest::nearest;
+
+/// The expression of a node, or of the output where there is no node.
+pub(super) type Source<'e> = (Option<u32>, &'e str);
+
+/// Checks the expressions of an acyclic graph: problems where one can never work, warnings where it may not.
+pub(super) fn check<'e>(
+    definition: &Definition,
+    graph: &Graph,
+    sources: impl Iterator<Item = Source<'e>>,
+    budget: usize,
+    problems: &mut Vec<Problem>,
+) -> Vec<Warning> {
+    let declared = definition.inputs.iter().map(|input| input.name.as_str()).collect();
+    let has_early_joins = definition.nodes.iter().any(is_early_join);
+    let (ways, warnings) = (None, Vec::new());
+    let mut checker = Checker { definition, graph, declared, has_early_joins, ways, budget, problems, warnings };
+    for source in sources {
+        checker.check(source);
+    }
+    checker.warnings
+}
+
+struct Checker<'c> {
+    definition: &'c Definition,
+    graph: &'c Graph,
+    declared: FxHashSet<&'c str>,
+    /// Whether a node can begin before all nodes before it are settled.
+    has_early_joins: bool,
+    /// Made when the first expression names a node; few definitions need it.
+    ways: Option<Ways<'c>>,
+    budget: usize,
+    problems: &'c mut Vec<Problem>,
+    warnings: Vec<Warning>,
+}
+
+impl<'c> Checker<'c> {
+    fn check(&mut self, (node, source): Source<'_>) {
+        let reads = reads(source, &self.graph.index);
+        if !self.definition.inputs.is_empty() {
+            reads.inputs.iter().for_each(|read| self.check_input(node, read));
+        }
+        // The output is evaluated when every node is settled.
+        let Some(reader) = node else { return };
+        let too_early = reads.nodes.iter().filter(|read| self.check_order(reader, **read)).count();
+        if too_early == 0 && !reads.nodes.is_empty() {
+            self.check_truth(reader, source);
+        }
+    }
+
+    fn ways(&mut self) -> &mut Ways<'c> {
+        let (graph, budget) = (self.graph, self.budget);
+        self.ways.get_or_insert_with(|| Ways::new(graph, budget))
+    }
+
+    /// Reports a node that is not settled when it is read; whether that is a problem.
+    fn check_order(&mut self, reader: u32, read: u32) -> bool {
+        let is_later = reader == read || self.comes_later(reader, read);
+        if !is_later && self.ways().leads(read, reader) != Some(false) {
+            return false;
+        }
+        let (expression, node, other) = (self.place(reader), self.written_id(reader), self.id(read));
+        let nodes = vec![self.id(reader).to_owned(), other.to_owned()];
+        if is_later {
+            let why =
+                if reader == read { "its own node".to_owned() } else { format!("{other:?}, which comes after it") };
+            let message = format!("{expression} reads {why}: nothing is known of that when it is evaluated");
+            self.problems.push(Problem { code: Code::ReadsLaterNode, nodes, message, part: None });
+            return true;
+        }
+        let message = format!(
+            "{expression} reads {other:?}, which does not come before it and may not be done then; \
+             let {node:?} come after it: `after: {other}`"
+        );
+        self.warnings.push(Warning { code: WarningCode::ReadsUnorderedNode, nodes, message });
+        false
+    }
+
+    /// Whether a node cannot begin before the reader is done. A join of strategy `any` does not wait for all before it.
+    fn comes_later(&mut self, reader: u32, node: u32) -> bool {
+        let definition = self.definition;
+        let is_early = move |node: u32| is_early_join(&definition.nodes[node as usize]);
+        !is_early(node) && self.ways().leads_around(reader, node, is_early) == Some(true)
+    }
+
+    /// Reports a condition that asks for what cannot be.
+    fn check_truth(&mut self, reader: u32, source: &str) {
+        let NodeKind::Conditional(_) = self.definition.nodes[reader as usize].kind else { return };
+        if self.has_early_joins {
+            return;
+        }
+        let (definition, graph, reader_id) = (self.definition, self.graph, self.written_id(reader));
+        let mut statuses = Statuses { definition, graph, ways: self.ways(), reader, reader_id };
+        if let Some(reason) = statuses.why_never_true(source) {
+            let message = format!("{} can never be true: {reason}", self.place(reader));
+            let nodes = vec![self.id(reader).to_owned()];
+            self.problems.push(Problem { code: Code::ConditionNeverTrue, nodes, message, part: None });
+        }
+    }
+
+    fn check_input(&mut self, node: Option<u32>, read: &InputRead) {
+        let name = read.name.as_str();
+        if self.declared.contains(name) {
+            return;
+        }
+        let meant = nearest(name, self.definition.inputs.iter().map(|input| input.name.as_str()));
+        // Whoever asks whether it is there knows that it may be missing; but a slip would stay unseen for ever.
+        if read.may_be_missing && meant.is_none() {
+            return;
+        }
+        let expression = node.map_or_else(|| "the output of the workflow".to_owned(), |node| self.place(node));
+        let hint = meant.map(|name| format!("; did you mean {name:?}?")).unwrap_or_default();
+        let message = format!("{expression} reads the input {name:?}, which is not among those declared{hint}");
+        let nodes = node.map(|node| self.id(node).to_owned()).into_iter().collect();
+        self.warnings.push(Warning { code: WarningCode::UndeclaredInput, nodes, message });
+    }
+
+    fn id(&self, node: u32) -> &'c str {
+        &self.definition.nodes[node as usize].id
+    }
+
+    /// The id of the node as its author wrote it: a decision that guards a task was not.
+    fn written_id(&self, node: u32) -> &'c str {
+        guarded(self.definition, self.graph, node).unwrap_or_else(|| self.id(node))
+    }
+
+    fn place(&self, node: u32) -> String {
+        let what = match self.definition.nodes[node as usize].kind {
+            NodeKind::Conditional(_) => "condition",
+            _ => "input",
+        };
+        format!("the {what} of {:?}", self.written_id(node))
+    }
+}
+
+fn is_early_join(node: &Node) -> bool {
+    matches!(&node.kind, NodeKind::ParallelJoin(join) if join.strategy == JoinStrategy::Any)
+}
+
+/// The node that a decision guards, if [`Definition::guard`] made it.
+fn guarded<'d>(definition: &'d Definition, graph: &Graph, node: u32) -> Option<&'d str> {
+    let decision = &definition.nodes[node as usize];
+    let true_edge = graph.out.of(node).iter().find(|edge| edge.kind == EdgeKind::ConditionalTrue)?;
+    let target = definition.nodes[true_edge.target as usize].id.as_str();
+    let rest = decision.id.strip_prefix(target)?.strip_prefix('?')?;
+    rest.chars().all(|c| c == '_').then_some(target)
+}

@@ -1,0 +1,173 @@
+//! Forgetting executions that ended long ago, a little with each commit.
+//!
+//! The kinds of ends take turns, so that many of one kind keep no other waiting. How many there are of each kind is
+//! kept in `meta` and never counted. Beside other work a purge takes a bounded part of the time of the thread that
+//! writes; when nothing else is to be done it takes more, in steps so short that whoever comes waits for a moment only.
+
+use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
+
+use finale_core::ExecutionId;
+use finale_core::fact::Terminal;
+use rusqlite::{Connection, params};
+
+use crate::{Expired, JournalError, Purge, Purged};
+
+use super::forget;
+use super::read::code;
+use super::summary::COMPLETED;
+
+/// How many of one kind are forgotten before it is the turn of the next kind.
+const AT_ONCE: u64 = 16;
+/// The part of the time that a purge takes while others wait.
+const SHARE: u32 = 10;
+/// The longest that one step takes while others wait. One transaction has one step.
+const BUSY_MAX: Duration = Duration::from_millis(5);
+/// How long a step takes while nobody waits: who comes meanwhile waits for that.
+const IDLE: Duration = Duration::from_millis(1);
+
+/// How many executions have ended with each status, as `meta` says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ended([i64; 3]);
+
+impl Ended {
+    pub(super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
+        let select = "SELECT completed, failed, cancelled FROM meta";
+        connection.query_row(select, [], |row| Ok(Self([row.get(0)?, row.get(1)?, row.get(2)?])))
+    }
+
+    /// As it is kept.
+    pub(super) const fn counts(&self) -> [i64; 3] {
+        self.0
+    }
+
+    /// One more has ended so, or one less is kept.
+    pub(super) fn add(&mut self, status: u8, count: i64) {
+        let index = usize::from(status.saturating_sub(COMPLETED));
+        if let Some(kept) = self.0.get_mut(index) {
+            *kept += count;
+        }
+    }
+
+    fn of(&self, status: Terminal) -> u64 {
+        let index = usize::from(code(status) - COMPLETED);
+        self.0.get(index).copied().unwrap_or_default().max(0).unsigned_abs()
+    }
+
+    /// Counts once more what damage has made wrong.
+    fn count(&mut self, connection: &Connection, status: Terminal) -> rusqlite::Result<()> {
+        let select = "SELECT count(*) FROM executions WHERE status = ?1 AND completed_at IS NOT NULL";
+        let count: i64 = connection.query_row(select, [code(status)], |row| row.get(0))?;
+        let counted = count - self.of(status).cast_signed();
+        self.add(code(status), counted);
+        Ok(())
+    }
+}
+
+/// A purge that is under way.
+#[derive(Debug)]
+pub(super) struct PurgeTask {
+    purge: Purge,
+    limit: usize,
+    reply: SyncSender<Result<Purged, JournalError>>,
+    purged: Purged,
+    stepped_at: Instant,
+    is_over: bool,
+}
+
+/// One row that has expired.
+struct Row {
+    number: i64,
+    id: ExecutionId,
+    last: i64,
+}
+
+impl PurgeTask {
+    pub(super) fn new(purge: Purge, limit: usize, reply: SyncSender<Result<Purged, JournalError>>) -> Self {
+        let purged = Purged { executions: Vec::new(), more: true };
+        Self { purge, limit, reply, purged, stepped_at: Instant::now(), is_over: limit == 0 }
+    }
+
+    /// Forgets some, in a transaction that is under way; gives whether facts of them are left to delete.
+    pub(super) fn step(
+        &mut self,
+        connection: &Connection,
+        ended: &mut Ended,
+        others_wait: bool,
+    ) -> rusqlite::Result<bool> {
+        let begun = Instant::now();
+        let budget = if others_wait { ((begun - self.stepped_at) / SHARE).min(BUSY_MAX) } else { IDLE };
+        let mut leaves = false;
+        while !self.is_over && begun.elapsed() < budget {
+            leaves |= self.round(connection, ended)?;
+        }
+        self.stepped_at = Instant::now();
+        Ok(leaves)
+    }
+
+    /// What is forgotten is committed: answers, if that was all.
+    pub(super) fn answer(mut self) -> Option<Self> {
+        if !self.is_over {
+            return Some(self);
+        }
+        // Whoever asked may have stopped waiting.
+        let _ = self.reply.try_send(Ok(std::mem::take(&mut self.purged)));
+        None
+    }
+
+    /// Says why nothing more comes of it.
+    pub(super) fn refuse(self, error: JournalError) {
+        let _ = self.reply.try_send(Err(error));
+    }
+
+    /// Some of each kind.
+    fn round(&mut self, connection: &Connection, ended: &mut Ended) -> rusqlite::Result<bool> {
+        let (before, mut leaves) = (self.purged.executions.len(), false);
+        for status in Purge::KINDS {
+            let left = (self.limit - self.purged.executions.len()) as u64;
+            for row in expired(connection, ended, status, self.purge.of(status), left.min(AT_ONCE))? {
+                leaves |= forget::one(connection, row.number, row.last)?;
+                ended.add(code(status), -1);
+                self.purged.executions.push(row.id);
+            }
+        }
+        self.purged.more = self.purged.executions.len() > before;
+        self.is_over = !self.purged.more || self.purged.executions.len() == self.limit;
+        Ok(leaves)
+    }
+}
+
+/// The first of those that have expired. An execution that has a head is open, whatever its row says.
+fn expired(
+    connection: &Connection,
+    ended: &mut Ended,
+    status: Terminal,
+    expired: Expired,
+    limit: u64,
+) -> rusqlite::Result<Vec<Row>> {
+    let beyond = expired.all_but.map_or(0, |kept| ended.of(status).saturating_sub(kept));
+    if limit == 0 || (beyond == 0 && expired.ended_before.is_none()) {
+        return Ok(Vec::new());
+    }
+    let mut select = connection.prepare_cached(
+        "SELECT number, id, last, completed_at FROM executions e WHERE status = ?1 AND completed_at IS NOT NULL \
+         AND NOT EXISTS(SELECT 1 FROM heads WHERE heads.id = e.id) ORDER BY completed_at LIMIT ?2",
+    )?;
+    let mut rows = select.query(params![code(status), limit.cast_signed()])?;
+    let (mut found, mut all) = (Vec::new(), true);
+    while let Some(row) = rows.next()? {
+        let old = expired
+            .ended_before
+            .map(finale_core::Time::as_micros)
+            .is_some_and(|before| row.get::<_, i64>(3).is_ok_and(|completed_at| completed_at < before));
+        if !old && found.len() as u64 >= beyond {
+            all = false;
+            break;
+        }
+        found.push(Row { number: row.get(0)?, id: super::summary::id(row, 1), last: row.get(2)? });
+    }
+    if all && (found.len() as u64) < limit.min(beyond) {
+        ended.count(connection, status)?;
+    }
+    Ok(found)
+}
