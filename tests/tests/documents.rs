@@ -370,10 +370,24 @@ fn tests_of(source: &str) -> Vec<String> {
     lines.windows(2).filter(|pair| is_test(&pair[0])).filter_map(|pair| name(pair[1])).collect()
 }
 
-/// What is promised on a page, with what holds it.
+/// What is promised on a page, with what holds it: in a table, or in a comment behind the promise.
 fn promises(page: &str) -> Vec<(String, String)> {
     let rows = tables(page).into_iter().filter(is_of_promises).flat_map(|table| table.rows);
-    rows.map(|mut row| (row.remove(0), row.pop().unwrap_or_default())).collect()
+    let rows = rows.map(|mut row| (row.remove(0), row.pop().unwrap_or_default()));
+    rows.chain(commented(page)).collect()
+}
+
+/// What ends with a comment that says what holds it.
+fn commented(page: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut rest = page;
+    while let Some((promise, behind)) = rest.split_once("<!-- held by:") {
+        let (held_by, next) = behind.split_once("-->").expect("a comment ends");
+        let promise = promise.rsplit_once("\n- ").map_or(promise, |(_, promise)| promise);
+        found.push((promise.trim().to_owned(), held_by.to_owned()));
+        rest = next;
+    }
+    found
 }
 
 #[test]

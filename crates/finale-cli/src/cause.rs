@@ -30,8 +30,7 @@ pub(crate) fn say(record: &Record, done: &Done<'_>) {
     match error.failures().first() {
         None => console::complain(error),
         Some(cause) => {
-            let attempt = if is_attempt_said(cause) { String::new() } else { format!(" [attempt {}]", cause.attempt) };
-            console::complain(format_args!("{cause}{attempt}"));
+            console::complain(cause);
             say_output(record, cause, done);
         }
     }
@@ -40,16 +39,11 @@ pub(crate) fn say(record: &Record, done: &Done<'_>) {
     }
 }
 
-/// A failure says its attempt itself if there could have been several.
-fn is_attempt_said(cause: &NodeFailure) -> bool {
-    cause.attempts > 1 || cause.attempt == 0
-}
-
 fn say_output(record: &Record, cause: &NodeFailure, done: &Done<'_>) {
     if !done.is_by_command(&cause.node) {
         return;
     }
-    let log = done.handlers.logs().path(record.id, &cause.node, cause.attempt);
+    let log = done.handlers.paths().log(record.id, &cause.node, cause.attempt);
     let Some(lines) = last_lines(&log, record.created_at) else { return };
     if !lines.is_empty() {
         console::insist("its output ended so:");

@@ -34,9 +34,9 @@ struct History<'a> {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Problem> {
     let (reader, summary) = arguments.one.find()?;
     let facts = &offline::read(&reader, summary.id)?.history();
-    console::write(|out| match arguments.one.json {
-        true => report::write_json(&History { id: summary.id, facts }, out),
-        false => report::write_facts(facts, Room::of_output(), out),
-    })?;
+    match arguments.one.json {
+        true => console::write(|out| report::write_json(&History { id: summary.id, facts }, out))?,
+        false => console::write_text(|out| report::write_facts(facts, Room::of_output(), out))?,
+    }
     Ok(())
 }

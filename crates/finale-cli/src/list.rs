@@ -20,7 +20,7 @@ Examples:
   finale list --journal orders.db --limit 20 --before 0199b1c2-77aa
       the twenty that are older than that one
 
-A time is one such as 2026-01-31T12:00:00Z, a day such as 2026-01-31, or an age such as 90s, 15m, 2h or 7d.
+A time is one such as 2026-01-31T12:00:00Z, a day such as 2026-01-31, or an age such as 90s, 1h30m or 7d.
 With --json: {\"executions\": [...], \"next\": ID or null}; what `next` says is handed to --before for the next page.";
 
 /// Every status that an execution in a journal can have.
@@ -110,7 +110,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Problem> {
         return Ok(console::write(|out| report::write_json(&page, out))?);
     }
     if !page.executions.is_empty() {
-        console::write(|out| report::write_summaries(&page.executions, Room::of_output(), out))?;
+        console::write_text(|out| report::write_summaries(&page.executions, Room::of_output(), out))?;
     }
     if let Some(next) = page.next {
         console::say(format_args!("there are older ones: --before {next}"));

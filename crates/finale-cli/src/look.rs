@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal};
 
+use crate::text::in_ascii;
+
 /// What the standard error can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Look {
@@ -69,12 +71,7 @@ impl Look {
         } else {
             said("TERM").is_some_and(|term| term != "dumb")
         };
-        // The first one that is set counts, as it does everywhere.
-        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(said);
-        let utf_8 = locale.is_some_and(|locale| {
-            let locale = locale.to_ascii_lowercase();
-            locale.contains("utf-8") || locale.contains("utf8")
-        });
+        let utf_8 = is_utf_8(&variable);
         let live = terminal && capable;
         Self { live, colours: live && said("NO_COLOR").is_none(), unicode: utf_8 || cfg!(windows) }
     }
@@ -109,8 +106,24 @@ impl Look {
 
     /// The text as the terminal can show it, as far as finale itself wrote it.
     pub(crate) fn fitting(self, text: String) -> String {
-        if self.unicode { text } else { text.replace('…', "~").replace('µ', "u") }
+        if self.unicode { text } else { in_ascii(&text) }
     }
+}
+
+/// Whether the locale of this process has Unicode.
+pub(crate) fn has_unicode() -> bool {
+    // Unit tests expect Unicode whatever their environment is.
+    cfg!(any(windows, test)) || is_utf_8(|name| std::env::var(name).ok())
+}
+
+/// Whether the locale has Unicode: the first of the variables that is set decides.
+fn is_utf_8(variable: impl Fn(&str) -> Option<String>) -> bool {
+    let said = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(said);
+    locale.is_some_and(|locale| {
+        let locale = locale.to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    })
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod history;
 mod journal;
 mod list;
 mod look;
+mod processes;
 mod progress;
 mod quote;
 mod report;
@@ -20,6 +21,7 @@ mod resume;
 mod retry_quarantined;
 mod room;
 mod run;
+mod run_file;
 mod schema;
 mod show;
 mod table;
@@ -50,7 +52,7 @@ Exit codes:
   0  everything completed
   1  an execution failed or is quarantined, or finale did not do what it should
   2  nothing was run, because of what was handed in: the command line, a file, or a journal
-  3  an execution was cancelled, or interrupted by Ctrl-C
+  3  an execution was cancelled, or interrupted by Ctrl-C or another signal that ends processes
 
 Environment:
   NO_COLOR  there are no colours

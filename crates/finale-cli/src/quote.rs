@@ -1,5 +1,6 @@
 //! Commands that somebody is told to type.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 /// A command of finale on a journal, as it is typed in a shell.
@@ -9,11 +10,9 @@ pub(crate) fn command(name: &str, journal: &Path, rest: impl std::fmt::Display) 
 }
 
 fn quoted(text: &str) -> String {
-    let plain = |character: char| character.is_alphanumeric() || "_-./+:,@%=~".contains(character);
-    if !text.is_empty() && !text.starts_with(['-', '~']) && text.chars().all(plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
+    // It refuses only what has a NUL character, and no path has one. What begins with a dash would be an option.
+    let text = if text.starts_with('-') { format!("./{text}") } else { text.to_owned() };
+    shlex::try_quote(&text).map_or_else(|_| text.clone(), Cow::into_owned)
 }
 
 #[cfg(test)]
@@ -23,6 +22,8 @@ mod tests {
     #[test]
     fn a_file_is_quoted_where_the_shell_would_take_it_apart() {
         assert_eq!(command("resume", Path::new("a/b.db"), ""), "`finale resume --journal a/b.db`");
-        assert_eq!(command("why", Path::new("my b's.db"), 7), r"`finale why --journal 'my b'\''s.db' 7`");
+        assert_eq!(command("why", Path::new("my b's.db"), 7), r#"`finale why --journal "my b's.db" 7`"#);
+        assert_eq!(command("why", Path::new("~a$(b).db"), 7), "`finale why --journal '~a$(b).db' 7`");
+        assert_eq!(command("why", Path::new("-a.db"), 7), "`finale why --journal ./-a.db 7`");
     }
 }

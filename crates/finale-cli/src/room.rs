@@ -38,12 +38,28 @@ impl Room {
         }
     }
 
+    /// This room, limited to so many columns.
+    pub(crate) fn at_most(self, columns_max: usize) -> Self {
+        match self {
+            Self::Columns(columns) => Self::Columns(columns.min(columns_max)),
+            Self::Endless => Self::Columns(columns_max),
+        }
+    }
+
     /// The text on one line, cut off where the room ends.
     pub(crate) fn fit(self, text: &str) -> String {
         match self {
             Self::Columns(0) => String::new(),
             Self::Columns(columns) => shortened(text, columns),
             Self::Endless => printable(text, Lines::Joined),
+        }
+    }
+
+    /// Whether a text fits on the line.
+    pub(crate) fn holds(self, text: &str) -> bool {
+        match self {
+            Self::Columns(all) => columns(text) <= all,
+            Self::Endless => true,
         }
     }
 

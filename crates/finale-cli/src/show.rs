@@ -21,6 +21,10 @@ With --json: the record that `finale run --json` writes, with `business_key` and
 pub(crate) struct Arguments {
     #[command(flatten)]
     one: One,
+
+    /// Also the nodes that only lead from one piece of work to the next.
+    #[arg(long)]
+    all_nodes: bool,
 }
 
 #[derive(Serialize)]
@@ -36,9 +40,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Problem> {
     let (reader, summary) = arguments.one.find()?;
     let record = &offline::read(&reader, summary.id)?.record();
     let (business_key, idempotency_key) = (summary.business_key.as_deref(), summary.idempotency_key.as_deref());
-    console::write(|out| match arguments.one.json {
-        true => report::write_json(&Shown { record, business_key, idempotency_key }, out),
-        false => report::write_all(record, &summary, Room::of_output(), out),
-    })?;
+    match arguments.one.json {
+        true => console::write(|out| report::write_json(&Shown { record, business_key, idempotency_key }, out))?,
+        false => {
+            let nodes = report::Shown::all_if(arguments.all_nodes);
+            console::write_text(|out| report::write_all(record, &summary, nodes, Room::of_output(), out))?;
+        }
+    }
     Ok(())
 }

@@ -6,15 +6,21 @@ use crate::room::Room;
 use crate::text::columns;
 
 const GAP: &str = "  ";
-/// What a flexible column should at least have before others give way to it.
-const FLEXIBLE_COLUMNS_MIN: usize = 16;
+/// Width that a flexible column should have, unless its cells are narrower; columns of fixed width are left out for it.
+const FLEXIBLE_COLUMNS_USUAL: usize = 16;
+/// Smallest useful width of a flexible column; other flexible columns are left out for it.
+const FLEXIBLE_COLUMNS_MIN: usize = 8;
+/// Longest cell, also in a file or a pipe; the whole value is in the output of `--json`.
+const CELL_COLUMNS_MAX: usize = 300;
 
 /// A column of a table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Column {
     title: &'static str,
     alignment: Alignment,
-    kind: Kind,
+    flexible: bool,
+    /// Order in which columns are left out where there is little room; `None` is never left out.
+    optional: Option<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,30 +29,20 @@ enum Alignment {
     Right,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    /// Never cut.
-    Whole,
-    /// Cut where there is little room.
-    Flexible,
-    /// Left out where there is little room; those with the lowest number first.
-    Optional(u8),
-}
-
 impl Column {
-    /// A column whose cells are never cut.
+    /// A column that is always there, and whose cells are not cut.
     pub(crate) const fn new(title: &'static str) -> Self {
-        Self { title, alignment: Alignment::Left, kind: Kind::Whole }
+        Self { title, alignment: Alignment::Left, flexible: false, optional: None }
     }
 
     /// Its cells are cut where there is little room.
     pub(crate) const fn flexible(self) -> Self {
-        Self { kind: Kind::Flexible, ..self }
+        Self { flexible: true, ..self }
     }
 
     /// It is left out where there is little room; those with the lowest number first.
     pub(crate) const fn optional(self, number: u8) -> Self {
-        Self { kind: Kind::Optional(number), ..self }
+        Self { optional: Some(number), ..self }
     }
 
     /// Its cells end below each other.
@@ -55,7 +51,7 @@ impl Column {
     }
 }
 
-/// Writes a line with the titles and one for each row.
+/// Writes a line with the titles and one for each row, and one that says which columns had to be left out.
 pub(crate) fn write<const N: usize>(
     all: [Column; N],
     rows: &[[String; N]],
@@ -63,12 +59,31 @@ pub(crate) fn write<const N: usize>(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let titles = all.map(|column| column.title.to_owned());
-    let cells = |row: &[String; N]| row.each_ref().map(|cell| room.fit(cell));
+    let cells = |row: &[String; N]| row.each_ref().map(|cell| room.at_most(CELL_COLUMNS_MAX).fit(cell));
     let rows: Vec<[String; N]> = std::iter::once(&titles).chain(rows).map(cells).collect();
     let natural: [usize; N] =
         std::array::from_fn(|at| rows.iter().map(|row| columns(&row[at])).max().unwrap_or_default());
     let widths = fitting(&all, natural, room);
-    rows.iter().try_for_each(|row| write_row(&all, row, &widths, room, out))
+    rows.iter().try_for_each(|row| write_row(&all, row, &widths, room, out))?;
+    let left_out: Vec<&str> = (0..N).filter(|at| widths[*at].is_none()).map(|at| all[at].title).collect();
+    if left_out.is_empty() {
+        return Ok(());
+    }
+    write_left_out(&left_out, room, out)
+}
+
+/// Lists the columns that were left out, on as many lines as needed.
+fn write_left_out(titles: &[&str], room: Room, out: &mut dyn Write) -> io::Result<()> {
+    let mut line = "left out:".to_owned();
+    for (at, title) in titles.iter().enumerate() {
+        let word = format!(" {title}{}", if at + 1 < titles.len() { "," } else { "" });
+        if !room.holds(&format!("{line}{word}")) {
+            writeln!(out, "{}", room.fit(&line))?;
+            line = " ".to_owned();
+        }
+        line.push_str(&word);
+    }
+    writeln!(out, "{}", room.fit(&line))
 }
 
 fn write_row<const N: usize>(
@@ -97,17 +112,16 @@ fn fitting<const N: usize>(all: &[Column; N], natural: [usize; N], room: Room) -
     let Room::Columns(room) = room else {
         return widths;
     };
-    let flexible = |at: &usize| all[*at].kind == Kind::Flexible;
-    while needed(&widths, |at, width| if flexible(&at) { width.min(FLEXIBLE_COLUMNS_MIN) } else { width }) > room {
-        let optional = (0..N).filter_map(|at| match all[at].kind {
-            Kind::Optional(number) if widths[at].is_some() => Some((number, at)),
-            _ => None,
-        });
-        let Some((_, at)) = optional.min() else { break };
-        widths[at] = None;
+    let flexible = |at: &usize| all[*at].flexible;
+    for (columns_min, also_flexible) in [(FLEXIBLE_COLUMNS_USUAL, false), (FLEXIBLE_COLUMNS_MIN, true)] {
+        while needed(&widths, |at, width| if flexible(&at) { width.min(columns_min) } else { width }) > room {
+            let shown = (0..N).filter(|at| widths[*at].is_some() && (also_flexible || !flexible(at)));
+            let Some((_, at)) = shown.filter_map(|at| Some((all[at].optional?, at))).min() else { break };
+            widths[at] = None;
+        }
     }
     let others = needed(&widths, |at, width| if flexible(&at) { 0 } else { width });
-    let mut narrow_first: Vec<_> = (0..N).filter(flexible).collect();
+    let mut narrow_first: Vec<_> = (0..N).filter(|at| flexible(at) && widths[*at].is_some()).collect();
     narrow_first.sort_by_key(|at| natural[*at]);
     share(&narrow_first, room.saturating_sub(others), &natural, &mut widths);
     widths
@@ -155,21 +169,32 @@ mod tests {
     }
 
     #[test]
-    fn in_a_file_a_cell_is_whole_on_one_line() {
-        let long = "long ".repeat(99);
-        let text = table(Room::Endless, &[["a", "1s", "two\nlines", long.trim_end()]]);
-        assert_eq!(text.lines().count(), 2);
+    fn in_a_file_a_cell_is_on_one_line_and_nearly_always_whole() {
+        let (long, endless) = ("long ".repeat(50), "endless ".repeat(999));
+        let text = table(Room::Endless, &[["a", "1 s", "two\nlines", long.trim_end()], ["b", "1 s", "x", &endless]]);
+        assert_eq!(text.lines().count(), 3);
         assert!(text.contains("two lines") && text.contains(long.trim_end()), "{text}");
+        assert!(text.lines().all(|line| columns(line) < 400), "{text}");
     }
 
     #[test]
     fn flexible_columns_share_the_room_and_optional_ones_give_way() {
         let long = "x".repeat(60);
-        let rows = [["a", "1s", "short", long.as_str()], ["注文", "", &long, &long]];
-        for width in [60, 40, 30, 9, 1] {
+        let rows = [["a", "1 s", "short", long.as_str()], ["注文", "", &long, &long]];
+        for width in [60, 40, 30, 20, 9, 1] {
             let text = table(Room::Columns(width), &rows);
             assert!(text.lines().all(|line| columns(line) <= width), "{width}: {text}");
-            assert_eq!(text.contains("TOOK"), width == 60, "{width}: {text}");
+            assert_eq!(text.lines().next().unwrap().contains("TOOK"), width > 40, "{width}: {text}");
+            assert_eq!(text.contains("left out: TOOK"), (20..=40).contains(&width), "{width}: {text}");
         }
+    }
+
+    #[test]
+    fn a_flexible_column_can_be_left_out_too() {
+        let titles = [Column::new("NODE").flexible(), Column::new("WHY").flexible().optional(0)];
+        let mut out = Vec::new();
+        write(titles, &[["a-node-with-a-name".to_owned(), "a reason".to_owned()]], Room::Columns(14), &mut out)
+            .unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "NODE\na-node-with-a…\nleft out: WHY\n");
     }
 }

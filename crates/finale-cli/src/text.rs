@@ -16,11 +16,32 @@ pub(crate) fn printable(text: &str, lines: Lines) -> String {
     let replaced = |character: char| match character {
         '\n' if lines == Lines::Kept => '\n',
         '\n' | '\t' => ' ',
-        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
-        _ if character.is_control() => char::REPLACEMENT_CHARACTER,
+        _ if is_obeyed(character) => char::REPLACEMENT_CHARACTER,
         _ => character,
     };
     text.chars().map(replaced).collect()
+}
+
+/// Whether a terminal acts on a character instead of showing it: controls, and marks that change the writing direction.
+pub(crate) fn is_obeyed(character: char) -> bool {
+    let turns = matches!(
+        character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    turns || character.is_control()
+}
+
+/// A rendered text without marks that change the writing direction; colours stay.
+pub(crate) fn one_direction(text: &str) -> String {
+    let is_order = |character: char| character == '\n' || character == '\t' || character == '\u{1b}';
+    let shown =
+        |character| if is_obeyed(character) && !is_order(character) { char::REPLACEMENT_CHARACTER } else { character };
+    text.chars().map(shown).collect()
+}
+
+/// Replaces the non-ASCII characters that finale itself writes.
+pub(crate) fn in_ascii(text: &str) -> String {
+    text.replace('…', "~").replace('µ', "u")
 }
 
 /// The printable text on one line, with its end cut off if it takes more than that many columns.
@@ -74,5 +95,9 @@ mod tests {
     fn what_a_terminal_would_obey_is_taken_away() {
         assert_eq!(printable("a\u{1b}[2Jb\u{202e}c\td\ne", Lines::Joined), "a\u{fffd}[2Jb\u{fffd}c d e");
         assert_eq!(printable("a\r\nb", Lines::Kept), "a\u{fffd}\nb");
+        for mark in ['\u{61c}', '\u{200e}', '\u{200f}', '\u{202a}', '\u{202e}', '\u{2066}', '\u{2069}', '\u{2028}'] {
+            assert_eq!(printable(&format!("a{mark}b"), Lines::Kept), "a\u{fffd}b");
+            assert_eq!(one_direction(&format!("\u{1b}[1ma{mark}b\n")), "\u{1b}[1ma\u{fffd}b\n");
+        }
     }
 }

@@ -1,37 +1,26 @@
 //! Moments and durations, as people write and read them.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use finale::Time;
 pub(crate) use finale_core::time::format_duration_roughly as duration;
+use finale_formats::parse_duration;
 use serde_json::Value;
 
 use crate::room::Room;
 
 /// A text that says no moment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected a time such as 2026-01-31T12:00:00Z, a day such as 2026-01-31, or an age such as 90s, 15m, 2h or 7d")]
+#[error("expected a time such as 2026-01-31T12:00:00Z, a day such as 2026-01-31, or an age such as 90s, 1h30m or 7d")]
 pub(crate) struct NoMoment;
 
 /// The moment that somebody named, if need be by how long ago it was.
 pub(crate) fn moment(text: &str) -> Result<Time, NoMoment> {
-    if let Some(age) = age(text) {
+    if let Ok(age) = parse_duration(text) {
         return Ok(now().before(age));
     }
     let read = |text: String| serde_json::from_value(Value::from(text)).ok();
     read(text.to_owned()).or_else(|| read(format!("{text}T00:00:00Z"))).ok_or(NoMoment)
-}
-
-fn age(text: &str) -> Option<Duration> {
-    let seconds = match text.chars().last()? {
-        's' => 1,
-        'm' => 60,
-        'h' => 60 * 60,
-        'd' => 24 * 60 * 60,
-        _ => return None,
-    };
-    let count: u64 = text[..text.len() - 1].parse().ok()?;
-    count.checked_mul(seconds).map(Duration::from_secs)
 }
 
 /// What time it is.
@@ -55,6 +44,8 @@ pub(crate) fn shown(time: Time, room: Room) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -65,7 +56,8 @@ mod tests {
         let two_hours_ago = moment("2h").unwrap();
         let ago = now().since(two_hours_ago);
         assert!(ago >= Duration::from_secs(7_200) && ago < Duration::from_secs(7_260), "{ago:?}");
-        for text in ["", "d", "-1d", "2 h", "yesterday", "1970-13-01", "99999999999999999999d", "5µ"] {
+        assert!(moment("1h30m").unwrap() > two_hours_ago);
+        for text in ["", "d", "-1d", "2 h", "yesterday", "1970-13-01", "99999999999999999999d", "5µ", "90", "30m1h"] {
             assert_eq!(moment(text), Err(NoMoment), "{text}");
         }
     }

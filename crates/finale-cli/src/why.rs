@@ -35,10 +35,10 @@ struct Shown<'a> {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Problem> {
     let (reader, summary) = arguments.one.find()?;
     let why = &offline::why(&reader, summary.id)?;
-    console::write(|out| match arguments.one.json {
-        true => report::write_json(&Shown { id: summary.id, why }, out),
-        false => report::write_why(summary.id, why, Room::of_output(), out),
-    })?;
+    match arguments.one.json {
+        true => console::write(|out| report::write_json(&Shown { id: summary.id, why }, out))?,
+        false => console::write_text(|out| report::write_why(summary.id, why, Room::of_output(), out))?,
+    }
     if why.status == ExecutionStatus::Quarantined {
         let retry = quote::command("retry-quarantined", arguments.one.journal(), summary.id);
         console::say(format_args!("have it looked at again: {retry}"));

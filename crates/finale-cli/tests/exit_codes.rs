@@ -46,11 +46,14 @@ fn an_input_that_is_not_what_the_file_declares_ends_with_2() {
 
 #[test]
 fn a_wrong_argument_ends_with_2_and_is_named() {
-    let cases: [(&[&str], &str); 14] = [
+    let cases: [(&[&str], &str); 17] = [
         (&["--input", "weight"], "'weight' for '--input <KEY=VALUE>': expected KEY=VALUE"),
         (&["--input", "=1"], "the key is blank"),
         (&["--input", " =1"], "the key is blank"),
         (&["--input", "a=1", "--input", "a=2"], "--input \"a\" is given twice"),
+        (&["--jobs", "0"], "'0' for '--jobs <COUNT>': expected a number from 1 to"),
+        (&["--jobs", "-1"], "unexpected argument '-1'"),
+        (&["--jobs", "many"], "expected a number from 1 to"),
         (&["--time-scale", "-1"], "'-1' for '--time-scale <FACTOR>': expected a finite number"),
         (&["--time-scale", "NaN"], "expected a finite number that is not negative"),
         (&["--time-scale", "inf"], "expected a finite number that is not negative"),
@@ -83,4 +86,20 @@ fn help_and_version_end_with_0() {
     assert!(help.contains("Examples:\n  finale run order.json\n"), "{help}");
     let output = common::finale().arg("--version").output().unwrap();
     assert_eq!(output.stdout, format!("finale {}\n", env!("CARGO_PKG_VERSION")).as_bytes());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_cannot_be_written_ends_with_1() {
+    let parcel = own("parcel.json");
+    let parcel = parcel.to_str().unwrap();
+    for arguments in
+        [&["run", parcel, "--simulate"][..], &["run", parcel, "--simulate", "--json"], &["graph", parcel], &["schema"]]
+    {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = common::finale().args(arguments).stdout(full).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
+        assert!(stderr.contains("error: the result could not be written: "), "{arguments:?}: {stderr}");
+    }
 }

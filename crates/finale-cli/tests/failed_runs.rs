@@ -13,8 +13,14 @@ fn the_cause_its_last_lines_and_its_log_are_said() {
     task["title"] = "Mix the dough".into();
     let logs = fresh("logs");
     let ended = run(tasks("w.json", &[("mix", task)]), &["--logs", logs.to_str().unwrap()]).with_code(1);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(logs.join("mix.1.log")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "nobody else reads it");
+    }
     let expected = format!(
-        "error: task \"Mix the dough\" (mix) failed: exit code 3: no flour [attempt 1]\n\
+        "error: task \"Mix the dough\" (mix) failed: exit code 3: no flour\n\
          its output ended so:\n    mixing\n    no flour\nlog: {}\n\
          to look further: run it with `--journal FILE`, and `finale show` tells all of it\n",
         logs.join("mix.1.log").display()
@@ -54,4 +60,25 @@ fn with_a_journal_the_commands_to_look_further_are_said() {
     let (completed, id) = journal.run("parcel.json", &["--simulate"]);
     let expected = format!("see all of it: `finale show --journal {} {id}`\n", path.display());
     assert!(completed.with_code(0).stderr.ends_with(&expected));
+}
+
+#[test]
+fn the_progress_the_table_and_the_record_tell_the_same_of_a_task() {
+    let journal = Journal::new();
+    let logs = fresh("logs");
+    let file = tasks("w.json", &[("a", shell("echo done")), ("b", shell("echo no flour; exit 3"))]);
+    let mut command = journal.command("run");
+    let ran = ended(command.arg(file).args(["--logs", logs.to_str().unwrap()])).with_code(1);
+    let cells = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let row = |text: &str, id: &str| cells(text.lines().find(|line| line.starts_with(&format!("{id} "))).unwrap());
+    let shown = journal.ask("show", &["0"]).with_code(0).stdout;
+    for (id, told) in [("a", "completed in"), ("b", "failed after")] {
+        let line = ran.stderr.lines().find(|line| line.starts_with(&format!("{id}: {told} "))).unwrap();
+        let took = line.split_whitespace().nth(3).unwrap().trim_end_matches(':').to_owned();
+        assert_eq!(row(&ran.stdout, id)[3], took, "{ran:?}");
+        assert!(row(&shown, id).contains(&took), "{took}: {shown}");
+    }
+    assert!(ran.stderr.contains(": exit code 3: no flour\nerror: task \"shell\" (b) failed: exit code 3: no flour\n"));
+    assert!(ran.stdout.contains("\nerror      task \"shell\" (b) failed: exit code 3: no flour\n"), "{}", ran.stdout);
+    assert_eq!(row(&ran.stdout, "b")[4..], ["exit", "code", "3:", "no", "flour"]);
 }

@@ -98,10 +98,16 @@ fn a_handler_that_finale_has_not_is_refused_with_the_nearest_it_has() {
 }
 
 #[test]
-fn the_logs_are_in_a_directory_of_the_execution_unless_it_is_said_where() {
+fn the_logs_are_in_a_directory_that_nobody_can_guess_or_look_into_unless_it_is_said_where() {
+    use std::os::unix::fs::PermissionsExt;
     let (temporary, file) = (fresh("temporary"), tasks("w.json", &[("a", shell("echo kept"))]));
+    let _ = std::fs::remove_dir_all(&temporary);
     std::fs::create_dir_all(&temporary).unwrap();
-    let ended = ended(finale().env("TMPDIR", &temporary).arg("run").arg(file).arg("--json")).with_code(0);
-    let log = temporary.join(format!("finale-{}", ended.record()["id"].as_str().unwrap())).join("a.1.log");
-    assert_eq!(std::fs::read_to_string(log).unwrap(), "kept\n");
+    ended(finale().env("TMPDIR", &temporary).arg("run").arg(file)).with_code(0);
+    let directory = std::fs::read_dir(&temporary).unwrap().next().unwrap().unwrap();
+    assert_eq!(directory.file_name().len(), "finale-".len() + 32);
+    let log = directory.path().join("a.1.log");
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "kept\n");
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&directory.path()), mode(&log)), (0o700, 0o600));
 }

@@ -35,7 +35,9 @@ mod recorder;
 mod stage;
 mod subject;
 
+mod any_order;
 mod append;
+mod backup;
 mod claim;
 mod crash;
 mod definitions;
@@ -44,12 +46,16 @@ mod forget;
 mod gaps;
 mod health;
 mod history;
+mod intruder;
 mod keyed;
 mod list;
 mod live;
+mod lost_tail;
+mod moved;
 mod odd;
 mod purge;
 mod quarantine;
+mod release;
 mod reopen;
 mod summary;
 mod write_off;
@@ -62,7 +68,7 @@ use std::time::Duration;
 pub use cases::CASES;
 use stage::Stage;
 
-use crate::Journal;
+use crate::{Journal, JournalError, JournalReader};
 
 /// How the journal under test is opened; each case has a fixture of its own.
 pub trait Fixture: fmt::Debug + Sync {
@@ -83,6 +89,52 @@ pub trait Fixture: fmt::Debug + Sync {
     /// A journal that lives in a file can be opened from a copy of it. None, the default, if nobody can tell what a kill
     /// leaves behind. What needs it is skipped then.
     fn crash(&self) -> Option<Arc<dyn Journal>> {
+        None
+    }
+
+    /// A copy of the journal as it is now, opened; made while the journal is in use, which stays so.
+    ///
+    /// None, the default, for a journal that cannot be copied. What needs it is skipped then.
+    fn copy(&self) -> Option<Arc<dyn Journal>> {
+        None
+    }
+
+    /// The process is killed, and what was acknowledged last goes missing: at least a part of the last batch. True if
+    /// that was done; the journal is opened afterwards by [`reader`](Self::reader) and
+    /// [`open_damaged`](Self::open_damaged).
+    ///
+    /// False, the default, if nobody can do that, or nobody could notice it.
+    fn lose_tail(&self) -> bool {
+        false
+    }
+
+    /// Opens the journal after [`lose_tail`](Self::lose_tail), accepting the loss or not.
+    ///
+    /// # Errors
+    /// What the journal is refused with.
+    fn open_damaged(&self, _accept_loss: bool) -> Option<Result<Arc<dyn Journal>, JournalError>> {
+        None
+    }
+
+    /// Somebody who reads the journal without owning it, accepting that something is missing at its end or not.
+    fn reader(&self, _accept_loss: bool) -> Option<Result<Arc<dyn JournalReader>, JournalError>> {
+        None
+    }
+
+    /// The journal opened once more by somebody whom no lock keeps away, while the first one has it.
+    ///
+    /// None, the default, if a lock keeps everybody away for certain.
+    fn intruder(&self) -> Option<Arc<dyn Journal>> {
+        None
+    }
+
+    /// Takes away what the journal writes to, while it is in use. False, the default, if that is not possible.
+    fn move_away(&self) -> bool {
+        false
+    }
+
+    /// Puts back what was [taken away](Self::move_away), and opens the journal.
+    fn put_back(&self) -> Option<Arc<dyn Journal>> {
         None
     }
 
@@ -118,6 +170,11 @@ pub struct Skipped(&'static str);
 
 impl Skipped {
     const NOTHING_KEPT: Self = Self("the journal keeps nothing beyond its process");
+    const NO_COPY: Self = Self("the journal cannot be copied");
+    const NO_LOSS: Self = Self("the fixture cannot lose what was acknowledged");
+    const NO_READER: Self = Self("nobody reads the journal but its owner");
+    const NO_INTRUDER: Self = Self("nobody gets past the lock of the journal");
+    const NOT_MOVED: Self = Self("the journal cannot be taken away");
     const NO_CRASH: Self = Self("the fixture cannot crash");
 }
 

@@ -240,6 +240,11 @@ impl Writer for WrongWriter {
 }
 
 #[test]
+fn there_are_at_least_260_cases() {
+    assert!(CASES.len() >= 260, "there are {}", CASES.len());
+}
+
+#[test]
 fn every_flaw_is_found_by_the_cases_that_are_about_it() {
     let bites = |flaw: Flaw, group: &str| {
         let mut cases = CASES.iter().filter(|case| case.group == group);

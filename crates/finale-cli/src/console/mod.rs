@@ -3,10 +3,12 @@
 mod canvas;
 mod screen;
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, BufWriter, ErrorKind, Write};
 
-use crate::text::{Lines, printable};
+use crate::look::has_unicode;
+use crate::text::{Lines, in_ascii, one_direction, printable};
 
 pub(crate) use self::canvas::size;
 pub(crate) use self::screen::{answered, be_quiet, hold, is_quiet, release, show, show_nothing};
@@ -18,6 +20,18 @@ pub(crate) fn write(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io:
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }
+}
+
+/// Writes a result for people; in a locale without Unicode, finale's own characters are ASCII.
+pub(crate) fn write_text(write_to: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut text = Vec::new();
+    write_to(&mut text)?;
+    let text = String::from_utf8_lossy(&text);
+    write(|out| out.write_all(fitting(&text).as_bytes()))
+}
+
+fn fitting(text: &str) -> Cow<'_, str> {
+    if has_unicode() { Cow::Borrowed(text) } else { Cow::Owned(in_ascii(text)) }
 }
 
 /// Says something that is not the result.
@@ -39,7 +53,7 @@ pub(crate) fn complain(error: impl Display) {
 
 /// Says what was made fit for this terminal already.
 pub(crate) fn insist_rendered(text: &str) {
-    screen::write(&format!("{text}\n"));
+    screen::write(&format!("{}\n", one_direction(text)));
 }
 
 /// Says what a workflow has to say, when nobody is just about to answer a question.
@@ -61,5 +75,5 @@ pub(crate) fn prompt() {
 }
 
 fn line(message: impl Display) -> String {
-    format!("{}\n", printable(&message.to_string(), Lines::Kept))
+    format!("{}\n", fitting(&printable(&message.to_string(), Lines::Kept)))
 }

@@ -3,7 +3,7 @@
 use finale::{TaskContext, TaskError};
 use serde::Deserialize;
 
-use crate::console;
+use super::announce::Announcements;
 
 /// What.
 #[derive(Debug, Deserialize)]
@@ -12,7 +12,7 @@ pub(super) struct Input {
     message: String,
 }
 
-pub(super) async fn run(_context: TaskContext, input: Input) -> Result<(), TaskError> {
-    console::note(input.message);
+pub(super) async fn run(announcements: Announcements, context: TaskContext, input: Input) -> Result<(), TaskError> {
+    announcements.says(&context, input.message);
     Ok(())
 }

@@ -1,12 +1,12 @@
-//! Where the output of commands is.
+//! The files with the output of commands: their names, and their ends.
 
-use std::fs::{self, DirBuilder, File};
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
 use std::time::Duration;
 
-use finale::{ExecutionId, Time};
+use finale::Time;
+use twox_hash::XxHash3_64;
 
 use super::tail::{BYTES_MAX, Tail};
 use crate::time;
@@ -14,61 +14,8 @@ use crate::time;
 /// A name as long as this fits every file system, with what is put behind it.
 const NAME_BYTES_MAX: usize = 160;
 
-/// Where the output of commands is: one file for each attempt.
-#[derive(Clone, Debug)]
-pub(crate) enum Logs {
-    /// In this directory.
-    In(PathBuf),
-    /// In a directory of the execution in this one.
-    Below(PathBuf),
-    /// In a directory of the execution below the system's one for temporary files.
-    Temporary,
-}
-
 /// How much earlier than other clocks that of a file system may tell the time.
 const CLOCKS_APART_MAX: Duration = Duration::from_secs(2);
-
-impl Logs {
-    /// The file of an attempt.
-    pub(crate) fn path(&self, execution: ExecutionId, node: &str, attempt: u16) -> PathBuf {
-        self.directory(execution).join(format!("{}.{attempt}.log", file_name(node)))
-    }
-
-    /// The directory of an execution.
-    fn directory(&self, execution: ExecutionId) -> PathBuf {
-        match self {
-            Self::In(directory) => directory.clone(),
-            Self::Below(directory) => directory.join(execution.to_string()),
-            Self::Temporary => std::env::temp_dir().join(format!("finale-{execution}")),
-        }
-    }
-
-    /// Makes the file of an attempt.
-    pub(super) fn create(&self, execution: ExecutionId, node: &str, attempt: u16) -> io::Result<File> {
-        let directory = self.directory(execution);
-        match self {
-            Self::In(_) | Self::Below(_) => fs::create_dir_all(directory)?,
-            Self::Temporary => create_private(&directory)?,
-        }
-        File::create(self.path(execution, node, attempt))
-    }
-}
-
-/// What commands write is nobody else's business, and others can look into the directory for temporary files.
-fn create_private(directory: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    match builder.create(directory) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists && is_directory(directory) => Ok(()),
-        created => created,
-    }
-}
-
-/// A link would lead to where somebody else wants it.
-fn is_directory(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir())
-}
 
 /// The last lines of a log; none if there is no log, or only one from before that time.
 pub(crate) fn last_lines(path: &Path, since: Time) -> Option<String> {
@@ -84,11 +31,11 @@ pub(crate) fn last_lines(path: &Path, since: Time) -> Option<String> {
     file.take(BYTES_MAX as u64 + 1).read_to_end(&mut bytes).ok()?;
     let mut tail = Tail::default();
     tail.push(&bytes);
-    Some(tail.text())
+    Some(tail.last_lines().text)
 }
 
 /// The id of a node as the name of a file: no two ids have the same.
-fn file_name(node: &str) -> String {
+pub(super) fn file_name(node: &str) -> String {
     let mut name = String::new();
     for (position, character) in node.char_indices() {
         match character {
@@ -102,11 +49,10 @@ fn file_name(node: &str) -> String {
         }
     }
     if name.len() > NAME_BYTES_MAX {
-        let mut hasher = DefaultHasher::new();
-        node.hash(&mut hasher);
         let end = (0..=NAME_BYTES_MAX).rev().find(|end| name.is_char_boundary(*end)).unwrap_or_default();
         name.truncate(end);
-        name.push_str(&format!("%{:016x}", hasher.finish()));
+        // The name is for people and scripts: it must be the same with every release.
+        name.push_str(&format!("%{:016x}", XxHash3_64::oneshot(node.as_bytes())));
     }
     name
 }
@@ -127,5 +73,11 @@ mod tests {
         let (one, other) = (file_name(&("é".repeat(500) + "1")), file_name(&("é".repeat(500) + "2")));
         assert_ne!(one, other);
         assert!(one.len() < 200, "{one}");
+    }
+
+    #[test]
+    fn the_name_of_a_long_id_is_the_same_with_every_release() {
+        let name = file_name(&"a".repeat(200));
+        assert_eq!(name, format!("{}%ac2bd404bce6c995", "a".repeat(160)));
     }
 }

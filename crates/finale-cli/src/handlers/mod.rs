@@ -1,16 +1,15 @@
 //! The handlers that finale has of its own.
 
-mod begun;
+mod announce;
 mod capture;
 mod group;
 mod log;
 mod logs;
+mod paths;
 mod shell;
 mod sleep;
 mod tail;
 
-use std::cell::RefCell;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -20,9 +19,9 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use self::begun::{Announcer, announcer};
-pub(crate) use self::begun::{Beginnings, Begun, runs_command};
-pub(crate) use self::logs::{Logs, last_lines};
+pub(crate) use self::announce::{Announced, Announcements, Said, runs_command};
+pub(crate) use self::logs::last_lines;
+pub(crate) use self::paths::{CommandPaths, LogsOption};
 use crate::run::{InAdvance, Simulation};
 
 /// What definitions call them.
@@ -35,41 +34,52 @@ const LOG: &str = "log";
 /// What can be said of them on the command line.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
-    /// Directory for the output of shell commands, a file for each attempt; by default a temporary one.
+    /// Directory for the output of shell commands, a file for each attempt; by default a temporary one, or that in which an
+    /// execution that is resumed began.
     #[arg(long, value_name = "DIR")]
     pub(crate) logs: Option<PathBuf>,
 
     /// How many shell commands may run at once; others wait.
-    #[arg(long, value_name = "COUNT", default_value = "64")]
-    jobs: NonZeroUsize,
+    #[arg(long, value_name = "COUNT", default_value_t = 64, value_parser = jobs)]
+    jobs: usize,
+}
+
+/// The value of `--jobs` is not usable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a number from 1 to {JOBS_MAX}")]
+struct BadJobs;
+
+/// Linux has at most so many process ids.
+const JOBS_MAX: usize = 1 << 22;
+
+fn jobs(text: &str) -> Result<usize, BadJobs> {
+    text.parse().ok().filter(|count| (1..=JOBS_MAX).contains(count)).ok_or(BadJobs)
 }
 
 /// The handlers, where they do not stand aside for a simulation or an answer in advance.
 #[derive(Debug)]
 pub(crate) struct Handlers {
-    logs: Arc<Logs>,
-    jobs: NonZeroUsize,
+    paths: Arc<CommandPaths>,
+    jobs: usize,
     /// Says that nothing is to go on, and that nobody wants to hear how it ended.
     halt: watch::Sender<bool>,
-    announcer: Announcer,
-    beginnings: RefCell<Option<Beginnings>>,
+    announcements: Announcements,
 }
 
 impl Handlers {
-    pub(crate) fn new(logs: Logs, options: &Options) -> Self {
-        let (announcer, beginnings) = announcer();
-        let (halt, beginnings) = (watch::Sender::new(false), RefCell::new(Some(beginnings)));
-        Self { logs: Arc::new(logs), jobs: options.jobs, halt, announcer, beginnings }
+    pub(crate) fn new(paths: CommandPaths, options: &Options) -> Self {
+        let (halt, announcements) = (watch::Sender::new(false), Announcements::default());
+        Self { paths: Arc::new(paths), jobs: options.jobs, halt, announcements }
     }
 
-    /// Where the output of commands is.
-    pub(crate) fn logs(&self) -> &Logs {
-        &self.logs
+    /// Where commands run, and where their output is.
+    pub(crate) fn paths(&self) -> &CommandPaths {
+        &self.paths
     }
 
-    /// Tells of each command that begins, to the first one who asks.
-    pub(crate) fn beginnings(&self) -> Option<Beginnings> {
-        self.beginnings.take()
+    /// The queue of announcements; the caller displays them from now on.
+    pub(crate) fn announcements(&self) -> Announcements {
+        self.announcements.listen()
     }
 
     /// Tells commands to stop whose tasks go on another time; they come to no result any more.
@@ -79,20 +89,25 @@ impl Handlers {
 
     /// Registers them, and what stands in for handlers.
     pub(crate) fn register(&self, simulation: &Simulation, builder: Builder) -> Builder {
-        let (logs, halt, announcer) = (Arc::clone(&self.logs), self.halt.clone(), self.announcer.clone());
-        let shell = move |context, input| {
-            announcer.begins(&context);
-            shell::run(Arc::clone(&logs), halt.subscribe(), context, input)
-        };
         let mut builder = simulation.register(builder);
         if !simulation.stands_in(SHELL) {
-            builder = builder.handler(SHELL, unless_answered(simulation, shell)).handler_limit(SHELL, self.jobs.get());
+            let (paths, halt) = (Arc::clone(&self.paths), self.halt.clone());
+            let announcements = self.announcements.clone();
+            let shell = move |context, input| {
+                announcements.begins(&context);
+                shell::run(Arc::clone(&paths), halt.subscribe(), context, input)
+            };
+            builder = builder.handler(SHELL, unless_answered(simulation, shell)).handler_limit(SHELL, self.jobs);
         }
         if !simulation.stands_in(SLEEP) {
-            builder = builder.handler(SLEEP, unless_answered(simulation, sleep::run));
+            let (paths, halt) = (Arc::clone(&self.paths), self.halt.clone());
+            let sleep = move |context, input| sleep::run(Arc::clone(&paths), halt.subscribe(), context, input);
+            builder = builder.handler(SLEEP, unless_answered(simulation, sleep));
         }
         if !simulation.stands_in(LOG) {
-            builder = builder.handler(LOG, unless_answered(simulation, log::run));
+            let announcements = self.announcements.clone();
+            let log = move |context, input| log::run(announcements.clone(), context, input);
+            builder = builder.handler(LOG, unless_answered(simulation, log));
         }
         builder
     }

@@ -6,22 +6,21 @@ use std::io::{self, pipe};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 
 use finale::{TaskContext, TaskError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::process::Command;
 use tokio::sync::watch;
-use tokio::time::timeout;
 
 use super::capture::Capture;
 use super::group::Group;
-use super::logs::Logs;
+use super::paths::CommandPaths;
+use super::tail::LastLines;
+use crate::processes::{LeftoverCommand, Mark, system};
+use crate::run_file::{RunFile, RunFileError};
 use crate::text;
 
-/// How long what a command left behind may go on writing.
-const LINGER: Duration = Duration::from_secs(1);
 /// A line is cut in the reason of a failure after so many columns.
 const REASON_COLUMNS_MAX: usize = 400;
 
@@ -40,6 +39,8 @@ pub(super) struct Input {
 pub(super) struct Output {
     exit_code: i32,
     output: String,
+    /// Whether the command wrote more than that.
+    truncated: bool,
 }
 
 /// Why a command did not do what it should.
@@ -53,6 +54,8 @@ enum Failed {
     Log { path: PathBuf, error: io::Error },
     #[error("there is no directory {}", .0.display())]
     Directory(PathBuf),
+    #[error("the command could not be recorded: {0}")]
+    Record(#[from] RunFileError),
     #[error("the command could not be started: {0}")]
     Start(#[source] io::Error),
     #[error("the command could not be waited for: {0}")]
@@ -80,12 +83,12 @@ enum Stop {
 }
 
 pub(super) async fn run(
-    logs: Arc<Logs>,
+    paths: Arc<CommandPaths>,
     halt: watch::Receiver<bool>,
     context: TaskContext,
     input: Input,
 ) -> Result<Output, TaskError> {
-    match try_to_run(&logs, halt, &context, &input).await {
+    match try_to_run(&paths, halt, &context, &input).await {
         Ok(output) => Ok(output),
         Err(failed) if failed.is_permanent() => Err(TaskError::from(failed).permanent()),
         Err(failed) => Err(failed.into()),
@@ -93,13 +96,16 @@ pub(super) async fn run(
 }
 
 async fn try_to_run(
-    logs: &Logs,
+    paths: &CommandPaths,
     halt: watch::Receiver<bool>,
     context: &TaskContext,
     input: &Input,
 ) -> Result<Output, Failed> {
-    check(input)?;
-    let (mut group, mut capture) = start(logs, context, input)?;
+    let directory = paths.of(context.execution_id()).directory;
+    let directory = input.dir.as_ref().map_or_else(|| directory.clone(), |dir| directory.join(dir));
+    check(input, &directory)?;
+    let (mut command, capture) = RecordedCommand::start(paths, context, input, &directory)?;
+    let group = &mut command.group;
     let (exited, stop) = tokio::select! {
         exited = group.exited() => (exited, None),
         stop = told_to_stop(halt, context) => {
@@ -107,17 +113,67 @@ async fn try_to_run(
             (group.exited().await, Some(stop))
         }
     };
-    if stop.is_some() {
-        // Until its grace is over: then this future is dropped, and the group with it.
-        capture.over().await;
-    }
-    let _ = timeout(LINGER, capture.over()).await;
-    group.kill();
-    let _ = timeout(LINGER, capture.over()).await;
+    let output = capture.end().await;
     match stop {
-        None => outcome(exited.map_err(Failed::Wait)?, capture.last_lines()),
+        None => group.end().await,
+        // Until its grace is over: then this future is dropped, and the group with it.
+        Some(_) => group.until_gone().await,
+    }
+    drop(command);
+    match stop {
+        None => outcome(exited.map_err(Failed::Wait)?, output),
         Some(Stop::Cancelled) => Err(Failed::Cancelled),
         Some(Stop::Halted) => pending().await,
+    }
+}
+
+/// A running command that is recorded in the run file.
+struct RecordedCommand {
+    group: Group,
+    mark: Mark,
+    run_file: Option<Arc<RunFile>>,
+}
+
+impl RecordedCommand {
+    /// Starts a command, and keeps what it writes.
+    fn start(
+        paths: &CommandPaths,
+        context: &TaskContext,
+        input: &Input,
+        directory: &Path,
+    ) -> Result<(Self, Capture), Failed> {
+        let (execution, node, attempt) = (context.execution_id(), context.node(), context.attempt());
+        let log = paths.create_log(execution, node, attempt);
+        let log = log.map_err(|error| Failed::Log { path: paths.log(execution, node, attempt), error })?;
+        let (reader, writer) = pipe().map_err(Failed::Start)?;
+        let command = command(context, input, directory, writer).map_err(Failed::Start)?;
+        let mark = Mark::new().map_err(Failed::Start)?;
+        let (task, node, run_file) = (context.task_id(), node.to_owned(), paths.run_file().cloned());
+        let mut left = LeftoverCommand { mark: mark.clone(), task, node, attempt, process: None };
+        // Before the start: if this process is killed in between, the mark alone finds the command.
+        if let Some(file) = &run_file {
+            file.begins(&left)?;
+        }
+        let group = Group::spawn(command, mark.clone());
+        if let (Err(_), Some(file)) = (&group, &run_file) {
+            file.ended(&mark)?;
+        }
+        let recorded = Self { group: group.map_err(Failed::Start)?, mark, run_file };
+        if let Some(file) = &recorded.run_file {
+            left.process = recorded.group.leader().zip(system());
+            file.begins(&left)?;
+        }
+        Ok((recorded, Capture::start(reader, log).map_err(Failed::Start)?))
+    }
+}
+
+impl Drop for RecordedCommand {
+    fn drop(&mut self) {
+        self.group.kill();
+        // A process that was killed and is not dead yet is checked again by whoever opens the run file next.
+        if let Some(file) = self.run_file.as_ref().filter(|_| !self.group.is_alive()) {
+            let _ = file.ended(&self.mark);
+        }
     }
 }
 
@@ -134,7 +190,7 @@ async fn told_to_stop(mut halt: watch::Receiver<bool>, context: &TaskContext) ->
     }
 }
 
-fn check(input: &Input) -> Result<(), Failed> {
+fn check(input: &Input, directory: &Path) -> Result<(), Failed> {
     if input.command.contains('\0') {
         return Err(Failed::Nul("command"));
     }
@@ -146,32 +202,26 @@ fn check(input: &Input) -> Result<(), Failed> {
             return Err(Failed::Nul("environment"));
         }
     }
-    match &input.dir {
-        Some(dir) if !dir.is_dir() => Err(Failed::Directory(dir.clone())),
-        _ => Ok(()),
+    // The error has the path as it stands in the definition.
+    if directory.is_dir() {
+        Ok(())
+    } else {
+        Err(Failed::Directory(input.dir.clone().unwrap_or_else(|| directory.into())))
     }
 }
 
-fn start(logs: &Logs, context: &TaskContext, input: &Input) -> Result<(Group, Capture), Failed> {
-    let (execution, node, attempt) = (context.task_id().execution, context.node(), context.attempt());
-    let log = logs.create(execution, node, attempt);
-    let log = log.map_err(|error| Failed::Log { path: logs.path(execution, node, attempt), error })?;
-    let (reader, writer) = pipe().map_err(Failed::Start)?;
+fn command(context: &TaskContext, input: &Input, directory: &Path, writer: io::PipeWriter) -> io::Result<Command> {
     let mut command = shell(&input.command);
-    command.stdin(Stdio::null()).stdout(writer.try_clone().map_err(Failed::Start)?).stderr(writer);
-    command.current_dir(input.dir.as_deref().unwrap_or(Path::new(".")));
+    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer).current_dir(directory);
     for (name, value) in &input.env {
         match text_of(value) {
             Some(text) => command.env(name, text),
             None => command.env_remove(name),
         };
     }
-    command.env("FINALE_EXECUTION", execution.to_string()).env("FINALE_NODE", node);
-    command.env("FINALE_ATTEMPT", attempt.to_string()).env("FINALE_KEY", context.task_id().to_string());
-    // The command's ends of the pipe go with it, so that the pipe ends when nobody writes any more.
-    let group = Group::spawn(command).map_err(Failed::Start)?;
-    let capture = Capture::start(reader, log).map_err(Failed::Start)?;
-    Ok((group, capture))
+    command.env("FINALE_EXECUTION", context.execution_id().to_string()).env("FINALE_NODE", context.node());
+    command.env("FINALE_ATTEMPT", context.attempt().to_string()).env("FINALE_KEY", context.key());
+    Ok(command)
 }
 
 #[cfg(not(windows))]
@@ -198,9 +248,10 @@ fn text_of(value: &Value) -> Option<String> {
     }
 }
 
-fn outcome(status: ExitStatus, output: String) -> Result<Output, Failed> {
+fn outcome(status: ExitStatus, output: LastLines) -> Result<Output, Failed> {
+    let LastLines { text: output, truncated } = output;
     let how = match status.code() {
-        Some(0) => return Ok(Output { exit_code: 0, output }),
+        Some(0) => return Ok(Output { exit_code: 0, output, truncated }),
         Some(code) => format!("exit code {code}"),
         None => signal(status),
     };

@@ -1,9 +1,16 @@
 //! `sleep`: waits.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use finale::{TaskContext, TaskError};
+use finale_core::TaskId;
 use serde::Deserialize;
+use tokio::sync::watch;
+
+use super::paths::CommandPaths;
+use crate::run_file::{RunFile, RunFileError};
+use crate::time::now;
 
 /// Nobody means to wait longer than a year.
 const SECONDS_MAX: f64 = 365.0 * 24.0 * 60.0 * 60.0;
@@ -20,11 +27,56 @@ pub(super) struct Input {
 #[error("expected a number of seconds from 0 to {SECONDS_MAX} (a year), not {0}")]
 struct NoTime(f64);
 
-pub(super) async fn run(context: TaskContext, input: Input) -> Result<(), TaskError> {
+pub(super) async fn run(
+    paths: Arc<CommandPaths>,
+    halt: watch::Receiver<bool>,
+    context: TaskContext,
+    input: Input,
+) -> Result<(), TaskError> {
     let time = time(&input).map_err(|error| TaskError::from(error).permanent())?;
+    let sleep = Sleep::begin(paths.run_file().cloned(), halt, context.task_id(), time)?;
     tokio::select! {
-        () = tokio::time::sleep(time) => Ok(()),
+        () = tokio::time::sleep(sleep.rest) => Ok(()),
         () = context.cancelled() => Err(TaskError::new("cancelled")),
+    }
+}
+
+/// A sleep that another process can resume.
+struct Sleep {
+    task: TaskId,
+    /// The time that is left.
+    rest: Duration,
+    halt: watch::Receiver<bool>,
+    run_file: Option<Arc<RunFile>>,
+}
+
+impl Sleep {
+    /// Starts a sleep, or resumes an interrupted one.
+    fn begin(
+        run_file: Option<Arc<RunFile>>,
+        halt: watch::Receiver<bool>,
+        task: TaskId,
+        time: Duration,
+    ) -> Result<Self, RunFileError> {
+        let mut rest = time;
+        if let Some(file) = &run_file {
+            match file.sleeps_until(task) {
+                // A clock that was set back must not make the sleep longer.
+                Some(until) => rest = until.since(now()).min(time),
+                None => file.sleeps(task, now().after(time))?,
+            }
+        }
+        Ok(Self { task, rest, halt, run_file })
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        // The next attempt of this process sleeps the whole time again; the attempt of the next process resumes.
+        if let Some(file) = self.run_file.as_ref().filter(|_| !*self.halt.borrow()) {
+            // Failing to record that is harmless: the task has ended.
+            let _ = file.slept(self.task);
+        }
     }
 }
 
@@ -35,6 +87,9 @@ fn time(input: &Input) -> Result<Duration, NoTime> {
 
 #[cfg(test)]
 mod tests {
+    use finale_core::{NodeIndex, WorkKey};
+    use tempfile::TempDir;
+
     use super::*;
 
     #[test]
@@ -44,5 +99,27 @@ mod tests {
         for seconds in [-1.0, -f64::MIN_POSITIVE, SECONDS_MAX + 1.0, f64::NAN, f64::INFINITY] {
             assert!(time(&Input { seconds }).is_err(), "{seconds}");
         }
+    }
+
+    #[test]
+    fn what_was_cut_off_sleeps_the_rest_and_what_is_tried_again_sleeps_anew() {
+        let folder = TempDir::new().unwrap();
+        let journal = folder.path().join("j.db");
+        std::fs::write(&journal, "").unwrap();
+        let open = || Some(Arc::new(RunFile::open(&journal, |_| true).unwrap()));
+        let execution = "0199b1c2-0000-7000-8000-000000000000".parse().unwrap();
+        let task = TaskId { execution, key: WorkKey::root(NodeIndex(1)) };
+        let (hour, year) = (Duration::from_secs(3_600), Duration::from_secs(31_536_000));
+        let (halt, halted) = watch::channel(true);
+
+        let first = Sleep::begin(open(), halted.clone(), task, hour).unwrap();
+        assert_eq!(first.rest, hour);
+        drop(first);
+        // The time that was said may be another one now, and counts no more: it is the same sleep.
+        let resumed = Sleep::begin(open(), halted.clone(), task, year).unwrap();
+        assert!(resumed.rest <= hour, "{:?}", resumed.rest);
+        halt.send_replace(false);
+        drop(resumed);
+        assert_eq!(Sleep::begin(open(), halted, task, year).unwrap().rest, year);
     }
 }

@@ -4,6 +4,8 @@
 pub(super) const BYTES_MAX: usize = 4 << 10;
 /// At most so many lines of the end are kept.
 const LINES_MAX: usize = 20;
+/// Marks the place of an omission.
+const CUT: &str = "…";
 
 /// The end of an output.
 #[derive(Debug, Default)]
@@ -11,6 +13,15 @@ pub(super) struct Tail {
     bytes: Vec<u8>,
     /// Whether something before it was dropped.
     cut: bool,
+}
+
+/// The last lines of an output.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LastLines {
+    /// The lines, after [`CUT`] if there were lines before them.
+    pub(crate) text: String,
+    /// Whether there were lines before them.
+    pub(crate) truncated: bool,
 }
 
 impl Tail {
@@ -28,13 +39,27 @@ impl Tail {
         &self.bytes
     }
 
-    /// The last lines, without what was overwritten in them; the first is left out if its beginning was dropped.
-    pub(super) fn text(&self) -> String {
-        let text = String::from_utf8_lossy(&self.bytes);
+    /// The last lines as a terminal shows them; whole lines, unless not even one fits.
+    pub(super) fn last_lines(&self) -> LastLines {
+        let text = String::from_utf8_lossy(self.whole_characters());
         let lines: Vec<&str> = text.lines().map(shown).collect();
         let beginning = usize::from(self.cut && lines.len() > 1);
         let first = beginning.max(lines.len().saturating_sub(LINES_MAX));
-        lines[first..].join("\n")
+        let last = lines[first..].join("\n");
+        match (self.cut, first) {
+            (false, 0) => LastLines { text: last, truncated: false },
+            // The beginning of the line itself is missing.
+            (true, 0) => LastLines { text: format!("{CUT}{last}"), truncated: true },
+            _ => LastLines { text: format!("{CUT}\n{last}"), truncated: true },
+        }
+    }
+
+    /// The bytes from the first whole character on.
+    fn whole_characters(&self) -> &[u8] {
+        // A character has at most three continuation bytes.
+        let is_rest = |byte: &&u8| **byte & 0b1100_0000 == 0b1000_0000;
+        let rest = if self.cut { self.bytes.iter().take(3).take_while(is_rest).count() } else { 0 };
+        &self.bytes[rest..]
     }
 }
 
@@ -48,31 +73,51 @@ fn shown(line: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn text(pieces: &[&str]) -> String {
+    fn last_lines(pieces: &[&str]) -> LastLines {
         let mut tail = Tail::default();
         pieces.iter().for_each(|piece| tail.push(piece.as_bytes()));
-        tail.text()
+        tail.last_lines()
+    }
+
+    fn text(pieces: &[&str]) -> String {
+        last_lines(pieces).text
     }
 
     #[test]
     fn a_short_output_is_kept_whole() {
-        assert_eq!(text(&["one\ntw", "o\n"]), "one\ntwo");
-        assert_eq!(text(&[]), "");
+        assert_eq!(last_lines(&["one\ntw", "o\n"]), LastLines { text: "one\ntwo".into(), truncated: false });
+        assert_eq!(last_lines(&[]), LastLines::default());
+        let twenty = "line\n".repeat(20);
+        assert!(!last_lines(&[&twenty]).truncated);
     }
 
     #[test]
     fn of_many_lines_the_last_twenty_are_kept() {
         let lines: String = (0..30).map(|line| format!("{line}\n")).collect();
-        let kept = text(&[&lines]);
-        assert_eq!(kept.lines().count(), 20);
-        assert!(kept.starts_with("10\n") && kept.ends_with("\n29"), "{kept}");
+        let kept = last_lines(&[&lines]);
+        assert!(kept.truncated);
+        assert_eq!(kept.text.lines().count(), 21);
+        assert!(kept.text.starts_with("…\n10\n") && kept.text.ends_with("\n29"), "{}", kept.text);
     }
 
     #[test]
     fn of_long_lines_only_whole_ones_are_kept() {
         let line = "x".repeat(3_000);
-        assert_eq!(text(&[&line, "\n", &line, "\n"]), line);
-        assert_eq!(text(&[&"x".repeat(9_000)]).len(), BYTES_MAX, "of a line without end there is the end");
+        assert_eq!(text(&[&line, "\n", &line, "\n"]), format!("…\n{line}"));
+        assert_eq!(text(&[&"x".repeat(9_000)]), format!("…{}", "x".repeat(BYTES_MAX)), "of a line without end its end");
+    }
+
+    #[test]
+    fn no_character_is_cut_apart() {
+        for (character, before) in [("é", 0), ("é", 1), ("注", 1), ("注", 2), ("🦀", 1), ("🦀", 2), ("🦀", 3)]
+        {
+            let output = "a".repeat(before) + &character.repeat(BYTES_MAX);
+            let kept = text(&[&output, "\n"]);
+            assert!(
+                kept.strip_prefix('…').unwrap().chars().all(|kept| kept == character.chars().next().unwrap()),
+                "{kept}"
+            );
+        }
     }
 
     #[test]

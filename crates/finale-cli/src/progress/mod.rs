@@ -11,14 +11,15 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use finale::{Event, ExecutionHandle, Workflow};
+use finale::{Event, EventNumber, ExecutionHandle, Workflow};
 use futures_util::FutureExt;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval_at};
 
 use self::board::Board;
 use crate::console;
-use crate::handlers::{Beginnings, Handlers};
+use crate::handlers::{Announcements, Handlers};
 use crate::look::Look;
 use crate::run::Simulation;
 
@@ -36,24 +37,32 @@ pub(crate) struct Progress {
 
 /// One execution that is followed until it is over, or this is dropped.
 #[derive(Debug)]
-pub(crate) struct Following(JoinHandle<()>);
+pub(crate) struct Following {
+    board: Rc<RefCell<Board>>,
+    hearing: JoinHandle<()>,
+    /// The last event that was processed.
+    heard: watch::Receiver<EventNumber>,
+}
 
 impl Progress {
     /// Begins to show it, under that name.
     pub(crate) fn start(name: &str, handlers: &Handlers) -> Self {
-        let board = Board::new(Look::of_stderr(), name.to_owned());
+        let announcements = handlers.announcements();
+        let board = Board::new(Look::of_stderr(), name.to_owned(), announcements.clone());
         let live = board.look().live;
         let board = Rc::new(RefCell::new(board));
         let drawing = live.then(|| finale::actix::spawn(draw(Rc::clone(&board))));
-        let beginnings = handlers.beginnings();
-        let beginning = beginnings.map(|beginnings| finale::actix::spawn(begin(Rc::clone(&board), beginnings)));
-        Self { board, helpers: drawing.into_iter().chain(beginning).collect() }
+        // A terminal is told when it is drawn.
+        let listening = (!live).then(|| finale::actix::spawn(listen(Rc::clone(&board), announcements)));
+        Self { board, helpers: drawing.into_iter().chain(listening).collect() }
     }
 
     /// Shows how this execution gets on, too.
     pub(crate) fn follow(&self, workflow: &Workflow, simulation: &Simulation, handle: &ExecutionHandle) -> Following {
         let execution = self.board.borrow_mut().add(handle.id(), workflow, simulation);
-        Following(finale::actix::spawn(hear(Rc::clone(&self.board), execution, handle.clone())))
+        let (tell, heard) = watch::channel(EventNumber::default());
+        let hearing = finale::actix::spawn(hear(Rc::clone(&self.board), execution, handle.clone(), tell));
+        Following { board: Rc::clone(&self.board), hearing, heard }
     }
 }
 
@@ -61,7 +70,7 @@ impl Drop for Progress {
     fn drop(&mut self) {
         self.helpers.iter().for_each(JoinHandle::abort);
         console::release();
-        self.board.borrow_mut().tell();
+        self.board.borrow_mut().tell_all();
         console::show_nothing();
     }
 }
@@ -70,13 +79,21 @@ impl Following {
     /// Waits until all is told of an execution that is over.
     pub(crate) async fn finish(mut self) {
         // It does not panic, and nobody else aborts it.
-        let _ = (&mut self.0).await;
+        let _ = (&mut self.hearing).await;
+    }
+
+    /// Waits until all events up to this one are displayed.
+    pub(crate) async fn until_told(&self, number: EventNumber) {
+        let mut heard = self.heard.clone();
+        // An error means that the reader of the events has ended, and all that it read was displayed.
+        let _ = heard.wait_for(|heard| *heard >= number).await;
+        self.board.borrow_mut().tell();
     }
 }
 
 impl Drop for Following {
     fn drop(&mut self) {
-        self.0.abort();
+        self.hearing.abort();
     }
 }
 
@@ -90,24 +107,22 @@ async fn draw(board: Rc<RefCell<Board>>) {
     }
 }
 
-async fn begin(board: Rc<RefCell<Board>>, mut beginnings: Beginnings) {
-    while let Some(begun) = beginnings.recv().await {
-        let mut board = board.borrow_mut();
-        board.begin(&begun);
-        if !board.look().live {
-            board.tell();
-        }
+async fn listen(board: Rc<RefCell<Board>>, announcements: Announcements) {
+    loop {
+        announcements.more().await;
+        board.borrow_mut().tell();
     }
 }
 
-async fn hear(board: Rc<RefCell<Board>>, execution: usize, handle: ExecutionHandle) {
+async fn hear(board: Rc<RefCell<Board>>, execution: usize, handle: ExecutionHandle, tell: watch::Sender<EventNumber>) {
     // Without its events an execution runs as well.
     let Ok(mut events) = handle.events().await else { return };
     loop {
         match events.next().await {
             Ok(Some(event)) => {
                 let more = || events.next().now_or_never()?.ok()?;
-                take(&mut board.borrow_mut(), execution, event, more);
+                let last = take(&mut board.borrow_mut(), execution, event, more);
+                tell.send_replace(last);
             }
             Ok(None) => return,
             Err(lagged) => match handle.events_after(lagged.after).await {
@@ -119,13 +134,16 @@ async fn hear(board: Rc<RefCell<Board>>, execution: usize, handle: ExecutionHand
     }
 }
 
-/// Takes all events into account that are there.
-fn take(board: &mut Board, execution: usize, event: Event, more: impl FnMut() -> Option<Event>) {
+/// Takes all events into account that are there; gives the number of the last one.
+fn take(board: &mut Board, execution: usize, event: Event, more: impl FnMut() -> Option<Event>) -> EventNumber {
+    let mut last = event.number;
     for event in std::iter::once(event).chain(std::iter::from_fn(more).take(EVENTS_MAX)) {
+        last = event.number;
         board.hear(execution, &event);
     }
     // A terminal is told when it is drawn.
     if !board.look().live {
         board.tell();
     }
+    last
 }

@@ -183,6 +183,16 @@ impl Tally {
         Some(self.news(position, at, What::Started { attempt }))
     }
 
+    /// Whether an attempt has begun, as far as was heard.
+    pub(super) fn has_begun(&self, position: NodeIndex, attempt: u16) -> bool {
+        self.nodes[position.as_usize()].attempt >= attempt
+    }
+
+    /// Whether an attempt is the current one or the next one, as far as was heard.
+    pub(super) fn is_near(&self, position: NodeIndex, attempt: u16) -> bool {
+        self.nodes[position.as_usize()].attempt.saturating_add(1) >= attempt
+    }
+
     /// A node comes to another status.
     pub(super) fn go(&mut self, position: NodeIndex, to: NodeStatus, attempt: u16, at: Time) -> Option<News> {
         let compiled = self.workflow.compiled();

@@ -10,7 +10,7 @@ use crate::time::shown;
 
 /// Writes a line for each fact.
 pub(crate) fn write(facts: &[Described], room: Room, out: &mut dyn Write) -> io::Result<()> {
-    let titles = [Column::new("#").right(), Column::new("AT"), Column::new("WHAT").flexible()];
+    let titles = [Column::new("#").right().optional(0), Column::new("AT").optional(1), Column::new("WHAT").flexible()];
     let row = |fact: &Described| [fact.sequence.to_string(), shown(fact.at, room), fact.text.clone()];
     table::write(titles, &facts.iter().map(row).collect::<Vec<_>>(), room, out)
 }

@@ -12,29 +12,44 @@ use finale_core::record::{End, Outcome, State};
 use serde::Serialize;
 
 pub(crate) use self::facts::write as write_facts;
+pub(crate) use self::nodes::Shown;
 pub(crate) use self::summaries::write as write_summaries;
 pub(crate) use self::why::write as write_why;
 use crate::room::Room;
-use crate::text::{Lines, printable};
+use crate::text::{Lines, is_obeyed, printable};
 use crate::time::{duration, shown};
 
 /// Writes something as one line of JSON.
-pub(crate) fn write_json(value: &impl Serialize, mut out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer(&mut out, value)?;
-    writeln!(out)
+///
+/// Characters that a terminal would act on are escaped, which makes no difference to programs.
+pub(crate) fn write_json(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    let json = serde_json::to_string(value)?;
+    let mut written = 0;
+    for (at, character) in json.char_indices().filter(|(_, character)| is_obeyed(*character)) {
+        // Such characters only occur inside of JSON strings, and all are below U+10000.
+        write!(out, "{}\\u{:04x}", &json[written..at], u32::from(character))?;
+        written = at + character.len_utf8();
+    }
+    writeln!(out, "{}", &json[written..])
 }
 
 /// Writes what became of an execution and of its nodes.
-pub(crate) fn write_brief(record: &Record, room: Room, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn write_brief(record: &Record, nodes: Shown, room: Room, out: &mut dyn Write) -> io::Result<()> {
     write_headline(record, out)?;
     write_counts(record, out)?;
     write_state(record, room, out)?;
     writeln!(out)?;
-    nodes::write_brief(&record.nodes, room, out)
+    nodes::write_brief(&record.nodes, nodes, room, out)
 }
 
 /// Writes all that is known of an execution and of its nodes.
-pub(crate) fn write_all(record: &Record, summary: &Summary, room: Room, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn write_all(
+    record: &Record,
+    summary: &Summary,
+    nodes: Shown,
+    room: Room,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     write_headline(record, out)?;
     let by = printable(&record.activated_by, Lines::Joined);
     writeln!(out, "activated  {} by {by}", shown(record.created_at, room))?;
@@ -47,7 +62,7 @@ pub(crate) fn write_all(record: &Record, summary: &Summary, room: Room, out: &mu
     write_counts(record, out)?;
     write_state(record, room, out)?;
     writeln!(out)?;
-    nodes::write_all(record.id, &record.nodes, room, out)
+    nodes::write_all(record.id, &record.nodes, nodes, room, out)
 }
 
 fn keys(summary: &Summary) -> impl Iterator<Item = (&'static str, &str)> {
@@ -90,7 +105,7 @@ fn write_end(outcome: &Outcome, room: Room, out: &mut dyn Write) -> io::Result<(
         End::Completed { output } if output.is_null() => Ok(()),
         End::Completed { output } => {
             let room = room.behind("output     ");
-            writeln!(out, "output     {}", room.fit(&room.beginning(output.as_bytes())))
+            writeln!(out, "output     {}", room.fit(&nodes::in_words(output.as_bytes(), room)))
         }
         End::Failed { error } if error.failures().len() < 2 => {
             writeln!(out, "error      {}", printable(error.message(), Lines::Joined))
@@ -101,5 +116,21 @@ fn write_end(outcome: &Outcome, room: Room, out: &mut dyn Write) -> io::Result<(
             failures.try_for_each(|failure| writeln!(out, "  {}", printable(&failure.to_string(), Lines::Joined)))
         }
         End::Cancelled { by } => writeln!(out, "cancelled  by {}", printable(by, Lines::Joined)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_has_nothing_that_a_terminal_would_obey() {
+        for text in ["a\u{202e}b\u{200f}", "\u{9b}2J", "\u{7f}", "\u{1b}[2J\n", "注文 ✓"] {
+            let mut out = Vec::new();
+            write_json(&text, &mut out).unwrap();
+            let out = String::from_utf8(out).unwrap();
+            assert!(!out.trim_end().chars().any(is_obeyed), "{out:?}");
+            assert_eq!(serde_json::from_str::<String>(&out).unwrap(), text);
+        }
     }
 }

@@ -5,19 +5,60 @@ use std::time::Duration;
 
 use finale::{ExecutionId, Time};
 use finale_core::record::{Begun, NodeRecord, NodeRecordState};
+use serde::Deserialize;
 
 use crate::room::Room;
 use crate::table::{self, Column};
 use crate::time::{duration, shown};
 
+/// Kinds of nodes that are no work.
+const CONTROL: [&str; 5] = ["start", "end", "conditional", "parallel_split", "parallel_join"];
+/// Larger outputs are not parsed.
+const TEXT_BYTES_MAX: usize = 64 << 10;
+
+/// Which nodes a table has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// Work, and control nodes that failed or are not passed yet.
+    Work,
+    /// All.
+    All,
+}
+
+impl Shown {
+    /// The choice of the option `--all-nodes`.
+    pub(crate) const fn all_if(all: bool) -> Self {
+        if all { Self::All } else { Self::Work }
+    }
+
+    fn has(self, node: &NodeRecord) -> bool {
+        let is_passed = matches!(
+            node.state,
+            NodeRecordState::Pending
+                | NodeRecordState::Completed { .. }
+                | NodeRecordState::Cancelled { .. }
+                | NodeRecordState::Skipped { .. }
+        );
+        self == Self::All || !is_passed || !CONTROL.contains(&node.kind.as_str())
+    }
+
+    fn write_rest(self, nodes: &[NodeRecord], out: &mut dyn Write) -> io::Result<()> {
+        match nodes.iter().filter(|node| !self.has(node)).count() {
+            0 => Ok(()),
+            1 => writeln!(out, "and 1 control node: --all-nodes"),
+            more => writeln!(out, "and {more} control nodes: --all-nodes"),
+        }
+    }
+}
+
 /// Writes a line for each node: what became of it.
-pub(super) fn write_brief(nodes: &[NodeRecord], room: Room, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write_brief(nodes: &[NodeRecord], shown: Shown, room: Room, out: &mut dyn Write) -> io::Result<()> {
     let titles = [
         Column::new("NODE").flexible(),
-        Column::new("KIND"),
+        Column::new("KIND").optional(0),
         Column::new("STATUS"),
-        Column::new("TOOK").right(),
-        Column::new("OUTPUT OR REASON").flexible(),
+        Column::new("TOOK").right().optional(1),
+        Column::new("OUTPUT OR REASON").flexible().optional(2),
     ];
     let row = |node: &NodeRecord| {
         [
@@ -28,13 +69,16 @@ pub(super) fn write_brief(nodes: &[NodeRecord], room: Room, out: &mut dyn Write)
             note(&node.state, room),
         ]
     };
-    table::write(titles, &nodes.iter().map(row).collect::<Vec<_>>(), room, out)
+    let rows: Vec<_> = nodes.iter().filter(|node| shown.has(node)).map(row).collect();
+    table::write(titles, &rows, room, out)?;
+    shown.write_rest(nodes, out)
 }
 
 /// Writes a line for each node with all that is known of it.
 pub(super) fn write_all(
     execution: ExecutionId,
     nodes: &[NodeRecord],
+    which: Shown,
     room: Room,
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -43,10 +87,10 @@ pub(super) fn write_all(
         Column::new("KIND").optional(0),
         Column::new("STATUS"),
         Column::new("TASK").optional(1),
-        Column::new("TRY").right(),
+        Column::new("TRY").right().optional(3),
         Column::new("STARTED").optional(2),
-        Column::new("TOOK").right(),
-        Column::new("OUTPUT OR REASON").flexible(),
+        Column::new("TOOK").right().optional(4),
+        Column::new("OUTPUT OR REASON").flexible().optional(5),
     ];
     let row = |node: &NodeRecord| {
         let begun = begun(&node.state);
@@ -62,7 +106,9 @@ pub(super) fn write_all(
             note(&node.state, room),
         ]
     };
-    table::write(titles, &nodes.iter().map(row).collect::<Vec<_>>(), room, out)
+    let rows: Vec<_> = nodes.iter().filter(|node| which.has(node)).map(row).collect();
+    table::write(titles, &rows, room, out)?;
+    which.write_rest(nodes, out)
 }
 
 /// The id of the task; for people only what follows the id of the execution, which stands above.
@@ -102,10 +148,30 @@ fn took(state: &NodeRecordState) -> String {
 fn note(state: &NodeRecordState, room: Room) -> String {
     match state {
         NodeRecordState::Completed { output, .. } if output.is_null() => String::new(),
-        NodeRecordState::Completed { output, .. } => room.beginning(output.as_bytes()),
-        NodeRecordState::Failed { error, .. } => error.clone(),
+        NodeRecordState::Completed { output, .. } => in_words(output.as_bytes(), room),
+        // The status says already that the node failed.
+        NodeRecordState::Failed { error, .. } => error.strip_prefix("failed: ").unwrap_or(error).to_owned(),
         NodeRecordState::Skipped { reason } => reason.clone(),
         _ => String::new(),
+    }
+}
+
+/// An output for people: the text of a command, or a text itself without its quotes.
+pub(super) fn in_words(output: &[u8], room: Room) -> String {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Output {
+        Text(String),
+        Command {
+            #[serde(rename = "exit_code")]
+            _exit_code: i32,
+            output: String,
+        },
+    }
+    let small = Some(output).filter(|output| output.len() <= TEXT_BYTES_MAX);
+    match small.and_then(|output| serde_json::from_slice(output).ok()) {
+        Some(Output::Text(text) | Output::Command { output: text, .. }) => text,
+        None => room.beginning(output),
     }
 }
 
@@ -120,14 +186,52 @@ mod tests {
         let skipped = || NodeRecordState::Skipped { reason: "a reason that goes on and on ".repeat(9) };
         let nodes = [node(&"long-id-".repeat(9), "agent_assignment", skipped()), node("注文", "task", skipped())];
         let id = "0199b1c2-0000-7000-8000-000000000000".parse().unwrap();
-        for width in [80, 120] {
+        for width in [30, 50, 80, 120] {
             let (mut brief, mut all) = (Vec::new(), Vec::new());
-            write_brief(&nodes, Room::Columns(width), &mut brief).unwrap();
-            write_all(id, &nodes, Room::Columns(width), &mut all).unwrap();
+            write_brief(&nodes, Shown::Work, Room::Columns(width), &mut brief).unwrap();
+            write_all(id, &nodes, Shown::Work, Room::Columns(width), &mut all).unwrap();
             for text in [brief, all].map(|out| String::from_utf8(out).unwrap()) {
                 assert!(text.lines().all(|line| columns(line) <= width), "{text}");
-                assert_eq!(text.lines().count(), 3);
+                assert!(text.starts_with("NODE") && text.contains("long-id") && text.contains("skipped"), "{text}");
+                assert!(width > 30 || text.contains("left out: KIND"), "{width}: {text}");
             }
+        }
+    }
+
+    #[test]
+    fn nodes_that_only_lead_on_are_folded_away_unless_something_went_wrong_there() {
+        let (begun, at) = (Begun { attempt: None, started_at: Time::default() }, Time::default());
+        let passed = || NodeRecordState::Completed { begun, completed_at: at, output: finale_core::Payload::NULL };
+        let failed = NodeRecordState::Failed {
+            begun,
+            completed_at: at,
+            class: finale_core::FailureClass::Failed,
+            error: "no such input".into(),
+        };
+        let node = |id: &str, kind: &str, state| NodeRecord { id: id.into(), kind: kind.into(), task_id: None, state };
+        let nodes = [
+            node("start", "start", passed()),
+            node("build", "task", passed()),
+            node("gift?", "conditional", failed),
+            node("end", "end", NodeRecordState::Pending),
+        ];
+        let lines = |shown| {
+            let mut out = Vec::new();
+            write_brief(&nodes, shown, Room::Columns(80), &mut out).unwrap();
+            let first = |line: &str| line.split_whitespace().next().unwrap().to_owned();
+            String::from_utf8(out).unwrap().lines().map(first).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(lines(Shown::Work), "NODE build gift? and");
+        assert_eq!(lines(Shown::All), "NODE start build gift? end");
+    }
+
+    #[test]
+    fn the_output_of_a_command_is_what_it_wrote() {
+        let words = |output: &str| in_words(output.as_bytes(), Room::Endless);
+        assert_eq!(words(r#"{"exit_code":0,"output":"one\ntwo","truncated":false}"#), "one\ntwo");
+        assert_eq!(words(r#""a text""#), "a text");
+        for other in [r#"{"output":"x"}"#, "[1,2]", "7", r#"{"exit_code":"0","output":"x"}"#] {
+            assert_eq!(words(other), other);
         }
     }
 }

@@ -19,11 +19,11 @@ pub(crate) fn write(summaries: &[Summary], room: Room, out: &mut dyn Write) -> i
     let titles = [
         Column::new("ID"),
         Column::new("STATUS"),
-        Column::new("CREATED"),
+        Column::new("CREATED").optional(2),
         Column::new("TOOK").right().optional(1),
-        Column::new("WORKFLOW").flexible(),
-        Column::new("KEY").flexible(),
-        Column::new("ERROR").flexible(),
+        Column::new("WORKFLOW").flexible().optional(4),
+        Column::new("KEY").flexible().optional(0),
+        Column::new("ERROR").flexible().optional(3),
     ];
     let id_columns = telling_apart(summaries);
     let row = |summary: &Summary| {

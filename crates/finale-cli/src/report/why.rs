@@ -34,10 +34,10 @@ pub(crate) fn write(id: ExecutionId, why: &Why, room: Room, out: &mut dyn Write)
 fn write_awaited(awaited: &[Awaited], room: Room, out: &mut dyn Write) -> io::Result<()> {
     let titles = [
         Column::new("WAITS AT").flexible(),
-        Column::new("STATUS"),
-        Column::new("SINCE"),
+        Column::new("STATUS").optional(2),
+        Column::new("SINCE").optional(0),
         Column::new("FOR").flexible(),
-        Column::new("TITLE").flexible(),
+        Column::new("TITLE").flexible().optional(1),
     ];
     let row = |one: &Awaited| {
         [one.node.clone(), one.status.to_string(), shown(one.since, room), one.what.clone(), one.title.clone()]

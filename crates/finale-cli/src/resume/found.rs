@@ -1,6 +1,7 @@
 //! What there is to go on with.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use finale::journal::{JournalError, LiveExecution, SqliteJournal};
 use finale::offline::{self, ReadError};
@@ -8,9 +9,10 @@ use finale::{ExecutionId, Workflow};
 use finale_core::DefinitionHash;
 
 use super::Arguments;
-use crate::handlers::{Handlers, Logs};
+use crate::handlers::{CommandPaths, Handlers, LogsOption, runs_command};
 use crate::journal::{is_parked, live};
-use crate::run::{Outside, RunError, Simulation, Surroundings, Willing, check_handlers};
+use crate::run::{Outside, RunError, Simulation, Surroundings, Willing, check_handlers, close, end_leftover_commands};
+use crate::run_file::RunFile;
 
 /// What there is to go on with.
 #[derive(Debug)]
@@ -21,6 +23,7 @@ pub(super) struct Found {
     pub(super) simulation: Simulation,
     pub(super) handlers: Handlers,
     workflows: HashMap<DefinitionHash, (Workflow, Outside)>,
+    run_file: Arc<RunFile>,
 }
 
 impl Found {
@@ -42,9 +45,34 @@ impl Found {
             let outside = willing.outside(definition, &simulation, &place)?;
             workflows.insert(hash, (workflow, outside));
         }
-        let logs = arguments.handlers.logs.clone().map_or(Logs::Temporary, Logs::Below);
-        let handlers = Handlers::new(logs, &arguments.handlers);
-        Ok(Self { journal, live, simulation, handlers, workflows })
+        let open: HashSet<ExecutionId> = live.iter().map(|live| live.id).collect();
+        let run_file = Arc::new(RunFile::open(path, |id| open.contains(&id))?);
+        let logs = arguments.handlers.logs.clone().map_or(LogsOption::Unsaid, LogsOption::Below);
+        let paths = CommandPaths::new(logs, arguments.directory.as_deref(), Some(Arc::clone(&run_file)));
+        let handlers = Handlers::new(paths.map_err(RunError::WorkingDirectory)?, &arguments.handlers);
+        let found = Self { journal, live, simulation, handlers, workflows, run_file };
+        found.check_directories()?;
+        end_leftover_commands(&found.run_file)?;
+        Ok(found)
+    }
+
+    /// Checks that the working directories of commands still exist.
+    fn check_directories(&self) -> Result<(), RunError> {
+        for live in self.to_go_on() {
+            let Some(Surroundings { workflow, simulation, .. }) = self.surroundings(live) else { continue };
+            let compiled = workflow.compiled();
+            let directory = self.handlers.paths().of(live.id).directory;
+            let commands = compiled.positions().any(|node| runs_command(compiled, node, simulation));
+            if commands && !directory.is_dir() {
+                return Err(RunError::NoDirectory { execution: live.id, directory });
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes from the run file what no later process needs.
+    pub(super) fn close(&self) -> Result<(), JournalError> {
+        close(&self.run_file, &self.journal)
     }
 
     /// Those that are not left where they are.

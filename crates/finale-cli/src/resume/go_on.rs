@@ -38,6 +38,7 @@ pub(super) async fn go_on(found: &Found, path: &Path, mut lines: Option<Lines>) 
     }
     let progress = is_followed(found).then(|| Progress::start(&path.display().to_string(), &found.handlers));
     console::hold();
+    found.handlers.paths().record(found.to_go_on().map(|live| live.id))?;
     let runtime = start(found)?;
     announce(found, path);
     console::release();
@@ -126,7 +127,7 @@ async fn answer(
         .zip(surroundings)
         .map(|(progress, this)| progress.follow(this.workflow, this.simulation, handle));
     if let Some(surroundings) = surroundings.filter(|surroundings| surroundings.outside != Outside::Nobody)
-        && follow(surroundings, going.runtime, handle, lines).await? == Followed::EndOfInput
+        && follow(surroundings, going.runtime, handle, lines, following.as_ref()).await? == Followed::EndOfInput
     {
         return Ok(Followed::EndOfInput);
     }

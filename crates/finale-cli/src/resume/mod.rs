@@ -4,7 +4,7 @@ mod found;
 mod go_on;
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -18,7 +18,7 @@ use crate::exit::{self, CANCELLED, FAILED};
 use crate::journal::Place;
 use crate::room::Room;
 use crate::run::{self, Answered, RunError};
-use crate::{console, handlers, quote, report};
+use crate::{console, handlers, processes, quote, report};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,7 +29,8 @@ Examples:
   finale resume --journal orders.db --simulate --json
       every task is done at once; what became of the executions goes to standard output
 
-What is left of a recorded run is done at once. Executions that are quarantined stay so, unless they were released.
+Commands run in the directory in which the execution began. What a finale that was killed left running is ended before
+the next attempt begins. What is left of a recorded run is done at once. Executions that are quarantined stay so, unless they were released.
 
 Exit codes: 0 all completed, 1 one of them failed or is quarantined, 2 bad input or usage, 3 one was cancelled, or
 interrupted. Ctrl-C and the end of the input leave what has not ended for another resume.";
@@ -58,6 +59,10 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     handlers: handlers::Options,
 
+    /// Directory in which shell commands run; by default that in which the execution began.
+    #[arg(long = "dir", value_name = "DIR")]
+    directory: Option<PathBuf>,
+
     /// Say nothing but errors; without --json the result is not written either.
     #[arg(long, short)]
     quiet: bool,
@@ -83,7 +88,11 @@ fn try_to_run(arguments: &Arguments) -> Result<Vec<Summary>, RunError> {
     let found = Found::read(arguments, std::io::stdin().is_terminal())?;
     if !found.live.is_empty() {
         let lines = found.is_anybody_asked().then(run::read_lines);
-        System::new().block_on(go_on::go_on(&found, path, lines))?;
+        processes::adopt_orphans();
+        let ended = System::new().block_on(go_on::go_on(&found, path, lines));
+        processes::end_orphans();
+        found.close()?;
+        ended?;
     }
     let summaries = summaries(&found)?;
     write(&summaries, arguments.json)?;
@@ -102,15 +111,15 @@ fn write(summaries: &[Summary], json: bool) -> Result<(), RunError> {
     if summaries.is_empty() {
         console::say("every execution has ended");
     }
-    let written = console::write(|out| match json {
-        true => {
-            let mut page = Page::default();
-            page.executions = summaries.to_vec();
-            report::write_json(&page, out)
-        }
-        false if summaries.is_empty() || console::is_quiet() => Ok(()),
-        false => report::write_summaries(summaries, Room::of_output(), out),
-    });
+    let written = if json {
+        let mut page = Page::default();
+        page.executions = summaries.to_vec();
+        console::write(|out| report::write_json(&page, out))
+    } else if summaries.is_empty() || console::is_quiet() {
+        Ok(())
+    } else {
+        console::write_text(|out| report::write_summaries(summaries, Room::of_output(), out))
+    };
     written.map_err(RunError::Write)
 }
 

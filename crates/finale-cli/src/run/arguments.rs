@@ -30,11 +30,12 @@ Examples:
 
 Handlers that finale has: `shell` runs a command ({\"command\", \"env\", \"dir\"}), `sleep` waits ({\"seconds\"}), and `log` \
 says something ({\"message\"}). A command knows FINALE_EXECUTION, FINALE_NODE, FINALE_ATTEMPT and FINALE_KEY, which is the \
-same over attempts. What it leaves running when it ends is ended too.
+same over attempts. It has no terminal, and what it leaves running when it ends is ended too.
 
 Exit codes: 0 completed, 1 failed, 2 bad input or usage, 3 cancelled or interrupted.
 Ctrl-C cancels the execution and says on standard error what became of its tasks.
-With --journal, Ctrl-C and the end of the input leave it as it is, for `finale resume`.";
+With --journal, Ctrl-C and the end of the input leave it as it is, for `finale resume`. The journal has inputs, the values
+of `env` and the last lines of what commands write in clear text.";
 
 /// The arguments of `finale run`.
 #[derive(Args, Debug)]
@@ -88,6 +89,10 @@ pub(crate) struct Arguments {
     /// Say nothing but errors; without --json the result is not written either.
     #[arg(long, short)]
     pub(crate) quiet: bool,
+
+    /// Show also the nodes that only lead from one piece of work to the next.
+    #[arg(long)]
+    pub(crate) all_nodes: bool,
 
     /// Write the whole record as one line of JSON.
     #[arg(long)]

@@ -3,13 +3,18 @@
 use std::collections::VecDeque;
 use std::io;
 
-use finale::{NodeStatus, TaskId};
+use finale::{EventNumber, NodeStatus, TaskId};
 use finale_core::definition::{Node, NodeKind, Verdict};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::arguments::json_or_text;
 use crate::console;
+use crate::progress::Following;
+use crate::text::shortened;
+
+/// An answer that is not understood is repeated up to this width.
+const ANSWER_COLUMNS_MAX: usize = 40;
 
 /// Lines that somebody types; they end when nobody is there any more.
 pub(crate) type Lines = mpsc::UnboundedReceiver<String>;
@@ -93,6 +98,19 @@ impl Question {
         }
     }
 
+    /// Why a line is no answer, and which answers there are.
+    fn not_understood(&self, line: &str) -> String {
+        let line = line.trim();
+        match line {
+            "" => self.accepted().to_owned(),
+            "fail" => "`fail` needs a reason: fail REASON".to_owned(),
+            _ => {
+                let line = shortened(line, ANSWER_COLUMNS_MAX);
+                format!("{line:?} is no answer; known are: {}", self.accepted().trim_end_matches('?'))
+            }
+        }
+    }
+
     fn understand(&self, line: &str) -> Option<Answer> {
         let line = line.trim();
         let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
@@ -117,12 +135,22 @@ pub(crate) struct Questions<'a> {
     /// Whether the first one was asked.
     asked: bool,
     lines: Option<&'a mut Lines>,
+    /// The progress display of the execution, if there is one.
+    following: Option<&'a Following>,
+    /// The last event that was processed.
+    heard: EventNumber,
 }
 
 impl<'a> Questions<'a> {
     /// No questions yet, for those who type these lines.
-    pub(crate) fn new(lines: Option<&'a mut Lines>) -> Self {
-        Self { open: VecDeque::new(), asked: false, lines }
+    pub(crate) fn new(lines: Option<&'a mut Lines>, following: Option<&'a Following>) -> Self {
+        let heard = EventNumber::default();
+        Self { open: VecDeque::new(), asked: false, lines, following, heard }
+    }
+
+    /// Remembers an event that must be displayed before the next question.
+    pub(crate) fn heard(&mut self, number: EventNumber) {
+        self.heard = number;
     }
 
     /// Asks that, after all questions before.
@@ -157,6 +185,9 @@ impl<'a> Questions<'a> {
             return std::future::pending().await;
         };
         if !self.asked {
+            if let Some(following) = self.following {
+                following.until_told(self.heard).await;
+            }
             self.asked = true;
             question.ask();
         }
@@ -174,7 +205,7 @@ impl<'a> Questions<'a> {
     pub(crate) fn answered(&mut self, line: &str) -> Option<(String, Answer)> {
         let question = self.open.front()?;
         let Some(answer) = question.understand(line) else {
-            console::insist(format_args!("  {}", question.accepted()));
+            console::insist(format_args!("  {}", question.not_understood(line)));
             console::prompt();
             return None;
         };
@@ -215,6 +246,15 @@ mod tests {
         let verification = question(About::Verdict);
         assert_eq!(verification.understand("refer"), Some(Answer::Verdict(Verdict::Refer)));
         assert_eq!(verification.understand("done"), None);
+    }
+
+    #[test]
+    fn what_is_no_answer_is_said_with_what_is_one() {
+        let task = question(About::Task { id: id(), attempt: 1, assignee: None });
+        let known = "\"finished\" is no answer; known are: done [OUTPUT], fail REASON or cancel";
+        assert_eq!(task.not_understood(" finished "), known);
+        assert_eq!(task.not_understood("fail"), "`fail` needs a reason: fail REASON");
+        assert_eq!(question(About::Verdict).not_understood(""), "pass, fail or refer?");
     }
 
     #[test]

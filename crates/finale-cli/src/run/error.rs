@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use finale::journal::JournalError;
 use finale::offline;
-use finale::{Abandoned, ActivateError, CommandError, ReportError, StartError};
+use finale::{Abandoned, ActivateError, CommandError, ExecutionId, ReportError, StartError};
 use finale_core::nearest::nearest;
 
 use super::answers::BadAnswer;
@@ -15,6 +15,7 @@ use crate::exit::{self, BAD_INPUT, CANCELLED, FAILED};
 use crate::file::ReadError;
 use crate::handlers::NAMES;
 use crate::quote;
+use crate::run_file::RunFileError;
 
 /// Why nothing came of a run.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +59,18 @@ pub(crate) enum RunError {
         journal.display(), quote::command("resume", journal, "")
     )]
     Unfinished { journal: PathBuf, count: usize },
+    /// A leftover command does not end, and the next attempt must not run beside it.
+    #[error("{node}: what an attempt before started does not end, or belongs to another user: {processes}")]
+    StillAlive { node: String, processes: String },
+    /// The run file could not be read or written.
+    #[error(transparent)]
+    RunFile(#[from] RunFileError),
+    /// The working directory is not available.
+    #[error("the working directory: {0}")]
+    WorkingDirectory(#[source] io::Error),
+    /// The working directory of an execution does not exist any more.
+    #[error("execution {execution} began in {}, which is no directory any more; --dir DIR names another one", directory.display())]
+    NoDirectory { execution: ExecutionId, directory: PathBuf },
     /// Ctrl-C came first.
     #[error("interrupted before anything was activated")]
     Interrupted,
@@ -96,12 +109,25 @@ impl RunError {
             Self::Journal(error)
             | Self::Start(StartError::Journal(error))
             | Self::ReadBack(offline::ReadError::Journal(error)) => exit::of_journal(error),
-            Self::Activate { error: ActivateError::Journal(_) | ActivateError::Stopped, .. }
+            // Only these are about the input; the other errors are failures of finale.
+            Self::Activate {
+                error:
+                    ActivateError::Definition(_)
+                    | ActivateError::Unsupported { .. }
+                    | ActivateError::HandlerNotRegistered { .. }
+                    | ActivateError::Input(_)
+                    | ActivateError::InputDeclaration(_)
+                    | ActivateError::TooLong(_),
+                ..
+            } => BAD_INPUT,
+            Self::Activate { .. }
             | Self::ReadBack(_)
             | Self::Start(_)
             | Self::Command(_)
             | Self::Report(_)
             | Self::Abandoned(_)
+            | Self::StillAlive { .. }
+            | Self::RunFile(_)
             | Self::Write(_) => FAILED,
             Self::Interrupted => CANCELLED,
             _ => BAD_INPUT,

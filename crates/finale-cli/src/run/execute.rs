@@ -13,7 +13,7 @@ use super::error::RunError;
 use super::outside::{self, Followed, Outside, Surroundings};
 use super::prepare::Prepared;
 use crate::console;
-use crate::progress::Progress;
+use crate::progress::{Following, Progress};
 
 /// Who activates executions here.
 pub(crate) const BY: &str = "finale run";
@@ -61,14 +61,16 @@ async fn activate_and_see_to_end(
         (!console::is_quiet()).then(|| Progress::start(&prepared.workflow.definition().name, &prepared.handlers));
     // The first tasks are done before it is known which execution does them.
     console::hold();
-    let activated = runtime.activate(&prepared.workflow, &prepared.input).by(BY).await;
+    let id = runtime.new_execution_id();
+    prepared.handlers.paths().record([id].into_iter())?;
+    let activated = runtime.activate(&prepared.workflow, &prepared.input).by(BY).id(id).await;
     let handle = activated.map_err(|error| RunError::Activate { file: prepared.file.clone(), error })?;
     announce(prepared, &handle);
     console::release();
     let following =
         progress.as_ref().map(|progress| progress.follow(&prepared.workflow, &prepared.simulation, &handle));
     let came = tokio::select! {
-        ended = see_to_end(prepared, runtime, &handle, lines.as_mut()) => ended?,
+        ended = see_to_end(prepared, runtime, &handle, lines.as_mut(), following.as_ref()) => ended?,
         by = interrupt => stop(prepared, &handle, by).await?,
     };
     if !matches!(came, Came::Interrupted) {
@@ -114,11 +116,12 @@ async fn see_to_end(
     runtime: &Runtime,
     handle: &ExecutionHandle,
     lines: Option<&mut Lines>,
+    following: Option<&Following>,
 ) -> Result<Came, RunError> {
     let Prepared { workflow, simulation, outside, .. } = prepared;
     if *outside != Outside::Nobody {
         let surroundings = Surroundings { workflow, simulation, outside: *outside };
-        let followed = outside::follow(surroundings, runtime, handle, lines).await?;
+        let followed = outside::follow(surroundings, runtime, handle, lines, following).await?;
         if followed == Followed::EndOfInput {
             return stop(prepared, handle, "the end of the input").await;
         }
@@ -160,12 +163,14 @@ async fn ctrl_c() {
 #[cfg(unix)]
 async fn termination() -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut hangup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) else {
+    let all = [SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()].map(signal);
+    let [Ok(mut terminate), Ok(mut hangup), Ok(mut quit)] = all else {
         return std::future::pending().await;
     };
     tokio::select! {
         _ = terminate.recv() => "SIGTERM",
         _ = hangup.recv() => "SIGHUP",
+        _ = quit.recv() => "SIGQUIT",
     }
 }
 

@@ -6,6 +6,7 @@ mod ask;
 mod error;
 mod execute;
 mod kept;
+mod left;
 mod outside;
 mod prepare;
 mod simulate;
@@ -24,6 +25,8 @@ pub(crate) use self::arguments::Arguments;
 pub(crate) use self::ask::{Lines, read_lines};
 pub(crate) use self::error::RunError;
 pub(crate) use self::execute::{SHUTDOWN, interrupt, limits};
+pub(crate) use self::kept::close;
+pub(crate) use self::left::end_leftover_commands;
 pub(crate) use self::outside::{Followed, Outside, Surroundings, follow};
 use self::prepare::Prepared;
 pub(crate) use self::prepare::{Willing, check_handlers};
@@ -32,7 +35,7 @@ use crate::cause::{self, Done};
 use crate::exit::{self, CANCELLED, FAILED};
 use crate::look::Look;
 use crate::room::Room;
-use crate::{console, quote, report};
+use crate::{console, processes, quote, report};
 
 /// Runs a workflow and reports what came of it.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
@@ -63,12 +66,19 @@ fn try_to_run(arguments: &Arguments) -> Result<Record, RunError> {
     }
     let prepared = Prepared::new(arguments, std::io::stdin().is_terminal())?;
     let lines = (prepared.outside == Outside::Asked).then(read_lines);
-    let record = System::new().block_on(execute::execute(&prepared, lines))?;
-    let written = console::write(|out| match arguments.json {
-        true => report::write_json(&record, out),
-        false if arguments.quiet => Ok(()),
-        false => report::write_brief(&record, Room::of_output(), out),
-    });
+    processes::adopt_orphans();
+    let record = System::new().block_on(execute::execute(&prepared, lines));
+    processes::end_orphans();
+    if let Some(kept) = &prepared.kept {
+        kept.close()?;
+    }
+    let record = record?;
+    let nodes = report::Shown::all_if(arguments.all_nodes);
+    let written = match (arguments.json, arguments.quiet) {
+        (true, _) => console::write(|out| report::write_json(&record, out)),
+        (false, true) => Ok(()),
+        (false, false) => console::write_text(|out| report::write_brief(&record, nodes, Room::of_output(), out)),
+    };
     written.map_err(RunError::Write)?;
     let Prepared { workflow, simulation, handlers, .. } = &prepared;
     cause::say(&record, &Done { workflow, simulation, handlers });

@@ -6,9 +6,8 @@ use finale::{
     CommandError, Event, EventKind, ExecutionHandle, Failure, FailureClass, NodeStatus, ReportError, Runtime, TaskId,
     Workflow,
 };
-use finale_core::NodeIndex;
-use finale_core::WorkKey;
 use finale_core::definition::{Node, NodeKind, Verdict};
+use finale_core::{NodeIndex, WorkKey};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -20,6 +19,7 @@ use super::error::RunError;
 use super::execute::BY;
 use super::simulate::Simulation;
 use crate::console;
+use crate::progress::Following;
 
 /// Who does what is done outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,9 +70,10 @@ pub(crate) async fn follow(
     runtime: &Runtime,
     handle: &ExecutionHandle,
     lines: Option<&mut Lines>,
+    following: Option<&Following>,
 ) -> Result<Followed, RunError> {
     let mut events = handle.events().await?;
-    let mut follower = Follower::new(surroundings, runtime, handle, lines);
+    let mut follower = Follower::new(surroundings, runtime, handle, Questions::new(lines, following));
     loop {
         tokio::select! {
             // What has happened is heard first: it may answer a question before it is asked.
@@ -108,13 +109,14 @@ impl<'a> Follower<'a> {
         surroundings: Surroundings<'a>,
         runtime: &'a Runtime,
         handle: &'a ExecutionHandle,
-        lines: Option<&'a mut Lines>,
+        questions: Questions<'a>,
     ) -> Self {
         let (reports, backing_off) = (FuturesUnordered::new(), HashSet::new());
-        Self { surroundings, runtime, handle, reports, questions: Questions::new(lines), backing_off }
+        Self { surroundings, runtime, handle, reports, questions, backing_off }
     }
 
     fn hear(&mut self, event: &Event) {
+        self.questions.heard(event.number);
         let EventKind::NodeTransitioned { node, to, attempt, .. } = &event.kind else {
             return;
         };

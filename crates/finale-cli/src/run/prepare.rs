@@ -1,6 +1,7 @@
 //! From a file and the arguments to what can be activated.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use finale::Workflow;
@@ -13,7 +14,7 @@ use super::kept::Kept;
 use super::outside::Outside;
 use super::simulate::{Simulation, scaled};
 use crate::definition_file::DefinitionFile;
-use crate::handlers::{Handlers, Logs};
+use crate::handlers::{CommandPaths, Handlers, LogsOption};
 
 /// Everything that is known before anything runs.
 #[derive(Debug)]
@@ -47,10 +48,11 @@ impl Prepared {
         let simulation = if simulate { simulation.of_all_handlers(definition) } else { simulation };
         check_handlers(&simulation, definition, &file)?;
         let outside = Willing { simulate, yes: arguments.yes, terminal }.outside(definition, &simulation, &file)?;
-        let logs = arguments.handlers.logs.clone().map_or(Logs::Temporary, Logs::In);
-        let handlers = Handlers::new(logs, &arguments.handlers);
         // Last: a run that is refused makes no file.
         let kept = Kept::open(arguments)?;
+        let logs = arguments.handlers.logs.clone().map_or(LogsOption::Unsaid, LogsOption::In);
+        let paths = CommandPaths::new(logs, None, kept.as_ref().map(|kept| Arc::clone(&kept.run_file)));
+        let handlers = Handlers::new(paths.map_err(RunError::WorkingDirectory)?, &arguments.handlers);
         Ok(Self { file, workflow, input, simulation, handlers, outside, kept })
     }
 }

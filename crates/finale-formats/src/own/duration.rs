@@ -39,6 +39,31 @@ pub(super) fn read_longer_than_zero<'a>(value: &'a Located, report: &mut Report<
     Some(duration)
 }
 
+/// A text that is no duration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is no duration: {reason}")]
+pub struct BadDuration {
+    text: String,
+    reason: String,
+}
+
+/// Reads a duration in the notation of definition files: numbers with the units `d`, `h`, `m`, `s`, `ms`, `us` and `ns`,
+/// the longer ones first, each at most once, without spaces. A number may have a fraction.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// assert_eq!(finale_formats::parse_duration("1h30m"), Ok(Duration::from_secs(5_400)));
+/// assert_eq!(finale_formats::parse_duration("0.5s"), Ok(Duration::from_millis(500)));
+/// assert!(finale_formats::parse_duration("90").is_err()); // it has no unit
+/// ```
+///
+/// # Errors
+/// The text is no duration, or one longer than [`Duration::MAX`].
+pub fn parse_duration(text: &str) -> Result<Duration, BadDuration> {
+    parse(text).map_err(|reason| BadDuration { text: text.to_owned(), reason })
+}
+
 /// Numbers with their units, the longer ones first, each at most once.
 ///
 /// A number may have a fraction. What is shorter than a nanosecond is dropped.

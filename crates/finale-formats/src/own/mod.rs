@@ -61,6 +61,7 @@ use finale_core::Definition;
 use finale_core::definition::{EdgeKind, Node, Task, title_of};
 
 pub(crate) use self::declaration::type_name;
+pub use self::duration::{BadDuration, parse_duration};
 use self::edge::{Drawing, Ends};
 use self::report::Report;
 use self::section::{Keys, Section};

@@ -66,6 +66,7 @@ macro_rules! __conformance_cases {
                 histories_do_not_mix
                 readers_see_whole_appends_in_order
                 readers_miss_nothing_while_the_owner_changes
+                a_history_is_whole_while_others_are_purged
             }
             definitions {
                 a_definition_reads_back_as_it_was_given
@@ -118,6 +119,7 @@ macro_rules! __conformance_cases {
                 by_all_filters_together
                 pages_lose_and_repeat_nothing
                 pages_are_stable_while_others_begin
+                pages_lose_nothing_while_others_are_purged
                 no_more_come_than_are_asked_for
                 a_page_is_limited
             }
@@ -167,6 +169,9 @@ macro_rules! __conformance_cases {
                 many_are_forgotten_at_once
                 any_shard_forgets_for_all
                 the_next_owner_forgets_what_it_found
+                a_forgotten_id_may_begin_again
+                it_may_follow_at_once_upon_the_end
+                of_one_that_was_written_off
             }
             purge {
                 by_age
@@ -210,11 +215,68 @@ macro_rules! __conformance_cases {
                 an_old_listener_is_not_told_of_what_others_write
                 an_old_writer_does_not_disturb_the_new_one
                 a_claim_settles_what_was_under_way
+                an_old_owner_releases_and_purges_nothing_of_the_new_one
+                a_claim_between_two_purges_ends_them
             }
             health {
                 a_journal_is_well_from_the_beginning
                 a_journal_is_well_while_it_works
                 a_refusal_is_no_illness
+                nothing_is_waited_for_when_nothing_is_written
+                a_journal_is_well_after_a_purge_and_a_release
+            }
+            release {
+                what_is_kept_does_not_change
+                a_second_time_changes_nothing
+                what_an_old_owner_is_told_says_nothing_of_files
+                the_next_owner_goes_on
+                released_in_one_file_a_kill_loses_nothing
+                a_reader_reads_on
+            }
+            backup {
+                everything_acknowledged_is_in_it
+                an_empty_journal_can_be_copied
+                the_copy_goes_on_by_itself
+                the_original_goes_on_as_if_nothing_had_happened
+                who_opens_the_copy_sees_a_crash
+                a_journal_that_was_released_is_copied_as_such
+                gaps_are_refused_in_the_copy
+                quarantines_and_write_offs_are_in_it
+                what_was_forgotten_is_not_in_it
+                large_facts_are_whole_in_it
+                a_copy_can_be_copied
+            }
+            lost_tail {
+                an_owner_is_refused
+                a_reader_is_refused
+                it_is_refused_as_often_as_it_is_tried
+                a_reader_that_accepts_it_sees_what_is_left
+                an_owner_that_accepts_it_goes_on_from_what_is_left
+                what_was_accepted_is_not_asked_about_again
+                a_whole_journal_is_not_suspected
+                a_reader_follows_the_owner
+            }
+            intruder {
+                the_older_owner_is_fenced_by_the_store
+                what_the_older_one_wrote_meanwhile_is_not_kept
+                the_newer_one_sees_that_the_older_was_at_work
+                the_newer_one_works_on
+                the_older_one_is_not_well
+                the_older_one_purges_nothing
+                who_only_opens_it_fences_nobody
+            }
+            moved {
+                it_is_noticed_although_nobody_writes
+                nothing_more_is_taken
+                the_journal_is_not_well
+                put_back_it_has_everything_that_was_acknowledged
+            }
+            any_order {
+                of_seed_1
+                of_seed_2
+                of_seed_3
+                of_seed_4_over_restarts
+                of_seed_5_over_crashes
             }
             odd {
                 names_of_people

@@ -7,7 +7,7 @@ use finale_core::fact::Terminal;
 
 use super::stage::Stage;
 use super::subject::{Step, Subject, id};
-use crate::{Claim, Epoch, Filter, JournalError, Position, Quarantine};
+use crate::{Claim, Epoch, Expired, Filter, JournalError, Position, Purge, Quarantine};
 
 fn fenced(old: Epoch, new: Epoch) -> JournalError {
     JournalError::Fenced { epoch: old, current: new }
@@ -125,4 +125,32 @@ fn write_until_fenced(stage: &Stage<'_>, epoch: Epoch, steps: &[Step], taken: &A
         };
     }
     pen.durable()
+}
+
+pub(super) fn an_old_owner_releases_and_purges_nothing_of_the_new_one(stage: &Stage<'_>) {
+    let mut subject = Subject::new(1);
+    let old = stage.claim().epoch;
+    let new = stage.claim().epoch;
+    let mut pen = stage.pen_of(new, 0);
+    pen.append(&subject.whole(Terminal::Completed));
+    pen.settle();
+    let everything = Purge::all(Expired { ended_before: None, all_but: Some(0) });
+    assert_eq!(stage.journal().purge(old, &everything, 10), Err(fenced(old, new)));
+    stage.journal().release(old).expect("an old owner may say that it has ended");
+    assert!(stage.claim().crashed);
+    assert_eq!(stage.summary(id(1)), Some(subject.summary()));
+}
+
+pub(super) fn a_claim_between_two_purges_ends_them(stage: &Stage<'_>) {
+    let mut pen = stage.pen();
+    for number in 1..=200 {
+        pen.append(&Subject::new(number).whole(Terminal::Completed));
+    }
+    pen.settle();
+    let everything = Purge::all(Expired { ended_before: None, all_but: Some(0) });
+    let old = stage.epoch();
+    let gone = stage.purge(&everything, 50).executions.len();
+    let new = stage.claim().epoch;
+    assert_eq!(stage.journal().purge(old, &everything, 50), Err(fenced(old, new)));
+    assert_eq!(stage.list_ids(&Filter::new().limit(1_000)).len(), 200 - gone);
 }

@@ -113,3 +113,37 @@ pub(super) fn the_next_owner_forgets_what_it_found(stage: &Stage<'_>) {
     assert_eq!((stage.history(id(1)), stage.keyed("key")), (None, None));
     assert_eq!(stage.list(&Filter::new()), [open.summary()]);
 }
+
+pub(super) fn a_forgotten_id_may_begin_again(stage: &Stage<'_>) {
+    let mut pen = stage.written(&[Subject::new(1).keyed("old").whole(Terminal::Completed)]);
+    pen.forget(&[id(1)]);
+    pen.settle();
+    let mut again = Subject::new(1).keyed("new").by("somebody else");
+    pen.append(&again.begin());
+    pen.settle();
+    assert_eq!(stage.summary(id(1)), Some(again.summary()));
+    assert_eq!((stage.keyed("old"), stage.keyed("new")), (None, Some(id(1))));
+    assert_eq!(stage.history(id(1)).as_deref(), Some(again.history()));
+}
+
+pub(super) fn it_may_follow_at_once_upon_the_end(stage: &Stage<'_>) {
+    let mut pen = stage.pen();
+    for number in 1..=100 {
+        let mut subject = Subject::new(number);
+        pen.append(&subject.begin());
+        pen.append(&subject.complete());
+        pen.forget(&[id(number)]);
+    }
+    pen.settle();
+    assert_eq!((stage.list(&Filter::new()), stage.live_ids()), (vec![], vec![]));
+}
+
+pub(super) fn of_one_that_was_written_off(stage: &Stage<'_>) {
+    let mut subject = Subject::new(1).keyed("key");
+    let mut pen = stage.written(&[subject.begin()]);
+    pen.quarantine(id(1), Some(&Quarantine { reason: "it panicked".into(), until_released: true }));
+    pen.write_off(id(1), subject.now(), "rotten");
+    pen.forget(&[id(1)]);
+    pen.settle();
+    assert_eq!((stage.summary(id(1)), stage.keyed("key"), stage.live_ids()), (None, None, vec![]));
+}

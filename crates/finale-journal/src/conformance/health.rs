@@ -1,7 +1,10 @@
 //! Whether writing goes on.
 
+use finale_core::fact::Terminal;
+
 use super::stage::Stage;
 use super::subject::{Step, Subject};
+use crate::{Expired, Purge};
 
 pub(super) fn a_journal_is_well_from_the_beginning(stage: &Stage<'_>) {
     assert_eq!(stage.journal().health(), Ok(()));
@@ -29,4 +32,24 @@ pub(super) fn a_refusal_is_no_illness(stage: &Stage<'_>) {
     assert_eq!(stage.journal().health(), Ok(()));
     pen.append(&Subject::new(2).begin());
     pen.settle();
+}
+
+pub(super) fn nothing_is_waited_for_when_nothing_is_written(stage: &Stage<'_>) {
+    assert_eq!(stage.journal().waiting(), None);
+    stage.written(&[Subject::new(1).begin()]);
+    stage.claim();
+    assert_eq!(stage.journal().waiting(), None);
+}
+
+pub(super) fn a_journal_is_well_after_a_purge_and_a_release(stage: &Stage<'_>) {
+    let mut pen = stage.pen();
+    for number in 1..=50 {
+        pen.append(&Subject::new(number).whole(Terminal::Completed));
+    }
+    pen.settle();
+    let everything = Purge::all(Expired { ended_before: None, all_but: Some(0) });
+    assert_eq!(stage.purge(&everything, 100).executions.len(), 50);
+    assert_eq!(stage.journal().health(), Ok(()));
+    stage.journal().release(stage.epoch()).expect("the owner may release");
+    assert_eq!(stage.journal().health(), Ok(()));
 }

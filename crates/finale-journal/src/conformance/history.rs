@@ -154,3 +154,23 @@ pub(super) fn readers_miss_nothing_while_the_owner_changes(stage: &Stage<'_>) {
         drop(finished);
     });
 }
+
+pub(super) fn a_history_is_whole_while_others_are_purged(stage: &Stage<'_>) {
+    let mut subject = Subject::new(1);
+    let mut pen = stage.pen();
+    pen.append(&subject.begin());
+    for number in 2..=300 {
+        pen.append(&Subject::new(number).whole(finale_core::fact::Terminal::Completed));
+        pen.append(&subject.again());
+    }
+    pen.settle();
+    let everything = crate::Purge::all(crate::Expired { ended_before: None, all_but: Some(0) });
+    std::thread::scope(|scope| {
+        let purging = scope.spawn(|| while stage.purge(&everything, 20).more {});
+        while !purging.is_finished() {
+            assert_eq!(stage.history(id(1)).as_deref(), Some(subject.history()));
+        }
+    });
+    assert_eq!(stage.history(id(1)).as_deref(), Some(subject.history()));
+    assert_eq!(stage.live_ids(), [id(1)]);
+}

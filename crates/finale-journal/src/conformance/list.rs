@@ -206,3 +206,34 @@ pub(super) fn a_page_is_limited(stage: &Stage<'_>) {
     assert_eq!(stage.list_ids(&Filter::new()), newest[..100], "without a limit a page has 100");
     assert_eq!(stage.list_ids(&Filter::new().limit(1_000_000)), newest[..Filter::LIMIT_MAX]);
 }
+
+pub(super) fn pages_lose_nothing_while_others_are_purged(stage: &Stage<'_>) {
+    let mut pen = stage.pen();
+    for number in 1..=400u128 {
+        let mut subject = Subject::new(number);
+        let step = if number % 4 == 0 { subject.begin() } else { subject.whole(Terminal::Failed) };
+        pen.append(&step);
+    }
+    pen.settle();
+    let everything = crate::Purge::all(crate::Expired { ended_before: None, all_but: Some(0) });
+    std::thread::scope(|scope| {
+        let purging = scope.spawn(|| while stage.purge(&everything, 20).more {});
+        let mut running = true;
+        while running {
+            running = !purging.is_finished();
+            let (mut found, mut before) = (Vec::new(), None);
+            loop {
+                let mut filter = Filter::new().limit(37);
+                filter.before = before;
+                let page = stage.list_ids(&filter);
+                before = page.last().copied();
+                found.extend(page);
+                if before.is_none() {
+                    break;
+                }
+            }
+            let open: Vec<_> = found.into_iter().filter(|found| found.as_u128() % 4 == 0).collect();
+            assert_eq!(open, (1..=100).rev().map(|number| id(number * 4)).collect::<Vec<_>>());
+        }
+    });
+}

@@ -84,6 +84,17 @@ impl Pen {
         self.recorder.wait(self.awaited, self.patience);
     }
 
+    /// Waits until that is durable.
+    pub(super) fn wait(&self, position: Position) -> Result<(), JournalError> {
+        if self.awaited < position { Ok(()) } else { self.recorder.wait_or_error(position, self.patience) }
+    }
+
+    /// Waits until it is told that nothing more becomes durable.
+    pub(super) fn wait_for_error(&self) -> JournalError {
+        let outcome = self.recorder.wait_or_error(Position(u64::MAX), self.patience);
+        outcome.expect_err("not so much was written")
+    }
+
     /// How far it is known that things are durable: by the listener, and by what appends returned.
     pub(super) fn durable(&self) -> Position {
         let told = self.recorder.watermark();

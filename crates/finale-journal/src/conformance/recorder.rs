@@ -66,6 +66,21 @@ impl Recorder {
         assert!(told >= position, "the listener was told {error:?} in place of {position:?}");
     }
 
+    /// Waits until it was told of that position, or of an error.
+    pub(super) fn wait_or_error(&self, position: Position, patience: Duration) -> Result<(), JournalError> {
+        let end = Instant::now() + patience;
+        let mut heard = self.heard();
+        while heard.watermark < position && heard.error.is_none() && heard.wrong.is_none() {
+            let left = end.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "neither {position:?} nor an error was told in {patience:?}");
+            heard = self.0.told.wait_timeout(heard, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let (watermark, error) = (heard.watermark, heard.error.clone());
+        drop(heard);
+        self.check();
+        if watermark >= position { Ok(()) } else { error.map_or(Ok(()), Err) }
+    }
+
     /// Panics if it was told what it must not be told.
     pub(super) fn check(&self) {
         let wrong = self.heard().wrong.clone();

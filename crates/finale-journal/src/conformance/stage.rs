@@ -9,7 +9,9 @@ use super::pen::Pen;
 use super::recorder::Recorder;
 use super::subject::Step;
 use super::{Fixture, Skipped};
-use crate::{Claim, Epoch, Filter, Journal, LiveExecution, Purge, Purged, StoredDefinition, Summary};
+use crate::{
+    Claim, Epoch, Filter, Journal, JournalError, JournalReader, LiveExecution, Purge, Purged, StoredDefinition, Summary,
+};
 
 /// A journal that begins empty.
 #[derive(Debug)]
@@ -42,8 +44,17 @@ impl<'a> Stage<'a> {
     }
 
     pub(super) fn pen_of(&self, epoch: Epoch, shard: u16) -> Pen {
+        self.pen_into(self.journal(), epoch, shard)
+    }
+
+    /// The way into another journal.
+    pub(super) fn pen_on(&self, journal: &dyn Journal, epoch: Epoch) -> Pen {
+        self.pen_into(journal, epoch, 0)
+    }
+
+    fn pen_into(&self, journal: &dyn Journal, epoch: Epoch, shard: u16) -> Pen {
         let recorder = Recorder::default();
-        let writer = self.journal().writer(epoch, shard, recorder.listener()).expect("the newest claim may write");
+        let writer = journal.writer(epoch, shard, recorder.listener()).expect("the newest claim may write");
         Pen::new(writer, recorder, self.fixture.patience())
     }
 
@@ -74,6 +85,52 @@ impl<'a> Stage<'a> {
         drop(pens.into_iter().collect::<Vec<_>>());
         self.journal = Some(crashed.ok_or(Skipped::NO_CRASH)?);
         Ok(())
+    }
+
+    /// Goes on with a copy of the journal; gives the original, which stays in use.
+    pub(super) fn copy(&mut self) -> Result<Arc<dyn Journal>, Skipped> {
+        let copy = self.fixture.copy().ok_or(Skipped::NO_COPY)?;
+        self.journal.replace(copy).ok_or(Skipped::NO_COPY)
+    }
+
+    /// The process is killed, and what was acknowledged last goes missing. The journal is not open afterwards.
+    pub(super) fn lose_tail(&mut self, pens: impl IntoIterator<Item = Pen>) -> Result<(), Skipped> {
+        let lost = self.fixture.lose_tail();
+        drop(pens.into_iter().collect::<Vec<_>>());
+        self.journal = None;
+        if lost { Ok(()) } else { Err(Skipped::NO_LOSS) }
+    }
+
+    /// Opens the journal after something went missing.
+    pub(super) fn reopen_damaged(&mut self, accept_loss: bool) -> Result<(), JournalError> {
+        let opened = self.fixture.open_damaged(accept_loss).expect("who can lose something can open what is left");
+        self.journal = Some(opened?);
+        Ok(())
+    }
+
+    pub(super) fn reader(&self, accept_loss: bool) -> Result<Result<Arc<dyn JournalReader>, JournalError>, Skipped> {
+        self.fixture.reader(accept_loss).ok_or(Skipped::NO_READER)
+    }
+
+    pub(super) fn intruder(&self) -> Result<Arc<dyn Journal>, Skipped> {
+        self.fixture.intruder().ok_or(Skipped::NO_INTRUDER)
+    }
+
+    pub(super) fn move_away(&self) -> Result<(), Skipped> {
+        if self.fixture.move_away() { Ok(()) } else { Err(Skipped::NOT_MOVED) }
+    }
+
+    /// What was taken away is put back, and the journal opened again.
+    pub(super) fn put_back(&mut self, pens: impl IntoIterator<Item = Pen>) -> Result<(), Skipped> {
+        drop(pens.into_iter().collect::<Vec<_>>());
+        self.journal = None;
+        self.journal = Some(self.fixture.put_back().ok_or(Skipped::NOT_MOVED)?);
+        Ok(())
+    }
+
+    /// The newest claim.
+    pub(super) fn epoch(&self) -> Epoch {
+        Epoch(self.epoch.load(Ordering::Relaxed))
     }
 
     pub(super) fn history(&self, execution: ExecutionId) -> Option<Vec<u8>> {
@@ -114,7 +171,6 @@ impl<'a> Stage<'a> {
 
     /// Purges as the newest owner.
     pub(super) fn purge(&self, purge: &Purge, limit: usize) -> Purged {
-        let epoch = Epoch(self.epoch.load(Ordering::Relaxed));
-        self.journal().purge(epoch, purge, limit).expect("the newest claim may purge")
+        self.journal().purge(self.epoch(), purge, limit).expect("the newest claim may purge")
     }
 }

@@ -298,7 +298,7 @@ impl Committer<'_> {
     /// Whether the database is still this owner's, and its files are where they were.
     fn check_ownership(&mut self) -> Result<(), JournalError> {
         if self.is_claimed {
-            self.fence.check(self.reached.epoch)?;
+            self.fence.check(self.reached.epoch, self.connection)?;
         }
         if !self.watch.has_log_of(self.checkpoints.log_length_min())? {
             // A tool may have copied the log and emptied it, which is no harm.

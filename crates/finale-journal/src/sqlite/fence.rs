@@ -37,12 +37,10 @@ struct Owned {
 impl StoreFence {
     /// Finds the row in a file that has it. As long as nobody claims the journal, whatever the file says is taken.
     pub(super) fn find(file: File, connection: &Connection) -> rusqlite::Result<Self> {
-        let root: u32 =
-            connection.query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'meta'", [], |row| row.get(0))?;
         let length: u32 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
         let own = connection.query_row("SELECT token FROM meta", [], |row| row.get(0))?;
-        let offset = u64::from(root.saturating_sub(1)) * u64::from(length);
-        Ok(Self { file, offset, page: vec![0; length as usize], own, previous: Vec::new() })
+        let page = vec![0; length as usize];
+        Ok(Self { file, offset: offset(connection, page.len())?, page, own, previous: Vec::new() })
     }
 
     /// The journal was claimed here, with a token of its own.
@@ -51,24 +49,42 @@ impl StoreFence {
     }
 
     /// Refuses to go on if somebody else has claimed the file since.
-    pub(super) fn check(&mut self, epoch: u32) -> Result<(), JournalError> {
-        let found = self.read()?;
-        if found.token == self.own {
-            self.previous.clear();
-            return Ok(());
+    pub(super) fn check(&mut self, epoch: u32, connection: &Connection) -> Result<(), JournalError> {
+        let mut found = self.read()?;
+        if !self.is_known(found) {
+            // A tool that rebuilds the database may have moved the row.
+            let before = std::mem::replace(&mut self.offset, offset(connection, self.page.len()).map_err(failed)?);
+            if before != self.offset {
+                found = self.read()?.or(found);
+            }
         }
-        if self.previous.contains(&found.token) {
-            return Ok(());
+        match found {
+            Some(found) if found.token == self.own => self.previous.clear(),
+            found if self.is_known(found) => {}
+            Some(found) => return Err(JournalError::Fenced { epoch: Epoch(epoch), current: Epoch(found.epoch) }),
+            None => return Err(failed("the database file was overwritten under the running journal")),
         }
-        Err(JournalError::Fenced { epoch: Epoch(epoch), current: Epoch(found.epoch) })
+        Ok(())
     }
 
-    fn read(&mut self) -> Result<Owned, JournalError> {
+    fn is_known(&self, found: Option<Owned>) -> bool {
+        found.is_some_and(|found| found.token == self.own || self.previous.contains(&found.token))
+    }
+
+    /// What the file says where the row was; none if there is no such row.
+    fn read(&mut self) -> Result<Option<Owned>, JournalError> {
         let Self { file, page, offset, .. } = self;
         let read = file.seek(SeekFrom::Start(*offset)).and_then(|_| file.read_exact(page));
         read.map_err(|error| failed(format!("the database file cannot be read: {error}")))?;
-        owned(page).ok_or_else(|| failed("the database file was overwritten under the running journal"))
+        Ok(owned(page))
     }
+}
+
+/// Where the page with the row begins.
+fn offset(connection: &Connection, page_length: usize) -> rusqlite::Result<u64> {
+    let root = "SELECT rootpage FROM sqlite_schema WHERE name = 'meta'";
+    let root: u32 = connection.query_row(root, [], |row| row.get(0))?;
+    Ok(u64::from(root.saturating_sub(1)) * page_length as u64)
 }
 
 /// Where the columns of [`Owned`] are in a row of `meta`.
@@ -149,7 +165,7 @@ mod tests {
             let set = "UPDATE meta SET epoch = ?1, token = randomblob(16), batch = epoch * 7919, running = -epoch";
             connection.execute(set, [epoch]).unwrap();
             let token: Token = connection.query_row("SELECT token FROM meta", [], |row| row.get(0)).unwrap();
-            assert_eq!(fence.read().unwrap(), Owned { epoch, token });
+            assert_eq!(fence.read().unwrap(), Some(Owned { epoch, token }));
         }
     }
 
@@ -164,12 +180,12 @@ mod tests {
             connection.execute("UPDATE meta SET epoch = ?1, token = ?2", rusqlite::params![epoch, token]).unwrap();
         };
         fence.claimed([1; 16]);
-        fence.check(1).unwrap();
+        fence.check(1, &connection).unwrap();
         claim(1, [1; 16]);
-        fence.check(1).unwrap();
+        fence.check(1, &connection).unwrap();
         claim(2, [2; 16]);
         let fenced = JournalError::Fenced { epoch: Epoch(1), current: Epoch(2) };
-        assert_eq!(fence.check(1), Err(fenced));
+        assert_eq!(fence.check(1, &connection), Err(fenced));
     }
 
     #[test]

@@ -26,7 +26,7 @@ impl Files {
         let database = resolve(path).map_err(|problem| open_error(path, problem))?;
         let beside = |suffix| beside(&database, suffix);
         let (log, index, lock, mark) = (beside("-wal"), beside("-shm"), beside("-lock"), beside("-mark"));
-        Ok(Self { log, index, lock, mark, database })
+        Ok(Self { database, log, index, lock, mark })
     }
 
     /// Refuses a database that is found under several names, or by several machines: its log is found by name, so that

@@ -7,10 +7,16 @@
 //! execution from a list; `PRAGMA integrity_check` finds it.
 //!
 //! Beside the database lie SQLite's own files (`-wal`, `-shm`), the lock of the process that owns it (`-lock`) and a mark
-//! of how far it was durable (`-mark`). A copy of the database alone, taken while no process has it, is a whole journal.
+//! of how far it was durable (`-mark`). A copy of the database alone is a whole journal after it was released, or while no
+//! process has it; [`SqliteJournal::backup`] makes one at any time.
+//!
+//! One process owns it. The lock is on the database itself, whatever that is called; should another owner get in all the
+//! same, the older one finds the token of the newer claim in the database file before it acknowledges anything more. Files
+//! that are moved, replaced, deleted or cut off under it are noticed within a second.
 //!
 //! What waits is bounded by [`SqliteBuilder::queue_bytes_max`]. Memory is needed for executions that are open, not for
-//! those that have ended. The file does not shrink: room that was forgotten is used again. Definitions stay for ever.
+//! those that have ended. Room that was forgotten is used again, and given back when much of the file is free.
+//! Definitions stay for ever.
 
 mod activity;
 mod backup;

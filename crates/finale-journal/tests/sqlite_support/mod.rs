@@ -106,6 +106,7 @@ pub struct Hand {
     pub writer: Box<dyn Writer>,
     pub ear: Ear,
     pub last: Position,
+    pub epoch: Epoch,
 }
 
 impl Hand {
@@ -117,7 +118,7 @@ impl Hand {
     pub fn with(journal: &SqliteJournal, epoch: Epoch, shard: u16) -> Self {
         let ear = Ear::default();
         let writer = journal.writer(epoch, shard, ear.listener()).unwrap();
-        Self { writer, ear, last: Position(0) }
+        Self { writer, ear, last: Position(0), epoch }
     }
 
     pub fn begin(&mut self, number: u128, facts: &[u8]) {

@@ -1,0 +1,140 @@
+//! Purging a SQLite journal: what it costs, what damage does to it, and where the space goes.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod sqlite_support;
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use finale_core::Time;
+use finale_core::fact::Terminal::{self, Cancelled, Completed, Failed};
+use finale_journal::{Ends, Expired, Filter, Journal, JournalReader, Purge, SqliteJournal, Standing};
+use rusqlite::Connection;
+use sqlite_support::{Hand, Place, try_begin};
+
+const fn all_but(kept: u64) -> Purge {
+    Purge::all(Expired { ended_before: None, all_but: Some(kept) })
+}
+
+fn whole(hand: &mut Hand, number: u128, status: Terminal, facts: &[u8]) {
+    let at = Time::from_micros(i64::try_from(number).unwrap());
+    hand.note(|writer| try_begin(writer, number, facts, Standing::Ended(Ends { status, at, error: None })));
+}
+
+fn purge(journal: &SqliteJournal, hand: &Hand, purge: &Purge) -> usize {
+    let mut gone = 0;
+    loop {
+        let purged = journal.purge(hand.epoch, purge, 500).unwrap();
+        gone += purged.executions.len();
+        if !purged.more {
+            return gone;
+        }
+    }
+}
+
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn space_is_given_back_when_nothing_else_is_to_be_done() {
+    let place = Place::new();
+    let journal = place.open();
+    let mut hand = Hand::of(&journal);
+    (1..=2_000).for_each(|number| whole(&mut hand, number, Completed, &[7; 4_000]));
+    hand.settle();
+    let length = || fs::metadata(place.path()).unwrap().len();
+    until("everything comes into the database", || length() > 8_000_000);
+    assert_eq!(purge(&journal, &hand, &all_but(10)), 1_990);
+    until("the file becomes shorter", || length() < 2_000_000);
+    assert_eq!(journal.list(&Filter::new()).unwrap().len(), 10);
+    drop((hand, journal));
+    let check: String =
+        Connection::open(place.path()).unwrap().query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(check, "ok");
+}
+
+#[test]
+fn with_a_bound_the_file_does_not_grow() {
+    let place = Place::new();
+    let journal = place.open();
+    let mut hand = Hand::of(&journal);
+    let mut lengths = Vec::new();
+    for round in 0..40u128 {
+        for number in round * 300 + 1..=round * 300 + 300 {
+            whole(&mut hand, number, [Completed, Failed, Cancelled][number as usize % 3], &[7; 1_000]);
+        }
+        hand.settle();
+        purge(&journal, &hand, &all_but(100));
+        let pages = Connection::open(place.path()).unwrap().query_row("PRAGMA page_count", [], |row| row.get(0));
+        lengths.push(pages.unwrap());
+    }
+    let (early, late): (i64, i64) = (lengths[5], lengths[39]);
+    assert!(late <= early + early / 5, "{lengths:?}");
+    assert_eq!(journal.list(&Filter::new().limit(1_000)).unwrap().len(), 300);
+}
+
+#[test]
+fn nobody_counts_and_wrong_counts_are_mended() {
+    for wrong in ["completed = 1000000", "completed = 0", "completed = -5"] {
+        let place = Place::new();
+        let mut hand = Hand::of(&place.open());
+        (1..=50).for_each(|number| whole(&mut hand, number, Completed, b"a"));
+        drop(hand);
+        place.alter(&format!("UPDATE meta SET {wrong}"));
+        let journal = place.open();
+        let hand = Hand::of(&journal);
+        purge(&journal, &hand, &all_but(20));
+        let left = journal.list(&Filter::new()).unwrap().len();
+        // Fewer than there are is harmless until the next one ends; more than there are is found out.
+        assert!(left == 20 || wrong != "completed = 1000000" && left == 50 || left < 20, "{wrong}: {left}");
+    }
+}
+
+#[test]
+fn one_that_is_damaged_keeps_no_other_from_being_forgotten() {
+    let place = Place::new();
+    let mut hand = Hand::of(&place.open());
+    hand.begin(1, b"open");
+    (2..=50).for_each(|number| whole(&mut hand, number, Completed, b"a"));
+    drop(hand);
+    place.alter("UPDATE executions SET status = 2, completed_at = 1 WHERE number = 1");
+    let journal = place.open();
+    let hand = Hand::of(&journal);
+    assert_eq!(purge(&journal, &hand, &all_but(0)), 49);
+    assert_eq!(journal.list(&Filter::new()).unwrap().len(), 1, "it is open, whatever its row says");
+}
+
+#[test]
+fn a_journal_of_the_release_before_is_counted_once_and_purged() {
+    let place = Place::new();
+    let mut hand = Hand::of(&place.open());
+    (1..=30).for_each(|number| whole(&mut hand, number, [Completed, Failed, Cancelled][number as usize % 3], b"a"));
+    drop(hand);
+    let older = "ALTER TABLE meta DROP COLUMN token; ALTER TABLE meta DROP COLUMN completed;
+        ALTER TABLE meta DROP COLUMN failed; ALTER TABLE meta DROP COLUMN cancelled; PRAGMA user_version = 1;";
+    Connection::open(place.path()).unwrap().execute_batch(older).unwrap();
+    let journal = place.open();
+    let hand = Hand::of(&journal);
+    assert_eq!(purge(&journal, &hand, &all_but(4)), 18);
+    drop((hand, journal));
+    assert_eq!(place.open().list(&Filter::new()).unwrap().len(), 12);
+}
+
+#[test]
+fn a_purge_holds_nobody_up_for_long() {
+    let place = Place::new();
+    let journal = place.open();
+    let mut hand = Hand::of(&journal);
+    (1..=3_000).for_each(|number| whole(&mut hand, number, Completed, &[7; 500]));
+    hand.settle();
+    let before = journal.stats().commits;
+    assert_eq!(purge(&journal, &hand, &all_but(0)), 3_000);
+    let commits = journal.stats().commits - before;
+    assert!(commits >= 6, "it was done in {commits} transactions, and whoever came in between had to wait for one");
+}
