@@ -17,6 +17,8 @@ pub(crate) struct Ledger {
     armed: BTreeMap<Timer, Time>,
     epoch: Epoch,
     has_ended: bool,
+    /// Whether it must be told to go on.
+    continues: bool,
 }
 
 impl Ledger {
@@ -39,6 +41,9 @@ impl Ledger {
     pub(crate) fn book(&mut self, fact: &Fact, effects: &[Effect], status: ExecutionStatus) {
         assert!(!self.has_ended, "a fact came after the end: {fact:?}");
         self.settle(fact);
+        if let Fact::Continued = fact {
+            self.continues = false;
+        }
         for effect in effects {
             self.perform(effect, status);
         }
@@ -51,14 +56,32 @@ impl Ledger {
         self.epoch = epoch;
         self.armed.clear();
         self.stopping.clear();
+        self.continues = false;
         let (runs, offers) = (std::mem::take(&mut self.runs), std::mem::take(&mut self.offers));
         runs.iter().chain(&offers).for_each(|dispatch| self.count(*dispatch));
         runs.into_iter().collect()
     }
 
-    /// Books what must be under way in a new process.
-    pub(crate) fn begin_again(&mut self, effects: &[Effect], status: ExecutionStatus) {
-        effects.iter().for_each(|effect| self.perform(effect, status));
+    /// Books what a new process does first: what follows from the recovery, and what else must be under way.
+    ///
+    /// What was under way in the old process is neither there to be stopped nor to be taken back.
+    pub(crate) fn begin_again(&mut self, effects: &[Effect], under_way: &[Effect], status: ExecutionStatus) {
+        let is_begun = |effect: &&Effect| !matches!(effect, Effect::Withdraw { .. } | Effect::Stop { .. });
+        for effect in effects.iter().filter(is_begun) {
+            self.perform(effect, status);
+        }
+        for effect in under_way {
+            let is_known = match effect {
+                Effect::Run { dispatch, .. } => self.runs.contains(dispatch),
+                Effect::Offer { dispatch, .. } => self.offers.contains(dispatch),
+                Effect::ArmTimer { timer, .. } => self.armed.contains_key(timer),
+                Effect::Continue => self.continues,
+                _ => false,
+            };
+            if !is_known {
+                self.perform(effect, status);
+            }
+        }
     }
 
     /// A run is settled by what is reported about it, an offer by being withdrawn.
@@ -115,12 +138,13 @@ impl Ledger {
             Effect::Stop { dispatch, then: AfterStop::Forget } => {
                 assert_eq!(self.begun.get(dispatch), Some(&1), "{dispatch:?} was forgotten before it was settled");
             }
-            Effect::ArmTimer { timer, due } => {
+            Effect::ArmTimer { timer, due, .. } => {
                 assert_eq!(self.armed.insert(*timer, *due), None, "{timer:?} was armed twice");
             }
             Effect::DisarmTimer { timer } => {
                 self.armed.remove(timer);
             }
+            Effect::Continue => self.continues = true,
             Effect::Ended => self.has_ended = true,
         }
     }
@@ -128,18 +152,20 @@ impl Ledger {
     /// The books and the execution agree on what is under way; after the end nothing is.
     pub(crate) fn compare(&self, definition: &Compiled, execution: &Execution) {
         let (mut runs, mut offers) = (BTreeSet::new(), BTreeSet::new());
-        let mut armed = BTreeMap::new();
+        let (mut armed, mut continues) = (BTreeMap::new(), false);
         for effect in execution.under_way(definition) {
             match effect {
                 Effect::Run { dispatch, .. } => _ = runs.insert(dispatch),
                 Effect::Offer { dispatch, .. } => _ = offers.insert(dispatch),
-                Effect::ArmTimer { timer, due } => _ = armed.insert(timer, due),
+                Effect::ArmTimer { timer, due, .. } => _ = armed.insert(timer, due),
+                Effect::Continue => continues = true,
                 other => panic!("{other:?} is nothing that can be under way"),
             }
         }
         assert_eq!((&runs, &offers), (&self.runs, &self.offers), "what is under way is what was dispatched");
         assert!(self.stopping.is_subset(&runs), "what is being stopped still runs");
         assert_eq!(armed, self.armed, "timers are armed for what the state says");
+        assert!(self.continues || !continues, "more follows, and nobody was told to go on");
         assert_eq!(self.has_ended, execution.status().is_terminal());
         if self.has_ended {
             assert!(self.begun.values().all(|settlements| *settlements == 1), "a dispatch was never settled");

@@ -144,12 +144,20 @@ impl Naive {
             Input::Verdict { key, verdict, .. } => self.verdict(*key, *verdict)?,
             Input::TimerFired(timer) => self.fired(*timer)?,
             Input::Command(command) => self.command(command)?,
-            Input::Recovered { epoch, crashed } => self.recovered(epoch.0, *crashed)?,
+            Input::Recovered { epoch, crashed } => {
+                self.recovered(epoch.0, *crashed)?;
+                self.move_all();
+                if let Phase::Ending { .. } = self.phase {
+                    self.give_up();
+                }
+            }
+            Input::Continue => match self.phase {
+                Phase::New => return Err(No::NotRunning),
+                Phase::Ended(_) => return Err(No::Over),
+                _ => {}
+            },
         }
         self.go_on(order);
-        if let (Input::Recovered { .. }, Phase::Ending { .. }) = (input, self.phase) {
-            self.give_up();
-        }
         self.seal();
         Ok(())
     }
@@ -275,8 +283,10 @@ impl Naive {
             },
             Timer::Timeout(key, attempt) => {
                 let node = self.at_work(key, attempt, Epoch(self.epoch))?;
-                let is_limited = self.task(node).is_some_and(|task| task.timeout.is_some());
-                if !is_limited || matches!(self.phase, Phase::Ending { stopping: true, .. }) {
+                // How long a handler takes is a matter of whoever runs it.
+                let is_limited =
+                    self.task(node).is_some_and(|task| task.timeout.is_some() && task.work == Work::External);
+                if !is_limited {
                     return Err(No::Invalid);
                 }
                 self.outcome(node, &Err(Failure::new(FailureClass::TimedOut, "")));
@@ -297,7 +307,7 @@ impl Naive {
             Command::Cancel { .. } => ExecutionStatus::Cancelled,
             Command::Complete { .. } => ExecutionStatus::Completed,
             Command::Fail { reason, .. } if reason.trim().is_empty() => return Err(No::Invalid),
-            _ => ExecutionStatus::Failed,
+            Command::Fail { .. } => ExecutionStatus::Failed,
         };
         match (&mut self.phase, end) {
             (Phase::Running, _) => self.decide_end(end, true),

@@ -140,7 +140,7 @@ impl Scenario {
 
     fn next_timer(&self, until: Time) -> Option<(Time, Timer)> {
         let armed = self.under_way().into_iter().filter_map(|effect| match effect {
-            Effect::ArmTimer { timer, due } => Some((due, timer)),
+            Effect::ArmTimer { timer, due, .. } => Some((due, timer)),
             _ => None,
         });
         armed.filter(|(due, _)| *due <= until).min()

@@ -141,7 +141,7 @@ fn a_runtime_that_is_no_time() {
 fn an_expression_that_is_nested_too_deeply() {
     let nested = format!("{}1{}", "(".repeat(1_000), ")".repeat(1_000));
     refused("nested.json", with_input(&nested), "error[expression_invalid]: ");
-    let chained = format!("1{}", " + 1".repeat(1_000));
+    let chained = format!("1{}", " + 1".repeat(10_000));
     refused("chained.json", with_input(&chained), "error[expression_invalid]: ");
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use crate::compile::Warning;
-use crate::definition::{Definition, EdgeKind, Node, NodeKind, Verdict};
+use crate::definition::{Definition, EdgeKind, Node, NodeKind, Policy, Verdict};
 use crate::expression::Expression;
 use crate::id::NodeIndex;
 
@@ -20,12 +20,26 @@ pub struct Compiled {
     pub(crate) index: FxHashMap<String, u32>,
     pub(crate) nodes: Box<[CompiledNode]>,
     pub(crate) edges: Box<[OutEdge]>,
-    pub(crate) start: NodeIndex,
+    /// The graph of the definition itself, and behind it those that run inside of it.
+    pub(crate) graphs: Box<[Graph]>,
+    /// The nodes of the graphs inside, as they were defined; their numbers come after those of the definition's own.
+    pub(crate) inner: Box<[Node]>,
     pub(crate) output: Option<Expression>,
-    /// Tasks behind which only control nodes come; one alone gives the output of the execution.
-    pub(crate) sinks: Box<[NodeIndex]>,
     pub(crate) unsupported: Box<[Unsupported]>,
     pub(crate) warnings: Box<[Warning]>,
+}
+
+/// A graph that is run as a scope: the definition's own, or one that a node of another graph opens.
+#[derive(Debug)]
+pub(crate) struct Graph {
+    /// The number of its first node; the others follow.
+    pub(crate) first: u32,
+    pub(crate) start: NodeIndex,
+    pub(crate) policy: Policy,
+    /// Tasks behind which only control nodes come; one alone gives the output of the scope.
+    pub(crate) sinks: Box<[NodeIndex]>,
+    /// How many edges lead into each of its nodes; the highest bit is free.
+    pub(crate) in_degrees: Box<[u32]>,
 }
 
 /// Names a definition by its content, whatever its version says.
@@ -45,7 +59,6 @@ pub struct Unsupported {
 #[derive(Debug)]
 pub(crate) struct CompiledNode {
     pub(crate) step: Step,
-    pub(crate) in_degree: u32,
     pub(crate) out: Range<u32>,
     pub(crate) optional: bool,
     pub(crate) at_most_once: bool,
@@ -75,6 +88,18 @@ pub(crate) enum Step {
     Ask,
     /// Another workflow is called; refused at activation for now.
     Call,
+    /// A graph of the definition is run in scopes of its own.
+    #[cfg_attr(not(test), expect(dead_code, reason = "what a file or a builder can say does not ask for it yet"))]
+    Open(Opening),
+}
+
+/// Which graph a node runs in scopes of its own, and how often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Opening {
+    /// Which of the graphs of the definition.
+    pub(crate) graph: u32,
+    /// Whether it runs once for each item of the list that the node is given, rather than once.
+    pub(crate) each: bool,
 }
 
 /// An edge, seen from its source.
@@ -95,19 +120,19 @@ impl Compiled {
         self.hash
     }
 
-    /// How many nodes there are; node numbers are below it.
+    /// How many nodes its own graph has; their numbers are below it.
     pub fn len(&self) -> usize {
-        self.nodes.len()
+        self.own().in_degrees.len()
     }
 
-    /// The numbers of all nodes, in the order of the definition.
+    /// The numbers of the nodes of its own graph, in the order of the definition.
     pub fn positions(&self) -> impl DoubleEndedIterator<Item = NodeIndex> + ExactSizeIterator + use<> {
-        (0..self.nodes.len() as u32).map(NodeIndex)
+        (0..self.len() as u32).map(NodeIndex)
     }
 
     /// Whether there are no nodes: never, a start and an end are required.
     pub fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
+        self.len() == 0
     }
 
     /// The number of the node with that id.
@@ -118,9 +143,23 @@ impl Compiled {
     /// The node with that number, as it was defined.
     ///
     /// # Panics
-    /// When the number is not below [`len`](Self::len).
+    /// When there is no such node.
     pub fn node(&self, position: NodeIndex) -> &Node {
-        &self.definition.nodes[position.as_usize()]
+        self.find_node(position).expect("the number of a node comes from the definition it is asked of")
+    }
+
+    /// The node with that number, if there is one.
+    pub(crate) fn find_node(&self, position: NodeIndex) -> Option<&Node> {
+        let own = &self.definition.nodes;
+        own.get(position.as_usize()).or_else(|| self.inner.get(position.as_usize().checked_sub(own.len())?))
+    }
+
+    /// How long an attempt of a handler may take, from when it begins; none if there is no limit, and for what is done outside.
+    ///
+    /// It is the business of whoever runs the handler: a limit that began before would count time spent waiting.
+    pub fn attempt_limit(&self, position: NodeIndex) -> Option<Duration> {
+        let node = self.nodes.get(position.as_usize())?;
+        node.timeout.filter(|_| node.step == Step::Handle)
     }
 
     /// Who is asked to do a task: its own assignee, else the nearest assignment before it.
@@ -173,6 +212,11 @@ impl Compiled {
     /// ```
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
+    }
+
+    /// The graph of the definition itself.
+    pub(crate) fn own(&self) -> &Graph {
+        &self.graphs[0]
     }
 
     pub(crate) fn at(&self, position: NodeIndex) -> &CompiledNode {

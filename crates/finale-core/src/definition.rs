@@ -3,10 +3,12 @@
 //! Loaders and builders fill these types, [`compile`](crate::compile()) checks them and makes what can be run.
 
 mod builder;
+mod document;
 mod draw;
 mod task;
 
 pub use builder::{DefinitionBuilder, FromDefinition};
+pub use document::Document;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -138,10 +140,14 @@ pub struct Task {
     /// Expression for the input of the handler; by default the input of the execution.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
+    /// The input of the handler as a document, in whose texts templates may stand; not beside `input`.
+    #[serde(default, deserialize_with = "some_document", skip_serializing_if = "Option::is_none")]
+    pub with: Option<Document>,
     /// Whether the execution may complete although this task failed: the failure is recorded, what depends on it goes on.
     #[serde(default)]
     pub optional: bool,
-    /// How long one attempt may take, the wait for a place among the running ones included; by default for ever.
+    /// How long one attempt may take, longer than zero: of a handler from when it begins, of somebody outside from when
+    /// they are asked. By default there is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
     /// What happens when an attempt fails.
@@ -156,6 +162,11 @@ pub struct Task {
     /// Facts about the task that finale keeps and shows but gives no meaning.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+}
+
+/// What is there is a document, also where it is `null`.
+fn some_document<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Document>, D::Error> {
+    Document::deserialize(deserializer).map(Some)
 }
 
 /// Who does a task.
@@ -218,7 +229,7 @@ pub struct Conditional {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ParallelSplit {
-    /// How many of its branches may run at once.
+    /// How many of its branches may run at once, at least 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_concurrency: Option<u32>,
 }

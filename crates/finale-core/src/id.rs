@@ -189,16 +189,6 @@ impl fmt::Display for Epoch {
     }
 }
 
-/// Where an execution is in its shard: the number that its callback is registered under.
-///
-/// Slots are given at admission and used again after the end, so they name nothing beyond the life of an execution.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Slot(pub u32);
-
-/// A request of somebody outside who waits for the answer; whoever carries it out knows no more of them than this.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RequestId(pub u64);
-
 /// Names one task: derived from the execution and the work, never stored, stable over restarts.
 ///
 /// Its text form is `<execution>.<scope>.<node>`, with numbers for scope and node.

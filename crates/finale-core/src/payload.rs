@@ -1,5 +1,10 @@
 //! Data of the user: opaque bytes that are encoded once at the edge.
 
+mod document;
+mod strict;
+#[cfg(test)]
+mod tests;
+
 use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
@@ -7,6 +12,18 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+
+pub(crate) use self::document::check_depth;
+
+/// The most lists and maps inside each other in a document that comes in: inputs, outputs, reports, literals.
+///
+/// Parsers of JSON go 127 levels deep. What finale itself puts around documents (the output of an execution by node id,
+/// what an [expression](crate::expression::limits::RESULT_DEPTH_MAX) makes of them, a record) has the levels in between,
+/// so that what was accepted can always be read again.
+pub const DEPTH_MAX: usize = 96;
+
+/// The most levels of a document that was accepted and may have been put into others since.
+const READ_DEPTH_MAX: usize = 120;
 
 thread_local! {
     /// Where values are encoded before their length is known: one allocation less for each of them.
@@ -37,6 +54,15 @@ pub enum PayloadError {
         /// The limit it exceeds.
         bytes_max: usize,
     },
+    /// Lists and maps are nested deeper than allowed.
+    #[error("nested deeper than the {depth_max} levels allowed for a payload")]
+    TooDeep {
+        /// The limit it exceeds.
+        depth_max: usize,
+    },
+    /// It holds a number that is infinite or none (NaN), or too large to be held by a parser; JSON cannot say that.
+    #[error("a number in it is infinite or none (NaN), which JSON cannot say")]
+    NotFinite,
 }
 
 impl PayloadError {
@@ -45,6 +71,8 @@ impl PayloadError {
         match self {
             Self::Json(_) => "payload_not_json",
             Self::TooLarge { .. } => "payload_too_large",
+            Self::TooDeep { .. } => "payload_too_deep",
+            Self::NotFinite => "payload_not_finite",
         }
     }
 }
@@ -54,6 +82,10 @@ impl Payload {
     pub const NULL: Self = Self(None);
 
     /// Encodes a value.
+    ///
+    /// # Errors
+    /// When the value has no JSON form, when it is nested deeper than [`DEPTH_MAX`], and when it holds a number that is
+    /// infinite or none (NaN): `serde_json` would write `null` for it.
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, PayloadError> {
         if size_of_val(value) == 0 && is_unit::<T>() {
             return Ok(Self::NULL);
@@ -61,8 +93,13 @@ impl Payload {
         // Taken out while it is in use: a value may encode others while it is encoded itself.
         let mut buffer = ENCODED.take();
         buffer.clear();
-        let encoded = serde_json::to_writer(&mut buffer, value);
-        let payload = encoded.map(|()| Self::trusted(&buffer)).map_err(|error| PayloadError::Json(error.to_string()));
+        let encoded = strict::encode(value, &mut buffer).map_err(|error| refused(&error));
+        let payload = encoded.and_then(|holds_encoded| {
+            if holds_encoded {
+                document::check(&buffer, DEPTH_MAX)?;
+            }
+            Ok(Self::trusted(&buffer))
+        });
         if buffer.capacity() <= ENCODED_KEPT_MAX {
             ENCODED.set(buffer);
         }
@@ -70,10 +107,15 @@ impl Payload {
     }
 
     /// Takes bytes that claim to be JSON, after checking that they are.
+    ///
+    /// # Errors
+    /// When the bytes are no JSON document, when it is nested deeper than [`DEPTH_MAX`], and when a number in it is too
+    /// large for a parser.
     pub fn from_json(bytes: &[u8]) -> Result<Self, PayloadError> {
-        serde_json::from_slice::<&RawValue>(bytes)
-            .map_err(|error| PayloadError::Json(error.to_string()))
-            .map(|document| Self::trusted(document.get().as_bytes()))
+        let document = serde_json::from_slice::<&RawValue>(bytes);
+        let document = document.map_err(|error| PayloadError::Json(error.to_string()))?.get().as_bytes();
+        document::check(document, DEPTH_MAX)?;
+        Ok(Self::trusted(document))
     }
 
     /// Takes bytes that are known to be JSON: they were encoded here before.
@@ -129,35 +171,17 @@ impl Serialize for Payload {
 impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let document = Box::<RawValue>::deserialize(deserializer)?;
-        Ok(Self::trusted(document.get().as_bytes()))
+        let bytes = document.get().as_bytes();
+        document::check(bytes, READ_DEPTH_MAX).map_err(serde::de::Error::custom)?;
+        Ok(Self::trusted(bytes))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn unit_is_null_without_encoding() {
-        assert!(Payload::encode(&()).unwrap().is_null());
-    }
-
-    #[test]
-    fn bytes_that_are_no_json_are_refused() {
-        assert!(matches!(Payload::from_json(b"{"), Err(PayloadError::Json(_))));
-        assert!(matches!(Payload::from_json(b"\xff"), Err(PayloadError::Json(_))));
-    }
-
-    #[test]
-    fn a_payload_serializes_as_the_document_itself() {
-        let payload = Payload::from_json(br#" {"a": [1]} "#).unwrap();
-        assert_eq!(serde_json::to_string(&payload).unwrap(), r#"{"a": [1]}"#);
-    }
-
-    #[test]
-    fn the_limit_names_both_sizes() {
-        let payload = Payload::encode("long").unwrap();
-        let error = payload.limited(3).unwrap_err();
-        assert_eq!(error, PayloadError::TooLarge { bytes: 6, bytes_max: 3 });
+/// What the encoder says, as the error it stands for.
+fn refused(error: &serde_json::Error) -> PayloadError {
+    match error.to_string() {
+        words if words == strict::NOT_FINITE => PayloadError::NotFinite,
+        words if words == strict::TOO_DEEP => PayloadError::TooDeep { depth_max: DEPTH_MAX },
+        words => PayloadError::Json(words),
     }
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::FailureClass;
 use crate::id::{AttemptNo, ExecutionId, TaskId};
 use crate::payload::{Payload, PayloadError};
-use crate::status::{ExecutionStatus, NodeStatus};
+use crate::status::{ExecutionStatus, NodeStatus, WaitingFor};
 use crate::time::Time;
 
 pub use flat::RecordError;
@@ -316,6 +316,9 @@ pub struct Counts {
     pub tasks: u32,
     /// Not reached yet.
     pub pending: u32,
+    /// Reached, and not begun.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ready: u32,
     /// With a handler at work.
     pub running: u32,
     /// Waiting for the outside or their next attempt.
@@ -330,6 +333,12 @@ pub struct Counts {
     pub cancelled: u32,
     /// Never begun.
     pub skipped: u32,
+}
+
+/// What is hardly ever there is left out.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// One node of one execution.
@@ -352,10 +361,19 @@ pub struct NodeRecord {
 pub enum NodeRecordState {
     /// Not reached yet.
     Pending,
+    /// Reached, and not begun.
+    Ready,
+    /// Handed to its handler, which waits for one of the places that are limited.
+    Queued(Begun),
     /// A handler works on it.
     Running(Begun),
     /// It waits.
-    Waiting(Begun),
+    Waiting {
+        /// The attempt that waits, or is waited for.
+        begun: Begun,
+        /// What for.
+        waiting_for: WaitingFor,
+    },
     /// Done.
     Completed {
         /// The attempt that did it.
@@ -404,8 +422,10 @@ impl NodeRecordState {
     pub fn status(&self) -> NodeStatus {
         match self {
             Self::Pending => NodeStatus::Pending,
+            Self::Ready => NodeStatus::Ready,
+            Self::Queued(_) => NodeStatus::Queued,
             Self::Running(_) => NodeStatus::Running,
-            Self::Waiting(_) => NodeStatus::Waiting,
+            Self::Waiting { .. } => NodeStatus::Waiting,
             Self::Completed { .. } => NodeStatus::Completed,
             Self::Failed { .. } => NodeStatus::Failed,
             Self::Cancelled { .. } => NodeStatus::Cancelled,

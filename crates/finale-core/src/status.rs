@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Where an execution is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum ExecutionStatus {
     /// Handed in, not yet acknowledged.
     Pending,
@@ -51,12 +52,18 @@ impl std::fmt::Display for ExecutionStatus {
 /// Where a node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum NodeStatus {
     /// Not reached yet.
     Pending,
+    /// Reached: nothing but the execution itself keeps it from going on.
+    Ready,
+    /// Handed to its handler, which waits for one of the places that are limited. An execution knows no places, so whoever
+    /// runs the handlers says this of a node that is running.
+    Queued,
     /// A handler works on it.
     Running,
-    /// It waits for somebody outside, for a verdict or for its next attempt.
+    /// It waits; [`WaitingFor`] says for what.
     Waiting,
     /// Done.
     Completed,
@@ -71,13 +78,15 @@ pub enum NodeStatus {
 impl NodeStatus {
     /// Whether nothing can change it any more.
     pub const fn is_settled(self) -> bool {
-        !matches!(self, Self::Pending | Self::Running | Self::Waiting)
+        !matches!(self, Self::Pending | Self::Ready | Self::Queued | Self::Running | Self::Waiting)
     }
 
     /// The name in records and logs.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",
+            Self::Ready => "ready",
+            Self::Queued => "queued",
             Self::Running => "running",
             Self::Waiting => "waiting",
             Self::Completed => "completed",
@@ -89,6 +98,48 @@ impl NodeStatus {
 }
 
 impl std::fmt::Display for NodeStatus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a waiting node waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum WaitingFor {
+    /// Somebody outside who was asked to do the task.
+    Task,
+    /// Somebody who judges the work before a verification.
+    Verdict,
+    /// A signal.
+    Signal,
+    /// A moment.
+    Time,
+    /// The moment of its next attempt.
+    Backoff,
+    /// What it runs in scopes of its own.
+    Scope,
+    /// An operator who decides how it goes on.
+    Operator,
+}
+
+impl WaitingFor {
+    /// The name in records and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Task => "task",
+            Self::Verdict => "verdict",
+            Self::Signal => "signal",
+            Self::Time => "time",
+            Self::Backoff => "backoff",
+            Self::Scope => "scope",
+            Self::Operator => "operator",
+        }
+    }
+}
+
+impl std::fmt::Display for WaitingFor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
     }

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use finale_core::Definition;
 use finale_core::compile::{Code, Part, Problem};
-use finale_core::expression::Expression;
+use finale_core::expression::{Expression, template};
 use rustc_hash::FxHashMap;
 
 use crate::error::Place;
 use crate::tree::{Located, Tree};
-use crate::{own, wfformat};
+use crate::wfformat;
 
 /// Where the parts of a definition stand in the file it was loaded from.
 ///
@@ -152,8 +152,8 @@ fn collect(value: &Located, templates: &mut Vec<(String, Option<Place>)>) {
         Tree::List(elements) => elements.iter().for_each(|element| collect(element, templates)),
         Tree::Map(entries) => entries.iter().for_each(|entry| collect(&entry.value, templates)),
         Tree::Text(text) => {
-            for part in own::template_parts(text).unwrap_or_default() {
-                if let own::Part::Expression(source) = part {
+            for part in template::parts(text).unwrap_or_default() {
+                if let template::Part::Expression(source) = part {
                     templates.push((source.to_owned(), value.place));
                 }
             }

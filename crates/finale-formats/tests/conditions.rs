@@ -94,7 +94,7 @@ proptest! {
 }
 
 const SYNTAX: &[&str] =
-    &[" AND ", " or ", "NOT ", "not", "(", ")", " == ", "!=", "'", "\"", "\\", "{{", "true", "é", "\0"];
+    &[" AND ", " or ", "NOT ", "not", "(", ")", " == ", "!=", "<", ">=", "5", "'", "\"", "\\", "{{", "true", "é", "\0"];
 
 fn part() -> impl Strategy<Value = String> {
     prop_oneof![select(SYNTAX).prop_map(str::to_owned), any::<char>().prop_map(String::from), Just(" k ".to_owned()),]
@@ -106,7 +106,15 @@ fn values_compare_as_printed_json() {
     for condition in ["t == true", "n == null", "i == 1", "f == 1", "f == 1.0", "h == 1.5", "l == [1,\"a\"]"] {
         assert!(holds(condition, &context), "{condition}");
     }
-    for condition in ["t == True", "n == None", "n ==", "x == null", "h == 1"] {
+    for condition in
+        ["t == True", "NOT t == False", "t != False", "i <= 1", "i >= 1.0", "h > 1 AND h < 2", "NOT h < 1.5"]
+    {
+        assert!(holds(condition, &context), "{condition}");
+    }
+    for condition in ["t < 2", "n < 1", "x > 0", "l > 0", "i < 1", "t == False", "n == False", "i == True"] {
+        assert!(!holds(condition, &context), "{condition}");
+    }
+    for condition in ["n == None", "n ==", "x == null", "h == 1"] {
         assert!(!holds(condition, &context), "{condition}");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use finale_core::Definition;
 use finale_core::compile::{Registry, compile};
-use finale_core::definition::{Delivery, Node, NodeKind, OnFailure, Siblings, Task, Verdict, Work};
+use finale_core::definition::{Delivery, Document, Node, NodeKind, OnFailure, Siblings, Task, Verdict, Work};
 use finale_formats::{Format, LoadError, load};
 
 fn read(text: &str) -> Definition {
@@ -34,6 +34,10 @@ fn task(text: &str) -> Task {
 fn ways(definition: &Definition) -> Vec<String> {
     let edges = definition.edges.iter();
     edges.map(|edge| format!("{} {} {}", edge.source, edge.kind.name(), edge.target)).collect()
+}
+
+fn document(json: &str) -> Document {
+    Document::from_json(json.as_bytes()).expect("it is JSON")
 }
 
 const RELEASE: &str = r#"
@@ -72,7 +76,7 @@ tasks:
 fn a_file_with_everything_is_the_definition_that_code_would_build() {
     let build = Task::handler("build_package")
         .title("Build it")
-        .input(r#"{"tag": input.tag, "retries": 3}"#)
+        .with(document(r#"{"tag": "${{ input.tag }}", "retries": 3}"#))
         .retry(3, Duration::from_secs(2))
         .timeout(Duration::from_secs(600))
         .label("team", "core")
@@ -84,8 +88,8 @@ fn a_file_with_everything_is_the_definition_that_code_would_build() {
         .requires("tag", finale_core::definition::DeclaredType::String)
         .on_failure(OnFailure::Tolerate { count: 2 })
         .siblings(Siblings::Finish)
-        .task("format", Task::handler("shell").input(r#"{"command": "cargo fmt --all --check"}"#))
-        .task("lint", Task::handler("shell").input(r#"{"command": "cargo clippy"}"#))
+        .task("format", Task::handler("shell").with(document(r#"{"command": "cargo fmt --all --check"}"#)))
+        .task("lint", Task::handler("shell").with(document(r#"{"command": "cargo clippy"}"#)))
         .task("build", build)
         .after("format")
         .after("lint")
@@ -124,21 +128,21 @@ fn names_and_titles_default_to_ids_in_words() {
 fn short_forms_are_handlers_of_their_name() {
     let cases = [
         ("shell: make all", "shell", r#"{"command": "make all"}"#),
-        ("shell: git tag ${{ input.tag }}", "shell", r#"{"command": "git tag " ~ input.tag | string}"#),
+        ("shell: git tag ${{ input.tag }}", "shell", r#"{"command": "git tag ${{ input.tag }}"}"#),
         (
             "shell: {command: make, env: {TAG: \"${{ input.tag }}\", N: 1}, dir: crates}",
             "shell",
-            r#"{"command": "make", "env": {"TAG": input.tag, "N": "1"}, "dir": "crates"}"#,
+            r#"{"command": "make", "env": {"TAG": "${{ input.tag }}", "N": "1"}, "dir": "crates"}"#,
         ),
         ("sleep: 1m30s", "sleep", r#"{"seconds": 90.0}"#),
         ("sleep: 250ms", "sleep", r#"{"seconds": 0.25}"#),
-        ("sleep: ${{ input.pause * 2 }}", "sleep", r#"{"seconds": input.pause * 2}"#),
-        ("log: \"hello ${{ input.tag }}\"", "log", r#"{"message": "hello " ~ input.tag | string}"#),
+        ("sleep: ${{ input.pause * 2 }}", "sleep", r#"{"seconds": "${{ input.pause * 2 }}"}"#),
+        ("log: \"hello ${{ input.tag }}\"", "log", r#"{"message": "hello ${{ input.tag }}"}"#),
     ];
     for (text, handler, input) in cases {
         let task = task(text);
         assert_eq!(task.work, Work::Handler(handler.into()), "{text}");
-        assert_eq!(task.input.as_deref(), Some(input), "{text}");
+        assert_eq!(task.with, Some(document(input)), "{text}");
     }
 }
 
@@ -148,12 +152,51 @@ fn an_input_is_an_expression_or_a_literal_value() {
     assert_eq!(input("input: nodes.a.output"), "nodes.a.output");
     assert_eq!(input("input: ${{ nodes.a.output }}"), "nodes.a.output");
     assert_eq!(input("input: 5"), "5");
-    assert_eq!(input("with: [1, -2.5, null, true, \"a\\nb\"]"), r#"[1, -2.5, none, true, "a\nb"]"#);
-    assert_eq!(input("with: {z: 1, a: {b: \"${{ input.x or 1 }}\"}}"), r#"{"z": 1, "a": {"b": input.x or 1}}"#);
-    assert_eq!(
-        input("with: \"${{ input.a + 1 }} of ${{ input.b }}\""),
-        r#"(input.a + 1) | string ~ " of " ~ input.b | string"#
+    let with = |text: &str| task(&format!("handler: h\nwith: {text}")).with.unwrap();
+    assert_eq!(with("[1, -2.5, null, true, \"a\\nb\"]"), document(r#"[1, -2.5, null, true, "a\nb"]"#));
+    let nested = with("{z: 1, a: {b: \"${{ input.x or 1 }}\"}}");
+    assert_eq!(nested.payload().as_bytes(), br#"{"z":1,"a":{"b":"${{ input.x or 1 }}"}}"#, "keys keep their order");
+    let joined = with("\"${{ input.a + 1 }} of ${{ input.b }}\"");
+    assert_eq!(joined, document(r#""${{ input.a + 1 }} of ${{ input.b }}""#));
+}
+
+/// What has no `${{ }}` is no expression: it is neither compiled nor limited.
+#[test]
+fn literal_values_of_any_size_are_loaded_and_run() {
+    let lines = |count, line: fn(usize) -> String| (0..count).map(line).collect::<String>();
+    let with = lines(1500, |n| format!("      key_{n}: [{n}, 'a ~ | {{{{ {n}', null]\n"));
+    let env = lines(700, |n| format!("        NAME_{n}: value {n}\n"));
+    let script = lines(2500, |n| format!("        echo \"line {n} of the $SCRIPT, {{{{ and }}}}\"\n"));
+    assert!(script.len() > 100_000);
+    let deep = format!("{}x{}", "[".repeat(60), "]".repeat(60));
+    let yaml = format!(
+        "id: w\ntasks:\n  with:\n    handler: h\n    with:\n{with}      last: ${{{{ input }}}}\n  \
+         env:\n    shell:\n      command: env\n      env:\n{env}  script:\n    shell:\n      command: |\n{script}"
     );
+    let definition = load(yaml.as_bytes(), Format::Auto, "w.yaml").unwrap().definition;
+    assert!(compile(definition, &Registry::new()).is_ok());
+    let text = format!(r#"{{"id": "w", "tasks": {{"deep": {{"handler": "h", "with": {}}}}}}}"#, deep.replace('x', "1"));
+    for name in ["w.json", "w.yaml"] {
+        let definition = load(text.as_bytes(), Format::Auto, name).unwrap().definition;
+        assert!(compile(definition, &Registry::new()).is_ok());
+    }
+}
+
+#[test]
+fn a_literal_value_may_be_nested_as_deep_as_a_payload() {
+    let text = |depth: usize| {
+        let nested = "[".repeat(depth) + &"]".repeat(depth);
+        format!(r#"{{"id": "w", "tasks": {{"t": {{"handler": "h", "with": {nested}}}}}}}"#)
+    };
+    for name in ["w.json", "w.yaml"] {
+        assert!(load(text(96).as_bytes(), Format::Auto, name).is_ok());
+        for depth in [97, 120] {
+            assert_eq!(load(text(depth).as_bytes(), Format::Auto, name).unwrap_err().code(), "file_too_deep");
+        }
+    }
+    assert_eq!(load(text(100_000).as_bytes(), Format::Auto, "w.json").unwrap_err().code(), "file_too_deep");
+    // The parser of YAML refuses that many brackets before it looks at what they mean.
+    assert!(load(text(100_000).as_bytes(), Format::Auto, "w.yaml").is_err());
 }
 
 #[test]

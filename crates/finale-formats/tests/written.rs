@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use finale_core::Definition;
 use finale_core::definition::{
-    AgentAssignment, Conditional, Declaration, DeclaredType, Delivery, Edge, EdgeKind, JoinStrategy, Node, NodeKind,
-    OnFailure, ParallelJoin, ParallelSplit, Policy, Retry, Siblings, Subworkflow, Task, Verdict, Verification, Work,
+    AgentAssignment, Conditional, Declaration, DeclaredType, Delivery, Document, Edge, EdgeKind, JoinStrategy, Node,
+    NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy, Retry, Siblings, Subworkflow, Task, Verdict,
+    Verification, Work,
 };
 use finale_formats::{Format, load, write};
 use proptest::collection::{btree_map, vec};
@@ -281,6 +282,14 @@ fn input() -> impl Strategy<Value = String> {
     prop_oneof![2 => select(INPUTS).prop_map(str::to_owned), 1 => text(), 1 => value().prop_map(|value| value.to_string())]
 }
 
+/// Inputs as documents: those that the short forms stand for, and others, their templates whole or broken.
+fn document() -> impl Strategy<Value = Document> {
+    let member = select(&["command", "message", "seconds", "env", "dir", "other"][..]);
+    let short = btree_map(member.prop_map(str::to_owned), value(), 1..4);
+    let value = prop_oneof![value(), short.prop_map(|members| Value::Object(members.into_iter().collect()))];
+    value.prop_map(|value| Document::new(&value).expect("a value is a document"))
+}
+
 fn duration() -> impl Strategy<Value = Duration> {
     let any =
         (any::<u64>(), 0..1_000_000_000_u32).prop_map(|(seconds, nanoseconds)| Duration::new(seconds, nanoseconds));
@@ -293,11 +302,16 @@ fn task() -> impl Strategy<Value = Task> {
     let retry = (0..4_u16, prop_oneof![Just(Duration::ZERO), duration()])
         .prop_map(|(attempts, backoff)| Retry { attempts, backoff });
     let flags = (any::<bool>(), any::<bool>());
-    let texts = (of(text()), of(input()), of(text()));
+    let input = prop_oneof![
+        Just((None, None)),
+        input().prop_map(|input| (Some(input), None)),
+        document().prop_map(|with| (None, Some(with))),
+    ];
+    let texts = (of(text()), input, of(text()));
     (texts, work, of(duration()), retry, flags, btree_map(text(), text(), 0..3)).prop_map(
-        |((title, input, assignee), work, timeout, retry, (optional, once), labels)| {
+        |((title, (input, with), assignee), work, timeout, retry, (optional, once), labels)| {
             let delivery = if once { Delivery::AtMostOnce } else { Delivery::AtLeastOnce };
-            Task { title, work, input, optional, timeout, retry, delivery, assignee, labels }
+            Task { title, work, input, with, optional, timeout, retry, delivery, assignee, labels }
         },
     )
 }
@@ -435,7 +449,10 @@ proptest! {
         let is_strange = |node: &Node| match &node.kind {
             // A whole `${{ }}` is read as what is in it.
             NodeKind::Conditional(conditional) => conditional.condition.as_deref().is_some_and(|text| text.starts_with("${{")),
-            NodeKind::Task(task) => task.input.as_deref().is_some_and(|text| text.starts_with("${{")),
+            NodeKind::Task(task) => {
+                let is_template = |document: &Document| format!("{:?}", document.payload()).contains("${{");
+                task.input.as_deref().is_some_and(|text| text.starts_with("${{")) || task.with.as_ref().is_some_and(is_template)
+            }
             _ => false,
         };
         let formats = read_back(&definition);

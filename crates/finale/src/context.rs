@@ -62,6 +62,8 @@ pub(crate) enum StopAsked {
     Gently,
     /// Its grace is over: it is dropped.
     Now,
+    /// It takes longer than it may: it is dropped, and that is what is reported.
+    TimedOut,
     /// Nobody wants its result: it is dropped and not reported.
     Forgotten,
 }

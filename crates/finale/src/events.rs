@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use finale_core::AttemptNo;
 use finale_core::execution::{Notice, NumberedEvent};
-use finale_core::{Compiled, ExecutionId, ExecutionStatus, NodeStatus, Time};
+use finale_core::{AttemptNo, Compiled, ExecutionId, ExecutionStatus, NodeStatus, Time, WaitingFor};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
@@ -68,7 +67,7 @@ pub enum EventKind {
     },
     /// A node went from one status to another.
     NodeTransitioned {
-        /// Id of the node.
+        /// Id of the node, or its path if it is in a scope inside.
         node: String,
         /// From.
         from: NodeStatus,
@@ -76,6 +75,9 @@ pub enum EventKind {
         to: NodeStatus,
         /// Which attempt; 0 where there are none.
         attempt: u16,
+        /// What it waits for, if it waits.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        waiting_for: Option<WaitingFor>,
     },
     /// A condition was evaluated.
     ConditionEvaluated {
@@ -231,13 +233,14 @@ fn as_micros<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result
 
 impl Event {
     pub(crate) fn new(execution: ExecutionId, compiled: &Compiled, noticed: NumberedEvent) -> Option<Self> {
-        let NumberedEvent { sequence, index, at, notice } = noticed;
-        let id = |node| compiled.node(node).id.clone();
+        let NumberedEvent { sequence, index, at, notice, path } = noticed;
+        // Of a node in a scope inside its id alone says too little.
+        let id = |node| path.as_ref().map_or_else(|| compiled.node(node).id.clone(), ToString::to_string);
         let kind = match notice {
             Notice::Status { from, to } => EventKind::StatusTransitioned { from, to },
-            Notice::Node { key, from, to, attempt } => {
+            Notice::Node { key, from, to, attempt, waiting_for } => {
                 let attempt = attempt.map_or(0, AttemptNo::get);
-                EventKind::NodeTransitioned { node: id(key.node), from, to, attempt }
+                EventKind::NodeTransitioned { node: id(key.node), from, to, attempt, waiting_for }
             }
             Notice::Condition { key, value } => EventKind::ConditionEvaluated { node: id(key.node), value },
             Notice::ExpressionFailed { key, reason } => {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use actix::{Actor, Context, Handler};
-use finale_core::execution::{Input, Refused, Turn};
+use finale_core::execution::{Effect, Input, Refused, Turn};
 use finale_core::{Execution, Time};
 use smallvec::SmallVec;
 
@@ -34,7 +34,7 @@ impl ExecutionActor {
         }
         let mut turn = self.shard.take_turn();
         let answers = self.decide(&mut turn);
-        let performs = !turn.effects().is_empty();
+        let performs = !turn.effects().is_empty() || !answers.under_way.is_empty();
         self.shard.commit(&self.live, turn, answers);
         if self.live.has_mail() {
             self.live.nudge();
@@ -55,13 +55,30 @@ impl ExecutionActor {
         let now = self.shard.clock.now();
         self.live.change(|execution| {
             // Most turns are about one input: no allocation for that.
-            let told: SmallVec<[_; 4]> = in_hand.iter().map(|mail| self.tell(execution, now, mail, turn)).collect();
+            let tell = |mail: &Mail| {
+                let told = self.tell(execution, now, mail, turn);
+                if let (Mail::Tell(Input::Recovered { .. }, _), Ok(())) = (mail, &told) {
+                    answers.under_way = self.under_way(execution, turn);
+                }
+                told
+            };
+            let told: SmallVec<[_; 4]> = in_hand.iter().map(tell).collect();
             self.strike(&in_hand);
             for (mail, result) in in_hand.drain(..).zip(told) {
                 self.answer(execution, mail, result, &mut answers);
             }
         });
         answers
+    }
+
+    /// In a new process all that must be under way is performed, in the place of what a recovery alone makes necessary.
+    fn under_way(&self, execution: &Execution, turn: &mut Turn) -> Vec<Effect> {
+        if execution.status().is_terminal() {
+            return Vec::new();
+        }
+        let fewer = turn.take_effects();
+        turn.reuse_effects(fewer);
+        execution.under_way(&self.live.bound.compiled)
     }
 
     /// The input is copied, and the mail stays in hand until the whole turn is decided: an actor that dies loses none.

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use actix::Recipient;
-use finale_core::{Failure, FailureClass, Payload};
+use finale_core::{Failure, FailureClass, Payload, PayloadError};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
@@ -132,7 +132,7 @@ impl<H: Handler<Arguments>, Arguments> Handle for Typed<H, Arguments> {
             Ok(input) => {
                 let future = self.handler.call(context, input);
                 let bytes_max = self.payload_bytes_max;
-                Box::pin(async move { encode_output(&future.await?, bytes_max) })
+                Box::pin(async move { encode_output(future.await?, bytes_max) })
             }
             Err(failure) => Box::pin(std::future::ready(Err(failure))),
         }
@@ -202,7 +202,7 @@ where
         let thread = std::thread::Builder::new().name("finale-blocking".to_owned()).spawn(move || {
             let done = crate::fence::fenced(|| {
                 let output = (*function)(context, decode_input(&input)?).map_err(Failure::from)?;
-                encode_output(&output, bytes_max)
+                encode_output(output, bytes_max)
             });
             // Nobody may be waiting any more: then it was recorded as lost.
             let _ = answer.send(done.unwrap_or_else(Err));
@@ -252,15 +252,26 @@ fn decode_input<T: DeserializeOwned>(input: &Payload) -> Result<T, Failure> {
     })
 }
 
-fn encode_output<T: Serialize>(output: &T, bytes_max: usize) -> TaskResult {
-    Payload::encode(output).map_err(|error| unusable(&error)).and_then(|output| limit_output(output, bytes_max))
+fn encode_output<T: Serialize>(output: T, bytes_max: usize) -> TaskResult {
+    let encoded = encode_owned(output);
+    encoded.map_err(|error| unusable(&error)).and_then(|output| limit_output(output, bytes_max))
+}
+
+/// Encodes a value and drops it, unless that could take the process with it.
+pub(crate) fn encode_owned<T: Serialize>(value: T) -> Result<Payload, PayloadError> {
+    let encoded = Payload::encode(&value);
+    if matches!(encoded, Err(PayloadError::TooDeep { .. })) {
+        // What is nested without bound is mostly dropped by recursion, which overflows the stack: better to leak it.
+        let _leaked = std::mem::ManuallyDrop::new(value);
+    }
+    encoded
 }
 
 fn limit_output(output: Payload, bytes_max: usize) -> TaskResult {
     output.limited(bytes_max).map_err(|error| unusable(&error))
 }
 
-fn unusable(error: &finale_core::PayloadError) -> Failure {
+fn unusable(error: &PayloadError) -> Failure {
     Failure::new(FailureClass::Failed, format!("the output: {error}")).permanent()
 }
 

@@ -90,7 +90,7 @@ pub use finale_core::record::{
 };
 pub use finale_core::{
     ExecutionId, ExecutionStatus, Failure, FailureClass, NodeStatus, Outcome, Payload, PayloadError, TaskId, Time,
-    WorkKey,
+    WaitingFor, WorkKey,
 };
 
 // The pages of the project, where its documentation is read; links between them lead to where they are here.

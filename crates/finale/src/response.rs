@@ -17,9 +17,8 @@ const RETRY_AFTER_SECONDS: u32 = 1;
 fn status(code: &str) -> StatusCode {
     match code {
         "not_found" => StatusCode::NOT_FOUND,
-        "invalid" | "input_invalid" | "too_long" | "blank_key" | "zero_deadline" | "payload_not_json" => {
-            StatusCode::BAD_REQUEST
-        }
+        "invalid" | "input_invalid" | "too_long" | "blank_key" | "zero_deadline" | "payload_not_json"
+        | "payload_too_deep" | "payload_not_finite" => StatusCode::BAD_REQUEST,
         "payload_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "already_terminal"
         | "already_settled"

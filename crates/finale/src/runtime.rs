@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::errors::{CommandError, ReportError, TooLong};
 use crate::events::{EventNumber, Events};
 use crate::handle::{CancelReceipt, ExecutionHandle};
+use crate::handler::encode_owned;
 use crate::late::LateEvent;
 use crate::message::{TaskCompleted, TaskFailed};
 use crate::mint::{Mint, shard_of};
@@ -168,7 +169,7 @@ impl Runtime {
     /// # }
     /// ```
     pub fn activate<I: Serialize>(&self, workflow: &Workflow, input: I) -> Activate {
-        let request = self.accept_input(workflow, &input).map(|input| Request {
+        let request = self.accept_input(workflow, input).map(|input| Request {
             workflow: workflow.clone(),
             input,
             by: "unknown".into(),
@@ -181,9 +182,9 @@ impl Runtime {
         Activate { runtime: self.clone(), request }
     }
 
-    fn accept_input(&self, workflow: &Workflow, input: &impl Serialize) -> Result<Payload, ActivateError> {
+    fn accept_input(&self, workflow: &Workflow, input: impl Serialize) -> Result<Payload, ActivateError> {
         let bytes_max = self.0.options.limits.payload_bytes_max;
-        let input = Payload::encode(input)?.limited(bytes_max)?;
+        let input = encode_owned(input)?.limited(bytes_max)?;
         // Once more: the defaults that are filled in count too.
         Ok(accept_input(workflow.definition(), input)?.limited(bytes_max)?)
     }
@@ -578,7 +579,7 @@ impl Runtime {
     /// # }
     /// ```
     pub async fn complete_task<T: Serialize>(&self, task: TaskId, output: T) -> Result<(), ReportError> {
-        let output = Payload::encode(&output)?.limited(self.0.options.limits.payload_bytes_max)?;
+        let output = encode_owned(output)?.limited(self.0.options.limits.payload_bytes_max)?;
         self.report(task, Ok(output), "").await
     }
 

@@ -170,9 +170,9 @@ fn names_of(node: &NodeRecord) -> &'static [&'static str] {
     let is_task = node.kind == "task";
     match (&node.state, is_task) {
         (NodeRecordState::Pending, _) => &["pending"],
-        (NodeRecordState::Running(_) | NodeRecordState::Waiting(_), true) => &["task_created"],
+        (NodeRecordState::Running(_) | NodeRecordState::Waiting { .. }, true) => &["task_created"],
         // A verification that waits for its verdict has not come to anything yet.
-        (NodeRecordState::Running(_) | NodeRecordState::Waiting(_), false) => &["pending"],
+        (NodeRecordState::Running(_) | NodeRecordState::Waiting { .. }, false) => &["pending"],
         (NodeRecordState::Completed { .. }, true) => &["task_completed"],
         (NodeRecordState::Completed { .. }, false) => &["completed"],
         (NodeRecordState::Failed { class: FailureClass::Cancelled, .. }, true) => &["task_failed", "task_cancelled"],

@@ -359,7 +359,7 @@ impl Folded {
         if recorded.at < self.at {
             return Err(("time_never_runs_backwards", format!("{} after {}", recorded.at, self.at)));
         }
-        let applied = self.execution.apply(definition, recorded.at, &recorded.fact, notices);
+        let applied = self.execution.apply(definition, recorded.at, recorded.fact.clone(), notices);
         applied.map_err(|error| ("a_history_can_be_folded", error.to_string()))?;
         self.at = recorded.at;
         self.statuses.push(self.execution.status());

@@ -136,6 +136,9 @@ impl Books {
         result: &Result<Payload, Failure>,
     ) -> Checked {
         let is_outside = definition.is_external(key.node);
+        if result.as_ref().is_err_and(|failure| failure.class == FailureClass::TimedOut) {
+            return self.settle(key, attempt, Fate::Closed);
+        }
         let is_own = match result {
             Ok(_) => !is_outside,
             Err(failure) => !is_outside && matches!(failure.class, FailureClass::Failed | FailureClass::Panicked),

@@ -14,7 +14,7 @@ use super::trace::Happening;
 use super::world::World;
 
 impl World {
-    pub(super) fn commit(&mut self, number: Number, turn: &mut Turn, answers: Answers) {
+    pub(super) fn commit(&mut self, number: Number, turn: &mut Turn, mut answers: Answers) {
         let appended = self.append(number, turn);
         let (position, durable) = match appended {
             Ok(appended) => appended,
@@ -22,7 +22,9 @@ impl World {
         };
         let Some(live) = self.process.lives.get(&number) else { return };
         let (last_sequence, status, shard) = (live.state.sequence(), live.state.status(), live.shard);
-        let held = Held { position, number, last_sequence, status, effects: turn.take_effects(), answers };
+        let mut effects = std::mem::take(&mut answers.under_way);
+        effects.extend(turn.take_effects());
+        let held = Held { position, number, last_sequence, status, effects, answers };
         let held = self.let_go_too_early(held);
         if durable && self.process.shards[shard].held.is_empty() {
             self.perform(held);

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use finale_core::execution::{Effect, Report};
+use finale_core::execution::{Effect, Input, Report};
 use finale_core::fact::Timer;
 use finale_core::{Dispatch, Payload, Time, WorkKey};
 
 use super::bugs::Bug;
 use super::handlers::Temper;
-use super::messages::{Inside, Number};
+use super::messages::{Inside, Mail, Number};
 use super::process::Work;
 use super::world::World;
 
@@ -113,13 +113,17 @@ impl World {
 
     pub(super) fn perform_one(&mut self, number: Number, effect: Effect) {
         match effect {
-            Effect::Run { dispatch, input } => self.run_handler(number, dispatch, input),
+            Effect::Run { dispatch, input } => {
+                let input = input.unwrap_or_else(|| self.given(number));
+                self.run_handler(number, dispatch, input);
+            }
             Effect::Offer { dispatch, .. } => self.offer(number, dispatch),
             Effect::Withdraw { dispatch } => self.withdraw(number, dispatch.key),
             Effect::Stop { dispatch, then } => self.stop(number, dispatch, then),
-            Effect::ArmTimer { timer, due } => self.arm(number, timer, due),
+            Effect::ArmTimer { timer, due, within } => self.arm(number, timer, due.min(self.now.after(within))),
             Effect::DisarmTimer { timer } => drop(self.process.engine(number).timers.remove(&(number, timer))),
-            _ => {}
+            Effect::Continue => self.send(number, Mail::Tell(Input::Continue, None)),
+            Effect::Ended => {}
         }
     }
 }

@@ -28,7 +28,7 @@ impl Expected {
             }
             Input::TimerFired(fired) => {
                 let due = state.under_way(definition).into_iter().find_map(|effect| match effect {
-                    Effect::ArmTimer { timer, due } if timer == *fired => Some(due),
+                    Effect::ArmTimer { timer, due, .. } if timer == *fired => Some(due),
                     _ => None,
                 });
                 Self::Timer { due }

@@ -90,6 +90,12 @@ impl World {
         }
     }
 
+    /// What an execution was given.
+    pub(super) fn given(&self, number: Number) -> Payload {
+        let live = self.process.lives.get(&number);
+        live.and_then(|live| live.state.activation()).map(|how| how.input.clone()).unwrap_or_default()
+    }
+
     /// Whether a task must not begin any more, because the end of its execution is decided; says so to the execution.
     fn closes(&mut self, number: Number, dispatch: Dispatch) -> bool {
         if self.has(Bug::BeginAfterEnd) {
@@ -136,6 +142,28 @@ impl World {
             let over = Inside::HandlerOver { number, dispatch, token };
             self.put_inside(self.now.after(takes), over);
         }
+        let live = self.process.lives.get(&number);
+        if let Some(limit) = live.and_then(|live| live.definition.attempt_limit(dispatch.key.node)) {
+            self.put_inside(self.now.after(limit), Inside::LimitOver { number, dispatch, token });
+        }
+    }
+
+    /// A handler takes longer than it may, if it is still there and was not told to stop: it is dropped.
+    pub(super) fn limit_over(&mut self, number: Number, dispatch: Dispatch, token: u64) {
+        let place = (number, dispatch.key);
+        let engine = self.process.engine(number);
+        let is_late = |at_work: &AtWork| at_work.token == token && !at_work.stop_asked;
+        if !engine.running.get(&place).is_some_and(is_late) {
+            return;
+        }
+        let Some(at_work) = engine.running.remove(&place) else { return };
+        self.tally.add(Count::TimedOut);
+        self.note(Happening::HandlerOver { number, dispatch, how: "took too long" });
+        let result = Err(Failure::new(FailureClass::TimedOut, "no result in time"));
+        let outcome = Input::Outcome { dispatch, result, started: at_work.started, ended: self.now };
+        self.send(number, Mail::Tell(outcome, None));
+        let shard = self.process.shard_of(number);
+        self.begin_waiting(shard);
     }
 
     /// A handler came to its end, if it is still there and its place was not given away.

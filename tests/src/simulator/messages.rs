@@ -41,16 +41,49 @@ pub(super) enum Event {
 /// Something inside the process.
 #[derive(Debug)]
 pub(super) enum Inside {
-    Mail { number: Number, mail: Mail },
-    Turn { number: Number },
-    Rebuild { number: Number },
-    Publish { number: Number },
-    Recover { number: Number },
-    Watermark { shard: usize, position: u64 },
-    Engine { shard: usize },
-    HandlerOver { number: Number, dispatch: Dispatch, token: u64 },
-    TimerDue { number: Number, timer: Timer, due: Time },
-    GraceOver { number: Number, dispatch: Dispatch },
+    Mail {
+        number: Number,
+        mail: Mail,
+    },
+    Turn {
+        number: Number,
+    },
+    Rebuild {
+        number: Number,
+    },
+    Publish {
+        number: Number,
+    },
+    Recover {
+        number: Number,
+    },
+    Watermark {
+        shard: usize,
+        position: u64,
+    },
+    Engine {
+        shard: usize,
+    },
+    HandlerOver {
+        number: Number,
+        dispatch: Dispatch,
+        token: u64,
+    },
+    /// The time that an attempt may take is over.
+    LimitOver {
+        number: Number,
+        dispatch: Dispatch,
+        token: u64,
+    },
+    TimerDue {
+        number: Number,
+        timer: Timer,
+        due: Time,
+    },
+    GraceOver {
+        number: Number,
+        dispatch: Dispatch,
+    },
     Sweep,
 }
 

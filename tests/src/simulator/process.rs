@@ -93,6 +93,8 @@ pub(super) struct Held {
 pub(super) struct Answers {
     pub(super) replies: Vec<(Asking, bool, Result<(), Refused>)>,
     pub(super) seen: Vec<(Asking, u64, ExecutionStatus)>,
+    /// What must be under way in a new process, before anything else is performed.
+    pub(super) under_way: Vec<Effect>,
 }
 
 /// Something the engine is to do.

@@ -47,6 +47,8 @@ pub enum Count {
     WrittenUnseen,
     /// Executions recovered.
     Recovered,
+    /// Handlers that were dropped because they took too long.
+    TimedOut,
     /// Attempts lost by a crash.
     AttemptsLost,
     /// Handlers that may begin once, and were lost.
@@ -77,7 +79,7 @@ pub enum Count {
     SentAgain,
 }
 
-const NAMES: [(Count, &str); 34] = [
+const NAMES: [(Count, &str); 35] = [
     (Count::Seeds, "seeds"),
     (Count::Steps, "steps"),
     (Count::Facts, "facts"),
@@ -92,6 +94,7 @@ const NAMES: [(Count, &str); 34] = [
     (Count::Closed, "tasks closed without a place"),
     (Count::Offers, "tasks opened outside"),
     (Count::Timers, "timers fired"),
+    (Count::TimedOut, "attempts that took too long"),
     (Count::Crashes, "crashes"),
     (Count::CrashesInRecovery, "crashes during recovery"),
     (Count::JournalFailures, "journal failures"),

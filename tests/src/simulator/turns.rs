@@ -26,18 +26,32 @@ impl World {
         let count = 1 + self.dice.below(live.inbox.len().min(TURN_MAIL_MAX));
         let mails: Vec<Mail> = live.inbox.drain(..count).collect();
         let mut turn = std::mem::take(&mut self.process.turn);
-        let told: Vec<_> = mails.iter().map(|mail| self.tell(number, mail, &mut turn)).collect();
+        let (mut told, mut under_way) = (Vec::new(), Vec::new());
+        for mail in &mails {
+            told.push(self.tell(number, mail, &mut turn));
+            if let (Mail::Tell(Input::Recovered { .. }, _), Some(Ok(()))) = (mail, told.last()) {
+                under_way = self.first_under_way(number, &mut turn);
+            }
+        }
         if self.dice.happens(self.plan.faults.death) {
             turn.discard();
             self.die(number, mails);
         } else {
-            let answers = self.answers(number, mails, told);
+            let answers = Answers { under_way, ..self.answers(number, mails, told) };
             self.commit(number, &mut turn, answers);
         }
         self.process.turn = turn;
         if self.process.lives.get(&number).is_some_and(|live| !live.inbox.is_empty()) {
             self.wake(number);
         }
+    }
+
+    /// In a new process all that must be under way is performed, in the place of what a recovery alone makes necessary.
+    fn first_under_way(&self, number: Number, turn: &mut Turn) -> Vec<Effect> {
+        let live = self.process.lives.get(&number).filter(|live| !live.state.status().is_terminal());
+        let Some(live) = live else { return Vec::new() };
+        drop(turn.take_effects());
+        live.state.under_way(&live.definition)
     }
 
     fn tell(&mut self, number: Number, mail: &Mail, turn: &mut Turn) -> Result<(), Refused> {

@@ -122,6 +122,7 @@ impl World {
             Inside::Watermark { shard, position } => self.watermark(shard, position),
             Inside::Engine { shard } => self.engine_works(shard),
             Inside::HandlerOver { number, dispatch, token } => self.handler_over(number, dispatch, token),
+            Inside::LimitOver { number, dispatch, token } => self.limit_over(number, dispatch, token),
             Inside::TimerDue { number, timer, due } => self.timer_due(number, timer, due),
             Inside::GraceOver { number, dispatch } => self.grace_over(number, dispatch),
             Inside::Sweep => self.sweep(),

@@ -1,10 +1,11 @@
 //! Limits are never exceeded, and what waits for a place gets one.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use finale::{ExecutionHandle, ExecutionStatus, Runtime, Shards, TaskContext, TaskError, Workflow};
+use finale::{ExecutionHandle, ExecutionStatus, FailureClass, Runtime, Shards, TaskContext, TaskError, Workflow};
 use finale_tests::actor::{
-    Any, Dummies, Gate, for_each_journal, for_each_journal_in_real_time, runtime, settle, workflow,
+    Any, Dummies, Gate, chart, for_each_journal, for_each_journal_in_real_time, only_failure, runtime, settle, workflow,
 };
 
 async fn activate(runtime: &Runtime, workflow: &Workflow, count: usize) -> Vec<ExecutionHandle> {
@@ -43,6 +44,31 @@ async fn no_more_handlers_are_at_work_than_the_runtime_allows() {
         assert_eq!(gate.inside(), 3);
         drain(&gate, executions).await;
         assert_eq!((gate.begun(), gate.inside_max()), (20, 3));
+    })
+    .await;
+}
+
+#[actix::test]
+async fn the_wait_for_a_place_does_not_count_against_the_limit_of_an_attempt() {
+    for_each_journal(async |journal| {
+        let gate = Gate::closed();
+        let runtime = runtime(&journal).limits(finale::Limits::new().running_tasks_max(1)).gated("a b", &gate);
+        let runtime = runtime.start().unwrap();
+        let first = activate(&runtime, &workflow("s>a a>e"), 1).await;
+        let second = chart("s>b b>e").timeout("b", Duration::from_secs(10)).workflow();
+        let second = runtime.activate(&second, ()).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(gate.inside(), 1, "there is one place, and it is taken");
+        gate.let_through(1);
+        settle().await;
+        all_complete(first).await;
+        // It has the whole of its time from here on.
+        tokio::time::sleep(Duration::from_secs(9)).await;
+        assert_eq!(gate.inside(), 1);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let failure = only_failure(&second.outcome().await.unwrap());
+        assert_eq!(failure, (FailureClass::TimedOut, "no result within 10s".to_owned()));
+        assert_eq!(gate.inside(), 0, "it was dropped");
     })
     .await;
 }
@@ -178,14 +204,14 @@ async fn a_limit_of_one_holds_across_threads_and_everything_completes() {
             }
         };
         // The sweep is kept out of it: places must go around by themselves.
-        let runtime = runtime(&journal).shards(Shards::Own(2)).sweep_interval(std::time::Duration::from_secs(600));
+        let runtime = runtime(&journal).shards(Shards::Own(2)).sweep_interval(Duration::from_secs(600));
         let runtime = runtime.handler("a", yielding.clone()).handler("b", yielding).handler_limit("a", 1);
         let runtime = runtime.limits(finale::Limits::new().running_tasks_max(2)).start().unwrap();
         let executions = activate(&runtime, &workflow("s>a s>b a>join b>join join>e"), 200).await;
         all_complete(executions).await;
         assert_eq!(gate.begun(), 400);
         assert!(gate.inside_max() <= 2, "{}", gate.inside_max());
-        runtime.shutdown(std::time::Duration::from_secs(5)).await;
+        runtime.shutdown(Duration::from_secs(5)).await;
     })
     .await;
 }
@@ -203,11 +229,11 @@ async fn a_handler_limit_of_one_holds_across_threads() {
                 Ok::<_, TaskError>(())
             }
         };
-        let runtime = runtime(&journal).shards(Shards::Own(2)).sweep_interval(std::time::Duration::from_secs(600));
+        let runtime = runtime(&journal).shards(Shards::Own(2)).sweep_interval(Duration::from_secs(600));
         let runtime = runtime.handler("a", yielding).handler_limit("a", 1).start().unwrap();
         all_complete(activate(&runtime, &workflow("s>a a>e"), 300).await).await;
         assert_eq!((gate.begun(), gate.inside_max()), (300, 1));
-        runtime.shutdown(std::time::Duration::from_secs(5)).await;
+        runtime.shutdown(Duration::from_secs(5)).await;
     })
     .await;
 }

@@ -6,4 +6,5 @@ mod handlers;
 mod limits;
 mod load;
 mod panics;
+mod payloads;
 mod stopping;

@@ -1,5 +1,6 @@
 //! Moments that are waited for come as they would have come without the restart, and never early.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use finale::{ExecutionStatus, FailureClass, TaskContext, TaskError};
@@ -54,6 +55,26 @@ async fn a_backoff_that_ended_while_the_application_was_down_is_over_at_once() {
     for after in second_attempt(100 * SECOND).await {
         assert!(after >= 120 * SECOND && after < 121 * SECOND, "{after:?}");
     }
+}
+
+#[actix::test]
+async fn a_backoff_that_began_when_the_clock_was_ahead_takes_no_longer_than_itself() {
+    for_each_restart(async |lives, how| {
+        let diary = Diary::default();
+        let flow = chart("s>a a>e").retry("a", 2, 60 * SECOND).workflow();
+        let ahead = lives.faults();
+        ahead.wall_clock.fetch_add(3_600_000_000, Ordering::Relaxed);
+        let first = lives.next().faults(ahead).handler("a", flaky(&diary)).start().unwrap();
+        let id = first.activate(&flow, ()).await.unwrap().id();
+        settle().await;
+        drop(lives.restart(&first, how).await);
+        let second = lives.next().handler("a", flaky(&diary)).start().unwrap();
+        let began = Instant::now();
+        assert_eq!(outcome(&second, id).await.status(), ExecutionStatus::Completed);
+        assert!(began.elapsed() < 61 * SECOND, "it took {:?}", began.elapsed());
+        assert_eq!(diary.attempts("a"), [1, 2]);
+    })
+    .await;
 }
 
 #[actix::test]

@@ -29,7 +29,7 @@ fn a_task_without_backoff_is_tried_again_at_once() {
     let second = dispatch(&scenario, "a", 2);
     let _story = scenario
         .look(|driven| {
-            assert_eq!(driven.effects().last(), Some(&Effect::Run { dispatch: second, input: Payload::NULL }));
+            assert_eq!(driven.effects().last(), Some(&Effect::Run { dispatch: second, input: None }));
         })
         .complete("a", json!(true))
         .expect_output(json!(true));
@@ -48,7 +48,7 @@ fn whoever_fails_may_ask_for_a_longer_wait_and_not_for_a_shorter_one_or_another_
         let first = failed(&scenario);
         let due = Time::default().after(SECOND).after(waited);
         let scenario = scenario.tell(first).look(|driven| {
-            let armed = Effect::ArmTimer { timer: Timer::Backoff(key, attempt(2)), due };
+            let armed = Effect::ArmTimer { timer: Timer::Backoff(key, attempt(2)), due, within: waited };
             assert!(driven.effects().contains(&armed), "{:?}", driven.effects());
         });
         let scenario = scenario.expect_node("a", NodeStatus::Waiting).advance(waited);
@@ -82,20 +82,21 @@ fn what_people_decided_and_what_is_permanent_is_not_tried_again() {
 }
 
 #[test]
-fn an_attempt_that_takes_too_long_is_dropped_and_fails() {
+fn the_limit_of_a_handler_is_a_matter_of_whoever_runs_it() {
     let scenario = Scenario::new(chart("s>a a>e").task("a", |task| task.timeout = Some(SECOND))).activate();
-    let (first, key) = (dispatch(&scenario, "a", 1), scenario.key("a"));
-    let due = Time::from_micros(2_000_000);
+    let first = dispatch(&scenario, "a", 1);
+    let result = Err(Failure::new(FailureClass::TimedOut, "no result within 1s"));
+    let (started, ended) = (Time::from_micros(7), Time::from_micros(1_000_007));
     let _story = scenario
-        .expect_effects(&[
-            Effect::Run { dispatch: first, input: Payload::NULL },
-            Effect::ArmTimer { timer: Timer::Timeout(key, attempt(1)), due },
-        ])
-        .advance(SECOND)
+        .expect_effects(&[Effect::Run { dispatch: first, input: None }])
         .look(|driven| {
-            let dropped = Effect::Stop { dispatch: first, then: AfterStop::Forget };
-            assert!(driven.effects().contains(&dropped), "{:?}", driven.effects());
+            let limit = |node| driven.definition().attempt_limit(driven.definition().position(node).unwrap());
+            assert_eq!((limit("a"), limit("s")), (Some(SECOND), None));
         })
+        // However long it waits for its place.
+        .advance(60 * SECOND)
+        .expect_node("a", NodeStatus::Running)
+        .tell(Input::Outcome { dispatch: first, result, started, ended })
         .expect_error(r#"task "Do a" (a) timed out: no result within 1s"#);
 }
 
@@ -147,7 +148,7 @@ fn a_task_is_given_what_its_input_expression_says() {
     let (a, b) = (dispatch(&scenario, "a", 1), dispatch(&scenario, "b", 1));
     let given = |value: Value| Payload::encode(&value).unwrap();
     let _story = scenario
-        .expect_effects(&[Effect::Run { dispatch: a, input: given(json!({"x": 1})) }])
+        .expect_effects(&[Effect::Run { dispatch: a, input: None }])
         .complete("a", json!({"id": 42}))
-        .expect_effects(&[Effect::Run { dispatch: b, input: given(json!(42)) }]);
+        .expect_effects(&[Effect::Run { dispatch: b, input: Some(given(json!(42))) }]);
 }

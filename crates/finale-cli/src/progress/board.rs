@@ -93,12 +93,11 @@ impl Board {
         };
         let tally = self.ids.get(&execution).map(|number| &mut self.tallies[*number]);
         match (announced, tally) {
-            // The start of a later attempt can be announced before the events of earlier ones arrive.
-            (Announced::Begun(begun), Some(tally)) if tally.is_near(begun.task.key.node, begun.attempt) => {
+            // Both are displayed after all events before the start of their attempt.
+            (Announced::Begun(begun), Some(tally)) if tally.has_begun(begun.task.key.node, begun.attempt) => {
                 let news = tally.begin(begun.task.key.node, begun.attempt, begun.at);
                 self.untold.extend(news.map(Untold::News));
             }
-            // The message is displayed after all events before the start of its attempt.
             (Announced::Said(said), Some(tally)) if tally.has_begun(said.task.key.node, said.attempt) => {
                 self.untold.push(Untold::Text(said.text));
             }

@@ -188,11 +188,6 @@ impl Tally {
         self.nodes[position.as_usize()].attempt >= attempt
     }
 
-    /// Whether an attempt is the current one or the next one, as far as was heard.
-    pub(super) fn is_near(&self, position: NodeIndex, attempt: u16) -> bool {
-        self.nodes[position.as_usize()].attempt.saturating_add(1) >= attempt
-    }
-
     /// A node comes to another status.
     pub(super) fn go(&mut self, position: NodeIndex, to: NodeStatus, attempt: u16, at: Time) -> Option<News> {
         let compiled = self.workflow.compiled();
@@ -235,13 +230,15 @@ impl Tally {
     fn count(&mut self, status: NodeStatus, change: impl Fn(usize) -> usize) {
         let counts = &mut self.counts;
         let count = match status {
-            NodeStatus::Pending => return,
+            // Not begun, or a status that this version does not know.
+            NodeStatus::Pending | NodeStatus::Ready => return,
             NodeStatus::Running => &mut counts.running,
             NodeStatus::Waiting => &mut counts.waiting,
             NodeStatus::Completed => &mut counts.completed,
             NodeStatus::Failed => &mut counts.failed,
             NodeStatus::Cancelled => &mut counts.cancelled,
             NodeStatus::Skipped => &mut counts.skipped,
+            _ => return,
         };
         *count = change(*count);
     }
@@ -261,7 +258,7 @@ fn what(before: &Node, to: NodeStatus, attempt: u16, at: Time) -> Option<What> {
         (NodeStatus::Failed, reason) => What::Failed { took, reason: reason.clone().unwrap_or_default() },
         (NodeStatus::Cancelled, _) => What::Cancelled { took },
         (NodeStatus::Skipped, _) => What::Skipped,
-        (NodeStatus::Pending, _) => return None,
+        _ => return None,
     })
 }
 

@@ -123,7 +123,8 @@ fn task(execution: ExecutionId, node: &NodeRecord, room: Room) -> String {
 fn begun(state: &NodeRecordState) -> Option<&Begun> {
     match state {
         NodeRecordState::Running(begun)
-        | NodeRecordState::Waiting(begun)
+        | NodeRecordState::Queued(begun)
+        | NodeRecordState::Waiting { begun, .. }
         | NodeRecordState::Completed { begun, .. }
         | NodeRecordState::Failed { begun, .. }
         | NodeRecordState::Cancelled { begun, .. } => Some(begun),

@@ -1,9 +1,7 @@
 //! What is done outside: by the simulation, or by whoever sits at the terminal.
 
-use std::collections::HashSet;
-
 use finale::{
-    CommandError, Event, EventKind, ExecutionHandle, Failure, FailureClass, NodeStatus, ReportError, Runtime, TaskId,
+    CommandError, Event, EventKind, ExecutionHandle, Failure, FailureClass, ReportError, Runtime, TaskId, WaitingFor,
     Workflow,
 };
 use finale_core::definition::{Node, NodeKind, Verdict};
@@ -100,8 +98,6 @@ struct Follower<'a> {
     /// Reports that are not durable yet: one must not wait for another.
     reports: FuturesUnordered<LocalBoxFuture<'a, Result<(), RunError>>>,
     questions: Questions<'a>,
-    /// Tasks that wait for the time of their next attempt, by node id.
-    backing_off: HashSet<String>,
 }
 
 impl<'a> Follower<'a> {
@@ -111,43 +107,20 @@ impl<'a> Follower<'a> {
         handle: &'a ExecutionHandle,
         questions: Questions<'a>,
     ) -> Self {
-        let (reports, backing_off) = (FuturesUnordered::new(), HashSet::new());
-        Self { surroundings, runtime, handle, reports, questions, backing_off }
+        let reports = FuturesUnordered::new();
+        Self { surroundings, runtime, handle, reports, questions }
     }
 
     fn hear(&mut self, event: &Event) {
         self.questions.heard(event.number);
-        let EventKind::NodeTransitioned { node, to, attempt, .. } = &event.kind else {
+        let EventKind::NodeTransitioned { node, to, attempt, waiting_for, .. } = &event.kind else {
             return;
         };
         self.questions.close(node, *to);
-        let Some((position, node)) = self.outside(node).filter(|_| *to == NodeStatus::Waiting) else {
-            return;
-        };
-        if !self.is_backing_off(node, *attempt) {
-            self.wanted(position, node, *attempt);
-        }
-    }
-
-    /// The node with that id and its number, if it is done outside: a task of a handler waits only for its next attempt.
-    fn outside(&self, id: &str) -> Option<(NodeIndex, &'a Node)> {
         let compiled = self.surroundings.workflow.compiled();
-        let position = compiled.position(id)?;
-        let node = compiled.node(position);
-        let outside = compiled.is_external(position) || matches!(node.kind, NodeKind::Verification(_));
-        outside.then_some((position, node))
-    }
-
-    /// A task with a backoff is told to wait twice before each further attempt: for its time, then for its outcome.
-    fn is_backing_off(&mut self, node: &Node, attempt: u16) -> bool {
-        let backs_off = match &node.kind {
-            NodeKind::Task(task) => attempt > 1 && !task.retry.backoff.is_zero(),
-            _ => false,
-        };
-        if !backs_off || self.backing_off.remove(&node.id) {
-            return false;
+        if let (Some(WaitingFor::Task | WaitingFor::Verdict), Some(position)) = (waiting_for, compiled.position(node)) {
+            self.wanted(position, compiled.node(position), *attempt);
         }
-        self.backing_off.insert(node.id.clone())
     }
 
     /// Something is to be done outside.

@@ -1,11 +1,13 @@
 //! A checked definition made into what is run.
 
+use std::ops::Range;
+
 use sha2::{Digest, Sha256};
 
 use super::checks::find;
 use super::expressions::Expressions;
 use super::graph::{Graph, numbers};
-use crate::compiled::{Compiled, CompiledNode, DefinitionHash, Step, Unsupported};
+use crate::compiled::{self, Compiled, CompiledNode, DefinitionHash, Step, Unsupported};
 use crate::definition::{Definition, Delivery, JoinStrategy, Node, NodeKind, Task, Work};
 use crate::expression::Expression;
 use crate::id::NodeIndex;
@@ -18,27 +20,30 @@ pub(super) fn assemble(definition: Definition, graph: Graph, expressions: Expres
     let hash = hash(&definition);
     let Graph { index, out, into } = graph;
     let parts = definition.nodes.iter().zip(expressions.nodes).zip(assignees);
-    let nodes = (parts.zip(out.ranges).zip(&into.ranges))
-        .map(|((((node, expression), assignee), out), into)| {
-            let in_degree = into.end - into.start;
-            CompiledNode { in_degree, out, ..compiled(node, expression, assignee) }
-        })
-        .collect();
+    let nodes = parts.zip(out.ranges);
+    let nodes = nodes.map(|(((node, expression), assignee), out)| compiled(node, expression, assignee, out)).collect();
+    let own = compiled::Graph {
+        first: 0,
+        start: NodeIndex(find(&definition, &NodeKind::Start).expect("the structure has exactly one start")),
+        policy: definition.policy,
+        sinks: sinks.into_iter().map(NodeIndex).collect(),
+        in_degrees: into.ranges.iter().map(|into| into.end - into.start).collect(),
+    };
     Compiled {
         hash,
         index,
         nodes,
         edges: out.items,
-        start: NodeIndex(find(&definition, &NodeKind::Start).expect("the structure has exactly one start")),
+        graphs: Box::new([own]),
+        inner: Box::new([]),
         output: expressions.output,
-        sinks: sinks.into_iter().map(NodeIndex).collect(),
         warnings: Box::default(),
         unsupported: definition.nodes.iter().filter_map(unsupported).collect(),
         definition,
     }
 }
 
-fn compiled(node: &Node, expression: Option<Expression>, assignee: Option<String>) -> CompiledNode {
+fn compiled(node: &Node, expression: Option<Expression>, assignee: Option<String>, out: Range<u32>) -> CompiledNode {
     let plain = Task::default();
     let task = match &node.kind {
         NodeKind::Task(task) => task,
@@ -46,8 +51,7 @@ fn compiled(node: &Node, expression: Option<Expression>, assignee: Option<String
     };
     CompiledNode {
         step: step(&node.kind),
-        in_degree: 0,
-        out: 0..0,
+        out,
         optional: task.optional,
         at_most_once: task.delivery == Delivery::AtMostOnce,
         attempts: task.retry.attempts,

@@ -44,17 +44,29 @@ struct Compiler<'c> {
 
 impl Compiler<'_> {
     fn node(&mut self, position: u32, node: &Node) -> Option<Expression> {
-        let (what, source) = match &node.kind {
-            NodeKind::Conditional(conditional) => ("condition", conditional.condition.as_deref()?),
-            NodeKind::Task(task) => ("input", task.input.as_deref()?),
+        let (definition, graph, upstream) = (self.definition, self.graph, &mut self.upstream);
+        let mut tasks = || upstream.tasks(definition, graph, position);
+        let id = &node.id;
+        let compiled = match &node.kind {
+            NodeKind::Conditional(conditional) => {
+                let compiled = Expression::compile(conditional.condition.as_deref()?, &graph.index, tasks);
+                compiled.map_err(|error| format!("the condition of {id:?} is no expression: {error}"))
+            }
+            NodeKind::Task(task) => match (&task.input, &task.with) {
+                (None, None) => return None,
+                (Some(_), Some(_)) => Err(format!("{id:?} has both an `input` and a `with`: one of them is its input")),
+                (Some(input), None) => {
+                    let compiled = Expression::compile(input, &graph.index, tasks);
+                    compiled.map_err(|error| format!("the input of {id:?} is no expression: {error}"))
+                }
+                (None, Some(document)) => {
+                    let compiled = Expression::document(document.payload(), &graph.index, &mut tasks);
+                    compiled.map_err(|error| format!("the input of {id:?} cannot be made: {error}"))
+                }
+            },
             _ => return None,
         };
-        let (definition, graph, upstream) = (self.definition, self.graph, &mut self.upstream);
-        let compiled = Expression::compile(source, &graph.index, || upstream.tasks(definition, graph, position));
-        let report = |error| {
-            let message = format!("the {what} of {:?} is no expression: {error}", node.id);
-            self.problems.push(Problem::of(Code::ExpressionInvalid, &node.id, message));
-        };
+        let report = |message| self.problems.push(Problem::of(Code::ExpressionInvalid, id, message));
         compiled.map_err(report).ok()
     }
 

@@ -1,6 +1,9 @@
 //! What an activation hands in, checked against what the definition declares.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::types;
 use crate::definition::{Declaration, Definition};
@@ -49,29 +52,36 @@ pub fn accept_input(definition: &Definition, input: Payload) -> Result<Payload, 
         return Ok(input);
     }
     let mut given = object(&input)?;
-    let check = |declared| check(declared, &mut given);
-    let problems: Vec<_> = definition.inputs.iter().filter_map(check).collect();
+    let count = given.len();
+    let problems: Vec<_> = definition.inputs.iter().filter_map(|declared| check(declared, &mut given)).collect();
     if !problems.is_empty() {
         return Err(InputError { problems });
+    }
+    if given.len() == count && !input.is_null() {
+        // Nothing was filled in: the document stays as it came, to the last digit.
+        return Ok(input);
     }
     Payload::encode(&given).map_err(|error| InputError { problems: vec![error.to_string()] })
 }
 
-/// The given inputs by name; nothing at all counts as none.
-fn object(input: &Payload) -> Result<Map<String, Value>, InputError> {
-    let object: Result<Option<Map<String, Value>>, _> = input.decode();
+/// The given inputs by name, unparsed; nothing at all counts as none.
+fn object(input: &Payload) -> Result<BTreeMap<String, Box<RawValue>>, InputError> {
+    let object: Result<Option<_>, _> = input.decode();
     let problem = |_| InputError { problems: vec!["the workflow declares inputs: an object is needed".to_owned()] };
     object.map(Option::unwrap_or_default).map_err(problem)
 }
 
-fn check(declared: &Declaration, given: &mut Map<String, Value>) -> Option<String> {
+fn check(declared: &Declaration, given: &mut BTreeMap<String, Box<RawValue>>) -> Option<String> {
     let Declaration { name, kind, required, default } = declared;
-    match (given.get(name), default) {
-        (Some(Value::Null), _) if !required => None,
-        (Some(value), _) if types::matches(*kind, value) => None,
-        (Some(value), _) => Some(format!("input {name:?} must be of type {}, not {value}", types::name(*kind))),
+    let given_value = given.get(name).map(|given| serde_json::from_str::<Value>(given.get()));
+    match (given_value, default) {
+        (Some(Ok(Value::Null)), _) if !required => None,
+        (Some(Ok(value)), _) if types::matches(*kind, &value) => None,
+        (Some(Ok(value)), _) => Some(format!("input {name:?} must be of type {}, not {value}", types::name(*kind))),
+        (Some(Err(error)), _) => Some(format!("input {name:?} cannot be read: {error}")),
         (None, Some(default)) => {
-            given.insert(name.clone(), default.clone());
+            let default = serde_json::value::to_raw_value(default).expect("a value of JSON has a JSON form");
+            given.insert(name.clone(), default);
             None
         }
         (None, None) if *required => Some(format!("input {name:?} is missing")),
@@ -108,7 +118,21 @@ mod tests {
     #[test]
     fn what_is_not_declared_is_passed_on() {
         let accepted = accept_input(&definition(false), payload(r#"{"more": 1}"#)).unwrap();
-        assert_eq!(accepted.as_bytes(), br#"{"more":1}"#);
+        assert_eq!(accepted.as_bytes(), br#"{"more": 1}"#);
+    }
+
+    #[test]
+    fn what_is_given_is_not_written_anew() {
+        let mut definition = definition(false);
+        let given = r#"{ "z": 123456789012345678901234567890, "count": 1.50e1, "a": 1e-7 }"#;
+        let error = accept_input(&definition, payload(given)).unwrap_err();
+        assert_eq!(error.problems(), ["input \"count\" must be of type integer, not 15.0"]);
+        definition.inputs[0].kind = DeclaredType::Float;
+        assert_eq!(accept_input(&definition, payload(given)).unwrap(), payload(given));
+        definition.inputs[1].default = Some("me".into());
+        let filled = accept_input(&definition, payload(given)).unwrap();
+        let expected = r#"{"a":1e-7,"count":1.50e1,"who":"me","z":123456789012345678901234567890}"#;
+        assert_eq!(filled, payload(expected));
     }
 
     #[test]

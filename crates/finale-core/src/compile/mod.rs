@@ -34,6 +34,7 @@ use self::expressions::Expressions;
 use self::graph::Graph;
 use crate::compiled::Compiled;
 use crate::definition::{Definition, NodeKind};
+use crate::expression::Expression;
 
 /// Checks a definition and makes what can be run.
 ///
@@ -92,8 +93,10 @@ fn check_graph_within(definition: &Definition, graph: &Graph, limits: &Limits) -
 /// The texts that compile, each with its node; the output has none.
 fn sources(expressions: &Expressions) -> impl Iterator<Item = reading::Source<'_>> {
     let of_nodes = (0..).zip(&expressions.nodes);
-    let of_nodes = of_nodes.filter_map(|(node, expression)| Some((Some(node), expression.as_ref()?.source())));
-    of_nodes.chain(expressions.output.iter().map(|output| (None, output.source())))
+    let of_nodes = of_nodes.flat_map(|(node, expression)| {
+        expression.iter().flat_map(Expression::sources).map(move |source| (Some(node), source))
+    });
+    of_nodes.chain(expressions.output.iter().flat_map(Expression::sources).map(|source| (None, source)))
 }
 
 /// Checks ways, cycles, expressions and what each kind of node needs.

@@ -76,14 +76,19 @@ impl<'c> Checker<'c> {
             let why =
                 if reader == read { "its own node".to_owned() } else { format!("{other:?}, which comes after it") };
             let message = format!("{expression} reads {why}: nothing is known of that when it is evaluated");
-            self.problems.push(Problem { code: Code::ReadsLaterNode, nodes, message, part: None });
+            let problem = Problem { code: Code::ReadsLaterNode, nodes, message, part: None };
+            let mut of_reader =
+                self.problems.iter().rev().take_while(|known| known.nodes.first() == problem.nodes.first());
+            if !of_reader.any(|known| *known == problem) {
+                self.problems.push(problem);
+            }
             return true;
         }
         let message = format!(
             "{expression} reads {other:?}, which does not come before it and may not be done then; \
              let {node:?} come after it: `after: {other}`"
         );
-        self.warnings.push(Warning { code: WarningCode::ReadsUnorderedNode, nodes, message });
+        self.warn(Warning { code: WarningCode::ReadsUnorderedNode, nodes, message });
         false
     }
 
@@ -123,7 +128,15 @@ impl<'c> Checker<'c> {
         let hint = meant.map(|name| format!("; did you mean {name:?}?")).unwrap_or_default();
         let message = format!("{expression} reads the input {name:?}, which is not among those declared{hint}");
         let nodes = node.map(|node| self.id(node).to_owned()).into_iter().collect();
-        self.warnings.push(Warning { code: WarningCode::UndeclaredInput, nodes, message });
+        self.warn(Warning { code: WarningCode::UndeclaredInput, nodes, message });
+    }
+
+    /// Warns once for each node, however many templates of its input read the same.
+    fn warn(&mut self, warning: Warning) {
+        let mut of_node = self.warnings.iter().rev().take_while(|known| known.nodes.first() == warning.nodes.first());
+        if !of_node.any(|known| *known == warning) {
+            self.warnings.push(warning);
+        }
     }
 
     fn id(&self, node: u32) -> &'c str {

@@ -83,6 +83,12 @@ fn check_default(list: &str, declaration: &Declaration, mut report: impl FnMut(C
         let message = format!("{list} {name:?} is required, so that its default can never be used");
         report(Code::RequiredWithDefault, message);
     }
+    if !types::is_shallow(default) {
+        let depth_max = types::DEFAULT_DEPTH_MAX;
+        let message = format!("the default of {list} {name:?} is nested deeper than the {depth_max} levels allowed");
+        report(Code::DefaultType, message);
+        return;
+    }
     if !types::matches(*kind, default) {
         report(Code::DefaultType, format!("the default of {list} {name:?} is not of type {}", types::name(*kind)));
     }

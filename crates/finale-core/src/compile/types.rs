@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use serde_json::Value;
 
 use crate::definition::DeclaredType;
+use crate::payload;
 
 /// Whether a value is of a type: a boolean is no number, a whole number is a float.
 pub(super) fn matches(kind: DeclaredType, value: &Value) -> bool {
@@ -16,6 +17,26 @@ pub(super) fn matches(kind: DeclaredType, value: &Value) -> bool {
         DeclaredType::Json => true,
         DeclaredType::TaskRef | DeclaredType::AgentRef => value.as_str().is_some_and(|text| !text.trim().is_empty()),
     }
+}
+
+/// The most levels of a default: it becomes a member of an input.
+pub(super) const DEFAULT_DEPTH_MAX: usize = payload::DEPTH_MAX - 1;
+
+/// Whether a default can be a part of an input. Walks without recursion, so that whatever walks over it next may recurse.
+pub(super) fn is_shallow(default: &Value) -> bool {
+    let mut open = vec![(default, 1)];
+    while let Some((value, depth)) = open.pop() {
+        let members: &mut dyn Iterator<Item = &Value> = match value {
+            Value::Array(elements) => &mut elements.iter(),
+            Value::Object(members) => &mut members.values(),
+            _ => continue,
+        };
+        if depth > DEFAULT_DEPTH_MAX {
+            return false;
+        }
+        open.extend(members.map(|member| (member, depth + 1)));
+    }
+    true
 }
 
 /// What a type is called in messages.
@@ -119,5 +140,31 @@ fn pair(digits: &[u8]) -> Option<u8> {
     match digits {
         [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => Some((tens - b'0') * 10 + (ones - b'0')),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compile::{Code, Registry, accept_input, compile};
+    use crate::definition::{Declaration, Definition};
+    use crate::payload::Payload;
+
+    #[test]
+    fn a_default_is_as_deep_as_an_input_may_be_and_no_deeper() {
+        let declared = |depth: usize| {
+            let default = (1..depth).fold(serde_json::json!([]), |inner, _| Value::Array(vec![inner]));
+            let mut definition = Definition::builder("w").task("t", "h").build();
+            let (name, kind) = ("x".to_owned(), DeclaredType::Json);
+            definition.inputs.push(Declaration { name, kind, required: false, default: Some(default) });
+            definition
+        };
+        let compiled = compile(declared(DEFAULT_DEPTH_MAX), &Registry::new()).unwrap();
+        assert!(accept_input(compiled.definition(), Payload::NULL).is_ok());
+        let error = compile(declared(DEFAULT_DEPTH_MAX + 1), &Registry::new()).unwrap_err();
+        assert_eq!(error.problems[0].code, Code::DefaultType);
+        // To drop it would recurse.
+        let deep = std::mem::ManuallyDrop::new(declared(100_000));
+        assert!(!is_shallow(deep.inputs[0].default.as_ref().unwrap()));
     }
 }

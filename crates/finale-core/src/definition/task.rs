@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Delivery, Retry, Task, Work};
+use super::{Delivery, Document, Retry, Task, Work};
 
 impl Task {
     /// A task that the handler registered under this name does.
@@ -43,9 +43,29 @@ impl Task {
     }
 
     /// The expression that gives the input of the handler; by default the input of the execution.
+    ///
+    /// Takes the place of [`with`](Self::with).
     #[must_use]
     pub fn input(mut self, expression: impl Into<String>) -> Self {
-        self.input = Some(expression.into());
+        (self.input, self.with) = (Some(expression.into()), None);
+        self
+    }
+
+    /// The input of the handler as a document, in whose texts `${{ expression }}` stands for a value.
+    ///
+    /// Takes the place of [`input`](Self::input). What has no `${{` in it is given to the handler as it is.
+    ///
+    /// ```
+    /// use finale_core::definition::{Document, Task};
+    /// use serde_json::json;
+    ///
+    /// let document = Document::new(&json!({"to": "${{ input.customer }}", "lines": [1, 2, 3]}))?;
+    /// let task = Task::handler("send_letter").with(document);
+    /// # Ok::<(), finale_core::PayloadError>(())
+    /// ```
+    #[must_use]
+    pub fn with(mut self, document: Document) -> Self {
+        (self.with, self.input) = (Some(document), None);
         self
     }
 
@@ -56,7 +76,8 @@ impl Task {
         self
     }
 
-    /// How long one attempt may take, the wait for a place among the running ones included; by default for ever.
+    /// How long one attempt may take, longer than zero: of a handler from when it begins, of somebody outside from when
+    /// they are asked. By default there is no limit.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);

@@ -2,251 +2,252 @@
 
 use std::time::Duration;
 
+use super::edges::COST_OF_DECISION;
+use super::ending::disarm_timeout;
+use super::node::WaitFor;
 use super::{
-    AfterStop, Effect, EffectSink, EndReason, Execution, LostAttempts, NodeState, Notice, Phase, Sealed, timeout,
+    AfterStop, Effect, EffectSink, EndReason, Execution, Interruption, LostAttempts, NodeState, Notice, Phase, Refused,
+    Sealed, timeout,
 };
 use crate::compiled::{Compiled, Step};
 use crate::definition::{EdgeKind, Verdict};
 use crate::fact::{Activation, Decision, EndRequest, Ended, Fact, StopOutcome, Terminal, Timer};
 use crate::failure::{Failure, FailureClass};
-use crate::id::{AttemptNo, NodeIndex, WorkKey};
+use crate::id::{AttemptNo, WorkKey};
 use crate::payload::Payload;
 use crate::status::ExecutionStatus;
 use crate::time::{Time, format_duration};
 
-/// A fact that does not fit the execution it is applied to.
+/// A fact that does not fit the execution it is applied to; the text says which rule it breaks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct ReplayError(pub(super) &'static str);
+pub struct ReplayError(pub(super) Refused);
 
-type Applied = Result<(), ReplayError>;
+/// What a handler came to.
+pub(super) struct Attempted {
+    pub(super) key: WorkKey,
+    pub(super) attempt: AttemptNo,
+    pub(super) result: Result<Payload, Failure>,
+    pub(super) started: Time,
+    pub(super) ended: Time,
+}
 
 impl Execution {
-    /// Takes in one fact and draws every consequence of it.
+    /// Takes in one fact and draws every consequence of it: the same state, effects and notices for a fact that was just
+    /// decided, for one that is read back after a crash, and in every replay.
     ///
-    /// Facts decided by [`handle`](Self::handle) always fit; one that does not comes from a damaged or foreign history,
-    /// and the execution is of no use afterwards. What a recovery leaves to be done is known only at
-    /// the end of its turn, so [`handle`](Self::handle) gives other effects for it than those that are given here.
-    pub fn apply(&mut self, definition: &Compiled, at: Time, fact: &Fact, notices: &mut impl EffectSink) -> Applied {
+    /// # Errors
+    /// When the fact breaks a rule: it comes from a damaged or foreign history. Nothing is changed then.
+    pub fn apply(
+        &mut self,
+        definition: &Compiled,
+        at: Time,
+        fact: Fact,
+        sink: &mut impl EffectSink,
+    ) -> Result<(), ReplayError> {
+        self.allows(definition, &fact).map_err(ReplayError)?;
+        self.take_in(definition, at, fact, sink);
+        Ok(())
+    }
+
+    /// Takes in a fact that the rules allow.
+    pub(super) fn take_in(&mut self, definition: &Compiled, at: Time, fact: Fact, sink: &mut impl EffectSink) {
+        self.begin_fact(at, !fact.follows_by_itself());
+        match fact {
+            Fact::Activated(activation) => self.activated(definition, activation, sink),
+            Fact::Decided { key, decision } => self.decided(definition, key, decision, sink),
+            Fact::Outcome { key, attempt, result, started, ended } => {
+                self.outcome(definition, Attempted { key, attempt, result, started, ended }, sink);
+            }
+            Fact::Reported { key, attempt, result, .. } => self.reported(definition, (key, attempt), result, sink),
+            Fact::AttemptStopped { key, attempt, how } => self.stopped(definition, key, attempt, how, sink),
+            Fact::TimerFired(timer) => self.fired(definition, timer, sink),
+            Fact::Ending(request) => self.end_requested(definition, request, sink),
+            Fact::Recovered { epoch, crashed } => self.recovered(definition, epoch, crashed, sink),
+            Fact::Continued => {}
+            Fact::Ended(ended) => return self.sealed(ended, sink),
+        }
+        self.end_fact(definition, sink);
+    }
+
+    /// What every fact begins with.
+    pub(super) fn begin_fact(&mut self, at: Time, is_told: bool) {
         self.sequence += 1;
         self.at = at;
-        match fact {
-            Fact::Activated(activation) => self.activated(definition, activation, notices)?,
-            Fact::Decided { key, decision } => self.decided(definition, *key, decision, notices)?,
-            Fact::Outcome { key, attempt, result, started, ended } => {
-                let span = (*started, *ended);
-                self.outcome(definition, *key, *attempt, result, span, notices)?;
-            }
-            Fact::Reported { key, attempt, result, .. } => {
-                self.reported(definition, *key, *attempt, result, notices)?;
-            }
-            Fact::AttemptStopped { key, attempt, how } => self.stopped(definition, *key, *attempt, *how, notices)?,
-            Fact::TimerFired(timer) => self.fired(definition, *timer, notices)?,
-            Fact::Ending(decree) => self.decreed(definition, decree, notices)?,
-            Fact::Recovered { epoch, crashed } => self.recovered(definition, *epoch, *crashed, notices)?,
-            Fact::Continued => {}
-            Fact::Ended(seal) => return self.sealed(seal, notices),
+        if is_told {
+            // What somebody says is worth a new budget; what the library decides by itself is part of the one before.
+            self.spent = 0;
         }
-        self.draw_consequences(definition, notices);
-        self.judge(definition, notices);
-        Ok(())
     }
 
-    fn activated(&mut self, definition: &Compiled, activation: &Activation, notices: &mut impl EffectSink) -> Applied {
-        if self.phase != Phase::New {
-            return Err(ReplayError("it was activated before"));
+    /// What every fact ends with, but the last.
+    pub(super) fn end_fact(&mut self, definition: &Compiled, sink: &mut impl EffectSink) {
+        self.draw_consequences(definition, sink);
+        self.judge(definition, sink);
+        while let Some(&key) = self.undecided.front()
+            && !matches!(self.state_of(key), Some(NodeState::Ready { .. }))
+        {
+            // Its scope came to its end meanwhile.
+            self.undecided.pop_front();
         }
-        if activation.definition != definition.hash {
-            return Err(ReplayError("it was activated with another definition"));
-        }
+        self.hold_over(definition, sink);
+    }
+
+    fn activated(&mut self, definition: &Compiled, activation: Activation, sink: &mut impl EffectSink) {
         self.phase = Phase::Running;
         self.created_at = self.at;
-        self.activation = Some(Box::new(activation.clone()));
-        notices.notice_status(ExecutionStatus::Pending, ExecutionStatus::Running);
-        if let Some(due) = activation.deadline {
-            notices.effect(Effect::ArmTimer { timer: Timer::Deadline, due });
+        let deadline = activation.deadline;
+        self.activation = Some(self.spare_activation.boxed(activation));
+        sink.notice_status(ExecutionStatus::Pending, ExecutionStatus::Running);
+        if let Some(due) = deadline {
+            sink.effect(Effect::ArmTimer { timer: Timer::Deadline, due, within: due.since(self.at) });
         }
-        self.nodes[definition.start.as_usize()] = NodeState::Reached;
-        self.reached.push(definition.start);
-        Ok(())
+        self.reach(WorkKey::root(definition.own().start));
     }
 
-    fn decided(
-        &mut self,
-        definition: &Compiled,
-        key: WorkKey,
-        decision: &Decision,
-        notices: &mut impl EffectSink,
-    ) -> Applied {
-        let node = key.node;
+    fn decided(&mut self, definition: &Compiled, key: WorkKey, decision: Decision, sink: &mut impl EffectSink) {
         if let Decision::Verdict(verdict, _) = decision {
-            return self.judged(node, *verdict, notices);
+            return self.judged(definition, key, verdict, sink);
         }
-        if self.undecided.pop_front() != Some(node) {
-            return Err(ReplayError("no decision was due at this node"));
-        }
+        self.undecided.pop_front();
+        self.spent = self.spent.saturating_add(COST_OF_DECISION);
         match decision {
             Decision::Branch(value) => {
-                if notices.watched() {
-                    notices.notice(Notice::Condition { key, value: *value });
+                if sink.watched() {
+                    sink.notice(Notice::Condition { key, value }, self.path_inside(definition, key));
                 }
-                let taken = if *value { EdgeKind::ConditionalTrue } else { EdgeKind::ConditionalFalse };
-                self.pass(node, Some(taken), notices);
+                let taken = if value { EdgeKind::ConditionalTrue } else { EdgeKind::ConditionalFalse };
+                self.pass(definition, key, Some(taken), sink);
             }
-            Decision::Input(input) => {
-                self.inputs.insert(node, input.clone());
-                self.dispatch_work(definition, node, AttemptNo::FIRST, notices);
-            }
-            Decision::Failed(reason) => self.undecidable(definition, node, reason, notices),
+            Decision::Input(input) => match definition.at(key.node).step {
+                Step::Open(opening) => self.open_nest(definition, key, opening, Some(input), sink),
+                _ => {
+                    self.open_scope_mut(key.scope).set_input(key.node, input);
+                    self.dispatch_work(definition, key, AttemptNo::FIRST, sink);
+                }
+            },
+            Decision::Failed(reason) => self.undecidable(definition, key, &reason, sink),
             Decision::Verdict(..) => {}
         }
-        Ok(())
     }
 
-    fn judged(&mut self, node: NodeIndex, verdict: Verdict, notices: &mut impl EffectSink) -> Applied {
-        let Some(NodeState::Judged { .. }) = self.nodes.get(node.as_usize()) else {
-            return Err(ReplayError("no verdict was awaited at this node"));
-        };
-        self.waiting -= 1;
-        self.pass(node, Some(verdict.edge()), notices);
-        Ok(())
+    fn judged(&mut self, definition: &Compiled, key: WorkKey, verdict: Verdict, sink: &mut impl EffectSink) {
+        self.pass(definition, key, Some(verdict.edge()), sink);
     }
 
-    fn undecidable(&mut self, definition: &Compiled, node: NodeIndex, reason: &str, notices: &mut impl EffectSink) {
-        if notices.watched() {
-            notices.notice(Notice::ExpressionFailed { key: WorkKey::root(node), reason: reason.into() });
-        }
-        let failure = Failure::new(FailureClass::Expression, reason);
-        let at = self.at;
-        self.fail(
-            definition,
-            node,
-            NodeState::Failed { attempt: None, lost: 0, started: at, ended: at, failure: Box::new(failure) },
-            notices,
-        );
-    }
-
-    pub(super) fn outcome(
+    pub(super) fn undecidable(
         &mut self,
         definition: &Compiled,
         key: WorkKey,
-        attempt: AttemptNo,
-        result: &Result<Payload, Failure>,
-        (started, ended): (Time, Time),
-        notices: &mut impl EffectSink,
-    ) -> Applied {
-        let handled = matches!(self.nodes.get(key.node.as_usize()), Some(NodeState::Running { .. }));
-        self.leave_work(definition, key, attempt, notices)?;
-        if handled && result.as_ref().is_err_and(leaves_its_handler) {
-            let dispatch = self.dispatch(key, attempt);
-            notices.effect(Effect::Stop { dispatch, then: AfterStop::Forget });
+        reason: &str,
+        sink: &mut impl EffectSink,
+    ) {
+        if sink.watched() {
+            let notice = Notice::ExpressionFailed { key, reason: reason.into() };
+            sink.notice(notice, self.path_inside(definition, key));
         }
-        if notices.watched() {
-            let failure = result.as_ref().err().cloned().map(Box::new);
-            let took = ended.since(started);
-            notices.notice(Notice::Attempt { key, attempt, failure, took });
-        }
-        match result {
-            Ok(output) => {
-                let output = output.clone();
-                self.inputs.remove(&key.node);
-                self.open -= 1;
-                self.move_to(key.node, NodeState::Completed { attempt, started, ended, output }, notices);
-                self.reached.push(key.node);
-            }
-            Err(failure) => self.attempt_failed(definition, key, attempt, failure, (started, ended), notices),
-        }
-        Ok(())
+        let (at, failure) = (self.at, Box::new(Failure::new(FailureClass::Expression, reason)));
+        let state = NodeState::Failed { attempt: None, lost: 0, started: at, ended: at, failure };
+        self.fail(definition, key, state, sink);
     }
 
     /// What somebody outside reported took since they were asked.
     fn reported(
         &mut self,
         definition: &Compiled,
-        key: WorkKey,
-        attempt: AttemptNo,
-        result: &Result<Payload, Failure>,
-        notices: &mut impl EffectSink,
-    ) -> Applied {
-        let started = self.since(key).ok_or(ReplayError("nobody was asked for this"))?;
-        let ended = self.at;
-        self.outcome(definition, key, attempt, result, (started, ended), notices)
+        (key, attempt): (WorkKey, AttemptNo),
+        result: Result<Payload, Failure>,
+        sink: &mut impl EffectSink,
+    ) {
+        if let NodeState::Running { .. } = self.state_at(key) {
+            // Somebody cancelled the task: its handler is still at work, and nobody wants its result any more.
+            let dispatch = self.dispatch(key, attempt);
+            sink.effect(Effect::Stop { dispatch, then: AfterStop::Forget });
+        }
+        let (started, ended) = (self.since(key).unwrap_or(self.at), self.at);
+        self.outcome(definition, Attempted { key, attempt, result, started, ended }, sink);
+    }
+
+    #[inline]
+    pub(super) fn outcome(&mut self, definition: &Compiled, attempted: Attempted, sink: &mut impl EffectSink) {
+        let Attempted { key, attempt, result, started, ended } = attempted;
+        self.leave_work(definition, key, attempt, sink);
+        if sink.watched() {
+            let failure = result.as_ref().err().cloned().map(Box::new);
+            let notice = Notice::Attempt { key, attempt, failure, took: ended.since(started) };
+            sink.notice(notice, self.path_inside(definition, key));
+        }
+        match result {
+            Ok(output) => {
+                let state = NodeState::Completed { attempt: Some(attempt), started, ended, output };
+                self.move_to(definition, key, state, sink);
+                self.follow(key);
+            }
+            Err(failure) => self.attempt_failed(definition, (key, attempt), failure, (started, ended), sink),
+        }
+        if let Phase::Ending(_) = self.phase {
+            self.interrupted_as(key, Interruption::Finished);
+        }
     }
 
     /// Takes a node out of the hands of whoever works on this attempt.
-    fn leave_work(
-        &mut self,
-        definition: &Compiled,
-        key: WorkKey,
-        attempt: AttemptNo,
-        notices: &mut impl EffectSink,
-    ) -> Applied {
-        let dispatch = self.dispatch(key, attempt);
-        match self.nodes.get(key.node.as_usize()) {
-            Some(NodeState::Running { attempt: current, .. }) if *current == attempt => self.running -= 1,
-            Some(NodeState::Asked { attempt: current, .. }) if *current == attempt => {
-                self.waiting -= 1;
-                notices.effect(Effect::Withdraw { dispatch });
+    fn leave_work(&mut self, definition: &Compiled, key: WorkKey, attempt: AttemptNo, sink: &mut impl EffectSink) {
+        match self.state_at(key) {
+            NodeState::Waiting(WaitFor::Task { .. }) => {
+                sink.effect(Effect::Withdraw { dispatch: self.dispatch(key, attempt) });
+                disarm_timeout(definition, key, attempt, sink);
             }
             // Cancelled while it waited for its next attempt.
-            Some(NodeState::Backing { attempt: next, .. }) if *next == attempt => {
-                self.waiting -= 1;
-                notices.effect(Effect::DisarmTimer { timer: Timer::Backoff(key, attempt) });
-                return Ok(());
+            NodeState::Waiting(WaitFor::Backoff { .. }) => {
+                sink.effect(Effect::DisarmTimer { timer: Timer::Backoff(key, attempt) });
             }
-            _ => return Err(ReplayError("nobody worked on this attempt")),
+            _ => {}
         }
-        disarm_timeout(definition, key, attempt, notices);
-        Ok(())
     }
 
     fn attempt_failed(
         &mut self,
         definition: &Compiled,
-        key: WorkKey,
-        attempt: AttemptNo,
-        failure: &Failure,
+        (key, attempt): (WorkKey, AttemptNo),
+        failure: Failure,
         (started, ended): (Time, Time),
-        notices: &mut impl EffectSink,
+        sink: &mut impl EffectSink,
     ) {
-        let lost = self.nodes[key.node.as_usize()].losses().all;
+        let lost = self.state_at(key).lost_attempts().all;
         let last = LostAttempts::last_attempt(definition.at(key.node).attempts, lost);
-        if self.phase == Phase::Running && failure.is_retryable() && attempt.get() < last {
-            return self.try_again(definition, key.node, attempt.next(), failure.delay(), notices);
+        if self.goes_on(key.scope) && failure.is_retryable() && attempt.get() < last {
+            return self.try_again(definition, key, attempt.next(), failure.delay(), sink);
         }
-        let failure = Box::new(failure.clone());
+        let failure = Box::new(failure);
         let state = NodeState::Failed { attempt: Some(attempt), lost, started, ended, failure };
-        self.fail(definition, key.node, state, notices);
+        self.fail(definition, key, state, sink);
     }
 
-    fn fail(&mut self, definition: &Compiled, node: NodeIndex, state: NodeState, notices: &mut impl EffectSink) {
-        self.inputs.remove(&node);
-        self.open -= 1;
-        if !definition.at(node).optional {
-            self.failures.push(node);
+    pub(super) fn fail(&mut self, definition: &Compiled, key: WorkKey, state: NodeState, sink: &mut impl EffectSink) {
+        if !definition.at(key.node).optional {
+            self.open_scope_mut(key.scope).add_failure(key.node);
         }
-        self.move_to(node, state, notices);
-        self.reached.push(node);
+        self.move_to(definition, key, state, sink);
+        self.follow(key);
     }
 
     fn try_again(
         &mut self,
         definition: &Compiled,
-        node: NodeIndex,
+        key: WorkKey,
         attempt: AttemptNo,
         asked: Option<Duration>,
-        notices: &mut impl EffectSink,
+        sink: &mut impl EffectSink,
     ) {
-        let backoff = definition.at(node).backoff.max(asked.unwrap_or_default());
+        let backoff = definition.at(key.node).backoff.max(asked.unwrap_or_default());
         if backoff.is_zero() {
-            return self.dispatch_work(definition, node, attempt, notices);
+            return self.dispatch_work(definition, key, attempt, sink);
         }
-        let until = self.at.after(backoff);
-        let lost = self.nodes[node.as_usize()].losses();
-        self.waiting += 1;
-        self.move_to(node, NodeState::Backing { attempt, since: self.at, until, lost }, notices);
-        let timer = Timer::Backoff(WorkKey::root(node), attempt);
-        notices.effect(Effect::ArmTimer { timer, due: until });
+        let (since, until) = (self.at, self.at.after(backoff));
+        let lost = self.state_at(key).lost_attempts();
+        let state = NodeState::Waiting(WaitFor::Backoff { attempt, since, until, lost });
+        self.move_to(definition, key, state, sink);
+        sink.effect(Effect::ArmTimer { timer: Timer::Backoff(key, attempt), due: until, within: until.since(since) });
     }
 
     pub(super) fn stopped(
@@ -255,179 +256,125 @@ impl Execution {
         key: WorkKey,
         attempt: AttemptNo,
         how: StopOutcome,
-        notices: &mut impl EffectSink,
-    ) -> Applied {
-        let ending = matches!(self.phase, Phase::Ending(_));
-        let since = match self.nodes.get(key.node.as_usize()) {
-            Some(NodeState::Running { attempt: current, since, .. }) if ending && *current == attempt => *since,
-            _ => return Err(ReplayError("nobody was told to stop this attempt")),
-        };
-        self.running -= 1;
-        self.open -= 1;
-        self.inputs.remove(&key.node);
-        // Of those that are told to stop the timers are disarmed when they are told; a lost sibling was not told.
-        if !self.is_stopping() {
-            disarm_timeout(definition, key, attempt, notices);
-        }
-        self.move_to(key.node, NodeState::Cancelled { attempt: Some(attempt), since, at: self.at, how }, notices);
-        Ok(())
+        sink: &mut impl EffectSink,
+    ) {
+        let since = self.since(key).unwrap_or(self.at);
+        self.leave_work(definition, key, attempt, sink);
+        let state = NodeState::Cancelled { attempt: Some(attempt), since, at: self.at, how };
+        self.move_to(definition, key, state, sink);
+        self.interrupted_as(key, Interruption::Stopped(how));
     }
 
-    fn fired(&mut self, definition: &Compiled, timer: Timer, notices: &mut impl EffectSink) -> Applied {
+    fn fired(&mut self, definition: &Compiled, timer: Timer, sink: &mut impl EffectSink) {
         match timer {
-            Timer::Deadline => {
-                if !self.awaits_deadline() {
-                    return Err(ReplayError("no deadline was awaited"));
-                }
-                match self.phase {
-                    Phase::Running => self.conclude(definition, EndReason::Deadline, notices),
-                    // The end is decided already, but siblings were left to finish: no longer.
-                    _ => self.stop_running(definition, notices),
-                }
-                Ok(())
+            Timer::Deadline => match self.phase {
+                Phase::Running => self.conclude(definition, EndReason::Deadline, sink),
+                // The end is decided already, but siblings were left to finish: no longer.
+                _ => self.stop_all(sink),
+            },
+            Timer::Timeout(key, attempt) => {
+                let limit = definition.at(key.node).timeout.unwrap_or_default();
+                let failure =
+                    Failure::new(FailureClass::TimedOut, format!("no result within {}", format_duration(limit)));
+                let (started, ended) = (self.since(key).unwrap_or(self.at), self.at);
+                self.outcome(definition, Attempted { key, attempt, result: Err(failure), started, ended }, sink);
             }
-            Timer::Timeout(key, attempt) => self.timed_out(definition, key, attempt, notices),
-            Timer::Backoff(key, attempt) => {
-                match self.nodes.get(key.node.as_usize()) {
-                    Some(NodeState::Backing { attempt: next, .. }) if *next == attempt => {}
-                    _ => return Err(ReplayError("no next attempt was awaited")),
-                }
-                self.waiting -= 1;
-                self.dispatch_work(definition, key.node, attempt, notices);
-                Ok(())
-            }
+            Timer::Backoff(key, attempt) => self.dispatch_work(definition, key, attempt, sink),
         }
     }
 
-    fn timed_out(
-        &mut self,
-        definition: &Compiled,
-        key: WorkKey,
-        attempt: AttemptNo,
-        notices: &mut impl EffectSink,
-    ) -> Applied {
-        let since = match self.nodes.get(key.node.as_usize()) {
-            Some(NodeState::Running { since, .. } | NodeState::Asked { since, .. }) => *since,
-            _ => return Err(ReplayError("nobody worked on this attempt")),
+    fn end_requested(&mut self, definition: &Compiled, request: EndRequest, sink: &mut impl EffectSink) {
+        if let Phase::Ending(ending) = &mut self.phase {
+            return match request {
+                EndRequest::Output(reason) => ending.reason = EndReason::Output(reason),
+                _ => self.stop_all(sink),
+            };
+        }
+        let reason = match request {
+            EndRequest::Cancel(by) => EndReason::Cancelled(by),
+            EndRequest::Complete(by) => EndReason::Declared(by),
+            EndRequest::Fail { by, reason } => EndReason::DeclaredFailed { by, reason },
+            EndRequest::Output(reason) => EndReason::Output(reason),
+            EndRequest::Stalled => EndReason::Stalled(self.open_work()),
         };
-        let limit = definition.at(key.node).timeout.unwrap_or_default();
-        let failure = Failure::new(FailureClass::TimedOut, format!("no result within {}", format_duration(limit)));
-        self.outcome(definition, key, attempt, &Err(failure), (since, self.at), notices)
+        self.conclude(definition, reason, sink);
     }
 
-    fn decreed(&mut self, definition: &Compiled, decree: &EndRequest, notices: &mut impl EffectSink) -> Applied {
-        match (&mut self.phase, decree) {
-            (Phase::Running, _) => {
-                let reason_to_end = self.ruling_of(decree);
-                self.conclude(definition, reason_to_end, notices);
-            }
-            (Phase::Ending(ending), EndRequest::Output(reason)) => {
-                ending.reason_to_end = EndReason::Output(reason.clone());
-            }
-            (Phase::Ending(_), EndRequest::Cancel(_)) => self.stop_running(definition, notices),
-            _ => return Err(ReplayError("the end could not be decided then")),
-        }
-        Ok(())
-    }
-
-    fn ruling_of(&self, decree: &EndRequest) -> EndReason {
-        match decree {
-            EndRequest::Cancel(by) => EndReason::Cancelled(by.clone()),
-            EndRequest::Complete(by) => EndReason::Declared(by.clone()),
-            EndRequest::Fail { by, reason } => EndReason::DeclaredFailed { by: by.clone(), reason: reason.clone() },
-            EndRequest::Output(reason) => EndReason::Output(reason.clone()),
-            EndRequest::Stalled => EndReason::Stalled(self.unsettled()),
-        }
-    }
-
-    fn sealed(&mut self, seal: &Ended, notices: &mut impl EffectSink) -> Applied {
+    fn sealed(&mut self, ended: Ended, sink: &mut impl EffectSink) {
         let awaits_deadline = self.awaits_deadline();
-        let Phase::Ending(ending) = &mut self.phase else {
-            return Err(ReplayError("its end was not decided"));
-        };
-        if self.running > 0 || ending.reason_to_end.terminal() != seal.status {
-            return Err(ReplayError("it could not end like that"));
-        }
+        let Phase::Ending(mut ending) = std::mem::replace(&mut self.phase, Phase::New) else { return };
         let from = match ending.interrupted.is_empty() {
             true => ExecutionStatus::Running,
             false => ExecutionStatus::Ending,
         };
-        let mut ending = std::mem::take(ending);
-        ending.sealed = Some(Sealed { at: self.at, status: seal.status, output: seal.output.clone() });
+        let Ended { status, output } = ended;
+        ending.sealed = Some(Sealed { at: self.at, status, output });
         self.phase = Phase::Ended(ending);
         if awaits_deadline {
-            notices.effect(Effect::DisarmTimer { timer: Timer::Deadline });
+            sink.effect(Effect::DisarmTimer { timer: Timer::Deadline });
         }
-        notices.notice_status(from, seal.status.into());
-        notices.effect(Effect::Ended);
-        Ok(())
+        sink.notice_status(from, status.into());
+        sink.effect(Effect::Ended);
     }
 
     /// Hands the work of a node to whoever does it.
     pub(super) fn dispatch_work(
         &mut self,
         definition: &Compiled,
-        node: NodeIndex,
+        key: WorkKey,
         attempt: AttemptNo,
-        notices: &mut impl EffectSink,
+        sink: &mut impl EffectSink,
     ) {
-        let key = WorkKey::root(node);
         let dispatch = self.dispatch(key, attempt);
-        let (since, input) = (self.at, self.input_of(node));
-        if definition.at(node).step == Step::Ask {
-            self.waiting += 1;
-            self.move_to(node, NodeState::Asked { attempt, since }, notices);
-            notices.effect(Effect::Offer { dispatch, input });
+        let since = self.at;
+        if definition.at(key.node).step == Step::Ask {
+            self.move_to(definition, key, NodeState::Waiting(WaitFor::Task { attempt, since }), sink);
+            sink.effect(Effect::Offer { dispatch, input: self.input_of(key), since });
+            if let Some(timer) = timeout(definition, key, attempt, since) {
+                sink.effect(timer);
+            }
         } else {
-            let lost = self.nodes[node.as_usize()].losses();
-            self.running += 1;
-            self.move_to(node, NodeState::Running { attempt, since, lost }, notices);
-            notices.effect(Effect::Run { dispatch, input });
-        }
-        if let Some(timer) = timeout(definition, key, attempt, since) {
-            notices.effect(timer);
+            let lost = self.state_at(key).lost_attempts();
+            self.move_to(definition, key, NodeState::Running { attempt, since, lost }, sink);
+            sink.effect(Effect::Run { dispatch, input: self.own_input(key) });
         }
     }
 
     /// Passes a control node, on the way it chose if it had to choose.
-    pub(super) fn pass(&mut self, node: NodeIndex, taken: Option<EdgeKind>, notices: &mut impl EffectSink) {
-        self.open -= 1;
-        self.move_to(node, NodeState::Passed { at: self.at, taken }, notices);
-        self.reached.push(node);
+    pub(super) fn pass(
+        &mut self,
+        definition: &Compiled,
+        key: WorkKey,
+        taken: Option<EdgeKind>,
+        sink: &mut impl EffectSink,
+    ) {
+        self.move_to(definition, key, NodeState::ControlDone { at: self.at, taken }, sink);
+        self.follow(key);
     }
+}
 
-    pub(super) fn move_to(&mut self, node: NodeIndex, state: NodeState, notices: &mut impl EffectSink) {
-        let place = &mut self.nodes[node.as_usize()];
-        if notices.watched() {
-            let (from, to) = (place.status(), state.status());
-            let attempt = state.attempt();
-            notices.notice(Notice::Node { key: WorkKey::root(node), from, to, attempt });
+impl Fact {
+    /// Whether the library decided it by itself, with nothing said by anybody since the fact before.
+    const fn follows_by_itself(&self) -> bool {
+        match self {
+            Self::Decided { decision, .. } => !matches!(decision, Decision::Verdict(..)),
+            Self::Ending(request) => matches!(request, EndRequest::Output(_) | EndRequest::Stalled),
+            Self::Ended(_) => true,
+            _ => false,
         }
-        *place = state;
-    }
-}
-
-/// Whether a failure was decided while the handler may still be at work.
-fn leaves_its_handler(failure: &Failure) -> bool {
-    matches!(failure.class, FailureClass::Cancelled | FailureClass::TimedOut)
-}
-
-pub(super) fn disarm_timeout(definition: &Compiled, key: WorkKey, attempt: AttemptNo, notices: &mut impl EffectSink) {
-    if definition.at(key.node).timeout.is_some() {
-        notices.effect(Effect::DisarmTimer { timer: Timer::Timeout(key, attempt) });
     }
 }
 
 /// What is said in the same words at several places.
-trait Say: EffectSink {
+trait StatusNotice: EffectSink {
     fn notice_status(&mut self, from: ExecutionStatus, to: ExecutionStatus) {
         if self.watched() {
-            self.notice(Notice::Status { from, to });
+            self.notice(Notice::Status { from, to }, None);
         }
     }
 }
 
-impl<N: EffectSink> Say for N {}
+impl<S: EffectSink> StatusNotice for S {}
 
 impl Terminal {
     /// The name in records, logs and metrics.

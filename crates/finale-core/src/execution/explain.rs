@@ -5,11 +5,12 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::render::decided_by;
-use super::{Execution, NodeState, Phase};
+use super::scope::Scope;
+use super::{Execution, NodeState, Phase, WaitFor};
 use crate::compiled::Compiled;
-use crate::id::NodeIndex;
+use crate::id::{ScopeId, WorkKey};
 use crate::record::DecidedBy;
-use crate::status::{ExecutionStatus, NodeStatus};
+use crate::status::{ExecutionStatus, NodeStatus, WaitingFor};
 use crate::time::Time;
 
 /// Why an execution is where it is.
@@ -32,13 +33,16 @@ pub struct Why {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Awaited {
-    /// Id of the node.
+    /// The path of the node; of one in the definition's own graph that is its id.
     pub node: String,
     /// What is to be done there.
     pub title: String,
     /// Where the node is.
     pub status: NodeStatus,
-    /// What exactly is waited for.
+    /// What kind of thing it waits for, if it waits and is not at work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<WaitingFor>,
+    /// What exactly is waited for, in words.
     pub what: String,
     /// Since when.
     pub since: Time,
@@ -61,47 +65,62 @@ impl Why {
 
 impl Execution {
     /// Why it is where it is.
-    pub fn why(&self, definition: &Compiled) -> Why {
+    pub fn why<'a>(&'a self, definition: &Compiled) -> Why {
         let ending = match &self.phase {
             Phase::Ending(ending) | Phase::Ended(ending) => Some(ending),
             Phase::New | Phase::Running => None,
         };
-        let awaits = (0u32..).zip(&self.nodes).filter_map(|(node, state)| awaited(definition, NodeIndex(node), state));
-        let mut awaited: Vec<_> = awaits.collect();
-        let awaited_more = awaited.len().saturating_sub(Why::AWAITED_MAX);
-        awaited.truncate(Why::AWAITED_MAX);
-        let failed = ending.filter(|ending| ending.reason_to_end.terminal() == crate::fact::Terminal::Failed);
+        let awaits = |(scope, all): (ScopeId, &'a Scope)| {
+            all.iter().filter(|(_, state)| is_awaited(state)).map(move |(node, state)| (WorkKey { scope, node }, state))
+        };
+        let mut awaits = self.scopes().flat_map(awaits);
+        let shown = awaits.by_ref().take(Why::AWAITED_MAX);
+        let awaited: Vec<_> = shown.filter_map(|(key, state)| self.awaited(definition, key, state)).collect();
+        let awaited_more = awaits.count();
+        let failed = ending.filter(|ending| ending.reason.terminal() == crate::fact::Terminal::Failed);
         Why {
             status: self.status(),
-            decided_by: ending.map(|ending| decided_by(definition, &ending.reason_to_end)),
-            error: failed.map(|ending| self.error(definition, &ending.reason_to_end).to_string()),
+            decided_by: ending.map(|ending| decided_by(definition, &ending.reason)),
+            error: failed.map(|ending| self.error(definition, &ending.reason).to_string()),
             awaited,
             awaited_more,
         }
     }
 }
 
-fn awaited(definition: &Compiled, node: NodeIndex, state: &NodeState) -> Option<Awaited> {
-    let (what, since) = match *state {
-        NodeState::Running { attempt, since, .. } => {
-            let handler = definition.handler(node).unwrap_or("?");
-            (format!("attempt {attempt} by handler {handler}"), since)
-        }
-        NodeState::Asked { attempt, since } => {
-            let whom = definition.assignee(node).unwrap_or("somebody outside");
-            (format!("attempt {attempt} by {whom}"), since)
-        }
-        NodeState::Judged { since } => ("a verdict".to_owned(), since),
-        NodeState::Backing { attempt, since, until, .. } => (format!("attempt {attempt} at {until}"), since),
-        _ => return None,
-    };
-    Some(Awaited {
-        node: definition.node(node).id.clone(),
-        title: definition.title(node).to_owned(),
-        status: state.status(),
-        what,
-        since,
-    })
+/// Whether it is said what exactly a node waits for; one that waits for its scopes waits for what is in them.
+fn is_awaited(state: &NodeState) -> bool {
+    matches!(state, NodeState::Running { .. } | NodeState::Ready { .. } | NodeState::Waiting(_))
+        && !matches!(state, NodeState::Waiting(WaitFor::Scope { .. }))
+}
+
+impl Execution {
+    fn awaited(&self, definition: &Compiled, key: WorkKey, state: &NodeState) -> Option<Awaited> {
+        let (what, since) = match *state {
+            NodeState::Running { attempt, since, .. } => {
+                let handler = definition.handler(key.node).unwrap_or("?");
+                (format!("attempt {attempt} by handler {handler}"), since)
+            }
+            NodeState::Waiting(WaitFor::Task { attempt, since }) => {
+                let whom = definition.assignee(key.node).unwrap_or("somebody outside");
+                (format!("attempt {attempt} by {whom}"), since)
+            }
+            NodeState::Waiting(WaitFor::Verdict { since }) => ("a verdict".to_owned(), since),
+            NodeState::Waiting(WaitFor::Backoff { attempt, since, until, .. }) => {
+                (format!("attempt {attempt} at {until}"), since)
+            }
+            NodeState::Ready { .. } => ("its turn".to_owned(), self.at),
+            _ => return None,
+        };
+        Some(Awaited {
+            node: self.path(definition, key)?.to_string(),
+            title: definition.title(key.node).to_owned(),
+            status: state.status(),
+            waiting_for: state.waiting_for(),
+            what,
+            since,
+        })
+    }
 }
 
 impl fmt::Display for Why {

@@ -1,11 +1,11 @@
-//! Decides what an input means, and records it.
+//! Turns what an execution is told into facts, and records them.
 
-use super::{Command, Execution, Input, NodeState, Phase, Refused, Report, Turn};
-use crate::compiled::{Compiled, Step};
-use crate::definition::Verdict;
-use crate::fact::{Activation, Decision, EndRequest, Ended, Fact, StopOutcome, Timer};
-use crate::failure::{Failure, FailureClass};
-use crate::id::{Dispatch, WorkKey};
+use super::apply::Attempted;
+use super::{Command, Execution, Input, Phase, Refused, Report, Turn};
+use crate::compiled::Compiled;
+use crate::fact::{Decision, EndRequest, Ended, Fact, Terminal};
+use crate::failure::Failure;
+use crate::id::Dispatch;
 use crate::payload::Payload;
 use crate::time::Time;
 
@@ -14,223 +14,130 @@ impl Execution {
     ///
     /// A refusal changes nothing. `at` earlier than the last fact counts as the time of that fact.
     pub fn handle(&mut self, definition: &Compiled, at: Time, input: Input, turn: &mut Turn) -> Result<(), Refused> {
-        match self.accept(definition, input)? {
-            Some(fact @ Fact::Recovered { .. }) => self.recover(definition, at, &fact, turn),
-            Some(fact) => {
-                self.commit(definition, at, &fact, turn);
-                self.carry_on(definition, at, turn);
-            }
-            None => {}
+        if let Some(fact) = self.fact_of(definition, input)? {
+            self.allows(definition, &fact)?;
+            self.commit(definition, at, fact, turn);
+            self.carry_on(definition, at, turn);
         }
         Ok(())
     }
 
-    /// The fact that an input becomes; none if it changes nothing and is right all the same.
-    fn accept(&self, definition: &Compiled, input: Input) -> Result<Option<Fact>, Refused> {
-        match input {
-            Input::Activate(activation) => self.accept_activation(definition, activation).map(Some),
-            Input::Outcome { dispatch, result, started, ended } => {
-                self.check_dispatch(dispatch)?;
-                let Dispatch { key, attempt, .. } = dispatch;
-                Ok(Some(Fact::Outcome { key, attempt, result, started, ended }))
-            }
-            Input::Reported(report) => self.accept_report(definition, report).map(Some),
-            Input::Stopped { dispatch, how } => self.accept_stop(dispatch, how).map(Some),
-            Input::Verdict { key, verdict, by } => self.accept_verdict(definition, key, verdict, by).map(Some),
-            Input::TimerFired(timer) => self.accept_timer(definition, timer).map(Some),
-            Input::Command(command) => self.accept_command(command),
-            Input::Recovered { epoch, crashed } => self.accept_recovery(epoch, crashed).map(Some),
-        }
-    }
-
-    fn accept_activation(&self, definition: &Compiled, activation: Activation) -> Result<Fact, Refused> {
-        if self.phase != Phase::New {
-            return Err(Refused::Invalid("it was activated before"));
-        }
-        if activation.definition != definition.hash {
-            return Err(Refused::Invalid("the activation is meant for another definition"));
-        }
-        if !definition.unsupported.is_empty() {
-            return Err(Refused::Invalid("the definition asks for what this release does not run"));
-        }
-        Ok(Fact::Activated(activation))
-    }
-
-    fn check_dispatch(&self, dispatch: Dispatch) -> Result<(), Refused> {
-        let Dispatch { key, attempt, epoch } = dispatch;
-        let state = self.work(key)?;
-        match state {
-            NodeState::Running { attempt: current, .. } | NodeState::Asked { attempt: current, .. }
-                if *current == attempt && self.epoch == epoch =>
-            {
-                Ok(())
-            }
-            _ => match state.attempt() {
-                Some(current) if current != attempt || self.epoch != epoch => Err(Refused::Stale { key, attempt }),
-                _ => Err(self.not_now(key, state)),
-            },
-        }
-    }
-
-    fn accept_report(&self, definition: &Compiled, report: Report) -> Result<Fact, Refused> {
-        let Report { key, attempt: meant, result, by } = report;
-        let attempt = match self.work(key)? {
-            NodeState::Asked { attempt, .. } => *attempt,
-            NodeState::Running { attempt, .. } | NodeState::Backing { attempt, .. } if is_cancel(&result) => *attempt,
-            NodeState::Running { .. } => {
-                return Err(Refused::Invalid("a handler works on this task; it can only be cancelled"));
-            }
-            state if matches!(definition.at(key.node).step, Step::Ask | Step::Handle) => {
-                return Err(self.not_now(key, state));
-            }
-            _ => return Err(Refused::Invalid("the node is not a task")),
-        };
-        if let Some(meant) = meant
-            && meant != attempt
-        {
-            return Err(Refused::Stale { key, attempt: meant });
-        }
-        Ok(Fact::Reported { key, attempt, result, by })
-    }
-
-    fn accept_stop(&self, dispatch: Dispatch, how: StopOutcome) -> Result<Fact, Refused> {
-        self.check_dispatch(dispatch)?;
-        // With siblings left to finish nobody told it to, but a handler that was lost is not run again either.
-        if !matches!(self.phase, Phase::Ending(_)) {
-            return Err(Refused::Invalid("nobody told it to stop"));
-        }
-        Ok(Fact::AttemptStopped { key: dispatch.key, attempt: dispatch.attempt, how })
-    }
-
-    fn accept_verdict(
-        &self,
+    /// Takes in what a handler came to: the same as [`Input::Outcome`], without making an input and a fact of it first.
+    ///
+    /// `result` is the output as JSON that was checked where it was made, or the failure.
+    pub fn handle_outcome(
+        &mut self,
         definition: &Compiled,
-        key: WorkKey,
-        verdict: Verdict,
-        by: Box<str>,
-    ) -> Result<Fact, Refused> {
-        match self.work(key)? {
-            NodeState::Judged { .. } => Ok(Fact::Decided { key, decision: Decision::Verdict(verdict, by) }),
-            _ if !matches!(definition.at(key.node).step, Step::Judge(_)) => {
-                Err(Refused::Invalid("the node is not a verification"))
-            }
-            state => Err(self.not_now(key, state)),
-        }
+        at: Time,
+        dispatch: Dispatch,
+        result: Result<&[u8], &Failure>,
+        (started, ended): (Time, Time),
+        turn: &mut Turn,
+    ) -> Result<(), Refused> {
+        self.check_epoch(dispatch)?;
+        let Dispatch { key, attempt, .. } = dispatch;
+        self.allows_outcome(key, attempt)?;
+        let (last, at) = (self.at, self.at.max(at));
+        let mut recording =
+            turn.record_outcome(self.sequence + 1, (last, at), (key, attempt), result, (started, ended));
+        self.begin_fact(at, true);
+        let result = result.map(Payload::trusted).map_err(Failure::clone);
+        self.outcome(definition, Attempted { key, attempt, result, started, ended }, &mut recording);
+        self.end_fact(definition, &mut recording);
+        self.carry_on(definition, at, turn);
+        Ok(())
     }
 
-    /// Only a timer that is armed can fire: one that was disarmed may do so once more before the shell gets to it.
-    fn accept_timer(&self, definition: &Compiled, timer: Timer) -> Result<Fact, Refused> {
-        const NOT_ARMED: Refused = Refused::Invalid("nobody waits for this moment");
-        match timer {
-            Timer::Deadline if self.awaits_deadline() => Ok(Fact::TimerFired(timer)),
-            Timer::Deadline if self.phase != Phase::Running => Err(Refused::NotRunning(self.status())),
-            Timer::Deadline => Err(NOT_ARMED),
-            Timer::Timeout(key, attempt) => {
-                self.check_dispatch(self.dispatch(key, attempt))?;
-                let is_armed = definition.at(key.node).timeout.is_some() && !self.is_stopping();
-                is_armed.then_some(Fact::TimerFired(timer)).ok_or(NOT_ARMED)
+    /// The fact that an input is about to become; none if it changes nothing and is right all the same.
+    fn fact_of(&self, definition: &Compiled, input: Input) -> Result<Option<Fact>, Refused> {
+        Ok(Some(match input {
+            Input::Activate(activation) => Fact::Activated(activation),
+            Input::Outcome { dispatch, result, started, ended } => {
+                self.check_epoch(dispatch)?;
+                let Dispatch { key, attempt, .. } = dispatch;
+                Fact::Outcome { key, attempt, result, started, ended }
             }
-            Timer::Backoff(key, attempt) => match self.work(key)? {
-                NodeState::Backing { attempt: next, .. } if *next == attempt => Ok(Fact::TimerFired(timer)),
-                _ => Err(Refused::Stale { key, attempt }),
-            },
-        }
-    }
-
-    fn accept_command(&self, command: Command) -> Result<Option<Fact>, Refused> {
-        let decree = match command {
-            Command::Cancel { by } => match &self.phase {
-                Phase::Ended(_) => return Err(Refused::AlreadyTerminal(self.status())),
+            Input::Reported(Report { key, attempt, result, by }) => {
+                let current = self.reportable(definition, key, &result)?;
+                Fact::Reported { key, attempt: attempt.unwrap_or(current), result, by }
+            }
+            Input::Stopped { dispatch, how } => {
+                self.check_epoch(dispatch)?;
+                Fact::AttemptStopped { key: dispatch.key, attempt: dispatch.attempt, how }
+            }
+            Input::Verdict { key, verdict, by } => Fact::Decided { key, decision: Decision::Verdict(verdict, by) },
+            Input::TimerFired(timer) => Fact::TimerFired(timer),
+            Input::Command(Command::Cancel { by }) => match &self.phase {
                 // Everything is told to stop already: this one joins the first.
-                Phase::Ending(ending) if ending.stopping => return Ok(None),
-                Phase::New => return Err(Refused::NotRunning(self.status())),
-                _ => return Ok(Some(Fact::Ending(EndRequest::Cancel(by)))),
+                Phase::Ending(_) if self.root.stopping => return Ok(None),
+                _ => Fact::Ending(EndRequest::Cancel(by)),
             },
-            Command::Complete { by } => EndRequest::Complete(by),
-            Command::Fail { reason, .. } if reason.trim().is_empty() => {
-                return Err(Refused::Invalid("an execution fails for a reason: it must not be blank"));
-            }
-            Command::Fail { by, reason } => EndRequest::Fail { by, reason },
-        };
-        if self.phase != Phase::Running {
-            return Err(Refused::NotRunning(self.status()));
-        }
-        Ok(Some(Fact::Ending(decree)))
+            Input::Command(Command::Complete { by }) => Fact::Ending(EndRequest::Complete(by)),
+            Input::Command(Command::Fail { by, reason }) => Fact::Ending(EndRequest::Fail { by, reason }),
+            Input::Recovered { epoch, crashed } => Fact::Recovered { epoch, crashed },
+            Input::Continue => match self.phase {
+                Phase::New => return Err(Refused::NotRunning(self.status())),
+                Phase::Ended(_) => return Err(Refused::AlreadyTerminal(self.status())),
+                // Something else that was said meanwhile went on with it.
+                _ if !self.is_busy() => return Ok(None),
+                _ => Fact::Continued,
+            },
+        }))
     }
 
-    /// The state of a piece of work, as long as anything can be said about it.
-    fn work(&self, key: WorkKey) -> Result<&NodeState, Refused> {
-        if self.phase == Phase::New {
-            return Err(Refused::NotRunning(self.status()));
+    /// What comes from an earlier life is stale, whichever attempt it is about.
+    fn check_epoch(&self, Dispatch { key, attempt, epoch }: Dispatch) -> Result<(), Refused> {
+        if epoch == self.epoch {
+            return Ok(());
         }
-        let known = key.scope.is_root();
-        let state = self.nodes.get(key.node.as_usize()).filter(|_| known).ok_or(Refused::Unknown)?;
-        match self.phase {
-            Phase::Ended(_) => Err(Refused::AlreadyTerminal(self.status())),
-            _ => Ok(state),
+        match self.work(key)?.attempt() {
+            Some(_) => Err(Refused::Stale { key, attempt }),
+            None => Err(super::rules::not_now(key, self.work(key)?)),
         }
-    }
-
-    fn not_now(&self, key: WorkKey, state: &NodeState) -> Refused {
-        let status = state.status();
-        if status.is_settled() { Refused::Settled { key, status } } else { Refused::NotReady { key, status } }
     }
 
     /// Decides what must be decided by evaluation, and seals what is over.
     fn carry_on(&mut self, definition: &Compiled, at: Time, turn: &mut Turn) {
-        self.decide_due(definition, at, turn);
-        self.close(definition, at, turn);
-    }
-
-    pub(super) fn decide_due(&mut self, definition: &Compiled, at: Time, turn: &mut Turn) {
-        while let Some(&node) = self.undecided.front() {
-            let decision = self.decide(definition, node);
-            self.commit(definition, at, &Fact::Decided { key: WorkKey::root(node), decision }, turn);
+        while self.may_decide()
+            && let Some(key) = self.next_undecided()
+        {
+            let decision = self.decide(definition, key);
+            self.commit(definition, at, Fact::Decided { key, decision }, turn);
         }
-    }
-
-    pub(super) fn close(&mut self, definition: &Compiled, at: Time, turn: &mut Turn) {
         if self.is_stalled() {
-            self.commit(definition, at, &Fact::Ending(EndRequest::Stalled), turn);
+            self.commit(definition, at, Fact::Ending(EndRequest::Stalled), turn);
         }
         if self.running == 0 && matches!(self.phase, Phase::Ending(_)) {
             self.seal(definition, at, turn);
         }
     }
 
-    /// Running means that something can still happen; the rules never let it come to this.
-    fn is_stalled(&self) -> bool {
-        self.phase == Phase::Running && self.running == 0 && self.waiting == 0
-    }
-
     fn seal(&mut self, definition: &Compiled, at: Time, turn: &mut Turn) {
-        let output = match self.ruling_status() {
-            Some(crate::fact::Terminal::Completed) => self.decide_output(definition),
+        let output = match self.decided_status() {
+            Some(Terminal::Completed) => self.decide_output(definition),
             _ => Ok(None),
         };
         let output = output.unwrap_or_else(|reason| {
-            self.commit(definition, at, &Fact::Ending(EndRequest::Output(reason)), turn);
+            self.commit(definition, at, Fact::Ending(EndRequest::Output(reason)), turn);
             None
         });
-        if let Some(status) = self.ruling_status() {
-            self.commit(definition, at, &Fact::Ended(Ended { status, output }), turn);
+        if let Some(status) = self.decided_status() {
+            self.commit(definition, at, Fact::Ended(Ended { status, output }), turn);
         }
     }
 
-    fn ruling_status(&self) -> Option<crate::fact::Terminal> {
+    fn decided_status(&self) -> Option<Terminal> {
         match &self.phase {
-            Phase::Ending(ending) => Some(ending.reason_to_end.terminal()),
+            Phase::Ending(ending) => Some(ending.reason.terminal()),
             _ => None,
         }
     }
 
-    pub(super) fn commit(&mut self, definition: &Compiled, at: Time, fact: &Fact, turn: &mut Turn) {
+    /// Records a fact that the rules allow, and takes it in.
+    pub(super) fn commit(&mut self, definition: &Compiled, at: Time, fact: Fact, turn: &mut Turn) {
+        debug_assert_eq!(self.allows(definition, &fact), Ok(()), "what is decided here keeps the rules: {fact:?}");
         let (last, at) = (self.at, self.at.max(at));
-        let mut recording = turn.record(self.sequence + 1, last, at, fact);
-        self.apply(definition, at, fact, &mut recording).expect("a fact decided here fits the state it was decided on");
+        let mut recording = turn.record(self.sequence + 1, last, at, &fact);
+        self.take_in(definition, at, fact, &mut recording);
     }
-}
-
-fn is_cancel(result: &Result<Payload, Failure>) -> bool {
-    matches!(result, Err(failure) if failure.class == FailureClass::Cancelled)
 }

@@ -9,6 +9,8 @@ use crate::status::{ExecutionStatus, NodeStatus};
 use crate::time::Time;
 
 /// Something an execution is told.
+///
+/// It is exhaustive: a new kind does not compile until everybody who tells executions something knows of it.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// Begin.
@@ -48,13 +50,16 @@ pub enum Input {
     Command(Command),
     /// The process that drove it is gone, with the handlers that were at work; this one drives it now.
     ///
-    /// The effects are everything that must be [under way](super::Execution::under_way) in this process, or the end.
+    /// Nothing of what was [under way](super::Execution::under_way) is so in this process: what it says after this must
+    /// be performed, as far as the effects of this input have not done so.
     Recovered {
         /// Which life begins; higher than every one before.
         epoch: Epoch,
         /// Whether the process crashed, rather than being shut down in order.
         crashed: bool,
     },
+    /// [`Effect::Continue`](super::Effect::Continue) was performed: more of what followed is to be drawn.
+    Continue,
 }
 
 /// What somebody outside says about a task.
@@ -79,7 +84,6 @@ impl Report {
 
 /// What an operator wants of an execution as a whole.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub enum Command {
     /// Stop it; it ends CANCELLED.
     Cancel {
@@ -137,7 +141,13 @@ pub enum Refused {
         /// The attempt that reported.
         attempt: AttemptNo,
     },
-    /// The definition has no such work.
+    /// The scope that the work was in has come to its end.
+    #[error("the scope of node {key} is over already")]
+    ScopeOver {
+        /// The node.
+        key: WorkKey,
+    },
+    /// There is no such work, and never was.
     #[error("there is no such work in the execution")]
     Unknown,
 }

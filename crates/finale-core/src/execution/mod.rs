@@ -11,15 +11,22 @@
 //! ```
 
 mod apply;
-mod conclude;
 mod decide;
 mod edges;
+mod ending;
 mod explain;
 mod handle;
 mod input;
+mod nest;
 mod node;
+mod paths;
 mod recover;
 mod render;
+mod rules;
+mod scope;
+mod spare;
+#[cfg(test)]
+mod tests;
 mod turn;
 
 pub use apply::ReplayError;
@@ -27,15 +34,19 @@ pub use explain::{Awaited, Why};
 pub use input::{Command, Input, Refused, Report};
 pub use turn::{AfterStop, Effect, EffectSink, Notice, NumberedEvent, Replay, Turn};
 
-pub(crate) use conclude::EndReason;
-use node::{LostAttempts, NodeState, Settled, Skip};
+pub(crate) use ending::EndReason;
+use nest::Nest;
+use node::{LostAttempts, NodeState, Settled, Skip, WaitFor};
+use scope::Scope;
+use spare::Spare;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::compiled::Compiled;
+use crate::compiled::{Compiled, Step};
 use crate::fact::{Activation, DecodeError, Facts, Terminal, Timer};
-use crate::id::{AttemptNo, Dispatch, Epoch, ExecutionId, NodeIndex, WorkKey};
+use crate::id::{AttemptNo, Dispatch, Epoch, ExecutionId, ScopeId, WorkKey};
 use crate::payload::Payload;
+use crate::record::Counts;
 use crate::status::{ExecutionStatus, NodeStatus};
 use crate::time::Time;
 
@@ -56,21 +67,37 @@ pub struct Execution {
     created_at: Time,
     activation: Option<Box<Activation>>,
     phase: Phase,
-    nodes: Box<[NodeState]>,
-    /// Nodes that are not settled.
-    open: u32,
-    /// Nodes a handler works on.
+    /// The scope of the definition's own graph.
+    root: Scope,
+    /// The scopes inside that are open.
+    inner: BTreeMap<ScopeId, Box<Scope>>,
+    /// The nodes that wait for scopes of their own.
+    nests: BTreeMap<WorkKey, Box<Nest>>,
+    /// The number of the scope that is opened next.
+    next_scope: u32,
+    /// Nodes a handler works on, in all scopes.
     running: u32,
-    /// Nodes that wait for the outside, a verdict or their next attempt.
+    /// Nodes that wait for the outside, a verdict or their next attempt, in all scopes.
     waiting: u32,
-    /// Required nodes that failed, in order.
-    failures: Vec<NodeIndex>,
-    /// Nodes reached or settled whose consequences are not drawn yet; empty between facts.
-    reached: Vec<NodeIndex>,
-    /// Nodes that wait for an expression; empty between turns.
-    undecided: VecDeque<NodeIndex>,
-    /// Inputs that an expression gave, as long as their tasks are open.
-    inputs: BTreeMap<NodeIndex, Payload>,
+    /// How much was drawn and decided of what was said last.
+    spent: u32,
+    /// Whether more follows than was drawn.
+    continuing: bool,
+    /// Nodes that are settled and whose edges are not.
+    settled: VecDeque<WorkKey>,
+    /// Scopes with nodes that are ready.
+    dispatching: VecDeque<ScopeId>,
+    /// Nodes that have scopes to open.
+    opening: VecDeque<WorkKey>,
+    /// Inner scopes in which something was settled.
+    unjudged: Vec<ScopeId>,
+    /// Nodes that wait for an expression.
+    undecided: VecDeque<WorkKey>,
+    /// How many tasks of the scopes that were given back ended where.
+    gone: Option<Box<Counts>>,
+    /// Storage of an execution that ended in this place before.
+    spare_activation: Spare<Box<Activation>>,
+    spare_ending: Spare<Box<Ending>>,
 }
 
 /// How far along an execution is.
@@ -85,11 +112,9 @@ enum Phase {
 /// What is known of the end once it is decided.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Ending {
-    reason_to_end: EndReason,
-    /// What was in flight when it was decided.
-    interrupted: Vec<NodeIndex>,
-    /// Whether running handlers were told to stop, rather than left to finish.
-    stopping: bool,
+    reason: EndReason,
+    /// What was in flight when it was decided, in the order of their keys.
+    interrupted: Vec<Interrupted>,
     /// The seal, once there is one.
     sealed: Option<Sealed>,
 }
@@ -148,7 +173,6 @@ pub enum FoldError {
 impl Execution {
     /// An execution to which nothing has happened yet.
     pub fn new(id: ExecutionId, definition: &Compiled) -> Self {
-        let reached_over = |node: &crate::compiled::CompiledNode| NodeState::reached_over(node.in_degree);
         Self {
             id,
             epoch: Epoch(0),
@@ -157,15 +181,44 @@ impl Execution {
             created_at: Time::default(),
             activation: None,
             phase: Phase::New,
-            nodes: definition.nodes.iter().map(reached_over).collect(),
-            open: definition.nodes.len() as u32,
+            root: Scope::new(definition.own(), 0, WorkKey::default(), 0).with_lists(),
+            inner: BTreeMap::new(),
+            nests: BTreeMap::new(),
+            next_scope: 1,
             running: 0,
             waiting: 0,
-            failures: Vec::new(),
-            reached: Vec::new(),
+            spent: 0,
+            continuing: false,
+            settled: VecDeque::new(),
+            dispatching: VecDeque::new(),
+            opening: VecDeque::new(),
+            unjudged: Vec::new(),
             undecided: VecDeque::new(),
-            inputs: BTreeMap::new(),
+            gone: None,
+            spare_activation: Spare::default(),
+            spare_ending: Spare::default(),
         }
+    }
+
+    /// As a new one, in the storage of this one.
+    pub fn reset(&mut self, id: ExecutionId, definition: &Compiled) {
+        (self.id, self.epoch, self.sequence) = (id, Epoch(0), 0);
+        (self.at, self.created_at) = (Time::default(), Time::default());
+        self.spare_activation.keep(self.activation.take());
+        if let Phase::Ending(ending) | Phase::Ended(ending) = std::mem::replace(&mut self.phase, Phase::New) {
+            self.spare_ending.keep(Some(ending));
+        }
+        self.root.reset(definition.own(), 0);
+        self.inner.clear();
+        self.nests.clear();
+        self.next_scope = 1;
+        (self.running, self.waiting, self.spent, self.continuing) = (0, 0, 0, false);
+        self.settled.clear();
+        self.dispatching.clear();
+        self.opening.clear();
+        self.unjudged.clear();
+        self.undecided.clear();
+        self.gone = None;
     }
 
     /// What a history comes to.
@@ -187,7 +240,7 @@ impl Execution {
             let sequence = execution.sequence + 1;
             let recorded = recorded.map_err(|error| FoldError::Decode { sequence, error })?;
             execution
-                .apply(definition, recorded.at, &recorded.fact, &mut ())
+                .apply(definition, recorded.at, recorded.fact, &mut ())
                 .map_err(|error| FoldError::Replay { sequence, error })?;
         }
         Ok(execution)
@@ -238,17 +291,6 @@ impl Execution {
         epoch == self.epoch && matches!(state, Some(NodeState::Running { attempt: current, .. }) if *current == attempt)
     }
 
-    /// Since when a node is worked on, asked for or waited for; none if it is not.
-    pub fn since(&self, key: WorkKey) -> Option<Time> {
-        match *self.state_of(key)? {
-            NodeState::Running { since, .. }
-            | NodeState::Asked { since, .. }
-            | NodeState::Judged { since }
-            | NodeState::Backing { since, .. } => Some(since),
-            _ => None,
-        }
-    }
-
     /// How many handlers work on it.
     pub fn running(&self) -> u32 {
         self.running
@@ -277,90 +319,70 @@ impl Execution {
         if matches!(self.phase, Phase::New | Phase::Ended(_)) {
             return effects;
         }
-        for (node, state) in (0u32..).zip(&self.nodes) {
-            self.node_under_way(definition, NodeIndex(node), state, &mut effects);
+        for (scope, all) in self.scopes() {
+            for (node, state) in all.iter() {
+                self.node_under_way(definition, WorkKey { scope, node }, state, &mut effects);
+            }
         }
         if let (true, Some(due)) = (self.awaits_deadline(), self.deadline()) {
-            effects.push(Effect::ArmTimer { timer: Timer::Deadline, due });
+            let within = due.since(self.created_at);
+            effects.push(Effect::ArmTimer { timer: Timer::Deadline, due, within });
+        }
+        if self.phase == Phase::Running && self.is_busy() {
+            effects.push(Effect::Continue);
         }
         effects
     }
 
     /// What was in flight when the end was decided, and how far each was stopped.
-    pub fn interrupted(&self) -> Vec<Interrupted> {
-        let (Phase::Ending(ending) | Phase::Ended(ending)) = &self.phase else {
-            return Vec::new();
-        };
-        let of = |&node: &NodeIndex| {
-            let state = &self.nodes[node.as_usize()];
-            let interruption = match state {
-                NodeState::Cancelled { how, .. } => Interruption::Stopped(*how),
-                NodeState::Running { .. } => Interruption::Stopping,
-                _ => Interruption::Finished,
-            };
-            Interrupted { key: WorkKey::root(node), attempt: state.attempt(), interruption }
-        };
-        ending.interrupted.iter().map(of).collect()
-    }
-
-    fn state_of(&self, key: WorkKey) -> Option<&NodeState> {
-        self.nodes.get(key.node.as_usize()).filter(|_| key.scope.is_root())
+    pub fn interrupted(&self) -> &[Interrupted] {
+        match &self.phase {
+            Phase::Ending(ending) | Phase::Ended(ending) => &ending.interrupted,
+            Phase::New | Phase::Running => &[],
+        }
     }
 
     fn dispatch(&self, key: WorkKey, attempt: AttemptNo) -> Dispatch {
         Dispatch { key, attempt, epoch: self.epoch }
     }
 
-    /// Whether running handlers were told to stop, rather than left to finish.
-    fn is_stopping(&self) -> bool {
-        matches!(&self.phase, Phase::Ending(ending) if ending.stopping)
-    }
-
     /// Whether the deadline still stops something: until everything was told to stop.
     fn awaits_deadline(&self) -> bool {
         let undecided = match &self.phase {
             Phase::Running => true,
-            Phase::Ending(ending) => !ending.stopping,
+            Phase::Ending(_) => !self.root.stopping,
             Phase::New | Phase::Ended(_) => false,
         };
         undecided && self.deadline().is_some()
     }
 
     fn deadline(&self) -> Option<Time> {
-        self.activation.as_ref()?.deadline
+        self.activation()?.deadline
     }
 
-    /// What the work of a node is given: what its expression gave, else what the execution was given.
-    fn input_of(&self, node: NodeIndex) -> Payload {
-        let given = || self.activation.as_ref().map(|activation| activation.input.clone());
-        self.inputs.get(&node).cloned().or_else(given).unwrap_or_default()
-    }
-
-    fn node_under_way(&self, definition: &Compiled, node: NodeIndex, state: &NodeState, effects: &mut Vec<Effect>) {
-        let key = WorkKey::root(node);
+    fn node_under_way(&self, definition: &Compiled, key: WorkKey, state: &NodeState, effects: &mut Vec<Effect>) {
         match *state {
-            NodeState::Running { attempt, since, .. } => {
+            NodeState::Running { attempt, .. } => {
                 let dispatch = self.dispatch(key, attempt);
-                effects.push(Effect::Run { dispatch, input: self.input_of(node) });
-                if !self.is_stopping() {
-                    effects.extend(timeout(definition, key, attempt, since));
-                }
+                effects.push(Effect::Run { dispatch, input: self.own_input(key) });
             }
-            NodeState::Asked { attempt, since } => {
+            NodeState::Waiting(WaitFor::Task { attempt, since }) => {
                 let dispatch = self.dispatch(key, attempt);
-                effects.push(Effect::Offer { dispatch, input: self.input_of(node) });
+                effects.push(Effect::Offer { dispatch, input: self.input_of(key), since });
                 effects.extend(timeout(definition, key, attempt, since));
             }
-            NodeState::Backing { attempt, until, .. } => {
-                effects.push(Effect::ArmTimer { timer: Timer::Backoff(key, attempt), due: until });
+            NodeState::Waiting(WaitFor::Backoff { attempt, since, until, .. }) => {
+                let timer = Timer::Backoff(key, attempt);
+                effects.push(Effect::ArmTimer { timer, due: until, within: until.since(since) });
             }
             _ => {}
         }
     }
 }
 
-/// The timer of an attempt, where its task has a limit.
+/// The timer of an attempt outside, where its task has a limit.
 fn timeout(definition: &Compiled, key: WorkKey, attempt: AttemptNo, since: Time) -> Option<Effect> {
-    let limit = definition.at(key.node).timeout?;
-    Some(Effect::ArmTimer { timer: Timer::Timeout(key, attempt), due: since.after(limit) })
+    let node = definition.at(key.node);
+    let within = node.timeout.filter(|_| node.step == Step::Ask)?;
+    Some(Effect::ArmTimer { timer: Timer::Timeout(key, attempt), due: since.after(within), within })
 }

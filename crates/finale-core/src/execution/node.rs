@@ -5,36 +5,45 @@ use crate::fact::StopOutcome;
 use crate::failure::Failure;
 use crate::id::{AttemptNo, NodeIndex};
 use crate::payload::Payload;
-use crate::status::NodeStatus;
+use crate::status::{NodeStatus, WaitingFor};
 use crate::time::Time;
 
-/// One node of one execution.
+/// One node of one scope.
 ///
-/// There are as many as the definition has nodes, so it is kept to 48 bytes: what is rare is boxed.
+/// A scope has one for each node of its graph, so it is kept to 48 bytes: what is rare is boxed.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum NodeState {
     /// Edges that lead here are not settled yet.
     Pending(IncomingEdges),
-    /// Reached: what it does comes next, or waits for an expression to be evaluated.
-    Reached,
+    /// Reached, and not begun; `shown` once observers were told, which they are only if it stays so after a fact.
+    Ready { shown: bool },
     /// A handler works on it.
     Running { attempt: AttemptNo, since: Time, lost: LostAttempts },
-    /// Somebody outside is asked.
-    Asked { attempt: AttemptNo, since: Time },
-    /// A verdict is awaited.
-    Judged { since: Time },
-    /// The attempt with that number is awaited.
-    Backing { attempt: AttemptNo, since: Time, until: Time, lost: LostAttempts },
+    /// Something else must happen first.
+    Waiting(WaitFor),
     /// A control node that was passed, and the way it chose if it had to.
-    Passed { at: Time, taken: Option<EdgeKind> },
-    /// A task that was done.
-    Completed { attempt: AttemptNo, started: Time, ended: Time, output: Payload },
+    ControlDone { at: Time, taken: Option<EdgeKind> },
+    /// Work that was done; without an attempt if it was done in scopes of its own.
+    Completed { attempt: Option<AttemptNo>, started: Time, ended: Time, output: Payload },
     /// Not done, and not tried again; `lost` of its attempts were.
     Failed { attempt: Option<AttemptNo>, lost: u16, started: Time, ended: Time, failure: Box<Failure> },
-    /// Begun, and closed by the end of the execution.
+    /// Begun, and closed by the end of its scope.
     Cancelled { attempt: Option<AttemptNo>, since: Time, at: Time, how: StopOutcome },
     /// Never begun.
     Skipped(Skip),
+}
+
+/// What a node waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WaitFor {
+    /// Somebody outside who was asked.
+    Task { attempt: AttemptNo, since: Time },
+    /// A verdict.
+    Verdict { since: Time },
+    /// The moment at which the attempt with that number begins.
+    Backoff { attempt: AttemptNo, since: Time, until: Time, lost: LostAttempts },
+    /// The scopes it opened.
+    Scope { since: Time },
 }
 
 /// How many attempts at a piece of work were lost with the process they ran in.
@@ -46,11 +55,9 @@ pub(crate) struct LostAttempts {
     pub(crate) crashes: u16,
 }
 
-/// How far the edges into a node are settled.
+/// What is known of the edges into a node that are settled and not live; how many are unsettled is counted beside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct IncomingEdges {
-    pub(crate) unsettled: u32,
-    pub(crate) live: bool,
     /// The first failure that stands in the way.
     pub(crate) blocked: Option<Skip>,
     /// The last decision that went elsewhere.
@@ -64,7 +71,7 @@ pub(crate) enum Skip {
     Decided { node: NodeIndex, taken: EdgeKind },
     /// The work of that node, on which this one depends, was not done.
     Failed { node: NodeIndex },
-    /// The execution ended first.
+    /// Its scope ended first.
     Ended,
 }
 
@@ -76,20 +83,70 @@ pub(crate) enum Settled {
     Blocked(Skip),
 }
 
+/// What a node adds to the counters of its scope and of its execution.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counted {
+    /// It is open, and nothing of it is under way.
+    Open,
+    /// A handler works on it.
+    Running,
+    /// Something outside of the execution must happen first.
+    Waiting,
+    /// Something in scopes of its own must happen first.
+    Nested,
+    /// Nothing can change it any more.
+    Settled,
+}
+
 impl NodeState {
-    pub(crate) const fn reached_over(edges: u32) -> Self {
-        Self::Pending(IncomingEdges { unsettled: edges, live: false, blocked: None, dead: None })
-    }
+    pub(crate) const PENDING: Self = Self::Pending(IncomingEdges { blocked: None, dead: None });
 
     pub(crate) const fn status(&self) -> NodeStatus {
         match self {
-            Self::Pending(_) | Self::Reached => NodeStatus::Pending,
+            Self::Pending(_) => NodeStatus::Pending,
+            Self::Ready { .. } => NodeStatus::Ready,
             Self::Running { .. } => NodeStatus::Running,
-            Self::Asked { .. } | Self::Judged { .. } | Self::Backing { .. } => NodeStatus::Waiting,
-            Self::Passed { .. } | Self::Completed { .. } => NodeStatus::Completed,
+            Self::Waiting(_) => NodeStatus::Waiting,
+            Self::ControlDone { .. } | Self::Completed { .. } => NodeStatus::Completed,
             Self::Failed { .. } => NodeStatus::Failed,
             Self::Cancelled { .. } => NodeStatus::Cancelled,
             Self::Skipped(_) => NodeStatus::Skipped,
+        }
+    }
+
+    /// What observers take it for: they hear of what is ready only if it stays so.
+    pub(crate) const fn shown_status(&self) -> NodeStatus {
+        match self {
+            Self::Ready { shown: false } => NodeStatus::Pending,
+            other => other.status(),
+        }
+    }
+
+    #[inline]
+    pub(super) const fn counted(&self) -> Counted {
+        match self {
+            Self::Pending(_) | Self::Ready { .. } => Counted::Open,
+            Self::Running { .. } => Counted::Running,
+            Self::Waiting(WaitFor::Scope { .. }) => Counted::Nested,
+            Self::Waiting(_) => Counted::Waiting,
+            _ => Counted::Settled,
+        }
+    }
+
+    /// What it waits for, if it waits.
+    pub(crate) const fn waiting_for(&self) -> Option<WaitingFor> {
+        match self {
+            Self::Waiting(wait) => Some(wait.name()),
+            _ => None,
+        }
+    }
+
+    /// Since when it is worked on or waited for; none if it is not.
+    pub(crate) const fn since(&self) -> Option<Time> {
+        match self {
+            Self::Running { since, .. } => Some(*since),
+            Self::Waiting(wait) => Some(wait.since()),
+            _ => None,
         }
     }
 
@@ -97,19 +154,39 @@ impl NodeState {
     pub(crate) const fn attempt(&self) -> Option<AttemptNo> {
         match self {
             Self::Running { attempt, .. }
-            | Self::Asked { attempt, .. }
-            | Self::Backing { attempt, .. }
-            | Self::Completed { attempt, .. } => Some(*attempt),
-            Self::Failed { attempt, .. } | Self::Cancelled { attempt, .. } => *attempt,
+            | Self::Waiting(WaitFor::Task { attempt, .. } | WaitFor::Backoff { attempt, .. }) => Some(*attempt),
+            Self::Completed { attempt, .. } | Self::Failed { attempt, .. } | Self::Cancelled { attempt, .. } => {
+                *attempt
+            }
             _ => None,
         }
     }
 
     /// How many attempts were lost, as long as there may be another.
-    pub(crate) const fn losses(&self) -> LostAttempts {
+    pub(crate) const fn lost_attempts(&self) -> LostAttempts {
         match self {
-            Self::Running { lost, .. } | Self::Backing { lost, .. } => *lost,
+            Self::Running { lost, .. } | Self::Waiting(WaitFor::Backoff { lost, .. }) => *lost,
             _ => LostAttempts { all: 0, crashes: 0 },
+        }
+    }
+}
+
+impl WaitFor {
+    pub(crate) const fn name(self) -> WaitingFor {
+        match self {
+            Self::Task { .. } => WaitingFor::Task,
+            Self::Verdict { .. } => WaitingFor::Verdict,
+            Self::Backoff { .. } => WaitingFor::Backoff,
+            Self::Scope { .. } => WaitingFor::Scope,
+        }
+    }
+
+    pub(crate) const fn since(self) -> Time {
+        match self {
+            Self::Task { since, .. }
+            | Self::Verdict { since }
+            | Self::Backoff { since, .. }
+            | Self::Scope { since } => since,
         }
     }
 }
@@ -128,15 +205,13 @@ impl LostAttempts {
 }
 
 impl IncomingEdges {
-    /// Takes in one settled edge; gives the whole once it was the last one.
-    pub(crate) fn settle(&mut self, edge: Settled) -> Option<Self> {
-        self.unsettled -= 1;
+    /// Takes in a settled edge that is not live.
+    pub(crate) fn settle(&mut self, edge: Settled) {
         match edge {
-            Settled::Live => self.live = true,
+            Settled::Live => {}
             Settled::Dead(skip) => self.dead = Some(skip),
             Settled::Blocked(skip) => self.blocked = self.blocked.or(Some(skip)),
         }
-        (self.unsettled == 0).then_some(*self)
     }
 }
 

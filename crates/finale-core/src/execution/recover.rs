@@ -1,10 +1,11 @@
 //! What becomes of an execution when the process that drove it is gone.
 
-use super::{Effect, EffectSink, Execution, NodeState, Notice, Phase, Refused, ReplayError, Turn};
+use super::apply::Attempted;
+use super::{EffectSink, Execution, NodeState, Notice, Phase};
 use crate::compiled::Compiled;
-use crate::fact::{Fact, StopOutcome};
+use crate::fact::StopOutcome;
 use crate::failure::{Failure, FailureClass};
-use crate::id::{AttemptNo, Epoch, NodeIndex, WorkKey};
+use crate::id::{AttemptNo, Epoch, ScopeId, WorkKey};
 use crate::time::Time;
 
 /// Why a lost attempt is not taken up again.
@@ -13,7 +14,7 @@ const NOT_AGAIN: &str = "the process ended while it was at work; it may have had
 /// An attempt that a handler worked on when the process ended.
 #[derive(Clone, Copy)]
 struct LostAttempt {
-    node: NodeIndex,
+    key: WorkKey,
     attempt: AttemptNo,
     since: Time,
 }
@@ -33,117 +34,73 @@ impl Execution {
             NodeState::Running { lost, .. } => lost.crashes,
             _ => 0,
         };
-        self.nodes.iter().map(crashes).max().unwrap_or_default()
-    }
-
-    pub(super) fn accept_recovery(&self, epoch: Epoch, crashed: bool) -> Result<Fact, Refused> {
-        match self.phase {
-            Phase::New => Err(Refused::NotRunning(self.status())),
-            Phase::Ended(_) => Err(Refused::AlreadyTerminal(self.status())),
-            _ if epoch <= self.epoch => Err(Refused::Invalid("a recovery begins a later life than the current one")),
-            _ => Ok(Fact::Recovered { epoch, crashed }),
-        }
-    }
-
-    /// Records that a new life began, and says what must be under way in it: nothing of the old one is.
-    pub(super) fn recover(&mut self, definition: &Compiled, at: Time, fact: &Fact, turn: &mut Turn) {
-        let before = turn.effects().len();
-        self.commit(definition, at, fact, turn);
-        self.decide_due(definition, at, turn);
-        self.close_lost(definition, at, turn);
-        self.close(definition, at, turn);
-        let is_over = matches!(self.phase, Phase::Ended(_));
-        let effects = if is_over { vec![Effect::Ended] } else { self.under_way(definition) };
-        turn.replace_effects(before, effects);
-    }
-
-    /// An expression that was due after the recovery can decide the end as well: then no handler is to begin either.
-    fn close_lost(&mut self, definition: &Compiled, at: Time, turn: &mut Turn) {
-        if !matches!(self.phase, Phase::Ending(_)) {
-            return;
-        }
-        for LostAttempt { node, attempt, .. } in self.at_work() {
-            let fact = Fact::AttemptStopped { key: WorkKey::root(node), attempt, how: StopOutcome::Lost };
-            self.commit(definition, at, &fact, turn);
-        }
+        let all = self.scopes().flat_map(|(_, scope)| scope.iter());
+        all.map(|(_, state)| crashes(state)).max().unwrap_or_default()
     }
 
     /// Takes what handlers worked on out of the hands of the process that is gone.
     ///
     /// What must not be run again fails, and that can decide the end. Only then is it known what becomes of the rest.
-    pub(super) fn recovered(
-        &mut self,
-        definition: &Compiled,
-        epoch: Epoch,
-        crashed: bool,
-        notices: &mut impl EffectSink,
-    ) -> Result<(), ReplayError> {
-        if epoch <= self.epoch || matches!(self.phase, Phase::New | Phase::Ended(_)) {
-            return Err(ReplayError("no other life could begin then"));
-        }
+    pub(super) fn recovered(&mut self, definition: &Compiled, epoch: Epoch, crashed: bool, sink: &mut impl EffectSink) {
         self.epoch = epoch;
         let lost = self.at_work();
-        self.fail_lost(definition, &lost, notices)?;
-        self.draw_consequences(definition, notices);
-        self.judge(definition, notices);
+        self.fail_lost(definition, &lost, sink);
+        self.draw_consequences(definition, sink);
+        self.judge(definition, sink);
         for lost in lost {
-            self.take_up(definition, lost, crashed, notices)?;
+            self.take_up(definition, lost, crashed, sink);
         }
-        Ok(())
     }
 
     /// Fails what must not be run again, until one failure more would change nothing.
-    fn fail_lost(
-        &mut self,
-        definition: &Compiled,
-        lost: &[LostAttempt],
-        notices: &mut impl EffectSink,
-    ) -> Result<(), ReplayError> {
-        for &LostAttempt { node, attempt, since } in lost {
-            if self.phase != Phase::Running || self.reason_to_end(definition).is_some() {
-                return Ok(());
-            }
-            if definition.is_at_most_once(node) {
+    fn fail_lost(&mut self, definition: &Compiled, lost: &[LostAttempt], sink: &mut impl EffectSink) {
+        for &LostAttempt { key, attempt, since } in lost {
+            let is_decided = |id| {
+                let scope = self.scope(id);
+                !self.goes_on(id) || scope.is_some_and(|scope| self.end_reason(definition, scope).is_some())
+            };
+            if definition.is_at_most_once(key.node) && !is_decided(key.scope) && !is_decided(ScopeId::ROOT) {
                 let failure = Failure::new(FailureClass::Lost, NOT_AGAIN).permanent();
-                let span = (since, self.at);
-                self.outcome(definition, WorkKey::root(node), attempt, &Err(failure), span, notices)?;
+                let attempted = Attempted { key, attempt, result: Err(failure), started: since, ended: self.at };
+                self.outcome(definition, attempted, sink);
             }
         }
-        Ok(())
     }
 
-    /// Runs a lost attempt again, or closes it if the end is decided.
+    /// Runs a lost attempt again, or closes it if the end of its scope is decided.
     fn take_up(
         &mut self,
         definition: &Compiled,
-        LostAttempt { node, attempt, since }: LostAttempt,
+        LostAttempt { key, attempt, since }: LostAttempt,
         crashed: bool,
-        notices: &mut impl EffectSink,
-    ) -> Result<(), ReplayError> {
-        let NodeState::Running { lost, .. } = &mut self.nodes[node.as_usize()] else {
-            return Ok(());
-        };
-        lost.add(crashed);
-        let key = WorkKey::root(node);
-        if notices.watched() {
+        sink: &mut impl EffectSink,
+    ) {
+        // Its scope may have been given back meanwhile.
+        let Some(NodeState::Running { .. }) = self.state_of(key) else { return };
+        if let NodeState::Running { lost, .. } = self.open_scope_mut(key.scope).at_mut(key.node) {
+            lost.add(crashed);
+        }
+        if sink.watched() {
             let failure = Failure::new(FailureClass::Lost, "the process ended while it was at work");
             let (failure, took) = (Some(Box::new(failure)), self.at.since(since));
-            notices.notice(Notice::Attempt { key, attempt, failure, took });
+            sink.notice(Notice::Attempt { key, attempt, failure, took }, self.path_inside(definition, key));
         }
-        if self.phase != Phase::Running {
-            return self.stopped(definition, key, attempt, StopOutcome::Lost, notices);
+        if self.is_ending(key.scope) || self.phase != Phase::Running {
+            return self.stopped(definition, key, attempt, StopOutcome::Lost, sink);
         }
-        self.running -= 1;
-        self.dispatch_work(definition, node, attempt.next(), notices);
-        Ok(())
+        self.dispatch_work(definition, key, attempt.next(), sink);
     }
 
-    /// What handlers work on, in the order of the nodes.
+    /// What handlers work on, in the order of the scopes and their nodes.
     fn at_work(&self) -> Vec<LostAttempt> {
-        let at_work = |(node, state): (u32, &NodeState)| match *state {
-            NodeState::Running { attempt, since, .. } => Some(LostAttempt { node: NodeIndex(node), attempt, since }),
-            _ => None,
-        };
-        (0..).zip(&self.nodes).filter_map(at_work).collect()
+        let mut at_work = Vec::new();
+        for (scope, all) in self.scopes().filter(|(_, scope)| scope.running > 0) {
+            for (node, state) in all.iter() {
+                if let NodeState::Running { attempt, since, .. } = *state {
+                    at_work.push(LostAttempt { key: WorkKey { scope, node }, attempt, since });
+                }
+            }
+        }
+        at_work
     }
 }

@@ -1,10 +1,11 @@
 //! Turns the compact state of an execution into what others see.
 
+use super::scope::Scope;
 use super::{EndReason, Execution, LostAttempts, NodeState, Phase, Skip};
 use crate::compiled::{Compiled, Step};
 use crate::definition::{EdgeKind, NodeKind};
 use crate::fact::Terminal;
-use crate::id::{AttemptNo, NodeIndex, TaskId, WorkKey};
+use crate::id::{AttemptNo, NodeIndex, ScopeId, TaskId, WorkKey};
 use crate::payload::Payload;
 use crate::record::{
     Begun, Counts, DecidedBy, End, ExecutionError, NodeFailure, NodeRecord, NodeRecordState, Outcome, Record, State,
@@ -23,7 +24,11 @@ impl Execution {
             created_at: self.created_at,
             state: self.state(definition),
             counts: self.counts(definition),
-            nodes: definition.positions().map(|node| self.node_record(definition, node)).collect(),
+            nodes: self
+                .root
+                .iter()
+                .map(|(node, state)| self.node_record(definition, WorkKey::root(node), state))
+                .collect(),
         }
     }
 
@@ -43,12 +48,12 @@ impl Execution {
         let sealed = ending.sealed.as_ref()?;
         let end = match sealed.status {
             Terminal::Completed => End::Completed { output: self.output(definition, sealed.output.as_ref()) },
-            Terminal::Failed => End::Failed { error: self.error(definition, &ending.reason_to_end) },
-            Terminal::Cancelled => End::Cancelled { by: ending.reason_to_end.who() },
+            Terminal::Failed => End::Failed { error: self.error(definition, &ending.reason) },
+            Terminal::Cancelled => End::Cancelled { by: ending.reason.who() },
         };
         Some(Outcome {
             completed_at: sealed.at,
-            decided_by: decided_by(definition, &ending.reason_to_end),
+            decided_by: decided_by(definition, &ending.reason),
             counts: self.counts(definition),
             end,
         })
@@ -56,15 +61,8 @@ impl Execution {
 
     /// How many of its tasks are where.
     pub fn counts(&self, definition: &Compiled) -> Counts {
-        let mut counts = Counts::default();
-        for (state, compiled) in self.nodes.iter().zip(&definition.nodes) {
-            if !matches!(compiled.step, Step::Handle | Step::Ask) {
-                continue;
-            }
-            counts.tasks += 1;
-            *counts.of(state.status()) += 1;
-            counts.tolerated += u32::from(state.status() == NodeStatus::Failed && compiled.optional);
-        }
+        let mut counts = self.gone.as_deref().copied().unwrap_or_default();
+        self.scopes().for_each(|(_, scope)| counts.add(definition, scope));
         if self.is_completed() {
             counts.tolerated = counts.failed;
         }
@@ -72,14 +70,14 @@ impl Execution {
     }
 
     fn is_completed(&self) -> bool {
-        matches!(&self.phase, Phase::Ended(ending) if ending.reason_to_end.terminal() == Terminal::Completed)
+        matches!(&self.phase, Phase::Ended(ending) if ending.reason.terminal() == Terminal::Completed)
     }
 
     fn state(&self, definition: &Compiled) -> State {
         match &self.phase {
             Phase::New => State::Pending,
             Phase::Running => State::Running,
-            Phase::Ending(ending) => State::Ending(decided_by(definition, &ending.reason_to_end)),
+            Phase::Ending(ending) => State::Ending(decided_by(definition, &ending.reason)),
             Phase::Ended(_) => match self.end_outcome(definition) {
                 Some(outcome) => State::Ended(outcome),
                 None => State::Running,
@@ -91,25 +89,35 @@ impl Execution {
         if let Some(output) = evaluated {
             return output.clone();
         }
-        if let [sink] = *definition.sinks {
-            return self.output_of(WorkKey::root(sink)).cloned().unwrap_or_default();
-        }
-        let outputs = definition.sinks.iter().filter_map(|&sink| Some((sink, self.output_of(WorkKey::root(sink))?)));
-        object(definition, outputs)
+        self.sinks_output(definition, ScopeId::ROOT, &definition.own().sinks)
     }
 
-    pub(super) fn error(&self, definition: &Compiled, reason_to_end: &EndReason) -> ExecutionError {
-        let failures: Vec<_> = self.failures.iter().filter_map(|&node| self.failure(definition, node)).collect();
+    /// The output of a scope of which nothing else is said: that of its only sink, else those of all by their ids.
+    pub(super) fn sinks_output(&self, definition: &Compiled, scope: ScopeId, sinks: &[NodeIndex]) -> Payload {
+        let output_of = |node| self.output_of(WorkKey { scope, node });
+        if let [sink] = *sinks {
+            return output_of(sink).cloned().unwrap_or_default();
+        }
+        object(definition, sinks.iter().filter_map(|&sink| Some((sink, output_of(sink)?))))
+    }
+
+    /// Counts the tasks of a scope that is given back.
+    pub(super) fn count_gone(&mut self, definition: &Compiled, scope: &Scope) {
+        self.gone.get_or_insert_default().add(definition, scope);
+    }
+
+    pub(super) fn error(&self, definition: &Compiled, reason: &EndReason) -> ExecutionError {
+        let failures: Vec<_> = self.root.failures().iter().filter_map(|&node| self.failure(definition, node)).collect();
         let listed = || failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-        let message = match reason_to_end {
+        let message = match reason {
             EndReason::DeclaredFailed { reason, .. } => reason.to_string(),
             EndReason::Deadline => match self.deadline() {
                 Some(deadline) => format!("the deadline {deadline} passed"),
                 None => "the deadline passed".to_owned(),
             },
             EndReason::Output(reason) => format!("the output could not be evaluated: {reason}"),
-            EndReason::Stalled(nodes) => {
-                format!("stalled: nothing can move, open are {}", names(definition, nodes).join(", "))
+            EndReason::Stalled(open) => {
+                format!("stalled: nothing can move, open are {}", names(definition, open).join(", "))
             }
             _ => listed(),
         };
@@ -118,7 +126,7 @@ impl Execution {
     }
 
     fn failure(&self, definition: &Compiled, node: NodeIndex) -> Option<NodeFailure> {
-        let NodeState::Failed { attempt, lost, failure, .. } = &self.nodes[node.as_usize()] else {
+        let NodeState::Failed { attempt, lost, failure, .. } = self.root.at(node) else {
             return None;
         };
         Some(NodeFailure {
@@ -132,11 +140,10 @@ impl Execution {
         })
     }
 
-    fn node_record(&self, definition: &Compiled, position: NodeIndex) -> NodeRecord {
-        let node = definition.node(position);
-        let state = &self.nodes[position.as_usize()];
+    fn node_record(&self, definition: &Compiled, key: WorkKey, state: &NodeState) -> NodeRecord {
+        let node = definition.node(key.node);
         let is_task = matches!(node.kind, NodeKind::Task(_)) && state.attempt().is_some();
-        let task_id = TaskId { execution: self.id, key: WorkKey::root(position) };
+        let task_id = TaskId { execution: self.id, key };
         NodeRecord {
             id: node.id.clone(),
             kind: node.kind.name().to_owned(),
@@ -148,17 +155,17 @@ impl Execution {
     fn node_record_state(&self, definition: &Compiled, state: &NodeState) -> NodeRecordState {
         let begun = |attempt: Option<AttemptNo>, started_at| Begun { attempt, started_at };
         match state {
-            NodeState::Pending(_) | NodeState::Reached => NodeRecordState::Pending,
+            NodeState::Pending(_) => NodeRecordState::Pending,
+            NodeState::Ready { .. } => NodeRecordState::Ready,
             NodeState::Running { attempt, since, .. } => NodeRecordState::Running(begun(Some(*attempt), *since)),
-            NodeState::Asked { attempt, since } | NodeState::Backing { attempt, since, .. } => {
-                NodeRecordState::Waiting(begun(Some(*attempt), *since))
+            NodeState::Waiting(wait) => {
+                NodeRecordState::Waiting { begun: begun(state.attempt(), wait.since()), waiting_for: wait.name() }
             }
-            NodeState::Judged { since } => NodeRecordState::Waiting(begun(None, *since)),
-            NodeState::Passed { at, .. } => {
+            NodeState::ControlDone { at, .. } => {
                 NodeRecordState::Completed { begun: begun(None, *at), completed_at: *at, output: Payload::NULL }
             }
             NodeState::Completed { attempt, started, ended, output } => NodeRecordState::Completed {
-                begun: begun(Some(*attempt), *started),
+                begun: begun(*attempt, *started),
                 completed_at: *ended,
                 output: output.clone(),
             },
@@ -188,17 +195,29 @@ impl Execution {
     /// The way a decision went; none for nodes that decide nothing or have not yet.
     pub fn taken(&self, key: WorkKey) -> Option<EdgeKind> {
         match self.state_of(key)? {
-            NodeState::Passed { taken, .. } => *taken,
+            NodeState::ControlDone { taken, .. } => *taken,
             _ => None,
         }
     }
 }
 
 impl Counts {
+    fn add(&mut self, definition: &Compiled, scope: &Scope) {
+        for (node, state) in scope.iter() {
+            let compiled = definition.at(node);
+            if matches!(compiled.step, Step::Handle | Step::Ask) {
+                self.tasks += 1;
+                *self.of(state.status()) += 1;
+                self.tolerated += u32::from(state.status() == NodeStatus::Failed && compiled.optional);
+            }
+        }
+    }
+
     fn of(&mut self, status: NodeStatus) -> &mut u32 {
         match status {
             NodeStatus::Pending => &mut self.pending,
-            NodeStatus::Running => &mut self.running,
+            NodeStatus::Ready => &mut self.ready,
+            NodeStatus::Queued | NodeStatus::Running => &mut self.running,
             NodeStatus::Waiting => &mut self.waiting,
             NodeStatus::Completed => &mut self.completed,
             NodeStatus::Failed => &mut self.failed,
@@ -234,23 +253,23 @@ impl EndReason {
     }
 }
 
-pub(super) fn decided_by(definition: &Compiled, reason_to_end: &EndReason) -> DecidedBy {
+pub(super) fn decided_by(definition: &Compiled, reason: &EndReason) -> DecidedBy {
     let id = |node: NodeIndex| definition.node(node).id.clone();
-    match reason_to_end {
+    match reason {
         EndReason::Settled => DecidedBy::AllSettled,
         EndReason::FailFast { node } => DecidedBy::FailFast { node: id(*node) },
         EndReason::WaitAll { node } => DecidedBy::WaitAll { node: id(*node) },
         EndReason::Tolerance { node, count } => DecidedBy::Tolerate { node: id(*node), count: *count },
-        EndReason::Declared(_) | EndReason::DeclaredFailed { .. } => DecidedBy::Operator { by: reason_to_end.who() },
+        EndReason::Declared(_) | EndReason::DeclaredFailed { .. } => DecidedBy::Operator { by: reason.who() },
         EndReason::Deadline => DecidedBy::Deadline,
         EndReason::Output(_) => DecidedBy::Output,
-        EndReason::Stalled(nodes) => DecidedBy::Stalled { nodes: names(definition, nodes) },
-        EndReason::Cancelled(_) => DecidedBy::Cancelled { by: reason_to_end.who() },
+        EndReason::Stalled(open) => DecidedBy::Stalled { nodes: names(definition, open) },
+        EndReason::Cancelled(_) => DecidedBy::Cancelled { by: reason.who() },
     }
 }
 
-fn names(definition: &Compiled, nodes: &[NodeIndex]) -> Vec<String> {
-    nodes.iter().map(|&node| definition.node(node).id.clone()).collect()
+fn names(definition: &Compiled, open: &[WorkKey]) -> Vec<String> {
+    open.iter().map(|key| definition.node(key.node).id.clone()).collect()
 }
 
 fn way(taken: EdgeKind) -> &'static str {

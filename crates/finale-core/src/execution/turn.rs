@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use crate::compiled::Compiled;
 use crate::fact::{self, Fact, Timer};
+use crate::failure::Failure;
 use crate::id::{AttemptNo, Dispatch, WorkKey};
+use crate::path::NodePath;
 use crate::payload::Payload;
-use crate::status::{ExecutionStatus, NodeStatus};
+use crate::status::{ExecutionStatus, NodeStatus, WaitingFor};
 use crate::time::Time;
 
 /// What one or more inputs came to.
@@ -32,14 +34,17 @@ const SPARE_MAX: usize = 64;
 const SPARE_EFFECTS_MAX: usize = 1_024;
 
 /// Something the shell must do once the facts before it are durable.
+///
+/// Performing one twice that is under way already changes nothing. It is exhaustive: a new kind does not compile until
+/// every shell performs it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Run the handler of a node.
     Run {
         /// Which attempt at which work; the outcome must name it.
         dispatch: Dispatch,
-        /// What the handler is given.
-        input: Payload,
+        /// What the handler is given; none if that is what the execution was given.
+        input: Option<Payload>,
     },
     /// Ask somebody outside.
     Offer {
@@ -47,6 +52,8 @@ pub enum Effect {
         dispatch: Dispatch,
         /// What the work is about.
         input: Payload,
+        /// When it was asked for, also if that was in another life.
+        since: Time,
     },
     /// Take back what was asked: it is not wanted any more.
     Withdraw {
@@ -66,12 +73,17 @@ pub enum Effect {
         timer: Timer,
         /// When.
         due: Time,
+        /// How long it takes, from when it was first armed: by a clock that was ahead then, `due` is further away than it
+        /// should be. It is due so long after it is armed at the latest.
+        within: Duration,
     },
     /// The moment is of no interest any more.
     DisarmTimer {
         /// Which one.
         timer: Timer,
     },
+    /// More followed than is drawn at once: say [`Input::Continue`](super::Input::Continue), after others had their turn.
+    Continue,
     /// The execution is over; always the last effect.
     Ended,
 }
@@ -104,6 +116,8 @@ pub enum Notice {
         from: NodeStatus,
         /// To.
         to: NodeStatus,
+        /// What it waits for, if it waits.
+        waiting_for: Option<WaitingFor>,
         /// Which attempt, where there are attempts.
         attempt: Option<AttemptNo>,
     },
@@ -128,7 +142,7 @@ pub enum Notice {
         /// Which attempt.
         attempt: AttemptNo,
         /// The failure; none if it was done.
-        failure: Option<Box<crate::failure::Failure>>,
+        failure: Option<Box<Failure>>,
         /// How long it took.
         took: Duration,
     },
@@ -145,6 +159,9 @@ pub struct NumberedEvent {
     pub at: Time,
     /// What.
     pub notice: Notice,
+    /// The path of the node that it is about, if that is in a scope inside: its id alone says too little there, and the
+    /// scope may be gone by the time that somebody asks.
+    pub path: Option<Box<NodePath>>,
 }
 
 /// Takes what follows from a fact while it is applied.
@@ -154,8 +171,8 @@ pub trait EffectSink {
         false
     }
 
-    /// Something observers may want to know.
-    fn notice(&mut self, _notice: Notice) {}
+    /// Something observers may want to know, and the path of the node it is about if that is in a scope inside.
+    fn notice(&mut self, _notice: Notice, _path: Option<Box<NodePath>>) {}
 
     /// Something to perform once the fact is durable.
     fn effect(&mut self, _effect: Effect) {}
@@ -237,17 +254,28 @@ impl Turn {
         self.notices.clear();
     }
 
-    /// Keeps the first effects, that many, and puts others in the place of the rest.
-    pub(crate) fn replace_effects(&mut self, kept: usize, others: Vec<Effect>) {
-        self.effects.truncate(kept);
-        self.effects.extend(others);
+    /// What [`record`](Self::record) does, of an outcome that nobody made a fact of.
+    pub(crate) fn record_outcome(
+        &mut self,
+        sequence: u64,
+        (last, at): (Time, Time),
+        work: (WorkKey, AttemptNo),
+        result: Result<&[u8], &Failure>,
+        span: (Time, Time),
+    ) -> Recording<'_> {
+        fact::encode_outcome(&mut self.facts, last, at, work, result, span);
+        self.recorded(sequence, at)
+    }
+
+    fn recorded(&mut self, sequence: u64, at: Time) -> Recording<'_> {
+        self.count += 1;
+        self.last_sequence = sequence;
+        Recording { turn: self, sequence, index: 0, at }
     }
 
     pub(crate) fn record(&mut self, sequence: u64, last: Time, at: Time, fact: &Fact) -> Recording<'_> {
         fact::encode(&mut self.facts, last, at, fact);
-        self.count += 1;
-        self.last_sequence = sequence;
-        Recording { turn: self, sequence, index: 0, at }
+        self.recorded(sequence, at)
     }
 }
 
@@ -270,10 +298,10 @@ impl EffectSink for Recording<'_> {
         self.turn.watched
     }
 
-    fn notice(&mut self, notice: Notice) {
+    fn notice(&mut self, notice: Notice, path: Option<Box<NodePath>>) {
         let (sequence, index, at) = (self.sequence, self.index, self.at);
         self.index += 1;
-        self.turn.notices.push(NumberedEvent { sequence, index, at, notice });
+        self.turn.notices.push(NumberedEvent { sequence, index, at, notice, path });
     }
 
     fn effect(&mut self, effect: Effect) {
@@ -297,12 +325,12 @@ impl Replay {
         &mut self,
         execution: &mut super::Execution,
         definition: &Compiled,
-        recorded: &fact::Recorded,
+        recorded: fact::Recorded,
     ) -> Result<(), super::ReplayError> {
         self.sequence = execution.sequence() + 1;
         self.index = 0;
         self.at = recorded.at;
-        execution.apply(definition, recorded.at, &recorded.fact, self)
+        execution.apply(definition, recorded.at, recorded.fact, self)
     }
 }
 
@@ -311,9 +339,9 @@ impl EffectSink for Replay {
         true
     }
 
-    fn notice(&mut self, notice: Notice) {
+    fn notice(&mut self, notice: Notice, path: Option<Box<NodePath>>) {
         let Self { sequence, index, at, .. } = *self;
         self.index += 1;
-        self.notices.push(NumberedEvent { sequence, index, at, notice });
+        self.notices.push(NumberedEvent { sequence, index, at, notice, path });
     }
 }

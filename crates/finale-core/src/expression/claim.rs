@@ -131,7 +131,7 @@ impl Reader<'_> {
     fn among(&mut self, node: u32, texts: &[Token<'_>]) -> Option<Claim> {
         let mut among = Vec::new();
         for text in texts {
-            let text = environment::literal(text.text).filter(|_| text.kind == Kind::Text)?;
+            let text = environment::unquoted(text.text).filter(|_| text.kind == Kind::Text)?;
             match serde_json::from_value(serde_json::Value::from(text.as_str())) {
                 Ok(status) => among.push(status),
                 Err(_) => self.no_statuses.push(NoStatus { node, text }),

@@ -23,25 +23,13 @@ pub enum ExpressionError {
         /// The limit it exceeds.
         tokens_max: usize,
     },
-    /// Brackets are nested deeper than allowed.
-    #[error("brackets are nested deeper than the {depth_max} levels allowed")]
+    /// Brackets, `else` and filters that nest their results are nested deeper than allowed.
+    #[error(
+        "brackets, `else` or filters are nested deeper than the {depth_max} levels allowed; split the expression over several nodes"
+    )]
     NestedTooDeep {
         /// The limit it exceeds.
         depth_max: usize,
-    },
-    /// Operators are chained longer than allowed.
-    #[error(
-        "more than the {links_max} operators, accesses and filters allowed in one chain; split the expression over several nodes"
-    )]
-    ChainTooLong {
-        /// The limit it exceeds.
-        links_max: usize,
-    },
-    /// `else`, `not` or `-` follow each other longer than allowed.
-    #[error("more than the {links_max} uses of `else`, `not` and `-` allowed in one chain")]
-    PrefixesTooMany {
-        /// The limit it exceeds.
-        links_max: usize,
     },
     /// The grammar does not allow it.
     #[error("{detail}")]
@@ -159,8 +147,18 @@ pub enum EvaluationError {
     },
 }
 
+impl EvaluationError {
+    pub(super) fn failed(detail: impl Into<String>) -> Self {
+        Self::Failed { detail: detail.into() }
+    }
+}
+
 impl From<minijinja::Error> for EvaluationError {
     fn from(error: minijinja::Error) -> Self {
+        // What a filter of ours could not do it says itself.
+        if let Some(ours) = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<Self>()) {
+            return ours.clone();
+        }
         let detail = describe(&error);
         match error.kind() {
             ErrorKind::OutOfFuel => Self::TooMuchWork { fuel_max: limits::FUEL_MAX },
@@ -169,6 +167,14 @@ impl From<minijinja::Error> for EvaluationError {
             }
             _ => Self::Failed { detail },
         }
+    }
+}
+
+/// On its way through the engine.
+impl From<EvaluationError> for minijinja::Error {
+    fn from(error: EvaluationError) -> Self {
+        let detail = error.to_string();
+        Self::new(ErrorKind::InvalidOperation, detail).with_source(error)
     }
 }
 

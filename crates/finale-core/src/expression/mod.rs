@@ -12,19 +12,30 @@
 //! used, neither as an operand nor as the result. It is deterministic (no clock, no randomness) and bounded:
 //! see [`limits`].
 
+mod calculate;
 pub(crate) mod claim;
+mod document;
 mod environment;
 mod error;
-mod guard;
+mod evaluate;
+mod filters;
+mod functions;
 mod json;
 pub mod limits;
+mod literal;
+mod order;
+mod parse;
+mod path;
+mod program;
 mod quote;
 pub(crate) mod reads;
 mod references;
 mod scan;
 mod scope;
+pub mod template;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 use minijinja::Value;
 use minijinja::value::ValueKind;
@@ -33,15 +44,33 @@ use rustc_hash::FxHashMap;
 use crate::payload::Payload;
 use crate::status::NodeStatus;
 
+use self::document::Document;
+pub use self::document::DocumentError;
 pub use self::error::{EvaluationError, ExpressionError};
+use self::path::Path;
+use self::program::Program;
 use self::scope::Scope;
 
 /// A compiled expression over `input`, `nodes` and `vars`.
+///
+/// One that is a literal, `{"a": [1, "x"]}`, is its value: a clone of that copies no bytes.
 #[derive(Debug)]
-pub struct Expression {
+pub struct Expression(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Literal(Payload),
+    Formula(Box<Formula>),
+    Document(Box<Document>),
+}
+
+/// What stands between the braces of a template.
+#[derive(Debug)]
+struct Formula {
     source: Box<str>,
-    program: minijinja::Expression<'static, 'static>,
+    program: Program,
     scope: Scope,
+    path: Option<Path>,
 }
 
 /// What an expression may ask of an execution.
@@ -73,49 +102,126 @@ impl Expression {
         names: &FxHashMap<String, u32>,
         upstream: impl FnOnce() -> Vec<u32>,
     ) -> Result<Self, ExpressionError> {
-        let tokens = scan::tokens(source)?;
-        limits::check(&tokens)?;
-        let scope = references::find(source, &tokens, names, upstream)?;
-        let program = environment::compile(guard::operands(source, &tokens))
-            .map_err(|error| if scan::has_single_equals(&tokens) { ExpressionError::SingleEquals } else { error })?;
-        refuse_unknown_names(&program)?;
-        Ok(Self { source: source.into(), program, scope })
+        let formula = Formula::compile(source, names, upstream)?;
+        if formula.program.is_literal()
+            && let Ok(value) = formula.value(&Nothing)
+        {
+            return Ok(Self(Kind::Literal(value)));
+        }
+        Ok(Self(Kind::Formula(Box::new(formula))))
     }
 
-    /// The text it was compiled from.
-    pub fn source(&self) -> &str {
-        &self.source
+    /// Compiles a document in whose texts `${{ expression }}` stands for a value; see [`template`].
+    ///
+    /// What contains none is never compiled, and as large as it is: a document without any is its own value.
+    ///
+    /// # Errors
+    /// When a template cannot be read, or an expression in it cannot be compiled: says where in the document that is.
+    pub fn document(
+        document: &Payload,
+        names: &FxHashMap<String, u32>,
+        upstream: impl FnMut() -> Vec<u32>,
+    ) -> Result<Self, DocumentError> {
+        Ok(Self(match Document::compile(document, names, upstream)? {
+            Some(document) => Kind::Document(Box::new(document)),
+            None => Kind::Literal(document.clone()),
+        }))
+    }
+
+    /// The texts that are evaluated: none if it is a literal, one for each template of a document.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &str> {
+        let (formula, document) = match &self.0 {
+            Kind::Literal(_) => (None, None),
+            Kind::Formula(formula) => (Some(&*formula.source), None),
+            Kind::Document(document) => (None, Some(document.sources())),
+        };
+        formula.into_iter().chain(document.into_iter().flatten())
     }
 
     /// Evaluates a condition: anything but `true` or `false` is an error.
     pub fn condition(&self, facts: &dyn Facts) -> Result<bool, EvaluationError> {
-        let value = self.evaluate(facts)?;
-        match value.kind() {
-            ValueKind::Bool => Ok(value.is_true()),
-            kind => Err(EvaluationError::NotBoolean { found: kind.to_string() }),
+        let not_boolean = |found: &str| EvaluationError::NotBoolean { found: found.to_owned() };
+        match &self.0 {
+            Kind::Literal(literal) => match literal.as_bytes() {
+                b"true" => Ok(true),
+                b"false" => Ok(false),
+                _ => Err(not_boolean(literal.decode().map_or("document", |value: Value| kind(&value)))),
+            },
+            Kind::Document(_) => Err(not_boolean("document")),
+            Kind::Formula(formula) => {
+                let value = formula.evaluate(facts)?;
+                match value.kind() {
+                    ValueKind::Bool => Ok(value.is_true()),
+                    _ => Err(not_boolean(kind(&value))),
+                }
+            }
         }
     }
 
     /// Evaluates a value.
     pub fn value(&self, facts: &dyn Facts) -> Result<Payload, EvaluationError> {
+        match &self.0 {
+            Kind::Literal(literal) => Ok(literal.clone()),
+            Kind::Formula(formula) => formula.value(facts),
+            Kind::Document(document) => document.value(facts),
+        }
+    }
+}
+
+impl Formula {
+    fn compile(
+        source: &str,
+        names: &FxHashMap<String, u32>,
+        upstream: impl FnOnce() -> Vec<u32>,
+    ) -> Result<Self, ExpressionError> {
+        let tokens = scan::tokens(source)?;
+        let (program, scope) = parse::parse(source, &tokens, names, upstream)?;
+        let path = Path::of(&program, &scope);
+        Ok(Self { source: source.into(), program, scope, path })
+    }
+
+    fn value(&self, facts: &dyn Facts) -> Result<Payload, EvaluationError> {
+        if let Some(part) = self.path.as_ref().and_then(|path| path.follow(&self.scope, facts)) {
+            return Ok(part);
+        }
         let value = self.evaluate(facts)?;
-        let document = json::write(&value, limits::RESULT_BYTES_MAX)?;
-        Ok(Payload::trusted(&document))
+        let bytes_max = limits::RESULT_BYTES_MAX + self.scope.bytes(facts);
+        Ok(Payload::trusted(&json::write(&value, bytes_max)?))
     }
 
     fn evaluate(&self, facts: &dyn Facts) -> Result<Value, EvaluationError> {
-        let value = self.program.eval(self.scope.open(facts)?)?;
+        let value = evaluate::evaluate(&self.source, &self.program, &self.scope, facts)?;
         if value.is_undefined() {
-            return Err(EvaluationError::Undefined { what: format!("`{}`", self.source) });
+            return Err(EvaluationError::Undefined { what: format!("`{}`", json::shortened(&self.source)) });
         }
         Ok(value)
     }
 }
 
-fn refuse_unknown_names(program: &minijinja::Expression<'_, '_>) -> Result<(), ExpressionError> {
-    let unknown = program.undeclared_variables(false).into_iter().filter(|name| !environment::is_known(name)).min();
-    match unknown {
-        Some(name) => Err(ExpressionError::UnknownName { name }),
-        None => Ok(()),
+/// What a literal is evaluated over.
+struct Nothing;
+
+impl Facts for Nothing {
+    fn input(&self) -> &Payload {
+        const NOTHING: &Payload = &Payload::NULL;
+        NOTHING
+    }
+
+    fn node(&self, _position: u32) -> NodeView {
+        NodeView { status: NodeStatus::Pending, output: None, error: None }
+    }
+}
+
+/// What kind of value it is, in errors.
+fn kind(value: &Value) -> &'static str {
+    match value.kind() {
+        ValueKind::Undefined => "undefined value",
+        ValueKind::None => "none",
+        ValueKind::Bool => "boolean",
+        ValueKind::Number => "number",
+        ValueKind::String => "string",
+        ValueKind::Seq | ValueKind::Iterable => "list",
+        ValueKind::Map => "map",
+        _ => "value of no kind",
     }
 }

@@ -49,8 +49,8 @@ pub(super) fn member(tokens: &[Token<'_>], at: usize) -> Option<(String, usize)>
     if !is_variable || at > 0 && !is_name(&tokens[at - 1]) {
         return None;
     }
-    let (name, dotted) = key(tokens, at)?;
-    Some((name, at + if dotted.is_some() { 3 } else { 4 }))
+    let key = key(tokens, at)?;
+    Some((key.name, at + 1 + key.tokens))
 }
 
 /// Whether the first thing that happens to a value is that somebody asks whether it is there.

@@ -1,4 +1,4 @@
-//! What an expression refers to, found in its tokens: evaluation then fetches only that.
+//! What an expression refers to: evaluation then fetches only that.
 
 use rustc_hash::FxHashMap;
 
@@ -8,29 +8,12 @@ use super::scan::{Kind, Token};
 use super::scope::{NodeReference, Scope, Vars};
 use crate::nearest::nearest;
 
-/// Finds the uses of `input`, `nodes` and `vars`, and the names of filters and tests.
-pub(super) fn find(
-    source: &str,
-    tokens: &[Token<'_>],
-    names: &FxHashMap<String, u32>,
-    upstream: impl FnOnce() -> Vec<u32>,
-) -> Result<Scope, ExpressionError> {
-    let mut finder = Finder { source, names, input: false, nodes: FxHashMap::default(), keys: None };
-    for at in 0..tokens.len() {
-        finder.visit(tokens, at)?;
-    }
-    let Finder { input, nodes, keys, .. } = finder;
-    let mut nodes: Vec<_> = nodes.into_values().collect();
-    nodes.sort_unstable_by_key(|node: &NodeReference| node.position);
-    let vars = keys.map(|keys| Vars { keys: keys.sorted(), upstream: upstream() });
-    Ok(Scope { input, nodes, vars })
-}
-
-struct Finder<'s, 'n> {
+/// The uses of `input`, `nodes` and `vars` that were found so far.
+pub(super) struct References<'s, 'n> {
     source: &'s str,
     names: &'n FxHashMap<String, u32>,
     input: bool,
-    nodes: FxHashMap<u32, NodeReference>,
+    nodes: Vec<NodeReference>,
     keys: Option<Keys>,
 }
 
@@ -53,46 +36,49 @@ impl Keys {
     }
 }
 
-impl Finder<'_, '_> {
-    fn visit(&mut self, tokens: &[Token<'_>], at: usize) -> Result<(), ExpressionError> {
-        let token = &tokens[at];
-        if token.kind != Kind::Word {
-            return Ok(());
-        }
-        let before = at.checked_sub(1).map(|before| &tokens[before]);
-        match before {
-            Some(before) if before.is_sign(".") => Ok(()),
-            Some(before) if before.is_sign("|") => filter(token.text),
-            Some(before) if before.is_word("is") && token.text != "not" => test(token.text),
-            Some(before) if before.is_word("not") && at > 1 && tokens[at - 2].is_word("is") => test(token.text),
-            _ => self.name(tokens, at),
+impl<'s, 'n> References<'s, 'n> {
+    pub(super) fn new(source: &'s str, names: &'n FxHashMap<String, u32>) -> Self {
+        Self { source, names, input: false, nodes: Vec::new(), keys: None }
+    }
+
+    pub(super) fn into_scope(self, upstream: impl FnOnce() -> Vec<u32>) -> Scope {
+        let vars = self.keys.map(|keys| Vars { keys: keys.sorted(), upstream: upstream() });
+        Scope { input: self.input, nodes: self.nodes, vars }
+    }
+
+    /// `input` is used.
+    pub(super) fn input(&mut self) {
+        self.input = true;
+    }
+
+    /// `vars` is used, at this token.
+    pub(super) fn vars(&mut self, tokens: &[Token<'_>], at: usize) {
+        let key = key(tokens, at);
+        match (self.keys.get_or_insert_with(|| Keys::These(Vec::new())), key) {
+            (Keys::These(keys), Some(key)) => keys.push(key.name),
+            (keys, _) => *keys = Keys::All,
         }
     }
 
-    fn name(&mut self, tokens: &[Token<'_>], at: usize) -> Result<(), ExpressionError> {
-        match tokens[at].text {
-            "input" => self.input = true,
-            "nodes" => self.node(tokens, at)?,
-            "vars" => self.vars(tokens, at),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn node(&mut self, tokens: &[Token<'_>], at: usize) -> Result<(), ExpressionError> {
-        let Some((id, dotted)) = key(tokens, at) else {
+    /// `nodes` is used, at this token: the place of the node in the list, and how many tokens name it.
+    pub(super) fn node(&mut self, tokens: &[Token<'_>], at: usize) -> Result<(u32, usize), ExpressionError> {
+        let Some(Key { name, dotted, tokens: used }) = key(tokens, at) else {
             return Err(ExpressionError::BareNodes);
         };
         let id = match dotted {
-            Some(start) => self.refuse_hyphen(id, start)?,
-            None => id,
+            Some(start) => self.refuse_hyphen(name, start)?,
+            None => name,
         };
         let Some(&position) = self.names.get(&id) else {
             let nearest = self.nearest(&id);
             return Err(ExpressionError::UnknownNode { id, nearest });
         };
-        self.nodes.entry(position).or_insert(NodeReference { id, position });
-        Ok(())
+        let known = self.nodes.iter().position(|node| node.position == position);
+        let place = known.unwrap_or_else(|| {
+            self.nodes.push(NodeReference { id, position });
+            self.nodes.len() - 1
+        });
+        Ok((u32::try_from(place).unwrap_or(u32::MAX), used))
     }
 
     fn nearest(&self, id: &str) -> Option<String> {
@@ -113,39 +99,26 @@ impl Finder<'_, '_> {
         }
         Ok(id)
     }
-
-    fn vars(&mut self, tokens: &[Token<'_>], at: usize) {
-        let key = key(tokens, at);
-        match (self.keys.get_or_insert_with(|| Keys::These(Vec::new())), key) {
-            (Keys::These(keys), Some((key, _))) => keys.push(key),
-            (keys, _) => *keys = Keys::All,
-        }
-    }
 }
 
-/// The key right behind a name: `.key` (with where it starts) or `["key"]`.
-pub(super) fn key(tokens: &[Token<'_>], at: usize) -> Option<(String, Option<usize>)> {
+/// The key right behind a name.
+pub(super) struct Key {
+    pub(super) name: String,
+    /// Where it starts, if it is behind a point.
+    dotted: Option<usize>,
+    /// How many tokens it takes.
+    pub(super) tokens: usize,
+}
+
+/// `.key` or `["key"]`.
+pub(super) fn key(tokens: &[Token<'_>], at: usize) -> Option<Key> {
     let (first, second) = (tokens.get(at + 1)?, tokens.get(at + 2)?);
     if first.is_sign(".") && second.kind == Kind::Word {
-        return Some((second.text.to_owned(), Some(second.start)));
+        return Some(Key { name: second.text.to_owned(), dotted: Some(second.start), tokens: 2 });
     }
     let closed = tokens.get(at + 3).is_some_and(|token| token.is_sign("]"));
     if first.is_sign("[") && second.kind == Kind::Text && closed {
-        return environment::literal(second.text).map(|key| (key, None));
+        return environment::unquoted(second.text).map(|name| Key { name, dotted: None, tokens: 3 });
     }
     None
-}
-
-fn filter(name: &str) -> Result<(), ExpressionError> {
-    if environment::FILTERS.contains(&name) {
-        return Ok(());
-    }
-    Err(ExpressionError::UnknownFilter { name: name.to_owned() })
-}
-
-fn test(name: &str) -> Result<(), ExpressionError> {
-    if environment::TESTS.contains(&name) {
-        return Ok(());
-    }
-    Err(ExpressionError::UnknownTest { name: name.to_owned() })
 }

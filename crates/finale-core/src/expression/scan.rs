@@ -1,16 +1,16 @@
-//! Words and signs of an expression, found without recursion before the parser sees it.
+//! Words and signs of an expression.
 
 use super::error::ExpressionError;
 use super::limits::{SOURCE_BYTES_MAX, TOKENS_MAX};
 
-/// What a token is, as far as limits and references need to know.
+/// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A name or a keyword.
     Word,
     /// A text with its quotes.
     Text,
-    /// Digits and what clings to them.
+    /// A number without its sign.
     Number,
     /// A sign of one or two characters, or a character that is no part of the language.
     Sign,
@@ -44,25 +44,19 @@ pub(super) fn tokens(source: &str) -> Result<Vec<Token<'_>>, ExpressionError> {
     if bytes > SOURCE_BYTES_MAX {
         return Err(ExpressionError::TooLong { bytes, bytes_max: SOURCE_BYTES_MAX });
     }
-    let mut tokens = Vec::new();
+    let mut tokens: Vec<Token<'_>> = Vec::new();
     let mut start = skip_space(source, 0);
     while start < bytes {
         if tokens.len() == TOKENS_MAX {
             return Err(ExpressionError::TooManyTokens { tokens_max: TOKENS_MAX });
         }
-        let (kind, length) = next(&source[start..]);
+        // `list.0.1` holds two indexes, not the number 0.1.
+        let is_index = tokens.last().is_some_and(|last| last.is_sign(".") && last.end() == start);
+        let (kind, length) = next(&source[start..], is_index);
         tokens.push(Token { kind, text: &source[start..start + length], start });
         start = skip_space(source, start + length);
     }
     Ok(tokens)
-}
-
-/// Whether there is a `=` that names no argument of a call.
-pub(super) fn has_single_equals(tokens: &[Token<'_>]) -> bool {
-    let names_argument = |at: usize| {
-        at > 1 && tokens[at - 1].kind == Kind::Word && (tokens[at - 2].is_sign("(") || tokens[at - 2].is_sign(","))
-    };
-    (0..tokens.len()).any(|at| tokens[at].is_sign("=") && !names_argument(at))
 }
 
 fn skip_space(source: &str, from: usize) -> usize {
@@ -70,11 +64,11 @@ fn skip_space(source: &str, from: usize) -> usize {
     from + (rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_whitespace()).len())
 }
 
-fn next(rest: &str) -> (Kind, usize) {
+fn next(rest: &str, is_index: bool) -> (Kind, usize) {
     let bytes = rest.as_bytes();
     match bytes.first() {
         Some(b'"' | b'\'') => (Kind::Text, text_length(bytes)),
-        Some(b'0'..=b'9') => (Kind::Number, word_length(bytes)),
+        Some(b'0'..=b'9') => (Kind::Number, number_length(bytes, is_index)),
         Some(b'a'..=b'z' | b'A'..=b'Z' | b'_') => (Kind::Word, word_length(bytes)),
         _ => (Kind::Sign, sign_length(rest)),
     }
@@ -95,6 +89,23 @@ fn text_length(bytes: &[u8]) -> usize {
         }
     }
     bytes.len()
+}
+
+/// Digits with a fraction and an exponent, and whatever clings to them: that is for the parser to refuse.
+fn number_length(bytes: &[u8], is_index: bool) -> usize {
+    let mut length = word_length(bytes);
+    let is_decimal = !matches!(bytes.get(1), Some(b'x' | b'X' | b'o' | b'O' | b'b' | b'B'));
+    let has_no_exponent = |length: usize| !bytes[..length].iter().any(|byte| matches!(byte, b'e' | b'E'));
+    let is_fraction = bytes.get(length) == Some(&b'.') && bytes.get(length + 1).is_some_and(u8::is_ascii_digit);
+    if is_decimal && !is_index && is_fraction && has_no_exponent(length) {
+        length += 1 + word_length(&bytes[length + 1..]);
+    }
+    let ends_in_exponent = matches!(bytes[length - 1], b'e' | b'E') && has_no_exponent(length - 1);
+    let is_signed = matches!(bytes.get(length), Some(b'+' | b'-'));
+    if is_decimal && ends_in_exponent && is_signed && bytes.get(length + 1).is_some_and(u8::is_ascii_digit) {
+        length += 1 + word_length(&bytes[length + 1..]);
+    }
+    length
 }
 
 fn sign_length(rest: &str) -> usize {

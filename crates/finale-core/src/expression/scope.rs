@@ -13,7 +13,7 @@ use crate::payload::Payload;
 use crate::status::NodeStatus;
 
 /// What an expression refers to: only that is asked of the facts.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Scope {
     pub(super) input: bool,
     pub(super) nodes: Vec<NodeReference>,
@@ -37,28 +37,50 @@ pub(super) struct Vars {
 }
 
 impl Scope {
-    /// The variables as they are now.
-    pub(super) fn open(&self, facts: &dyn Facts) -> Result<Value, EvaluationError> {
-        let mut names = BTreeMap::new();
-        if self.input {
-            names.insert("input", parse(facts.input()).map_err(|error| unreadable("the input", &error))?);
-        }
-        if !self.nodes.is_empty() {
-            names.insert("nodes", self.nodes(facts));
-        }
-        if let Some(vars) = &self.vars {
-            names.insert("vars", vars.open(facts)?);
-        }
-        Ok(Value::from(names))
+    /// The input, parsed.
+    pub(super) fn input(&self, facts: &dyn Facts) -> Result<Value, EvaluationError> {
+        parse(facts.input()).map_err(|error| unreadable("the input", &error))
     }
 
-    fn nodes(&self, facts: &dyn Facts) -> Value {
-        let node = |node: &NodeReference| {
-            let view = facts.node(node.position);
-            (node.id.clone(), Value::from_object(SeenNode { id: node.id.clone(), view, output: OnceLock::new() }))
-        };
-        Value::from(self.nodes.iter().map(node).collect::<BTreeMap<_, _>>())
+    /// What `vars` shows.
+    pub(super) fn vars(&self, facts: &dyn Facts) -> Result<Value, EvaluationError> {
+        self.vars.as_ref().map_or_else(|| Ok(Value::UNDEFINED), |vars| vars.open(facts))
     }
+
+    /// The node at a place of the list.
+    pub(super) fn node(&self, place: u32, facts: &dyn Facts) -> Value {
+        let NodeReference { id, position } = &self.nodes[place as usize];
+        let view = facts.node(*position);
+        Value::from_object(SeenNode { id: id.clone(), view, output: OnceLock::new() })
+    }
+
+    /// Adds what another expression refers to.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.input |= other.input;
+        for NodeReference { id, position } in &other.nodes {
+            if !self.nodes.iter().any(|node| node.position == *position) {
+                self.nodes.push(NodeReference { id: id.clone(), position: *position });
+            }
+        }
+        if let Some(vars) = &other.vars {
+            let upstream = vars.upstream.clone();
+            self.vars.get_or_insert(Vars { keys: None, upstream });
+        }
+    }
+
+    /// The size of the documents that the value may be made of.
+    pub(super) fn bytes(&self, facts: &dyn Facts) -> usize {
+        let input = if self.input || self.vars.is_some() { facts.input().size() } else { 0 };
+        let nodes = self.nodes.iter().map(|node| node.position);
+        let upstream = self.vars.iter().flat_map(|vars| vars.upstream.iter().copied());
+        let output = |position| facts.node(position).output.map_or(0, |output| output.size());
+        input + nodes.chain(upstream).map(output).sum::<usize>()
+    }
+}
+
+/// Whether a document is an object, without parsing it.
+pub(super) fn is_object(document: &Payload) -> bool {
+    document.as_bytes().trim_ascii_start().first() == Some(&b'{')
 }
 
 impl Vars {
@@ -86,13 +108,11 @@ impl Vars {
 
     /// Adds the members of a document that were not found in a later one; other documents than objects have none.
     fn overlay(&self, found: &mut BTreeMap<String, Value>, document: &Payload) -> serde_json::Result<()> {
-        let bytes = document.as_bytes();
-        if bytes.trim_ascii_start().first() != Some(&b'{') {
+        if !is_object(document) {
             return Ok(());
         }
-        for (key, value) in
-            Members(self.keys.as_deref()).deserialize(&mut serde_json::Deserializer::from_slice(bytes))?
-        {
+        let mut parser = serde_json::Deserializer::from_slice(document.as_bytes());
+        for (key, value) in Members(self.keys.as_deref()).deserialize(&mut parser)? {
             found.entry(key).or_insert(value);
         }
         Ok(())

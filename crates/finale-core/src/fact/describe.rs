@@ -104,7 +104,7 @@ impl Described {
 
     fn of_node(mut self, definition: &Compiled, key: WorkKey) -> Self {
         let WorkKey { scope, node } = key;
-        let known = definition.definition().nodes.get(node.as_usize());
+        let known = definition.find_node(node);
         let name = known.map_or_else(|| format!("node {node}"), |node| node.id.clone());
         let name = if scope.is_root() { name } else { format!("{name} in scope {scope}") };
         self.text = name.clone();

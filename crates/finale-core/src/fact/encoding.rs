@@ -69,7 +69,6 @@ pub(crate) fn encode(out: &mut Vec<u8>, last: Time, at: Time, fact: &Fact) {
 }
 
 /// Appends what a handler came to: the bytes of a [`Fact::Outcome`] that nobody has to make first.
-#[expect(dead_code, reason = "the door for outcomes comes with the rest of this change")]
 pub(crate) fn encode_outcome(
     out: &mut Vec<u8>,
     last: Time,

@@ -10,7 +10,7 @@ mod encoding;
 pub use decoding::{DecodeError, Facts};
 pub use describe::Described;
 pub use encoding::FORMAT;
-pub(crate) use encoding::encode;
+pub(crate) use encoding::{encode, encode_outcome};
 
 use crate::compiled::DefinitionHash;
 use crate::definition::Verdict;
@@ -113,7 +113,6 @@ pub struct Activation {
 
 /// Something decided at a node.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub enum Decision {
     /// Which way a condition went.
     Branch(bool),
@@ -153,7 +152,6 @@ pub enum Timer {
 
 /// An end that was decided apart from the tasks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum EndRequest {
     /// Somebody cancelled the execution.
     Cancel(Box<str>),

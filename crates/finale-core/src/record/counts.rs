@@ -7,8 +7,8 @@ use super::Counts;
 impl Counts {
     /// Whether every task is counted in exactly one status, and no more are tolerated than have failed.
     pub(super) fn add_up(&self) -> bool {
-        let Self { tasks, pending, running, waiting, completed, failed, tolerated, cancelled, skipped } = *self;
-        let statuses = [pending, running, waiting, completed, failed, cancelled, skipped];
+        let Self { tasks, pending, ready, running, waiting, completed, failed, tolerated, cancelled, skipped } = *self;
+        let statuses = [pending, ready, running, waiting, completed, failed, cancelled, skipped];
         statuses.iter().map(|count| u64::from(*count)).sum::<u64>() == u64::from(tasks) && tolerated <= failed
     }
 }
@@ -16,7 +16,7 @@ impl Counts {
 /// `9: 4 completed, 2 failed (1 of them tolerated), 3 skipped`; statuses that no task has are left out.
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { tasks, pending, running, waiting, completed, failed, tolerated, cancelled, skipped } = *self;
+        let Self { tasks, pending, ready, running, waiting, completed, failed, tolerated, cancelled, skipped } = *self;
         let statuses = [
             (completed, "completed"),
             (failed, "failed"),
@@ -24,6 +24,7 @@ impl fmt::Display for Counts {
             (skipped, "skipped"),
             (running, "running"),
             (waiting, "waiting"),
+            (ready, "ready"),
             (pending, "pending"),
         ];
         write!(f, "{tasks}")?;
@@ -52,8 +53,8 @@ mod tests {
         assert_eq!(counts.to_string(), "9: 4 completed, 2 failed (1 of them tolerated), 3 skipped");
         let all = Counts { tasks: 2, failed: 2, tolerated: 2, ..Counts::default() };
         assert_eq!(all.to_string(), "2: 2 failed (tolerated)");
-        let none = Counts { tasks: 3, pending: 1, running: 1, waiting: 1, ..Counts::default() };
-        assert_eq!(none.to_string(), "3: 1 running, 1 waiting, 1 pending");
+        let none = Counts { tasks: 4, pending: 1, ready: 1, running: 1, waiting: 1, ..Counts::default() };
+        assert_eq!(none.to_string(), "4: 1 running, 1 waiting, 1 ready, 1 pending");
         assert_eq!(Counts::default().to_string(), "0");
     }
 

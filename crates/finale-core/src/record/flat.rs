@@ -9,7 +9,7 @@ use super::{
 use crate::failure::FailureClass;
 use crate::id::{AttemptNo, ExecutionId, TaskId};
 use crate::payload::Payload;
-use crate::status::{ExecutionStatus, NodeStatus};
+use crate::status::{ExecutionStatus, NodeStatus, WaitingFor};
 use crate::time::Time;
 
 /// A record that says something impossible.
@@ -163,6 +163,8 @@ pub(super) struct FlatNode {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     class: Option<FailureClass>,
     skipped_reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    waiting_for: Option<WaitingFor>,
 }
 
 impl From<NodeRecord> for FlatNode {
@@ -179,10 +181,15 @@ impl From<NodeRecord> for FlatNode {
             error: None,
             class: None,
             skipped_reason: None,
+            waiting_for: None,
         };
         match node.state {
-            NodeRecordState::Pending => {}
-            NodeRecordState::Running(begun) | NodeRecordState::Waiting(begun) => flat.begin(begun),
+            NodeRecordState::Pending | NodeRecordState::Ready => {}
+            NodeRecordState::Queued(begun) | NodeRecordState::Running(begun) => flat.begin(begun),
+            NodeRecordState::Waiting { begun, waiting_for } => {
+                flat.begin(begun);
+                flat.waiting_for = Some(waiting_for);
+            }
             NodeRecordState::Completed { begun, completed_at, output } => {
                 flat.begin(begun);
                 flat.completed_at = Some(completed_at);
@@ -222,11 +229,19 @@ impl FlatNode {
         if self.error.is_some() != (self.status == NodeStatus::Failed) {
             return Err("an error belongs to failed nodes, and to all of them");
         }
+        if self.waiting_for.is_some() != (self.status == NodeStatus::Waiting) {
+            return Err("waiting_for belongs to waiting nodes, and to all of them");
+        }
         let completed_at = self.completed_at.ok_or("lacks completed_at");
         Ok(match self.status {
             NodeStatus::Pending => NodeRecordState::Pending,
             NodeStatus::Running => NodeRecordState::Running(self.begun()?),
-            NodeStatus::Waiting => NodeRecordState::Waiting(self.begun()?),
+            NodeStatus::Ready => NodeRecordState::Ready,
+            NodeStatus::Queued => NodeRecordState::Queued(self.begun()?),
+            NodeStatus::Waiting => NodeRecordState::Waiting {
+                begun: self.begun()?,
+                waiting_for: self.waiting_for.take().ok_or("lacks what it waits for")?,
+            },
             NodeStatus::Completed => NodeRecordState::Completed {
                 begun: self.begun()?,
                 completed_at: completed_at?,

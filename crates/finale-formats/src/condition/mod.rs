@@ -2,8 +2,11 @@
 //!
 //! The language has atoms, `NOT`, `AND`, `OR` (in any letter case, binding in this order) and
 //! parentheses. An atom is everything between them: `true` or `false` in any letter case,
-//! `key == value`, `key != value`, or a key whose truth is asked. A condition never fails: one that
-//! is malformed, or longer than 256 tokens, is `false`.
+//! `key == value`, `key != value`, one of `key < number`, `<=`, `>`, `>=`, or a key whose truth is asked.
+//! A condition never fails: one that is malformed, or longer than 256 tokens, is `false`.
+//!
+//! `<`, `<=`, `>` and `>=` hold for numbers only: what is missing, or no number, is neither less nor more. A chain of
+//! comparisons, such as `a == b != c` or `1 < x < 5`, is malformed; only behind an `==` further ones belong to the value.
 //!
 //! Where the original behaves by accident, these rules hold instead:
 //!
@@ -11,10 +14,10 @@
 //!   so `x.or.y` and `opt-and-go` are keys.
 //! - Quotes, single or double, around a whole value are not part of it. Keywords, parentheses and
 //!   operators between them have no meaning.
-//! - Values compare as they are printed in JSON, not in Python: `true`, `false` and `null`. A whole
-//!   number is equal with and without `.0`.
+//! - Values compare as they are printed in JSON: `true`, `false` and `null`. A boolean is also equal to `True` or `False`,
+//!   as the original prints it. A whole number is equal with and without `.0`.
 //!
-//! The last rule is that of the test `printed_as` in finale's expressions.
+//! The last rule is that of the test `printed_as` in finale's expressions; the one about numbers is that of `compares`.
 
 /// Translates a condition into an expression over `vars`.
 ///
@@ -205,7 +208,7 @@ fn parse(tokens: Vec<Token<'_>>) -> Option<Formula> {
             (Token::Keyword(Keyword::Not), true) => level.negated = !level.negated,
             (Token::Open, true) => outer.push(std::mem::take(&mut level)),
             (Token::Atom(text), true) => {
-                level.operand(atom(text));
+                level.operand(atom(text)?);
                 wants_operand = false;
             }
             (Token::Close, false) => {
@@ -223,42 +226,56 @@ fn parse(tokens: Vec<Token<'_>>) -> Option<Formula> {
     (!wants_operand && outer.is_empty()).then(|| level.end())
 }
 
-fn atom(text: &str) -> Formula {
-    if let Some((key, operator, value)) = comparison(text) {
-        if key.is_empty() || value.is_empty() {
-            return Formula::Literal(false);
-        }
-        let value = unquoted(value).unwrap_or(value);
-        let test = format!("vars[{}] is printed_as({})", literal(key), literal(value));
-        let equal = Formula::Test(test);
-        return if operator == "==" { equal } else { equal.negate() };
+/// What an atom says; nothing if it is malformed, and then the whole condition is.
+fn atom(text: &str) -> Option<Formula> {
+    let Some((at, operator)) = operator_in(text) else {
+        return Some(if text.eq_ignore_ascii_case("true") {
+            Formula::Literal(true)
+        } else if text.eq_ignore_ascii_case("false") {
+            Formula::Literal(false)
+        } else {
+            truth_of(text)
+        });
+    };
+    let (key, value) = (text[..at].trim(), text[at + operator.len()..].trim());
+    if is_chain(operator, value) {
+        return None;
     }
-    if text.eq_ignore_ascii_case("true") {
-        Formula::Literal(true)
-    } else if text.eq_ignore_ascii_case("false") {
-        Formula::Literal(false)
-    } else {
-        truth_of(text)
+    if key.is_empty() || value.is_empty() {
+        return Some(Formula::Literal(false));
     }
+    let key = literal(key);
+    if matches!(operator, "<" | "<=" | ">" | ">=") {
+        let number: serde_json::Number = value.parse().ok()?;
+        return Some(Formula::Test(format!("vars[{key}] is compares(\"{operator}\", {number})")));
+    }
+    let value = unquoted(value).unwrap_or(value);
+    let equal = Formula::Test(format!("vars[{key}] is printed_as({})", literal(value)));
+    Some(if operator == "==" { equal } else { equal.negate() })
 }
 
 fn truth_of(key: &str) -> Formula {
     Formula::Test(format!("vars[{}] is truthy", literal(key)))
 }
 
-/// Splits at the first `!=`, else at the first `==`; one inside a quoted value does not count.
-fn comparison(text: &str) -> Option<(&str, &'static str, &str)> {
-    let split = |operator: &'static str| {
-        let (key, value) = text.split_once(operator)?;
-        Some((key.trim(), operator, value.trim()))
-    };
-    match (split("!="), split("==")) {
-        (Some(unequal), Some(equal)) => {
-            let hidden = equal.0.len() < unequal.0.len() && unquoted(equal.2).is_some();
-            Some(if hidden { equal } else { unequal })
+/// The first operator of a comparison, and where it stands.
+fn operator_in(text: &str) -> Option<(usize, &'static str)> {
+    // Of two that begin at the same place the longer one is meant: it comes first.
+    const OPERATORS: [&str; 6] = ["==", "!=", "<=", ">=", "<", ">"];
+    let found = OPERATORS.into_iter().filter_map(|operator| Some((text.find(operator)?, operator)));
+    found.min_by_key(|(at, _)| *at)
+}
+
+/// Whether there are further comparisons in a value; operators inside quotes do not count.
+fn is_chain(operator: &str, value: &str) -> bool {
+    let mut rest = if unquoted(value).is_some() { "" } else { value };
+    while let Some((at, further)) = operator_in(rest) {
+        if operator != "==" || further != "==" {
+            return true;
         }
-        (unequal, equal) => unequal.or(equal),
+        rest = &rest[at + further.len()..];
     }
+    false
 }
 
 /// What stands between quotes, if the whole value is quoted.

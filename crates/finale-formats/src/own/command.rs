@@ -1,7 +1,8 @@
 //! Templates in shell commands: what they give becomes part of the command.
 
+use finale_core::expression::template::{self, Part};
+
 use super::report::Report;
-use super::template::{self, Part};
 use crate::tree::Located;
 use crate::warning::LoadWarning;
 

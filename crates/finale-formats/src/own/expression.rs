@@ -1,8 +1,11 @@
-//! Where an expression is expected, and literal values made into one.
+//! Where an expression is expected, and documents with expressions in their texts.
+
+use finale_core::definition::Document;
+use finale_core::expression::template::{self, Part};
 
 use super::report::Report;
-use super::template::{self, Part};
-use crate::error::LoadProblem;
+use crate::Limits;
+use crate::error::{FileLimit, LoadProblem};
 use crate::tree::{Located, Notation, Tree};
 
 /// An expression as text. `true` and `5` are expressions too, and one may stand in `${{ }}`, as in other files.
@@ -24,58 +27,70 @@ pub(super) fn read<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<St
     }
 }
 
-/// The expression that gives a literal value, in which texts may contain `${{ expression }}`.
-pub(super) fn of_literal<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<String> {
-    let mut expression = String::new();
-    write(value, &mut expression, report).then_some(expression)
+/// A value in whose texts `${{ expression }}` may stand; nothing but those is ever evaluated.
+pub(super) fn document<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Document> {
+    let mut json = String::new();
+    write(value, &mut json, report).then(|| of_json(value, &json, report)).flatten()
 }
 
-fn write<'a>(value: &'a Located, out: &mut String, report: &mut Report<'a>) -> bool {
+/// The document that a text says, which was made of a value.
+pub(super) fn of_json<'a>(value: &'a Located, json: &str, report: &mut Report<'a>) -> Option<Document> {
+    let document = Document::from_json(json.as_bytes());
+    // A parser has read all numbers, so that only its nesting can be wrong with it.
+    document
+        .map_err(|_| {
+            report.add(value.place, || LoadProblem::OverLimit { limit: FileLimit::Depth, max: Limits::DEPTH_MAX })
+        })
+        .ok()
+}
+
+/// A text as JSON, if its templates can be read.
+pub(super) fn text<'a>(value: &'a Located, text: &str, report: &mut Report<'a>) -> Option<String> {
+    if let Err(reason) = template::parts(text) {
+        report.add(value.place, || LoadProblem::BadTemplate { reason });
+        return None;
+    }
+    Some(quoted(text))
+}
+
+/// A text as JSON.
+pub(super) fn quoted(text: &str) -> String {
+    serde_json::to_string(text).expect("a text has a JSON form")
+}
+
+/// Writes a value as JSON; whether nothing is wrong with its templates.
+fn write<'a>(value: &'a Located, json: &mut String, report: &mut Report<'a>) -> bool {
     if let Some(problem) = value.doubt() {
         report.add(value.place, || problem);
         return false;
     }
-    match &value.tree {
-        Tree::Null => out.push_str("none"),
-        Tree::Bool(value) => out.push_str(&value.to_string()),
-        Tree::Number(number) => out.push_str(&number.to_string()),
-        Tree::Text(text) => return write_text(value, text, out, report),
-        Tree::List(elements) => return write_list(elements, out, report),
-        Tree::Map(entries) => {
-            let mut is_right = true;
-            out.push('{');
-            for (position, entry) in entries.iter().enumerate() {
-                let separator = if position == 0 { "" } else { ", " };
-                out.push_str(&format!("{separator}{}: ", template::quoted(&entry.key)));
-                is_right &= report.inside(&entry.key, |report| write(&entry.value, out, report));
-            }
-            out.push('}');
-            return is_right;
-        }
-    }
-    true
-}
-
-fn write_list<'a>(elements: &'a [Located], out: &mut String, report: &mut Report<'a>) -> bool {
     let mut is_right = true;
-    out.push('[');
-    for (index, element) in elements.iter().enumerate() {
-        if index > 0 {
-            out.push_str(", ");
+    match &value.tree {
+        Tree::Null => json.push_str("null"),
+        Tree::Bool(value) => json.push_str(if *value { "true" } else { "false" }),
+        Tree::Number(number) => json.push_str(&number.to_string()),
+        Tree::Text(written) => match text(value, written, report) {
+            Some(text) => json.push_str(&text),
+            None => is_right = false,
+        },
+        Tree::List(elements) => {
+            json.push('[');
+            for (index, element) in elements.iter().enumerate() {
+                json.push_str(if index > 0 { "," } else { "" });
+                is_right &= report.inside_index(index, |report| write(element, json, report));
+            }
+            json.push(']');
         }
-        is_right &= report.inside_index(index, |report| write(element, out, report));
+        Tree::Map(entries) => {
+            json.push('{');
+            for (index, entry) in entries.iter().enumerate() {
+                json.push_str(if index > 0 { "," } else { "" });
+                json.push_str(&quoted(&entry.key));
+                json.push(':');
+                is_right &= report.inside(&entry.key, |report| write(&entry.value, json, report));
+            }
+            json.push('}');
+        }
     }
-    out.push(']');
     is_right
-}
-
-fn write_text<'a>(value: &'a Located, text: &str, out: &mut String, report: &mut Report<'a>) -> bool {
-    match template::expression(text) {
-        Ok(expression) => out.push_str(&expression),
-        Err(reason) => {
-            report.add(value.place, || LoadProblem::BadTemplate { reason });
-            return false;
-        }
-    }
-    true
 }

@@ -53,19 +53,17 @@ mod report;
 mod section;
 mod short;
 mod task;
-mod template;
 
 use std::collections::{BTreeMap, HashMap};
 
 use finale_core::Definition;
-use finale_core::definition::{EdgeKind, Node, Task, title_of};
+use finale_core::definition::{Document, EdgeKind, Node, Task, title_of};
 
 pub(crate) use self::declaration::type_name;
 pub use self::duration::{BadDuration, parse_duration};
 use self::edge::{Drawing, Ends};
 use self::report::Report;
 use self::section::{Keys, Section};
-pub(crate) use self::template::{PRINTED, Part, is_path, parts as template_parts};
 use crate::error::{Faults, LoadProblem, Place};
 use crate::places::Places;
 use crate::tree::{Entry, Located, Tree};
@@ -268,16 +266,8 @@ fn expression_value(node: &Located) -> Option<&Located> {
     EXPRESSIONS.into_iter().find_map(|key| node.tree.get(key))
 }
 
-/// The expression for a literal value, if nothing is wrong with it.
-pub(crate) fn literal(value: &Located) -> Option<String> {
-    let mut report = Report::default();
-    let expression = expression::of_literal(value, &mut report);
-    report.finish().ok()?;
-    expression
-}
-
 /// The input of the handler that a short form stands for, if nothing is wrong with it.
-pub(crate) fn short_form(name: &str, value: &Located) -> Option<String> {
+pub(crate) fn short_form(name: &str, value: &Located) -> Option<Document> {
     let (_, read) = short::FORMS.iter().find(|(known, _)| *known == name)?;
     let mut report = Report::default();
     let input = read(value, &mut report);

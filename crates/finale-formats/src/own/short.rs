@@ -1,14 +1,15 @@
 //! The short forms of handlers: `shell`, `sleep` and `log`.
 
+use finale_core::definition::Document;
+use finale_core::expression::template::{self, Part};
+
 use super::report::Report;
 use super::section::{self, Keys, Section};
-use super::template::{self, Part};
-use super::{command, duration};
-use crate::error::LoadProblem;
+use super::{command, duration, expression};
 use crate::tree::{Entry, Located, Tree};
 
 /// What makes the input of a handler of the value behind its name.
-type Form = for<'a> fn(&'a Located, &mut Report<'a>) -> Option<String>;
+type Form = for<'a> fn(&'a Located, &mut Report<'a>) -> Option<Document>;
 
 /// The name of each short form is that of its handler.
 pub(super) const FORMS: [(&str, Form); 3] = [("shell", shell), ("sleep", sleep), ("log", log)];
@@ -26,16 +27,18 @@ pub(crate) const SHELL_KEYS: Keys = Keys {
     ],
 };
 
-fn shell<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<String> {
+fn shell<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Document> {
     if !value.tree.is_map() {
-        return Some(object(&[("command", command(value, report)?)]));
+        let command = command(value, report)?;
+        return object(value, &[("command", command)], report);
     }
     let section = Section::open(value, &SHELL_KEYS, report)?;
     let run = section.require("command", report, command);
     let env = section.read("env", report, environment);
     let dir = section.read("dir", report, text);
     let members = [("command", Some(run?)), ("env", env), ("dir", dir)];
-    Some(object(&members.into_iter().filter_map(|(name, value)| Some((name, value?))).collect::<Vec<_>>()))
+    let members: Vec<_> = members.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    object(value, &members, report)
 }
 
 fn command<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<String> {
@@ -43,15 +46,16 @@ fn command<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<String> {
     text(value, report)
 }
 
-fn log<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<String> {
-    Some(object(&[("message", text(value, report)?)]))
+fn log<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Document> {
+    let message = text(value, report)?;
+    object(value, &[("message", message)], report)
 }
 
 /// A duration, or an expression for a number of seconds.
-fn sleep<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<String> {
+fn sleep<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Document> {
     let seconds = match &value.tree {
         Tree::Text(text) => match template::parts(text).as_deref() {
-            Ok([Part::Expression(expression)]) => Some((*expression).to_owned()),
+            Ok([Part::Expression(expression)]) => Some(expression::quoted(&format!("${{{{ {expression} }}}}"))),
             _ => None,
         },
         _ => None,
@@ -60,19 +64,18 @@ fn sleep<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<String> {
         Some(seconds) => seconds,
         None => format!("{:?}", duration::read(value, report)?.as_secs_f64()),
     };
-    Some(object(&[("seconds", seconds)]))
+    object(value, &[("seconds", seconds)], report)
 }
 
-/// The expression for an object of members that are expressions.
-fn object(members: &[(&str, String)]) -> String {
-    let members: Vec<_> = members.iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
-    format!("{{{}}}", members.join(", "))
+/// The document with these members, which are JSON.
+fn object<'a>(value: &'a Located, members: &[(&str, String)], report: &mut Report<'a>) -> Option<Document> {
+    let members: Vec<_> = members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    expression::of_json(value, &format!("{{{}}}", members.join(",")), report)
 }
 
 fn text<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<String> {
     let text = section::text_as(value, "text", report)?;
-    let expression = template::expression(text);
-    expression.map_err(|reason| report.add(value.place, || LoadProblem::BadTemplate { reason })).ok()
+    expression::text(value, text, report)
 }
 
 /// Variables by name; numbers and booleans are what is written.
@@ -81,9 +84,9 @@ fn environment<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<String
     for Entry { key, value, .. } in section::entries(value, report)? {
         let member = report.inside(key, |report| match &value.tree {
             Tree::Text(written) if written.contains("${{") => text(value, report),
-            _ => section::printed(value, report).map(|text| template::quoted(&text)),
+            _ => section::printed(value, report).map(|text| expression::quoted(&text)),
         });
-        members.push(format!("{}: {}", template::quoted(key), member.unwrap_or_default()));
+        members.push(format!("{}:{}", expression::quoted(key), member?));
     }
-    Some(format!("{{{}}}", members.join(", ")))
+    Some(format!("{{{}}}", members.join(",")))
 }

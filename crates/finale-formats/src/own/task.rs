@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use finale_core::definition::{Delivery, Node, Retry, Task, Work};
+use finale_core::definition::{Delivery, Document, Node, Retry, Task, Work};
 
 use super::report::Report;
 use super::section::{self, Keys, Section};
@@ -106,11 +106,12 @@ pub(super) fn read<'a>(id: &str, entry: &'a Entry, report: &mut Report<'a>) -> N
         return Node::task(id, Task::external());
     };
     check_contradictions(&section, report);
-    let (work, input) = work(&section, report);
+    let (work, with) = work(&section, report);
     let task = Task {
         title: section.read("title", report, section::text),
         work,
-        input,
+        input: section.read("input", report, expression::read),
+        with,
         optional: section.flag("optional", report),
         timeout: section.read("timeout", report, duration::read_longer_than_zero),
         retry: section.read("retry", report, retry).unwrap_or_default(),
@@ -125,22 +126,22 @@ pub(super) fn read<'a>(id: &str, entry: &'a Entry, report: &mut Report<'a>) -> N
     node
 }
 
-fn work<'a>(section: &Section<'a>, report: &mut Report<'a>) -> (Work, Option<String>) {
+fn work<'a>(section: &Section<'a>, report: &mut Report<'a>) -> (Work, Option<Document>) {
     for (name, read) in short::FORMS {
         if section.entry(name).is_some() {
             return (Work::Handler(name.to_owned()), section.read(name, report, read));
         }
     }
     let work = section.read("handler", report, section::text).map_or(Work::External, Work::Handler);
-    let literal = section.read("with", report, |value, report| {
+    let with = section.read("with", report, |value, report| {
         if work == Work::Handler("shell".to_owned())
             && let Some(run) = value.tree.get("command")
         {
             report.inside("command", |report| command::check(run, report));
         }
-        expression::of_literal(value, report)
+        expression::document(value, report)
     });
-    (work, section.read("input", report, expression::read).or(literal))
+    (work, with)
 }
 
 fn check_contradictions<'a>(section: &Section<'a>, report: &mut Report<'a>) {

@@ -17,8 +17,10 @@ pub use self::dot::dot;
 pub use self::mermaid::mermaid;
 
 /// All states of a node, in the order of their life, with the fill and the line of their colour.
-const COLOURS: [(NodeStatus, &str, &str); 7] = [
+const COLOURS: [(NodeStatus, &str, &str); 9] = [
     (NodeStatus::Pending, "#f3f4f6", "#9ca3af"),
+    (NodeStatus::Ready, "#f5f3ff", "#7c3aed"),
+    (NodeStatus::Queued, "#ede9fe", "#4f46e5"),
     (NodeStatus::Running, "#dbeafe", "#2563eb"),
     (NodeStatus::Waiting, "#fef3c7", "#d97706"),
     (NodeStatus::Completed, "#dcfce7", "#16a34a"),

@@ -7,7 +7,6 @@
 //!
 //! No format can say everything: a default that is `null` is lost in the serialized form, and files nest at most 127 levels.
 
-mod expression;
 mod json;
 mod outline;
 mod task;
@@ -23,12 +22,14 @@ use crate::{Format, load};
 /// The definition as YAML text.
 ///
 /// ```
-/// use finale_core::definition::{Definition, Task};
+/// use finale_core::definition::{Definition, Document, Task};
 /// use finale_formats::{Format, load, write};
 ///
+/// let command = Document::from_json(br#"{"command": "cargo test"}"#)?;
+/// let tag = Document::from_json(br#"{"tag": "${{ input.tag }}"}"#)?;
 /// let definition = Definition::builder("release")
-///     .task("test", Task::handler("shell").input(r#"{"command": "cargo test"}"#))
-///     .task("publish", Task::handler("publish_crate").input(r#"{"tag": input.tag}"#))
+///     .task("test", Task::handler("shell").with(command))
+///     .task("publish", Task::handler("publish_crate").with(tag))
 ///     .after("test")
 ///     .when("input.publish")
 ///     .build();
@@ -48,7 +49,7 @@ use crate::{Format, load};
 /// "#
 /// );
 /// assert_eq!(load(text.as_bytes(), Format::Auto, "release.yaml")?.definition, definition);
-/// # Ok::<(), finale_formats::LoadError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn yaml(definition: &Definition) -> String {
     write(definition, "written.yaml", yaml::print)

@@ -1,9 +1,8 @@
 //! A task as somebody would write it.
 
-use finale_core::definition::{Delivery, Node, Retry, Task, Work, title_of};
+use finale_core::definition::{Delivery, Document, Node, Retry, Task, Work, title_of};
 use finale_core::time::format_duration;
 
-use super::expression;
 use crate::own;
 use crate::tree::{Entry, Located, Tree};
 
@@ -63,8 +62,8 @@ fn retry(Retry { attempts, backoff }: Retry) -> Located {
 }
 
 fn add_work(task: &Task, entries: &mut Vec<Entry>) {
-    if let (Work::Handler(handler), Some(input)) = (&task.work, &task.input)
-        && let Some(short) = short(handler, input)
+    if let (Work::Handler(handler), Some(document)) = (&task.work, &task.with)
+        && let Some(short) = short(handler, document)
     {
         entries.push(Entry::new(handler.clone(), short));
         return;
@@ -73,27 +72,22 @@ fn add_work(task: &Task, entries: &mut Vec<Entry>) {
         entries.push(text("handler", handler));
     }
     if let Some(input) = &task.input {
-        entries.push(match literal(input) {
-            Some(literal) => Entry::new("with", literal),
-            None => text("input", input),
-        });
+        entries.push(text("input", input));
+    }
+    if let Some(value) = task.with.as_ref().and_then(value) {
+        entries.push(Entry::new("with", value));
     }
 }
 
-/// The literal value that gives this expression, if it says more than the expression itself.
-fn literal(input: &str) -> Option<Located> {
-    let value = expression::value(input)?;
-    let is_worth_it = match &value.tree {
-        Tree::Map(_) | Tree::List(_) => true,
-        Tree::Text(text) => !text.starts_with("${{"),
-        Tree::Null | Tree::Bool(_) | Tree::Number(_) => false,
-    };
-    (is_worth_it && own::literal(&value).as_deref() == Some(input)).then_some(value)
+/// A document as a value of a file.
+fn value(document: &Document) -> Option<Located> {
+    let json = str::from_utf8(document.payload().as_bytes()).ok()?;
+    crate::json::parse(json, usize::MAX).ok()
 }
 
 /// What stands behind `shell`, `sleep` or `log` for this input.
-fn short(handler: &str, input: &str) -> Option<Located> {
-    let Tree::Map(mut members) = expression::value(input)?.tree else {
+fn short(handler: &str, document: &Document) -> Option<Located> {
+    let Tree::Map(mut members) = value(document)?.tree else {
         return None;
     };
     let short = match (handler, members.as_slice()) {
@@ -103,7 +97,7 @@ fn short(handler: &str, input: &str) -> Option<Located> {
         ("sleep", [one]) if one.key == "seconds" => seconds(members.remove(0).value)?,
         _ => return None,
     };
-    (own::short_form(handler, &short).as_deref() == Some(input)).then_some(short)
+    (own::short_form(handler, &short).as_ref() == Some(document)).then_some(short)
 }
 
 fn seconds(value: Located) -> Option<Located> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use actix::Addr;
 use finale_core::execution::{Input, Refused, Report};
-use finale_core::{Execution, ExecutionId, ExecutionStatus};
+use finale_core::{Execution, ExecutionId, ExecutionStatus, Payload};
 use finale_journal::JournalError;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -142,6 +142,11 @@ impl Live {
     /// Looks at the state as it is now, which may not be durable yet.
     pub(crate) fn read<T>(&self, look: impl FnOnce(&Execution) -> T) -> T {
         look(&self.state.borrow())
+    }
+
+    /// What the execution was given.
+    pub(crate) fn given(&self) -> Payload {
+        self.read(|execution| execution.activation().map(|how| how.input.clone())).unwrap_or_default()
     }
 
     /// Changes the state; for its actor, and for the supervisor when it is rebuilt.

@@ -43,7 +43,7 @@ impl Shard {
             if state.sequence() >= up_to {
                 break;
             }
-            replay.apply(&mut state, &bound.compiled, &recorded.map_err(invalid)?).map_err(invalid)?;
+            replay.apply(&mut state, &bound.compiled, recorded.map_err(invalid)?).map_err(invalid)?;
             if state.sequence() <= after {
                 replay.notices.clear();
             }

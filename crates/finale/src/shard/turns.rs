@@ -25,7 +25,7 @@ pub(crate) struct Held {
 
 /// What is due once everything written so far is durable.
 enum Due {
-    Perform(Decided),
+    Perform(Box<Decided>),
     Then(Then),
 }
 
@@ -47,6 +47,8 @@ struct Decided {
 pub(crate) struct Answers {
     pub(crate) replies: Vec<(Reply, Result<(), Refused>)>,
     pub(crate) shown: Vec<Shown>,
+    /// What must be under way in a new process, before anything else is performed.
+    pub(crate) under_way: Vec<Effect>,
     /// What came too late, twice or for nothing.
     pub(crate) late: Vec<LateEvent>,
     /// Whether there are notices.
@@ -75,16 +77,18 @@ impl Shard {
     }
 
     /// Makes a turn durable and performs it; at once if the journal is that fast, else when the watermark says so.
-    pub(crate) fn commit(self: &Rc<Self>, live: &Rc<Live>, mut turn: Turn, answers: Answers) {
+    pub(crate) fn commit(self: &Rc<Self>, live: &Rc<Live>, mut turn: Turn, mut answers: Answers) {
         let appended = match self.append(live, &mut turn) {
             Ok(appended) => appended,
             Err(error) => return self.refuse(live, turn, answers, &error),
         };
+        let mut effects = turn.take_effects();
+        effects.splice(0..0, std::mem::take(&mut answers.under_way));
         let decided = Decided {
             live: Rc::clone(live),
             last_sequence: live.read(Execution::sequence),
             status: live.read(Execution::status),
-            effects: turn.take_effects(),
+            effects,
             notices: turn.take_notices(),
             answers,
         };
@@ -92,7 +96,7 @@ impl Shard {
         if appended.durable && self.held.borrow().is_empty() {
             self.perform(decided);
         } else {
-            self.hold(appended, Due::Perform(decided));
+            self.hold(appended, Due::Perform(Box::new(decided)));
         }
     }
 
@@ -184,7 +188,7 @@ impl Shard {
                 self.metrics.durable_after(since.elapsed());
             }
             match due {
-                Due::Perform(decided) => self.perform(decided),
+                Due::Perform(decided) => self.perform(*decided),
                 Due::Then(then) => then(self, Ok(())),
             }
         }

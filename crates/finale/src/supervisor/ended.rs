@@ -154,8 +154,8 @@ fn answer_cancels(live: &Live, outcome: &Outcome) {
 }
 
 fn receipt(live: &Live, outcome: &Outcome) -> CancelReceipt {
-    let interrupted = live.read(Execution::interrupted).into_iter();
-    let tasks = interrupted.map(|interrupted| CancelledTask {
+    let interrupted = live.read(|execution: &Execution| execution.interrupted().to_vec());
+    let tasks = interrupted.into_iter().map(|interrupted| CancelledTask {
         task: TaskId { execution: live.id, key: interrupted.key },
         node: live.bound.compiled.node(interrupted.key.node).id.clone(),
         fate: interrupted.interruption.into(),

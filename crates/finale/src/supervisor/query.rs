@@ -82,7 +82,11 @@ impl Supervisor {
             }
             Question::Verdict { node, verdict, by, answer } => match live.bound.compiled.position(&node) {
                 Some(node) => {
-                    self.command(live, Input::Verdict { key: WorkKey::root(node), verdict, by }, Reply::Command(answer))
+                    self.command(
+                        live,
+                        Input::Verdict { key: WorkKey::root(node), verdict, by },
+                        Reply::Command(answer),
+                    );
                 }
                 None => give(answer, Err(CommandError::NotFound)),
             },

@@ -72,6 +72,10 @@ impl TaskEngine {
                 self.running.abort(live.id, dispatch);
                 true
             }
+            Poll::Ready(Some((live, What::Limit(dispatch)))) => {
+                self.running.time_out(live.id, dispatch);
+                true
+            }
             _ => false,
         }
     }

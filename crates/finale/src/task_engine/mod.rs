@@ -106,13 +106,17 @@ impl TaskEngine {
 
     fn perform_one(&mut self, live: &Rc<Live>, effect: Effect, now: &mut Option<Time>) {
         match effect {
-            Effect::Run { dispatch, input } => self.run(live, dispatch, input, now),
-            Effect::Offer { dispatch, input } => self.offer(live, dispatch, input),
+            Effect::Run { dispatch, input } => {
+                let input = input.unwrap_or_else(|| live.given());
+                self.run(live, dispatch, input, now);
+            }
+            Effect::Offer { dispatch, input, .. } => self.offer(live, dispatch, input),
             Effect::Withdraw { dispatch } => self.offers.withdraw(live.id, dispatch.key),
             Effect::Stop { dispatch, then } => self.stop(live, dispatch, then),
-            Effect::ArmTimer { timer, due } => self.timers.arm(live, timer, due),
+            Effect::ArmTimer { timer, due, within } => self.timers.arm(live, timer, due, within),
             Effect::DisarmTimer { timer } => self.timers.disarm(live.id, timer),
-            _ => {}
+            Effect::Continue => self.shard.deliver(live, Mail::Tell(Input::Continue, None)),
+            Effect::Ended => {}
         }
     }
 
@@ -185,8 +189,13 @@ impl TaskEngine {
             return;
         }
         match then {
-            AfterStop::Forget => self.running.forget(live.id, dispatch),
+            AfterStop::Forget => {
+                self.timers.disarm_limit(live.id, dispatch);
+                self.running.forget(live.id, dispatch);
+            }
             AfterStop::Report => {
+                // From here on its grace is the limit.
+                self.timers.disarm_limit(live.id, dispatch);
                 if self.running.ask_to_stop(live.id, dispatch) {
                     let due = self.shard.clock.now().after(self.shard.options.grace);
                     self.timers.arm_grace(live, dispatch, due);

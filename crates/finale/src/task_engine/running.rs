@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use finale_core::execution::Input;
 use finale_core::fact::StopOutcome;
+use finale_core::time::format_duration;
 use finale_core::{Dispatch, ExecutionId, Failure, FailureClass, Payload, Time, WorkKey};
 use futures_util::stream::FuturesUnordered;
 use rustc_hash::FxHashMap;
@@ -70,6 +71,11 @@ impl Running {
         self.ask(execution, dispatch, StopAsked::Now);
     }
 
+    /// Drops a handler that takes longer than it may.
+    pub(super) fn time_out(&self, execution: ExecutionId, dispatch: Dispatch) {
+        self.ask(execution, dispatch, StopAsked::TimedOut);
+    }
+
     /// Drops a handler whose result nobody wants any more.
     pub(super) fn forget(&mut self, execution: ExecutionId, dispatch: Dispatch) {
         if self.ask(execution, dispatch, StopAsked::Forgotten) {
@@ -130,7 +136,7 @@ impl Future for AtWork {
 
 impl AtWork {
     fn poll_handler(&mut self, context: &mut Context<'_>) -> Poll<HowOver> {
-        if matches!(self.task.stop_asked(), StopAsked::Now | StopAsked::Forgotten) {
+        if matches!(self.task.stop_asked(), StopAsked::Now | StopAsked::TimedOut | StopAsked::Forgotten) {
             self.drop_handler();
             return Poll::Ready(HowOver::Dropped { blocking: self.blocking });
         }
@@ -235,6 +241,9 @@ impl TaskEngine {
         let how = match called {
             Ok((future, Poll::Pending)) => {
                 let blocking = registered.handle.is_blocking();
+                if let Some(limit) = live.bound.compiled.attempt_limit(dispatch.key.node) {
+                    self.timers.arm_limit(&live, dispatch, started.after(limit));
+                }
                 self.running.keep(AtWork { task, started, blocking, handler, future: Some(future) });
                 return;
             }
@@ -253,9 +262,20 @@ impl TaskEngine {
         self.pass_on(self.places.give(handler));
         let ended = *now.get_or_insert_with(|| self.shard.clock.now());
         let (live, dispatch) = (&task.live, task.dispatch);
+        let limit = live.bound.compiled.attempt_limit(dispatch.key.node);
+        if limit.is_some() {
+            self.timers.disarm_limit(live.id, dispatch);
+        }
         let stopped = |how| Mail::Tell(Input::Stopped { dispatch, how }, None);
         match (how, task.stop_asked()) {
             (_, StopAsked::Forgotten) => {}
+            (HowOver::Dropped { .. }, StopAsked::TimedOut) => {
+                let failure = Failure::new(
+                    FailureClass::TimedOut,
+                    format!("no result within {}", format_duration(limit.unwrap_or_default())),
+                );
+                self.deliver_outcome(live, Input::Outcome { dispatch, result: Err(failure), started, ended });
+            }
             (HowOver::Dropped { blocking: true }, _) => self.shard.deliver(live, stopped(StopOutcome::Lost)),
             (HowOver::Dropped { blocking: false }, _) => self.shard.deliver(live, stopped(StopOutcome::Aborted)),
             // It was told to stop and gave up its work: that is no failure.

@@ -36,6 +36,8 @@ pub(super) enum What {
     Timer(Timer),
     /// The grace of a handler that was told to stop.
     Grace(Dispatch),
+    /// The time that an attempt may take; it begins with its handler.
+    Limit(Dispatch),
 }
 
 impl Timers {
@@ -43,12 +45,24 @@ impl Timers {
         Self { clock, queue: DelayQueue::new(), armed: FxHashMap::default() }
     }
 
-    pub(super) fn arm(&mut self, live: &Rc<Live>, timer: Timer, due: Time) {
+    /// Waits for a moment, and no longer than it takes from now: whoever said when it is may have had a clock that was ahead.
+    pub(super) fn arm(&mut self, live: &Rc<Live>, timer: Timer, due: Time, within: Duration) {
+        let due = due.min(self.clock.now().after(within));
         self.insert(Entry { live: Rc::clone(live), what: What::Timer(timer), due });
     }
 
     pub(super) fn arm_grace(&mut self, live: &Rc<Live>, dispatch: Dispatch, due: Time) {
         self.insert(Entry { live: Rc::clone(live), what: What::Grace(dispatch), due });
+    }
+
+    pub(super) fn arm_limit(&mut self, live: &Rc<Live>, dispatch: Dispatch, due: Time) {
+        self.insert(Entry { live: Rc::clone(live), what: What::Limit(dispatch), due });
+    }
+
+    pub(super) fn disarm_limit(&mut self, execution: ExecutionId, dispatch: Dispatch) {
+        if let Some(key) = self.armed.remove(&(execution, What::Limit(dispatch))) {
+            self.queue.remove(&key);
+        }
     }
 
     pub(super) fn disarm(&mut self, execution: ExecutionId, timer: Timer) {

@@ -4,6 +4,11 @@ use serde_json::{Value, json};
 use super::*;
 
 mod bounds;
+mod documents;
+mod oracle;
+mod order;
+mod passing;
+mod printing;
 mod quote;
 
 /// An execution with the nodes `a`, `b`, `task-c`, each completed with an output, or failed.
@@ -194,24 +199,37 @@ fn values_are_compared_as_they_print() {
         let source = format!("input.x is printed_as({})", json!(text));
         assert_eq!(condition(&source, json!({"x": given})), Ok(true), "{given}");
     }
+    for (text, truth) in [("True", true), ("False", false), ("true", true), ("false", false)] {
+        let source = format!("input.x is printed_as('{text}')");
+        assert_eq!(condition(&source, json!({"x": truth})), Ok(true), "{source}");
+        assert_eq!(condition(&source, json!({"x": !truth})), Ok(false), "{source}");
+        assert_eq!(condition(&source, json!({"x": text})), Ok(true), "{source}");
+        assert_eq!(condition(&source, json!({"x": 1})), Ok(false), "{source}");
+    }
     assert_eq!(condition("input.x is printed_as('1.0')", json!({"x": 1})), Ok(false));
     assert_eq!(condition("input.x is printed_as('abc')", json!({"x": "Abc"})), Ok(false));
 }
 
 #[test]
-fn a_value_prints_into_a_text_as_json_does() {
-    let printed = |source: &str| value(&format!("'<' ~ ({source}) | string ~ '>'"), &nothing());
-    for (source, text) in [("true", "<true>"), ("none", "<null>"), ("'a'", "<a>"), ("[1, 2.5]", "<[1,2.5]>")] {
-        assert_eq!(printed(source), Ok(json!(text)), "{source}");
+fn numbers_compare_and_nothing_else_does() {
+    let holds =
+        |x: Value| condition("input.x is compares('<', 5) and not (input.x is compares('>=', 5))", json!({"x": x}));
+    assert_eq!(
+        (holds(json!(4)), holds(json!(4.9)), holds(json!(5)), holds(json!(6))),
+        (Ok(true), Ok(true), Ok(false), Ok(false))
+    );
+    for other in [json!("4"), json!(true), json!(null), json!([4])] {
+        assert_eq!(holds(other.clone()), Ok(false), "{other}");
     }
-    assert!(printed("input.none").is_err());
+    assert_eq!(condition("input.typo is compares('<=', 5) or 5 is compares('<=', 5.0)", json!({})), Ok(true));
+    assert!(condition("1 is compares('=', 5)", json!({})).is_err());
 }
 
 #[test]
 fn a_result_must_be_json() {
     assert_eq!(value("1e308 * 10", &nothing()), Err(EvaluationError::NotFinite));
     assert_eq!(value("[1e308 * 10 - 1e308 * 10]", &nothing()), Err(EvaluationError::NotFinite));
-    assert!(matches!(value("range", &nothing()), Err(EvaluationError::NotJson { .. })));
+    assert!(refused("range").contains("expected `(` behind `range`"), "{}", refused("range"));
     assert_eq!(value("{1: 'a'}", &nothing()), Ok(json!({"1": "a"})));
     assert_eq!(value("range(3)", &nothing()), Ok(json!([0, 1, 2])));
     assert_eq!(value("18446744073709551615", &nothing()), Ok(json!(u64::MAX)));
@@ -219,19 +237,18 @@ fn a_result_must_be_json() {
 
 #[test]
 fn a_result_that_no_parser_could_read_back_is_refused() {
-    let mut deep = json!(1);
-    for _ in 0..120 {
-        deep = json!([deep]);
-    }
+    let deep = (0..90).fold(json!(1), |inner, _| json!([inner]));
     let world = World::new(deep, Vec::new());
     assert!(value("[[[input]]]", &world).is_ok());
-    assert_eq!(value("[[[[[[[[[[input]]]]]]]]]]", &world), Err(EvaluationError::TooDeep { depth_max: 127 }));
+    let wrapped = |levels| format!("{}input{}", "[".repeat(levels), "]".repeat(levels));
+    assert!(value(&wrapped(22), &world).is_ok());
+    assert_eq!(value(&wrapped(23), &world), Err(EvaluationError::TooDeep { depth_max: 112 }));
 }
 
 #[test]
 fn a_document_that_cannot_be_read_is_an_error() {
     let broken = World { input: Payload::trusted(b"{\"a\": 1e999}"), outputs: Vec::new() };
-    let error = compile("input.a").unwrap().value(&broken).unwrap_err();
+    let error = compile("input.a + 1").unwrap().value(&broken).unwrap_err();
     assert!(matches!(error, EvaluationError::Unreadable { .. }), "{error}");
 }
 

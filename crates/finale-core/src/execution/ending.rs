@@ -1,0 +1,247 @@
+//! How an execution ends: judged by all required nodes, in the handling of each event.
+
+use super::node::WaitFor;
+use super::scope::{Scope, ScopeEnd};
+use super::{
+    AfterStop, Effect, EffectSink, Ending, Execution, Interrupted, Interruption, NodeState, Notice, Phase, Skip,
+};
+use crate::compiled::{Compiled, Step};
+use crate::definition::{OnFailure, Siblings};
+use crate::fact::{StopOutcome, Terminal, Timer};
+use crate::id::{AttemptNo, Dispatch, NodeIndex, ScopeId, WorkKey};
+use crate::status::ExecutionStatus;
+
+/// Which clause decided the end.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) enum EndReason {
+    /// Everything is settled, and no failure counts against it.
+    #[default]
+    Settled,
+    /// An operator declared it complete.
+    Declared(Box<str>),
+    /// The first failure.
+    FailFast { node: NodeIndex },
+    /// Failures, after everything else was done.
+    WaitAll { node: NodeIndex },
+    /// One failure more than tolerated.
+    Tolerance { node: NodeIndex, count: u32 },
+    /// An operator declared it failed.
+    DeclaredFailed { by: Box<str>, reason: Box<str> },
+    /// Its deadline passed.
+    Deadline,
+    /// Its output could not be evaluated.
+    Output(Box<str>),
+    /// Nothing could move any more.
+    Stalled(Vec<WorkKey>),
+    /// Somebody cancelled it.
+    Cancelled(Box<str>),
+}
+
+impl EndReason {
+    pub(crate) const fn terminal(&self) -> Terminal {
+        match self {
+            Self::Settled | Self::Declared(_) => Terminal::Completed,
+            Self::Cancelled(_) => Terminal::Cancelled,
+            _ => Terminal::Failed,
+        }
+    }
+
+    /// Whether handlers at work may finish: a policy that says so is for failures, not for people who want an end.
+    pub(super) fn lets_finish(&self, siblings: Siblings) -> bool {
+        siblings == Siblings::Finish && matches!(self, Self::FailFast { .. } | Self::Tolerance { .. })
+    }
+}
+
+impl Execution {
+    pub(super) fn judge(&mut self, definition: &Compiled, sink: &mut impl EffectSink) {
+        if !matches!(self.phase, Phase::Running) {
+            return;
+        }
+        if let Some(reason) = self.end_reason(definition, &self.root) {
+            self.conclude(definition, reason, sink);
+        }
+    }
+
+    /// What the nodes of a scope have decided, if they have.
+    #[inline]
+    pub(super) fn end_reason(&self, definition: &Compiled, scope: &Scope) -> Option<EndReason> {
+        let failures = scope.failures();
+        let Some(&first) = failures.first() else {
+            return (scope.open == 0).then_some(EndReason::Settled);
+        };
+        match scope.graph(definition).policy.on_failure {
+            OnFailure::FailFast => Some(EndReason::FailFast { node: first }),
+            OnFailure::Tolerate { count } => {
+                let deciding = failures.get(count as usize);
+                deciding
+                    .map(|&node| EndReason::Tolerance { node, count })
+                    .or_else(|| (scope.open == 0).then_some(EndReason::Settled))
+            }
+            OnFailure::WaitAll => (scope.open == 0).then_some(EndReason::WaitAll { node: first }),
+        }
+    }
+
+    /// Decides the end: from here on nothing new begins in any scope, and what is under way is closed.
+    pub(super) fn conclude(&mut self, definition: &Compiled, reason: EndReason, sink: &mut impl EffectSink) {
+        let finish = reason.lets_finish(definition.own().policy.siblings);
+        self.settled.clear();
+        self.dispatching.clear();
+        self.opening.clear();
+        self.undecided.clear();
+        let ending = Ending { reason, interrupted: Vec::new(), sealed: None };
+        self.phase = Phase::Ending(self.spare_ending.boxed(ending));
+        if self.root.open > 0 {
+            let _all = self.close_tree(definition, ScopeId::ROOT, sink);
+        }
+        self.give_back_idle(definition, sink);
+        if let Phase::Ending(ending) = &mut self.phase {
+            ending.interrupted.sort_unstable_by_key(|interrupted| interrupted.key);
+            if sink.watched() && !ending.interrupted.is_empty() {
+                let notice = Notice::Status { from: ExecutionStatus::Running, to: ExecutionStatus::Ending };
+                sink.notice(notice, None);
+            }
+        }
+        if !finish {
+            self.stop_all(sink);
+        }
+    }
+
+    /// Closes all that no handler works on in a scope and in those inside; gives the scopes it went through.
+    pub(super) fn close_tree(
+        &mut self,
+        definition: &Compiled,
+        top: ScopeId,
+        sink: &mut impl EffectSink,
+    ) -> Vec<ScopeId> {
+        let (mut found, mut next) = (vec![top], 0);
+        while let Some(&id) = found.get(next) {
+            next += 1;
+            let Some(scope) = self.scope_mut(id) else { continue };
+            scope.clear_ready();
+            if id != top {
+                scope.end = ScopeEnd::Closed;
+            }
+            if !id.is_root() {
+                // It may be idle by now, or become so when its handlers have left.
+                self.unjudged.push(id);
+            }
+            for node in self.open_scope(id).positions() {
+                self.close_node(definition, WorkKey { scope: id, node }, &mut found, sink);
+            }
+        }
+        found
+    }
+
+    fn close_node(
+        &mut self,
+        definition: &Compiled,
+        key: WorkKey,
+        found: &mut Vec<ScopeId>,
+        sink: &mut impl EffectSink,
+    ) {
+        match *self.state_at(key) {
+            NodeState::Pending(_) | NodeState::Ready { .. } => {
+                self.move_to(definition, key, NodeState::Skipped(Skip::Ended), sink);
+            }
+            NodeState::Running { attempt, .. } => self.interrupt(key, Some(attempt), Interruption::Stopping),
+            NodeState::Waiting(WaitFor::Scope { .. }) => {
+                if let Some(nest) = self.nests.get_mut(&key) {
+                    nest.close();
+                    found.extend(nest.all_open());
+                }
+            }
+            NodeState::Waiting(wait) => {
+                let attempt = self.close_waiting(definition, key, wait, sink);
+                self.interrupt(key, attempt, Interruption::Stopped(StopOutcome::Closed));
+            }
+            _ => {}
+        }
+    }
+
+    fn close_waiting(
+        &mut self,
+        definition: &Compiled,
+        key: WorkKey,
+        wait: WaitFor,
+        sink: &mut impl EffectSink,
+    ) -> Option<AttemptNo> {
+        let attempt = match wait {
+            WaitFor::Task { attempt, .. } => {
+                sink.effect(Effect::Withdraw { dispatch: self.dispatch(key, attempt) });
+                disarm_timeout(definition, key, attempt, sink);
+                Some(attempt)
+            }
+            WaitFor::Backoff { attempt, .. } => {
+                sink.effect(Effect::DisarmTimer { timer: Timer::Backoff(key, attempt) });
+                attempt.previous()
+            }
+            WaitFor::Verdict { .. } | WaitFor::Scope { .. } => None,
+        };
+        let (since, how) = (wait.since(), StopOutcome::Closed);
+        self.move_to(definition, key, NodeState::Cancelled { attempt, since, at: self.at, how }, sink);
+        attempt
+    }
+
+    /// Notes what was in flight when the end of the execution was decided.
+    fn interrupt(&mut self, key: WorkKey, attempt: Option<AttemptNo>, interruption: Interruption) {
+        if let Phase::Ending(ending) = &mut self.phase {
+            ending.interrupted.push(Interrupted { key, attempt, interruption });
+        }
+    }
+
+    /// Notes what became of a handler that was in flight when the end was decided.
+    pub(super) fn interrupted_as(&mut self, key: WorkKey, interruption: Interruption) {
+        if let Phase::Ending(ending) = &mut self.phase
+            && let Ok(place) = ending.interrupted.binary_search_by_key(&key, |interrupted| interrupted.key)
+        {
+            ending.interrupted[place].interruption = interruption;
+        }
+    }
+
+    /// Tells every handler at work to stop, in all scopes; what they report decides how they are recorded.
+    pub(super) fn stop_all(&mut self, sink: &mut impl EffectSink) {
+        if self.awaits_deadline() {
+            sink.effect(Effect::DisarmTimer { timer: Timer::Deadline });
+        }
+        self.stop_scope(ScopeId::ROOT, sink);
+        if self.inner.is_empty() {
+            return;
+        }
+        for id in self.inner.keys().copied().collect::<Vec<_>>() {
+            self.stop_scope(id, sink);
+        }
+    }
+
+    /// Tells the handlers at work in one scope to stop, unless they were told before.
+    pub(super) fn stop_scope(&mut self, id: ScopeId, sink: &mut impl EffectSink) {
+        let epoch = self.epoch;
+        let Some(scope) = self.scope_mut(id) else { return };
+        if std::mem::replace(&mut scope.stopping, true) || scope.running == 0 {
+            return;
+        }
+        for (node, state) in scope.iter() {
+            if let NodeState::Running { attempt, .. } = *state {
+                let dispatch = Dispatch { key: WorkKey { scope: id, node }, attempt, epoch };
+                sink.effect(Effect::Stop { dispatch, then: AfterStop::Report });
+            }
+        }
+    }
+
+    /// What is not settled, in all scopes.
+    pub(super) fn open_work(&self) -> Vec<WorkKey> {
+        let mut open = Vec::new();
+        for (scope, all) in self.scopes() {
+            let unsettled = all.iter().filter(|(_, state)| !state.status().is_settled());
+            open.extend(unsettled.map(|(node, _)| WorkKey { scope, node }));
+        }
+        open
+    }
+}
+
+/// The timer of a task outside is of no interest any more.
+pub(super) fn disarm_timeout(definition: &Compiled, key: WorkKey, attempt: AttemptNo, sink: &mut impl EffectSink) {
+    let node = definition.at(key.node);
+    if node.timeout.is_some() && node.step == Step::Ask {
+        sink.effect(Effect::DisarmTimer { timer: Timer::Timeout(key, attempt) });
+    }
+}

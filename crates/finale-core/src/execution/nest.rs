@@ -1,0 +1,324 @@
+//! Scopes that nodes open: how they begin, how they are judged, and what comes of them.
+
+use serde_json::value::RawValue;
+
+use super::node::WaitFor;
+use super::scope::{Scope, ScopeEnd};
+use super::{EffectSink, EndReason, Execution, NodeState, Phase};
+use crate::compiled::{Compiled, Opening};
+use crate::fact::StopOutcome;
+use crate::failure::{Failure, FailureClass};
+use crate::id::{ScopeId, WorkKey};
+use crate::payload::Payload;
+
+/// As many causes of a failed scope are said one by one.
+const CAUSES_MAX: usize = 20;
+
+/// The scopes of one node that waits for them.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Nest {
+    opening: Opening,
+    /// What each scope is given; none if they are given what the node is.
+    items: Option<Items>,
+    instances: Box<[Instance]>,
+    /// How many of them were opened.
+    opened: u32,
+    /// How many of them are open.
+    open: u32,
+    /// The first failure: no other is opened then, and the open ones are closed.
+    failure: Option<Box<Failure>>,
+    /// Whether the scope of the node has come to its end: nothing that its own scopes come to counts.
+    closed: bool,
+}
+
+/// One of the scopes that a node opens.
+#[derive(Clone, Debug, Default, PartialEq)]
+enum Instance {
+    #[default]
+    Unopened,
+    Open(ScopeId),
+    /// It was given back, and this is what it gave.
+    Completed(Payload),
+    /// It was given back, and it gave nothing.
+    Over,
+}
+
+/// A list and where its items begin; each is cut out when it is asked for.
+#[derive(Clone, Debug, PartialEq)]
+struct Items {
+    list: Payload,
+    starts: Box<[u32]>,
+}
+
+impl Items {
+    fn new(list: Payload) -> Result<Self, String> {
+        let items: Vec<&RawValue> =
+            serde_json::from_slice(list.as_bytes()).map_err(|error| format!("the items are no list: {error}"))?;
+        let base = list.as_bytes().as_ptr().addr();
+        let start = |item: &&RawValue| u32::try_from(item.get().as_ptr().addr() - base);
+        let starts: Result<_, _> = items.iter().map(start).collect();
+        let starts = starts.map_err(|_| "the list of items is longer than 4 GiB".to_owned())?;
+        Ok(Self { list, starts })
+    }
+
+    fn get(&self, number: u32) -> Option<Payload> {
+        let rest = self.list.as_bytes().get(*self.starts.get(number as usize)? as usize..)?;
+        let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<&RawValue>();
+        let item = values.next()?.ok()?;
+        Some(Payload::trusted(item.get().as_bytes()))
+    }
+}
+
+impl Nest {
+    /// What that one of the scopes is given, if it is an item.
+    pub(super) fn item(&self, number: u32) -> Option<Payload> {
+        self.items.as_ref()?.get(number)
+    }
+
+    /// Whether each scope has an item.
+    pub(super) fn is_each(&self) -> bool {
+        self.opening.each
+    }
+
+    /// The scope with that number, if it is open.
+    pub(super) fn open(&self, number: u32) -> Option<ScopeId> {
+        match self.instances.get(number as usize)? {
+            Instance::Open(id) => Some(*id),
+            _ => None,
+        }
+    }
+
+    pub(super) fn all_open(&self) -> impl Iterator<Item = ScopeId> {
+        let open = |instance: &Instance| if let Instance::Open(id) = instance { Some(*id) } else { None };
+        self.instances.iter().filter_map(open)
+    }
+
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// Whether another scope is to be opened.
+    fn wants_another(&self) -> bool {
+        !self.closed && self.failure.is_none() && (self.opened as usize) < self.instances.len()
+    }
+
+    fn is_over(&self) -> bool {
+        self.open == 0 && !self.wants_another()
+    }
+
+    /// How many bytes it takes beside itself.
+    #[cfg(test)]
+    pub(super) fn allocated(&self) -> usize {
+        let items = self.items.as_ref().map_or(0, |items| items.list.size() + size_of_val(&*items.starts));
+        let outputs = self.instances.iter().map(|instance| match instance {
+            Instance::Completed(output) if !output.is_null() => output.size() + 16,
+            _ => 0,
+        });
+        size_of_val(&*self.instances) + items + outputs.sum::<usize>()
+    }
+
+    fn output(&self) -> Payload {
+        let outputs = self.instances.iter().map(|instance| match instance {
+            Instance::Completed(output) => output.as_bytes(),
+            _ => b"null",
+        });
+        if self.opening.each {
+            return list(outputs);
+        }
+        let mut outputs = outputs;
+        outputs.next().map(Payload::trusted).unwrap_or_default()
+    }
+}
+
+fn list<'a>(items: impl Iterator<Item = &'a [u8]>) -> Payload {
+    let mut bytes = vec![b'['];
+    for item in items {
+        if bytes.len() > 1 {
+            bytes.push(b',');
+        }
+        bytes.extend_from_slice(item);
+    }
+    bytes.push(b']');
+    Payload::trusted(&bytes)
+}
+
+impl Execution {
+    /// Lets a node wait for scopes of its own; they are opened one by one, as consequences of the same fact.
+    pub(super) fn open_nest(
+        &mut self,
+        definition: &Compiled,
+        key: WorkKey,
+        opening: Opening,
+        given: Option<Payload>,
+        sink: &mut impl EffectSink,
+    ) {
+        let items = match opening.each {
+            false => None,
+            true => match Items::new(given.unwrap_or_else(|| self.input_of(key))) {
+                Ok(items) => Some(items),
+                Err(reason) => return self.undecidable(definition, key, &reason, sink),
+            },
+        };
+        let count = items.as_ref().map_or(1, |items| items.starts.len());
+        let mut instances = Vec::with_capacity(count);
+        instances.resize_with(count, Instance::default);
+        let instances = instances.into_boxed_slice();
+        let nest = Nest { opening, items, instances, opened: 0, open: 0, failure: None, closed: false };
+        let state = NodeState::Waiting(WaitFor::Scope { since: self.at });
+        self.move_to(definition, key, state, sink);
+        let is_over = nest.is_over();
+        self.nests.insert(key, Box::new(nest));
+        if is_over {
+            self.settle_nest(definition, key, sink);
+        } else {
+            self.opening.push_back(key);
+        }
+    }
+
+    /// Opens the next scope of the node that has waited longest for that; says whether there was one.
+    ///
+    /// This is where a limit of scopes that are open at once will hold the queue.
+    pub(super) fn open_next(&mut self, definition: &Compiled) -> bool {
+        while let Some(&key) = self.opening.front() {
+            let id = ScopeId(self.next_scope);
+            match self.nests.get_mut(&key) {
+                Some(nest) if nest.wants_another() => {
+                    let number = nest.opened;
+                    nest.opened += 1;
+                    nest.open += 1;
+                    nest.instances[number as usize] = Instance::Open(id);
+                    self.next_scope = self.next_scope.checked_add(1).expect("a history has fewer than 2^32 scopes");
+                    let graph = &definition.graphs[nest.opening.graph as usize];
+                    let scope = Scope::new(graph, nest.opening.graph, key, number);
+                    self.inner.insert(id, Box::new(scope));
+                    self.reach(WorkKey { scope: id, node: graph.start });
+                    return true;
+                }
+                _ => self.opening.pop_front(),
+            };
+        }
+        false
+    }
+
+    /// Judges an inner scope like an execution, and gives it back once it has come to its end and nothing runs in it.
+    pub(super) fn judge_scope(&mut self, definition: &Compiled, id: ScopeId, sink: &mut impl EffectSink) {
+        let Some(scope) = self.inner.get(&id) else { return };
+        if scope.end == ScopeEnd::Undecided {
+            match self.end_reason(definition, scope) {
+                None => return,
+                Some(EndReason::Settled) => {
+                    let output = self.scope_output(definition, id);
+                    return self.give_back(definition, id, Instance::Completed(output), sink);
+                }
+                Some(reason) => self.fail_scope(definition, id, &reason, sink),
+            }
+        }
+        if self.inner.get(&id).is_some_and(|scope| scope.is_idle()) {
+            self.give_back(definition, id, Instance::Over, sink);
+        }
+    }
+
+    /// Takes a scope out of the tree; what it gave stays with the node that opened it.
+    fn give_back(&mut self, definition: &Compiled, id: ScopeId, instance: Instance, sink: &mut impl EffectSink) {
+        let Some(scope) = self.inner.remove(&id) else { return };
+        self.count_gone(definition, &scope);
+        let key = scope.parent;
+        let Some(nest) = self.nests.get_mut(&key) else { return };
+        nest.open -= 1;
+        nest.instances[scope.instance as usize] = instance;
+        if let ScopeEnd::Failed(failure) = scope.end
+            && nest.failure.is_none()
+            && !nest.closed
+        {
+            nest.failure = Some(failure);
+            for other in nest.all_open().collect::<Vec<_>>() {
+                self.close_scope(definition, other, sink);
+            }
+        }
+        if self.nests.get(&key).is_some_and(|nest| nest.is_over()) {
+            self.settle_nest(definition, key, sink);
+        }
+    }
+
+    /// All scopes of a node are over: so is the node.
+    fn settle_nest(&mut self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
+        let Some(nest) = self.nests.remove(&key) else { return };
+        let started = self.since(key).unwrap_or(self.at);
+        let ended = self.at;
+        if nest.closed {
+            let state = NodeState::Cancelled { attempt: None, since: started, at: ended, how: StopOutcome::Closed };
+            return self.move_to(definition, key, state, sink);
+        }
+        if let Some(failure) = nest.failure {
+            let state = NodeState::Failed { attempt: None, lost: 0, started, ended, failure };
+            return self.fail(definition, key, state, sink);
+        }
+        let output = nest.output();
+        self.move_to(definition, key, NodeState::Completed { attempt: None, started, ended, output }, sink);
+        self.follow(key);
+    }
+
+    /// Fails an inner scope: nothing new begins in it, and what is under way is closed, told to stop or left to finish.
+    fn fail_scope(&mut self, definition: &Compiled, id: ScopeId, reason: &EndReason, sink: &mut impl EffectSink) {
+        let failure = Box::new(self.scope_failure(definition, id));
+        let scope = self.open_scope_mut(id);
+        let finish = reason.lets_finish(scope.graph(definition).policy.siblings);
+        scope.end = ScopeEnd::Failed(failure);
+        let inside = self.close_tree(definition, id, sink);
+        if !finish {
+            inside.into_iter().for_each(|id| self.stop_scope(id, sink));
+        }
+    }
+
+    /// Ends an inner scope because of something outside of it: what it would have come to is of no interest any more.
+    fn close_scope(&mut self, definition: &Compiled, id: ScopeId, sink: &mut impl EffectSink) {
+        self.open_scope_mut(id).end = ScopeEnd::Closed;
+        let inside = self.close_tree(definition, id, sink);
+        inside.into_iter().for_each(|id| self.stop_scope(id, sink));
+    }
+
+    /// What a scope has failed of: in the words of its causes, each with the whole path that leads there.
+    fn scope_failure(&self, definition: &Compiled, id: ScopeId) -> Failure {
+        let scope = self.open_scope(id);
+        let causes = scope.failures();
+        let mut class = FailureClass::Failed;
+        let mut words = Vec::new();
+        for &node in causes.iter().take(CAUSES_MAX) {
+            if let NodeState::Failed { failure, .. } = scope.at(node) {
+                if words.is_empty() {
+                    class = failure.class;
+                }
+                words.push(self.cause(definition, WorkKey { scope: id, node }, failure));
+            }
+        }
+        let mut text = words.join("; ");
+        if causes.len() > CAUSES_MAX {
+            text.push_str(&format!("; and {} more", causes.len() - CAUSES_MAX));
+        }
+        Failure::new(class, text)
+    }
+
+    fn cause(&self, definition: &Compiled, key: WorkKey, failure: &Failure) -> String {
+        let path = self.path(definition, key).map(|path| path.to_string()).unwrap_or_default();
+        // What a scope inside failed of says its whole path already.
+        if failure.reason.starts_with(&path) { failure.reason.to_string() } else { format!("{path} {failure}") }
+    }
+
+    /// Whether anything new may begin in a scope.
+    #[inline]
+    pub(super) fn goes_on(&self, id: ScopeId) -> bool {
+        // The end of the root is that of the execution.
+        let is_undecided = |scope: &Scope| matches!(scope.end, ScopeEnd::Undecided);
+        matches!(self.phase, Phase::Running) && (id.is_root() || self.scope(id).is_some_and(is_undecided))
+    }
+
+    /// Whether the end of the scope of some work, or of the execution, is decided.
+    pub(super) fn is_ending(&self, id: ScopeId) -> bool {
+        matches!(self.phase, Phase::Ending(_)) || self.scope(id).is_some_and(|scope| scope.end != ScopeEnd::Undecided)
+    }
+
+    fn scope_output(&self, definition: &Compiled, id: ScopeId) -> Payload {
+        let scope = self.open_scope(id);
+        self.sinks_output(definition, id, &scope.graph(definition).sinks)
+    }
+}

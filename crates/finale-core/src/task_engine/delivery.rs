@@ -1,0 +1,177 @@
+//! Messages for callbacks, and the batches of outcomes that are kept until they are acknowledged.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::input::{EarlyReport, OutputRange};
+use super::message::{Batch, Delivery, FiredTimer, TaskOutcome, TaskResult};
+use super::outbox::Outbox;
+use super::unsent::{Kind, Unsent};
+use crate::id::Dispatch;
+use crate::number::{BatchNo, Callback, Slot};
+
+/// Outcomes per batch, at most.
+const OUTCOMES_MAX: usize = 256;
+/// A batch with more bytes of outputs is sent without waiting for further outcomes.
+const BYTES_MAX: usize = 256 << 10;
+/// Acknowledged batches that are kept for reuse.
+const SPARE_MAX: usize = 64;
+
+/// Batches that were sent.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Deliveries {
+    /// Unacknowledged batches of each callback, oldest first.
+    kept: Vec<VecDeque<Arc<Batch>>>,
+    /// Acknowledged batches, for reuse.
+    spare: Vec<Arc<Batch>>,
+}
+
+impl Deliveries {
+    /// The buffer for the next output for a callback.
+    pub(super) fn output<'a>(&mut self, callback: Callback, out: &'a mut Outbox) -> &'a mut Vec<u8> {
+        &mut self.filling(callback, Kind::Completed, out).batch.bytes
+    }
+
+    /// Adds an outcome. A completed one has its output in the buffer already.
+    pub(super) fn outcome(&mut self, callback: Callback, outcome: TaskOutcome, out: &mut Outbox) {
+        let kind = if matches!(outcome.result, TaskResult::Completed(_)) { Kind::Completed } else { Kind::Failed };
+        let batch = &mut self.filling(callback, kind, out).batch;
+        batch.outcomes.push(outcome);
+        if batch.outcomes.len() >= OUTCOMES_MAX || batch.bytes.len() > BYTES_MAX {
+            self.send(callback, out);
+        }
+    }
+
+    pub(super) fn timer(&mut self, callback: Callback, fired: FiredTimer, out: &mut Outbox) {
+        self.filling(callback, Kind::Timers, out).timers.push(fired);
+    }
+
+    pub(super) fn report(&mut self, callback: Callback, report: EarlyReport, out: &mut Outbox) {
+        self.filling(callback, Kind::Reports, out).reports.push(report);
+    }
+
+    pub(super) fn go_on(&mut self, callback: Callback, slot: Slot, out: &mut Outbox) {
+        self.filling(callback, Kind::Continued, out).continued.push(slot);
+    }
+
+    /// Answers a message of a callback.
+    pub(super) fn answer(&mut self, callback: Callback, out: &mut Outbox) {
+        listed(callback, out).answers += 1;
+    }
+
+    /// Drops all batches of a callback up to that one.
+    pub(super) fn taken(&mut self, callback: Callback, newest: BatchNo) {
+        let Some(kept) = self.kept.get_mut(callback.index()) else { return };
+        while kept.front().is_some_and(|batch| batch.number <= newest) {
+            let batch = kept.pop_front();
+            if self.spare.len() < SPARE_MAX {
+                self.spare.extend(batch);
+            }
+        }
+    }
+
+    /// Sends the unacknowledged outcome of an attempt again; false if there is none.
+    pub(super) fn repeat(&mut self, callback: Callback, slot: Slot, dispatch: Dispatch, out: &mut Outbox) -> bool {
+        let is_it = |outcome: &&TaskOutcome| outcome.slot == slot && outcome.dispatch == dispatch;
+        let in_batch = |batch: &Arc<Batch>| batch.outcomes.iter().find(is_it).map(|it| (it.clone(), Arc::clone(batch)));
+        let Some((mut outcome, batch)) = self.kept.iter().flatten().find_map(in_batch) else {
+            return false;
+        };
+        if let TaskResult::Completed(range) = &mut outcome.result {
+            let bytes = self.output(callback, out);
+            let start = bytes.len();
+            bytes.extend_from_slice(batch.output(*range));
+            *range = OutputRange::behind(start, bytes);
+        }
+        self.outcome(callback, outcome, out);
+        true
+    }
+
+    /// Whether the outcome of an attempt is in an unsent message.
+    pub(super) fn is_unsent(slot: Slot, dispatch: Dispatch, out: &Outbox) -> bool {
+        let mut outcomes = out.unsent.iter().flat_map(|unsent| &unsent.batch.outcomes);
+        outcomes.any(|outcome| outcome.slot == slot && outcome.dispatch == dispatch)
+    }
+
+    /// Sends all unsent messages and answers.
+    pub(super) fn flush(&mut self, out: &mut Outbox) {
+        let mut dirty = std::mem::take(&mut out.dirty);
+        for callback in dirty.drain(..) {
+            let unsent = &mut out.unsent[callback.index()];
+            unsent.listed = false;
+            let answers = std::mem::take(&mut unsent.answers);
+            if unsent.batch.outcomes.is_empty() {
+                self.send(callback, out);
+                if answers > 0 {
+                    out.deliveries.push((callback, Delivery::Answered(answers)));
+                }
+            } else {
+                unsent.batch.answers = answers;
+                self.send(callback, out);
+            }
+        }
+        out.dirty = dirty;
+    }
+
+    /// The unsent message of that kind for a callback; a message of another kind is sent first.
+    fn filling<'a>(&mut self, callback: Callback, kind: Kind, out: &'a mut Outbox) -> &'a mut Unsent {
+        if listed(callback, out).kind != kind {
+            self.send(callback, out);
+            out.unsent[callback.index()].kind = kind;
+        }
+        &mut out.unsent[callback.index()]
+    }
+
+    /// Sends the unsent message for a callback.
+    fn send(&mut self, callback: Callback, out: &mut Outbox) {
+        let unsent = &mut out.unsent[callback.index()];
+        let delivery = match unsent.kind {
+            Kind::Timers if !unsent.timers.is_empty() => Delivery::TimerFired(std::mem::take(&mut unsent.timers)),
+            Kind::Reports if !unsent.reports.is_empty() => Delivery::TaskReported(std::mem::take(&mut unsent.reports)),
+            Kind::Continued if !unsent.continued.is_empty() => {
+                Delivery::Continue(std::mem::take(&mut unsent.continued))
+            }
+            kind @ (Kind::Completed | Kind::Failed) if !unsent.batch.outcomes.is_empty() => {
+                out.newest.0 += 1;
+                unsent.batch.number = out.newest;
+                let batch = self.keep(callback, &mut unsent.batch);
+                if kind == Kind::Completed { Delivery::TaskCompleted(batch) } else { Delivery::TaskFailed(batch) }
+            }
+            // The buffer may hold output of handlers that failed in the end.
+            _ => return unsent.batch.bytes.clear(),
+        };
+        out.deliveries.push((callback, delivery));
+    }
+
+    /// Keeps a batch and leaves an empty one in its place, with reused storage if possible.
+    fn keep(&mut self, callback: Callback, batch: &mut Batch) -> Arc<Batch> {
+        let mut shared = loop {
+            let Some(mut spare) = self.spare.pop() else { break Arc::default() };
+            // A receiver that still holds the batch owns its storage.
+            if Arc::get_mut(&mut spare).is_some() {
+                break spare;
+            }
+        };
+        let inner = Arc::get_mut(&mut shared).expect("nobody else has it");
+        inner.clear(BYTES_MAX);
+        std::mem::swap(inner, batch);
+        if self.kept.len() <= callback.index() {
+            self.kept.resize_with(callback.index() + 1, VecDeque::new);
+        }
+        self.kept[callback.index()].push_back(Arc::clone(&shared));
+        shared
+    }
+}
+
+/// The unsent message for a callback, which is listed as dirty.
+fn listed(callback: Callback, out: &mut Outbox) -> &mut Unsent {
+    if out.unsent.len() <= callback.index() {
+        out.unsent.resize_with(callback.index() + 1, Unsent::default);
+    }
+    let unsent = &mut out.unsent[callback.index()];
+    if !unsent.listed {
+        unsent.listed = true;
+        out.dirty.push(callback);
+    }
+    unsent
+}

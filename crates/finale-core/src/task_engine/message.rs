@@ -1,0 +1,94 @@
+//! Messages of the task engine to callbacks.
+
+use std::sync::Arc;
+
+use super::input::{EarlyReport, OutputRange};
+use crate::fact::{StopOutcome, Timer};
+use crate::failure::Failure;
+use crate::id::Dispatch;
+use crate::number::{BatchNo, Slot};
+use crate::time::Time;
+
+/// A message for a callback.
+#[derive(Clone, Debug)]
+pub enum Delivery {
+    /// Tasks that completed, in that order.
+    TaskCompleted(Arc<Batch>),
+    /// Tasks that failed or were stopped, in that order.
+    TaskFailed(Arc<Batch>),
+    /// Timers that are due.
+    TimerFired(Vec<FiredTimer>),
+    /// Early reports whose tasks have opened, or never will: the executions can accept or refuse them now.
+    TaskReported(Vec<EarlyReport>),
+    /// Executions to tell [`Input::Continue`](crate::execution::Input::Continue).
+    Continue(Vec<Slot>),
+    /// Number of messages that are answered without a batch of outcomes to carry that.
+    Answered(u32),
+}
+
+/// Outcomes for one callback. The engine keeps a batch until the callback acknowledges it.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Number of the batch; numbers rise over all callbacks of the shard.
+    pub number: BatchNo,
+    /// Number of messages of the callback that are answered. Their immediate outcomes are in this batch or an earlier one.
+    pub answers: u32,
+    /// The outcomes, in their order.
+    pub outcomes: Vec<TaskOutcome>,
+    /// The outputs, concatenated.
+    pub bytes: Vec<u8>,
+}
+
+impl Batch {
+    /// The output in that range, as JSON.
+    ///
+    /// # Panics
+    /// When the range belongs to another batch.
+    pub fn output(&self, range: OutputRange) -> &[u8] {
+        &self.bytes[range.start as usize..][..range.length as usize]
+    }
+
+    /// Empties the batch for reuse. Of its storage that many bytes are kept, because rare large outputs would enlarge all
+    /// batches for good.
+    pub(super) fn clear(&mut self, bytes_max: usize) {
+        self.answers = 0;
+        self.outcomes.clear();
+        self.bytes.clear();
+        self.bytes.shrink_to(bytes_max);
+    }
+}
+
+/// The outcome of an attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskOutcome {
+    /// The execution.
+    pub slot: Slot,
+    /// The attempt.
+    pub dispatch: Dispatch,
+    /// When its handler began.
+    pub started: Time,
+    /// When the attempt was over.
+    pub ended: Time,
+    /// The result.
+    pub result: TaskResult,
+}
+
+/// The result of an attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TaskResult {
+    /// Completed, with an output in the bytes of the batch.
+    Completed(OutputRange),
+    /// Failed.
+    Failed(Box<Failure>),
+    /// Stopped because it was asked to.
+    Stopped(StopOutcome),
+}
+
+/// A timer that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FiredTimer {
+    /// The execution.
+    pub slot: Slot,
+    /// The timer.
+    pub timer: Timer,
+}

@@ -1,0 +1,117 @@
+//! Outcomes are sent in numbered batches and kept until they were taken.
+
+use super::*;
+
+/// Reconciles with that run under way, and says whether its outcome was sent again.
+fn sent_again(shard: &mut Shard, dispatch: Dispatch) -> Vec<Seen> {
+    let mut seen = shard.reconcile(slot(0), false, vec![run(dispatch)]);
+    assert_eq!(seen.pop(), Some(Seen::Answered(1)));
+    seen
+}
+
+#[test]
+fn an_outcome_that_was_not_taken_is_sent_again() {
+    let mut shard = Shard::new(10);
+    let seen = shard.perform(slot(0), [run(first(READY)), run(first(FAILING)), run(scoped(1, READY))]);
+    let completed = Seen::Completed(slot(0), scoped(1, READY), "\"ready\"".to_owned());
+    assert!(seen.contains(&completed));
+    for _ in 0..2 {
+        assert_eq!(sent_again(&mut shard, scoped(1, READY)), std::slice::from_ref(&completed), "and not run again");
+        assert!(matches!(sent_again(&mut shard, first(FAILING))[..], [Seen::Failed(..)]));
+    }
+}
+
+#[test]
+fn an_outcome_that_was_taken_is_not_kept() {
+    let mut shard = Shard::new(10);
+    shard.perform(slot(0), [run(first(READY))]);
+    // The next message says that it was taken.
+    shard.perform(slot(0), []);
+    assert_eq!(began(&sent_again(&mut shard, first(READY))), [first(READY)], "nobody knows of it any more: it is run");
+    let taken = shard.newest_of(Callback::Actor(ActorNo(0)));
+    shard.tell(Input::Taken { callback: Callback::Actor(ActorNo(0)), batch: taken });
+    assert_eq!(began(&sent_again(&mut shard, first(READY))), [first(READY)]);
+}
+
+#[test]
+fn what_one_callback_has_taken_says_nothing_about_others() {
+    let mut shard = Shard::new(10);
+    shard.perform(slot(0), [run(first(READY))]);
+    let newest = BatchNo(u64::MAX);
+    shard.tell(Input::Taken { callback: Callback::Actor(ActorNo(1)), batch: newest });
+    shard.tell(Input::Taken { callback: Callback::Supervisor, batch: newest });
+    assert!(matches!(sent_again(&mut shard, first(READY))[..], [Seen::Completed(..)]));
+}
+
+#[test]
+fn one_that_is_about_to_be_sent_is_not_sent_twice() {
+    let mut shard = Shard::new(10);
+    let effects = vec![(slot(0), run(first(READY)))];
+    shard.tell(Input::Perform { from: ActorNo(0), taken: BatchNo::NONE, ending: vec![], effects });
+    let seen = shard.reconcile(slot(0), false, vec![run(first(READY))]);
+    assert_eq!(seen.iter().filter(|seen| matches!(seen, Seen::Completed(..))).count(), 1, "{seen:?}");
+}
+
+#[test]
+fn outcomes_of_an_ended_execution_are_not_those_of_the_next_one_in_its_slot() {
+    let mut shard = Shard::new(10);
+    shard.perform(slot(0), [run(first(READY))]);
+    shard.told(Input::Deregister { slot: slot(0), status: crate::ExecutionStatus::Completed });
+    let next = slot(0).next_life();
+    shard.register(next, 0);
+    let seen = shard.reconcile(next, false, vec![run(first(READY))]);
+    assert_eq!(began(&seen), [first(READY)]);
+}
+
+#[test]
+fn a_batch_has_a_bounded_number_of_outcomes_and_bytes() {
+    let mut shard = Shard::new(10_000);
+    let seen = shard.perform(slot(0), (0..1_000).map(|scope| run(scoped(scope, READY))));
+    assert_eq!(seen.iter().filter(|seen| matches!(seen, Seen::Completed(..))).count(), 1_000);
+    let sizes: Vec<_> = shard
+        .sent
+        .iter()
+        .filter_map(|(_, delivery)| match delivery {
+            Delivery::TaskCompleted(batch) => Some(batch.outcomes.len()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(sizes, [256, 256, 256, 232]);
+    shard.sent.clear();
+    let large = format!("\"{}\"", "x".repeat(300 << 10));
+    shard.perform(slot(0), [run(first(PENDING)), run(scoped(1, PENDING))]);
+    shard.sent.clear();
+    for dispatch in [first(PENDING), scoped(1, PENDING)] {
+        let future = shard.future(dispatch);
+        let result = shard.write(slot(0), &large);
+        shard.futures.remove(&future.0);
+        shard.tell(Input::HandlerEnded { future, ended: shard.now, result });
+    }
+    assert_eq!(shard.sent.len(), 2, "each is sent as soon as it is there");
+}
+
+#[test]
+fn storage_that_nobody_has_any_more_is_used_again() {
+    let mut shard = Shard::new(10);
+    let mut seen_at = std::collections::BTreeSet::new();
+    for _ in 0..100 {
+        shard.perform(slot(0), [run(first(READY))]);
+        for (_, delivery) in shard.sent.drain(..) {
+            if let Delivery::TaskCompleted(batch) = delivery {
+                seen_at.insert(std::sync::Arc::as_ptr(&batch) as usize);
+            }
+        }
+    }
+    assert!(seen_at.len() <= 3, "{} batches for one that is under way", seen_at.len());
+}
+
+#[test]
+fn the_output_of_a_handler_that_failed_after_all_is_not_sent() {
+    let mut shard = Shard::new(10);
+    shard.perform(slot(0), [run(first(PENDING))]);
+    shard.engine.output(slot(0), &mut shard.out).extend_from_slice(b"half an out");
+    shard.end(first(PENDING), Err("no"));
+    shard.perform(slot(0), [run(first(READY))]);
+    let Some((_, Delivery::TaskCompleted(batch))) = shard.sent.last() else { panic!("{:?}", shard.sent) };
+    assert_eq!(batch.bytes, b"\"ready\"");
+}
