@@ -33,7 +33,18 @@ fn pages() -> Vec<String> {
     let docs = std::fs::read_dir(root().join("docs")).unwrap();
     let docs = docs.map(|entry| format!("docs/{}", entry.unwrap().file_name().into_string().unwrap()));
     let docs = docs.filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "md"));
-    ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"].map(str::to_owned).into_iter().chain(docs).collect()
+    let pages = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "crates/finale-core/README.md",
+        "crates/finale-formats/README.md",
+        "crates/finale-journal/README.md",
+        "crates/finale-cli/README.md",
+    ];
+    pages.map(str::to_owned).into_iter().chain(docs).collect()
 }
 
 /// The lines that are no examples.
@@ -185,6 +196,29 @@ fn every_definition_among_the_examples_can_be_run() {
     }
     assert_eq!(faults, Vec::<String>::new());
     assert!(count >= 3, "{count} definitions were found in all");
+}
+
+/// What a definition file is warned of.
+fn warnings(name: &str, text: &str) -> Vec<String> {
+    let warnings = finale_formats::load(text.as_bytes(), Format::Auto, name).map(|loaded| loaded.warnings);
+    warnings.unwrap_or_default().iter().map(|warning| format!("{name}:{warning}")).collect()
+}
+
+#[test]
+fn no_definition_on_a_page_or_among_the_examples_is_warned_of() {
+    let mut found = Vec::new();
+    for path in pages() {
+        for Block { line, info, text } in blocks(&read(&path)) {
+            if matches!(info, "yaml" | "json") {
+                found.extend(warnings(&format!("{path}, line {line}.{info}"), &text));
+            }
+        }
+    }
+    for path in ["examples/release.yaml", "examples/definitions/order.json"] {
+        found.extend(warnings(path, &read(path)));
+    }
+    assert_eq!(found, Vec::<String>::new());
+    assert_eq!(warnings("w.yaml", "id: w\ntasks: {a: {shell: \"x ${{ input.x }}\"}}").len(), 1);
 }
 
 #[test]
@@ -426,9 +460,12 @@ fn deduplicated(mut names: Vec<String>) -> Vec<String> {
 
 #[test]
 fn every_warning_is_listed() {
-    let of_files = read("crates/finale-formats/src/synthorg/slips.rs");
-    let of_files = of_files.lines().find_map(|line| line.strip_prefix("const SINGLE_EQUALS: &str = ")).unwrap();
-    let known = WarningCode::ALL.iter().map(|code| code.as_str().to_owned()).chain(quoted(of_files)).collect();
+    let path = "crates/finale-formats/src/warning.rs";
+    let of_files = codes(path, "LoadWarning").unwrap();
+    let names: Vec<_> = of_files.keys().cloned().collect();
+    assert_eq!(sorted(names), sorted(variants(path, "LoadWarning")));
+    let of_files = of_files.into_values().map(Option::unwrap);
+    let known = WarningCode::ALL.iter().map(|code| code.as_str().to_owned()).chain(of_files).collect();
     assert_eq!(sorted(listed(&table("### Warnings"), 0)), sorted(known));
     let variants = variants("crates/finale-core/src/compile/warning.rs", "WarningCode");
     let codes: Vec<_> = WarningCode::ALL.iter().map(|code| code.as_str().to_owned()).collect();
@@ -441,7 +478,8 @@ fn every_code_of_a_file_is_listed() {
     let codes = codes(path, "LoadProblem").unwrap();
     assert_eq!(sorted(codes.keys().cloned().collect()), sorted(variants(path, "LoadProblem")));
     assert_eq!(codes["Empty"].as_deref(), Some(LoadProblem::Empty.code()), "they are read as they are");
-    let codes = codes.into_values().map(Option::unwrap).collect();
+    // A problem of the definition in it has the code that definitions have.
+    let codes = codes.into_values().flatten().collect();
     assert_eq!(sorted(listed(&table("### Files"), 0)), sorted(codes));
 }
 
@@ -560,13 +598,18 @@ fn how_deep_a_payload_may_be_is_said() {
 }
 
 #[test]
-fn how_deep_a_file_may_be_is_said_as_the_error_says_it() {
-    let numbers = |text: &str| -> Vec<u32> {
-        text.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect()
-    };
+fn every_fixed_limit_of_a_file_is_told() {
     let page = read(SEMANTICS);
-    let said = section(&page, "### Of a file").lines().find(|line| line.contains("`file_too_deep`")).unwrap();
-    assert_eq!(numbers(said), numbers(&LoadProblem::TooDeep.to_string()));
+    let said = section(&page, "### Of a file");
+    for (name, limit) in [
+        ("DEPTH_MAX", finale_formats::Limits::DEPTH_MAX),
+        ("ANCHORS_MAX", finale_formats::Limits::ANCHORS_MAX),
+        ("ALIASED_VALUES_MAX", finale_formats::Limits::ALIASED_VALUES_MAX),
+    ] {
+        let line = said.lines().find_map(|line| line.split_once(&format!("`Limits::{name}`, ")));
+        let number = line.map(|(_, number)| number.trim_end_matches(['.', ';']).replace(',', ""));
+        assert_eq!(number, Some(limit.to_string()), "{name}");
+    }
 }
 
 #[test]

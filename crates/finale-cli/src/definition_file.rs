@@ -42,8 +42,12 @@ impl DefinitionFile {
 
     /// Makes something that can run of what was loaded from it.
     pub(crate) fn compile(&self, loaded: Loaded) -> Result<Workflow, Faulty> {
+        let problems = loaded.structural_problems();
+        if !problems.is_empty() {
+            return Err(self.faulty(problems));
+        }
         let Loaded { definition, places, .. } = loaded;
-        Workflow::new(definition).map_err(|error| self.faulty(places.diagnostics(&error)))
+        Workflow::new(definition.clone()).map_err(|error| self.faulty(places.diagnostics(&definition, &error.problems)))
     }
 
     /// What was found in it, to be shown in its text.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use finale_formats::diagnostic::Diagnostic;
-use finale_formats::{Format, Loaded};
+use finale_formats::{FileWarning, Format, Loaded};
 use serde::Serialize;
 
 use crate::definition_file::{DefinitionFile, Faulty};
@@ -86,7 +86,9 @@ fn try_to_check(path: &Path, format: Format, found: &mut Option<Format>) -> Resu
     let file = DefinitionFile::read(path).map_err(Refused::Read)?;
     let mut loaded: Loaded = file.load(format).map_err(Refused::Faulty)?;
     *found = Some(loaded.format);
-    let (mut warnings, places) = (std::mem::take(&mut loaded.warnings), loaded.places.clone());
+    let warnings = std::mem::take(&mut loaded.warnings);
+    let mut warnings: Vec<_> = warnings.iter().map(FileWarning::diagnostic).collect();
+    let places = loaded.places.clone();
     let workflow = file.compile(loaded).map_err(Refused::Faulty)?;
     let unsupported = workflow.compiled().unsupported();
     if unsupported.is_empty() {

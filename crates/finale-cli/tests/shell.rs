@@ -227,3 +227,16 @@ fn what_is_left_for_another_time_is_asked_to_end_too() {
     assert_eq!(written.join().unwrap(), "begun\nstopped\n");
     assert_eq!(journal.list()[0]["status"], "running");
 }
+
+#[test]
+fn a_quoted_value_is_one_word_of_a_command_and_runs_nothing() {
+    let text = "id: w\ninputs: {who: string}\ntasks:\n  a:\n    shell: printf '<%s>' ${{ input.who | quote }} end\n";
+    let file = common::written("quote.yaml", text);
+    let logs = fresh("logs");
+    for who in ["$(echo ran)", "'; echo ran #", "a b\nc", "`echo ran`"] {
+        let input = format!("who={}", Value::from(who));
+        let arguments = ["--json", "--logs", logs.to_str().unwrap(), "--input", &input];
+        let record = run(&file, &arguments).with_code(0).record();
+        assert_eq!(output(&record)["output"], format!("<{who}><end>"));
+    }
+}

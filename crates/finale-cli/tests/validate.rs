@@ -88,6 +88,31 @@ fn a_run_shows_problems_in_the_same_way() {
 }
 
 #[test]
+fn a_template_in_a_command_is_warned_of_and_hinders_nothing() {
+    let file = written("greet.yaml", "id: w\ntasks:\n  greet:\n    shell: echo ${{ input.who }}\n");
+    let ended = validate(&[file.to_str().unwrap()]).with_code(0);
+    assert!(ended.stderr.starts_with("warning[command_unquoted]: the shell runs what"), "{}", ended.stderr);
+    assert!(ended.stderr.ends_with("\n\n1 file: no problems, 1 warning in 1\n"), "{}", ended.stderr);
+    let ended = validate(&["--json", file.to_str().unwrap()]).with_code(0);
+    let warning = &ended.record()["files"][0]["warnings"][0];
+    assert_eq!((&warning["code"], &warning["line"]), (&json!("command_unquoted"), &json!(4)));
+}
+
+#[test]
+fn what_is_wrong_with_keys_and_with_the_graph_is_told_in_one_go() {
+    let text = "id: w\ntasks:\n  a: {log: x, timeout: 30, after: b}\n  b: {log: x, after: a}\n";
+    for (text, codes) in [
+        (text.to_owned(), ["file_bad_duration", "cycle_detected"]),
+        (text.replace("timeout: 30, ", "").replace("id: w", "id: w\nversion: v1"), ["bad_version", "cycle_detected"]),
+    ] {
+        let ended = validate(&[written("both.yaml", &text).to_str().unwrap()]).with_code(2);
+        for code in codes {
+            assert!(ended.stderr.contains(&format!("error[{code}]")), "{code}: {}", ended.stderr);
+        }
+    }
+}
+
+#[test]
 fn what_is_suspicious_is_shown_with_its_line_and_refuses_nothing() {
     let text = "id: w\ninputs: {thorough: {type: boolean, default: true}}\ntasks:\n  build: {shell: make}\n  test:\n    \
                 shell: make test\n    when: input.thorogh or nodes.build.output.is_new\n";

@@ -1,7 +1,7 @@
 //! Problems shown in the text they are about, like a compiler does.
 //!
-//! A [`LoadError`] and, with the [`Places`] of a file, a [`CompileError`] become [`Diagnostic`]s, and [`render`] shows
-//! them with the lines in question.
+//! A [`LoadError`], a [`FileWarning`] and, with the [`Places`] of a file, the problems of a definition become
+//! [`Diagnostic`]s, and [`render`] shows them with the lines in question.
 //!
 //! ```
 //! use finale_formats::diagnostic::{Style, render};
@@ -22,10 +22,14 @@ use std::borrow::Cow;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
-use finale_core::compile::{Code, CompileError, Problem, Warning};
+use finale_core::Definition;
+use finale_core::compile::{self, Code, Problem, Warning};
 
-use crate::error::{LoadError, LoadProblem, Path, list};
+use crate::error::{LoadError, LoadProblem, Path, list, quote_hint};
+use crate::load::Loaded;
+use crate::obeyed::without_invisible_orders;
 use crate::places::Places;
+use crate::warning::FileWarning;
 
 /// How bad something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -94,6 +98,12 @@ fn parts(problem: &LoadProblem) -> (String, Option<String>, Option<String>) {
         LoadProblem::UnknownWord { what, value, nearest, accepted: words } => {
             (format!("unknown {what} `{value}`"), meant(*nearest), accepted(words))
         }
+        LoadProblem::Unquoted { written, reason, instead } => {
+            (reason.clone(), Some(quote_hint(written, instead.as_deref())), None)
+        }
+        LoadProblem::Unsupported { key, instead } => {
+            (format!("there is no `{key}` here"), None, Some((*instead).to_owned()))
+        }
         LoadProblem::UnknownNode { id, nearest } => {
             (format!("there is no node `{id}`"), meant(nearest.as_deref()), None)
         }
@@ -101,9 +111,22 @@ fn parts(problem: &LoadProblem) -> (String, Option<String>, Option<String>) {
     }
 }
 
+impl FileWarning {
+    /// What may go wrong, to be [rendered](render).
+    pub fn diagnostic(&self) -> Diagnostic {
+        let path = Path(self.path()).to_string();
+        let hint = self.warning().hint().map(str::to_owned);
+        Diagnostic {
+            path,
+            hint,
+            ..diagnostic(Severity::Warning, self.code(), &self.warning().to_string(), self.line_column())
+        }
+    }
+}
+
 impl Places {
-    /// What [`compile`](finale_core::compile()) found wrong, with its places in the file: that of the first node that a
-    /// problem names, or of what the problem is about.
+    /// What [`compile`](finale_core::compile()) found wrong with a definition, with its places in the file: that of the
+    /// entry or the first node that a problem is about, else that of the key of the document.
     ///
     /// ```
     /// use finale_core::compile::{Registry, compile};
@@ -111,17 +134,17 @@ impl Places {
     ///
     /// let text = b"id: release\ntasks:\n  test:\n    shell: cargo test\n    when: input.thorough ==\n";
     /// let loaded = load(text, Format::Auto, "release.yaml")?;
-    /// let error = compile(loaded.definition, &Registry::new()).unwrap_err();
-    /// let diagnostics = loaded.places.diagnostics(&error);
+    /// let error = compile(loaded.definition.clone(), &Registry::new()).unwrap_err();
+    /// let diagnostics = loaded.places.diagnostics(&loaded.definition, &error.problems);
     /// assert_eq!((diagnostics[0].code, diagnostics[0].place), ("expression_invalid", Some((5, 11))));
     /// # Ok::<(), finale_formats::LoadError>(())
     /// ```
-    pub fn diagnostics(&self, error: &CompileError) -> Vec<Diagnostic> {
+    pub fn diagnostics(&self, definition: &Definition, problems: &[Problem]) -> Vec<Diagnostic> {
         let diagnostic = |problem: &Problem| {
-            let place = self.place_of(problem);
+            let place = self.place_of(definition, problem).map(|place| (place.line, place.column));
             diagnostic(Severity::Error, problem.code.as_str(), &problem.message, place)
         };
-        error.problems.iter().map(diagnostic).collect()
+        problems.iter().map(diagnostic).collect()
     }
 
     /// What [`Compiled::warnings`](finale_core::Compiled::warnings) has, with its places in the file: those of the expressions.
@@ -149,35 +172,37 @@ impl Places {
         };
         warnings.iter().map(diagnostic).collect()
     }
+}
 
-    fn place_of(&self, problem: &Problem) -> Option<(u32, u32)> {
-        let mut nodes = problem.nodes.iter();
-        let node = match problem.code {
-            Code::ExpressionInvalid | Code::ReadsLaterNode | Code::ConditionNeverTrue => {
-                nodes.find_map(|node| self.expression(node).or_else(|| self.node(node)))
-            }
-            _ => nodes.find_map(|node| self.node(node)),
-        };
-        node.or_else(|| self.head(head_of(problem.code)?))
+impl Loaded {
+    /// What is wrong with the parts of the definition and with its graph, all in one go; nothing if the parts fit
+    /// together.
+    ///
+    /// [`compile`](finale_core::compile()) tells of the graph only when the parts fit.
+    ///
+    /// ```
+    /// use finale_formats::{Format, load};
+    ///
+    /// let text = b"id: w\nversion: v1\ntasks:\n  a: {log: a, after: b}\n  b: {log: b, after: a}\n";
+    /// let diagnostics = load(text, Format::Auto, "w.yaml")?.structural_problems();
+    /// let codes: Vec<_> = diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
+    /// assert!(codes.contains(&"bad_version") && codes.contains(&"cycle_detected"));
+    /// # Ok::<(), finale_formats::LoadError>(())
+    /// ```
+    pub fn structural_problems(&self) -> Vec<Diagnostic> {
+        let limits = compile::Limits::default();
+        let mut problems = compile::check_structure(&self.definition, &limits);
+        let is_too_large = |problem: &Problem| matches!(problem.code, Code::TooManyNodes | Code::TooManyEdges);
+        if !problems.is_empty() && !problems.iter().any(is_too_large) {
+            problems.extend(compile::check_graph(&self.definition, &limits));
+        }
+        self.places.diagnostics(&self.definition, &problems)
     }
 }
 
 fn diagnostic(severity: Severity, code: &'static str, message: &str, place: Option<(u32, u32)>) -> Diagnostic {
     let (message, path) = (message.to_owned(), String::new());
     Diagnostic { severity, code, message, place, path, hint: None, help: None }
-}
-
-/// The key of the document that a problem without a node is about.
-fn head_of(code: Code) -> Option<&'static str> {
-    Some(match code {
-        Code::BadVersion => "version",
-        Code::ExpressionInvalid => "output",
-        Code::DuplicateInput | Code::RequiredWithDefault | Code::DefaultType => "inputs",
-        Code::DuplicateOutput | Code::OptionalOutput => "outputs",
-        Code::UnknownEdgeSource | Code::UnknownEdgeTarget | Code::DuplicateEdgeId => "edges",
-        Code::BlankField => "id",
-        _ => return None,
-    })
 }
 
 /// Shows diagnostics, each with the line it is about; `origin` is the name of the file, and `text` what stands in it.
@@ -190,14 +215,15 @@ pub fn render(diagnostics: &[Diagnostic], origin: &str, text: &str, style: Style
         Style::Ascii => Renderer::plain().decor_style(DecorStyle::Ascii),
         Style::Colour => Renderer::styled().decor_style(DecorStyle::Unicode),
     };
-    let text = Lines::of(text);
+    let text = without_invisible_orders(text);
+    let text = Lines::of(&text);
     let shown: Vec<_> =
         diagnostics.iter().map(|diagnostic| renderer.render(&[group(diagnostic, origin, &text)])).collect();
     shown.join("\n\n")
 }
 
 fn group<'a>(diagnostic: &'a Diagnostic, origin: &'a str, text: &Lines<'a>) -> Group<'a> {
-    let message = normalize_untrusted_str(&diagnostic.message);
+    let message = shown(&diagnostic.message);
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -206,7 +232,7 @@ fn group<'a>(diagnostic: &'a Diagnostic, origin: &'a str, text: &Lines<'a>) -> G
     let extent = diagnostic.place.and_then(|place| text.extent(place));
     let mut group = match (extent, diagnostic.place) {
         (Some(extent), _) => {
-            let label = diagnostic.hint.as_deref().map(normalize_untrusted_str);
+            let label = diagnostic.hint.as_deref().map(shown);
             let annotation = AnnotationKind::Primary.span(extent.begin..extent.end).label(label.map(Cow::Owned));
             let snippet = Snippet::source(extent.text).line_start(extent.line).path(named(origin));
             group.element(snippet.annotation(annotation))
@@ -219,9 +245,14 @@ fn group<'a>(diagnostic: &'a Diagnostic, origin: &'a str, text: &Lines<'a>) -> G
     };
     let unshown_hint = diagnostic.hint.as_deref().filter(|_| extent.is_none());
     for help in unshown_hint.into_iter().chain(diagnostic.help.as_deref()) {
-        group = group.element(Level::HELP.message(normalize_untrusted_str(help)));
+        group = group.element(Level::HELP.message(shown(help)));
     }
     group
+}
+
+/// A text of somebody else, without what a terminal would obey.
+fn shown(text: &str) -> String {
+    normalize_untrusted_str(&without_invisible_orders(text))
 }
 
 fn named(origin: &str) -> Option<&str> {
@@ -280,8 +311,8 @@ mod tests {
 
     fn diagnostic(place: Option<(u32, u32)>) -> Diagnostic {
         let (hint, help) = (Some("did you mean `b`?".into()), Some("accepted: `b`".into()));
-        let (severity, message) = (Severity::Error, "unknown `a`".into());
-        Diagnostic { severity, code: "file_x", message, place, path: String::new(), hint, help }
+        let (severity, message, path) = (Severity::Error, "unknown `a`".into(), String::new());
+        Diagnostic { severity, code: "file_x", message, place, path, hint, help }
     }
 
     #[test]
@@ -351,8 +382,10 @@ mod tests {
     #[test]
     fn control_characters_do_not_reach_a_terminal() {
         let mut hostile = diagnostic(Some((1, 1)));
-        hostile.message = "a\u{1b}[2Jb\u{202e}".into();
-        let shown = render(&[hostile], "f", "x\u{1b}[2J", Style::Plain);
-        assert!(!shown.contains('\u{1b}') && !shown.contains('\u{202e}'), "{shown:?}");
+        let obeyed = "\u{1b}\u{202e}\u{200e}\u{200f}\u{61c}\u{2067}\u{2028}\u{feff}";
+        hostile.message = format!("a{obeyed}b");
+        hostile.hint = Some(format!("c{obeyed}d"));
+        let shown = render(&[hostile], "f", &format!("x{obeyed}[2J"), Style::Plain);
+        assert!(!shown.contains(|letter| obeyed.contains(letter)), "{shown:?}");
     }
 }

@@ -5,8 +5,8 @@ mod problem;
 use std::error::Error;
 use std::fmt;
 
-pub use self::problem::LoadProblem;
-pub(crate) use self::problem::list;
+pub use self::problem::{FileLimit, LoadProblem};
+pub(crate) use self::problem::{list, quote_hint};
 
 /// Why a file could not be loaded: one problem or several, in the order of the file.
 ///
@@ -239,6 +239,11 @@ impl Fault {
     pub(crate) fn on_path(mut self, path: impl DoubleEndedIterator<Item = Step>) -> Self {
         self.details.path_reversed.extend(path.rev());
         self
+    }
+
+    /// The way to it as far as it is known.
+    pub(crate) fn path(&self) -> impl Iterator<Item = &Step> {
+        self.details.path_reversed.iter().rev()
     }
 
     pub(crate) fn into_error(self, origin: &str) -> LoadError {

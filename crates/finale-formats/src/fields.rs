@@ -1,6 +1,7 @@
 //! Reading the values of a document, with errors that know where they are.
 
 use finale_core::nearest::nearest;
+use serde_json::Value;
 
 use crate::error::{Fault, LoadProblem, Step};
 use crate::tree::{Entry, Located, Tree};
@@ -37,7 +38,30 @@ impl Located {
     }
 
     pub(crate) fn as_text(&self) -> Result<&str, Fault> {
-        self.tree.text().ok_or_else(|| self.wrong_type("text"))
+        self.certain_text("text").map_err(|problem| Fault::new(problem).at(self.place))
+    }
+
+    /// A value of any type, in which no scalar may be meant as something else.
+    pub(crate) fn as_value(&self) -> Result<Value, Fault> {
+        Ok(match &self.tree {
+            Tree::List(elements) => {
+                let value = |(index, element): (usize, &Self)| {
+                    element.as_value().map_err(|fault| fault.within(Step::Index(index)))
+                };
+                Value::Array(elements.iter().enumerate().map(value).collect::<Result<_, _>>()?)
+            }
+            Tree::Map(entries) => {
+                let value = |entry: &Entry| {
+                    let value = entry.value.as_value().map_err(|fault| fault.within_key(&entry.key))?;
+                    Ok((entry.key.clone(), value))
+                };
+                Value::Object(entries.iter().map(value).collect::<Result<_, Fault>>()?)
+            }
+            _ => match self.doubt() {
+                Some(problem) => return Err(Fault::new(problem).at(self.place)),
+                None => Value::from(self),
+            },
+        })
     }
 
     /// The value that a word stands for; `word` is said to be a `what` if it is none of them.

@@ -1,15 +1,20 @@
 //! JSON text to a [`Located`] value.
 
 use std::cell::Cell;
+use std::fmt;
 
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::Number;
+use serde_json::error::Category;
 
-use crate::error::{Fault, LoadProblem, Place};
-use crate::tree::{Entry, Inside, Located, Tree, TreeVisitor};
+use crate::error::{Fault, FileLimit, LoadProblem, Place};
+use crate::load::Limits;
+use crate::scalar;
+use crate::tree::{Entry, Located, Notation, Seen, Tree};
 
 /// Reads a document of at most that many values.
 ///
-/// The parser does not say where a value stands: a second pass over the text finds all places.
+/// The parser does not say where a value stands and how a number is written: a second pass over the text finds that.
 pub(crate) fn parse(text: &str, values_max: usize) -> Result<Located, Fault> {
     let left = Cell::new(values_max);
     let overdrawn = Cell::new(false);
@@ -18,33 +23,44 @@ pub(crate) fn parse(text: &str, values_max: usize) -> Result<Located, Fault> {
     let parsed = seed.deserialize(&mut decoder).and_then(|value| decoder.end().map(|()| value));
     let mut root = parsed.map_err(|error| {
         if overdrawn.get() {
-            Fault::new(LoadProblem::TooManyValues { values_max })
+            Fault::new(LoadProblem::OverLimit { limit: FileLimit::Values, max: values_max })
         } else {
-            fault(error, |message, source| LoadProblem::Syntax { message, source })
+            fault(error)
         }
     })?;
     Places::of(text).mark(&mut root);
     Ok(root)
 }
 
-/// Decodes text that could be parsed into a type that says itself what it accepts.
-pub(crate) fn decode<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
-    serde_json::from_str(text).map_err(|error| fault(error, |message, source| LoadProblem::Shape { message, source }))
-}
-
-fn fault(
-    error: serde_json::Error,
-    otherwise: fn(String, Box<dyn std::error::Error + Send + Sync>) -> LoadProblem,
-) -> Fault {
+fn fault(error: serde_json::Error) -> Fault {
     let place = (error.line() > 0).then(|| Place { line: count(error.line()), column: count(error.column()) });
     let mut message = error.to_string();
     // The place is told apart from the message.
     if let Some(end) = message.rfind(" at line ") {
         message.truncate(end);
     }
-    let problem =
-        if message == "recursion limit exceeded" { LoadProblem::TooDeep } else { otherwise(message, Box::new(error)) };
-    Fault::new(problem).at(place)
+    if message == "recursion limit exceeded" {
+        return Fault::new(LoadProblem::OverLimit { limit: FileLimit::Depth, max: Limits::DEPTH_MAX }).at(place);
+    }
+    let message = match error.classify() {
+        Category::Eof => "the text breaks off: a bracket, a brace or a quote is not closed".to_owned(),
+        _ => in_own_words(message),
+    };
+    Fault::new(LoadProblem::Syntax { message, source: Some(Box::new(error)) }).at(place)
+}
+
+/// What the parser says, where that is not plain.
+const MESSAGES: [(&str, &str); 5] = [
+    ("control character", "a control character stands in a text: write it as `\\n`, `\\t` or `\\u001b`"),
+    ("key must be a string", "a key is a text between double quotes"),
+    ("trailing characters", "something stands behind the end of the document"),
+    ("trailing comma", "the last `,` before a bracket or brace closes is too many"),
+    ("number out of range", "the number is too large: quote it if it is text"),
+];
+
+fn in_own_words(message: String) -> String {
+    let known = MESSAGES.iter().find(|(begin, _)| message.starts_with(begin));
+    known.map_or(message, |(_, words)| (*words).to_owned())
 }
 
 fn count(number: usize) -> u32 {
@@ -66,22 +82,65 @@ impl<'de> DeserializeSeed<'de> for Seed<'_> {
             return Err(D::Error::custom("too many values"));
         };
         self.left.set(left);
-        let tree = decoder.deserialize_any(TreeVisitor::new(self))?;
-        Ok(Located { tree, place: None })
+        decoder.deserialize_any(self).map(Located::from)
     }
 }
 
-impl<'de> Inside<'de> for Seed<'_> {
-    fn element<A: SeqAccess<'de>>(&self, list: &mut A) -> Result<Option<Located>, A::Error> {
-        list.next_element_seed(*self)
+impl<'de> Visitor<'de> for Seed<'_> {
+    type Value = Tree;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
     }
 
-    fn key<A: MapAccess<'de>>(&self, map: &mut A) -> Result<Option<(String, Option<Place>)>, A::Error> {
-        Ok(map.next_key()?.map(|key| (key, None)))
+    fn visit_unit<E>(self) -> Result<Tree, E> {
+        Ok(Tree::Null)
     }
 
-    fn value<A: MapAccess<'de>>(&self, map: &mut A) -> Result<Located, A::Error> {
-        map.next_value_seed(*self)
+    fn visit_bool<E>(self, value: bool) -> Result<Tree, E> {
+        Ok(Tree::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Tree, E> {
+        Ok(Tree::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Tree, E> {
+        Ok(Tree::Number(value.into()))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Tree, E> {
+        Number::from_f64(value).map(Tree::Number).ok_or_else(|| E::custom("number out of range"))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Tree, E> {
+        Ok(Tree::Text(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Tree, E> {
+        Ok(Tree::Text(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Tree, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = list.next_element_seed(self)? {
+            elements.push(element);
+        }
+        elements.shrink_to_fit();
+        Ok(Tree::List(elements))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tree, A::Error> {
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut seen = Seen::default();
+        while let Some(key) = map.next_key::<String>()? {
+            if !seen.is_new(&key, &entries) {
+                return Err(A::Error::custom(format!("the key `{key}` is there twice")));
+            }
+            entries.push(Entry { key, key_place: None, value: map.next_value_seed(self)? });
+        }
+        entries.shrink_to_fit();
+        Ok(Tree::Map(entries))
     }
 }
 
@@ -116,7 +175,11 @@ impl<'t> Places<'t> {
                 self.step();
             }
             Tree::Text(_) => self.skip_text(),
-            Tree::Null | Tree::Bool(_) | Tree::Number(_) => self.skip_word(),
+            Tree::Null | Tree::Bool(_) => _ = self.skip_word(),
+            Tree::Number(_) => {
+                let written = self.skip_word();
+                (value.tree, value.notation) = number(written);
+            }
         }
     }
 
@@ -149,10 +212,12 @@ impl<'t> Places<'t> {
         self.step();
     }
 
-    fn skip_word(&mut self) {
+    fn skip_word(&mut self) -> &'t str {
+        let begin = self.at;
         while matches!(self.byte(), Some(b'a'..=b'z' | b'0'..=b'9' | b'E' | b'+' | b'-' | b'.')) {
             self.step();
         }
+        str::from_utf8(&self.text[begin..self.at]).expect("a word is ASCII")
     }
 
     fn byte(&self) -> Option<u8> {
@@ -167,6 +232,14 @@ impl<'t> Places<'t> {
             Some(_) if self.byte().is_some_and(|next| next & 0xc0 == 0x80) => {}
             _ => self.column = self.column.saturating_add(1),
         }
+    }
+}
+
+/// The number that a word is, and how it is written.
+fn number(written: &str) -> (Tree, Notation) {
+    match scalar::json_number(written) {
+        (tree, Notation::Written(written)) => (tree, Notation::WrittenInJson(written)),
+        number => number,
     }
 }
 
@@ -209,12 +282,12 @@ mod tests {
     fn the_number_of_values_is_limited() {
         assert!(parse("[1, 2, 3]", 4).is_ok());
         let error = parse("[1, 2, 3]", 3).unwrap_err().into_error("f");
-        assert_eq!(error.code(), "file_too_many_values");
+        assert_eq!(error.code(), "file_over_limit");
     }
 
     #[test]
     fn deep_nesting_is_an_error_and_no_overflow() {
         let error = parse(&"[".repeat(1_000_000), 1000).unwrap_err().into_error("f");
-        assert_eq!(error.code(), "file_too_deep");
+        assert_eq!(error.code(), "file_over_limit");
     }
 }

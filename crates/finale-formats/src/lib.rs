@@ -40,17 +40,22 @@ pub mod synthorg;
 pub mod wfformat;
 pub mod write;
 
+mod decode;
 mod fields;
 mod json;
+mod obeyed;
 mod places;
+mod scalar;
 mod schema;
 mod tree;
+mod warning;
 mod yaml;
 
 pub use diagnostic::Diagnostic;
-pub use error::{FileProblem, LoadError, LoadProblem, Step};
+pub use error::{FileLimit, FileProblem, LoadError, LoadProblem, Step};
 pub use load::{Format, Limits, Loaded, load};
 pub use own::{BadDuration, parse_duration};
 pub use places::Places;
 pub use schema::SCHEMA;
+pub use warning::{FileWarning, LoadWarning};
 pub use wfformat::WfWorkflow;

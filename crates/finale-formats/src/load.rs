@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use finale_core::Definition;
 
-use crate::diagnostic::Diagnostic;
 use crate::error::{Fault, Faults, LoadError, LoadProblem};
 use crate::places::Places;
 use crate::tree::{Located, Tree};
-use crate::{json, own, synthorg, wfformat, yaml};
+use crate::warning::FileWarning;
+use crate::{decode, json, own, synthorg, wfformat, yaml};
 
 /// Loads a definition with the default [`Limits`].
 ///
@@ -35,8 +35,8 @@ pub struct Loaded {
     pub runtimes: BTreeMap<String, Duration>,
     /// Where its nodes stand in the file, for errors that are found later.
     pub places: Places,
-    /// What is suspicious in the file itself; what is in the definition, compiling it finds.
-    pub warnings: Vec<Diagnostic>,
+    /// What is suspicious in the file itself, in its order; what is in the definition, compiling it finds.
+    pub warnings: Vec<FileWarning>,
 }
 
 /// What a file contains.
@@ -110,6 +110,15 @@ pub struct Limits {
     /// Number of values (texts, numbers, lists, maps, ...) in the document, with YAML aliases
     /// expanded; default 4 Mi, which 100,000 nodes do not reach.
     pub values_max: usize,
+}
+
+impl Limits {
+    /// How many lists and maps may be inside each other.
+    pub const DEPTH_MAX: usize = 127;
+    /// How many anchors (`&name`) a YAML file may have.
+    pub const ANCHORS_MAX: usize = 1_000;
+    /// How many values the anchors and aliases (`*name`) of a YAML file may stand for, all together.
+    pub const ALIASED_VALUES_MAX: usize = 100_000;
 }
 
 impl Default for Limits {
@@ -187,10 +196,10 @@ impl Document<'_> {
         let locate = |fault: Fault| fault.located_by(|path| root.place_of(path));
         let format = if format == Format::Auto { detect(&root).map_err(locate)? } else { format };
         if format == Format::Own {
-            let (definition, places) = own::read(&root)?;
-            return Ok(Loaded { format, definition, runtimes: BTreeMap::new(), places, warnings: Vec::new() });
+            let own::Read { definition, places, warnings } = own::read(&root)?;
+            return Ok(Loaded { format, definition, runtimes: BTreeMap::new(), places, warnings });
         }
-        let (definition, runtimes) = self.interpret(&root, format).map_err(locate)?;
+        let (definition, runtimes) = interpret(&root, format).map_err(locate)?;
         let warnings = match format {
             Format::Blueprint => synthorg::warnings(&root),
             Format::Definition if !is_serialized(&root) => synthorg::warnings(&root),
@@ -198,26 +207,19 @@ impl Document<'_> {
         };
         Ok(Loaded { format, definition, runtimes, places: Places::of_lists(&root), warnings })
     }
+}
 
-    fn interpret(&self, root: &Located, format: Format) -> Result<(Definition, BTreeMap<String, Duration>), Fault> {
-        let definition = match format {
-            Format::WfFormat => {
-                let workflow = wfformat::workflow(root)?;
-                return Ok((workflow.definition, workflow.runtimes));
-            }
-            Format::Blueprint => synthorg::blueprint(root)?,
-            _ if is_serialized(root) => self.decode()?,
-            _ => synthorg::definition(root)?,
-        };
-        Ok((definition, BTreeMap::new()))
-    }
-
-    fn decode(&self) -> Result<Definition, Fault> {
-        match self.syntax {
-            Syntax::Json => json::decode(self.text),
-            Syntax::Yaml => yaml::decode(self.text, self.values_max),
+fn interpret(root: &Located, format: Format) -> Result<(Definition, BTreeMap<String, Duration>), Fault> {
+    let definition = match format {
+        Format::WfFormat => {
+            let workflow = wfformat::workflow(root)?;
+            return Ok((workflow.definition, workflow.runtimes));
         }
-    }
+        Format::Blueprint => synthorg::blueprint(root)?,
+        _ if is_serialized(root) => decode::decode(root)?,
+        _ => synthorg::definition(root)?,
+    };
+    Ok((definition, BTreeMap::new()))
 }
 
 fn detect(root: &Located) -> Result<Format, Fault> {

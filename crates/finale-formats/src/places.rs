@@ -2,8 +2,14 @@
 
 use std::collections::HashMap;
 
+use finale_core::Definition;
+use finale_core::compile::{Code, Part, Problem};
+use finale_core::expression::{Expression, template};
+use rustc_hash::FxHashMap;
+
 use crate::error::Place;
 use crate::tree::{Located, Tree};
+use crate::wfformat;
 
 /// Where the parts of a definition stand in the file it was loaded from.
 ///
@@ -22,8 +28,16 @@ use crate::tree::{Located, Tree};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Places {
     nodes: HashMap<String, Place>,
+    /// Where an id stands for the second time.
+    repeated: HashMap<String, Place>,
     expressions: HashMap<String, Place>,
+    /// The templates in the value of a node, by its id, where there are several.
+    templates: HashMap<String, Vec<(String, Option<Place>)>>,
     heads: HashMap<String, Place>,
+    /// By position in the definition.
+    pub(crate) inputs: Vec<Option<Place>>,
+    pub(crate) outputs: Vec<Option<Place>>,
+    pub(crate) edges: Vec<Option<Place>>,
 }
 
 impl Places {
@@ -43,11 +57,29 @@ impl Places {
     }
 
     pub(crate) fn add_node(&mut self, id: &str, place: Option<Place>) {
-        add(&mut self.nodes, id, place);
+        let is_known = self.nodes.contains_key(id);
+        add(if is_known { &mut self.repeated } else { &mut self.nodes }, id, place);
     }
 
-    pub(crate) fn add_expression(&mut self, id: &str, place: Option<Place>) {
+    /// A decision that stands before a node, and is written with it.
+    pub(crate) fn add_guard(&mut self, id: &str, place: Option<Place>) {
+        add(&mut self.nodes, id, place);
         add(&mut self.expressions, id, place);
+    }
+
+    /// The value that is the expression of a node, or is made into one.
+    pub(crate) fn add_expression(&mut self, id: &str, value: Option<&Located>) {
+        let Some(value) = value else {
+            return;
+        };
+        add(&mut self.expressions, id, value.place);
+        if let Tree::List(_) | Tree::Map(_) = value.tree {
+            let mut templates = Vec::new();
+            collect(value, &mut templates);
+            if !templates.is_empty() {
+                self.templates.insert(id.to_owned(), templates);
+            }
+        }
     }
 
     pub(crate) fn add_head(&mut self, key: &str, place: Option<Place>) {
@@ -61,18 +93,86 @@ impl Places {
         if let Tree::Map(entries) = &root.tree {
             entries.iter().for_each(|entry| places.add_head(&entry.key, entry.value.place));
         }
-        if let Some(nodes) =
-            root.tree.get("nodes").or_else(|| root.tree.get("workflow")?.tree.get("specification")?.tree.get("tasks"))
-            && let Tree::List(nodes) = &nodes.tree
-        {
-            for node in nodes {
-                if let Some(id) = node.tree.get("id").and_then(|id| id.tree.text()) {
-                    places.add_node(id, node.place);
+        for node in root.tree.get("nodes").map_or_else(|| wfformat::listed_tasks(root), elements) {
+            let id = ["id", "name"].into_iter().find_map(|key| node.tree.get(key)?.tree.text());
+            if let Some(id) = id {
+                places.add_node(id, node.place);
+                places.add_expression(id, node.tree.get("config").and_then(|it| it.tree.get("condition_expression")));
+            }
+        }
+        let all = |key| root.tree.get(key).map(elements).unwrap_or_default().iter().map(|one| one.place).collect();
+        (places.inputs, places.outputs, places.edges) = (all("inputs"), all("outputs"), all("edges"));
+        places
+    }
+
+    /// Where a problem of a definition is: at the entry or the node that it is about, else at the key of the document.
+    pub(crate) fn place_of(&self, definition: &Definition, problem: &Problem) -> Option<Place> {
+        let at = |places: &[Option<Place>], position: usize| places.get(position).copied().flatten();
+        let part = match problem.part {
+            Some(Part::Input(position)) => at(&self.inputs, position),
+            Some(Part::Output(position)) => at(&self.outputs, position),
+            Some(Part::Edge(position)) => at(&self.edges, position),
+            _ => None,
+        };
+        let nodes = || problem.nodes.iter();
+        part.or_else(|| {
+            nodes().find_map(|node| match problem.code {
+                Code::ExpressionInvalid => self.expression_place(definition, node),
+                Code::ReadsLaterNode | Code::ConditionNeverTrue => self.expressions.get(node).copied(),
+                Code::DuplicateNodeId => self.repeated.get(node).copied(),
+                _ => None,
+            })
+        })
+        .or_else(|| nodes().find_map(|node| self.nodes.get(node).copied()))
+        .or_else(|| self.heads.get(head_of(problem.code)?).copied())
+    }
+
+    /// Where the expression of a node is wrong: of several templates, the first that cannot be compiled.
+    fn expression_place(&self, definition: &Definition, node: &str) -> Option<Place> {
+        let names = || (0..).zip(&definition.nodes).map(|(number, node)| (node.id.clone(), number)).collect();
+        let wrong = self.templates.get(node).and_then(|templates| {
+            let names: FxHashMap<String, u32> = names();
+            let is_wrong = |source: &str| Expression::compile(source, &names, Vec::new).is_err();
+            templates.iter().find(|(source, _)| is_wrong(source)).and_then(|(_, place)| *place)
+        });
+        wrong.or_else(|| self.expressions.get(node).copied())
+    }
+}
+
+fn elements(list: &Located) -> &[Located] {
+    match &list.tree {
+        Tree::List(elements) => elements,
+        _ => &[],
+    }
+}
+
+/// The templates in a value, with the places of their texts.
+fn collect(value: &Located, templates: &mut Vec<(String, Option<Place>)>) {
+    match &value.tree {
+        Tree::List(elements) => elements.iter().for_each(|element| collect(element, templates)),
+        Tree::Map(entries) => entries.iter().for_each(|entry| collect(&entry.value, templates)),
+        Tree::Text(text) => {
+            for part in template::parts(text).unwrap_or_default() {
+                if let template::Part::Expression(source) = part {
+                    templates.push((source.to_owned(), value.place));
                 }
             }
         }
-        places
+        Tree::Null | Tree::Bool(_) | Tree::Number(_) => {}
     }
+}
+
+/// The key of the document that a problem without a node is about.
+fn head_of(code: Code) -> Option<&'static str> {
+    Some(match code {
+        Code::BadVersion => "version",
+        Code::ExpressionInvalid => "output",
+        Code::DuplicateInput | Code::RequiredWithDefault | Code::DefaultType => "inputs",
+        Code::DuplicateOutput | Code::OptionalOutput => "outputs",
+        Code::UnknownEdgeSource | Code::UnknownEdgeTarget | Code::DuplicateEdgeId => "edges",
+        Code::BlankField => "id",
+        _ => return None,
+    })
 }
 
 fn add(places: &mut HashMap<String, Place>, name: &str, place: Option<Place>) {

@@ -1,19 +1,47 @@
 //! A parsed document, whatever it was written in.
 
 use std::collections::HashSet;
-use std::fmt;
-use std::marker::PhantomData;
 
-use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
 
-use crate::error::{Place, Step};
+use crate::error::{LoadProblem, Place, Step};
 
-/// A value, and where it stands if the parser knows.
+/// A value, where it stands if the parser knows, and how it is written.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Located {
     pub(crate) tree: Tree,
     pub(crate) place: Option<Place>,
+    pub(crate) notation: Notation,
+}
+
+/// How a scalar is written: where text is meant, that counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Notation {
+    /// As it would be printed.
+    Canonical,
+    /// A number or a boolean of YAML that would be printed in another way.
+    Written(Box<str>),
+    /// A number of JSON that would be printed in another way. What is text has quotes there, so that this one is meant
+    /// as a number.
+    WrittenInJson(Box<str>),
+    /// A text without quotes that may be meant as a number.
+    Doubtful(Doubt),
+}
+
+impl Notation {
+    /// That of a scalar which would be printed as `canonical`.
+    pub(crate) fn of(written: &str, canonical: &str) -> Self {
+        if written == canonical { Self::Canonical } else { Self::Written(written.into()) }
+    }
+}
+
+/// Why it is in doubt what a scalar is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// It is a number in some versions of YAML only.
+    Numeral,
+    /// It is a number that 64 bits do not hold.
+    TooLarge,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +72,7 @@ impl Entry {
 
 impl From<Tree> for Located {
     fn from(tree: Tree) -> Self {
-        Self { tree, place: None }
+        Self { tree, place: None, notation: Notation::Canonical }
     }
 }
 
@@ -84,6 +112,67 @@ impl Tree {
 }
 
 impl Located {
+    /// The text of a scalar that is not nothing, as it stands in the file.
+    pub(crate) fn written(&self) -> Option<String> {
+        match (&self.notation, &self.tree) {
+            (Notation::Written(written) | Notation::WrittenInJson(written), _) => Some(written.to_string()),
+            (_, Tree::Text(text)) => Some(text.clone()),
+            (_, Tree::Bool(value)) => Some(value.to_string()),
+            (_, Tree::Number(number)) => Some(number.to_string()),
+            (_, Tree::Null | Tree::List(_) | Tree::Map(_)) => None,
+        }
+    }
+
+    /// The text, if this one cannot be taken for anything else; `expected` says in the problem what is needed.
+    pub(crate) fn certain_text(&self, expected: &'static str) -> Result<&str, LoadProblem> {
+        let found = match (&self.tree, &self.notation) {
+            (Tree::Text(_), Notation::Doubtful(_)) => "what may be a number",
+            (Tree::Text(text), _) => return Ok(text),
+            (tree, _) => tree.type_name(),
+        };
+        match self.written() {
+            Some(written) => {
+                let reason = format!("expected {expected}, found {found}");
+                Err(LoadProblem::Unquoted { written, reason, instead: None })
+            }
+            None => Err(LoadProblem::WrongType { expected, found }),
+        }
+    }
+
+    /// Why a scalar does not say beyond doubt what value it is, if that is so.
+    pub(crate) fn doubt(&self) -> Option<LoadProblem> {
+        let written = self.written()?;
+        let (reason, instead) = match (&self.notation, &self.tree) {
+            (Notation::Doubtful(Doubt::Numeral), _) => {
+                (format!("some readers of YAML take `{written}` for a number, and others for text"), None)
+            }
+            (Notation::Doubtful(Doubt::TooLarge), _) => (format!("no number of 64 bits is `{written}`"), None),
+            (Notation::Written(_), Tree::Number(number)) => {
+                (format!("`{written}` is a number, and would arrive as `{number}`"), Some(number.to_string()))
+            }
+            _ => return None,
+        };
+        Some(LoadProblem::Unquoted { written, reason, instead })
+    }
+
+    /// The number of values in this one, itself included.
+    pub(crate) fn count(&self) -> usize {
+        match &self.tree {
+            Tree::List(elements) => elements.iter().map(Self::count).sum::<usize>() + 1,
+            Tree::Map(entries) => entries.iter().map(|entry| entry.value.count()).sum::<usize>() + 1,
+            Tree::Null | Tree::Bool(_) | Tree::Number(_) | Tree::Text(_) => 1,
+        }
+    }
+
+    /// How many lists and maps are inside each other at most.
+    pub(crate) fn depth(&self) -> usize {
+        match &self.tree {
+            Tree::List(elements) => elements.iter().map(Self::depth).max().unwrap_or_default() + 1,
+            Tree::Map(entries) => entries.iter().map(|entry| entry.value.depth()).max().unwrap_or_default() + 1,
+            Tree::Null | Tree::Bool(_) | Tree::Number(_) | Tree::Text(_) => 0,
+        }
+    }
+
     /// The place of the value at the end of a path, or of the last one on the way that there is.
     pub(crate) fn place_of(&self, path: &mut dyn Iterator<Item = &Step>) -> Option<Place> {
         let mut value = self;
@@ -114,7 +203,7 @@ impl From<&Value> for Located {
                 Tree::Map(entries.iter().map(|(key, value)| Entry::new(key, Self::from(value))).collect())
             }
         };
-        Self { tree, place: None }
+        tree.into()
     }
 }
 
@@ -133,97 +222,17 @@ impl From<&Located> for Value {
     }
 }
 
-/// How a parser hands over what stands inside a list or a map.
-pub(crate) trait Inside<'de> {
-    fn element<A: SeqAccess<'de>>(&self, list: &mut A) -> Result<Option<Located>, A::Error>;
-    fn key<A: MapAccess<'de>>(&self, map: &mut A) -> Result<Option<(String, Option<Place>)>, A::Error>;
-    fn value<A: MapAccess<'de>>(&self, map: &mut A) -> Result<Located, A::Error>;
-}
-
-/// Builds a [`Tree`] from what a parser visits.
-pub(crate) struct TreeVisitor<'de, I> {
-    inside: I,
-    input: PhantomData<&'de str>,
-}
-
-impl<I> TreeVisitor<'_, I> {
-    pub(crate) const fn new(inside: I) -> Self {
-        Self { inside, input: PhantomData }
-    }
-}
-
-impl<'de, I: Inside<'de>> Visitor<'de> for TreeVisitor<'de, I> {
-    type Value = Tree;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Tree, E> {
-        Ok(Tree::Null)
-    }
-
-    fn visit_none<E>(self) -> Result<Tree, E> {
-        Ok(Tree::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Tree, E> {
-        Ok(Tree::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Tree, E> {
-        Ok(Tree::Number(value.into()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Tree, E> {
-        Ok(Tree::Number(value.into()))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Tree, E> {
-        Number::from_f64(value).map(Tree::Number).ok_or_else(|| E::custom("a number must be finite"))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Tree, E> {
-        Ok(Tree::Text(value.to_owned()))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Tree, E> {
-        Ok(Tree::Text(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Tree, A::Error> {
-        let mut elements = Vec::new();
-        while let Some(element) = self.inside.element(&mut list)? {
-            elements.push(element);
-        }
-        elements.shrink_to_fit();
-        Ok(Tree::List(elements))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tree, A::Error> {
-        let mut entries: Vec<Entry> = Vec::new();
-        let mut seen = Seen::default();
-        while let Some((key, key_place)) = self.inside.key(&mut map)? {
-            if !seen.is_new(&key, &entries) {
-                return Err(A::Error::custom(format!("the key `{key}` is there twice")));
-            }
-            entries.push(Entry { key, key_place, value: self.inside.value(&mut map)? });
-        }
-        entries.shrink_to_fit();
-        Ok(Tree::Map(entries))
-    }
-}
-
 /// The keys of a map so far: those of a short map are looked up where they are.
 #[derive(Default)]
-struct Seen {
+pub(crate) struct Seen {
     keys: HashSet<String>,
 }
 
 impl Seen {
     const SHORT_MAX: usize = 16;
 
-    fn is_new(&mut self, key: &str, entries: &[Entry]) -> bool {
+    /// Whether no entry has the key yet; it has one from now on.
+    pub(crate) fn is_new(&mut self, key: &str, entries: &[Entry]) -> bool {
         if entries.len() < Self::SHORT_MAX {
             return entries.iter().all(|entry| entry.key != key);
         }

@@ -1,172 +1,309 @@
-//! YAML text to a [`Located`] value; the only module that knows the YAML library.
+//! YAML text to a [`Located`] value: what the events of the parser mean. The only module that knows the YAML library.
+//!
+//! The values are put together here rather than by serde, because a scalar must stay what was written where text is
+//! meant, and because every limit and every mistake has a message of finale's own.
 
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess};
-use serde_saphyr::budget::BudgetBreach;
-use serde_saphyr::options::{AliasLimits, MergeKeyPolicy};
-use serde_saphyr::{Error, Options, Spanned};
+mod map;
+mod message;
 
-use crate::error::{Fault, LoadProblem, Place};
-use crate::tree::{Inside, Located, Tree, TreeVisitor};
+use std::collections::HashMap;
+
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
+
+use self::map::OpenMap;
+use crate::error::{Fault, FileLimit, LoadProblem, Place};
+use crate::load::Limits;
+use crate::scalar;
+use crate::tree::{Located, Notation, Tree};
+
+/// An alias repeats what it stands for, so a small file could ask for a huge document.
+const ALIASED_VALUES_MAX: usize = Limits::ALIASED_VALUES_MAX;
+const ANCHORS_MAX: usize = Limits::ANCHORS_MAX;
+const DEPTH_MAX: usize = Limits::DEPTH_MAX;
 
 /// Reads a document of at most that many values, aliases expanded.
 pub(crate) fn parse(text: &str, values_max: usize) -> Result<Located, Fault> {
-    read(
-        text,
-        values_max,
-        |message, source| LoadProblem::Syntax { message, source },
-        |root: Spanned<Marked>| root.into(),
-    )
+    refuse_control_characters(text)?;
+    Composer::new(text, values_max).document()
 }
 
-/// Decodes text that could be parsed into a type that says itself what it accepts.
-pub(crate) fn decode<T: DeserializeOwned + Send>(text: &str, values_max: usize) -> Result<T, Fault> {
-    read(text, values_max, |message, source| LoadProblem::Shape { message, source }, |decoded: T| decoded)
+/// YAML forbids them, and a terminal would obey them.
+fn refuse_control_characters(text: &str) -> Result<(), Fault> {
+    let is_forbidden = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}');
+    let Some(at) = text.find(is_forbidden) else {
+        return Ok(());
+    };
+    let line_begin = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let place = Place {
+        line: count(text[..at].matches('\n').count() + 1),
+        column: count(text[line_begin..at].chars().count() + 1),
+    };
+    let code = text[at..].chars().next().map_or(0, u32::from);
+    let message = format!(
+        "the control character U+{code:04X} may not stand in a file; in a text with double quotes it is written `\\x{code:02x}`"
+    );
+    Err(syntax(message).at(Some(place)))
 }
 
-type Otherwise = fn(String, Box<dyn std::error::Error + Send + Sync>) -> LoadProblem;
+/// A mistake that the parser does not know of.
+fn syntax(message: impl Into<String>) -> Fault {
+    Fault::new(LoadProblem::Syntax { message: message.into(), source: None })
+}
 
-/// Reads here what is nested as files mostly are, and anything deeper where there is enough stack for it.
-fn read<D: DeserializeOwned, T: Send>(
-    text: &str,
+fn over(limit: FileLimit, max: usize) -> Fault {
+    Fault::new(LoadProblem::OverLimit { limit, max })
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn place(span: &Span) -> Place {
+    Place { line: count(span.start.line()), column: count(span.start.col() + 1) }
+}
+
+/// A list or a map that is not closed yet.
+enum Open {
+    List { elements: Vec<Located>, place: Place, anchor: usize },
+    Map { map: OpenMap, place: Place, anchor: usize },
+}
+
+/// Puts values together from events.
+struct Composer<'t> {
+    parser: Parser<'t, StrInput<'t>>,
     values_max: usize,
-    otherwise: Otherwise,
-    finish: fn(D) -> T,
-) -> Result<T, Fault> {
-    let read = |depth_max| {
-        let decoded = serde_saphyr::from_str_with_options(text, options(values_max, depth_max));
-        decoded.map(finish).map_err(|error| (is_too_deep(&error), fault(error, values_max, otherwise)))
-    };
-    match read(SHALLOW_DEPTH_MAX) {
-        Ok(read) => Ok(read),
-        Err((false, fault)) => Err(fault),
-        Err((true, too_deep)) => std::thread::scope(|scope| {
-            let deep = std::thread::Builder::new().stack_size(DEPTH_MAX * STACK_OF_LEVEL);
-            match deep.spawn_scoped(scope, || read(DEPTH_MAX).map_err(|(_, fault)| fault)) {
-                Ok(deep) => deep.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-                Err(_) => Err(too_deep),
-            }
-        }),
-    }
+    values: usize,
+    open: Vec<Open>,
+    /// What each anchor stands for, by its number, as soon as that is complete.
+    anchors: HashMap<usize, Located>,
+    anchor_count: usize,
+    /// The values in `anchors`, and those that aliases repeated.
+    aliased_values: usize,
+    root: Option<Located>,
 }
 
-fn is_too_deep(error: &Error) -> bool {
-    matches!(error, Error::Budget { breach: BudgetBreach::Depth { .. }, .. })
-}
-
-/// An alias repeats what it stands for, so a small file could ask for a huge document.
-const REPLAYED_EVENTS_MAX: usize = 100_000;
-const ANCHORS_MAX: usize = 1_000;
-
-/// The parser recurses and takes up to 40 KiB of stack per level in a debug build, where a thread
-/// may have no more than 2 MiB. A definition has seven levels, and the values in it a few more.
-const SHALLOW_DEPTH_MAX: usize = 24;
-
-/// A value that is nested as deep as a payload may be, and what is around it in a file.
-const DEPTH_MAX: usize = 104;
-
-/// Twice what a level takes.
-const STACK_OF_LEVEL: usize = 80 << 10;
-
-fn options(values_max: usize, depth_max: usize) -> Options {
-    serde_saphyr::options! {
-        budget: serde_saphyr::budget! {
-            // A list or a map is one value and two events.
-            max_events: values_max.saturating_mul(2),
-            max_nodes: values_max,
-            max_documents: 1,
-            max_depth: depth_max,
-            max_anchors: ANCHORS_MAX,
-            max_aliases: REPLAYED_EVENTS_MAX,
-        },
-        alias_limits: alias_limits(),
-        merge_keys: MergeKeyPolicy::Merge,
-        strict_booleans: true,
-        emit_comments: false,
-        with_snippet: false,
-    }
-}
-
-fn alias_limits() -> AliasLimits {
-    serde_saphyr::alias_limits! {
-        max_total_replayed_events: REPLAYED_EVENTS_MAX,
-        max_replay_stack_depth: 32,
-    }
-}
-
-fn fault(error: Error, values_max: usize, otherwise: Otherwise) -> Fault {
-    let place = error.location().and_then(place);
-    let problem = match &error {
-        error if is_too_deep(error) => LoadProblem::TooDeep,
-        Error::Budget { breach: BudgetBreach::Events { .. } | BudgetBreach::Nodes { .. }, .. } => {
-            LoadProblem::TooManyValues { values_max }
+impl<'t> Composer<'t> {
+    fn new(text: &'t str, values_max: usize) -> Self {
+        let mut options = granit_parser::options! {
+            // The scanner sees a bracket before the composer does, so that the composer never gets to its own limit.
+            flow_nesting_limit: DEPTH_MAX,
+            block_nesting_limit: DEPTH_MAX,
+        };
+        options.set_emit_comments(false);
+        Self {
+            parser: Parser::new_from_str_with_options(text, options),
+            values_max,
+            values: 0,
+            open: Vec::new(),
+            anchors: HashMap::new(),
+            anchor_count: 0,
+            aliased_values: 0,
+            root: None,
         }
-        _ => {
-            let mut message = error.to_string();
-            // The place is told apart from the message.
-            if let Some(end) = message.find(" at line ") {
-                message.truncate(end);
+    }
+
+    fn document(mut self) -> Result<Located, Fault> {
+        while let Some(event) = self.parser.next_event() {
+            let (event, span) = event.map_err(fault)?;
+            let here = place(&span);
+            match event {
+                Event::DocumentStart(..) if self.root.is_some() => {
+                    return Err(over(FileLimit::Documents, 1).at(Some(here)));
+                }
+                Event::Scalar(text, style, anchor, tag) => {
+                    // The parser says `~` where nothing stands.
+                    let is_absent = style == ScalarStyle::Plain && span.start.index() == span.end.index();
+                    let text = if is_absent { "" } else { &*text };
+                    self.scalar(text, style, anchor, tag.as_deref(), here)?;
+                }
+                Event::SequenceStart(_, anchor, tag) => {
+                    check_tag(tag.as_deref(), "seq", here)?;
+                    self.begin(Open::List { elements: Vec::new(), place: here, anchor }, anchor, here)?;
+                }
+                Event::MappingStart(_, anchor, tag) => {
+                    check_tag(tag.as_deref(), "map", here)?;
+                    self.begin(Open::Map { map: OpenMap::default(), place: here, anchor }, anchor, here)?;
+                }
+                Event::SequenceEnd | Event::MappingEnd => self.end()?,
+                Event::Alias(anchor) => self.alias(anchor, here)?,
+                _ => {}
             }
-            otherwise(advised(message), Box::new(error))
         }
+        self.root.ok_or_else(|| Fault::new(LoadProblem::Empty))
+    }
+
+    fn scalar(
+        &mut self,
+        text: &str,
+        style: ScalarStyle,
+        anchor: usize,
+        tag: Option<&Tag>,
+        here: Place,
+    ) -> Result<(), Fault> {
+        let is_plain = style == ScalarStyle::Plain && tag.is_none();
+        if let Some(Open::Map { map, .. }) = self.open.last_mut()
+            && !map.expects_value()
+        {
+            map.key(text, is_plain, here)?;
+            if anchor == 0 {
+                return Ok(());
+            }
+            let value = Located { place: Some(here), ..Tree::Text(text.to_owned()).into() };
+            return self.remember(anchor, &value, here);
+        }
+        self.spend(1, here)?;
+        let (tree, notation) = match tag {
+            Some(tag) => tagged(text, tag, here)?,
+            None if is_plain => scalar::plain(text),
+            None => (Tree::Text(text.to_owned()), Notation::Canonical),
+        };
+        let value = Located { tree, place: Some(here), notation };
+        self.remember(anchor, &value, here)?;
+        self.add(value)
+    }
+
+    fn begin(&mut self, open: Open, anchor: usize, here: Place) -> Result<(), Fault> {
+        if let Some(Open::Map { map, .. }) = self.open.last()
+            && !map.expects_value()
+        {
+            return Err(syntax("a list or a map cannot be a key").at(Some(here)));
+        }
+        if self.open.len() == DEPTH_MAX {
+            return Err(over(FileLimit::Depth, DEPTH_MAX).at(Some(here)));
+        }
+        self.spend(1, here)?;
+        if anchor > 0 {
+            self.count_anchor(here)?;
+        }
+        self.open.push(open);
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Fault> {
+        let (value, anchor) = match self.open.pop() {
+            Some(Open::List { elements, place, anchor }) => (located(Tree::List(elements), place), anchor),
+            Some(Open::Map { map, place, anchor }) => (located(Tree::Map(map.close()), place), anchor),
+            None => return Ok(()),
+        };
+        if anchor > 0 {
+            self.keep(anchor, &value)?;
+        }
+        self.add(value)
+    }
+
+    /// Puts a value where it belongs.
+    fn add(&mut self, value: Located) -> Result<(), Fault> {
+        match self.open.last_mut() {
+            Some(Open::List { elements, .. }) => elements.push(value),
+            Some(Open::Map { map, .. }) => map.value(value)?,
+            None => self.root = Some(value),
+        }
+        Ok(())
+    }
+
+    fn alias(&mut self, anchor: usize, here: Place) -> Result<(), Fault> {
+        let Some(known) = self.anchors.get(&anchor) else {
+            return Err(syntax("the alias stands inside of what it stands for").at(Some(here)));
+        };
+        let mut value = known.clone();
+        value.place = Some(here);
+        if let Some(Open::Map { map, .. }) = self.open.last_mut()
+            && !map.expects_value()
+        {
+            let Tree::Text(text) = &value.tree else {
+                return Err(syntax("a key must be a text, and this alias stands for none").at(Some(here)));
+            };
+            return map.key(text, false, here);
+        }
+        let (values, depth) = (value.count(), value.depth());
+        if self.open.len() + depth > DEPTH_MAX {
+            return Err(over(FileLimit::Depth, DEPTH_MAX).at(Some(here)));
+        }
+        self.spend(values, here)?;
+        self.spend_aliased(values, here)?;
+        self.add(value)
+    }
+
+    fn remember(&mut self, anchor: usize, value: &Located, here: Place) -> Result<(), Fault> {
+        if anchor == 0 {
+            return Ok(());
+        }
+        self.count_anchor(here)?;
+        self.keep(anchor, value)
+    }
+
+    fn count_anchor(&mut self, here: Place) -> Result<(), Fault> {
+        self.anchor_count += 1;
+        if self.anchor_count > ANCHORS_MAX {
+            return Err(over(FileLimit::Anchors, ANCHORS_MAX).at(Some(here)));
+        }
+        Ok(())
+    }
+
+    /// What anchors stand for is copied too, so that it counts like what aliases repeat.
+    fn keep(&mut self, anchor: usize, value: &Located) -> Result<(), Fault> {
+        self.spend_aliased(value.count(), value.place.unwrap_or(Place { line: 1, column: 1 }))?;
+        self.anchors.insert(anchor, value.clone());
+        Ok(())
+    }
+
+    fn spend(&mut self, values: usize, here: Place) -> Result<(), Fault> {
+        self.values = self.values.saturating_add(values);
+        if self.values > self.values_max {
+            return Err(over(FileLimit::Values, self.values_max).at(Some(here)));
+        }
+        Ok(())
+    }
+
+    fn spend_aliased(&mut self, values: usize, here: Place) -> Result<(), Fault> {
+        self.aliased_values += values;
+        if self.aliased_values > ALIASED_VALUES_MAX {
+            return Err(over(FileLimit::Aliases, ALIASED_VALUES_MAX).at(Some(here)));
+        }
+        Ok(())
+    }
+}
+
+fn located(tree: Tree, place: Place) -> Located {
+    Located { place: Some(place), ..tree.into() }
+}
+
+/// The value of a scalar with a tag: `!!str` and `!` make a text of it, the tags of other scalars must be right.
+fn tagged(text: &str, tag: &Tag, here: Place) -> Result<(Tree, Notation), Fault> {
+    if tag.is_yaml_core_schema_tag("str") || (tag.handle().is_empty() && tag.suffix() == "!") {
+        return Ok((Tree::Text(text.to_owned()), Notation::Canonical));
+    }
+    let (tree, notation) = scalar::plain(text);
+    let name = match &tree {
+        Tree::Null => "null",
+        Tree::Bool(_) => "bool",
+        Tree::Number(number) if number.is_f64() => "float",
+        Tree::Number(_) => "int",
+        Tree::Text(_) | Tree::List(_) | Tree::Map(_) => "str",
     };
-    Fault::new(problem).at(place)
+    check_tag(Some(tag), name, here)?;
+    Ok((tree, notation))
 }
 
-/// What the parser says, and what to do about it.
-const ADVICE: [(&str, &str); 8] = [
-    ("tab", "indent with spaces, YAML takes no tabs for that"),
-    ("mapping values are not allowed", "a text with `: ` in it needs quotes"),
-    ("unexpected character", "a text that begins with this character needs quotes"),
-    ("unknown anchor", "a text that begins with `*` needs quotes"),
-    ("did not find expected ',' or '}'", "inside of braces a text with `{`, `}`, `[`, `]` or `,` needs quotes"),
-    ("did not find expected ',' or ']'", "inside of brackets a text with `{`, `}`, `[`, `]` or `,` needs quotes"),
-    ("illegal placement of ':'", "a bracket or brace before it may not be closed"),
-    ("did not find expected key", "is it indented like the keys beside it?"),
-];
-
-fn advised(message: String) -> String {
-    if let Some(key) = message.strip_prefix("duplicate mapping key: ").and_then(|rest| rest.split(", set ").next()) {
-        return format!("the key `{key}` is there twice");
-    }
-    match ADVICE.iter().find(|(part, _)| message.contains(part)) {
-        Some((_, advice)) => format!("{message}: {advice}"),
-        None => message,
+fn check_tag(tag: Option<&Tag>, right: &str, here: Place) -> Result<(), Fault> {
+    match tag {
+        Some(tag) if !tag.is_yaml_core_schema_tag(right) => {
+            let message = format!("the tag `{}` does not belong here: leave it out", tag.original());
+            Err(syntax(message).at(Some(here)))
+        }
+        _ => Ok(()),
     }
 }
 
-fn place(location: serde_saphyr::Location) -> Option<Place> {
-    let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-    (location.line() > 0).then(|| Place { line: count(location.line()), column: count(location.column()) })
+fn fault(error: ScanError) -> Fault {
+    let marker = *error.marker();
+    let place = Place { line: count(marker.line().max(1)), column: count(marker.col() + 1) };
+    let problem = match error.kind() {
+        ErrorKind::RecursionLimitExceeded => LoadProblem::OverLimit { limit: FileLimit::Depth, max: DEPTH_MAX },
+        kind => LoadProblem::Syntax { message: message::of(kind), source: Some(Box::new(error)) },
+    };
+    Fault::new(problem).at(Some(place))
 }
 
-struct Marked(Tree);
-
-impl<'de> Deserialize<'de> for Marked {
-    fn deserialize<D: Deserializer<'de>>(decoder: D) -> Result<Self, D::Error> {
-        decoder.deserialize_any(TreeVisitor::new(Marks)).map(Self)
-    }
-}
-
-impl From<Spanned<Marked>> for Located {
-    fn from(marked: Spanned<Marked>) -> Self {
-        Self { tree: marked.value.0, place: place(marked.referenced) }
-    }
-}
-
-struct Marks;
-
-impl<'de> Inside<'de> for Marks {
-    fn element<A: SeqAccess<'de>>(&self, list: &mut A) -> Result<Option<Located>, A::Error> {
-        let element = list.next_element::<Spanned<Marked>>()?;
-        Ok(element.map(Located::from))
-    }
-
-    fn key<A: MapAccess<'de>>(&self, map: &mut A) -> Result<Option<(String, Option<Place>)>, A::Error> {
-        let key = map.next_key::<Spanned<String>>()?;
-        Ok(key.map(|key| (key.value, place(key.referenced))))
-    }
-
-    fn value<A: MapAccess<'de>>(&self, map: &mut A) -> Result<Located, A::Error> {
-        map.next_value::<Spanned<Marked>>().map(Located::from)
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -393,7 +393,7 @@ fn wrong_values_are_told_what_would_be_right() {
 #[test]
 fn what_is_no_yaml_is_answered_with_what_to_do() {
     let cases = [
-        ("tasks:\n\ta: {}\n", "f.yaml:2:2: tabs disallowed", "indent with spaces, YAML takes no tabs for that"),
+        ("tasks:\n\ta: {}\n", "f.yaml:2:2: a tab cannot stand here", "indent with spaces, YAML takes no tabs for that"),
         ("id: a: b\n", "f.yaml:1:6: ", "a text with `: ` in it needs quotes"),
         ("id: @b\n", "f.yaml:1:5: ", "a text that begins with this character needs quotes"),
         ("id: *b\n", "f.yaml:1:5: ", "a text that begins with `*` needs quotes"),

@@ -58,6 +58,8 @@ fn what_the_reader_takes_the_schema_takes() {
         "{sleep: '${{ input.pause }}'}",
         "{log: hello, labels: {a: b, c: 3}, assignee: me}",
         "{with: null}",
+        "{shell: {command: x, env: {A: 3.10, B: true}}, labels: {c: 1.50}}",
+        "{handler: h, with: '3.10'}",
     ];
     let nodes = [
         "{start: true, label: L}",
@@ -76,6 +78,7 @@ fn what_the_reader_takes_the_schema_takes() {
         "$schema: x\nname: W\nversion: 1.2.3\ndescription: d\noutput: nodes.a.output\nsiblings: finish",
         "inputs: {a: string, b: {type: json, required: false, default: null, description: d}}\noutputs: {c: integer}",
         "on_failure: wait_all",
+        "x-a: &a {b: 1}\nx-b: *a",
         "on_failure: {tolerate: 0}",
         "edges: [{from: a, to: b, id: x, label: y, on: always}]",
     ];
@@ -118,6 +121,12 @@ const BAD_TASKS: &[&str] = &[
     "{after: {node: a, on: maybe}}",
     "{after: null}",
     "{title: 5}",
+    "{title: 3.10}",
+    "{title: true}",
+    "{handler: 1.0}",
+    "{log: 5}",
+    "{after: [7]}",
+    "{x-note: 1}",
 ];
 
 const BAD_NODES: &[&str] = &[
@@ -143,6 +152,8 @@ const BAD_NODES: &[&str] = &[
 
 const BAD_HEADS: &[&str] = &[
     "title: W",
+    "schedule: daily",
+    "X-a: 1",
     "name: 5",
     "version: 1.0",
     "inputs: [a]",

@@ -10,6 +10,8 @@
 //!
 //! Whoever writes another one finds the tests it must pass behind the feature `conformance`.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(feature = "conformance")]
 pub mod conformance;
 

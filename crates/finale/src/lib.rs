@@ -7,6 +7,7 @@
 //! [changelog]: https://github.com/finale-rs/finale/blob/main/CHANGELOG.md
 // What is in it is run by the tests of all crates together: it uses features that are off by default.
 #![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod activation;
 mod builder;

@@ -357,7 +357,7 @@ fn check_functions(draft: &Draft) -> Result<(), CompileError> {
 
 fn conflict(name: &str) -> Problem {
     let message = format!("two functions are called {name:?}: give one of them another name");
-    Problem { code: Code::HandlerConflict, nodes: Vec::new(), message }
+    Problem { code: Code::HandlerConflict, nodes: Vec::new(), message, part: None }
 }
 
 impl Draft {

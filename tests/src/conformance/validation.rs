@@ -81,7 +81,7 @@ fn problems(check: Check, definition: &Definition, registry: &Registry) -> Vec<P
 }
 
 impl From<Problem> for Found {
-    fn from(Problem { code, nodes, message }: Problem) -> Self {
+    fn from(Problem { code, nodes, message, .. }: Problem) -> Self {
         Self { code: code.as_str().to_owned(), nodes, message }
     }
 }

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashSet;
 
 use super::graph::{self, Graph, numbers};
-use super::problem::{Code, Problem};
+use super::problem::{Code, Part, Problem};
 use super::structure::is_blank;
 use crate::definition::{Definition, Delivery, EdgeKind, Node, NodeKind, ParallelSplit, Task, Verification, Work};
 
@@ -92,7 +92,7 @@ fn check_cycles(definition: &Definition, graph: &Graph, problems: &mut Vec<Probl
     for cycle in graph::cycles(graph.len(), start, next) {
         let nodes: Vec<String> = cycle.iter().map(|&node| definition.nodes[node as usize].id.clone()).collect();
         let message = format!("{} is a cycle", round(&nodes));
-        problems.push(Problem { code: Code::CycleDetected, nodes, message });
+        problems.push(Problem { code: Code::CycleDetected, nodes, message, part: None });
     }
 }
 
@@ -113,7 +113,7 @@ pub(super) fn round(nodes: &[String]) -> String {
 /// Answers and verdicts that are given twice are reported with their node instead.
 fn check_duplicate_edges(definition: &Definition, graph: &Graph, problems: &mut Vec<Problem>) {
     let mut seen = FxHashSet::default();
-    for edge in &definition.edges {
+    for (position, edge) in definition.edges.iter().enumerate() {
         let (Some(&source), Some(&target)) = (graph.index.get(&edge.source), graph.index.get(&edge.target)) else {
             continue;
         };
@@ -124,10 +124,10 @@ fn check_duplicate_edges(definition: &Definition, graph: &Graph, problems: &mut 
         };
         if !seen.insert((source, target, edge.kind)) && !is_choice {
             let kind = edge.kind.name();
-            let message =
-                format!("edge {:?} repeats a {kind} edge from {:?} to {:?}", edge.id, edge.source, edge.target);
+            let message = format!("there is more than one {kind} edge from {:?} to {:?}", edge.source, edge.target);
             let nodes = vec![edge.source.clone(), edge.target.clone()];
-            problems.push(Problem { code: Code::DuplicateEdge, nodes, message });
+            let part = Some(Part::Edge(position));
+            problems.push(Problem { code: Code::DuplicateEdge, nodes, message, part });
         }
     }
 }

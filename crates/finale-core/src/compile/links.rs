@@ -47,7 +47,12 @@ pub fn check_subworkflow_cycle(definition: &Definition, registry: &Registry) -> 
     let describe = |cycle: Vec<u32>| {
         let names: Vec<String> = cycle.iter().map(|&workflow| network.name(workflow)).collect();
         let message = format!("workflows call each other in a circle: {}", round(&names));
-        Problem { code: Code::SubworkflowCycleDetected, nodes: network.callers_in(definition, cycle[0]), message }
+        Problem {
+            code: Code::SubworkflowCycleDetected,
+            nodes: network.callers_in(definition, cycle[0]),
+            message,
+            part: None,
+        }
     };
     graph::cycles(network.calls.len(), 0, next).into_iter().map(describe).collect()
 }
@@ -68,7 +73,7 @@ pub fn check_subworkflow_depth(definition: &Definition, registry: &Registry, dep
     let message =
         format!("{} is called {} levels down, at most {depth_max} are allowed", network.name(deepest), depth_max + 1);
     let nodes = calls(definition).map(|(node, _)| node.to_owned()).collect();
-    vec![Problem { code: Code::SubworkflowTooDeep, nodes, message }]
+    vec![Problem { code: Code::SubworkflowTooDeep, nodes, message, part: None }]
 }
 
 fn calls(definition: &Definition) -> impl Iterator<Item = (&str, &Subworkflow)> {

@@ -25,7 +25,7 @@ mod ways;
 pub use self::inputs::{InputError, accept_input};
 pub use self::limits::Limits;
 pub use self::links::{check_subworkflow_cycle, check_subworkflow_depth, check_subworkflow_io};
-pub use self::problem::{Code, CompileError, Phase, Problem};
+pub use self::problem::{Code, CompileError, Part, Phase, Problem};
 pub use self::registry::Registry;
 pub use self::structure::check_structure;
 pub use self::warning::{Warning, WarningCode};

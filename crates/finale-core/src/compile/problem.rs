@@ -265,17 +265,36 @@ pub struct Problem {
     pub nodes: Vec<String>,
     /// What is wrong, for people.
     pub message: String,
+    /// The part of the definition that it is about, where that is no node.
+    pub part: Option<Part>,
+}
+
+/// A part of a definition, by its position among its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Part {
+    /// One of [`Definition::inputs`].
+    Input(usize),
+    /// One of [`Definition::outputs`].
+    Output(usize),
+    /// One of [`Definition::edges`].
+    Edge(usize),
 }
 
 impl Problem {
     /// A problem of the definition as a whole.
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, nodes: Vec::new(), message: message.into() }
+        Self { code, nodes: Vec::new(), message: message.into(), part: None }
     }
 
     /// A problem of one node.
     pub(crate) fn of(code: Code, node: &str, message: impl Into<String>) -> Self {
-        Self { code, nodes: vec![node.to_owned()], message: message.into() }
+        Self { code, nodes: vec![node.to_owned()], message: message.into(), part: None }
+    }
+
+    /// The same problem, of that part.
+    pub(crate) fn at(self, part: Part) -> Self {
+        Self { part: Some(part), ..self }
     }
 }
 

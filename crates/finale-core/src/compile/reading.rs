@@ -76,7 +76,7 @@ impl<'c> Checker<'c> {
             let why =
                 if reader == read { "its own node".to_owned() } else { format!("{other:?}, which comes after it") };
             let message = format!("{expression} reads {why}: nothing is known of that when it is evaluated");
-            let problem = Problem { code: Code::ReadsLaterNode, nodes, message };
+            let problem = Problem { code: Code::ReadsLaterNode, nodes, message, part: None };
             let mut of_reader =
                 self.problems.iter().rev().take_while(|known| known.nodes.first() == problem.nodes.first());
             if !of_reader.any(|known| *known == problem) {
@@ -110,7 +110,7 @@ impl<'c> Checker<'c> {
         if let Some(reason) = statuses.why_never_true(source) {
             let message = format!("{} can never be true: {reason}", self.place(reader));
             let nodes = vec![self.id(reader).to_owned()];
-            self.problems.push(Problem { code: Code::ConditionNeverTrue, nodes, message });
+            self.problems.push(Problem { code: Code::ConditionNeverTrue, nodes, message, part: None });
         }
     }
 

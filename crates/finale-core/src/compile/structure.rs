@@ -3,7 +3,7 @@
 use rustc_hash::FxHashSet;
 
 use super::limits::Limits;
-use super::problem::{Code, Problem};
+use super::problem::{Code, Part, Problem};
 use super::types;
 use crate::definition::{Declaration, Definition, Edge, Node, NodeKind, Work};
 use crate::nearest::nearest;
@@ -18,8 +18,8 @@ pub fn check_structure(definition: &Definition, limits: &Limits) -> Vec<Problem>
     }
     let mut problems = Vec::new();
     check_head(definition, &mut problems);
-    check_declarations("input", Code::DuplicateInput, &definition.inputs, &mut problems);
-    check_declarations("output", Code::DuplicateOutput, &definition.outputs, &mut problems);
+    check_declarations("input", Code::DuplicateInput, Part::Input, &definition.inputs, &mut problems);
+    check_declarations("output", Code::DuplicateOutput, Part::Output, &definition.outputs, &mut problems);
     check_outputs(&definition.outputs, &mut problems);
     check_nodes(&definition.nodes, &mut problems);
     check_counts(&definition.nodes, &mut problems);
@@ -53,45 +53,51 @@ fn check_head(definition: &Definition, problems: &mut Vec<Problem>) {
     }
 }
 
-fn check_declarations(list: &str, duplicate: Code, declarations: &[Declaration], problems: &mut Vec<Problem>) {
+fn check_declarations(
+    list: &str,
+    duplicate: Code,
+    part: fn(usize) -> Part,
+    declarations: &[Declaration],
+    problems: &mut Vec<Problem>,
+) {
     let mut names = FxHashSet::default();
-    for declaration in declarations {
+    for (position, declaration) in declarations.iter().enumerate() {
         let name = &declaration.name;
+        let mut report = |code, message: String| problems.push(Problem::new(code, message).at(part(position)));
         if is_blank(name) {
-            problems.push(Problem::new(Code::BlankField, format!("the name of an {list} is blank")));
+            report(Code::BlankField, format!("the name of an {list} is blank"));
         }
         if !names.insert(name) {
-            problems.push(Problem::new(duplicate, format!("two {list}s are called {name:?}")));
+            report(duplicate, format!("two {list}s are called {name:?}"));
         }
-        check_default(list, declaration, problems);
+        check_default(list, declaration, report);
     }
 }
 
-fn check_default(list: &str, declaration: &Declaration, problems: &mut Vec<Problem>) {
+fn check_default(list: &str, declaration: &Declaration, mut report: impl FnMut(Code, String)) {
     let Declaration { name, kind, required, default } = declaration;
     let Some(default) = default else {
         return;
     };
     if *required {
         let message = format!("{list} {name:?} is required, so that its default can never be used");
-        problems.push(Problem::new(Code::RequiredWithDefault, message));
+        report(Code::RequiredWithDefault, message);
     }
     if !types::is_shallow(default) {
         let depth_max = types::DEFAULT_DEPTH_MAX;
         let message = format!("the default of {list} {name:?} is nested deeper than the {depth_max} levels allowed");
-        problems.push(Problem::new(Code::DefaultType, message));
+        report(Code::DefaultType, message);
         return;
     }
     if !types::matches(*kind, default) {
-        let message = format!("the default of {list} {name:?} is not of type {}", types::name(*kind));
-        problems.push(Problem::new(Code::DefaultType, message));
+        report(Code::DefaultType, format!("the default of {list} {name:?} is not of type {}", types::name(*kind)));
     }
 }
 
 fn check_outputs(outputs: &[Declaration], problems: &mut Vec<Problem>) {
-    for output in outputs.iter().filter(|output| !output.required) {
+    for (position, output) in outputs.iter().enumerate().filter(|(_, output)| !output.required) {
         let message = format!("output {:?} is optional; a workflow gives all its outputs", output.name);
-        problems.push(Problem::new(Code::OptionalOutput, message));
+        problems.push(Problem::new(Code::OptionalOutput, message).at(Part::Output(position)));
     }
 }
 
@@ -125,30 +131,31 @@ fn check_count<'n>(code: Code, what: &str, found: impl Iterator<Item = &'n Node>
     let nodes: Vec<String> = found.map(|node| node.id.clone()).collect();
     if nodes.len() != 1 {
         let message = format!("there are {} {what} nodes, there must be exactly one", nodes.len());
-        problems.push(Problem { code, nodes, message });
+        problems.push(Problem { code, nodes, message, part: None });
     }
 }
 
 fn check_edges(definition: &Definition, problems: &mut Vec<Problem>) {
     let nodes = Names::of(&definition.nodes);
     let mut ids = FxHashSet::default();
-    for edge in &definition.edges {
+    for (position, edge) in definition.edges.iter().enumerate() {
+        let (part, ends) = (Part::Edge(position), || format!("from {:?} to {:?}", edge.source, edge.target));
         if is_blank(&edge.id) {
-            let message = format!("the id of the edge from {:?} to {:?} is blank", edge.source, edge.target);
-            problems.push(Problem::new(Code::BlankField, message));
+            problems.push(Problem::new(Code::BlankField, format!("the id of the edge {} is blank", ends())).at(part));
         }
         if edge.label.as_deref().is_some_and(is_blank) {
-            let message = format!("the label of edge {:?} is blank", edge.id);
-            problems.push(Problem::new(Code::BlankField, message));
+            problems
+                .push(Problem::new(Code::BlankField, format!("the label of the edge {} is blank", ends())).at(part));
         }
         if !ids.insert(&edge.id) {
-            problems.push(Problem::new(Code::DuplicateEdgeId, format!("two edges have the id {:?}", edge.id)));
+            let message = format!("two edges have the id {:?}", edge.id);
+            problems.push(Problem::new(Code::DuplicateEdgeId, message).at(part));
         }
-        check_ends(edge, &nodes, problems);
+        check_ends(edge, part, &nodes, problems);
     }
 }
 
-fn check_ends(edge: &Edge, nodes: &Names<'_>, problems: &mut Vec<Problem>) {
+fn check_ends(edge: &Edge, part: Part, nodes: &Names<'_>, problems: &mut Vec<Problem>) {
     let Edge { id, source, target, .. } = edge;
     for (end, other, verb, code) in
         [(source, target, "leaves", Code::UnknownEdgeSource), (target, source, "enters", Code::UnknownEdgeTarget)]
@@ -157,11 +164,12 @@ fn check_ends(edge: &Edge, nodes: &Names<'_>, problems: &mut Vec<Problem>) {
             let hint = if problems.len() < HINTS_MAX { nodes.hint(end) } else { String::new() };
             let message = format!("edge {id:?} {verb} {end:?}, which is no node{hint}");
             let nodes = nodes.set.get(other.as_str()).map(|node| (*node).to_owned()).into_iter().collect();
-            problems.push(Problem { code, nodes, message });
+            problems.push(Problem { code, nodes, message, part: Some(part) });
         }
     }
     if source == target {
-        problems.push(Problem::of(Code::SelfLoop, source, format!("edge {id:?} leads from {source:?} to itself")));
+        let message = format!("an edge leads from {source:?} to itself");
+        problems.push(Problem::of(Code::SelfLoop, source, message).at(part));
     }
 }
 

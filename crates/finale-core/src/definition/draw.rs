@@ -83,9 +83,11 @@ impl Definition {
     }
 
     fn add_end(&mut self) -> String {
-        let decisions: BTreeSet<_> = self.decisions().map(|node| node.id.clone()).collect();
+        // What goes on only after an answer has no way to the end of its own.
+        let answers = |node: &&Node| matches!(node.kind, NodeKind::Conditional(_) | NodeKind::Verification(_));
+        let answering: BTreeSet<_> = self.nodes.iter().filter(answers).map(|node| node.id.clone()).collect();
         let mut lasts = self.untouched(|edge| &edge.source);
-        lasts.retain(|last| !decisions.contains(last));
+        lasts.retain(|last| !answering.contains(last));
         let end = self.add("end", NodeKind::End);
         lasts.into_iter().for_each(|last| self.connect(last, end.clone(), EdgeKind::Sequential));
         end

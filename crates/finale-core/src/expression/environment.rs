@@ -6,10 +6,10 @@ use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, State, UndefinedBehavior, Value};
 
 use super::program::Comparison;
-use super::{filters, json, limits, order, texts};
+use super::{filters, json, limits, order, quote, texts};
 
 /// The filters; what the engine has beyond them formats pages or grows its input without need.
-pub(super) const FILTERS: [&str; 38] = [
+pub(super) const FILTERS: [&str; 39] = [
     "abs",
     "attr",
     "bool",
@@ -32,6 +32,7 @@ pub(super) const FILTERS: [&str; 38] = [
     "map",
     "max",
     "min",
+    "quote",
     "reject",
     "rejectattr",
     "replace",
@@ -143,6 +144,7 @@ fn environment() -> Environment<'static> {
     TESTS_REMOVED.iter().for_each(|name| environment.remove_test(name));
     filters::add(&mut environment);
     texts::add(&mut environment);
+    environment.add_filter("quote", quote::quote);
     environment.add_test("number", |value: &Value| value.kind() == ValueKind::Number);
     environment.add_test("truthy", Value::is_true);
     environment.add_test("printed_as", printed_as);

@@ -27,6 +27,7 @@ mod order;
 mod parse;
 mod path;
 mod program;
+mod quote;
 pub(crate) mod reads;
 mod references;
 mod scan;

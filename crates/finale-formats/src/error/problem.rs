@@ -15,15 +15,14 @@ pub enum LoadProblem {
         /// The limit.
         bytes_max: usize,
     },
-    /// The document holds more values than [`Limits::values_max`](crate::Limits::values_max).
-    #[error("the file holds more than {values_max} values")]
-    TooManyValues {
-        /// The limit.
-        values_max: usize,
+    /// The file asks for more than is read: write it shorter, or split it.
+    #[error("{}", limit.exceeded(*max))]
+    OverLimit {
+        /// What there is too much of.
+        limit: FileLimit,
+        /// How much is allowed.
+        max: usize,
     },
-    /// Lists and maps stand too deep inside each other.
-    #[error("the values are nested too deeply: more than 104 levels in YAML, or 127 in JSON")]
-    TooDeep,
     /// There is nothing in the file.
     #[error("the file is empty")]
     Empty,
@@ -33,21 +32,19 @@ pub enum LoadProblem {
         /// How many bytes from the beginning are text.
         valid_bytes: usize,
     },
-    /// The text is not JSON or YAML, or goes beyond the depth, size or alias budget of the parser.
+    /// The text is not JSON or YAML.
     #[error("{message}")]
     Syntax {
-        /// What the parser says.
+        /// What is wrong, and what to do about it.
         message: String,
-        /// The parser's own error.
-        source: Box<dyn Error + Send + Sync>,
+        /// The error of the parser, if it is one of its own.
+        source: Option<Box<dyn Error + Send + Sync>>,
     },
     /// The text is JSON or YAML but not the serialized form of a definition.
     #[error("this is no definition: {message}")]
     Shape {
-        /// What the decoder says.
+        /// What is wrong.
         message: String,
-        /// The decoder's own error.
-        source: Box<dyn Error + Send + Sync>,
     },
     /// None of the known formats has these keys.
     #[error(
@@ -67,6 +64,16 @@ pub enum LoadProblem {
         /// What is there.
         found: &'static str,
     },
+    /// A scalar without quotes is not surely what is meant.
+    #[error("{reason}: {}", quote_hint(.written, .instead.as_deref()))]
+    Unquoted {
+        /// The scalar, as it stands in the file.
+        written: String,
+        /// What is expected, or what is in doubt.
+        reason: String,
+        /// The number to write instead, if one is meant.
+        instead: Option<String>,
+    },
     /// A key is missing.
     #[error("the key `{key}` is missing")]
     MissingKey {
@@ -82,6 +89,14 @@ pub enum LoadProblem {
         nearest: Option<&'static str>,
         /// What is accepted.
         accepted: &'static [&'static str],
+    },
+    /// A key that other tools have, and finale has not.
+    #[error("there is no `{key}` here: {instead}")]
+    Unsupported {
+        /// The key, or what stands behind it.
+        key: String,
+        /// What to do instead.
+        instead: &'static str,
     },
     /// A word is none of those that are accepted here.
     #[error("unknown {what} `{value}`{}; accepted: {}", hint(.nearest), list(.accepted))]
@@ -185,6 +200,13 @@ pub enum LoadProblem {
         /// The id.
         id: String,
     },
+    /// Something is wrong with the definition in the file, as far as that can be told while other parts of the file are
+    /// wrong too.
+    #[error("{}", .problem.message)]
+    Definition {
+        /// What the compiler found.
+        problem: finale_core::compile::Problem,
+    },
     /// What comes after a decision or a verification does not say after which answer.
     #[error("`{node}` is a {kind}: say after which answer, like `{{node: {node}, on: {first}}}`; accepted: {}", list(.accepted), first = .accepted[0])]
     MissingAnswer {
@@ -209,21 +231,51 @@ pub enum LoadProblem {
     },
 }
 
+/// What there can be too much of in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FileLimit {
+    /// Values, with those that aliases repeat: [`Limits::values_max`](crate::Limits::values_max).
+    Values,
+    /// Lists and maps inside each other: [`Limits::DEPTH_MAX`](crate::Limits::DEPTH_MAX).
+    Depth,
+    /// Anchors (`&name`) of a YAML file: [`Limits::ANCHORS_MAX`](crate::Limits::ANCHORS_MAX).
+    Anchors,
+    /// Values that the anchors and aliases (`*name`) of a YAML file stand for, all together:
+    /// [`Limits::ALIASED_VALUES_MAX`](crate::Limits::ALIASED_VALUES_MAX).
+    Aliases,
+    /// Documents in a YAML file: 1.
+    Documents,
+}
+
+impl FileLimit {
+    fn exceeded(self, max: usize) -> String {
+        match self {
+            Self::Values => format!("the file holds more than {max} values"),
+            Self::Depth => format!("lists and maps are nested more than {max} levels deep"),
+            Self::Anchors => format!("the file has more than {max} anchors (`&name`)"),
+            Self::Aliases => format!("the anchors and aliases (`*name`) of the file stand for more than {max} values"),
+            Self::Documents => "a second document begins here (`---`), and a file holds one: split it".to_owned(),
+        }
+    }
+}
+
 impl LoadProblem {
     /// The machine code of the problem, which does not change between versions.
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::TooLarge { .. } => "file_too_large",
-            Self::TooManyValues { .. } => "file_too_many_values",
-            Self::TooDeep => "file_too_deep",
+            Self::OverLimit { .. } => "file_over_limit",
             Self::Empty => "file_empty",
             Self::NotUtf8 { .. } => "file_not_utf8",
             Self::Syntax { .. } => "file_syntax",
             Self::Shape { .. } => "file_shape",
             Self::UnknownFormat { .. } => "file_unknown_format",
             Self::WrongType { .. } => "file_wrong_type",
+            Self::Unquoted { .. } => "file_unquoted",
             Self::MissingKey { .. } => "file_missing_key",
             Self::UnknownKey { .. } => "file_unknown_key",
+            Self::Unsupported { .. } => "file_unsupported",
             Self::UnknownWord { .. } => "file_unknown_word",
             Self::DuplicateTask { .. } => "file_duplicate_task",
             Self::UnknownTask { .. } => "file_unknown_task",
@@ -238,6 +290,7 @@ impl LoadProblem {
             Self::MissingKind { .. } => "file_missing_kind",
             Self::UnknownNode { .. } => "file_unknown_node",
             Self::DuplicateNode { .. } => "file_duplicate_node",
+            Self::Definition { problem } => problem.code.as_str(),
             Self::MissingAnswer { .. } => "file_missing_answer",
             Self::WrongAnswer { .. } => "file_wrong_answer",
         }
@@ -248,10 +301,20 @@ fn hint(nearest: &Option<&str>) -> String {
     nearest.map_or_else(String::new, |word| format!(", did you mean `{word}`?"))
 }
 
+/// How a scalar is written beyond doubt.
+pub(crate) fn quote_hint(written: &str, instead: Option<&str>) -> String {
+    match instead {
+        None => format!("quote it, `\"{written}\"`"),
+        Some(instead) => format!("quote it if it is text, `\"{written}\"`, or write `{instead}`"),
+    }
+}
+
 fn boolean_hint(found: &str) -> &'static str {
     match found.trim_matches('`').to_lowercase().as_str() {
-        "yes" | "y" | "on" | "true" => "; write `true`",
-        "no" | "n" | "off" | "false" => "; write `false`",
+        "\"true\"" => "; write `true` without quotes",
+        "\"false\"" => "; write `false` without quotes",
+        "yes" | "y" | "on" => "; write `true`",
+        "no" | "n" | "off" => "; write `false`",
         _ => "",
     }
 }

@@ -12,7 +12,7 @@ use super::report::Report;
 use super::section::{self, Keys, Section};
 use super::{expression, task};
 use crate::error::LoadProblem;
-use crate::tree::{Located, Tree};
+use crate::tree::{Entry, Located, Tree};
 
 /// Keys that say what a node is; a node has exactly one of them.
 pub(crate) const KINDS: &[&str] =
@@ -168,8 +168,12 @@ fn subworkflow<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<NodeKi
 }
 
 fn bindings<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<BTreeMap<String, Value>> {
-    let entries = section::entries(value, report)?;
-    Some(entries.iter().map(|entry| (entry.key.clone(), Value::from(&entry.value))).collect())
+    let entries = section::entries(value, report)?.iter();
+    let binding = |entry: &'a Entry| {
+        let value = report.inside(&entry.key, |report| section::any(&entry.value, report));
+        (entry.key.clone(), value.unwrap_or_default())
+    };
+    Some(entries.map(binding).collect())
 }
 
 /// The map that says what a node comes after: the node itself, or the task that it is.

@@ -1,10 +1,10 @@
 //! Inputs and outputs: `name: type`, or a map with what else is to be said.
 
 use finale_core::definition::{Declaration, DeclaredType};
-use serde_json::Value;
 
 use super::report::Report;
 use super::section::{self, Keys, Section};
+use crate::error::Place;
 use crate::tree::Located;
 
 pub(crate) const KEYS: Keys = Keys {
@@ -26,12 +26,13 @@ const TYPES: [(&str, DeclaredType); 8] = [
 pub(crate) const TYPE_NAMES: &[&str] =
     &["string", "integer", "float", "boolean", "datetime", "json", "task_ref", "agent_ref"];
 
-/// Reads all declarations, in their order.
-pub(super) fn list<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Vec<Declaration>> {
+/// Reads all declarations in their order, each with its place.
+pub(super) fn list<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Vec<(Declaration, Option<Place>)>> {
     let mut declarations = Vec::new();
     for entry in section::entries(value, report)? {
         let read = |report: &mut Report<'a>| declaration(&entry.key, &entry.value, report);
-        declarations.extend(report.inside(&entry.key, read));
+        let declared = report.inside(&entry.key, read);
+        declarations.extend(declared.map(|declared| (declared, entry.key_place)));
     }
     Some(declarations)
 }
@@ -43,8 +44,9 @@ fn declaration<'a>(name: &str, value: &'a Located, report: &mut Report<'a>) -> O
     }
     let section = Section::open(value, &KEYS, report)?;
     let kind = section.require("type", report, kind);
-    let default = section.entry("default").map(|entry| Value::from(&entry.value));
-    let required = section.read("required", report, section::boolean).unwrap_or(default.is_none());
+    let default = section.read("default", report, section::any);
+    let is_required = section.entry("default").is_none();
+    let required = section.read("required", report, section::boolean).unwrap_or(is_required);
     section.read("description", report, section::text);
     Some(Declaration { name, kind: kind?, required, default })
 }

@@ -21,7 +21,7 @@ const UNITS: [(&str, u128); 7] = [
 pub(super) fn read<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Duration> {
     let parsed = match &value.tree {
         Tree::Text(text) => parse(text),
-        Tree::Number(number) => Err(no_unit(&number.to_string())),
+        Tree::Number(number) => Err(no_unit(&value.written().unwrap_or_else(|| number.to_string()))),
         _ => return report.wrong_type(value, "a duration like `30s` or `1h30m`"),
     };
     let bad = |reason| report.add(value.place, || LoadProblem::BadDuration { found: shown(value), reason });
@@ -78,7 +78,13 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         let number = take(&mut rest, |c| c.is_ascii_digit() || c == '.');
         let unit = take(&mut rest, |c| !c.is_ascii_digit() && c != '.');
         if unit.is_empty() && !number.is_empty() {
-            return Err(no_unit(text));
+            return Err(match units.first() {
+                Some((next, _)) if units.len() < UNITS.len() => {
+                    format!("its last number has no unit; write `{text}{next}`")
+                }
+                Some(_) => no_unit(text),
+                None => "a number without a unit stands behind the shortest one".to_owned(),
+            });
         }
         let Some(position) = units.iter().position(|(name, _)| *name == unit) else {
             return Err(format!("{}; write it like `30s` or `1h30m`", unknown_unit(unit)));
@@ -149,7 +155,10 @@ mod tests {
     fn what_is_no_duration_is_refused_with_what_to_write() {
         let cases = [
             ("30", "it has no unit; write `30s`"),
-            ("1h30", "it has no unit"),
+            ("1h30", "its last number has no unit; write `1h30m`"),
+            ("1m30", "its last number has no unit; write `1m30s`"),
+            ("1s500", "write `1s500ms`"),
+            ("1ns5", "behind the shortest one"),
             ("30m1h", "the unit `h` is there twice, or behind a shorter one"),
             ("1s1s", "twice"),
             ("5 minutes", "there is no unit ` minutes`"),

@@ -1,9 +1,8 @@
 //! What comes after what: `after` of tasks and nodes, and the list of `edges`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use finale_core::Definition;
-use finale_core::definition::{EdgeKind, NodeKind};
+use finale_core::definition::{Edge, EdgeKind, NodeKind};
 use finale_core::nearest::nearest;
 
 use super::report::Report;
@@ -143,7 +142,42 @@ struct Answer {
 }
 
 fn answer<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Answer> {
-    section::printed(value, report).map(|text| Answer { text, place: value.place })
+    let text = match &value.tree {
+        Tree::Bool(value) => value.to_string(),
+        _ => section::printed(value, report)?,
+    };
+    Some(Answer { text, place: value.place })
+}
+
+/// The edges that a file draws.
+#[derive(Default)]
+pub(super) struct Drawing {
+    pub(super) edges: Vec<Edge>,
+    /// Where each edge is written.
+    pub(super) places: Vec<Option<Place>>,
+    /// Positions of the edges whose ids are written in the file.
+    named: HashSet<usize>,
+}
+
+impl Drawing {
+    fn connect(&mut self, source: &str, target: &str, kind: EdgeKind, place: Option<Place>) {
+        let id = format!("e{}", self.edges.len() + 1);
+        self.edges.push(Edge { id, source: source.to_owned(), target: target.to_owned(), kind, label: None });
+        self.places.push(place);
+    }
+
+    /// Gives every edge that has an invented id another one if that is written at another edge.
+    pub(super) fn rename_invented(&self, edges: &mut [Edge]) {
+        let mut taken: HashSet<String> = self.named.iter().map(|position| edges[*position].id.clone()).collect();
+        if taken.is_empty() {
+            return;
+        }
+        for (_, edge) in edges.iter_mut().enumerate().filter(|(position, _)| !self.named.contains(position)) {
+            while !taken.insert(edge.id.clone()) {
+                edge.id.push('_');
+            }
+        }
+    }
 }
 
 /// Connects a node with what its `after` names: an id, an id with an answer, or a list of both.
@@ -151,32 +185,25 @@ pub(super) fn after<'a>(
     target: &str,
     value: &'a Located,
     ends: &Ends<'a>,
-    definition: &mut Definition,
+    drawing: &mut Drawing,
     report: &mut Report<'a>,
 ) {
     let Tree::List(elements) = &value.tree else {
-        return connect(target, value, ends, definition, report);
+        return connect(target, value, ends, drawing, report);
     };
     for (index, element) in elements.iter().enumerate() {
-        report.inside_index(index, |report| connect(target, element, ends, definition, report));
+        report.inside_index(index, |report| connect(target, element, ends, drawing, report));
     }
 }
 
-fn connect<'a>(
-    target: &str,
-    value: &'a Located,
-    ends: &Ends<'a>,
-    definition: &mut Definition,
-    report: &mut Report<'a>,
-) {
+fn connect<'a>(target: &str, value: &'a Located, ends: &Ends<'a>, drawing: &mut Drawing, report: &mut Report<'a>) {
     if let Some((source, kind)) = source(value, ends, report) {
-        definition.connect(source, target, kind);
+        drawing.connect(source, target, kind, value.place);
     }
 }
 
 fn source<'a>(value: &'a Located, ends: &Ends<'a>, report: &mut Report<'a>) -> Option<(&'a str, EdgeKind)> {
     let (id, answer) = match &value.tree {
-        Tree::Text(text) => (Id { text, place: value.place }, None),
         Tree::Map(_) => {
             let section = Section::open(value, &AFTER_KEYS, report)?;
             let node = section.require("node", report, node)?;
@@ -186,7 +213,10 @@ fn source<'a>(value: &'a Located, ends: &Ends<'a>, report: &mut Report<'a>) -> O
             }
             (node, answer)
         }
-        _ => return report.wrong_type(value, "the id of a node, or `{node: ..., on: ...}`"),
+        _ => {
+            let text = section::text_as(value, "the id of a node, or `{node: ..., on: ...}`", report)?;
+            (Id { text, place: value.place }, None)
+        }
     };
     let kind = ends.edge(id.text, id.place, answer.as_ref(), report)?;
     Some((id.text, kind))
@@ -199,24 +229,21 @@ struct Id<'a> {
 }
 
 fn node<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Id<'a>> {
-    match &value.tree {
-        Tree::Text(text) => Some(Id { text, place: value.place }),
-        _ => report.wrong_type(value, "the id of a node"),
-    }
+    section::text_as(value, "the id of a node", report).map(|text| Id { text, place: value.place })
 }
 
 /// Reads the list of edges.
-pub(super) fn list<'a>(value: &'a Located, ends: &Ends<'a>, definition: &mut Definition, report: &mut Report<'a>) {
+pub(super) fn list<'a>(value: &'a Located, ends: &Ends<'a>, drawing: &mut Drawing, report: &mut Report<'a>) {
     let Tree::List(elements) = &value.tree else {
         report.wrong_type::<()>(value, "a list");
         return;
     };
     for (index, element) in elements.iter().enumerate() {
-        report.inside_index(index, |report| edge(element, ends, definition, report));
+        report.inside_index(index, |report| edge(element, ends, drawing, report));
     }
 }
 
-fn edge<'a>(value: &'a Located, ends: &Ends<'a>, definition: &mut Definition, report: &mut Report<'a>) -> Option<()> {
+fn edge<'a>(value: &'a Located, ends: &Ends<'a>, drawing: &mut Drawing, report: &mut Report<'a>) -> Option<()> {
     let section = Section::open(value, &EDGE_KEYS, report)?;
     let (from, to) = (section.require("from", report, node), section.require("to", report, node));
     let to = to.filter(|to| report.inside("to", |report| ends.check(to.text, to.place, report)).is_some());
@@ -224,11 +251,13 @@ fn edge<'a>(value: &'a Located, ends: &Ends<'a>, definition: &mut Definition, re
     let (id, label) = (section.read("id", report, section::text), section.read("label", report, section::text));
     let from = from?;
     let kind = ends.edge(from.text, from.place, answer.as_ref(), report)?;
-    definition.connect(from.text, to?.text, kind);
-    let edge = definition.edges.last_mut()?;
+    drawing.connect(from.text, to?.text, kind, value.place);
+    let position = drawing.edges.len() - 1;
+    let edge = &mut drawing.edges[position];
     edge.label = label;
     if let Some(id) = id {
         edge.id = id;
+        drawing.named.insert(position);
     }
     Some(())
 }

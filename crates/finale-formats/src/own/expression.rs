@@ -4,15 +4,23 @@ use finale_core::definition::Document;
 use finale_core::expression::template::{self, Part};
 
 use super::report::Report;
-use super::section::scalar;
-use crate::error::LoadProblem;
-use crate::tree::{Located, Tree};
+use crate::Limits;
+use crate::error::{FileLimit, LoadProblem};
+use crate::tree::{Located, Notation, Tree};
 
 /// An expression as text. `true` and `5` are expressions too, and one may stand in `${{ }}`, as in other files.
 pub(super) fn read<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<String> {
-    let Some(text) = scalar(value) else {
-        return report.wrong_type(value, "an expression as text");
+    let text = match &value.tree {
+        Tree::Text(text) => text.clone(),
+        Tree::Bool(value) => value.to_string(),
+        Tree::Number(number) => number.to_string(),
+        Tree::Null | Tree::List(_) | Tree::Map(_) => return report.wrong_type(value, "an expression as text"),
     };
+    if matches!(value.notation, Notation::Doubtful(_)) {
+        let problem = LoadProblem::WrongType { expected: "an expression", found: "what may be a number" };
+        report.add(value.place, || problem);
+        return None;
+    }
     match template::parts(&text).as_deref() {
         Ok([Part::Expression(expression)]) => Some((*expression).to_owned()),
         _ => Some(text),
@@ -29,7 +37,11 @@ pub(super) fn document<'a>(value: &'a Located, report: &mut Report<'a>) -> Optio
 pub(super) fn of_json<'a>(value: &'a Located, json: &str, report: &mut Report<'a>) -> Option<Document> {
     let document = Document::from_json(json.as_bytes());
     // A parser has read all numbers, so that only its nesting can be wrong with it.
-    document.map_err(|_| report.add(value.place, || LoadProblem::TooDeep)).ok()
+    document
+        .map_err(|_| {
+            report.add(value.place, || LoadProblem::OverLimit { limit: FileLimit::Depth, max: Limits::DEPTH_MAX })
+        })
+        .ok()
 }
 
 /// A text as JSON, if its templates can be read.
@@ -48,6 +60,10 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// Writes a value as JSON; whether nothing is wrong with its templates.
 fn write<'a>(value: &'a Located, json: &mut String, report: &mut Report<'a>) -> bool {
+    if let Some(problem) = value.doubt() {
+        report.add(value.place, || problem);
+        return false;
+    }
     let mut is_right = true;
     match &value.tree {
         Tree::Null => json.push_str("null"),

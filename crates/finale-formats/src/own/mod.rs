@@ -30,16 +30,22 @@
 //! - `with` is a literal value. A text in it that is wholly `${{ expression }}` is the value of the expression, and one
 //!   that contains some is joined to a text. The same holds for the texts of the short forms. A `${{` that is meant
 //!   literally is written `${{ "${{" }}`. What is put into a shell command this way is part of the command: hand over
-//!   what others may choose in `env`.
+//!   what others may choose in `env`, or write `${{ expression | quote }}`.
+//! - A scalar is what was written where text is meant (`env`, `labels`); elsewhere a number is what JSON takes for one, and
+//!   what may be another thing (`0755`, `3.10`) is refused.
+//! - Keys that begin with `x-` are ignored: a place for the anchors of YAML.
 //! - Durations have units: `500ms`, `2s`, `10m`, `1h30m`, `2d`.
 //!
 //! Everything else is described, key by key, in the [schema](crate::SCHEMA).
 
+mod absent;
+mod command;
 mod control;
 mod declaration;
 mod duration;
 mod edge;
 mod expression;
+mod graph;
 #[cfg(test)]
 pub(crate) mod keys;
 mod policy;
@@ -51,16 +57,17 @@ mod task;
 use std::collections::{BTreeMap, HashMap};
 
 use finale_core::Definition;
-use finale_core::definition::{Document, EdgeKind, title_of};
+use finale_core::definition::{Document, EdgeKind, Node, Task, title_of};
 
 pub(crate) use self::declaration::type_name;
 pub use self::duration::{BadDuration, parse_duration};
-use self::edge::Ends;
+use self::edge::{Drawing, Ends};
 use self::report::Report;
 use self::section::{Keys, Section};
 use crate::error::{Faults, LoadProblem, Place};
 use crate::places::Places;
 use crate::tree::{Entry, Located, Tree};
+use crate::warning::FileWarning;
 
 pub(crate) const KEYS: Keys = Keys {
     accepted: &[
@@ -77,6 +84,7 @@ pub(crate) const KEYS: Keys = Keys {
         "tasks",
         "nodes",
         "edges",
+        "x-*",
     ],
     slips: &[
         ("title", "name"),
@@ -97,25 +105,40 @@ pub(crate) const KEYS: Keys = Keys {
     ],
 };
 
-/// Reads a document; everything that is wrong with it is reported.
-pub(crate) fn read(root: &Located) -> Result<(Definition, Places), Faults> {
+/// What a document says.
+pub(crate) struct Read {
+    pub(crate) definition: Definition,
+    pub(crate) places: Places,
+    pub(crate) warnings: Vec<FileWarning>,
+}
+
+/// Reads a document; everything that is wrong with it is reported, and so is what can be told of its graph then.
+pub(crate) fn read(root: &Located) -> Result<Read, Faults> {
     let mut report = Report::default();
     let mut reader = Reader {
         definition: Definition::new(""),
         places: Places::default(),
+        drawing: Drawing::default(),
         conditions: BTreeMap::new(),
         guards: HashMap::new(),
     };
-    if let Some(section) = Section::open(root, &KEYS, &mut report) {
+    if let Some(section) = Section::open_within(root, &KEYS, absent::OF_A_FILE, &mut report) {
         reader.read(&section, &mut report);
     }
-    report.finish(())?;
-    Ok(reader.finish())
+    let (definition, places) = reader.finish();
+    match report.finish() {
+        Ok(warnings) => Ok(Read { definition, places, warnings }),
+        Err(mut faults) => {
+            graph::add_problems(&definition, &places, &mut faults);
+            Err(faults)
+        }
+    }
 }
 
 struct Reader {
     definition: Definition,
     places: Places,
+    drawing: Drawing,
     /// What must be true for a node to run, by id.
     conditions: BTreeMap<String, String>,
     /// Where that is said, by id.
@@ -138,7 +161,7 @@ impl Reader {
         for entry in root.entries() {
             report.inside(&entry.key, |report| match entry.key.as_str() {
                 "tasks" | "nodes" => self.connect_nodes(&entry.value, &ends, report),
-                "edges" => edge::list(&entry.value, &ends, &mut self.definition, report),
+                "edges" => edge::list(&entry.value, &ends, &mut self.drawing, report),
                 _ => {}
             });
         }
@@ -146,7 +169,8 @@ impl Reader {
 
     fn read_head<'a>(&mut self, root: &Section<'a>, report: &mut Report<'a>) {
         let definition = &mut self.definition;
-        definition.id = root.require("id", report, section::text).unwrap_or_default();
+        // Whoever looks for more mistakes must not find one in the id that is missing.
+        definition.id = root.require("id", report, section::text).unwrap_or_else(|| "?".to_owned());
         definition.name = root.read("name", report, section::text).unwrap_or_else(|| title_of(&definition.id));
         if let Some(version) = root.read("version", report, section::text) {
             definition.version = version;
@@ -154,16 +178,18 @@ impl Reader {
         for key in ["description", "$schema"] {
             root.read(key, report, section::text);
         }
-        definition.inputs = root.read("inputs", report, declaration::list).unwrap_or_default();
-        definition.outputs = root.read("outputs", report, declaration::list).unwrap_or_default();
+        let inputs = root.read("inputs", report, declaration::list).unwrap_or_default();
+        let outputs = root.read("outputs", report, declaration::list).unwrap_or_default();
+        (definition.inputs, self.places.inputs) = inputs.into_iter().unzip();
+        (definition.outputs, self.places.outputs) = outputs.into_iter().unzip();
         definition.policy.on_failure = root.read("on_failure", report, policy::on_failure).unwrap_or_default();
         definition.policy.siblings = root.read("siblings", report, policy::siblings).unwrap_or_default();
         definition.output = root.read("output", report, expression::read);
     }
 
     fn read_nodes<'a>(&mut self, group: &'a Entry, ends: &mut Ends<'a>, report: &mut Report<'a>) {
-        let Some(entries) = section::entries(&group.value, report) else {
-            return;
+        let Tree::Map(entries) = &group.value.tree else {
+            return report.wrong_type(&group.value, NODES_EXPECTED).unwrap_or_default();
         };
         for entry in entries {
             let Entry { key: id, key_place, value } = entry;
@@ -178,8 +204,9 @@ impl Reader {
             });
             ends.add(id, node.as_ref().map(|node| &node.kind));
             self.places.add_node(id, *key_place);
-            self.places.add_expression(id, expression_place(control::ways(value)));
-            self.definition.nodes.extend(node);
+            self.places.add_expression(id, expression_value(control::ways(value)));
+            // A node that could not be read is there all the same, for those who look at it.
+            self.definition.nodes.push(node.unwrap_or_else(|| Node::task(id, Task::external())));
         }
     }
 
@@ -195,9 +222,16 @@ impl Reader {
 
     fn connect_node<'a>(&mut self, id: &str, node: Section<'a>, ends: &Ends<'a>, report: &mut Report<'a>) {
         node.read("after", report, |value, report| {
-            edge::after(id, value, ends, &mut self.definition, report);
+            edge::after(id, value, ends, &mut self.drawing, report);
             Some(())
         });
+        for key in ["when", "if"] {
+            node.read(key, report, |value, report| {
+                let (function, instead) = absent::status_function(value.tree.text()?)?;
+                report.add(value.place, || LoadProblem::Unsupported { key: format!("{function}()"), instead });
+                Some(())
+            });
+        }
         let condition =
             node.read("when", report, |value, report| Some((expression::read(value, report)?, value.place)));
         if let Some((condition, place)) = condition {
@@ -208,23 +242,28 @@ impl Reader {
 
     /// Draws what is implied.
     fn finish(self) -> (Definition, Places) {
-        let Self { mut definition, mut places, conditions, guards } = self;
+        let Self { mut definition, mut places, mut drawing, conditions, guards } = self;
+        definition.edges = std::mem::take(&mut drawing.edges);
         definition.guard(&conditions);
         for pair in definition.nodes.windows(2) {
             if let Some(place) = guards.get(&pair[1].id) {
-                places.add_node(&pair[0].id, *place);
-                places.add_expression(&pair[0].id, *place);
+                places.add_guard(&pair[0].id, *place);
             }
         }
         definition.imply_ends();
+        drawing.rename_invented(&mut definition.edges);
+        places.edges = drawing.places;
         (definition, places)
     }
 }
 
-/// Where the expression of a node is.
-fn expression_place(node: &Located) -> Option<Place> {
+const NODES_EXPECTED: &str =
+    "a map with each node under its id, like `build: {shell: make}` (`after` says in which order they run)";
+
+/// The value that is the expression of a node, or is made into one.
+fn expression_value(node: &Located) -> Option<&Located> {
     const EXPRESSIONS: [&str; 6] = ["input", "with", "condition", "shell", "sleep", "log"];
-    EXPRESSIONS.into_iter().find_map(|key| node.tree.get(key)).and_then(|value| value.place)
+    EXPRESSIONS.into_iter().find_map(|key| node.tree.get(key))
 }
 
 /// The input of the handler that a short form stands for, if nothing is wrong with it.
@@ -232,7 +271,8 @@ pub(crate) fn short_form(name: &str, value: &Located) -> Option<Document> {
     let (_, read) = short::FORMS.iter().find(|(known, _)| *known == name)?;
     let mut report = Report::default();
     let input = read(value, &mut report);
-    report.finish(input).ok()?
+    report.finish().ok()?;
+    input
 }
 
 /// The word behind `on` for an edge.

@@ -6,9 +6,15 @@ use super::report::Report;
 use super::section::{self, Keys, Section};
 use crate::tree::Located;
 
-pub(crate) const TOLERATE_KEYS: Keys = Keys { accepted: &["tolerate"], slips: &[("count", "tolerate")] };
+pub(crate) const TOLERATE_KEYS: Keys = Keys {
+    accepted: &["tolerate"],
+    slips: &[("count", "tolerate"), ("max", "tolerate"), ("max_failures", "tolerate"), ("failures", "tolerate")],
+};
 
+#[cfg(test)]
 pub(crate) const ON_FAILURE: &[&str] = &["fail_fast", "wait_all"];
+/// What is proposed for a word that is none of them.
+const ON_FAILURE_SHOWN: &[&str] = &["fail_fast", "wait_all", "{tolerate: N}"];
 pub(crate) const SIBLINGS: &[&str] = &["cancel", "finish"];
 
 pub(super) fn on_failure<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<OnFailure> {
@@ -19,7 +25,7 @@ pub(super) fn on_failure<'a>(value: &'a Located, report: &mut Report<'a>) -> Opt
         return u32::try_from(count).ok().map(|count| OnFailure::Tolerate { count });
     }
     let words = [("fail_fast", OnFailure::FailFast), ("wait_all", OnFailure::WaitAll)];
-    section::word(value, "answer to a failure", &words, ON_FAILURE, report)
+    section::word(value, "answer to a failure", &words, ON_FAILURE_SHOWN, report)
 }
 
 pub(super) fn siblings<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Siblings> {

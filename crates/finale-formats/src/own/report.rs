@@ -2,6 +2,7 @@
 
 use crate::error::{Fault, Faults, LoadError, LoadProblem, Place, Step};
 use crate::tree::Located;
+use crate::warning::{FileWarning, LoadWarning};
 
 /// What is wrong so far, and where the reader is.
 #[derive(Default)]
@@ -9,6 +10,7 @@ pub(super) struct Report<'a> {
     path: Vec<Way<'a>>,
     faults: Vec<Fault>,
     omitted: usize,
+    warnings: Vec<FileWarning>,
 }
 
 #[derive(Clone, Copy)]
@@ -41,11 +43,23 @@ impl<'a> Report<'a> {
             self.omitted += 1;
             return;
         }
-        let steps = self.path.iter().map(|way| match way {
+        let fault = Fault::new(problem()).at(place).on_path(self.steps());
+        self.faults.push(fault);
+    }
+
+    /// Keeps something that is allowed and dangerous; beyond a number nobody reads, it is dropped.
+    pub(super) fn warn(&mut self, place: Option<Place>, warning: LoadWarning) {
+        if self.warnings.len() < LoadError::PROBLEMS_MAX {
+            let path = self.steps().collect();
+            self.warnings.push(FileWarning { place, path, warning });
+        }
+    }
+
+    fn steps(&self) -> impl DoubleEndedIterator<Item = Step> + '_ {
+        self.path.iter().map(|way| match way {
             Way::Key(key) => Step::Key((*key).to_owned()),
             Way::Index(index) => Step::Index(*index),
-        });
-        self.faults.push(Fault::new(problem()).at(place).on_path(steps));
+        })
     }
 
     /// Keeps that a value has another type; there is no value then.
@@ -55,10 +69,10 @@ impl<'a> Report<'a> {
         None
     }
 
-    /// What was read, if nothing was wrong with it.
-    pub(super) fn finish<T>(self, value: T) -> Result<T, Faults> {
+    /// The warnings, if nothing was wrong.
+    pub(super) fn finish(self) -> Result<Vec<FileWarning>, Faults> {
         if self.faults.is_empty() {
-            return Ok(value);
+            return Ok(self.warnings);
         }
         Err(Faults { list: self.faults, omitted: self.omitted })
     }

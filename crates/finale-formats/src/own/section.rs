@@ -1,6 +1,7 @@
 //! Reading maps whose keys are known, and the plain values in them.
 
 use finale_core::nearest::nearest;
+use serde_json::Value;
 
 use super::report::Report;
 use crate::error::{LoadProblem, Place};
@@ -8,18 +9,30 @@ use crate::tree::{Entry, Located, Tree};
 
 /// The keys of a map.
 pub(crate) struct Keys {
-    /// What is accepted.
+    /// What is accepted; `x-*` is every key that begins with `x-`.
     pub(crate) accepted: &'static [&'static str],
     /// What people write out of habit, and what is meant.
     pub(crate) slips: &'static [(&'static str, &'static str)],
 }
 
 impl Keys {
+    fn accepts(&self, key: &str) -> bool {
+        self.accepted.iter().any(|accepted| match accepted.strip_suffix('*') {
+            Some(begin) => key.starts_with(begin),
+            None => *accepted == key,
+        })
+    }
+
     fn meant(&self, key: &str) -> Option<&'static str> {
-        let lowercase = key.to_lowercase().replace('-', "_");
-        let slip = self.slips.iter().find(|(slip, _)| *slip == lowercase);
+        let normal = normal(key);
+        let slip = self.slips.iter().find(|(slip, _)| *slip == normal);
         slip.map(|(_, meant)| *meant).or_else(|| nearest(key, self.accepted.iter().copied()))
     }
+}
+
+/// The form in which slips are listed.
+fn normal(key: &str) -> String {
+    key.to_lowercase().replace('-', "_")
 }
 
 /// A map whose keys are known.
@@ -32,11 +45,25 @@ pub(super) struct Section<'a> {
 impl<'a> Section<'a> {
     /// Opens a map and reports all keys that mean nothing in it; what is no map is reported too.
     pub(super) fn open(value: &'a Located, keys: &Keys, report: &mut Report<'a>) -> Option<Self> {
+        Self::open_within(value, keys, &[], report)
+    }
+
+    /// Like [`open`](Self::open); `absent` are keys that other tools have, with what to do instead.
+    pub(super) fn open_within(
+        value: &'a Located,
+        keys: &Keys,
+        absent: &[(&str, &'static str)],
+        report: &mut Report<'a>,
+    ) -> Option<Self> {
         let entries = entries(value, report)?;
         for Entry { key, key_place, .. } in entries {
-            if !keys.accepted.contains(&key.as_str()) {
-                let unknown =
-                    || LoadProblem::UnknownKey { key: key.clone(), nearest: keys.meant(key), accepted: keys.accepted };
+            if !keys.accepts(key) {
+                let unknown = || match absent.iter().find(|(absent, _)| *absent == normal(key)) {
+                    Some((_, instead)) => LoadProblem::Unsupported { key: key.clone(), instead },
+                    None => {
+                        LoadProblem::UnknownKey { key: key.clone(), nearest: keys.meant(key), accepted: keys.accepted }
+                    }
+                };
                 report.inside(key, |report| report.add(*key_place, unknown));
             }
         }
@@ -99,24 +126,43 @@ pub(super) fn entries<'a>(value: &'a Located, report: &mut Report<'a>) -> Option
 }
 
 pub(super) fn text<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<String> {
-    match &value.tree {
-        Tree::Text(text) => Some(text.clone()),
-        _ => report.wrong_type(value, "text"),
-    }
+    text_as(value, "text", report).map(str::to_owned)
 }
 
-/// Text, or what is text as soon as it is printed.
+/// A text that cannot be taken for anything else; `expected` says what it is for.
+pub(super) fn text_as<'a>(value: &'a Located, expected: &'static str, report: &mut Report<'a>) -> Option<&'a str> {
+    value.certain_text(expected).map_err(|problem| report.add(value.place, || problem)).ok()
+}
+
+/// The text of a scalar, as it stands in the file.
 pub(super) fn printed<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<String> {
-    scalar(value).or_else(|| report.wrong_type(value, "text"))
+    value.written().or_else(|| report.wrong_type(value, "text"))
 }
 
-/// The text of a value that is neither a list nor a map.
-pub(super) fn scalar(value: &Located) -> Option<String> {
+/// A value of any type; a scalar that may be meant as something else is reported.
+pub(super) fn any<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Value> {
+    is_certain(value, report).then(|| Value::from(value))
+}
+
+fn is_certain<'a>(value: &'a Located, report: &mut Report<'a>) -> bool {
     match &value.tree {
-        Tree::Text(text) => Some(text.clone()),
-        Tree::Bool(value) => Some(value.to_string()),
-        Tree::Number(number) => Some(number.to_string()),
-        Tree::Null | Tree::List(_) | Tree::Map(_) => None,
+        Tree::List(elements) => {
+            // All are looked at, also behind one that is in doubt.
+            let doubtful =
+                |(index, element): &(_, &'a _)| !report.inside_index(*index, |report| is_certain(element, report));
+            elements.iter().enumerate().filter(doubtful).count() == 0
+        }
+        Tree::Map(entries) => {
+            let doubtful = |entry: &&'a Entry| !report.inside(&entry.key, |report| is_certain(&entry.value, report));
+            entries.iter().filter(doubtful).count() == 0
+        }
+        _ => match value.doubt() {
+            Some(problem) => {
+                report.add(value.place, || problem);
+                false
+            }
+            None => true,
+        },
     }
 }
 
@@ -124,7 +170,14 @@ pub(super) fn boolean<'a>(value: &'a Located, report: &mut Report<'a>) -> Option
     if let Tree::Bool(value) = &value.tree {
         return Some(*value);
     }
-    report.add(value.place, || LoadProblem::BadBoolean { found: shown(value) });
+    let found = match &value.tree {
+        // Its quotes are what is wrong with it.
+        Tree::Text(text) if ["true", "false"].iter().any(|word| text.eq_ignore_ascii_case(word)) => {
+            format!("`\"{text}\"`")
+        }
+        _ => shown(value),
+    };
+    report.add(value.place, || LoadProblem::BadBoolean { found });
     None
 }
 
@@ -175,6 +228,6 @@ pub(super) fn word<'a, T: Copy>(
 /// A value in an error message: short ones as they are, others by their type.
 pub(super) fn shown(value: &Located) -> String {
     const SHOWN_MAX: usize = 40;
-    let short = scalar(value).filter(|text| text.chars().count() <= SHOWN_MAX);
+    let short = value.written().filter(|text| text.chars().count() <= SHOWN_MAX);
     short.map_or_else(|| value.tree.type_name().to_owned(), |text| format!("`{text}`"))
 }

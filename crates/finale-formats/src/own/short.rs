@@ -5,7 +5,7 @@ use finale_core::expression::template::{self, Part};
 
 use super::report::Report;
 use super::section::{self, Keys, Section};
-use super::{duration, expression};
+use super::{command, duration, expression};
 use crate::tree::{Entry, Located, Tree};
 
 /// What makes the input of a handler of the value behind its name.
@@ -29,16 +29,21 @@ pub(crate) const SHELL_KEYS: Keys = Keys {
 
 fn shell<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Document> {
     if !value.tree.is_map() {
-        let command = text(value, report)?;
+        let command = command(value, report)?;
         return object(value, &[("command", command)], report);
     }
     let section = Section::open(value, &SHELL_KEYS, report)?;
-    let command = section.require("command", report, text);
+    let run = section.require("command", report, command);
     let env = section.read("env", report, environment);
     let dir = section.read("dir", report, text);
-    let members = [("command", Some(command?)), ("env", env), ("dir", dir)];
+    let members = [("command", Some(run?)), ("env", env), ("dir", dir)];
     let members: Vec<_> = members.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     object(value, &members, report)
+}
+
+fn command<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<String> {
+    command::check(value, report);
+    text(value, report)
 }
 
 fn log<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Document> {
@@ -69,18 +74,16 @@ fn object<'a>(value: &'a Located, members: &[(&str, String)], report: &mut Repor
 }
 
 fn text<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<String> {
-    match &value.tree {
-        Tree::Text(text) => expression::text(value, text, report),
-        _ => report.wrong_type(value, "text"),
-    }
+    let text = section::text_as(value, "text", report)?;
+    expression::text(value, text, report)
 }
 
-/// Variables by name; numbers and booleans are printed.
+/// Variables by name; numbers and booleans are what is written.
 fn environment<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<String> {
     let mut members = Vec::new();
     for Entry { key, value, .. } in section::entries(value, report)? {
         let member = report.inside(key, |report| match &value.tree {
-            Tree::Text(_) => text(value, report),
+            Tree::Text(written) if written.contains("${{") => text(value, report),
             _ => section::printed(value, report).map(|text| expression::quoted(&text)),
         });
         members.push(format!("{}:{}", expression::quoted(key), member?));

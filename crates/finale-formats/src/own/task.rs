@@ -1,12 +1,13 @@
 //! One task: what it does, and how it is tried.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use finale_core::definition::{Delivery, Document, Node, Retry, Task, Work};
 
 use super::report::Report;
 use super::section::{self, Keys, Section};
-use super::{duration, expression, short};
+use super::{absent, command, duration, expression, short};
 use crate::error::LoadProblem;
 use crate::tree::{Entry, Located, Tree};
 
@@ -101,7 +102,7 @@ pub(super) fn read<'a>(id: &str, entry: &'a Entry, report: &mut Report<'a>) -> N
         report.add(entry.key_place, || LoadProblem::EmptyTask);
         return Node::task(id, Task::external());
     }
-    let Some(section) = Section::open(&entry.value, &KEYS, report) else {
+    let Some(section) = Section::open_within(&entry.value, &KEYS, absent::OF_A_TASK, report) else {
         return Node::task(id, Task::external());
     };
     check_contradictions(&section, report);
@@ -132,7 +133,15 @@ fn work<'a>(section: &Section<'a>, report: &mut Report<'a>) -> (Work, Option<Doc
         }
     }
     let work = section.read("handler", report, section::text).map_or(Work::External, Work::Handler);
-    (work, section.read("with", report, expression::document))
+    let with = section.read("with", report, |value, report| {
+        if work == Work::Handler("shell".to_owned())
+            && let Some(run) = value.tree.get("command")
+        {
+            report.inside("command", |report| command::check(run, report));
+        }
+        expression::document(value, report)
+    });
+    (work, with)
 }
 
 fn check_contradictions<'a>(section: &Section<'a>, report: &mut Report<'a>) {
@@ -175,8 +184,15 @@ fn retry<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Retry> {
     }
     let section = Section::open(value, &RETRY_KEYS, report)?;
     let attempts = section.require("attempts", report, attempts);
-    let backoff = section.read("backoff", report, duration::read).unwrap_or_default();
+    let backoff = section.read("backoff", report, backoff).unwrap_or_default();
     attempts.map(|attempts| Retry { attempts, backoff })
+}
+
+fn backoff<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Duration> {
+    match &value.tree {
+        Tree::Map(_) => report.wrong_type(value, "one duration like `30s`, the same before each further attempt"),
+        _ => duration::read(value, report),
+    }
 }
 
 fn attempts<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<u16> {

@@ -6,6 +6,7 @@ use finale_core::definition::{EdgeKind, NodeKind};
 use finale_core::{Definition, NodeStatus, Record};
 
 use super::{COLOURS, numbers, statuses, word};
+use crate::obeyed::is_obeyed;
 
 /// The definition as a DOT graph; with the record of an execution its nodes have the colours of their states.
 ///
@@ -96,7 +97,7 @@ fn quoted(text: &str) -> String {
             '&' => quoted.push_str("&amp;"),
             '\n' => quoted.push_str("\\n"),
             '\r' => {}
-            letter if super::is_unsafe(letter) => quoted.push('\u{fffd}'),
+            letter if is_obeyed(letter) => quoted.push('\u{fffd}'),
             letter => quoted.push(letter),
         }
     }

@@ -6,6 +6,7 @@ use finale_core::definition::{EdgeKind, Node, NodeKind};
 use finale_core::{Definition, Record};
 
 use super::{COLOURS, numbers, statuses, word};
+use crate::obeyed::is_obeyed;
 
 /// The definition as a Mermaid flowchart; with the record of an execution its nodes have the colours of their states.
 ///
@@ -117,7 +118,7 @@ fn escaped(text: &str) -> String {
             ':' if looks_like_style => number(letter, &mut escaped),
             '_' if !is_inside_word(before, next) => number(letter, &mut escaped),
             '-' | '+' | '.' | ')' if begins_item(&escaped[line..], letter) => number(letter, &mut escaped),
-            letter if super::is_unsafe(letter) => escaped.push('\u{fffd}'),
+            letter if is_obeyed(letter) => escaped.push('\u{fffd}'),
             letter => escaped.push(letter),
         }
         before = Some(letter);

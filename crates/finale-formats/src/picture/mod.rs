@@ -2,7 +2,8 @@
 //!
 //! The shape of a node says what kind it is, the word at an edge when it is taken, and, where the record of an execution
 //! is given, the colour of a node where it is. Ids and labels may be anything: what stands in a picture is quoted, and
-//! nodes are numbered there instead of named.
+//! nodes are numbered there instead of named. A control character, or one that turns the direction of text, is drawn as
+//! `\u{fffd}`.
 
 mod dot;
 mod mermaid;
@@ -27,14 +28,6 @@ const COLOURS: [(NodeStatus, &str, &str); 9] = [
     (NodeStatus::Cancelled, "#e5e7eb", "#4b5563"),
     (NodeStatus::Skipped, "#ffffff", "#d1d5db"),
 ];
-
-/// Whether a character of somebody's text must not stand in a picture: one that controls a terminal or a printer, or
-/// turns the direction of what is written behind it.
-fn is_unsafe(letter: char) -> bool {
-    let turns =
-        matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    turns || letter.is_control()
-}
 
 /// What stands at an edge: its label, else when it is taken.
 fn word(edge: &Edge) -> &str {

@@ -155,14 +155,36 @@ fn dot_escapes_whatever_people_call_their_nodes() {
 }
 
 #[test]
-fn what_turns_the_direction_of_writing_does_not_stand_in_a_picture() {
-    for mark in ['\u{202e}', '\u{202a}', '\u{2066}', '\u{2069}', '\u{200e}', '\u{200f}', '\u{61c}'] {
-        let task = Task::external().title(format!("pay{mark}100"));
-        let definition = Definition::builder(format!("w{mark}")).task(format!("a{mark}"), task).build();
-        for picture in [dot(&definition, None), mermaid(&definition, None)] {
-            assert!(!picture.contains(mark) && picture.contains('\u{fffd}'), "{picture:?}");
+fn what_turns_the_direction_of_text_is_drawn_and_not_obeyed() {
+    let obeyed = [
+        '\u{200e}',
+        '\u{200f}',
+        '\u{61c}',
+        '\u{202a}',
+        '\u{202e}',
+        '\u{2066}',
+        '\u{2069}',
+        '\u{2028}',
+        '\u{feff}',
+        '\u{fffa}',
+        '\u{e0041}',
+        '\u{7f}',
+        '\u{9b}',
+        '\u{1b}',
+    ];
+    for letter in obeyed {
+        let text = format!("a{letter}b");
+        let mut definition = Definition::new(&text);
+        definition.nodes.push(Node { id: text.clone(), label: text.clone(), kind: NodeKind::Start });
+        definition.connect(text.clone(), text.clone(), EdgeKind::Sequential);
+        definition.edges[0].label = Some(text);
+        for picture in [mermaid(&definition, None), dot(&definition, None)] {
+            assert!(!picture.contains(letter) && picture.contains("a\u{fffd}b"), "{letter:?}: {picture:?}");
         }
     }
+    // A joiner belongs to the writing of people and of pictures of people.
+    let joined = Definition::builder("w").task("👩\u{200d}🔬", "h").build();
+    assert!(dot(&joined, None).contains("👩\u{200d}🔬"));
 }
 
 /// An execution of `a`, `b` and `c` in which one is done, one failed and one was skipped.

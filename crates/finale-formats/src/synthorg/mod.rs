@@ -155,7 +155,7 @@ fn declaration(declaration: &Located) -> Result<Declaration, Fault> {
         name: fields.text("name")?,
         kind: fields.require("type", |kind| kind.as_word("type", DECLARED_TYPES, declared_type))?,
         required: fields.read("required", boolean)?.unwrap_or(true),
-        default: fields.get("default").map(Value::from),
+        default: fields.read("default", Located::as_value)?,
     })
 }
 

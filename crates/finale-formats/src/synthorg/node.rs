@@ -23,7 +23,7 @@ pub(super) fn read(node: &Located) -> Result<Node, Fault> {
         fields.read(position, number)?;
     }
     let read_kind = fields.require("type", |kind| kind.as_word("node type", NODE_TYPES, kind_reader))?;
-    let empty = Located { tree: Tree::Map(Vec::new()), place: node.place };
+    let empty = Located { place: node.place, ..Tree::Map(Vec::new()).into() };
     let config = fields.read("config", Located::open_fields)?;
     let kind = read_kind(config.unwrap_or(empty.open_fields()?)).map_err(|fault| fault.within_key("config"))?;
     Ok(Node { id: fields.text("id")?, label: fields.text_or("label", "")?, kind })
@@ -81,16 +81,10 @@ fn task(config: Fields<'_>) -> NodeKind {
 
 /// Everything but the title that can be printed on one line.
 fn labels(config: Fields<'_>) -> BTreeMap<String, String> {
-    let printed = |value: &Located| match &value.tree {
-        Tree::Text(text) => Some(text.clone()),
-        Tree::Bool(value) => Some(value.to_string()),
-        Tree::Number(value) => Some(value.to_string()),
-        Tree::Null | Tree::List(_) | Tree::Map(_) => None,
-    };
     config
         .entries()
         .filter(|(key, _)| *key != "title")
-        .filter_map(|(key, value)| Some((key.to_owned(), printed(value)?)))
+        .filter_map(|(key, value)| Some((key.to_owned(), value.written()?)))
         .collect()
 }
 
@@ -158,5 +152,9 @@ fn subworkflow(config: Fields<'_>) -> Result<NodeKind, Fault> {
 
 fn bindings(bindings: &Located) -> Result<BTreeMap<String, Value>, Fault> {
     let entries = bindings.open_fields()?.entries();
-    Ok(entries.map(|(name, value)| (name.to_owned(), Value::from(value))).collect())
+    let binding = |(name, value): (&str, &Located)| {
+        let value = value.as_value().map_err(|fault| fault.within_key(name))?;
+        Ok((name.to_owned(), value))
+    };
+    entries.map(binding).collect()
 }

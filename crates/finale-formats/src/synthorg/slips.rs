@@ -1,13 +1,11 @@
 //! What can be read and is probably a slip.
 
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::error::Step;
 use crate::tree::{Located, Tree};
-
-/// The stable name of the warning.
-const SINGLE_EQUALS: &str = "file_single_equals";
+use crate::warning::{FileWarning, LoadWarning};
 
 /// Conditions with a `=` that compares nothing: with it they ask for a key that no input has, and are false for ever.
-pub(crate) fn warnings(root: &Located) -> Vec<Diagnostic> {
+pub(crate) fn warnings(root: &Located) -> Vec<FileWarning> {
     let root = root.tree.get("blueprint").unwrap_or(root);
     let Some(Tree::List(nodes)) = root.tree.get("nodes").map(|nodes| &nodes.tree) else {
         return Vec::new();
@@ -15,17 +13,14 @@ pub(crate) fn warnings(root: &Located) -> Vec<Diagnostic> {
     nodes.iter().enumerate().filter_map(|(number, node)| warning(number, node)).collect()
 }
 
-fn warning(number: usize, node: &Located) -> Option<Diagnostic> {
+fn warning(number: usize, node: &Located) -> Option<FileWarning> {
     let condition = node.tree.get("config")?.tree.get("condition_expression")?;
     let text = condition.tree.text().filter(|text| has_single_equals(text))?;
-    Some(Diagnostic {
-        severity: Severity::Warning,
-        code: SINGLE_EQUALS,
-        message: format!("`=` compares nothing, so that this asks for a key called `{}`", text.trim()),
-        place: condition.place.map(|place| (place.line, place.column)),
-        path: format!("nodes[{number}].config.condition_expression"),
-        hint: Some("write `==`".to_owned()),
-        help: None,
+    let key = |key: &str| Step::Key(key.to_owned());
+    Some(FileWarning {
+        place: condition.place,
+        path: vec![key("nodes"), Step::Index(number), key("config"), key("condition_expression")],
+        warning: LoadWarning::SingleEquals { condition: text.trim().to_owned() },
     })
 }
 
@@ -55,6 +50,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::diagnostic::Severity;
 
     #[test]
     fn a_single_equals_is_found_and_comparisons_are_not() {
@@ -72,9 +68,10 @@ mod tests {
         let document = json!({"nodes": [node("a == b"), {"id": "t"}, node("a = b")]});
         for document in [json!({"blueprint": document}), document] {
             let [warning] = &warnings(&Located::from(&document))[..] else { panic!() };
-            assert_eq!(warning.path, "nodes[2].config.condition_expression");
-            assert_eq!((warning.code, warning.severity), ("file_single_equals", Severity::Warning));
-            assert_eq!(warning.hint.as_deref(), Some("write `==`"));
+            let shown = warning.diagnostic();
+            assert_eq!(shown.path, "nodes[2].config.condition_expression");
+            assert_eq!((shown.code, shown.severity), ("file_single_equals", Severity::Warning));
+            assert_eq!(shown.hint.as_deref(), Some("write `==`"));
         }
     }
 }

@@ -169,7 +169,7 @@ fn a_revision_counts_from_one() {
 fn what_cannot_be_represented_is_an_error_with_its_path() {
     fails(&json!([]), "expected a map, found a list");
     fails(&json!({"name": "W", "nodes": []}), "the key `id` is missing");
-    fails(&json!({"id": 1, "name": "W", "nodes": []}), "id: expected text, found a number");
+    fails(&json!({"id": 1, "name": "W", "nodes": []}), "id: expected text, found a number: quote it, `\"1\"`");
     fails(&json!({"id": "w", "name": "W"}), "the key `nodes` is missing");
     fails(&json!({"id": "w", "name": "W", "nodes": {}}), "nodes: expected a list, found a map");
     fails(

@@ -1,5 +1,9 @@
 //! `WfCommons` `WfFormat`: the tasks of a real run, what depended on what, and how long it took.
 //!
+//! Since version 1.5 a file has the graph in `workflow.specification` and what was measured in `workflow.execution`; the
+//! tasks of versions 1.0 to 1.4 stand in `workflow.tasks` (or `workflow.jobs`), say both, and name each other by `name`.
+//! Both are read.
+//!
 //! The format has no single beginning and end, so a start node is put before the tasks that have no
 //! parents and an end node behind those that have no children. A file names dependencies twice, as
 //! `parents` and as `children`; both are taken, each pair once.
@@ -57,13 +61,54 @@ pub(crate) fn workflow(root: &Located) -> Result<WfWorkflow, Fault> {
     let name = root.text_or("name", "workflow")?;
     root.require("workflow", |workflow| {
         let workflow = workflow.open_fields()?;
-        let tasks = workflow.require("specification", |specification| Tasks::read(specification.open_fields()?))?;
-        let runtimes = workflow.read("execution", |execution| tasks.runtimes(execution.open_fields()?))?;
+        let (tasks, runtimes) = match old_list(workflow) {
+            Some(list) => {
+                let tasks = Tasks::read(workflow, list, Version::UpTo1_4)?;
+                let runtimes = tasks.runtimes(workflow, list, &["runtimeInSeconds", "runtime"])?;
+                (tasks, Some(runtimes))
+            }
+            None => {
+                let tasks = workflow.require("specification", |specification| {
+                    Tasks::read(specification.open_fields()?, "tasks", Version::Since1_5)
+                })?;
+                let runtimes = workflow.read("execution", |execution| {
+                    tasks.runtimes(execution.open_fields()?, "tasks", &["runtimeInSeconds"])
+                })?;
+                (tasks, runtimes)
+            }
+        };
         Ok(WfWorkflow {
             runtimes: runtimes.unwrap_or_else(|| tasks.without_runtimes()),
             definition: tasks.into_definition(name),
         })
     })
+}
+
+/// The key under which a file before version 1.5 lists its tasks.
+fn old_list(workflow: Fields<'_>) -> Option<&'static str> {
+    let is_new = workflow.get("specification").is_some();
+    ["tasks", "jobs"].into_iter().find(|key| !is_new && workflow.get(key).is_some())
+}
+
+/// The tasks that a document lists, wherever it does.
+pub(crate) fn listed_tasks(root: &Located) -> &[Located] {
+    let Some(workflow) = root.tree.get("workflow") else {
+        return &[];
+    };
+    let specification = workflow.tree.get("specification").unwrap_or(workflow);
+    match ["tasks", "jobs"].into_iter().find_map(|key| specification.tree.get(key)).map(|list| &list.tree) {
+        Some(Tree::List(tasks)) => tasks,
+        _ => &[],
+    }
+}
+
+/// What names a task.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Version {
+    /// Its `name`; it may have an `id` too.
+    UpTo1_4,
+    /// Its `id`; its `name` need not be the only one.
+    Since1_5,
 }
 
 struct Specified<'a> {
@@ -76,20 +121,22 @@ struct Tasks<'a> {
     tasks: Vec<Specified<'a>>,
     positions: HashMap<&'a str, usize>,
     dependencies: Vec<(usize, usize)>,
+    key: &'static str,
 }
 
 impl<'a> Tasks<'a> {
-    fn read(specification: Fields<'a>) -> Result<Self, Fault> {
+    fn read(section: Fields<'a>, list: &'static str, version: Version) -> Result<Self, Fault> {
+        let key = if version == Version::UpTo1_4 { "name" } else { "id" };
         let mut positions = HashMap::new();
-        let tasks = specification.each("tasks", |task| {
+        let tasks = section.each(list, |task| {
             let task = task.open_fields()?;
-            task.require("id", |id| insert(&mut positions, id))?;
-            let id = task.require("id", Located::as_text)?;
+            task.require(key, |id| insert(&mut positions, id))?;
+            let id = task.require(key, Located::as_text)?;
             let name = task.read("name", Located::as_text)?.unwrap_or(id);
             Ok(Specified { id, name })
         })?;
-        let dependencies = dependencies(specification, &positions)?;
-        Ok(Self { tasks, positions, dependencies })
+        let dependencies = dependencies(section, list, &positions)?;
+        Ok(Self { tasks, positions, dependencies, key })
     }
 
     fn without_runtimes(&self) -> BTreeMap<String, Duration> {
@@ -97,15 +144,22 @@ impl<'a> Tasks<'a> {
         self.tasks.iter().map(zero).collect()
     }
 
-    fn runtimes(&self, execution: Fields<'_>) -> Result<BTreeMap<String, Duration>, Fault> {
+    /// What was measured: the first of these keys that a task has.
+    fn runtimes(
+        &self,
+        section: Fields<'_>,
+        list: &'static str,
+        keys: &[&'static str],
+    ) -> Result<BTreeMap<String, Duration>, Fault> {
         let mut runtimes = self.without_runtimes();
-        execution.each("tasks", |task| {
+        section.each(list, |task| {
             let task = task.open_fields()?;
-            let id = task.require("id", |id| {
+            let id = task.require(self.key, |id| {
                 position(&self.positions, id)?;
                 id.as_text()
             })?;
-            if let Some(runtime) = task.read("runtimeInSeconds", runtime)? {
+            let key = keys.iter().find(|key| task.get(key).is_some()).copied();
+            if let Some(runtime) = key.map(|key| task.read(key, runtime)).transpose()?.flatten() {
                 runtimes.insert(id.to_owned(), runtime);
             }
             Ok(())
@@ -180,11 +234,15 @@ fn position(positions: &HashMap<&str, usize>, id: &Located) -> Result<usize, Fau
     positions.get(text).copied().ok_or_else(unknown)
 }
 
-fn dependencies(specification: Fields<'_>, positions: &HashMap<&str, usize>) -> Result<Vec<(usize, usize)>, Fault> {
+fn dependencies(
+    section: Fields<'_>,
+    list: &'static str,
+    positions: &HashMap<&str, usize>,
+) -> Result<Vec<(usize, usize)>, Fault> {
     let mut seen = HashSet::new();
     let mut dependencies = Vec::new();
     let mut own = 0;
-    specification.each("tasks", |task| {
+    section.each(list, |task| {
         let task = task.open_fields()?;
         let parents = task.each("parents", |parent| Ok((position(positions, parent)?, own)))?;
         let children = task.each("children", |child| Ok((own, position(positions, child)?)))?;

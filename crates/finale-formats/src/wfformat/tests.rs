@@ -107,8 +107,43 @@ fn what_does_not_fit_together_is_an_error_with_its_path() {
     );
 }
 
+/// What a task of version 1.4 looks like.
+fn old(list: &str, tasks: &Value) -> WfWorkflow {
+    from_value(&json!({"name": "old", "schemaVersion": "1.4", "workflow": {"makespan": 7.0, list: tasks}})).unwrap()
+}
+
 #[test]
-fn an_older_schema_is_told_by_its_missing_specification() {
-    let error = from_value(&json!({"name": "old", "workflow": {"tasks": []}})).unwrap_err();
-    assert_eq!(error.to_string(), "workflow: the key `specification` is missing");
+fn tasks_of_older_versions_say_themselves_what_was_measured_and_are_named_by_name() {
+    let tasks = json!([
+        {"name": "split_ID1", "id": "ID1", "type": "compute", "runtimeInSeconds": 1.5, "parents": [], "files": []},
+        {"name": "merge_ID2", "id": "ID2", "type": "compute", "runtime": 2, "parents": ["split_ID1"], "children": []},
+        {"name": "last", "parents": ["merge_ID2"]},
+    ]);
+    for list in ["tasks", "jobs"] {
+        let workflow = old(list, &tasks);
+        let ways: Vec<_> = workflow.definition.edges.iter().map(|edge| (&*edge.source, &*edge.target)).collect();
+        assert_eq!(ways, [("START", "split_ID1"), ("split_ID1", "merge_ID2"), ("merge_ID2", "last"), ("last", "END")]);
+        let seconds: Vec<_> = workflow.runtimes.iter().map(|(id, time)| (&**id, time.as_millis())).collect();
+        assert_eq!(seconds, [("last", 0), ("merge_ID2", 2_000), ("split_ID1", 1_500)]);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_an_older_file_is_told_with_its_path() {
+    let fails = |tasks: Value, message: &str| {
+        let error = from_value(&json!({"name": "old", "workflow": {"tasks": tasks}})).unwrap_err();
+        assert_eq!(error.to_string(), message);
+    };
+    fails(json!([{"id": "ID1"}]), "workflow.tasks[0]: the key `name` is missing");
+    fails(json!([{"name": "a"}, {"name": "a"}]), "workflow.tasks[1].name: the task id `a` is there twice");
+    fails(
+        json!([{"name": "a", "id": "ID1"}, {"name": "b", "parents": ["ID1"]}]),
+        "workflow.tasks[1].parents[0]: there is no task with the id `ID1`",
+    );
+    fails(
+        json!([{"name": "a", "runtime": -1}]),
+        "workflow.tasks[0].runtime: a runtime of -1 s is not between 0 and a hundred years",
+    );
+    let neither = from_value(&json!({"name": "x", "workflow": {}})).unwrap_err();
+    assert_eq!(neither.to_string(), "workflow: the key `specification` is missing");
 }

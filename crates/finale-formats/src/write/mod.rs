@@ -5,7 +5,7 @@
 //! can say, then with every node and edge spelled out. What that format cannot say at all, mostly definitions that would
 //! not compile, is written in the serialized form of [`Definition`].
 //!
-//! No format can say everything: a default that is `null` is lost in the serialized form, and YAML nests at most 104 levels.
+//! No format can say everything: a default that is `null` is lost in the serialized form, and files nest at most 127 levels.
 
 mod json;
 mod outline;
@@ -85,7 +85,7 @@ fn write(definition: &Definition, name: &str, print: fn(&Located) -> String) -> 
         let Some(document) = outline.document(definition) else {
             continue;
         };
-        if !own::read(&document).is_ok_and(|(read, _)| read == *definition) {
+        if !own::read(&document).is_ok_and(|read| read.definition == *definition) {
             continue;
         }
         let text = print(&document);

@@ -9,6 +9,7 @@ mod oracle;
 mod order;
 mod passing;
 mod printing;
+mod quote;
 
 /// An execution with the nodes `a`, `b`, `task-c`, each completed with an output, or failed.
 struct World {

@@ -1,0 +1,108 @@
+//! Keys that people know from other tools and finale has not, with what to do instead.
+
+const ONE_TASK_EACH: &str = "write a task for each value; tasks that say nothing of each other run side by side";
+const NO_SCHEDULE: &str =
+    "no workflow is started by the clock; let cron or your application start it, or begin with `sleep`";
+const BY_INPUTS: &str = "name what a run is given under `inputs`, and hand it over by `finale run --input`";
+const UNDER_NODES: &str = "write it under `nodes`, with an id of its own";
+const WHEN_IT_FAILS: &str = "nothing runs after a failure; with `optional: true` what comes after this task goes on all \
+                             the same, and `on_failure` of the workflow says what becomes of the others";
+const PER_TASK: &str = "say it at each task; YAML can repeat it, with an anchor under a key that begins with `x-`";
+
+/// Beside `tasks`.
+pub(super) const OF_A_FILE: &[(&str, &str)] = &[
+    ("schedule", NO_SCHEDULE),
+    ("schedules", NO_SCHEDULE),
+    ("cron", NO_SCHEDULE),
+    ("interval", NO_SCHEDULE),
+    ("on", BY_INPUTS),
+    ("trigger", BY_INPUTS),
+    ("triggers", BY_INPUTS),
+    ("matrix", ONE_TASK_EACH),
+    ("strategy", ONE_TASK_EACH),
+    ("env", PER_TASK),
+    ("environment", PER_TASK),
+    ("retry", PER_TASK),
+    ("retries", PER_TASK),
+    ("timeout", PER_TASK),
+    ("defaults", PER_TASK),
+    ("default_args", PER_TASK),
+];
+
+/// In a task.
+pub(super) const OF_A_TASK: &[(&str, &str)] = &[
+    ("matrix", ONE_TASK_EACH),
+    ("strategy", ONE_TASK_EACH),
+    ("foreach", ONE_TASK_EACH),
+    ("for_each", ONE_TASK_EACH),
+    ("with_items", ONE_TASK_EACH),
+    ("with_param", ONE_TASK_EACH),
+    ("loop", ONE_TASK_EACH),
+    ("items", ONE_TASK_EACH),
+    ("parallel", ONE_TASK_EACH),
+    ("schedule", NO_SCHEDULE),
+    ("cron", NO_SCHEDULE),
+    ("join", UNDER_NODES),
+    ("split", UNDER_NODES),
+    ("verification", UNDER_NODES),
+    ("assign", UNDER_NODES),
+    ("subworkflow", UNDER_NODES),
+    ("on_failure", WHEN_IT_FAILS),
+    ("on_error", WHEN_IT_FAILS),
+    ("on_success", "what has it in its `after` runs when this one is done"),
+    ("rescue", WHEN_IT_FAILS),
+    ("catch", WHEN_IT_FAILS),
+    ("finally", WHEN_IT_FAILS),
+    ("trigger_rule", WHEN_IT_FAILS),
+];
+
+/// Functions by which other tools ask how the tasks before went.
+const STATUS_FUNCTIONS: [&str; 5] = ["always", "failure", "success", "cancelled", "success_or_failure"];
+
+/// A function in a condition that asks how the tasks before went, and what to do instead.
+pub(super) fn status_function(condition: &str) -> Option<(&'static str, &'static str)> {
+    let is_called = |name: &&str| {
+        condition.match_indices(*name).any(|(at, _)| {
+            let begins = !condition[..at].ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '.'));
+            begins && condition[at + name.len()..].trim_start().starts_with('(')
+        })
+    };
+    let name = STATUS_FUNCTIONS.into_iter().find(is_called)?;
+    let instead = match name {
+        "success" => "a task runs only if what comes before it was done: leave it out",
+        "cancelled" => "nothing runs any more when an execution is cancelled",
+        _ => WHEN_IT_FAILS,
+    };
+    Some((name, instead))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_of_other_tools_are_found_in_conditions() {
+        let cases = [
+            ("always()", Some("always")),
+            ("input.x and failure ( )", Some("failure")),
+            ("${{ !cancelled() }}", Some("cancelled")),
+            ("input.always", None),
+            ("nodes.a.success()", None),
+            ("my_always()", None),
+        ];
+        for (condition, expected) in cases {
+            assert_eq!(status_function(condition).map(|(function, _)| function), expected, "{condition}");
+        }
+    }
+
+    #[test]
+    fn what_is_absent_is_no_key() {
+        let lists = [(OF_A_FILE, super::super::KEYS), (OF_A_TASK, super::super::task::KEYS)];
+        for (absent, keys) in lists {
+            for (key, _) in absent {
+                assert!(!keys.accepted.contains(key), "{key}");
+                assert!(keys.slips.iter().all(|(slip, _)| slip != key), "{key} is answered in two ways");
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What people write who know other tools, and what they are told.
+
+use finale_formats::{Format, load};
+
+fn problems(text: &str) -> Vec<String> {
+    let error = load(text.as_bytes(), Format::Own, "f.yaml").expect_err("something is wrong with it");
+    error.problems().iter().map(ToString::to_string).collect()
+}
+
+fn told(text: &str, parts: &[&str]) {
+    let problems = problems(text);
+    for part in parts {
+        assert!(problems.iter().any(|problem| problem.contains(part)), "{text}: {part}: {problems:?}");
+    }
+}
+
+#[test]
+fn a_task_says_what_other_tools_say_in_other_words() {
+    let cases: [(&str, &[&str]); 12] = [
+        ("needs: b", &["did you mean `after`?"]),
+        ("matrix: {os: [a, b]}", &["there is no `matrix` here: write a task for each value"]),
+        ("for-each: [a, b]", &["there is no `for-each` here: write a task for each value"]),
+        ("if: always()", &["did you mean `when`?", "there is no `always()` here: nothing runs after a failure"]),
+        ("when: failure() and input.x", &["there is no `failure()` here: nothing runs after a failure"]),
+        ("when: ${{ success() }}", &["there is no `success()` here: a task runs only if"]),
+        ("join: all", &["there is no `join` here: write it under `nodes`"]),
+        ("schedule: 0 4 * * *", &["there is no `schedule` here: no workflow is started by the clock"]),
+        (
+            "on_failure: clean_up",
+            &["there is no `on_failure` here: nothing runs after a failure; with `optional: true`"],
+        ),
+        (
+            "retry: {attempts: 3, backoff: {initial: 1s, factor: 2}}",
+            &[
+                "tasks.a.retry.backoff: expected one duration like `30s`, the same before each further attempt, found a map",
+            ],
+        ),
+        ("timeout: 1m30", &["`1m30` is no duration: its last number has no unit; write `1m30s`"]),
+        ("depends-on: [b]", &["did you mean `after`?"]),
+    ];
+    for (text, parts) in cases {
+        told(&format!("id: w\ntasks:\n  b: {{}}\n  a:\n    {text}\n"), parts);
+    }
+}
+
+#[test]
+fn a_file_says_what_other_tools_say_in_other_words() {
+    let cases: [(&str, &[&str]); 7] = [
+        ("tasks:\n  - id: a\n", &["tasks: expected a map with each node under its id, like `build: {shell: make}`"]),
+        ("nodes: [{id: a}]\n", &["nodes: expected a map with each node under its id"]),
+        ("tasks: {}\nschedule: daily\n", &["there is no `schedule` here: no workflow is started by the clock"]),
+        ("tasks: {}\non: {push: {}}\n", &["there is no `on` here: name what a run is given under `inputs`"]),
+        ("tasks: {}\nenv: {A: 1}\n", &["there is no `env` here: say it at each task"]),
+        (
+            "tasks: {}\non_failure: tolerate\n",
+            &[
+                "unknown answer to a failure `tolerate`, did you mean `{tolerate: N}`?; accepted: `fail_fast`, `wait_all`, `{tolerate: N}`",
+            ],
+        ),
+        ("tasks: {}\non_failure: {max_failures: 2}\n", &["did you mean `tolerate`?"]),
+    ];
+    for (text, parts) in cases {
+        told(&format!("id: w\n{text}"), parts);
+    }
+}
+
+#[test]
+fn a_key_that_begins_with_x_is_a_place_for_anchors() {
+    let text = "
+id: w
+x-retry: &retry {attempts: 3, backoff: 10s}
+x-note: anything
+tasks:
+  a: {log: hi, retry: *retry}
+";
+    let plain = "id: w\ntasks:\n  a: {log: hi, retry: {attempts: 3, backoff: 10s}}\n";
+    let definition = |text: &str| load(text.as_bytes(), Format::Auto, "f.yaml").unwrap().definition;
+    assert_eq!(definition(text), definition(plain));
+    told("id: w\ntasks: {a: {x-note: 1}}\n", &["unknown key `x-note`"]);
+}
