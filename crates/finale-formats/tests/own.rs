@@ -191,10 +191,10 @@ fn a_literal_value_may_be_nested_as_deep_as_a_payload() {
     for name in ["w.json", "w.yaml"] {
         assert!(load(text(96).as_bytes(), Format::Auto, name).is_ok());
         for depth in [97, 120] {
-            assert_eq!(load(text(depth).as_bytes(), Format::Auto, name).unwrap_err().code(), "file_too_deep");
+            assert_eq!(load(text(depth).as_bytes(), Format::Auto, name).unwrap_err().code(), "file_over_limit");
         }
     }
-    assert_eq!(load(text(100_000).as_bytes(), Format::Auto, "w.json").unwrap_err().code(), "file_too_deep");
+    assert_eq!(load(text(100_000).as_bytes(), Format::Auto, "w.json").unwrap_err().code(), "file_over_limit");
     // The parser of YAML refuses that many brackets before it looks at what they mean.
     assert!(load(text(100_000).as_bytes(), Format::Auto, "w.yaml").is_err());
 }

@@ -237,7 +237,8 @@ pub enum LoadProblem {
 pub enum FileLimit {
     /// Values, with those that aliases repeat: [`Limits::values_max`](crate::Limits::values_max).
     Values,
-    /// Lists and maps inside each other: [`Limits::DEPTH_MAX`](crate::Limits::DEPTH_MAX).
+    /// Lists and maps inside each other: [`Limits::DEPTH_MAX`](crate::Limits::DEPTH_MAX). Inside a `with` there may
+    /// be as many as in a payload, `finale_core::payload::DEPTH_MAX`.
     Depth,
     /// Anchors (`&name`) of a YAML file: [`Limits::ANCHORS_MAX`](crate::Limits::ANCHORS_MAX).
     Anchors,

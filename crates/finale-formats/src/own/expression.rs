@@ -2,9 +2,9 @@
 
 use finale_core::definition::Document;
 use finale_core::expression::template::{self, Part};
+use finale_core::payload::DEPTH_MAX;
 
 use super::report::Report;
-use crate::Limits;
 use crate::error::{FileLimit, LoadProblem};
 use crate::tree::{Located, Notation, Tree};
 
@@ -37,11 +37,10 @@ pub(super) fn document<'a>(value: &'a Located, report: &mut Report<'a>) -> Optio
 pub(super) fn of_json<'a>(value: &'a Located, json: &str, report: &mut Report<'a>) -> Option<Document> {
     let document = Document::from_json(json.as_bytes());
     // A parser has read all numbers, so that only its nesting can be wrong with it.
-    document
-        .map_err(|_| {
-            report.add(value.place, || LoadProblem::OverLimit { limit: FileLimit::Depth, max: Limits::DEPTH_MAX })
-        })
-        .ok()
+    let over = |_| {
+        report.add(value.place, || LoadProblem::OverLimit { limit: FileLimit::Depth, max: DEPTH_MAX });
+    };
+    document.map_err(over).ok()
 }
 
 /// A text as JSON, if its templates can be read.
