@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::compile::WarningCode;
-use crate::definition::{DefinitionBuilder, OnFailure};
+use crate::definition::{DefinitionBuilder, Document, OnFailure};
 
 fn found(definition: Definition) -> (Vec<Problem>, Vec<String>) {
     match compile(definition, &Registry::new()) {
@@ -116,6 +116,22 @@ fn an_input_that_is_not_declared_is_a_warning_where_others_are() {
         ]
     );
     assert_eq!(found(order(&[], "input.exprss")).1, [""; 0], "anything is taken");
+}
+
+#[test]
+fn what_two_templates_of_a_document_read_is_told_once() {
+    let document = |json: &str| Document::from_json(json.as_bytes()).unwrap();
+    let twice = document(
+        r#"["${{ nodes.pack.output }} and ${{ input.unheard }}", {"b": "${{ nodes.pack.output }} or ${{ input.unheard }}"}]"#,
+    );
+    let builder = Definition::builder("order").accepts("express", DeclaredType::Boolean, false).task("pack", "work");
+    let (problems, warnings) = found(builder.task("charge", Task::handler("work").with(twice)).build());
+    let codes: Vec<_> = warnings.iter().filter_map(|warning| warning.split(':').next()).collect();
+    assert_eq!((problems, codes), (vec![], vec!["reads_unordered_node", "undeclared_input"]));
+
+    let itself = document(r#"["${{ nodes.pack.output }}", "${{ nodes.pack.status }}"]"#);
+    let (problems, _) = found(Definition::builder("order").task("pack", Task::handler("work").with(itself)).build());
+    assert_eq!(problems.len(), 1, "{problems:?}");
 }
 
 #[test]
