@@ -25,6 +25,7 @@ use tokio::sync::oneshot;
 use super::alarm::Alarm;
 use super::execution_actor::{ExecutionActor, told};
 use super::inbox::{Inbox, Knock};
+use super::local;
 use super::messages::{
     ActorNews, Answered, Attach, Continue, Dismiss, EngineAnswers, EngineLost, EngineQuery, ExecutionEnded, FromActor,
     GiveUp, NewActor, Perform, PermitNews, PortNews, Reattach, Register, Registered, Restart, Side, TaskCompleted,
@@ -932,6 +933,7 @@ impl Supervisor {
 impl Drop for Supervisor {
     /// Whoever waits for this shard hears that it is gone, whatever it went of.
     fn drop(&mut self) {
+        local::leave(&self.inbox);
         drop(self.inbox.close());
         self.shared.port.close();
     }
