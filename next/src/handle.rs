@@ -1,5 +1,6 @@
 //! What a user holds of an execution.
 
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -19,11 +20,17 @@ use crate::runtime::Runtime;
 /// Dropping the last handle changes nothing: the execution goes on.
 ///
 /// It comes from [`Runtime::activate`], and from [`Runtime::execution`] by its id.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ExecutionHandle {
     pub(crate) runtime: Runtime,
     pub(crate) id: ExecutionId,
     pub(crate) completion: Arc<Completion>,
+}
+
+impl fmt::Debug for ExecutionHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExecutionHandle").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 impl ExecutionHandle {

@@ -229,9 +229,10 @@ pub fn quarantine(reader: &dyn JournalReader, execution: ExecutionId) -> Result<
 /// Whether an execution follows rules that this release knows.
 /// How an execution ended, also if it was written off; none if it has not, or is not known.
 pub(crate) fn outcome(reader: &dyn JournalReader, execution: ExecutionId) -> Result<Option<Outcome>, ReadError> {
-    let Some(summary) = reader.summary(execution)?.filter(|summary| summary.status.is_terminal()) else {
+    let summary = reader.summary(execution)?.ok_or(ReadError::NotFound(execution))?;
+    if !summary.status.is_terminal() {
         return Ok(None);
-    };
+    }
     match read(reader, execution) {
         Ok(reading) => Ok(reading.state.end_outcome(reading.workflow.compiled()).or_else(|| written_off(&summary))),
         Err(unreadable) => written_off(&summary).map(Some).ok_or(unreadable),

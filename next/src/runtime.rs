@@ -1,5 +1,6 @@
 //! What an application holds of finale.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::actors::directory::Directory;
 use crate::actors::ids::Ids;
 use crate::actors::inbox::Inbox;
 use crate::actors::local;
+use crate::actors::past::Past;
 use crate::actors::requests::{Look, NotSeen, Waiting, Watched};
 use crate::actors::start::{Ending, Endings};
 use crate::actors::supervisor::Supervisor;
@@ -66,10 +68,9 @@ use crate::workflow::Workflow;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Runtime(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     shards: Vec<Arc<Inbox<ToShard>>>,
     options: Arc<Options>,
@@ -81,8 +82,13 @@ struct Inner {
     kept: Kept,
 }
 
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime").field("shards", &self.0.shards.len()).finish_non_exhaustive()
+    }
+}
+
 /// What says how a runtime is doing.
-#[derive(Debug)]
 pub(crate) struct Kept {
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) claim: Claim,
@@ -265,16 +271,33 @@ impl Runtime {
             None => match self.look(id, Look::Completion).await {
                 Ok(open) => open,
                 Err(NotSeen::InJournal) => self.ended(id).await?,
+                Err(NotSeen::Failed(CommandError::Journal(error))) => self.left(id, error).await?,
                 Err(NotSeen::Failed(error)) => return Err(error),
             },
         };
         Ok(ExecutionHandle { runtime: self.clone(), id, completion })
     }
 
+    /// An execution of which nobody will tell any more how it ends, because writing has failed.
+    async fn left(&self, id: ExecutionId, failed: JournalError) -> Result<Arc<Completion>, CommandError> {
+        match past::ended(&self.0.kept.journal, &self.0.directory, id).await {
+            Ok(Past::Ended(ended)) => Ok(ended),
+            Ok(Past::Open) => {
+                let completion = Arc::<Completion>::default();
+                completion.acknowledge(id);
+                completion.abandon();
+                Ok(completion)
+            }
+            Ok(Past::Unknown) | Err(_) => Err(failed.into()),
+        }
+    }
+
     /// An execution that is not open any more, as the journal says.
     async fn ended(&self, id: ExecutionId) -> Result<Arc<Completion>, CommandError> {
-        let ended = past::ended(&self.0.kept.journal, &self.0.directory, id).await?;
-        ended.ok_or(CommandError::NotFound).inspect_err(|_| crate::observe::not_found(id))
+        match past::ended(&self.0.kept.journal, &self.0.directory, id).await? {
+            Past::Ended(ended) => Ok(ended),
+            Past::Open | Past::Unknown => Err(CommandError::NotFound).inspect_err(|_| crate::observe::not_found(id)),
+        }
     }
 
     /// Executions, newest first, page by page: 100 of them unless [`Filter::limit`] says otherwise, 1,000 at most.

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
+use finale_core::fact::Terminal;
 use finale_core::{DefinitionHash, ExecutionId, Time};
 use finale_journal::{
     Append, Appended, Claim, Epoch, Filter, Journal, JournalError, JournalReader, Listener, LiveExecution, Position,
@@ -98,6 +99,10 @@ impl<J: Journal> JournalReader for Settled<J> {
 
     fn keyed(&self, idempotency_key: &str) -> Result<Option<ExecutionId>, JournalError> {
         self.0.journal.keyed(idempotency_key)
+    }
+
+    fn first_end(&self, status: Terminal) -> Result<Option<Time>, JournalError> {
+        self.0.journal.first_end(status)
     }
 
     fn health(&self) -> Result<(), JournalError> {

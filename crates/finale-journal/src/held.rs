@@ -5,6 +5,7 @@ mod write;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use finale_core::fact::Terminal;
 use finale_core::{DefinitionHash, ExecutionId, Time};
 
 use crate::memory::MemoryWriter;
@@ -235,6 +236,10 @@ impl JournalReader for HeldJournal {
 
     fn keyed(&self, idempotency_key: &str) -> Result<Option<ExecutionId>, JournalError> {
         self.durable.keyed(idempotency_key)
+    }
+
+    fn first_end(&self, status: Terminal) -> Result<Option<Time>, JournalError> {
+        self.durable.first_end(status)
     }
 
     fn health(&self) -> Result<(), JournalError> {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use finale_core::fact::Terminal;
 use finale_core::record::WorkflowName;
 use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus, Time};
 use serde::Serialize;
@@ -35,6 +36,9 @@ pub trait JournalReader: fmt::Debug + Send + Sync + 'static {
 
     /// The execution that was activated with this idempotency key.
     fn keyed(&self, idempotency_key: &str) -> Result<Option<ExecutionId>, JournalError>;
+
+    /// When the first of those that ended so ended; none if there is none. From that follows when the next one expires.
+    fn first_end(&self, status: Terminal) -> Result<Option<Time>, JournalError>;
 
     /// Whether writing goes on, and reading has found nothing that concerns more than one execution.
     ///

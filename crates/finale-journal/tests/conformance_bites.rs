@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use finale_core::fact::Terminal;
 use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus, Time};
 use finale_journal::conformance::{CASES, Fixture};
 use finale_journal::{
@@ -178,6 +179,10 @@ impl JournalReader for Wrong {
             return Ok(keys.iter().find(|(key, _)| key == idempotency_key).map(|(_, execution)| *execution));
         }
         self.inner.keyed(idempotency_key)
+    }
+
+    fn first_end(&self, status: Terminal) -> Result<Option<Time>, JournalError> {
+        self.inner.first_end(status)
     }
 
     fn health(&self) -> Result<(), JournalError> {

@@ -35,7 +35,20 @@ impl Directory {
 
     /// An execution is open, and can be known to somebody.
     pub(crate) fn open(&self, execution: ExecutionId, completion: &Arc<Completion>) {
-        self.open.insert(execution, Arc::clone(completion));
+        if !completion.list() {
+            self.open.insert(execution, Arc::clone(completion));
+        }
+    }
+
+    /// What handles of an open execution wait on that is not with its actor yet.
+    pub(crate) fn found(&self, execution: ExecutionId) -> Arc<Completion> {
+        let entry = self.open.entry(execution).or_insert_with(|| {
+            let completion = Arc::<Completion>::default();
+            completion.acknowledge(execution);
+            completion.list();
+            completion
+        });
+        Arc::clone(entry.value())
     }
 
     /// An execution is not open any more. Those who ask from now on find it in the journal.

@@ -251,9 +251,7 @@ impl Side {
 
     /// Puts the execution into the directory, unless it is there.
     pub(crate) fn list(&self, directory: &Directory, execution: ExecutionId) {
-        if !self.completion.list() {
-            directory.open(execution, &self.completion);
-        }
+        directory.open(execution, &self.completion);
     }
 }
 

@@ -22,7 +22,10 @@ impl OpenLimit {
 
     /// Permits for executions that were found at the start; there may be fewer than executions.
     pub(crate) fn claim(&self, executions: usize) -> usize {
-        self.permits.claim(self.shard, LimitNo::RUNTIME, executions)
+        let beyond = self.permits.claim(self.shard, LimitNo::RUNTIME, executions);
+        // Those are never granted: as many executions end before a permit is free again.
+        self.give(beyond);
+        executions - beyond
     }
 
     /// How many unused permits this shard keeps.

@@ -1,6 +1,7 @@
 //! What the journal says about executions, found away from the threads that run them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use finale_core::fact::{Fact, Facts, Terminal};
 use finale_core::supervisor::{Criterion, Expired, KeyOwner, ReadWhat, crashes_of};
@@ -15,6 +16,9 @@ use crate::fence::fenced;
 use crate::offline::{self, ReadError, check_rules};
 use crate::stored::began_with;
 use crate::workflow::Workflow;
+
+/// The unit of times in a journal.
+const TICK: Duration = Duration::from_micros(1);
 
 /// What was found; errors are in words.
 pub(crate) enum Found {
@@ -108,27 +112,50 @@ fn expired(
         }
     }
     let purged = journal.purge(epoch, &purge, limit).map_err(words)?;
-    Ok(Expired { executions: purged.executions, next: None })
+    let next = if purged.executions.is_empty() { next_expiry(journal, criteria)? } else { None };
+    Ok(Expired { executions: purged.executions, next })
 }
 
-/// What handles wait on of an execution that has ended: from what is kept, else from the journal; none if there is no such
-/// execution, or not any more.
+/// When the next execution expires by its age, if nothing else ends before.
+fn next_expiry(journal: &dyn Journal, criteria: &[Criterion]) -> Result<Option<Time>, Box<str>> {
+    let mut next: Option<Time> = None;
+    for Criterion { status, age, .. } in criteria {
+        let Some(age) = age else { continue };
+        // Strictly older than that age is expired.
+        let expires = journal.first_end(*status).map_err(words)?.map(|ended| ended.after(*age + TICK));
+        next = next.into_iter().chain(expires).min();
+    }
+    Ok(next)
+}
+
+/// What the journal says about an execution that its shard does not have.
+pub(crate) enum Past {
+    /// It has ended; this is what its handles wait on.
+    Ended(Arc<Completion>),
+    /// It has not ended.
+    Open,
+    /// There is no such execution, or not any more.
+    Unknown,
+}
+
+/// Whether an execution has ended: from what is kept, else from the journal.
 pub(crate) async fn ended(
     journal: &Arc<dyn Journal>,
     directory: &Directory,
     execution: ExecutionId,
-) -> Result<Option<Arc<Completion>>, CommandError> {
+) -> Result<Past, CommandError> {
     if let Some(known) = directory.get(execution) {
-        return Ok(Some(known));
+        return Ok(Past::Ended(known));
     }
     let outcome = reading::read(journal, move |journal| offline::outcome(journal, execution)).await;
     let outcome = match outcome.ok_or(CommandError::Stopped)? {
         Ok(Some(outcome)) => outcome,
-        Ok(None) | Err(ReadError::NotFound(_)) => return Ok(None),
+        Ok(None) => return Ok(Past::Open),
+        Err(ReadError::NotFound(_)) => return Ok(Past::Unknown),
         Err(ReadError::Journal(error)) => return Err(error.into()),
         Err(error) => return Err(CommandError::Invalid(error.to_string())),
     };
     let completion = Arc::<Completion>::default();
     completion.end(execution, Arc::new(outcome));
-    Ok(Some(directory.keep_ended(execution, completion)))
+    Ok(Past::Ended(directory.keep_ended(execution, completion)))
 }

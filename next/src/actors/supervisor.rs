@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context as Polling, Poll};
+use std::task::{Context as Polling, Poll, Waker};
 use std::time::Duration;
 
 use actix::fut::{ActorFutureExt, wrap_future};
@@ -32,6 +32,7 @@ use super::messages::{
     TaskFailed, TaskReported, Tell, TimerFired,
 };
 use super::open_limit::OpenLimit;
+use super::past::Past;
 use super::requests::{NotSeen, Requests, Waiting, WaitingActivation, activate_error};
 use super::shared::{Released, Shared};
 use super::start::Ending;
@@ -76,6 +77,8 @@ pub(crate) struct Supervisor {
     /// What is to be sent to the engine with the next flush.
     register: Vec<task_engine::Input>,
     alarm: Alarm,
+    /// Wakes the actor so that it looks at the clock and sends what has gathered.
+    drive: Waker,
     /// Whether the machine knows that the journal is full.
     told_full: bool,
     leaving: Option<Leaving>,
@@ -114,6 +117,7 @@ impl Supervisor {
             peers,
             open,
             register: Vec::new(),
+            drive: Waker::noop().clone(),
             told_full: false,
             leaving: None,
         }
@@ -250,11 +254,14 @@ impl Supervisor {
 
     /// What belongs to an execution that another runtime began.
     fn found_side(&mut self, execution: ExecutionId) -> Side {
-        let completion = self.unreadable.remove(&execution).or_else(|| self.shared.directory.get(execution));
-        let completion = completion.unwrap_or_default();
-        completion.acknowledge(execution);
-        self.shared.directory.open(execution, &completion);
-        Side::new(completion)
+        let directory = &self.shared.directory;
+        match self.unreadable.remove(&execution) {
+            Some(completion) => {
+                directory.open(execution, &completion);
+                Side::new(completion)
+            }
+            None => Side::new(directory.found(execution)),
+        }
     }
 
     fn put_side(&mut self, slot: Slot, side: Side) {
@@ -341,8 +348,9 @@ impl Supervisor {
         let ended = async move {
             let completion = waiting.pledge.completion();
             match past::ended(&journal, &directory, execution).await {
-                Ok(Some(ended)) => completion.repeat(ended),
-                Ok(None) => completion.refuse(ActivateError::Stopped),
+                Ok(Past::Ended(ended)) => completion.repeat(ended),
+                Ok(Past::Open) => completion.repeat(directory.found(execution)),
+                Ok(Past::Unknown) => completion.refuse(forgotten_meanwhile(execution)),
                 Err(error) => completion.refuse(ActivateError::NotBegun { reason: error.to_string() }),
             }
         };
@@ -400,6 +408,7 @@ impl Supervisor {
             // A history has in it what was appended and is not durable yet: nobody sees that before.
             if supervisor.shared.port.is_durable(None) {
                 supervisor.tell(input, context);
+                supervisor.drive.wake_by_ref();
             } else {
                 supervisor.shared.port.hold(None, Released::Found(Box::new(input)));
             }
@@ -644,7 +653,10 @@ impl Supervisor {
         if !self.waiting.is_empty() {
             // A mailbox is emptied before anything else gets its turn, so going on is asked for from outside of it.
             let others_first = wrap_future::<_, Self>(tokio::task::yield_now());
-            context.spawn(others_first.map(|(), supervisor, context| supervisor.take_waiting(context)));
+            context.spawn(others_first.map(|(), supervisor, context| {
+                supervisor.take_waiting(context);
+                supervisor.drive.wake_by_ref();
+            }));
         }
     }
 
@@ -699,13 +711,18 @@ impl Supervisor {
     fn leave(&mut self, left: Left, context: &mut Context<Self>) {
         let drained = self.leaving.as_ref().map(|leaving| leaving.drained).unwrap_or_default();
         let ending =
-            Ending { unfinished: left.unfinished, dropped: drained.dropped, in_order: left.recorded, gone: false };
+            Ending { unfinished: left.unfinished, dropped: drained.dropped, in_order: left.in_order, gone: false };
         self.shared.ends_with(ending);
         self.actors.drain(..).for_each(|actor| actor.do_send(Dismiss));
         self.engine.do_send(Dismiss);
         self.shared.port.close();
         context.stop();
     }
+}
+
+/// The answer to a repetition of an execution that was there and is not any more.
+fn forgotten_meanwhile(execution: ExecutionId) -> ActivateError {
+    ActivateError::NotBegun { reason: format!("execution {execution} has the same key, and was forgotten meanwhile") }
 }
 
 fn to_engine(message: ToEngine) -> task_engine::Input {
@@ -746,6 +763,9 @@ impl ActorFuture<Supervisor> for Drive {
         actor: &mut Context<Supervisor>,
         context: &mut Polling<'_>,
     ) -> Poll<()> {
+        if !supervisor.drive.will_wake(context.waker()) {
+            supervisor.drive = context.waker().clone();
+        }
         while supervisor.alarm.has_come(supervisor.machine.wake_at(), context) {
             supervisor.tell(Input::Wake, actor);
         }
@@ -935,6 +955,7 @@ impl Drop for Supervisor {
     fn drop(&mut self) {
         local::leave(&self.inbox);
         drop(self.inbox.close());
+        self.unreadable.values().for_each(|completion| completion.abandon());
         self.shared.port.close();
     }
 }

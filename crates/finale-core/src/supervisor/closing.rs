@@ -93,7 +93,7 @@ impl Supervisor {
         if !is_over && at < deadline {
             return;
         }
-        let left = Left { unfinished: self.open(), recorded: is_quiet && self.failure.is_none() };
+        let left = Left { unfinished: self.open(), in_order: self.failure.is_none() };
         self.leaving.left = Some(left);
         self.answer_all(at, self.failure.unwrap_or(Failure::Closed), out);
         for request in std::mem::take(&mut self.leaving.requests) {

@@ -294,6 +294,6 @@ pub enum Notice {
 pub struct Left {
     /// Executions that had not ended.
     pub unfinished: usize,
-    /// Whether everything that happened is recorded.
-    pub recorded: bool,
+    /// Whether it was told to end, and the journal takes what is left. What was cut off at the deadline is lost, and no crash.
+    pub in_order: bool,
 }

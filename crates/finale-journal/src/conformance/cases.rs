@@ -179,6 +179,7 @@ macro_rules! __conformance_cases {
                 by_age_or_count
                 by_neither
                 no_more_are_forgotten_than_are_asked_for
+                the_first_end_is_that_of_the_oldest_that_is_left
                 in_steps_until_nothing_is_left
                 one_at_a_time
                 nothing_is_left_of_what_is_forgotten

@@ -120,6 +120,19 @@ pub(super) fn no_more_are_forgotten_than_are_asked_for(stage: &Stage<'_>) {
     assert_eq!(count(stage, Completed), 2);
 }
 
+pub(super) fn the_first_end_is_that_of_the_oldest_that_is_left(stage: &Stage<'_>) {
+    assert_eq!(stage.first_end(Completed), None);
+    let _pen = ten(stage);
+    assert_eq!(stage.first_end(Failed), None);
+    let first = stage.first_end(Completed).expect("ten have ended");
+    let ends_of = |number| stage.summary(ended(number..=number)[0]).expect("it is there").completed_at;
+    assert_eq!(ends_of(1), Some(first));
+    stage.purge(&all_but(2), 100);
+    assert_eq!(stage.first_end(Completed), ends_of(9));
+    stage.purge(&all_but(0), 100);
+    assert_eq!(stage.first_end(Completed), None);
+}
+
 pub(super) fn in_steps_until_nothing_is_left(stage: &Stage<'_>) {
     let _pen = ten(stage);
     assert_eq!(all(stage, &all_but(2), 3), ended(1..=8));

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus};
+use finale_core::fact::Terminal;
+use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus, Time};
 
 use super::pen::Pen;
 use super::recorder::Recorder;
@@ -167,6 +168,10 @@ impl<'a> Stage<'a> {
 
     pub(super) fn keyed(&self, key: &str) -> Option<ExecutionId> {
         self.journal().keyed(key).expect("keys can be read")
+    }
+
+    pub(super) fn first_end(&self, status: Terminal) -> Option<Time> {
+        self.journal().first_end(status).expect("ends can be read")
     }
 
     /// Purges as the newest owner.

@@ -144,6 +144,14 @@ impl Log {
         matches!(self.standing, Stands::Ended(_))
     }
 
+    /// When it ended, if it ended so.
+    pub(super) fn ended_as(&self, status: Terminal) -> Option<Time> {
+        match &self.standing {
+            Stands::Ended(ended) if ended.status == status => Some(ended.at),
+            _ => None,
+        }
+    }
+
     /// How it was activated; none if its facts cannot be read.
     pub(super) fn activation(&self) -> Option<Activation> {
         match Facts::new(&self.facts).next()?.ok()?.fact {

@@ -2,11 +2,11 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
 use finale_core::fact::Terminal;
 use finale_core::record::WorkflowName;
-use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus};
+use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus, Time};
 
 use super::arena::{Arena, Log, Stands};
 use super::{Inner, MemoryJournal, lock};
@@ -62,6 +62,15 @@ impl JournalReader for MemoryJournal {
         Ok(lock(&self.0.keys).get(idempotency_key).copied())
     }
 
+    fn first_end(&self, status: Terminal) -> Result<Option<Time>, JournalError> {
+        let arenas = self.0.arenas();
+        let first = |arena: &Mutex<Arena>| {
+            let arena = lock(arena);
+            arena.logs.values().filter_map(|log| log.ended_as(status)).min()
+        };
+        Ok(arenas.iter().filter_map(|arena| first(arena)).min())
+    }
+
     fn health(&self) -> Result<(), JournalError> {
         Ok(())
     }
@@ -87,10 +96,7 @@ impl Inner {
         let mut ended = Vec::new();
         for arena in self.arenas().iter() {
             let arena = lock(arena);
-            ended.extend(arena.logs.iter().filter_map(|(id, log)| match &log.standing {
-                Stands::Ended(ended) if ended.status == status => Some((ended.at, *id)),
-                _ => None,
-            }));
+            ended.extend(arena.logs.iter().filter_map(|(id, log)| Some((log.ended_as(status)?, *id))));
         }
         ended.sort_unstable();
         // One that is taken over by its new owner meanwhile is met twice.

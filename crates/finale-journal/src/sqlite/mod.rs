@@ -66,7 +66,8 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use finale_core::{DefinitionHash, ExecutionId};
+use finale_core::fact::Terminal;
+use finale_core::{DefinitionHash, ExecutionId, Time};
 
 use crate::{
     Claim, Epoch, Filter, Journal, JournalError, JournalReader, Listener, LiveExecution, Purge, Purged, Released,
@@ -190,6 +191,10 @@ impl JournalReader for SqliteJournal {
 
     fn keyed(&self, idempotency_key: &str) -> Result<Option<ExecutionId>, JournalError> {
         self.0.shared.readers.keyed(idempotency_key)
+    }
+
+    fn first_end(&self, status: Terminal) -> Result<Option<Time>, JournalError> {
+        self.0.shared.readers.first_end(status)
     }
 
     fn health(&self) -> Result<(), JournalError> {

@@ -7,9 +7,9 @@
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use finale_core::ExecutionId;
 use finale_core::fact::Terminal;
-use rusqlite::{Connection, params};
+use finale_core::{ExecutionId, Time};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{Expired, JournalError, Purge, Purged};
 
@@ -137,6 +137,15 @@ impl PurgeTask {
     }
 }
 
+/// When the first of those that ended so ended.
+pub(super) fn first_end(connection: &Connection, status: Terminal) -> rusqlite::Result<Option<Time>> {
+    let mut select = connection.prepare_cached(
+        "SELECT completed_at FROM executions e WHERE status = ?1 AND completed_at IS NOT NULL \
+         AND NOT EXISTS(SELECT 1 FROM heads WHERE heads.id = e.id) ORDER BY completed_at LIMIT 1",
+    )?;
+    select.query_row([code(status)], |row| row.get(0)).optional().map(|at| at.map(Time::from_micros))
+}
+
 /// The first of those that have expired. An execution that has a head is open, whatever its row says.
 fn expired(
     connection: &Connection,
@@ -158,7 +167,7 @@ fn expired(
     while let Some(row) = rows.next()? {
         let old = expired
             .ended_before
-            .map(finale_core::Time::as_micros)
+            .map(Time::as_micros)
             .is_some_and(|before| row.get::<_, i64>(3).is_ok_and(|completed_at| completed_at < before));
         if !old && found.len() as u64 >= beyond {
             all = false;

@@ -2,7 +2,7 @@
 
 use finale_core::fact::Terminal;
 use finale_core::record::WorkflowName;
-use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus};
+use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus, Time};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
@@ -10,6 +10,7 @@ use crate::{Filter, JournalError, JournalReader, LiveExecution, Quarantine, Stor
 
 use super::history;
 use super::list::Question;
+use super::purge::first_end;
 use super::readers::{Readers, definition};
 use super::summary::{CANCELLED, COLUMNS, COMPLETED, FAILED, SummaryRow};
 use super::transaction::bytes;
@@ -40,6 +41,10 @@ impl JournalReader for Readers {
 
     fn keyed(&self, idempotency_key: &str) -> Result<Option<ExecutionId>, JournalError> {
         self.with(|connection| keyed(connection, idempotency_key))
+    }
+
+    fn first_end(&self, status: Terminal) -> Result<Option<Time>, JournalError> {
+        self.with(|connection| first_end(connection, status).map_err(unreadable))
     }
 
     fn health(&self) -> Result<(), JournalError> {

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use finale_core::{DefinitionHash, ExecutionId};
+use finale_core::fact::Terminal;
+use finale_core::{DefinitionHash, ExecutionId, Time};
 use rusqlite::Connection;
 
 use crate::{Filter, JournalError, JournalReader, LiveExecution, OpenProblem, StoredDefinition, Summary};
@@ -130,6 +131,10 @@ impl JournalReader for SqliteReader {
 
     fn keyed(&self, idempotency_key: &str) -> Result<Option<ExecutionId>, JournalError> {
         self.0.readers.keyed(idempotency_key)
+    }
+
+    fn first_end(&self, status: Terminal) -> Result<Option<Time>, JournalError> {
+        self.0.readers.first_end(status)
     }
 
     /// Whether the journal can be read; whether its owner can write, only the owner knows.

@@ -51,7 +51,7 @@ fn a_quiet_shard_leaves_at_once_and_says_what_has_not_ended() {
     let mut scene = Scene::new();
     scene.begin_parked();
     let out = scene.leave();
-    let left = Left { unfinished: 1, recorded: true };
+    let left = Left { unfinished: 1, in_order: true };
     assert_eq!((out.left, answers(&out)), (Some(left), vec![(2, Answer::Left(left))]));
     // Whoever comes later hears the same.
     let out = scene.leave();
@@ -68,7 +68,7 @@ fn all_join_one_end_which_waits_for_what_is_at_work() {
     let request = scene.request();
     assert_eq!(scene.tell(Input::Leave { request, patience: Duration::ZERO }).left, None);
     let out = scene.end(&begin);
-    let left = Left { unfinished: 0, recorded: true };
+    let left = Left { unfinished: 0, in_order: true };
     assert_eq!(out.left, Some(left));
     assert_eq!(answers(&out), [(2, Answer::Left(left)), (3, Answer::Left(left))]);
 }
@@ -80,7 +80,7 @@ fn its_patience_has_an_end() {
     scene.leave();
     assert_eq!(scene.wake_after(PATIENCE - Duration::from_micros(1)).left, None);
     let out = scene.wake_after(Duration::from_micros(1));
-    assert_eq!(out.left, Some(Left { unfinished: 1, recorded: false }));
+    assert_eq!(out.left, Some(Left { unfinished: 1, in_order: true }));
     assert_eq!(scene.supervisor.wake_at().filter(|due| *due <= scene.now), None);
 }
 

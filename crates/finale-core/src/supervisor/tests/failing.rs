@@ -95,7 +95,7 @@ fn a_shard_whose_journal_failed_leaves_without_waiting_and_does_not_say_that_all
     scene.tell(Input::JournalFailed);
     let request = scene.request();
     let out = scene.tell(Input::Leave { request, patience: Duration::from_secs(10) });
-    assert_eq!(out.left, Some(Left { unfinished: 1, recorded: false }));
+    assert_eq!(out.left, Some(Left { unfinished: 1, in_order: false }));
 }
 
 #[test]

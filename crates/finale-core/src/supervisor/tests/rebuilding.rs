@@ -152,7 +152,7 @@ fn a_supervisor_that_panics_too_often_refuses_everything() {
     assert_eq!(scene.end(&begin).published.len(), 1);
     let request = scene.request();
     let out = scene.tell(Input::Leave { request, patience: Duration::ZERO });
-    assert_eq!(out.left, Some(Left { unfinished: 0, recorded: false }));
+    assert_eq!(out.left, Some(Left { unfinished: 0, in_order: false }));
 }
 
 #[test]
