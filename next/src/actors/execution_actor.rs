@@ -121,8 +121,12 @@ impl ExecutionActor {
 
     /// Takes something in, or keeps it until the journal has room for what comes of it.
     fn take(&mut self, incoming: Incoming, context: &mut Context<Self>) {
-        if !self.backlog.is_empty() || self.shared.port.is_full() {
+        if !self.backlog.is_empty() {
             return self.backlog.push_back(incoming);
+        }
+        if self.shared.port.is_full() {
+            self.backlog.push_back(incoming);
+            return self.shared.wait_for_room(context.address());
         }
         self.act_on(incoming, context);
     }
@@ -426,7 +430,22 @@ impl ExecutionActor {
                 let failure = Failure::new(FailureClass::Failed, error.to_string());
                 self.panicked(&failure, Vec::new());
             }
-            _ => self.shared.journal_failed(error),
+            _ => {
+                self.give_up(error);
+                // It is never a plain value again: what it holds is not in the journal.
+                self.hosting.iter_mut().for_each(|hosting| hosting.pending += 1);
+                self.shared.journal_failed(error);
+            }
+        }
+    }
+
+    /// Nothing becomes durable any more: whoever waits for the execution here waits for nothing.
+    fn give_up(&mut self, error: &JournalError) {
+        let Some(hosting) = &self.hosting else { return };
+        if hosting.durable == 0 {
+            hosting.side.completion.refuse(error.clone().into());
+        } else {
+            hosting.side.completion.abandon();
         }
     }
 
@@ -778,15 +797,8 @@ impl Handler<JournalHasRoom> for ExecutionActor {
 impl Handler<GiveUp> for ExecutionActor {
     type Result = ();
 
-    /// Nothing becomes durable any more: whoever waits for the execution here waits for nothing.
     fn handle(&mut self, GiveUp(error): GiveUp, _context: &mut Self::Context) {
-        if let Some(hosting) = &self.hosting {
-            if hosting.durable == 0 {
-                hosting.side.completion.refuse(error.into());
-            } else {
-                hosting.side.completion.abandon();
-            }
-        }
+        self.give_up(&error);
     }
 }
 

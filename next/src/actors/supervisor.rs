@@ -255,13 +255,17 @@ impl Supervisor {
     /// What belongs to an execution that another runtime began.
     fn found_side(&mut self, execution: ExecutionId) -> Side {
         let directory = &self.shared.directory;
-        match self.unreadable.remove(&execution) {
+        let completion = match self.unreadable.remove(&execution) {
             Some(completion) => {
                 directory.open(execution, &completion);
-                Side::new(completion)
+                completion
             }
-            None => Side::new(directory.found(execution)),
+            None => directory.found(execution),
+        };
+        if self.shared.port.error().is_some() {
+            completion.abandon();
         }
+        Side::new(completion)
     }
 
     fn put_side(&mut self, slot: Slot, side: Side) {
@@ -378,6 +382,9 @@ impl Supervisor {
                 let completion = self.unreadable.entry(execution).or_default();
                 completion.acknowledge(execution);
                 completion.quarantine(true);
+                if self.shared.port.error().is_some() {
+                    completion.abandon();
+                }
                 return look.unreadable(&reason, completion);
             }
             QueryTarget::Journal => return look.refuse(NotSeen::InJournal),
