@@ -41,6 +41,8 @@ pub(crate) struct Port<T> {
     pending: RefCell<VecDeque<Pending<T>>>,
     watermark: Arc<Watermark>,
     failed: OnceCell<JournalError>,
+    /// Whether everybody was told of the failure.
+    gave_up: Cell<bool>,
     /// Whether somebody was turned away because the journal was full.
     turned_away: Cell<bool>,
     closed: Cell<bool>,
@@ -95,6 +97,7 @@ impl<T> Port<T> {
             pending: RefCell::default(),
             watermark,
             failed: OnceCell::new(),
+            gave_up: Cell::new(false),
             turned_away: Cell::new(false),
             closed: Cell::new(false),
         }
@@ -166,14 +169,18 @@ impl<T> Port<T> {
         self.failed.get()
     }
 
-    /// Says that a write was refused for good; who waits hears of it as soon as the port has its turn.
+    /// Says that a write was refused for good. From now on nothing is written, and nothing that was decided is shown; who waits
+    /// hears of it as soon as the port has its turn.
     pub(crate) fn report_failure(&self, error: &JournalError) {
+        // The first failure counts.
+        let _ = self.failed.set(error.clone());
         self.watermark.advance(Err(error.clone()));
     }
 
     /// The journal takes nothing more: what was not durable never happened.
     fn fail(&self, error: &JournalError, receiver: &impl Receiver<T>) {
-        if self.failed.set(error.clone()).is_err() {
+        let _ = self.failed.set(error.clone());
+        if self.gave_up.replace(true) {
             return;
         }
         for Pending { item, .. } in self.pending.take() {
