@@ -78,7 +78,7 @@ struct Share {
 fn run_share(shape: &Shape, load: Load, up: &Barrier) -> Result<Share, BoxError> {
     let shape = Rc::new(shape.clone());
     System::new().block_on(async {
-        let engine = Engine::new(Handler::noop()).start();
+        let engine = Engine::new(Handler::of(&shape)).start();
         up.wait();
         let began = Instant::now();
         let tally = admit(&engine, &shape, load).await?;
@@ -98,7 +98,7 @@ fn join_shares(shares: &[Share]) -> Run {
 }
 
 async fn one_at_a_time(shape: Rc<Shape>, executions: usize) -> Result<Latencies, BoxError> {
-    let engine = Engine::new(Handler::noop()).start();
+    let engine = Engine::new(Handler::of(&shape)).start();
     let mut latencies = Latencies { each: Vec::with_capacity(executions), tally: Tally::default() };
     for _ in 0..executions {
         let began = Instant::now();

@@ -30,6 +30,9 @@ pub mod names {
     /// finale on a journal in a file, without these syncs.
     pub const FINALE_RELAXED: &str = "finale-relaxed";
 
+    /// All of them that are measured beside each other, in the order of reports.
+    pub const ALL: [&str; 6] = [HAND_LOOP, BARE_ACTIX_1, BARE_ACTIX_2, FINALE_CURRENT, FINALE_1, FINALE_2];
+
     /// What everybody is compared with.
     pub const BASELINES: [&str; 3] = [HAND_LOOP, BARE_ACTIX_1, BARE_ACTIX_2];
     /// The configurations of finale.
@@ -113,24 +116,13 @@ pub struct Latencies {
     pub tally: Tally,
 }
 
-/// All contenders, in the order of reports.
-pub fn all() -> Result<Vec<Box<dyn Contender>>, BoxError> {
-    let mut contenders: Vec<Box<dyn Contender>> = vec![
-        Box::new(HandLoop::new()?),
-        Box::new(BareActix::new(names::BARE_ACTIX_1, 1)),
-        Box::new(BareActix::new(names::BARE_ACTIX_2, 2)),
-    ];
-    contenders.extend(finale_side::contenders()?);
-    Ok(contenders)
-}
-
-/// The contender of that name alone, so that a child process holds nothing of the others.
+/// The contender of that name alone, so that nothing of the others is started.
 pub fn by_name(name: &str) -> Result<Option<Box<dyn Contender>>, BoxError> {
     Ok(match name {
         names::HAND_LOOP => Some(Box::new(HandLoop::new()?)),
         names::BARE_ACTIX_1 => Some(Box::new(BareActix::new(names::BARE_ACTIX_1, 1))),
         names::BARE_ACTIX_2 => Some(Box::new(BareActix::new(names::BARE_ACTIX_2, 2))),
-        _ => finale_side::contenders()?.into_iter().find(|contender| contender.name() == name),
+        _ => finale_side::contenders().into_iter().find(|contender| contender.name() == name),
     })
 }
 

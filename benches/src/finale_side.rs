@@ -21,14 +21,17 @@ use crate::tally::Tally;
 /// One execution in so many is looked at whole: every output of every task, as it was recorded.
 const SAMPLED: usize = 1_000;
 
+/// Of a larger graph the record takes longer than the execution: there only counts and last outputs are looked at.
+const SAMPLED_TASKS_MAX: usize = 200;
+
 /// The configurations of finale: on the calling thread, on one arbiter, on two.
-pub fn contenders() -> Result<Vec<Box<dyn Contender>>, BoxError> {
+pub fn contenders() -> Vec<Box<dyn Contender>> {
     let contender = |name, shards| Box::new(Finale { name, shards }) as Box<dyn Contender>;
-    Ok(vec![
+    vec![
         contender(names::FINALE_CURRENT, Shards::Current),
         contender(names::FINALE_1, Shards::Own(1)),
         contender(names::FINALE_2, Shards::Own(2)),
-    ])
+    ]
 }
 
 /// finale in one configuration.
@@ -98,13 +101,38 @@ impl Contender for Finale {
     }
 }
 
+/// Like [`Contender::hold`] on the calling thread, but what is waited for is a task outside: then nothing is at work.
+pub fn hold_outside(executions: usize, meter: &mut Meter) -> Result<(), BoxError> {
+    System::new().block_on(async move {
+        let runtime = Runtime::builder().shards(Shards::Current).handler(HANDLER, noop).start()?;
+        let workflow = Workflow::new(Shape::chain().definition_with_outside(WAITING_TASK))?;
+        meter.begin()?;
+        let mut waiting = 0;
+        for _ in 0..executions {
+            let execution = runtime.activate(&workflow, ()).start().await?;
+            while runtime.open_tasks_of(execution.id()).await?.is_empty() {
+                tokio::task::yield_now().await;
+            }
+            waiting += 1;
+        }
+        meter.end(waiting)?;
+        Ok(())
+    })
+}
+
 pub(crate) fn room_for(executions: usize) -> finale::Limits {
     finale::Limits::new().running_tasks_max(executions)
 }
 
 fn start(shards: Shards, shape: &Shape) -> Result<(Runtime, Workflow), BoxError> {
-    let runtime = Runtime::builder().shards(shards).handler(HANDLER, noop).start()?;
-    Ok((runtime, Workflow::new(shape.definition())?))
+    let builder = Runtime::builder().shards(shards);
+    let builder = if shape.yields { builder.handler(HANDLER, yielding) } else { builder.handler(HANDLER, noop) };
+    Ok((builder.start()?, Workflow::new(shape.definition())?))
+}
+
+async fn yielding(context: TaskContext, _input: ()) -> Result<u64, TaskError> {
+    handler::yield_once().await;
+    Ok(handler::output(task(&context)))
 }
 
 pub(crate) async fn noop(context: TaskContext, _input: ()) -> Result<u64, TaskError> {
@@ -133,7 +161,8 @@ async fn drive(runtime: &Runtime, workflow: &Workflow, shape: &Shape, load: Load
     let mut begun = 0;
     loop {
         while begun < load.executions && in_flight.len() < load.in_flight {
-            in_flight.push(one(runtime, workflow, shape, begun % SAMPLED == 0));
+            let sampled = begun % SAMPLED == 0 && shape.tasks() <= SAMPLED_TASKS_MAX;
+            in_flight.push(one(runtime, workflow, shape, sampled));
             begun += 1;
         }
         match in_flight.next().await {

@@ -84,16 +84,22 @@ const MEBIBYTE: f64 = 1_048_576.0;
 
 /// Compares what was measured with what was promised.
 pub fn judge(measured: &Measured) -> Vec<Goal> {
-    let ratio = |shape| ratio_to_hand_loop(measured, shape);
+    let bare = |shape| ratio(measured, shape, names::FINALE_CURRENT, names::BARE_ACTIX_1);
+    let by_hand = |shape| ratio(measured, shape, names::FINALE_2, names::HAND_LOOP);
     let p50 = |shape| p50_on_current(measured, shape);
     vec![
-        Goal::at_least("2 shards / hand loop, fan-out-1-100-1", 1.0, ratio("fan-out-1-100-1")),
-        Goal::at_least("2 shards / hand loop, layers-10x10", 1.0, ratio("layers-10x10")),
-        Goal::at_least("2 shards / hand loop, chain-10", 0.4, ratio("chain-10")),
-        Goal::at_least("2 shards / hand loop, single", 0.3, ratio("single")),
-        Goal::at_most("p50 on the idle current shard, single", 8.0, "us", p50("single")),
-        Goal::at_most("p50 on the idle current shard, chain-10", 40.0, "us", p50("chain-10")),
-        Goal::at_most("waiting chain-10, largest configuration", 3_072.0, "bytes", heaviest(measured)),
+        Goal::at_least("current shard / bare actix, single", 0.65, bare("single")),
+        Goal::at_least("current shard / bare actix, chain-10", 0.75, bare("chain-10")),
+        Goal::at_least("current shard / bare actix, fan-out-1-100-1", 0.26, bare("fan-out-1-100-1")),
+        Goal::at_least("current shard / bare actix, layers-10x10", 0.38, bare("layers-10x10")),
+        Goal::at_least("2 shards / hand loop, single", 0.45, by_hand("single")),
+        Goal::at_least("2 shards / hand loop, chain-10", 0.75, by_hand("chain-10")),
+        Goal::at_least("2 shards / hand loop, fan-out-1-100-1", 3.2, by_hand("fan-out-1-100-1")),
+        Goal::at_least("2 shards / hand loop, layers-10x10", 2.5, by_hand("layers-10x10")),
+        Goal::at_least("2 shards / hand loop, layers-10x10-yield", 1.0, by_hand("layers-10x10-yield")),
+        Goal::at_most("p50 on the idle current shard, single", 2.0, "us", p50("single")),
+        Goal::at_most("p50 on the idle current shard, chain-10", 6.0, "us", p50("chain-10")),
+        Goal::at_most("waiting chain-10, largest configuration", 1_800.0, "bytes", heaviest(measured)),
         Goal::at_least("2 shards, all at once / fed in", 0.7, at_once(measured)),
     ]
 }
@@ -132,9 +138,9 @@ fn durable_row<'a>(durable: &'a Durable, shape: &str, at_once: usize) -> Option<
     full.find(|row| row.shape == shape && row.at_once == at_once)
 }
 
-fn ratio_to_hand_loop(measured: &Measured, shape: &str) -> Option<f64> {
+fn ratio(measured: &Measured, shape: &str, contender: &str, baseline: &str) -> Option<f64> {
     let throughput = measured.throughput.iter().find(|throughput| throughput.shape == shape)?;
-    throughput.ratio(names::FINALE_2, names::HAND_LOOP)
+    throughput.ratio(contender, baseline)
 }
 
 fn p50_on_current(measured: &Measured, shape: &str) -> Option<f64> {

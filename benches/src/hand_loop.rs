@@ -67,7 +67,7 @@ impl Contender for HandLoop {
 
 /// Keeps `load.in_flight` executions going until all have ended.
 async fn drive(shape: Arc<Shape>, load: Load) -> Result<Tally, BoxError> {
-    let handler = Handler::noop();
+    let handler = Handler::of(&shape);
     let permits = Arc::new(Semaphore::new(load.in_flight));
     let mut running = JoinSet::new();
     let mut tally = Tally::default();
@@ -116,7 +116,7 @@ async fn execute(shape: Arc<Shape>, handler: Handler) -> Result<HashMap<u32, u64
 }
 
 async fn one_at_a_time(shape: Arc<Shape>, executions: usize) -> Result<Latencies, BoxError> {
-    let handler = Handler::noop();
+    let handler = Handler::of(&shape);
     let mut latencies = Latencies { each: Vec::with_capacity(executions), tally: Tally::default() };
     for _ in 0..executions {
         let began = Instant::now();

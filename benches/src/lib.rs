@@ -7,11 +7,13 @@
 //! - [`bare_actix`]: the fewest actors and messages that could be called a workflow engine, with nothing inside them,
 //! - finale itself, in [`finale_side`].
 //!
+//! How these costs grow is in [`growth`], what is allocated in [`allocations`], counted by a program of its own.
 //! What it costs to keep all of that on a disk is measured beside what the disk can do: see [`durable`].
 //!
 //! The handlers do nothing, so all that is measured is overhead. What a contender computed is checked every time
 //! ([`check`]): nobody is fast by doing nothing.
 
+pub mod allocations;
 pub mod at_once;
 pub mod bare_actix;
 pub mod check;
@@ -19,10 +21,12 @@ pub mod contender;
 pub mod durable;
 pub mod finale_side;
 pub mod goals;
+pub mod growth;
 pub mod hand_loop;
 pub mod handler;
 pub mod latency;
 pub mod memory;
+pub mod only;
 pub mod report;
 pub mod scale;
 pub mod shape;

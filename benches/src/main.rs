@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use finale_benches::contender::{self, BoxError};
+use finale_benches::contender::{self, BoxError, Load};
 use finale_benches::durable::{self, restart};
 use finale_benches::goals::Goal;
+use finale_benches::only::Only;
 use finale_benches::scale::Scale;
-use finale_benches::{memory, report, text};
+use finale_benches::{check, memory, report, text};
 use serde::Serialize;
 
 /// Measures finale beside a hand-written loop and bare actix; on a disk, beside what that disk can do.
@@ -24,6 +25,9 @@ struct Arguments {
     /// Only check that every result is right: takes seconds, judges no times
     #[arg(long, global = true)]
     quick: bool,
+    /// Only these shapes and contenders, by their names, as in `single,finale-current`; a ratio needs what it is to
+    #[arg(long, global = true, value_name = "SHAPE,CONTENDER")]
+    only: Option<Only>,
     #[command(subcommand)]
     command: Option<Part>,
 }
@@ -35,6 +39,21 @@ enum Part {
         /// On which disk; by default where this program lies, as a folder for temporary files may be memory
         #[arg(long)]
         folder: Option<PathBuf>,
+    },
+    /// Measure how cost grows with the number of executions in flight and with the size of a graph
+    Growth,
+    /// Run so many executions of a shape once, for a profiler
+    Run {
+        /// By whom
+        contender: String,
+        /// Of what
+        shape: String,
+        /// How many
+        #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+        executions: u32,
+        /// How many of them at once
+        #[arg(long, default_value_t = 1_000)]
+        in_flight: u32,
     },
     /// Print the bytes for each of so many waiting executions of ten tasks
     Memory {
@@ -60,6 +79,11 @@ fn main() -> ExitCode {
     let done = match &arguments.command {
         Some(Part::Memory { contender, executions }) => print_memory(contender, *executions as usize),
         Some(Part::Durable { folder }) => measure_durable(&arguments, folder.as_deref()),
+        Some(Part::Growth) => measure_growth(&arguments),
+        Some(Part::Run { contender, shape, executions, in_flight }) => {
+            let load = Load { executions: *executions as usize, in_flight: *in_flight as usize };
+            run_once(contender, shape, load)
+        }
         Some(Part::Restart { journal, executions }) => print_restarts(journal, *executions as usize),
         None => measure_all(&arguments),
     };
@@ -84,8 +108,14 @@ fn print_error(error: &(dyn Error + 'static)) {
 
 fn measure_all(arguments: &Arguments) -> Result<(), BoxError> {
     let scale = if arguments.quick { Scale::QUICK } else { Scale::FULL };
-    let report = report::measure(&mut contender::all()?, &scale, &beside_this_program()?)?;
+    let report = report::measure(arguments.only.as_ref(), &scale, &beside_this_program()?)?;
     if arguments.json { print_json(&report) } else { Ok(text::write(&mut io::stdout().lock(), &report)?) }
+}
+
+fn measure_growth(arguments: &Arguments) -> Result<(), BoxError> {
+    let scale = if arguments.quick { Scale::QUICK } else { Scale::FULL };
+    let report = report::measure_growth(arguments.only.as_ref(), &scale)?;
+    if arguments.json { print_json(&report) } else { Ok(text::write_growth(&mut io::stdout().lock(), &report)?) }
 }
 
 fn measure_durable(arguments: &Arguments, folder: Option<&Path>) -> Result<(), BoxError> {
@@ -114,6 +144,15 @@ fn print_json(value: &impl Serialize) -> Result<(), BoxError> {
     let mut out = io::stdout().lock();
     serde_json::to_writer_pretty(&mut out, value)?;
     Ok(writeln!(out)?)
+}
+
+fn run_once(contender: &str, shape: &str, load: Load) -> Result<(), BoxError> {
+    let only: Only = format!("{contender},{shape}").parse()?;
+    for (mut contender, shape) in only.contenders()?.into_iter().zip(only.shapes()) {
+        let elapsed = check::run(contender.as_mut(), &shape, load)?;
+        writeln!(io::stdout(), "{:.0} ns each", elapsed.as_secs_f64() * 1e9 / load.executions as f64)?;
+    }
+    Ok(())
 }
 
 fn print_memory(name: &str, executions: usize) -> Result<(), BoxError> {

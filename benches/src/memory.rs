@@ -69,34 +69,45 @@ pub enum MeterError {
     NoChild(#[from] io::Error),
 }
 
+/// Says how many bytes there are now.
+pub type Weigh = fn() -> Result<u64, MeterError>;
+
 /// Weighs a process before and after.
 #[derive(Debug)]
 pub struct Meter {
+    /// Says how much there is now.
+    weigh: Weigh,
     expected: usize,
     before: Option<u64>,
     after: Option<u64>,
 }
 
 impl Meter {
-    /// For that many executions.
+    /// For that many executions, by what of the process is in memory.
     pub fn new(expected: usize) -> Self {
-        Self { expected, before: None, after: None }
+        Self::of(expected, resident_bytes)
+    }
+
+    /// For that many executions, by what somebody else says that there is.
+    pub fn of(expected: usize, weigh: Weigh) -> Self {
+        Self { weigh, expected, before: None, after: None }
     }
 
     /// The engine is up and has nothing to do.
     pub fn begin(&mut self) -> Result<(), MeterError> {
-        self.before = Some(resident_bytes()?);
+        self.before = Some((self.weigh)()?);
         Ok(())
     }
 
     /// All executions wait; `waiting` is how many handlers were seen to.
     pub fn end(&mut self, waiting: usize) -> Result<(), MeterError> {
-        self.after = Some(resident_bytes()?);
+        self.after = Some((self.weigh)()?);
         let expected = self.expected;
         if waiting == expected { Ok(()) } else { Err(MeterError::NotWaiting { waiting, expected }) }
     }
 
-    fn bytes_per_execution(&self) -> Result<f64, MeterError> {
+    /// What lies between the two, for each execution.
+    pub fn bytes_per_execution(&self) -> Result<f64, MeterError> {
         let (before, after) = self.before.zip(self.after).ok_or(MeterError::Unused)?;
         Ok(after.saturating_sub(before) as f64 / self.expected as f64)
     }

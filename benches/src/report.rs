@@ -7,12 +7,15 @@ use std::thread;
 use serde::Serialize;
 
 use crate::at_once::{self, AtOnce};
-use crate::contender::{BoxError, Contender};
+use crate::contender::BoxError;
 use crate::durable::{self, Durable};
 use crate::goals::{self, Goal};
+use crate::growth::{self, Growth};
 use crate::latency::{self, Latency};
 use crate::memory::{self, Memory};
+use crate::only::Only;
 use crate::scale::Scale;
+use crate::shape::Shape;
 use crate::throughput::{self, Throughput};
 
 /// Everything that is printed.
@@ -32,6 +35,9 @@ pub struct Report {
     /// What durability costs; in a quick pass, else it is a report of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub durable: Option<Durable>,
+    /// How cost grows; in a quick pass, else it is a report of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub growth: Option<Vec<Growth>>,
     /// What was promised; nothing is judged in a quick pass.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub goals: Option<Vec<Goal>>,
@@ -52,6 +58,19 @@ pub struct DurableReport {
     /// What was promised; nothing is judged in a quick pass.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub goals: Option<Vec<Goal>>,
+}
+
+/// How cost grows, by itself.
+#[derive(Clone, Debug, Serialize)]
+pub struct GrowthReport {
+    /// The version of finale.
+    pub version: &'static str,
+    /// Where it ran; figures of two machines do not compare, ratios nearly do.
+    pub machine: Machine,
+    /// Whether only results were checked; the times then mean nothing.
+    pub quick: bool,
+    /// What was measured.
+    pub growth: Vec<Growth>,
 }
 
 /// Where it ran.
@@ -78,14 +97,20 @@ pub struct Measured {
     pub at_once: Vec<AtOnce>,
 }
 
-/// Measures everything, unless a result is wrong; in a quick pass also what lies in that folder.
-pub fn measure(contenders: &mut [Box<dyn Contender>], scale: &Scale, folder: &Path) -> Result<Report, BoxError> {
-    let durable = scale.quick.then(|| durable::measure(folder, &durable::scale::Scale::QUICK)).transpose()?;
+/// Measures everything that is named, unless a result is wrong; in a quick pass of everything, also what is a report of its
+/// own else, on the disk of that folder.
+pub fn measure(only: Option<&Only>, scale: &Scale, folder: &Path) -> Result<Report, BoxError> {
+    let is_whole = scale.quick && only.is_none();
+    let only = only.cloned().unwrap_or_default();
+    let (contenders, shapes) = (&mut only.contenders()?, only.shapes());
+    let durable = is_whole.then(|| durable::measure(folder, &durable::scale::Scale::QUICK)).transpose()?;
+    let growth = is_whole.then(|| growth::measure(contenders, scale)).transpose()?;
+    let with_chain = only.shape(Shape::chain().name);
     let measured = Measured {
-        throughput: throughput::measure(contenders, scale)?,
-        latency: latency::measure(contenders, scale)?,
-        at_once: at_once::measure(contenders, scale)?,
-        memory: memory::measure(contenders, scale)?,
+        throughput: throughput::measure(contenders, &shapes, scale)?,
+        latency: latency::measure(contenders, &shapes, scale)?,
+        at_once: if with_chain { at_once::measure(contenders, scale)? } else { Vec::new() },
+        memory: if with_chain { memory::measure(contenders, scale)? } else { Some(Vec::new()) },
     };
     Ok(Report {
         version: env!("CARGO_PKG_VERSION"),
@@ -95,7 +120,15 @@ pub fn measure(contenders: &mut [Box<dyn Contender>], scale: &Scale, folder: &Pa
         goals: (!scale.quick).then(|| goals::judge(&measured)),
         measured,
         durable,
+        growth,
     })
+}
+
+/// Measures how cost grows, unless a result is wrong.
+pub fn measure_growth(only: Option<&Only>, scale: &Scale) -> Result<GrowthReport, BoxError> {
+    let contenders = &mut only.cloned().unwrap_or_default().contenders()?;
+    let growth = growth::measure(contenders, scale)?;
+    Ok(GrowthReport { version: env!("CARGO_PKG_VERSION"), machine: machine(), quick: scale.quick, growth })
 }
 
 /// Measures what durability costs in that folder, unless a result is wrong.

@@ -19,6 +19,10 @@ pub struct Scale {
     pub at_once: usize,
     /// Executions that wait while memory is measured.
     pub waiting: usize,
+    /// The largest size at which it is measured how cost grows.
+    pub growth_max: usize,
+    /// How many rounds that has.
+    pub growth_rounds: usize,
 }
 
 impl Scale {
@@ -31,6 +35,8 @@ impl Scale {
         lone: 1_000,
         at_once: 100_000,
         waiting: 200_000,
+        growth_max: 100_000,
+        growth_rounds: 3,
     };
 
     /// Enough to see that every contender does its work.
@@ -42,5 +48,7 @@ impl Scale {
         lone: 50,
         at_once: 2_000,
         waiting: 5_000,
+        growth_max: 1_000,
+        growth_rounds: 1,
     };
 }

@@ -15,12 +15,14 @@ pub struct Shape {
     pub successors: Vec<Vec<u32>>,
     /// For each task, how many tasks it waits for.
     pub predecessors: Vec<u32>,
+    /// Whether each handler gives way once before it is ready, as one does that waits for something.
+    pub yields: bool,
 }
 
 impl Shape {
     /// All shapes, in the order of reports.
     pub fn all() -> Vec<Self> {
-        vec![Self::single(), Self::chain(), Self::fan_out(), Self::layers()]
+        vec![Self::single(), Self::chain(), Self::fan_out(), Self::layers(), Self::yielding()]
     }
 
     /// One task: what an execution costs by itself.
@@ -43,9 +45,24 @@ impl Shape {
         Self::from_layers("layers-10x10", &[10; 10])
     }
 
+    /// The same graph, with handlers that are not ready when they are first polled: they must be kept, and woken.
+    pub fn yielding() -> Self {
+        Self { yields: true, ..Self::from_layers("layers-10x10-yield", &[10; 10]) }
+    }
+
+    /// As many tasks one after the other as make a definition of so many nodes, its start and its end among them.
+    pub fn long(nodes: usize) -> Self {
+        Self::from_layers("long", &vec![1; nodes.saturating_sub(2).max(1)])
+    }
+
+    /// As many tasks side by side, between a first and a last one, as make a definition of so many nodes.
+    pub fn wide(nodes: usize) -> Self {
+        Self::from_layers("wide", &[1, u32::try_from(nodes.saturating_sub(4).max(1)).unwrap_or(u32::MAX), 1])
+    }
+
     /// Each task of a layer waits for all of the layer before it.
     fn from_layers(name: &'static str, widths: &[u32]) -> Self {
-        let mut shape = Self { name, successors: Vec::new(), predecessors: Vec::new() };
+        let mut shape = Self { name, successors: Vec::new(), predecessors: Vec::new(), yields: false };
         let mut before = 0;
         for (layer, &width) in widths.iter().enumerate() {
             let first_behind = shape.predecessors.len() as u32 + width;
@@ -82,6 +99,16 @@ impl Shape {
             nodes: self.nodes(),
             edges: self.edges(),
         }
+    }
+
+    /// The same workflow, but one task of it is done outside.
+    pub fn definition_with_outside(&self, task: u32) -> Definition {
+        let mut definition = self.definition();
+        let outside = definition.nodes.iter_mut().find(|node| node.id == task_id(task));
+        if let Some(NodeKind::Task(task)) = outside.map(|node| &mut node.kind) {
+            task.work = Work::External;
+        }
+        definition
     }
 
     fn nodes(&self) -> Vec<Node> {
@@ -139,7 +166,9 @@ mod tests {
     #[test]
     fn shapes_have_the_promised_size() {
         let sizes: Vec<_> = Shape::all().iter().map(|shape| (shape.tasks(), edge_count(shape))).collect();
-        assert_eq!(sizes, [(1, 0), (10, 9), (102, 200), (100, 900)]);
+        assert_eq!(sizes, [(1, 0), (10, 9), (102, 200), (100, 900), (100, 900)]);
+        assert_eq!(Shape::long(10).definition().nodes.len(), 10);
+        assert_eq!(Shape::wide(10).definition().nodes.len(), 10);
     }
 
     #[test]

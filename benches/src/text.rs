@@ -1,14 +1,17 @@
 //! The document for people.
 
+mod allocations;
 mod durable;
+mod growth;
 mod table;
 
 use std::io::{self, Write};
 
+pub use self::allocations::write as write_allocations;
 use self::table::{Table, count, times};
 use crate::contender::names;
 use crate::goals::{Goal, Side, Verdict};
-use crate::report::{DurableReport, Machine, Measured, Report};
+use crate::report::{DurableReport, GrowthReport, Machine, Measured, Report};
 use crate::throughput::{Row, Throughput};
 
 /// Writes all sections.
@@ -24,6 +27,9 @@ pub fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
     if let Some(durable) = &report.durable {
         durable::write(out, durable)?;
     }
+    if let Some(growth) = &report.growth {
+        growth::write(out, growth)?;
+    }
     write_goals(out, report.goals.as_deref().unwrap_or_default())
 }
 
@@ -33,6 +39,13 @@ pub fn write_durable(out: &mut impl Write, report: &DurableReport) -> io::Result
     write_head(out, version, machine, &format!("shards: {}", durable.shards), *quick)?;
     durable::write(out, durable)?;
     write_goals(out, goals.as_deref().unwrap_or_default())
+}
+
+/// Writes how cost grows.
+pub fn write_growth(out: &mut impl Write, report: &GrowthReport) -> io::Result<()> {
+    let GrowthReport { version, machine, quick, growth } = report;
+    write_head(out, version, machine, "nanoseconds each", *quick)?;
+    growth::write(out, growth)
 }
 
 fn write_head(out: &mut impl Write, version: &str, machine: &Machine, more: &str, quick: bool) -> io::Result<()> {

@@ -53,9 +53,13 @@ impl Throughput {
     }
 }
 
-/// Measures every shape.
-pub fn measure(contenders: &mut [Box<dyn Contender>], scale: &Scale) -> Result<Vec<Throughput>, Wrong> {
-    Shape::all().iter().map(|shape| measure_shape(contenders, shape, scale)).collect()
+/// Measures these shapes.
+pub fn measure(
+    contenders: &mut [Box<dyn Contender>],
+    shapes: &[Shape],
+    scale: &Scale,
+) -> Result<Vec<Throughput>, Wrong> {
+    shapes.iter().map(|shape| measure_shape(contenders, shape, scale)).collect()
 }
 
 /// A contender with what it was given and what it reached, one rate for each repetition.

@@ -6,14 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use finale::journal::SqliteJournal;
 use finale::{Runtime, TaskContext, TaskError, TaskId, Workflow};
-use finale_core::definition::{Definition, NodeKind, Work};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::sync::Semaphore;
 
 use crate::contender::BoxError;
 use crate::finale_side::{room_for, task};
 use crate::handler;
-use crate::shape::{HANDLER, Shape, task_id};
+use crate::shape::{HANDLER, Shape};
 
 /// The task that does not end; those before it are done.
 const STOP: u32 = 5;
@@ -70,21 +69,12 @@ async fn step(context: TaskContext, _input: ()) -> Result<u64, TaskError> {
 
 /// Activates them all.
 pub(super) async fn activate(runtime: &Runtime, executions: usize) -> Result<(), BoxError> {
-    let (inside, outside) = (Workflow::new(Shape::chain().definition())?, Workflow::new(with_outside())?);
+    let (inside, outside) =
+        (Workflow::new(Shape::chain().definition())?, Workflow::new(Shape::chain().definition_with_outside(STOP))?);
     let workflows = (0..executions).map(|index| if index < at_work(executions) { &inside } else { &outside });
     let begun = stream::iter(workflows).map(|workflow| runtime.activate(workflow, ()).start());
     begun.buffer_unordered(CALLS).try_for_each(async |_| Ok(())).await?;
     Ok(())
-}
-
-/// The same chain, but one task of it is done outside.
-fn with_outside() -> Definition {
-    let mut definition = Shape::chain().definition();
-    let stop = definition.nodes.iter_mut().find(|node| node.id == task_id(STOP));
-    if let Some(NodeKind::Task(task)) = stop.map(|node| &mut node.kind) {
-        task.work = Work::External;
-    }
-    definition
 }
 
 /// The tasks that wait for somebody outside.

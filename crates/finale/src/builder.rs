@@ -1,28 +1,29 @@
 //! Building and starting a runtime.
 
-use std::rc::Rc;
-use std::sync::{Arc, OnceLock, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use actix::{Actor, Addr, Arbiter, Recipient, System};
-use finale_journal::{Claim, Journal, JournalError, Listener, LiveExecution, MemoryJournal};
+use actix::{Addr, Recipient, System};
+use finale_core::supervisor::shard_of;
+use finale_journal::{Journal, JournalError, LiveExecution, MemoryJournal};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::watch;
 
+use crate::actors::directory::Directory;
+use crate::actors::inbox::Inbox;
+use crate::actors::permits::Permits;
+use crate::actors::shared::Parts;
+use crate::actors::start::{Endings, Launch};
+use crate::actors::supervisor::Supervisor;
+use crate::actors::way_in::{Peers, ToShard};
 use crate::context::{BlockingContext, Data};
 use crate::faults::Injected;
 use crate::handler::{Asked, Blocking, Function, Handle, Handler, Handlers};
 use crate::message::RunTask;
-use crate::mint::shard_of;
 use crate::options::{Limits, Options, Retention, Shards};
-use crate::permits::{Lease, Pool};
-use crate::runtime::{Kept, Runtime, ShardHandle, StartError};
-use crate::shard::{Plan, Shard};
-use crate::supervisor::{Everyone, Keys, Recovery, Supervisor, Watermark};
-use crate::task_engine::{Peers, PermitNews, Permits, Pools, TaskEngine};
+use crate::runtime::{Kept, Runtime, StartError};
 use crate::task_error::TaskError;
-use crate::vitals::Vitals;
+use crate::vitals::{self, Vitals};
 use crate::workflow::Workflow;
 
 /// Says what a runtime is made of; see [`Runtime::builder`].
@@ -400,48 +401,51 @@ impl Builder {
             Shards::Current => 1,
         };
         let handlers = register_all(handlers, &handler_limits, limits.payload_bytes_max)?;
-        let pools = Pools::new(&limits, &handlers, shards);
         let journal = journal.unwrap_or_else(|| Arc::new(MemoryJournal::keeping(limits.ended_executions_max)));
         let claim = journal.claim()?;
         let mut inherited = Inherited::find(&*journal, shards)?;
-        // Those that are there already take their places first, even if there are more of them than allowed.
-        let open = Arc::new(Pool::in_use(limits.open_executions_max, inherited.len(), shards));
+        let at_work = std::iter::once(limits.running_tasks_max).chain(handlers.limits());
+        let permits = Arc::new(Permits::new(at_work.collect(), shards));
+        let open = Arc::new(Permits::new(vec![limits.open_executions_max], shards));
+        let directory = Arc::new(Directory::new(limits.ended_executions_max));
         let deaths_window = Duration::from_secs(60);
         let options = Options { shards, limits, grace, sweep_interval, retention, deaths_max: 3, deaths_window };
         let options = Arc::new(options);
-        let engines = Arc::<OnceLock<Vec<Addr<TaskEngine>>>>::default();
-        let peers = peers(Arc::clone(&engines));
-        let (keys, everyone) = (Arc::<Keys>::default(), Everyone::default());
-        let vitals: Vec<_> = (0..shards).map(|_| Arc::<Vitals>::default()).collect();
+        let endings = Arc::new(Endings::new(shards, claim.epoch));
+        let vitals: Vec<_> = (0..shards).map(|shard| Arc::new(Vitals::new(shard, inherited.count(shard)))).collect();
+        let inboxes: Vec<_> = (0..shards).map(|_| Arc::<Inbox<ToShard>>::default()).collect();
+        let peers = Peers::default();
+        peers.connect(inboxes.clone());
+        permits.connect(&peers);
         let mut launch = |index: u16| Launch {
-            plan: Plan {
+            parts: Parts {
                 index,
                 options: Arc::clone(&options),
                 handlers: handlers.clone(),
                 data: data.clone(),
                 faults: faults.clone(),
                 journal: Arc::clone(&journal),
+                epoch: claim.epoch,
                 vitals: Arc::clone(&vitals[usize::from(index)]),
-                gone: watch::Sender::new(()),
+                directory: Arc::clone(&directory),
+                endings: Arc::clone(&endings),
+                permits: Arc::clone(&permits),
+                open: Arc::clone(&open),
             },
             claim,
-            inherited: inherited.take(index),
-            pools: pools.clone(),
-            peers: Arc::clone(&peers),
-            open: Arc::clone(&open),
-            keys: Arc::clone(&keys),
-            everyone: Arc::clone(&everyone),
+            found: inherited.take(index),
+            inbox: Arc::clone(&inboxes[usize::from(index)]),
+            peers: peers.clone(),
         };
-        let started: Vec<ShardHandle> = match place {
+        let supervisors = match place {
             Shards::Current => vec![launch(0).start()?],
             Shards::Own(_) => {
-                (0..shards).map(|index| start_elsewhere(&system, launch(index))).collect::<Result<_, _>>()?
+                let start = |index| start_on_its_own_thread(&system, launch(index));
+                (0..shards).map(start).collect::<Result<_, _>>()?
             }
         };
-        // Set once, here: nothing was activated before, so no engine had anything to tell.
-        let _ = engines.set(started.iter().map(|shard| shard.engine.clone()).collect());
-        let _ = everyone.set(started.iter().map(|shard| shard.supervisor.clone()).collect());
-        Ok(Runtime::new(started, options, Kept { journal, claim, vitals }))
+        vitals::watch(&vitals, handlers.names_by_number());
+        Ok(Runtime::new(inboxes, options, directory, Kept { journal, claim, vitals, endings, supervisors }))
     }
 }
 
@@ -480,33 +484,6 @@ fn register_all(
     Ok(handlers)
 }
 
-impl Pools {
-    fn new(limits: &Limits, handlers: &Handlers, shards: u16) -> Self {
-        let pool = |permits| Arc::new(Pool::new(permits, shards));
-        let mut own: Vec<_> = handlers.iter().collect();
-        own.sort_unstable_by_key(|registered| registered.index);
-        Self {
-            running: pool(limits.running_tasks_max),
-            handlers: own.into_iter().map(|registered| registered.running_max.map(pool)).collect(),
-        }
-    }
-}
-
-/// Tells engines of other shards about permits.
-fn peers(engines: Arc<OnceLock<Vec<Addr<TaskEngine>>>>) -> Peers {
-    Arc::new(move |news| {
-        for (shard, engine) in (0u16..).zip(engines.get().into_iter().flatten()) {
-            let concerned = match news {
-                PermitNews::Free(waiting) => waiting.includes(shard),
-                PermitNews::Wanted(by) => by != shard,
-            };
-            if concerned {
-                engine.do_send(Permits(news));
-            }
-        }
-    })
-}
-
 /// The executions that have not ended, by the shard that goes on with them.
 struct Inherited(Vec<Vec<LiveExecution>>);
 
@@ -523,7 +500,7 @@ impl Inherited {
             let is_last = page.len() < PAGE_MAX;
             last = page.last().map(|live| live.id);
             for live in page {
-                found[usize::from(shard_of(live.id, shards))].push(live);
+                found[usize::from(shard_of(live.id, shards).0)].push(live);
             }
             if is_last {
                 return Ok(Self(found));
@@ -531,8 +508,8 @@ impl Inherited {
         }
     }
 
-    fn len(&self) -> usize {
-        self.0.iter().map(Vec::len).sum()
+    fn count(&self, shard: u16) -> usize {
+        self.0[usize::from(shard)].len()
     }
 
     fn take(&mut self, shard: u16) -> Vec<LiveExecution> {
@@ -540,53 +517,26 @@ impl Inherited {
     }
 }
 
-/// Everything one shard is started from; it can be sent to its thread.
-struct Launch {
-    plan: Plan,
-    claim: Claim,
-    inherited: Vec<LiveExecution>,
-    pools: Pools,
-    peers: Peers,
-    open: Arc<Pool>,
-    keys: Arc<Keys>,
-    everyone: Everyone,
-}
-
-impl Launch {
-    /// Starts the actors of a shard on this thread.
-    fn start(self) -> Result<ShardHandle, JournalError> {
-        let Self { plan, claim, inherited, pools, peers, open, keys, everyone } = self;
-        let (index, gone) = (plan.index, plan.gone.subscribe());
-        let to_supervisor = Arc::<OnceLock<Addr<Supervisor>>>::default();
-        let told = Arc::clone(&to_supervisor);
-        let listener = Listener::new(move |watermark| {
-            if let Some(supervisor) = told.get() {
-                supervisor.do_send(Watermark(watermark));
+/// Starts a shard on a thread that belongs to the runtime alone: it goes on when the application's `System` has stopped,
+/// so that an orderly shutdown can let handlers finish.
+fn start_on_its_own_thread(system: &System, launch: Launch) -> Result<Addr<Supervisor>, StartError> {
+    let (answer, answered) = mpsc::channel();
+    let (system, shard, endings) = (system.clone(), launch.parts.index, Arc::clone(&launch.parts.endings));
+    let thread = std::thread::Builder::new().name(format!("finale-shard-{shard}"));
+    let run = move || {
+        // The thread needs an arbiter of its own; what handlers look up in the `System` is the application's all the same.
+        let own = System::new();
+        System::set_current(system);
+        own.block_on(async move {
+            let started = launch.start();
+            let goes_on = started.is_ok();
+            // Whoever starts the runtime waits for this.
+            let _ = answer.send(started);
+            if goes_on {
+                endings.of(shard).await;
             }
         });
-        let writer = plan.journal.writer(claim.epoch, index, listener)?;
-        let shard = Shard::new(plan, writer);
-        let engine = TaskEngine::new(Rc::clone(&shard), &pools, peers).start();
-        let lease = Lease::new(open, index);
-        let recovery = Recovery::new(claim, inherited);
-        let supervisor = Supervisor::new(Rc::clone(&shard), lease, keys, recovery, everyone).start();
-        // Set once, here: nothing was appended before, so there was nothing to tell.
-        let _ = to_supervisor.set(supervisor.clone());
-        shard.staff(engine.clone(), supervisor.clone());
-        Ok(ShardHandle { supervisor, engine, arbiter: None, gone })
-    }
-}
-
-/// Starts a shard on a thread of its own.
-fn start_elsewhere(_system: &System, launch: Launch) -> Result<ShardHandle, StartError> {
-    let arbiter = Arbiter::new();
-    let handle = arbiter.handle();
-    let (answer, answered) = mpsc::channel();
-    let sent = handle.spawn_fn(move || drop(answer.send(launch.start())));
-    if !sent {
-        return Err(StartError::Thread);
-    }
-    let mut shard = answered.recv().map_err(|_| StartError::Thread)??;
-    shard.arbiter = Some(handle);
-    Ok(shard)
+    };
+    thread.spawn(run).map_err(|_| StartError::Thread)?;
+    Ok(answered.recv().map_err(|_| StartError::Thread)??)
 }

@@ -1,12 +1,16 @@
 //! What a handle waits on: first the acknowledgement of an activation, then the outcome.
 
-use std::future::poll_fn;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use finale_core::{ExecutionId, Outcome};
+use finale_core::{ExecutionId, ExecutionStatus, Outcome};
 
 use crate::activation::ActivateError;
+use crate::fence::fenced;
+use crate::telemetry::TARGET;
 
 /// Shared between one execution on its shard and everybody who waits for it, on whatever thread.
 #[derive(Debug, Default)]
@@ -15,10 +19,28 @@ pub(crate) struct Completion(Mutex<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     stage: Stage,
-    /// The usual case is one waiter; only further ones are worth a vector.
-    waiter: Option<Waker>,
-    others: Vec<Waker>,
+    waiters: Waiters,
+    /// Where the execution is, as long as it has not ended; none for running.
+    published: Option<ExecutionStatus>,
+    /// How many facts are durable, as was last said.
+    durable: u64,
+    /// Whether the execution is in the directory of the runtime.
+    listed: bool,
 }
+
+/// The wakers of the futures that wait. Each future has one entry at most and takes it along when it is dropped, so that
+/// long polling with a timeout leaves nothing behind.
+#[derive(Debug, Default)]
+struct Waiters {
+    /// The usual case is one waiter; only further ones are worth an allocation.
+    first: Option<(Ticket, Waker)>,
+    others: BTreeMap<Ticket, Waker>,
+    /// The number of the last ticket.
+    last: Ticket,
+}
+
+/// Names the entry of one future, in the order in which they were made.
+type Ticket = u64;
 
 #[derive(Clone, Debug, Default)]
 enum Stage {
@@ -79,11 +101,11 @@ enum Answered {
 }
 
 impl Completion {
-    /// Waits until the activation is durable or refused; a repetition until the one that it repeats is.
+    /// Waits until the activation is acknowledged or refused.
     pub(crate) async fn acknowledged(self: Arc<Self>) -> Acknowledged {
         let mut asked = self;
         loop {
-            let acknowledged = poll_fn(|context| asked.poll(context, |stage| asked.acknowledgement(stage))).await;
+            let acknowledged = asked.wait(|stage| asked.acknowledgement(stage)).await;
             match acknowledged {
                 Answered::First(acknowledged) => return acknowledged,
                 Answered::Repetition(of) => asked = of,
@@ -93,17 +115,60 @@ impl Completion {
 
     /// Waits until the execution has ended.
     pub(crate) async fn outcome(&self) -> Result<Arc<Outcome>, Abandoned> {
-        poll_fn(|context| {
-            self.poll(context, |stage| match stage {
-                Stage::Ended(_, outcome) => Some(Ok(Arc::clone(outcome))),
-                Stage::Abandoned(_) | Stage::Refused(_) => Some(Err(Abandoned)),
-                _ => None,
-            })
+        self.wait(|stage| match stage {
+            Stage::Ended(_, outcome) => Some(Ok(Arc::clone(outcome))),
+            Stage::Abandoned(_) | Stage::Refused(_) => Some(Err(Abandoned)),
+            Stage::Pending | Stage::Acknowledged(_) | Stage::Repeated(_) => None,
         })
         .await
     }
 
-    /// The outcome, if the execution has ended already.
+    /// Where the execution is, durably; none if nobody will tell any more.
+    pub(crate) fn status(&self) -> Option<ExecutionStatus> {
+        let inner = self.lock();
+        match &inner.stage {
+            Stage::Ended(_, outcome) => Some(outcome.status()),
+            Stage::Pending => Some(ExecutionStatus::Pending),
+            Stage::Acknowledged(_) => Some(inner.published.unwrap_or(ExecutionStatus::Running)),
+            Stage::Repeated(of) => {
+                let of = Arc::clone(of);
+                drop(inner);
+                of.status()
+            }
+            Stage::Refused(_) | Stage::Abandoned(_) => None,
+        }
+    }
+
+    /// Says where the execution is. That it has ended is said by [`end`](Self::end).
+    pub(crate) fn publish(&self, status: ExecutionStatus, durable: u64) {
+        let published = (!status.is_terminal() && status != ExecutionStatus::Running).then_some(status);
+        let mut inner = self.lock();
+        inner.published = published;
+        inner.durable = durable;
+    }
+
+    /// Says that the execution is quarantined, or is not any more.
+    pub(crate) fn quarantine(&self, quarantined: bool) {
+        self.lock().published = quarantined.then_some(ExecutionStatus::Quarantined);
+    }
+
+    /// Where the execution was last, durably, and with how many facts; also when nobody will tell any more.
+    pub(crate) fn last(&self) -> (ExecutionStatus, u64) {
+        let inner = self.lock();
+        (inner.published.unwrap_or(ExecutionStatus::Running), inner.durable)
+    }
+
+    /// Notes that the execution is in the directory; gives whether it was before.
+    pub(crate) fn list(&self) -> bool {
+        std::mem::replace(&mut self.lock().listed, true)
+    }
+
+    /// Whether the execution is in the directory.
+    pub(crate) fn is_listed(&self) -> bool {
+        self.lock().listed
+    }
+
+    /// How it ended, if it has.
     pub(crate) fn ended(&self) -> Option<Arc<Outcome>> {
         match &self.lock().stage {
             Stage::Ended(_, outcome) => Some(Arc::clone(outcome)),
@@ -111,28 +176,32 @@ impl Completion {
         }
     }
 
+    /// Says that the activation is durable.
     pub(crate) fn acknowledge(&self, execution: ExecutionId) {
         self.advance(Stage::Acknowledged(execution));
     }
 
+    /// Says that the activation repeats another one.
     pub(crate) fn repeat(&self, of: Arc<Self>) {
         self.advance(Stage::Repeated(of));
     }
 
+    /// Says that nothing was activated.
     pub(crate) fn refuse(&self, error: ActivateError) {
         self.advance(Stage::Refused(error));
     }
 
+    /// Says that the execution has ended.
     pub(crate) fn end(&self, execution: ExecutionId, outcome: Arc<Outcome>) {
         self.advance(Stage::Ended(execution, outcome));
     }
 
-    /// Nothing will come any more; changes nothing if there is a last word already.
+    /// Says that nobody will tell how it ends, unless that was told already.
     pub(crate) fn abandon(&self) {
         let stage = match &self.lock().stage {
             Stage::Pending => Stage::Abandoned(None),
             Stage::Acknowledged(execution) => Stage::Abandoned(Some(*execution)),
-            _ => return,
+            Stage::Repeated(_) | Stage::Refused(_) | Stage::Ended(..) | Stage::Abandoned(_) => return,
         };
         self.advance(stage);
     }
@@ -149,38 +218,157 @@ impl Completion {
         }
     }
 
-    fn poll<T>(&self, context: &Context<'_>, ready: impl Fn(&Stage) -> Option<T>) -> Poll<T> {
-        let mut inner = self.lock();
-        if let Some(value) = ready(&inner.stage) {
-            return Poll::Ready(value);
-        }
-        inner.wait(context.waker());
-        Poll::Pending
+    fn wait<F: Fn(&Stage) -> Option<T>, T>(&self, ready: F) -> Wait<'_, F> {
+        Wait { completion: self, ready, ticket: None }
     }
 
     fn advance(&self, stage: Stage) {
-        let (first, others) = {
+        let waiters = {
             let mut inner = self.lock();
             inner.stage = stage;
-            (inner.waiter.take(), std::mem::take(&mut inner.others))
+            inner.waiters.take()
         };
-        // Woken without the lock: a waker may do anything.
-        first.into_iter().chain(others).for_each(Waker::wake);
+        // Woken without the lock, each in a fence: a waker is code of the user and may do anything.
+        for waker in waiters {
+            if let Err(panicked) = fenced(|| waker.wake()) {
+                tracing::warn!(target: TARGET, reason = %panicked.reason, "a waker of somebody who waits panicked");
+            }
+        }
     }
 
-    /// The stage is replaced as a whole, so a panic elsewhere cannot leave half of one.
+    /// A panic elsewhere leaves what is locked here whole: nothing of the user's is called with the lock.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Inner {
-    fn wait(&mut self, waker: &Waker) {
-        match &self.waiter {
-            Some(waiting) if waiting.will_wake(waker) => {}
-            None => self.waiter = Some(waker.clone()),
-            Some(_) if self.others.iter().any(|waiting| waiting.will_wake(waker)) => {}
-            Some(_) => self.others.push(waker.clone()),
+/// Waits until the stage is one that gives a value.
+struct Wait<'a, F> {
+    completion: &'a Completion,
+    ready: F,
+    ticket: Option<Ticket>,
+}
+
+impl<F: Fn(&Stage) -> Option<T> + Unpin, T> Future for Wait<'_, F> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        // Cloned before the lock is taken: that is code of the user.
+        let waker = context.waker().clone();
+        let mut inner = self.completion.lock();
+        match (self.ready)(&inner.stage) {
+            Some(value) => Poll::Ready(value),
+            None => {
+                let (ticket, replaced) = inner.waiters.put(self.ticket, waker);
+                drop(inner);
+                drop(replaced);
+                self.ticket = Some(ticket);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<F> Drop for Wait<'_, F> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            let removed = self.completion.lock().waiters.remove(ticket);
+            drop(removed);
+        }
+    }
+}
+
+impl Waiters {
+    /// Puts a waker into the entry of a future; gives the ticket of the entry and what was in it.
+    fn put(&mut self, ticket: Option<Ticket>, waker: Waker) -> (Ticket, Option<Waker>) {
+        if let Some((ticket, entry)) = ticket.and_then(|ticket| Some((ticket, self.entry(ticket)?))) {
+            return (ticket, Some(std::mem::replace(entry, waker)));
+        }
+        self.last += 1;
+        match &self.first {
+            None => self.first = Some((self.last, waker)),
+            Some(_) => drop(self.others.insert(self.last, waker)),
+        }
+        (self.last, None)
+    }
+
+    fn entry(&mut self, ticket: Ticket) -> Option<&mut Waker> {
+        match &mut self.first {
+            Some((first, waker)) if *first == ticket => Some(waker),
+            _ => self.others.get_mut(&ticket),
+        }
+    }
+
+    fn remove(&mut self, ticket: Ticket) -> Option<Waker> {
+        match &self.first {
+            Some((first, _)) if *first == ticket => self.first.take().map(|(_, waker)| waker),
+            _ => self.others.remove(&ticket),
+        }
+    }
+
+    fn take(&mut self) -> impl Iterator<Item = Waker> + use<> {
+        let others = std::mem::take(&mut self.others).into_values();
+        self.first.take().map(|(_, waker)| waker).into_iter().chain(others)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Wake;
+
+    use super::*;
+
+    fn poll(wait: Pin<&mut impl Future>) -> bool {
+        wait.poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    fn waiting(completion: &Completion) -> usize {
+        let inner = completion.lock();
+        usize::from(inner.waiters.first.is_some()) + inner.waiters.others.len()
+    }
+
+    #[test]
+    fn who_stops_to_wait_leaves_nothing_behind() {
+        let completion = Completion::default();
+        let mut patient = Box::pin(completion.outcome());
+        assert!(!poll(patient.as_mut()));
+        for _ in 0..1_000 {
+            let mut abandoned = Box::pin(completion.outcome());
+            assert!(!poll(abandoned.as_mut()));
+            assert!(!poll(abandoned.as_mut()));
+            assert_eq!(waiting(&completion), 2);
+        }
+        assert_eq!(waiting(&completion), 1);
+        completion.abandon();
+        assert!(poll(patient.as_mut()));
+    }
+
+    struct Panics;
+
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("a waker of the user");
+        }
+    }
+
+    #[test]
+    fn a_waker_that_panics_does_not_keep_the_others_from_being_woken() {
+        let completion = Completion::default();
+        let mut panics = Box::pin(completion.outcome());
+        assert!(panics.as_mut().poll(&mut Context::from_waker(&Arc::new(Panics).into())).is_pending());
+        let mut other = Box::pin(completion.outcome());
+        let counter = Arc::new(Counts::default());
+        assert!(other.as_mut().poll(&mut Context::from_waker(&Arc::clone(&counter).into())).is_pending());
+        completion.abandon();
+        assert_eq!(counter.0.load(std::sync::atomic::Ordering::Relaxed), 1);
+    }
+
+    #[derive(Default)]
+    struct Counts(std::sync::atomic::AtomicU32);
+
+    impl Wake for Counts {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         }
     }
 }

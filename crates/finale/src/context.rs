@@ -3,17 +3,18 @@
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
 use finale_core::{Dispatch, ExecutionId, Payload, TaskId, WorkKey};
 use rustc_hash::FxHashMap;
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 
-use crate::shard::Live;
+use crate::actors::board::Board;
 
 /// What a handler is told about its task; a clone is the same.
 ///
@@ -43,7 +44,7 @@ pub struct TaskContext(Rc<Task>);
 
 /// One attempt at one task, shared by its handler and the engine.
 pub(crate) struct Task {
-    pub(crate) live: Rc<Live>,
+    board: Rc<Board>,
     pub(crate) dispatch: Dispatch,
     stop: Cell<StopAsked>,
     /// Tells all who wait for it to stop: a handler may have helpers.
@@ -52,6 +53,36 @@ pub(crate) struct Task {
     engine: RefCell<Option<Waker>>,
     /// What a blocking handler looks at, once there is one.
     flag: RefCell<Option<Arc<AtomicBool>>>,
+    suspension: Cell<Suspension>,
+    /// How many parts of the handler wait for other executions at once.
+    waits: Cell<u32>,
+    /// What the engine is to hear of the suspension.
+    said: Cell<Option<Suspension>>,
+}
+
+/// A part of a handler that waits for another execution.
+struct Waiting<'a>(&'a Task);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let waits = self.0.waits.get() - 1;
+        self.0.waits.set(waits);
+        if waits == 0 {
+            self.0.suspend(Suspension::Resuming);
+        }
+    }
+}
+
+/// Whether a handler has given back its permits while it waits for another execution.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Suspension {
+    /// It works.
+    #[default]
+    None,
+    /// It waits.
+    Suspended,
+    /// What it waited for is there; it waits for its permits.
+    Resuming,
 }
 
 /// How far a handler was told to stop.
@@ -60,12 +91,8 @@ pub(crate) enum StopAsked {
     No,
     /// It may take its grace.
     Gently,
-    /// Its grace is over: it is dropped.
+    /// It is dropped.
     Now,
-    /// It takes longer than it may: it is dropped, and that is what is reported.
-    TimedOut,
-    /// Nobody wants its result: it is dropped and not reported.
-    Forgotten,
 }
 
 /// Why there is no output of a node; from [`TaskContext::output`]. With `?` the task fails for good: another attempt finds
@@ -126,7 +153,7 @@ impl TaskContext {
 
     /// Names the task; the same over attempts and restarts.
     pub fn task_id(&self) -> TaskId {
-        TaskId { execution: self.0.live.id, key: self.0.dispatch.key }
+        TaskId { execution: self.0.board.execution, key: self.0.dispatch.key }
     }
 
     /// The execution that the task belongs to.
@@ -147,7 +174,7 @@ impl TaskContext {
 
     /// Id of the node in the definition.
     pub fn node(&self) -> &str {
-        &self.0.live.bound.compiled.node(self.0.dispatch.key.node).id
+        &self.0.board.bound.compiled.node(self.0.dispatch.key.node).id
     }
 
     /// State of the application that was given to the runtime's [builder](crate::Builder::data).
@@ -155,7 +182,7 @@ impl TaskContext {
     /// # Errors
     /// When none of that type was given; with `?` the task fails for good.
     pub fn data<T: Send + Sync + 'static>(&self) -> Result<&T, MissingData> {
-        self.0.live.bound.data.get()
+        self.0.board.bound.data.get()
     }
 
     /// The output of a task that was done before, decoded from JSON as that type.
@@ -184,9 +211,9 @@ impl TaskContext {
     /// # }
     /// ```
     pub fn output<T: DeserializeOwned>(&self, node: &str) -> Result<T, TaskOutputError> {
-        let position = self.0.live.bound.compiled.position(node);
+        let position = self.0.board.bound.compiled.position(node);
         let position = position.ok_or_else(|| TaskOutputError::Unknown(node.to_owned()))?;
-        let output = self.0.live.read(|execution| execution.output_of(WorkKey::root(position)).cloned());
+        let output = self.0.board.output(WorkKey::root(position));
         decode_output(node, output.as_ref())
     }
 
@@ -217,27 +244,77 @@ impl TaskContext {
     /// # }
     /// ```
     pub async fn cancelled(&self) {
-        let told = self.0.told.notified();
-        if !self.is_cancelled() {
-            told.await;
+        while !self.is_cancelled() {
+            let told = self.0.told.notified();
+            if !self.is_cancelled() {
+                told.await;
+            }
         }
+    }
+
+    /// Waits for something that other executions have to do first, and gives this task's places back meanwhile.
+    ///
+    /// A handler at work holds a place under [`Limits::running_tasks_max`](crate::Limits::running_tasks_max) and under the
+    /// limit of its handler. If handlers activate other executions and await them, they can hold all places, and those
+    /// executions never begin. Awaited through this, the outcome of a child costs no place; afterwards the handler queues
+    /// for its places again, before it goes on.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let child = Workflow::builder("child").task("work", "work").build()?;
+    /// # let parent = Workflow::builder("parent").task("delegate", "delegate").build()?;
+    /// # let mut limits = finale::Limits::default();
+    /// # limits.running_tasks_max = 1;
+    /// # let builder = Runtime::builder().shards(Shards::Current).limits(limits);
+    /// # let builder = builder.handler("work", async |_: TaskContext| Ok::<_, TaskError>(42));
+    /// # let cell = std::sync::Arc::new(std::sync::OnceLock::<Runtime>::new());
+    /// # let (known, workflow) = (cell.clone(), child.clone());
+    /// # let delegate = move |context: TaskContext| {
+    /// #     let (runtime, child) = (known.get().unwrap().clone(), workflow.clone());
+    /// #     async move {
+    /// let execution = runtime.activate(&child, ()).await?;
+    /// let outcome = context.waiting_for(execution.outcome()).await?;
+    /// #         Ok::<u32, TaskError>(outcome.output()?)
+    /// #     }
+    /// # };
+    /// # let runtime = builder.handler("delegate", delegate).start()?;
+    /// # cell.set(runtime.clone()).unwrap();
+    /// # let outcome = runtime.activate(&parent, ()).await?.outcome().await?;
+    /// # assert_eq!(outcome.output::<u32>()?, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn waiting_for<F: Future>(&self, future: F) -> F::Output {
+        let mut future = std::pin::pin!(future);
+        let ready = poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
+        if let Poll::Ready(output) = ready {
+            return output;
+        }
+        let waiting = self.0.begin_to_wait();
+        let output = future.await;
+        drop(waiting);
+        while self.0.suspension() == Suspension::Resuming {
+            let resumed = self.0.told.notified();
+            if self.0.suspension() == Suspension::Resuming {
+                resumed.await;
+            }
+        }
+        output
     }
 
     pub(crate) fn for_blocking(&self) -> BlockingContext {
         let flag = Arc::new(AtomicBool::new(self.is_cancelled()));
         *self.0.flag.borrow_mut() = Some(Arc::clone(&flag));
-        let compiled = &self.0.live.bound.compiled;
-        let done = |execution: &finale_core::Execution| {
-            let output =
-                |node| Some((compiled.node(node).id.clone(), execution.output_of(WorkKey::root(node))?.clone()));
-            compiled.positions().filter_map(output).collect()
-        };
+        let compiled = &self.0.board.bound.compiled;
+        let outputs = self.0.board.outputs().into_iter();
         BlockingContext {
             task: self.task_id(),
             attempt: self.attempt(),
             node: self.node().to_owned(),
-            data: self.0.live.bound.data.clone(),
-            outputs: self.0.live.read(done),
+            data: self.0.board.bound.data.clone(),
+            outputs: outputs.map(|(key, output)| (compiled.node(key.node).id.clone(), output)).collect(),
             cancelled: flag,
         }
     }
@@ -250,15 +327,65 @@ impl fmt::Debug for TaskContext {
 }
 
 impl Task {
-    pub(crate) fn new(live: Rc<Live>, dispatch: Dispatch) -> Self {
+    pub(crate) fn new(board: Rc<Board>, dispatch: Dispatch) -> Self {
         Self {
-            live,
+            board,
             dispatch,
             stop: Cell::new(StopAsked::No),
             told: Notify::new(),
             engine: RefCell::default(),
             flag: RefCell::default(),
+            suspension: Cell::default(),
+            waits: Cell::default(),
+            said: Cell::default(),
         }
+    }
+
+    /// Makes a task that nobody has any more the task of another attempt.
+    pub(crate) fn reset(&mut self, board: &Rc<Board>, dispatch: Dispatch) {
+        if !Rc::ptr_eq(&self.board, board) {
+            self.board = Rc::clone(board);
+        }
+        self.dispatch = dispatch;
+        self.stop.set(StopAsked::No);
+        self.engine.get_mut().take();
+        self.flag.get_mut().take();
+        self.suspension.set(Suspension::None);
+        self.waits.set(0);
+        self.said.set(None);
+    }
+
+    pub(crate) fn suspension(&self) -> Suspension {
+        self.suspension.get()
+    }
+
+    /// Gives the permits of the handler back until what this gives is dropped, unless they are given back already.
+    fn begin_to_wait(&self) -> Waiting<'_> {
+        let waits = self.waits.get();
+        self.waits.set(waits + 1);
+        if waits == 0 {
+            self.suspend(Suspension::Suspended);
+        }
+        Waiting(self)
+    }
+
+    /// Says where the handler is with its suspension; the engine hears of it when it has polled the handler.
+    fn suspend(&self, suspension: Suspension) {
+        self.suspension.set(suspension);
+        self.said.set(Some(suspension));
+    }
+
+    /// What the engine has not heard of the suspension.
+    pub(crate) fn take_said(&self) -> Option<Suspension> {
+        self.said.take()
+    }
+
+    /// Lets the handler go on: it has its permits again.
+    pub(crate) fn resume(&self) {
+        self.suspension.set(Suspension::None);
+        let engine = self.engine.take();
+        engine.into_iter().for_each(Waker::wake);
+        self.told.notify_waiters();
     }
 
     pub(crate) fn stop_asked(&self) -> StopAsked {

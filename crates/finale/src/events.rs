@@ -4,10 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use finale_core::execution::{Notice, NumberedEvent};
-use finale_core::{AttemptNo, Compiled, ExecutionId, ExecutionStatus, NodeStatus, Time, WaitingFor};
+use finale_core::execution::{Notice, NumberedEvent, Replay};
+use finale_core::fact::{Facts, Position};
+use finale_core::{AttemptNo, Compiled, Execution, ExecutionId, ExecutionStatus, NodeStatus, Time, WaitingFor};
+use finale_journal::Journal;
 use serde::Serialize;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::actors::reading;
+use crate::actors::requests::Watched;
+use crate::fence::fenced;
+use crate::offline::{self, Reading};
+use crate::workflow::Workflow;
 
 /// The number of an event: the fact it follows from, and which of its consequences it is.
 ///
@@ -140,10 +148,41 @@ pub enum EventKind {
 /// ```
 #[derive(Debug)]
 pub struct Events {
-    pub(crate) receiver: mpsc::Receiver<Event>,
+    /// What is read from the history before anything new; none once it was.
+    past: Option<Box<Past>>,
+    /// What was decided and not durable when the reader began; none once it was read.
+    gate: Option<Gate>,
+    receiver: mpsc::Receiver<Event>,
     last: EventNumber,
     /// Whether the stream was cut because this reader lagged behind.
     lagged: Arc<AtomicBool>,
+}
+
+/// Facts that were not durable when a reader began.
+#[derive(Debug)]
+struct Gate {
+    execution: ExecutionId,
+    /// Told when they are.
+    durable: oneshot::Receiver<()>,
+    /// The number of the last of them.
+    up_to: u64,
+    journal: Arc<dyn Journal>,
+}
+
+/// The events that followed from a history, made as they are read: a reader costs no more than the history itself.
+#[derive(Debug)]
+struct Past {
+    execution: ExecutionId,
+    workflow: Workflow,
+    history: Vec<u8>,
+    /// How far the history was read.
+    position: Position,
+    state: Execution,
+    replay: Replay,
+    /// The number of the last fact that belongs to the past of this reader.
+    up_to: u64,
+    /// Made, and not read yet; in reverse order.
+    made: Vec<NumberedEvent>,
 }
 
 /// The stream was cut because its reader lagged behind, after all that was kept for it was read. Nothing is lost: resume.
@@ -219,11 +258,84 @@ impl Events {
     /// # }
     /// ```
     pub async fn next(&mut self) -> Result<Option<Event>, Lagged> {
-        if let Some(event) = self.receiver.recv().await {
-            self.last = event.number;
-            return Ok(Some(event));
+        loop {
+            while let Some(past) = &mut self.past {
+                match past.next() {
+                    Some(event) if event.number <= self.last => {}
+                    Some(event) => {
+                        self.last = event.number;
+                        return Ok(Some(event));
+                    }
+                    None => self.past = None,
+                }
+            }
+            let Some(gate) = &mut self.gate else { break };
+            if (&mut gate.durable).await.is_err() {
+                // They never will be: the journal has failed, or the runtime has stopped.
+                self.gate = None;
+                return Ok(None);
+            }
+            let Gate { execution, up_to, journal, .. } = self.gate.take().expect("it was there before the wait");
+            let read = reading::read(&journal, move |journal| offline::read(journal, execution)).await;
+            self.past = read.and_then(Result::ok).map(|reading| Box::new(Past::new(reading, up_to)));
+        }
+        while let Some(event) = self.receiver.recv().await {
+            if event.number > self.last {
+                self.last = event.number;
+                return Ok(Some(event));
+            }
         }
         if self.lagged.load(Ordering::Acquire) { Err(Lagged { after: self.last }) } else { Ok(None) }
+    }
+
+    /// Reads the past of an execution first.
+    pub(crate) fn with_past(
+        mut self,
+        execution: ExecutionId,
+        past: Option<Reading>,
+        watched: Watched,
+        journal: Arc<dyn Journal>,
+    ) -> Self {
+        let Watched { durable, decided, gate } = watched;
+        self.past = past.map(|reading| Box::new(Past::new(reading, durable)));
+        let gate = gate.filter(|_| decided > durable);
+        self.gate = gate.map(|durable| Gate { execution, durable, up_to: decided, journal });
+        self
+    }
+}
+
+impl Past {
+    fn new(reading: Reading, up_to: u64) -> Self {
+        let (execution, workflow, history) = reading.into_history();
+        let state = Execution::new(execution, workflow.compiled());
+        let (position, replay, made) = Default::default();
+        Self { execution, workflow, history, position, state, replay, up_to, made }
+    }
+
+    fn next(&mut self) -> Option<Event> {
+        loop {
+            while let Some(made) = self.made.pop() {
+                if let Some(event) = Event::new(self.execution, self.workflow.compiled(), made) {
+                    return Some(event);
+                }
+            }
+            self.apply_next()?;
+        }
+    }
+
+    /// Applies the next fact; none if there is no more. A history that cannot be read ends here: it could be when the
+    /// reader was given this one.
+    fn apply_next(&mut self) -> Option<()> {
+        if self.state.sequence() >= self.up_to {
+            return None;
+        }
+        let mut facts = Facts::from(&self.history, self.position);
+        let recorded = facts.next()?.ok()?;
+        self.position = facts.position();
+        self.replay.apply(&mut self.state, self.workflow.compiled(), recorded).ok()?;
+        self.made = std::mem::take(&mut self.replay.notices);
+        self.made.reverse();
+        Some(())
     }
 }
 
@@ -256,7 +368,8 @@ impl Event {
     }
 }
 
-/// The sending end of one stream.
+/// The sending end of a stream.
+#[derive(Debug)]
 pub(crate) struct Subscriber {
     sender: mpsc::Sender<Event>,
     after: EventNumber,
@@ -264,27 +377,34 @@ pub(crate) struct Subscriber {
 }
 
 impl Subscriber {
+    /// A stream of what comes after that event. It is cut when its reader lags that many events behind.
     pub(crate) fn new(after: EventNumber, lag_max: usize) -> (Self, Events) {
         let (sender, receiver) = mpsc::channel(lag_max.max(1));
         let lagged = Arc::<AtomicBool>::default();
-        (Self { sender, after, lagged: Arc::clone(&lagged) }, Events { receiver, last: after, lagged })
+        let events = Events { past: None, gate: None, receiver, last: after, lagged: Arc::clone(&lagged) };
+        (Self { sender, after, lagged }, events)
     }
 
-    /// Passes an event on; false if the reader is gone or lags too far behind.
+    /// What followed from the facts up to that number is read from the history.
+    pub(crate) fn begin_after(&mut self, sequence: u64) {
+        self.after = self.after.max(EventNumber { sequence, index: u32::MAX });
+    }
+
+    /// Passes an event on; false if the stream is over.
     pub(crate) fn pass(&mut self, event: &Event) -> bool {
         if event.number <= self.after {
             return true;
         }
         self.after = event.number;
-        let passed = self.sender.try_send(event.clone());
-        if let Err(mpsc::error::TrySendError::Full(_)) = passed {
-            self.lagged.store(true, Ordering::Release);
-        }
-        passed.is_ok()
-    }
-
-    /// Ends the stream before the end of its execution: the reader has to resume.
-    pub(crate) fn cut(self) {
-        self.lagged.store(true, Ordering::Release);
+        // Waking the reader is a call into code of the user.
+        let passed = fenced(|| match self.sender.try_send(event.clone()) {
+            Ok(()) => true,
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                self.lagged.store(true, Ordering::Release);
+                false
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => false,
+        });
+        passed == Ok(true)
     }
 }

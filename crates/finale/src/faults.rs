@@ -41,6 +41,45 @@ pub struct Faults {
     pub panic_over_outcome: AtomicU32,
     /// What the wall clock shows when a runtime starts, in microseconds; 0 for what it really shows.
     pub wall_clock: AtomicI64,
+    /// Kills the state machine of an execution.
+    pub kill_execution: Kill,
+    /// Kills the state machine of the task engine, before it takes its input in.
+    pub kill_engine: Kill,
+    /// Kills the state machine of the supervisor, after it has taken its input in.
+    pub kill_supervisor: Kill,
+}
+
+/// A panic in a state machine over one of its inputs. Only the actors on state machines ask for it.
+#[allow(dead_code, unreachable_pub, reason = "the actors without state machines never ask, and only tests look")]
+#[derive(Debug, Default)]
+pub struct Kill {
+    /// Over which input from now on, counted from 1; 0 for none.
+    pub over: AtomicU32,
+    /// The kinds of inputs over which it panicked.
+    pub kinds: std::sync::Mutex<std::collections::BTreeSet<String>>,
+}
+
+#[allow(dead_code, reason = "the actors without state machines never ask")]
+impl Kill {
+    /// Whether it is to panic over a later input.
+    pub(crate) fn is_armed(&self) -> bool {
+        self.over.load(Ordering::Relaxed) > 0
+    }
+
+    /// Panics if it is time for that.
+    pub(crate) fn strike(&self, input: &impl std::fmt::Debug) {
+        let over = self.over.load(Ordering::Relaxed);
+        if over == 0 {
+            return;
+        }
+        self.over.store(over - 1, Ordering::Relaxed);
+        if over == 1 {
+            let shown = format!("{input:?}");
+            let kind = shown.split(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default().to_owned();
+            self.kinds.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(kind.clone());
+            panic!("a fault was injected over {kind}");
+        }
+    }
 }
 
 impl Faults {

@@ -1,13 +1,15 @@
 //! What a user holds of an execution.
 
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-use finale_core::execution::{Interruption, Why};
+use finale_core::execution::{Interrupted, Interruption, Why};
 use finale_core::fact::StopOutcome;
 use finale_core::{ExecutionId, ExecutionStatus, Outcome, Record, TaskId, Time};
 use serde::Serialize;
 
+use crate::actors::bound::Bound;
 use crate::completion::{Abandoned, Completion};
 use crate::errors::CommandError;
 use crate::events::{EventNumber, Events};
@@ -18,11 +20,17 @@ use crate::runtime::Runtime;
 /// Dropping the last handle changes nothing: the execution goes on.
 ///
 /// It comes from [`Runtime::activate`], and from [`Runtime::execution`] by its id.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ExecutionHandle {
     pub(crate) runtime: Runtime,
     pub(crate) id: ExecutionId,
     pub(crate) completion: Arc<Completion>,
+}
+
+impl fmt::Debug for ExecutionHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExecutionHandle").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 impl ExecutionHandle {
@@ -83,9 +91,11 @@ impl ExecutionHandle {
     /// # }
     /// ```
     pub async fn status(&self) -> Result<ExecutionStatus, CommandError> {
-        match self.completion.ended() {
-            Some(outcome) => Ok(outcome.status()),
-            None => self.runtime.status(self.id).await,
+        match self.completion.status() {
+            Some(status) => Ok(status),
+            None if self.runtime.has_stopped() => Err(CommandError::Stopped),
+            // The journal has failed, or the execution was never acknowledged: that is where it was.
+            None => Ok(self.completion.last().0),
         }
     }
 
@@ -256,6 +266,23 @@ pub enum Fate {
     /// It could not be stopped and may still be at work: a function that blocks its thread, or an actor. Or it went
     /// with its process.
     Lost,
+}
+
+impl CancelReceipt {
+    pub(crate) fn new(
+        execution: ExecutionId,
+        bound: Option<&Bound>,
+        outcome: &Outcome,
+        interrupted: &[Interrupted],
+    ) -> Self {
+        let task = |interrupted: &Interrupted| CancelledTask {
+            task: TaskId { execution, key: interrupted.key },
+            node: bound.map(|bound| bound.compiled.node(interrupted.key.node).id.clone()).unwrap_or_default(),
+            fate: interrupted.interruption.into(),
+        };
+        let tasks = interrupted.iter().map(task).collect();
+        Self { status: outcome.status(), completed_at: outcome.completed_at, tasks }
+    }
 }
 
 impl From<Interruption> for Fate {

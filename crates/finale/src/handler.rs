@@ -8,10 +8,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use actix::Recipient;
+use finale_core::number::HandlerNo;
 use finale_core::{Failure, FailureClass, Payload, PayloadError};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
+use crate::actors::handlers::{self, LocalHandler};
 use crate::context::{BlockingContext, TaskContext};
 use crate::message::RunTask;
 use crate::task_error::TaskError;
@@ -21,6 +23,9 @@ pub(crate) type TaskFuture = Pin<Box<dyn Future<Output = TaskResult>>>;
 
 /// A handler with its types taken away.
 pub(crate) trait Handle: Send + Sync {
+    /// The handler as one shard calls it.
+    fn local(self: Arc<Self>) -> Box<dyn LocalHandler>;
+
     fn call(&self, context: TaskContext, input: Payload) -> TaskFuture;
 
     /// Whether its work goes on when its future is dropped.
@@ -126,7 +131,11 @@ impl<H, Arguments> Typed<H, Arguments> {
     }
 }
 
-impl<H: Handler<Arguments>, Arguments> Handle for Typed<H, Arguments> {
+impl<H: Handler<Arguments>, Arguments: 'static> Handle for Typed<H, Arguments> {
+    fn local(self: Arc<Self>) -> Box<dyn LocalHandler> {
+        Box::new(handlers::Function::<H, Arguments>::new(Arc::clone(&self.handler), self.payload_bytes_max))
+    }
+
     fn call(&self, context: TaskContext, input: Payload) -> TaskFuture {
         match decode_input(&input) {
             Ok(input) => {
@@ -194,6 +203,10 @@ where
     Input: DeserializeOwned + 'static,
     Output: Serialize + 'static,
 {
+    fn local(self: Arc<Self>) -> Box<dyn LocalHandler> {
+        Box::new(handlers::Boxed(move |context, input| self.call(context, input)))
+    }
+
     fn call(&self, context: TaskContext, input: Payload) -> TaskFuture {
         let (answer, answered) = tokio::sync::oneshot::channel();
         let (function, bytes_max) = (Arc::clone(&self.function), self.payload_bytes_max);
@@ -228,6 +241,10 @@ pub(crate) struct Asked {
 }
 
 impl Handle for Asked {
+    fn local(self: Arc<Self>) -> Box<dyn LocalHandler> {
+        Box::new(handlers::Boxed(move |context, input| self.call(context, input)))
+    }
+
     fn is_blocking(&self) -> bool {
         // The actor goes on, whoever stops to wait for it.
         true
@@ -246,13 +263,13 @@ impl Handle for Asked {
     }
 }
 
-fn decode_input<T: DeserializeOwned>(input: &Payload) -> Result<T, Failure> {
+pub(crate) fn decode_input<T: DeserializeOwned>(input: &Payload) -> Result<T, Failure> {
     input.decode().map_err(|error| {
         Failure::new(FailureClass::Failed, format!("the input does not fit the handler: {error}")).permanent()
     })
 }
 
-fn encode_output<T: Serialize>(output: T, bytes_max: usize) -> TaskResult {
+pub(crate) fn encode_output<T: Serialize>(output: T, bytes_max: usize) -> TaskResult {
     let encoded = encode_owned(output);
     encoded.map_err(|error| unusable(&error)).and_then(|output| limit_output(output, bytes_max))
 }
@@ -311,8 +328,28 @@ impl Handlers {
         self.0.keys().map(String::as_str)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Registered> {
-        self.0.values()
+    /// All of them, in the order of their numbers.
+    pub(crate) fn by_number(&self) -> Vec<&Registered> {
+        let mut all: Vec<_> = self.0.values().collect();
+        all.sort_unstable_by_key(|registered| registered.index);
+        all
+    }
+
+    /// The number of a handler, if it is registered.
+    pub(crate) fn number(&self, name: &str) -> Option<HandlerNo> {
+        self.get(name).map(|registered| HandlerNo(registered.index as u16))
+    }
+
+    /// The names, in the order of the numbers.
+    pub(crate) fn names_by_number(&self) -> Vec<String> {
+        let mut names: Vec<_> = self.0.iter().collect();
+        names.sort_unstable_by_key(|(_, registered)| registered.index);
+        names.into_iter().map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The limits of handlers that have one of their own, in the order of their numbers: the first one is limit number 1.
+    pub(crate) fn limits(&self) -> Vec<usize> {
+        self.by_number().into_iter().filter_map(|registered| registered.running_max).collect()
     }
 }
 

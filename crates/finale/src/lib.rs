@@ -10,6 +10,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod activation;
+mod actors;
 mod builder;
 mod clock;
 mod completion;
@@ -17,24 +18,19 @@ mod context;
 mod error;
 mod errors;
 mod events;
-mod execution_actor;
 mod faults;
 mod fence;
 mod handle;
 mod handler;
 mod late;
 mod metering;
-mod mint;
 mod observe;
+mod open_tasks;
 mod options;
-mod permits;
 #[cfg(feature = "actix-web")]
 mod response;
 mod runtime;
-mod shard;
 mod stored;
-mod supervisor;
-mod task_engine;
 mod task_error;
 mod typed;
 mod vitals;
@@ -53,16 +49,16 @@ pub use error::Error;
 pub use errors::{CommandError, ReportError, TooLong};
 pub use events::{Event, EventKind, EventNumber, Events, Lagged};
 #[cfg(feature = "_test")]
-pub use faults::Faults;
+pub use faults::{Faults, Kill};
 pub use handle::{CancelReceipt, CancelledTask, ExecutionHandle, Fate};
 pub use handler::Handler;
 pub use late::LateEvent;
+pub use open_tasks::{OpenTask, TaskPage};
 pub use options::{Keep, Limits, Retention, Shards};
 pub use runtime::{Page, Runtime, ShutdownReport, StartError};
-pub use task_engine::{OpenTask, TaskPage};
 pub use task_error::{ResultExt, TaskError};
 pub use typed::{Branch, ConditionNode, Source, TaskNode, TypedBuilder, VerificationNode};
-pub use vitals::Health;
+pub use vitals::{BlockedShard, Health};
 pub use workflow::{Workflow, WorkflowBuilder};
 
 pub use actix;

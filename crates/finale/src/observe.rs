@@ -1,13 +1,14 @@
 //! Where observers hang: log events and streams, after the facts are durable and never before.
 
-use finale_core::NodeIndex;
 use finale_core::execution::{Effect, Notice, NumberedEvent, Refused};
-use finale_core::{ExecutionId, ExecutionStatus, NodeStatus, Outcome, TaskId};
-use tracing::{Level, debug, info, warn};
+use finale_core::record::End;
+use finale_core::supervisor::{self, LateEvent};
+use finale_core::{ExecutionId, ExecutionStatus, NodeIndex, NodeStatus, Outcome, TaskId, Time};
+use tracing::{Level, debug, error, info, warn};
 
-use crate::events::Event;
-use crate::late::LateEvent;
-use crate::shard::{Attempted, Live, Reply};
+use crate::actors::bound::Bound;
+use crate::actors::messages::Attempted;
+use crate::events::{Event, Subscriber};
 use crate::telemetry::{TARGET, event};
 
 /// Whether anybody reads what happens to nodes.
@@ -16,89 +17,101 @@ pub(crate) fn watched() -> bool {
 }
 
 /// Says that an execution was activated.
-pub(crate) fn activated(live: &Live) {
-    live.bound.metrics.activated();
-    info!(
-        target: TARGET,
-        event = event::ACTIVATED,
-        execution = %live.id,
-        workflow = live.bound.compiled.definition().id,
-    );
+pub(crate) fn activated(bound: &Bound, execution: ExecutionId) {
+    bound.metrics.activated();
+    info!(target: TARGET, event = event::ACTIVATED, %execution, workflow = bound.compiled.definition().id);
 }
 
 /// Says how an execution ended.
-pub(crate) fn ended(live: &Live, outcome: &Outcome) {
-    let took = outcome.completed_at.since(live.read(finale_core::Execution::created_at));
-    let status = outcome.status();
-    live.bound.metrics.ended(status, took);
-    let (execution, workflow) = (live.id, &live.bound.compiled.definition().id);
+pub(crate) fn ended(bound: &Bound, execution: ExecutionId, created_at: Time, outcome: &Outcome) {
+    let took = outcome.completed_at.since(created_at);
+    bound.metrics.ended(outcome.status(), took);
+    let workflow = &bound.compiled.definition().id;
     match &outcome.end {
-        finale_core::record::End::Completed { .. } => {
-            info!(target: TARGET, event = event::COMPLETED, %execution, workflow, ?took);
-        }
-        finale_core::record::End::Failed { error } => {
-            warn!(target: TARGET, event = event::FAILED, %execution, workflow, ?took, %error);
-        }
-        finale_core::record::End::Cancelled { by } => {
-            info!(target: TARGET, event = event::CANCELLED, %execution, workflow, ?took, by);
-        }
+        End::Completed { .. } => info!(target: TARGET, event = event::COMPLETED, %execution, workflow, ?took),
+        End::Failed { error } => warn!(target: TARGET, event = event::FAILED, %execution, workflow, ?took, %error),
+        End::Cancelled { by } => info!(target: TARGET, event = event::CANCELLED, %execution, workflow, ?took, by),
     }
 }
 
-/// Passes notices on to the log and to the streams of their execution.
-pub(crate) fn notices(live: &Live, notices: Vec<NumberedEvent>) {
-    for noticed in notices {
-        if let Notice::Attempt { key, failure, took, .. } = &noticed.notice {
+/// Passes events on to the log and to those who watch the execution.
+pub(crate) fn events(
+    bound: &Bound,
+    execution: ExecutionId,
+    events: impl Iterator<Item = NumberedEvent>,
+    subscribers: &mut Vec<Subscriber>,
+) {
+    for numbered in events {
+        if let Notice::Attempt { key, failure, took, .. } = &numbered.notice {
             let failure = failure.as_ref().map(|failure| failure.class);
-            live.bound.metrics.attempted(key.node, failure, *took);
+            bound.metrics.attempted(key.node, failure, *took);
         }
-        log(live, &noticed.notice);
-        if live.is_watched() {
-            let event = Event::new(live.id, &live.bound.compiled, noticed);
-            event.iter().for_each(|event| stream(live, event));
+        log(bound, execution, &numbered.notice);
+        if !subscribers.is_empty()
+            && let Some(event) = Event::new(execution, &bound.compiled, numbered)
+        {
+            subscribers.retain_mut(|subscriber| subscriber.pass(&event));
         }
     }
 }
 
-/// Passes an event on to those who watch its execution.
-pub(crate) fn stream(live: &Live, event: &Event) {
-    live.extra(|extra| extra.subscribers.retain_mut(|subscriber| subscriber.pass(event)));
-}
-
-/// Counts what no notice tells.
-pub(crate) fn attempts(live: &Live, attempts: impl Iterator<Item = Attempted>) {
+/// Counts what handlers came to, where no events say so.
+pub(crate) fn attempts(bound: &Bound, attempts: impl Iterator<Item = Attempted>) {
     for Attempted { node, failure, took } in attempts {
-        live.bound.metrics.attempted(node, failure, took);
+        bound.metrics.attempted(node, failure, took);
     }
 }
 
-/// Says which tasks are about to be handed to whoever does them.
-pub(crate) fn created(live: &Live, effects: &[Effect]) {
+/// Says which tasks are to be done.
+pub(crate) fn created(bound: &Bound, execution: ExecutionId, effects: &[Effect]) {
     if effects.is_empty() || !watched() {
         return;
     }
     for effect in effects {
         if let Effect::Run { dispatch, .. } | Effect::Offer { dispatch, .. } = effect {
-            let (execution, attempt) = (live.id, dispatch.attempt.get());
             let task = TaskId { execution, key: dispatch.key };
-            let node = live.bound.compiled.node(dispatch.key.node).id.as_str();
-            debug!(target: TARGET, event = event::TASK_CREATED, %execution, node, %task, attempt);
+            let node = bound.compiled.node(dispatch.key.node).id.as_str();
+            debug!(target: TARGET, event = event::TASK_CREATED, %execution, node, %task, attempt = dispatch.attempt.get());
         }
     }
 }
 
-/// Says that an operator asked for what cannot be done any more.
-pub(crate) fn refused(execution: ExecutionId, reply: &Reply, result: &Result<(), Refused>) {
-    match (reply, result) {
-        (Reply::Cancel(_), Err(Refused::AlreadyTerminal(status))) => cancel_conflict(execution, *status),
-        (Reply::Command(_), Err(Refused::NotRunning(status))) => invalid_status(execution, *status),
+/// Says what the Supervisor found worth a line.
+pub(crate) fn notice(notice: &supervisor::Notice) {
+    match notice {
+        supervisor::Notice::Died(execution) => {
+            error!(target: TARGET, %execution, "the state machine of an execution panicked, and is folded again");
+        }
+        supervisor::Notice::Quarantined(execution, reason) => {
+            error!(target: TARGET, %execution, %reason, "an execution is quarantined");
+        }
+        supervisor::Notice::Released(execution) => info!(target: TARGET, %execution, "an execution is released"),
+        supervisor::Notice::NotBegun(execution, reason) => {
+            error!(target: TARGET, %execution, %reason, "an execution could not be begun");
+        }
+        supervisor::Notice::NotFound(execution) => not_found(*execution),
+        supervisor::Notice::LateReport(event) => late(event),
+        supervisor::Notice::PurgeFailed(reason) => {
+            warn!(target: TARGET, %reason, "what ended long ago could not be looked for");
+        }
+        supervisor::Notice::Lost(execution) => {
+            error!(target: TARGET, %execution, "an actor had lost its execution, which is folded again");
+        }
         _ => {}
     }
 }
 
-fn log(live: &Live, notice: &Notice) {
-    let execution = live.id;
-    let name = |node: NodeIndex| live.bound.compiled.node(node).id.as_str();
+/// Says that a command was refused.
+pub(crate) fn refused(execution: ExecutionId, cancel: bool, refused: &Refused) {
+    match refused {
+        Refused::AlreadyTerminal(status) if cancel => cancel_conflict(execution, *status),
+        Refused::NotRunning(status) => invalid_status(execution, *status),
+        _ => {}
+    }
+}
+
+fn log(bound: &Bound, execution: ExecutionId, notice: &Notice) {
+    let name = |node: NodeIndex| bound.compiled.node(node).id.as_str();
     match notice {
         Notice::Status { from, to } => {
             debug!(target: TARGET, event = event::STATUS_TRANSITIONED, %execution, %from, %to);
@@ -132,7 +145,7 @@ fn log(live: &Live, notice: &Notice) {
 /// Says that something came too late, twice or for nothing.
 pub(crate) fn late(late: &LateEvent) {
     let LateEvent { execution, what, reason, .. } = late;
-    debug!(target: TARGET, event = event::LATE_EVENT, %execution, what, reason);
+    debug!(target: TARGET, event = event::LATE_EVENT, %execution, what = what.name(), %reason);
 }
 
 /// Says that an execution was to be cancelled that is over.

@@ -39,14 +39,13 @@
 
 use finale_core::execution::{SEMANTICS, Why};
 use finale_core::fact::{Described, Facts};
-use finale_core::record::State;
+use finale_core::record::{Counts, DecidedBy, End, ExecutionError, State};
 use finale_core::{Execution, ExecutionId, ExecutionStatus, Outcome, Record};
 use finale_journal::{JournalError, JournalReader, Quarantine, Summary};
 use uuid::Uuid;
 
 use crate::fence::fenced;
 use crate::stored::began_with;
-use crate::supervisor::written_off;
 use crate::workflow::Workflow;
 
 /// One execution as its journal tells it, at the moment when it was [read](read()): it does not change any more.
@@ -133,6 +132,11 @@ pub enum ReadError {
 /// # Errors
 /// When there is none, or what is kept of it cannot be read; [`why`] says what is known even then.
 pub fn read(reader: &dyn JournalReader, execution: ExecutionId) -> Result<Reading, ReadError> {
+    read_up_to(reader, execution, u64::MAX)
+}
+
+/// What the facts of an execution up to that number come to.
+pub(crate) fn read_up_to(reader: &dyn JournalReader, execution: ExecutionId, up_to: u64) -> Result<Reading, ReadError> {
     // Before the history: what is over here is over there.
     let summary = reader.summary(execution)?.ok_or(ReadError::NotFound(execution))?;
     let unreadable = |problem| ReadError::Unreadable { execution, problem };
@@ -147,7 +151,8 @@ pub fn read(reader: &dyn JournalReader, execution: ExecutionId) -> Result<Readin
     // A history that rotted in a way that nothing noticed must not bring down who looks at it.
     let folded = fenced(|| {
         let workflow = Workflow::restore(&stored)?;
-        let state = Execution::fold(execution, workflow.compiled(), &history).map_err(|error| error.to_string())?;
+        let state = Execution::fold_up_to(execution, workflow.compiled(), &history, up_to);
+        let state = state.map_err(|error| error.to_string())?;
         check_rules(&state).map(|()| (workflow, state))
     });
     let (workflow, state) = folded.unwrap_or_else(|panicked| Err(panicked.to_string())).map_err(unreadable)?;
@@ -222,6 +227,30 @@ pub fn quarantine(reader: &dyn JournalReader, execution: ExecutionId) -> Result<
 }
 
 /// Whether an execution follows rules that this release knows.
+/// How an execution ended, also if it was written off; none if it has not, or is not known.
+pub(crate) fn outcome(reader: &dyn JournalReader, execution: ExecutionId) -> Result<Option<Outcome>, ReadError> {
+    let summary = reader.summary(execution)?.ok_or(ReadError::NotFound(execution))?;
+    if !summary.status.is_terminal() {
+        return Ok(None);
+    }
+    match read(reader, execution) {
+        Ok(reading) => Ok(reading.state.end_outcome(reading.workflow.compiled()).or_else(|| written_off(&summary))),
+        Err(unreadable) => written_off(&summary).map(Some).ok_or(unreadable),
+    }
+}
+
+/// How an execution ended that was declared failed because it cannot be read; none for any other.
+fn written_off(summary: &Summary) -> Option<Outcome> {
+    let failed = summary.status == ExecutionStatus::Failed;
+    let error = summary.error.as_deref().filter(|_| failed)?;
+    Some(Outcome {
+        completed_at: summary.completed_at?,
+        decided_by: DecidedBy::Operator { by: "an operator".to_owned() },
+        counts: Counts::default(),
+        end: End::Failed { error: ExecutionError::new(error, Vec::new())? },
+    })
+}
+
 pub(crate) fn check_rules(state: &Execution) -> Result<(), String> {
     match state.activation().map(|activation| activation.semantics) {
         Some(semantics) if semantics > SEMANTICS => {
@@ -239,6 +268,10 @@ fn aside(reader: &dyn JournalReader, summary: &Summary) -> Result<Aside, Journal
 }
 
 impl Reading {
+    pub(crate) fn into_history(self) -> (ExecutionId, Workflow, Vec<u8>) {
+        (self.state.id(), self.workflow, self.history)
+    }
+
     /// Everything there is to know about it; the same as [`ExecutionHandle::snapshot`](crate::ExecutionHandle::snapshot).
     pub fn record(&self) -> Record {
         let mut record = self.state.record(self.workflow.compiled());

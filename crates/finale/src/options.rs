@@ -63,6 +63,7 @@ pub struct Limits {
     pub(crate) early_outcomes_max: usize,
     pub(crate) ended_executions_max: usize,
     pub(crate) crashes_max: u16,
+    pub(crate) crashes_window: Duration,
     pub(crate) late_events_max: usize,
     pub(crate) event_lag_max: usize,
 }
@@ -78,6 +79,7 @@ impl Default for Limits {
             early_outcomes_max: 10_000,
             ended_executions_max: 10_000,
             crashes_max: 5,
+            crashes_window: Duration::from_secs(600),
             late_events_max: 1_024,
             event_lag_max: 1_024,
         }
@@ -141,9 +143,15 @@ impl Limits {
 
     /// Crashes of the process over the same task at work after which its execution is quarantined; default 5.
     ///
-    /// An execution that an operator releases gets as many again.
+    /// An execution that an operator releases gets as many again. Only crashes within
+    /// [`crashes_window`](Self::crashes_window) count.
     pub const fn crashes_max(self, crashes_max: u16) -> Self {
         Self { crashes_max, ..self }
+    }
+
+    /// The time within which crashes over the same task must come to count as a crash loop; default 10 minutes.
+    pub const fn crashes_window(self, crashes_window: Duration) -> Self {
+        Self { crashes_window, ..self }
     }
 
     /// Late, duplicate and unknown outcomes kept to be read, in each shard; default 1,024. Beyond it the oldest is

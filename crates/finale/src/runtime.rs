@@ -1,33 +1,44 @@
 //! What an application holds of finale.
 
+use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix::{Addr, Recipient};
 use finale_core::compile::accept_input;
 use finale_core::definition::Verdict;
-use finale_core::execution::{Command, Report, Why};
-use finale_core::{ExecutionId, ExecutionStatus, Failure, FailureClass, Payload, Record, TaskId};
-use finale_journal::{Claim, Filter, Journal, JournalError, Released, Summary};
-use futures_util::future::join_all;
+use finale_core::execution::{Command, Input, Report, Why};
+use finale_core::number::ShardNo;
+use finale_core::supervisor::{home_of, shard_of};
+use finale_core::{ExecutionId, Failure, FailureClass, Payload, PayloadError, Record, TaskId, WorkKey};
+use finale_journal::{Claim, Filter, Journal, JournalError, Summary};
 use serde::Serialize;
-use tokio::sync::{oneshot, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::oneshot;
+use tokio::time::timeout_at;
 
 use crate::activation::{Activate, ActivateError, Pledge, Request};
+use crate::actors::directory::Directory;
+use crate::actors::ids::Ids;
+use crate::actors::inbox::Inbox;
+use crate::actors::local;
+use crate::actors::past::Past;
+use crate::actors::requests::{Look, NotSeen, Waiting, Watched};
+use crate::actors::start::{Ending, Endings};
+use crate::actors::supervisor::Supervisor;
+use crate::actors::way_in::{LookAtTasks, ToShard};
+use crate::actors::{past, reading};
 use crate::builder::Builder;
-use crate::clock::Clock;
+use crate::completion::Completion;
 use crate::errors::{CommandError, ReportError, TooLong};
-use crate::events::{EventNumber, Events};
+use crate::events::{EventNumber, Events, Subscriber};
 use crate::handle::{CancelReceipt, ExecutionHandle};
 use crate::handler::encode_owned;
 use crate::late::LateEvent;
 use crate::message::{TaskCompleted, TaskFailed};
-use crate::mint::{Mint, shard_of};
+use crate::offline::{self, ReadError};
+use crate::open_tasks::{OpenTask, TaskPage};
 use crate::options::Options;
-use crate::supervisor::{Ask, Close, Leave, Left, List, Question, ReportTask, Supervisor};
-use crate::task_engine::{Drain, ListTasks, OpenTask, TaskEngine, TaskPage};
 use crate::vitals::{Health, Vitals};
 use crate::workflow::Workflow;
 
@@ -57,38 +68,33 @@ use crate::workflow::Workflow;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Runtime(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
-    shards: Vec<ShardHandle>,
+    shards: Vec<Arc<Inbox<ToShard>>>,
     options: Arc<Options>,
     /// Where the next execution goes, if nothing else decides it.
     next: AtomicUsize,
-    /// Of the ids that are given away before their execution begins.
-    mint: Mutex<Mint>,
-    clock: Clock,
+    /// Gives ids away before their executions begin.
+    ids: Ids,
+    directory: Arc<Directory>,
     kept: Kept,
 }
 
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime").field("shards", &self.0.shards.len()).finish_non_exhaustive()
+    }
+}
+
 /// What says how a runtime is doing.
-#[derive(Debug)]
 pub(crate) struct Kept {
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) claim: Claim,
     pub(crate) vitals: Vec<Arc<Vitals>>,
-}
-
-/// How one shard is reached from other threads.
-#[derive(Clone, Debug)]
-pub(crate) struct ShardHandle {
-    pub(crate) supervisor: Addr<Supervisor>,
-    pub(crate) engine: Addr<TaskEngine>,
-    /// Its thread, if it has one of its own.
-    pub(crate) arbiter: Option<actix::ArbiterHandle>,
-    /// Closed when nothing is left of the shard.
-    pub(crate) gone: watch::Receiver<()>,
+    pub(crate) endings: Arc<Endings>,
+    pub(crate) supervisors: Vec<Addr<Supervisor>>,
 }
 
 /// One page of executions, newest first; from [`Runtime::executions`].
@@ -111,19 +117,28 @@ pub struct ShutdownReport {
     pub dropped: usize,
     /// Shards that did not answer in time: a handler keeps their thread for itself.
     pub unresponsive: usize,
+    /// Shards that were gone before anybody shut the runtime down: their thread, or its actix `System`, had ended. Their
+    /// handlers were dropped at once, and how many executions were open there nobody can say any more.
+    pub gone: usize,
     /// Whether the journal's one file holds everything, so that a copy of it is a whole journal: false if somebody who
     /// reads kept it from that. None if the journal is no file, or it was not left in order or in time.
     pub in_one_file: Option<bool>,
 }
 
 impl ShutdownReport {
-    fn and(self, other: Self) -> Self {
-        Self {
-            unfinished: self.unfinished + other.unfinished,
-            dropped: self.dropped + other.dropped,
-            unresponsive: self.unresponsive + other.unresponsive,
-            in_one_file: self.in_one_file.or(other.in_one_file),
+    fn of(endings: &[Option<Ending>]) -> Self {
+        let mut report = Self::default();
+        for ending in endings {
+            match ending {
+                Some(Ending { unfinished, dropped, gone, .. }) => {
+                    report.unfinished += unfinished;
+                    report.dropped += dropped;
+                    report.gone += usize::from(*gone);
+                }
+                None => report.unresponsive += 1,
+            }
         }
+        report
     }
 }
 
@@ -143,9 +158,14 @@ impl Runtime {
         Builder::default()
     }
 
-    pub(crate) fn new(shards: Vec<ShardHandle>, options: Arc<Options>, kept: Kept) -> Self {
-        let (mint, clock) = (Mutex::new(Mint::new(0, options.shards)), Clock::start());
-        Self(Arc::new(Inner { shards, options, next: AtomicUsize::new(0), mint, clock, kept }))
+    pub(crate) fn new(
+        shards: Vec<Arc<Inbox<ToShard>>>,
+        options: Arc<Options>,
+        directory: Arc<Directory>,
+        kept: Kept,
+    ) -> Self {
+        let ids = Ids::new(options.shards);
+        Self(Arc::new(Inner { shards, options, next: AtomicUsize::new(0), ids, directory, kept }))
     }
 
     /// Activates a workflow: await what it gives.
@@ -208,18 +228,19 @@ impl Runtime {
     /// # }
     /// ```
     pub fn new_execution_id(&self) -> ExecutionId {
-        let shard = self.next_place() as u16;
-        // A panic elsewhere leaves a mint whole: there is nothing in it that belongs together.
-        let mut mint = self.0.mint.lock().unwrap_or_else(PoisonError::into_inner);
-        mint.lead_to(shard).mint(self.0.clock.now())
+        self.0.ids.next(ShardNo(self.next_shard()))
     }
 
     pub(crate) fn hand_in(&self, request: Request) {
-        let place = match request.id {
-            Some(id) => usize::from(shard_of(id, self.0.options.shards)),
-            None => self.next_place(),
+        let shards = self.0.options.shards;
+        let shard = match (&request.idempotency_key, request.id) {
+            // Of two activations with one key that come at once, the home of the key says which is the first.
+            (Some(key), _) => home_of(key, shards).0,
+            (None, Some(id)) => shard_of(id, shards).0,
+            (None, None) => local::shard(&self.0.shards).unwrap_or_else(|| self.next_shard()),
         };
-        self.0.shards[place].supervisor.do_send(request);
+        // A shard that is gone gives the request back, and with that its caller hears that the runtime has stopped.
+        let _ = self.0.shards[usize::from(shard)].put(ToShard::Activate(request));
     }
 
     /// The execution with that id, whether it has ended or not, also one from before a restart.
@@ -245,8 +266,39 @@ impl Runtime {
     /// # }
     /// ```
     pub async fn execution(&self, id: ExecutionId) -> Result<ExecutionHandle, CommandError> {
-        let completion = self.ask(id, Question::Completion).await?;
+        let completion = match self.0.directory.get(id) {
+            Some(known) => known,
+            None => match self.look(id, Look::Completion).await {
+                Ok(open) => open,
+                Err(NotSeen::InJournal) => self.ended(id).await?,
+                Err(NotSeen::Failed(CommandError::Journal(error))) => self.left(id, error).await?,
+                Err(NotSeen::NotDurable(error)) => return Err(error.into()),
+                Err(NotSeen::Failed(error)) => return Err(error),
+            },
+        };
         Ok(ExecutionHandle { runtime: self.clone(), id, completion })
+    }
+
+    /// An execution of which nobody will tell any more how it ends, because writing has failed.
+    async fn left(&self, id: ExecutionId, failed: JournalError) -> Result<Arc<Completion>, CommandError> {
+        match past::ended(&self.0.kept.journal, &self.0.directory, id).await {
+            Ok(Past::Ended(ended)) => Ok(ended),
+            Ok(Past::Open) => {
+                let completion = Arc::<Completion>::default();
+                completion.acknowledge(id);
+                completion.abandon();
+                Ok(completion)
+            }
+            Ok(Past::Unknown) | Err(_) => Err(failed.into()),
+        }
+    }
+
+    /// An execution that is not open any more, as the journal says.
+    async fn ended(&self, id: ExecutionId) -> Result<Arc<Completion>, CommandError> {
+        match past::ended(&self.0.kept.journal, &self.0.directory, id).await? {
+            Past::Ended(ended) => Ok(ended),
+            Past::Open | Past::Unknown => Err(CommandError::NotFound).inspect_err(|_| crate::observe::not_found(id)),
+        }
     }
 
     /// Executions, newest first, page by page: 100 of them unless [`Filter::limit`] says otherwise, 1,000 at most.
@@ -288,20 +340,21 @@ impl Runtime {
     }
 
     async fn list(&self, filter: Filter) -> Result<Vec<Summary>, CommandError> {
-        let listed = self.0.shards[self.next_place()].supervisor.send(List(filter)).await;
-        listed.unwrap_or(Err(CommandError::Stopped))
+        if self.has_stopped() {
+            return Err(CommandError::Stopped);
+        }
+        let listed = reading::read(&self.0.kept.journal, move |journal| journal.list(&filter)).await;
+        Ok(listed.ok_or(CommandError::Stopped)??)
     }
 
     /// How the runtime is doing; answered at once, whatever its shards are at. See [`Health`].
     pub fn health(&self) -> Health {
-        let Kept { journal, claim, vitals } = &self.0.kept;
+        let Kept { journal, claim, vitals, .. } = &self.0.kept;
         let mut health = Health {
             journal: journal.health(),
-            journal_lag: None,
             journal_waiting: journal.waiting(),
             after_crash: claim.crashed,
-            recovering: 0,
-            quarantined: 0,
+            ..Health::well()
         };
         vitals.iter().for_each(|shard| shard.add_to(&mut health));
         health
@@ -329,8 +382,7 @@ impl Runtime {
     /// ```
     pub async fn cancel_execution(&self, id: ExecutionId, by: &str) -> Result<CancelReceipt, CommandError> {
         self.check_text("who cancels it", Some(by))?;
-        let by = by.into();
-        self.ask(id, |answer| Question::Cancel(by, answer)).await
+        self.tell(id, Input::Command(Command::Cancel { by: by.into() }), |answer| Waiting::Cancel(id, answer)).await
     }
 
     /// Declares a running execution completed, whatever its tasks are at.
@@ -359,7 +411,7 @@ impl Runtime {
     pub async fn complete_execution(&self, id: ExecutionId, by: &str) -> Result<(), CommandError> {
         self.check_text("who declares it", Some(by))?;
         let command = Command::Complete { by: by.into() };
-        self.ask(id, |answer| Question::Command(command, answer)).await
+        self.tell(id, Input::Command(command), |answer| Waiting::Command(id, answer)).await
     }
 
     /// Declares a running execution failed; the reason becomes its error.
@@ -390,7 +442,7 @@ impl Runtime {
         self.check_text("who declares it", Some(by))?;
         self.check_text("the reason", Some(reason))?;
         let command = Command::Fail { by: by.into(), reason: reason.into() };
-        self.ask(id, |answer| Question::Command(command, answer)).await
+        self.tell(id, Input::Command(command), |answer| Waiting::Command(id, answer)).await
     }
 
     /// Gives the verdict that a verification waits for; returns when it is recorded.
@@ -433,8 +485,8 @@ impl Runtime {
         by: &str,
     ) -> Result<(), CommandError> {
         self.check_text("who judges", Some(by))?;
-        let (node, by) = (node.to_owned(), by.into());
-        self.ask(id, |answer| Question::Verdict { node, verdict, by, answer }).await
+        let key = self.key(id, node).await?;
+        self.tell(id, Input::Verdict { key, verdict, by: by.into() }, |answer| Waiting::Command(id, answer)).await
     }
 
     /// Lets a quarantined execution go on where it was; returns when that is recorded.
@@ -480,7 +532,10 @@ impl Runtime {
     /// # }
     /// ```
     pub async fn release_execution(&self, id: ExecutionId) -> Result<(), CommandError> {
-        self.ask(id, Question::Release).await
+        let (answer, answered) = oneshot::channel();
+        let release = ToShard::Release { execution: id, waiting: Waiting::Command(id, answer) };
+        self.put(id, release).map_err(|_| CommandError::Stopped)?;
+        answered.await.unwrap_or(Err(CommandError::Stopped))
     }
 
     /// Tasks that wait for somebody outside, in ascending order of their ids; at most `limit`, up to 1,000.
@@ -545,9 +600,11 @@ impl Runtime {
     /// # }
     /// ```
     pub async fn open_tasks_of(&self, execution: ExecutionId) -> Result<Vec<OpenTask>, CommandError> {
-        // One that the recovery has not come to is looked at now.
-        if let Err(CommandError::Stopped) = self.ask(execution, Question::Status).await {
-            return Err(CommandError::Stopped);
+        // One that the recovery has not come to is looked at now, and its tasks are open when it is seen.
+        match self.look(execution, Look::Completion).await {
+            Ok(_) | Err(NotSeen::InJournal) => {}
+            Err(NotSeen::NotDurable(error)) => return Err(error.into()),
+            Err(NotSeen::Failed(error)) => return Err(error),
         }
         list_tasks(self.shard(execution), None, Some(execution), usize::MAX).await
     }
@@ -617,14 +674,14 @@ impl Runtime {
     ///
     /// The answers are those of [`complete_task`](Self::complete_task); see [`TaskCompleted`].
     pub fn task_completed(&self) -> Recipient<TaskCompleted> {
-        self.0.shards[self.next_place()].supervisor.clone().recipient()
+        self.supervisor().recipient()
     }
 
     /// Takes reports of failures that actors send as messages, on tasks of all executions.
     ///
     /// The answers are those of [`fail_task`](Self::fail_task); see [`TaskFailed`].
     pub fn task_failed(&self) -> Recipient<TaskFailed> {
-        self.0.shards[self.next_place()].supervisor.clone().recipient()
+        self.supervisor().recipient()
     }
 
     /// Cancels one task, also one that a handler works on: it fails with class `cancelled`.
@@ -683,7 +740,11 @@ impl Runtime {
     /// # }
     /// ```
     pub async fn late_events(&self, id: ExecutionId) -> Result<Vec<LateEvent>, CommandError> {
-        self.ask(id, Question::Late).await
+        // Of one that is not there is nothing to be told.
+        self.execution(id).await?;
+        let (answer, answered) = oneshot::channel();
+        self.put(id, ToShard::LateEvents(id, answer)).map_err(|_| CommandError::Stopped)?;
+        answered.await.map_err(|_| CommandError::Stopped)
     }
 
     /// Ends the runtime: admits nothing more, lets handlers at work finish until the deadline, then drops them.
@@ -710,33 +771,18 @@ impl Runtime {
     /// # }
     /// ```
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
-        let until = Instant::now() + deadline + ANSWER_PATIENCE;
-        // All are told before the first is waited for.
-        self.0.shards.iter().for_each(|shard| shard.supervisor.do_send(Close));
-        let ends: Vec<_> = self.0.shards.iter().map(|shard| end(shard, deadline)).collect();
-        let ended = join_all(ends).await;
-        // Otherwise it looks like a crash, and that is what it comes to.
-        let released = match ended.iter().all(|(_, in_order)| *in_order) {
-            true => self.release_journal(until).await,
-            false => Released::default(),
-        };
-        let reports = ended.into_iter().map(|(report, _)| report);
-        let mut report = reports.fold(ShutdownReport::default(), ShutdownReport::and);
-        report.in_one_file = released.in_one_file;
-        report
-    }
-
-    /// Notes that what was at work was not lost in a crash. That goes on if it is not done in time.
-    async fn release_journal(&self, until: Instant) -> Released {
-        let (journal, epoch) = (Arc::clone(&self.0.kept.journal), self.0.kept.claim.epoch);
-        let release = tokio::task::spawn_blocking(move || {
-            let released = journal.release(epoch);
-            if let Err(error) = &released {
-                tracing::warn!(target: crate::telemetry::TARGET, %error, "the journal was not released");
-            }
-            released.unwrap_or_default()
-        });
-        timeout_at(until, release).await.ok().and_then(Result::ok).unwrap_or_default()
+        let Kept { endings, .. } = &self.0.kept;
+        for shard in &self.0.shards {
+            // One that is gone has reported how it ended already.
+            let _ = shard.put(ToShard::Shutdown(deadline));
+        }
+        // A little later than the shards' own deadline, so that they can say what they dropped.
+        let patience = deadline.saturating_add(ANSWER_PATIENCE);
+        match endings.wait_until(patience) {
+            Some(until) => drop(timeout_at(until, endings.wait()).await),
+            None => endings.wait().await,
+        }
+        ShutdownReport { in_one_file: endings.released().in_one_file, ..ShutdownReport::of(&endings.all()) }
     }
 
     /// Refuses a text that is longer than allowed.
@@ -745,87 +791,188 @@ impl Runtime {
         if bytes > bytes_max { Err(TooLong { what, bytes, bytes_max }) } else { Ok(()) }
     }
 
-    pub(crate) async fn status(&self, id: ExecutionId) -> Result<ExecutionStatus, CommandError> {
-        self.ask(id, Question::Status).await
-    }
-
     pub(crate) async fn snapshot(&self, id: ExecutionId) -> Result<Record, CommandError> {
-        self.ask(id, Question::Snapshot).await
+        let record = match self.look(id, Look::Snapshot).await {
+            Ok(record) => record,
+            Err(NotSeen::InJournal) => return self.read(id, |reading| reading.record()).await,
+            Err(NotSeen::Failed(CommandError::Journal(error))) => {
+                return self.read_durable(id, error, |reading| reading.record()).await;
+            }
+            Err(NotSeen::NotDurable(error)) => return Err(error.into()),
+            Err(NotSeen::Failed(error)) => return Err(error),
+        };
+        Ok(record)
     }
 
     pub(crate) async fn why(&self, id: ExecutionId) -> Result<Why, CommandError> {
-        self.ask(id, Question::Why).await
+        match self.look(id, Look::Why).await {
+            Ok(why) => Ok(why),
+            Err(NotSeen::InJournal) => self.read(id, |reading| reading.why()).await,
+            Err(NotSeen::Failed(CommandError::Journal(error))) => {
+                self.read_durable(id, error, |reading| reading.why()).await
+            }
+            Err(NotSeen::NotDurable(error)) => Err(error.into()),
+            Err(NotSeen::Failed(error)) => Err(error),
+        }
     }
 
     pub(crate) async fn events(&self, id: ExecutionId, after: EventNumber) -> Result<Events, CommandError> {
-        self.ask(id, |answer| Question::Events(after, answer)).await
+        let (subscriber, receiver) = Subscriber::new(after, self.0.options.limits.event_lag_max);
+        let watched = match self.look(id, |answer| Look::Watch(subscriber, answer)).await {
+            Ok(watched) => watched,
+            Err(NotSeen::InJournal) => Watched { durable: u64::MAX, decided: u64::MAX, gate: None },
+            Err(NotSeen::NotDurable(error)) => return Err(error.into()),
+            Err(NotSeen::Failed(error)) => return Err(error),
+        };
+        let past = match watched.durable {
+            // Nothing of it is durable: there is nothing to be read yet.
+            0 => None,
+            _ => Some(self.read(id, |reading| reading).await?),
+        };
+        Ok(receiver.with_past(id, past, watched, Arc::clone(&self.0.kept.journal)))
     }
 
-    fn next_place(&self) -> usize {
-        self.0.next.fetch_add(1, Ordering::Relaxed) % self.0.shards.len()
+    /// The work that is done at a node, by its path.
+    async fn key(&self, id: ExecutionId, node: &str) -> Result<WorkKey, CommandError> {
+        let path = node.to_owned();
+        match self.look(id, |answer| Look::Key(path, answer)).await {
+            Ok(key) => key.ok_or(CommandError::NotFound),
+            Err(NotSeen::InJournal) => {
+                let ended = self.ended(id).await?.ended();
+                Err(ended.map_or(CommandError::NotFound, |outcome| CommandError::AlreadyTerminal(outcome.status())))
+            }
+            Err(NotSeen::NotDurable(error)) => Err(error.into()),
+            Err(NotSeen::Failed(error)) => Err(error),
+        }
     }
 
-    fn shard(&self, execution: ExecutionId) -> &ShardHandle {
-        &self.0.shards[usize::from(shard_of(execution, self.0.options.shards))]
+    /// Reads an execution from the journal, away from this thread.
+    async fn read<T: Send + 'static>(
+        &self,
+        id: ExecutionId,
+        see: impl FnOnce(offline::Reading) -> T + Send + 'static,
+    ) -> Result<T, CommandError> {
+        let read = reading::read(&self.0.kept.journal, move |journal| offline::read(journal, id).map(see)).await;
+        read.ok_or(CommandError::Stopped)?.map_err(|error| match error {
+            ReadError::NotFound(_) => CommandError::NotFound,
+            ReadError::Unreadable { problem, .. } => CommandError::Invalid(problem),
+            ReadError::Journal(error) => error.into(),
+        })
     }
 
-    async fn ask<T>(
+    /// What of an execution was durable when its journal failed: the rest may never be.
+    async fn read_durable<T: Send + 'static>(
+        &self,
+        id: ExecutionId,
+        failed: JournalError,
+        see: impl FnOnce(offline::Reading) -> T + Send + 'static,
+    ) -> Result<T, CommandError> {
+        let Some(known) = self.0.directory.get(id) else { return Err(failed.into()) };
+        let (_, durable) = known.last();
+        let read = move |journal: &dyn Journal| offline::read_up_to(journal, id, durable).map(see);
+        let read = reading::read(&self.0.kept.journal, read).await;
+        read.and_then(Result::ok).ok_or(CommandError::Journal(failed))
+    }
+
+    /// Whether the runtime was shut down, or a part of it is gone.
+    pub(crate) fn has_stopped(&self) -> bool {
+        self.0.shards.iter().any(|shard| shard.is_closed())
+    }
+
+    fn supervisor(&self) -> Addr<Supervisor> {
+        self.0.kept.supervisors[usize::from(self.next_shard())].clone()
+    }
+
+    fn next_shard(&self) -> u16 {
+        (self.0.next.fetch_add(1, Ordering::Relaxed) % self.0.shards.len()) as u16
+    }
+
+    fn shard(&self, execution: ExecutionId) -> &Inbox<ToShard> {
+        &self.0.shards[usize::from(shard_of(execution, self.0.options.shards).0)]
+    }
+
+    #[expect(clippy::result_large_err, reason = "it is given back as it came, and that is rare")]
+    fn put(&self, execution: ExecutionId, item: ToShard) -> Result<(), ToShard> {
+        self.shard(execution).put(item)
+    }
+
+    async fn look<T>(
         &self,
         execution: ExecutionId,
-        question: impl FnOnce(oneshot::Sender<Result<T, CommandError>>) -> Question,
-    ) -> Result<T, CommandError> {
+        look: impl FnOnce(oneshot::Sender<Result<T, NotSeen>>) -> Look,
+    ) -> Result<T, NotSeen> {
+        const STOPPED: NotSeen = NotSeen::Failed(CommandError::Stopped);
         let (answer, answered) = oneshot::channel();
-        self.shard(execution).supervisor.do_send(Ask { execution, question: question(answer) });
-        answered.await.unwrap_or(Err(CommandError::Stopped))
+        self.put(execution, ToShard::Look { execution, look: look(answer) }).map_err(|_| STOPPED)?;
+        answered.await.unwrap_or(Err(STOPPED))
     }
 
-    async fn report(&self, task: TaskId, result: Result<Payload, Failure>, by: &str) -> Result<(), ReportError> {
-        let report = Report { key: task.key, attempt: None, result, by: by.into() };
-        let (reply, answered) = oneshot::channel();
-        self.shard(task.execution).supervisor.do_send(ReportTask { execution: task.execution, report, reply });
-        answered.await.unwrap_or(Err(ReportError::Stopped))
+    /// Tells an execution something, and waits until what came of it is durable.
+    async fn tell<T, E: From<Stopped>>(
+        &self,
+        execution: ExecutionId,
+        input: Input,
+        waiting: impl FnOnce(oneshot::Sender<Result<T, E>>) -> Waiting,
+    ) -> Result<T, E> {
+        let (answer, answered) = oneshot::channel();
+        let tell = ToShard::Tell { execution, input: Box::new(input), waiting: waiting(answer) };
+        self.put(execution, tell).map_err(|_| Stopped)?;
+        answered.await.unwrap_or(Err(Stopped.into()))
+    }
+
+    pub(crate) async fn report(
+        &self,
+        task: TaskId,
+        result: Result<Payload, Failure>,
+        by: &str,
+    ) -> Result<(), ReportError> {
+        limited(&result, self.0.options.limits.payload_bytes_max)?;
+        let report = Report { by: by.into(), ..Report::new(task.key, result) };
+        self.tell(task.execution, Input::Reported(report), Waiting::Report).await
+    }
+}
+
+/// The shard of an execution is gone.
+struct Stopped;
+
+impl From<Stopped> for CommandError {
+    fn from(_stopped: Stopped) -> Self {
+        Self::Stopped
+    }
+}
+
+impl From<Stopped> for ReportError {
+    fn from(_stopped: Stopped) -> Self {
+        Self::Stopped
     }
 }
 
 /// How much longer than the deadline a shard may take to answer.
 const ANSWER_PATIENCE: Duration = Duration::from_millis(100);
 
-/// Ends one shard, and says whether that went in order. One that is gone already has nothing to report.
-async fn end(shard: &ShardHandle, deadline: Duration) -> (ShutdownReport, bool) {
-    let (mut report, mut in_order) = (ShutdownReport::default(), true);
-    let until = Instant::now() + deadline;
-    let (answer, drained) = oneshot::channel();
-    shard.engine.do_send(Drain { deadline, answer });
-    // A little later than the shard's own deadline, so that it can say what it dropped.
-    match timeout_at(until + ANSWER_PATIENCE, drained).await {
-        Ok(dropped) => report.dropped = dropped.unwrap_or_default(),
-        Err(_) => report.unresponsive = 1,
-    }
-    let (answer, left) = oneshot::channel();
-    shard.supervisor.do_send(Leave { patience: until.saturating_duration_since(Instant::now()), answer });
-    match timeout_at(until + ANSWER_PATIENCE, left).await {
-        Ok(Ok(Left { unfinished, recorded })) => {
-            report.unfinished = unfinished;
-            in_order = recorded;
-        }
-        Ok(Err(_)) => {}
-        Err(_) => report.unresponsive = 1,
-    }
-    if let Some(arbiter) = &shard.arbiter {
-        arbiter.stop();
-    }
-    // Whoever opens the journal again after this finds that nobody has it.
-    let gone = timeout_at(until + ANSWER_PATIENCE, shard.gone.clone().changed()).await.is_ok();
-    (report, in_order && gone && report.unresponsive == 0)
+/// Refuses a report that is larger than a payload may be.
+pub(crate) fn limited(result: &Result<Payload, Failure>, bytes_max: usize) -> Result<(), PayloadError> {
+    let bytes = match result {
+        Ok(output) => output.size(),
+        Err(failure) => failure.reason.len(),
+    };
+    if bytes > bytes_max { Err(PayloadError::TooLarge { bytes, bytes_max }) } else { Ok(()) }
 }
 
 async fn list_tasks(
-    shard: &ShardHandle,
+    shard: &Inbox<ToShard>,
     after: Option<TaskId>,
     execution: Option<ExecutionId>,
     limit: usize,
 ) -> Result<Vec<OpenTask>, CommandError> {
-    shard.engine.send(ListTasks { after, execution, limit }).await.map_err(|_| CommandError::Stopped)
+    let (answer, answered) = oneshot::channel();
+    let look: LookAtTasks = Box::new(move |engine, shared| {
+        let open = engine.open_tasks(after, execution).filter_map(|task| OpenTask::new(&task, engine, shared));
+        // Whoever asked may have gone; that is fine.
+        let _ = answer.send(open.take(limit).collect());
+    });
+    shard.put(ToShard::Tasks(look)).map_err(|_| CommandError::Stopped)?;
+    answered.await.map_err(|_| CommandError::Stopped)
 }
 
 /// Why a runtime was not started; nothing of it exists then.

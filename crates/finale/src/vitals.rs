@@ -1,10 +1,15 @@
 //! How a runtime is doing, for anybody who asks, whatever its shards are at.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
+use finale_core::number::HandlerNo;
+use finale_core::{supervisor, task_engine};
 use finale_journal::{JournalError, Waiting};
+use tokio::time::Instant;
+
+use crate::telemetry::TARGET;
 
 /// How a runtime is doing; from [`Runtime::health`](crate::Runtime::health).
 ///
@@ -36,12 +41,66 @@ pub struct Health {
     pub recovering: usize,
     /// Executions that are parked until somebody decides; list them with [`Filter::status`](crate::Filter::status).
     pub quarantined: usize,
+    /// Executions that have not ended.
+    pub open_executions: usize,
+    /// Activations that wait to begin.
+    pub queued_activations: usize,
+    /// Handlers at work, suspended ones not counted.
+    pub running_tasks: usize,
+    /// Tasks that wait for a place: under [`Limits::running_tasks_max`](crate::Limits::running_tasks_max), or under the
+    /// limit of their handler.
+    pub queued_tasks: usize,
+    /// Handlers that wait for other executions, or for their places after that; see
+    /// [`TaskContext::waiting_for`](crate::TaskContext::waiting_for).
+    pub suspended_tasks: usize,
+    /// Tasks that wait for somebody outside.
+    pub open_tasks: usize,
+    /// Blocking handlers that were given up: each keeps its place until its thread comes back.
+    pub leaked_handlers: usize,
+    /// Shards whose thread is held by a handler that does not give it back.
+    pub blocked: Vec<BlockedShard>,
+    /// Shards that are gone although nobody shut the runtime down, or that have failed again and again.
+    pub dead_shards: Vec<u16>,
+}
+
+/// A shard whose thread is held by a handler: none of its executions goes on meanwhile. See [`Health::blocked`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BlockedShard {
+    /// The number of the shard, from 0.
+    pub shard: u16,
+    /// The handler that holds the thread.
+    pub handler: String,
+    /// For how long, at least.
+    pub since: Duration,
 }
 
 impl Health {
+    /// That of a runtime in which nothing happens.
+    pub(crate) const fn well() -> Self {
+        Self {
+            journal: Ok(()),
+            journal_lag: None,
+            journal_waiting: None,
+            after_crash: false,
+            recovering: 0,
+            quarantined: 0,
+            open_executions: 0,
+            queued_activations: 0,
+            running_tasks: 0,
+            queued_tasks: 0,
+            suspended_tasks: 0,
+            open_tasks: 0,
+            leaked_handlers: 0,
+            blocked: Vec::new(),
+            dead_shards: Vec::new(),
+        }
+    }
+
     /// Whether everything goes on as it should; quarantined executions harm only themselves.
     ///
-    /// It is false when the journal has failed, or takes [`LAG_MAX`](Self::LAG_MAX) or longer. Only the first is final.
+    /// It is false when the journal has failed, or takes [`LAG_MAX`](Self::LAG_MAX) or longer, when a handler holds the
+    /// thread of a shard, and when a shard is gone. A failed journal and a shard that is gone are final.
     ///
     /// ```
     /// # use finale::prelude::*;
@@ -53,42 +112,66 @@ impl Health {
     /// # }
     /// ```
     pub fn is_well(&self) -> bool {
-        self.journal.is_ok() && self.journal_lag.is_none_or(|lag| lag < Self::LAG_MAX)
+        let goes_on = self.blocked.is_empty() && self.dead_shards.is_empty();
+        goes_on && self.journal.is_ok() && self.journal_lag.is_none_or(|lag| lag < Self::LAG_MAX)
     }
 
     /// A journal that takes longer than this (10 s) to make something durable is not well: its disk hardly answers.
     pub const LAG_MAX: Duration = Duration::from_secs(10);
 }
 
-/// What one shard says of itself.
-#[derive(Debug, Default)]
+/// What one shard says of itself, to be read on any thread.
+#[derive(Debug)]
 pub(crate) struct Vitals {
-    recovering: AtomicUsize,
-    quarantined: AtomicUsize,
-    /// In microseconds, and one more; 0 if nothing waits.
-    journal_lag: AtomicU64,
+    shard: u16,
+    /// What times are counted from.
+    base: Instant,
+    counts: Mutex<Counts>,
+    /// Since when the oldest thing that was written waits to become durable, in microseconds and one more; 0 if nothing does.
+    journal_waits_since: AtomicU64,
     /// What the journal failed with here: it may be well for whoever has claimed it since.
     journal_error: OnceLock<JournalError>,
+    /// What the thread of the shard calls just now: changed before and after each call of a handler. 0 if it calls none.
+    calling: AtomicU64,
+    /// What the watch found.
+    blocked: Mutex<Option<BlockedShard>>,
+    dead: AtomicBool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    supervisor: supervisor::Health,
+    tasks: task_engine::Counts,
 }
 
 impl Vitals {
-    pub(crate) fn recovering(&self, executions: usize) {
-        self.recovering.store(executions, Ordering::Relaxed);
+    /// So many executions are to be gone on with: that is said before the shard has looked at the first of them.
+    pub(crate) fn new(shard: u16, recovering: usize) -> Self {
+        let supervisor = supervisor::Health { recovering, ..supervisor::Health::default() };
+        Self {
+            shard,
+            base: Instant::now(),
+            counts: Mutex::new(Counts { supervisor, ..Counts::default() }),
+            journal_waits_since: AtomicU64::new(0),
+            journal_error: OnceLock::new(),
+            calling: AtomicU64::new(0),
+            blocked: Mutex::default(),
+            dead: AtomicBool::new(false),
+        }
     }
 
-    /// One execution more is parked.
-    pub(crate) fn parked(&self) {
-        self.quarantined.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn supervisor(&self, health: &supervisor::Health) {
+        lock(&self.counts).supervisor = *health;
     }
 
-    /// One execution less is parked.
-    pub(crate) fn unparked(&self) {
-        self.quarantined.fetch_sub(1, Ordering::Relaxed);
+    pub(crate) fn tasks(&self, counts: task_engine::Counts) {
+        lock(&self.counts).tasks = counts;
     }
 
-    pub(crate) fn journal_lag(&self, lag: Option<Duration>) {
-        let micros = lag.map_or(0, |lag| u64::try_from(lag.as_micros()).unwrap_or(u64::MAX - 1) + 1);
-        self.journal_lag.store(micros, Ordering::Relaxed);
+    /// The oldest thing that waits for the journal was written then; none if nothing waits.
+    pub(crate) fn journal_waits(&self, since: Option<Instant>) {
+        let since = since.map_or(0, |since| micros(since.saturating_duration_since(self.base)) + 1);
+        self.journal_waits_since.store(since, Ordering::Relaxed);
     }
 
     pub(crate) fn journal_failed(&self, error: &JournalError) {
@@ -96,14 +179,112 @@ impl Vitals {
         let _ = self.journal_error.set(error.clone());
     }
 
+    /// The shard is gone, or does nothing any more.
+    pub(crate) fn die(&self) {
+        self.dead.store(true, Ordering::Relaxed);
+    }
+
+    /// The thread of the shard calls a handler from now on; only that thread says so.
+    pub(crate) fn enter(&self, handler: HandlerNo, calls: u64) {
+        self.calling.store((calls << 16) | (u64::from(handler.0) + 1), Ordering::Relaxed);
+    }
+
+    /// The handler has come back.
+    pub(crate) fn leave(&self) {
+        self.calling.store(0, Ordering::Relaxed);
+    }
+
     /// Adds what this shard says to what others have said.
     pub(crate) fn add_to(&self, health: &mut Health) {
         if let (Ok(()), Some(error)) = (&health.journal, self.journal_error.get()) {
             health.journal = Err(error.clone());
         }
-        health.recovering += self.recovering.load(Ordering::Relaxed);
-        health.quarantined += self.quarantined.load(Ordering::Relaxed);
-        let lag = self.journal_lag.load(Ordering::Relaxed).checked_sub(1).map(Duration::from_micros);
+        let Counts { supervisor, tasks } = *lock(&self.counts);
+        health.recovering += supervisor.recovering;
+        health.quarantined += supervisor.quarantined;
+        health.open_executions += supervisor.open;
+        health.queued_activations += supervisor.queued;
+        health.running_tasks += tasks.running;
+        health.queued_tasks += tasks.queued;
+        health.suspended_tasks += tasks.suspended;
+        health.open_tasks += tasks.open;
+        health.leaked_handlers += tasks.leaked;
+        if self.dead.load(Ordering::Relaxed) || supervisor.shard_failed {
+            health.dead_shards.push(self.shard);
+        }
+        health.blocked.extend(lock(&self.blocked).clone());
+        let waits_since = self.journal_waits_since.load(Ordering::Relaxed).checked_sub(1).map(Duration::from_micros);
+        let lag = waits_since.map(|since| self.base.elapsed().saturating_sub(since));
         health.journal_lag = health.journal_lag.max(lag);
     }
+}
+
+/// Looks from a thread of its own whether handlers hold the threads of shards, as long as the runtime is there.
+pub(crate) fn watch(vitals: &[Arc<Vitals>], handlers: Vec<String>) {
+    let watched: Vec<_> = vitals.iter().map(|vitals| Watched { vitals: Arc::downgrade(vitals), seen: None }).collect();
+    let thread = std::thread::Builder::new().name("finale-watch".to_owned());
+    // Without the watch the runtime goes on; only its health says less.
+    if let Err(error) = thread.spawn(move || keep_watch(watched, &handlers)) {
+        tracing::warn!(target: TARGET, %error, "blocked threads will not be noticed");
+    }
+}
+
+/// A shard, and what it was found at.
+struct Watched {
+    vitals: Weak<Vitals>,
+    /// The call that it was in, since when, and whether that was logged.
+    seen: Option<(u64, std::time::Instant, bool)>,
+}
+
+/// How often it is looked.
+const WATCH_INTERVAL: Duration = Duration::from_millis(250);
+
+/// A handler that holds its thread this long blocks it.
+const BLOCKED_MIN: Duration = Duration::from_secs(1);
+
+fn keep_watch(mut watched: Vec<Watched>, handlers: &[String]) {
+    while !watched.is_empty() {
+        std::thread::sleep(WATCH_INTERVAL);
+        watched.retain_mut(|watched| match watched.vitals.upgrade() {
+            Some(vitals) => {
+                vitals.look(&mut watched.seen, handlers);
+                true
+            }
+            None => false,
+        });
+    }
+}
+
+impl Vitals {
+    fn look(&self, seen: &mut Option<(u64, std::time::Instant, bool)>, handlers: &[String]) {
+        let call = self.calling.load(Ordering::Relaxed);
+        let (since, logged) = match *seen {
+            Some((last, since, logged)) if last == call && call != 0 => (since, logged),
+            _ => (std::time::Instant::now(), false),
+        };
+        let held = since.elapsed();
+        let blocks = call != 0 && held >= BLOCKED_MIN;
+        let handler = || handlers.get((call & 0xffff) as usize - 1).cloned().unwrap_or_default();
+        if blocks && !logged {
+            tracing::warn!(
+                target: TARGET,
+                shard = self.shard,
+                handler = handler(),
+                ?held,
+                "a handler holds the thread of its shard: nothing else goes on there; blocking work belongs into a \
+                 blocking handler",
+            );
+        }
+        *seen = Some((call, since, logged || blocks));
+        *lock(&self.blocked) = blocks.then(|| BlockedShard { shard: self.shard, handler: handler(), since: held });
+    }
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX - 1)
+}
+
+/// Ignoring poison is safe: what is locked here is replaced as a whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -130,7 +130,7 @@ async fn an_execution_whose_actor_dies_too_often_is_parked_for_all_to_see() {
         let execution = quarantined(&runtime, &faults, &gate).await;
         let record = execution.snapshot().await.unwrap();
         let State::Quarantined { reason } = &record.state else { panic!("{record:?}") };
-        assert_eq!(reason, "its actor died again and again");
+        assert_eq!(reason, "its state machine panicked again and again");
         let a = record.nodes.iter().find(|node| node.id == "a").unwrap();
         assert_eq!(a.state.status(), finale::NodeStatus::Running, "what was never recorded is not shown");
         let why = execution.why().await.unwrap();

@@ -1,4 +1,5 @@
 //! The end of a runtime: in order and in time, or all of a sudden.
 
+mod joined;
 mod stopped;
 mod system;

@@ -12,6 +12,9 @@ use finale_tests::actor::{Dummies, chart, workflow};
 /// Long enough for any machine; it only decides how long a test that hangs takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Short: the handler that is told to stop does not hear it.
+const GRACE: Duration = Duration::from_millis(10);
+
 /// A runtime in a System on a thread of its own, and what ends it.
 struct Elsewhere {
     runtime: Runtime,
@@ -28,7 +31,7 @@ fn begin(shards: Shards, stops: bool) -> Elsewhere {
     let thread = thread::spawn(move || {
         let system = actix::System::new();
         system.block_on(async move {
-            let runtime = Runtime::builder().shards(shards).never("a").start().expect("it starts");
+            let runtime = Runtime::builder().shards(shards).grace(GRACE).never("a").start().expect("it starts");
             let flow = chart("s>a s>b a>join b>join join>e").outside("b").workflow();
             let execution = runtime.activate(&flow, ()).await.expect("it is activated");
             let task = loop {
@@ -94,9 +97,22 @@ fn whoever_waits_is_told_when_the_system_of_the_runtime_stops() {
     all_who_wait_are_told(Shards::Current, true);
 }
 
+/// The threads of a runtime are its own: they may outlive the System, and then what waits is done.
 #[test]
-fn whoever_waits_is_told_when_the_system_stops_the_threads_of_the_runtime() {
-    all_who_wait_are_told(Shards::Own(2), true);
+fn nobody_hangs_when_the_system_stops_under_the_threads_of_the_runtime() {
+    let Elsewhere { runtime, execution, task, end, thread } = begin(Shards::Own(2), true);
+    let (waited, waiting) = (execution.clone(), execution);
+    let outcome = thread::spawn(move || wait(waited.outcome()));
+    let cancel = thread::spawn(move || wait(waiting.cancel("me")));
+    drop(end);
+    thread.join().expect("the System ends");
+    let cancelled = cancel.join().expect("it does not hang").is_ok();
+    assert_eq!(outcome.join().expect("it does not hang").is_ok(), cancelled);
+    let report = wait(runtime.shutdown(Duration::from_secs(10)));
+    assert_eq!((report.unfinished, report.dropped, report.unresponsive), (0, 0, 0));
+    assert_eq!(wait(runtime.complete_task(task, ())), Err(ReportError::Stopped));
+    let refused = wait(runtime.activate(&workflow("s>a a>e"), ()).start());
+    assert!(matches!(refused, Err(ActivateError::Stopped)), "{refused:?}");
 }
 
 #[test]

@@ -71,6 +71,7 @@ impl Execution {
     }
 
     /// What every fact begins with.
+    #[inline]
     pub(super) fn begin_fact(&mut self, at: Time, is_told: bool) {
         self.sequence += 1;
         self.at = at;
@@ -81,6 +82,7 @@ impl Execution {
     }
 
     /// What every fact ends with, but the last.
+    #[inline]
     pub(super) fn end_fact(&mut self, definition: &Compiled, sink: &mut impl EffectSink) {
         self.draw_consequences(definition, sink);
         self.judge(definition, sink);
@@ -191,17 +193,29 @@ impl Execution {
     }
 
     /// Takes a node out of the hands of whoever works on this attempt.
+    #[inline]
     fn leave_work(&mut self, definition: &Compiled, key: WorkKey, attempt: AttemptNo, sink: &mut impl EffectSink) {
-        match self.state_at(key) {
-            NodeState::Waiting(WaitFor::Task { .. }) => {
+        // A handler leaves by itself.
+        if let NodeState::Waiting(wait) = *self.state_at(key) {
+            self.leave_wait(definition, (key, attempt), wait, sink);
+        }
+    }
+
+    fn leave_wait(
+        &self,
+        definition: &Compiled,
+        (key, attempt): (WorkKey, AttemptNo),
+        wait: WaitFor,
+        sink: &mut impl EffectSink,
+    ) {
+        match wait {
+            WaitFor::Task { .. } => {
                 sink.effect(Effect::Withdraw { dispatch: self.dispatch(key, attempt) });
                 disarm_timeout(definition, key, attempt, sink);
             }
             // Cancelled while it waited for its next attempt.
-            NodeState::Waiting(WaitFor::Backoff { .. }) => {
-                sink.effect(Effect::DisarmTimer { timer: Timer::Backoff(key, attempt) });
-            }
-            _ => {}
+            WaitFor::Backoff { .. } => sink.effect(Effect::DisarmTimer { timer: Timer::Backoff(key, attempt) }),
+            WaitFor::Verdict { .. } | WaitFor::Scope { .. } => {}
         }
     }
 

@@ -1,6 +1,6 @@
 //! What follows from a settled node: its edges settle, and nodes behind them are reached or skipped.
 
-use super::node::WaitFor;
+use super::node::{IncomingEdges, WaitFor};
 use super::scope::LIVE;
 use super::{Effect, EffectSink, Execution, NodeState, Phase, Settled, Skip};
 use crate::compiled::{Compiled, Step};
@@ -27,7 +27,7 @@ impl Execution {
                 self.begin(definition, key, sink);
             } else if let Some(id) = self.unjudged.pop() {
                 self.judge_scope(definition, id, sink);
-            } else if !self.open_next(definition) {
+            } else if self.opening.is_empty() || !self.open_next(definition) {
                 return;
             }
             self.spent += 1;
@@ -77,13 +77,19 @@ impl Execution {
     /// The next node to begin, of those that are reached.
     ///
     /// Ready is not running: a pause, or as many handlers at work as a scope may have, will hold its queue here.
+    #[inline]
     fn next_ready(&mut self) -> Option<WorkKey> {
         while let Some(&id) = self.dispatching.front() {
             if let Some(scope) = self.scope_mut(id)
                 && let Some(node) = scope.take_ready()
             {
+                let is_drained = scope.has_no_ready();
                 if !id.is_root() {
                     scope.trim();
+                }
+                if is_drained && self.dispatching.len() == 1 {
+                    // No other scope waits behind this one, so it loses no turn by being queued again when it must.
+                    self.dispatching.pop_front();
                 }
                 return Some(WorkKey { scope: id, node });
             }
@@ -137,8 +143,11 @@ impl Execution {
         if !self.goes_on(key.scope) {
             return;
         }
-        let (taken, of_node) = (self.taken(key), self.settled_as(definition, key));
         let node = key.node;
+        let (taken, of_node) = match self.state_at(key) {
+            NodeState::ControlDone { taken, .. } => (*taken, Settled::Live),
+            state => (None, settled_as(definition, node, state)),
+        };
         for edge in definition.edges_of(node) {
             let settled = match taken {
                 Some(taken) if taken != edge.kind => Settled::Dead(Skip::Decided { node, taken }),
@@ -157,35 +166,34 @@ impl Execution {
         settled: Settled,
         sink: &mut impl EffectSink,
     ) {
-        let scope = if id.is_root() { &mut self.root } else { self.open_scope_mut(id) };
-        match (settled, scope.at_mut(node)) {
-            (Settled::Live, NodeState::Pending(_)) => *scope.unsettled_mut(node) |= LIVE,
-            (other, NodeState::Pending(edges)) => edges.settle(other),
-            _ => return,
-        }
+        let scope = self.open_scope_mut(id);
+        let NodeState::Pending(edges) = scope.at_mut(node) else { return };
+        edges.settle(settled);
+        let edges = *edges;
         let unsettled = scope.unsettled_mut(node);
         *unsettled -= 1;
+        if let Settled::Live = settled {
+            *unsettled |= LIVE;
+        }
+        let key = WorkKey { scope: id, node };
         match *unsettled {
-            0 => self.arrive(definition, WorkKey { scope: id, node }, false, sink),
-            LIVE => self.arrive(definition, WorkKey { scope: id, node }, true, sink),
+            // By far the most nodes: nothing stands in the way.
+            LIVE if edges.blocked.is_none() => self.reach(key),
+            LIVE => self.arrive(definition, key, edges, true, sink),
+            0 => self.arrive(definition, key, edges, false, sink),
             _ => {}
         }
     }
 
-    /// What a settled node makes of its edges, apart from those that its decision did not choose.
-    fn settled_as(&self, definition: &Compiled, key: WorkKey) -> Settled {
-        let node = key.node;
-        match self.state_at(key) {
-            NodeState::Failed { .. } if !definition.at(node).optional => Settled::Blocked(Skip::Failed { node }),
-            NodeState::Skipped(skip @ Skip::Decided { .. }) => Settled::Dead(*skip),
-            NodeState::Skipped(skip) => Settled::Blocked(*skip),
-            _ => Settled::Live,
-        }
-    }
-
     /// All edges into a node are settled: it is reached if none is blocked and one is live, else it is skipped.
-    fn arrive(&mut self, definition: &Compiled, key: WorkKey, live: bool, sink: &mut impl EffectSink) {
-        let NodeState::Pending(edges) = *self.state_at(key) else { return };
+    fn arrive(
+        &mut self,
+        definition: &Compiled,
+        key: WorkKey,
+        edges: IncomingEdges,
+        live: bool,
+        sink: &mut impl EffectSink,
+    ) {
         let tolerated = live && self.tolerates(definition, key);
         let skip = match (edges.blocked, live) {
             (Some(skip), _) if !tolerated => Some(skip),
@@ -205,5 +213,15 @@ impl Execution {
     fn tolerates(&self, definition: &Compiled, key: WorkKey) -> bool {
         definition.at(key.node).step == Step::Join
             && matches!(self.open_scope(key.scope).graph(definition).policy.on_failure, OnFailure::Tolerate { .. })
+    }
+}
+
+/// What a settled node makes of its edges, apart from those that its decision did not choose.
+fn settled_as(definition: &Compiled, node: NodeIndex, state: &NodeState) -> Settled {
+    match state {
+        NodeState::Failed { .. } if !definition.at(node).optional => Settled::Blocked(Skip::Failed { node }),
+        NodeState::Skipped(skip @ Skip::Decided { .. }) => Settled::Dead(*skip),
+        NodeState::Skipped(skip) => Settled::Blocked(*skip),
+        _ => Settled::Live,
     }
 }

@@ -53,6 +53,7 @@ impl EndReason {
 }
 
 impl Execution {
+    #[inline]
     pub(super) fn judge(&mut self, definition: &Compiled, sink: &mut impl EffectSink) {
         if !matches!(self.phase, Phase::Running) {
             return;

@@ -97,6 +97,7 @@ impl Execution {
     }
 
     /// Decides what must be decided by evaluation, and seals what is over.
+    #[inline]
     fn carry_on(&mut self, definition: &Compiled, at: Time, turn: &mut Turn) {
         while self.may_decide()
             && let Some(key) = self.next_undecided()

@@ -345,6 +345,21 @@ impl Execution {
         effects
     }
 
+    /// The stops of what runs although its scope stops, for an engine that may not have got them. They come after
+    /// [`under_way`](Self::under_way), and stopping twice changes nothing.
+    pub fn stops(&self) -> Vec<Effect> {
+        let mut stops = Vec::new();
+        for (scope, all) in self.scopes().filter(|(_, all)| all.stopping && all.running > 0) {
+            for (node, state) in all.iter() {
+                if let NodeState::Running { attempt, .. } = *state {
+                    let dispatch = self.dispatch(WorkKey { scope, node }, attempt);
+                    stops.push(Effect::Stop { dispatch, then: AfterStop::Report });
+                }
+            }
+        }
+        stops
+    }
+
     /// What was in flight when the end was decided, and how far each was stopped.
     pub fn interrupted(&self) -> &[Interrupted] {
         match &self.phase {

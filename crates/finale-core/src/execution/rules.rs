@@ -80,6 +80,7 @@ impl Execution {
     }
 
     /// Somebody works on that attempt: a handler, or whoever was asked.
+    #[inline]
     pub(super) fn allows_outcome(&self, key: WorkKey, attempt: AttemptNo) -> Allowed {
         let state = self.work(key)?;
         match state {
@@ -164,7 +165,7 @@ impl Execution {
 
     /// Running means that something can still happen; the rules never let it come to this.
     pub(super) fn is_stalled(&self) -> bool {
-        self.phase == Phase::Running && self.running == 0 && self.waiting == 0 && !self.is_busy()
+        matches!(self.phase, Phase::Running) && self.running == 0 && self.waiting == 0 && !self.is_busy()
     }
 
     /// Whether something is left to be drawn or decided without anything from outside.
@@ -187,6 +188,7 @@ impl Execution {
     }
 
     /// The state of a piece of work, as long as anything can be said about it.
+    #[inline]
     pub(super) fn work(&self, key: WorkKey) -> Result<&NodeState, Refused> {
         if self.phase == Phase::New {
             return Err(self.not_running());

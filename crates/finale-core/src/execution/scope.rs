@@ -143,6 +143,7 @@ impl Scope {
     }
 
     /// Queues a node that is reached; says whether it is the only one in the queue.
+    #[inline]
     pub(super) fn add_ready(&mut self, node: NodeIndex) -> bool {
         let ready = &mut self.lists_mut().ready;
         ready.push_back(node);
@@ -154,13 +155,19 @@ impl Scope {
         self.lists.as_mut()?.ready.pop_front()
     }
 
+    #[inline]
+    pub(super) fn has_no_ready(&self) -> bool {
+        self.lists.as_ref().is_none_or(|lists| lists.ready.is_empty())
+    }
+
     pub(super) fn ready(&self) -> impl DoubleEndedIterator<Item = NodeIndex> {
         self.lists.iter().flat_map(|lists| lists.ready.iter().copied())
     }
 
     #[inline]
     pub(super) fn input(&self, node: NodeIndex) -> Option<&Payload> {
-        self.lists.as_ref()?.inputs.get(&node)
+        let inputs = &self.lists.as_ref()?.inputs;
+        if inputs.is_empty() { None } else { inputs.get(&node) }
     }
 
     pub(super) fn set_input(&mut self, node: NodeIndex, input: Payload) {
@@ -265,7 +272,9 @@ impl Execution {
     }
 
     /// Puts a node into another state: the only place where that is done, so that no counter is ever forgotten.
-    #[inline]
+    ///
+    /// Nearly every caller knows what `state` counts as, and built into the caller only the counters that change are touched.
+    #[inline(always)]
     pub(super) fn move_to(
         &mut self,
         definition: &Compiled,
@@ -276,7 +285,7 @@ impl Execution {
         if sink.watched() {
             self.notice_move(definition, key, &state, sink);
         }
-        let scope = if key.scope.is_root() { &mut self.root } else { self.open_scope_mut(key.scope) };
+        let scope = self.open_scope_mut(key.scope);
         let after = state.counted();
         let place = scope.at_mut(key.node);
         let before = place.counted();
@@ -306,14 +315,16 @@ impl Execution {
     }
 
     /// What work is given, if that is not what the execution was given.
-    pub(super) fn own_input(&self, mut key: WorkKey) -> Option<Payload> {
-        loop {
+    #[inline]
+    pub(super) fn own_input(&self, key: WorkKey) -> Option<Payload> {
+        if key.scope.is_root() { self.root.input(key.node).cloned() } else { self.input_inside(key) }
+    }
+
+    fn input_inside(&self, mut key: WorkKey) -> Option<Payload> {
+        while !key.scope.is_root() {
             let scope = self.open_scope(key.scope);
             if let Some(input) = scope.input(key.node) {
                 return Some(input.clone());
-            }
-            if key.scope.is_root() {
-                return None;
             }
             let nest = self.nests.get(&scope.parent);
             if let Some(item) = nest.and_then(|nest| nest.item(scope.instance)) {
@@ -321,6 +332,7 @@ impl Execution {
             }
             key = scope.parent;
         }
+        self.root.input(key.node).cloned()
     }
 
     /// What a scope was given.

@@ -151,10 +151,21 @@ impl Writer<'_> {
         (started, ended): (Time, Time),
     ) {
         let kind = if result.is_ok() { kind::COMPLETED } else { kind::FAILED };
-        self.work(kind, last, at, key, attempt);
-        self.span(ended, at);
-        self.span(started, ended);
-        self.result(result);
+        let mut head = Head::of_work(kind, (last, at), key, attempt);
+        head.span(ended, at);
+        head.span(started, ended);
+        match result {
+            Ok(output) => {
+                let output = written(output);
+                head.number(output.len() as u64);
+                self.0.extend_from_slice(head.bytes());
+                self.0.extend_from_slice(output);
+            }
+            Err(failure) => {
+                self.0.extend_from_slice(head.bytes());
+                self.failure(failure);
+            }
+        }
     }
 
     fn head(&mut self, kind: u8, last: Time, at: Time) {
@@ -163,16 +174,7 @@ impl Writer<'_> {
     }
 
     fn work(&mut self, kind: u8, last: Time, at: Time, key: WorkKey, attempt: AttemptNo) {
-        let scoped = if key.scope.is_root() { 0 } else { kind::SCOPED };
-        let again = if attempt == AttemptNo::FIRST { 0 } else { kind::AGAIN };
-        self.head(kind | scoped | again, last, at);
-        if scoped != 0 {
-            self.number(u64::from(key.scope.0));
-        }
-        self.number(u64::from(key.node.0));
-        if again != 0 {
-            self.number(u64::from(attempt.get()));
-        }
+        self.0.extend_from_slice(Head::of_work(kind, (last, at), key, attempt).bytes());
     }
 
     fn activation(&mut self, at: Time, activation: &Activation) {
@@ -215,6 +217,7 @@ impl Writer<'_> {
         }
     }
 
+    #[inline]
     fn result(&mut self, result: Result<&[u8], &Failure>) {
         match result {
             Ok(output) => self.payload(output),
@@ -256,9 +259,8 @@ impl Writer<'_> {
         }
     }
 
-    /// A document; `null`, which most handlers give, is the empty text.
     fn payload(&mut self, json: &[u8]) {
-        self.bytes(if json == b"null" { b"" } else { json });
+        self.bytes(written(json));
     }
 
     fn text(&mut self, text: &str) {
@@ -270,12 +272,11 @@ impl Writer<'_> {
         self.0.extend_from_slice(bytes);
     }
 
-    /// Wraps around, as reading does: every pair of times can be written.
     fn span(&mut self, from: Time, to: Time) {
-        let micros = to.as_micros().wrapping_sub(from.as_micros());
-        self.number(((micros << 1) ^ (micros >> 63)) as u64);
+        self.number(zigzag(from, to));
     }
 
+    #[inline]
     fn number(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.byte(value as u8 | 0x80);
@@ -284,9 +285,78 @@ impl Writer<'_> {
         self.byte(value as u8);
     }
 
+    #[inline]
     fn byte(&mut self, byte: u8) {
         self.0.push(byte);
     }
+}
+
+/// What is written of a document: nothing of `null`, which most handlers give.
+#[inline]
+fn written(json: &[u8]) -> &[u8] {
+    if json == b"null" { b"" } else { json }
+}
+
+/// What facts about work begin with, put together here and appended at once: a vector checks its capacity for every byte.
+struct Head {
+    bytes: [u8; Self::BYTES_MAX],
+    length: usize,
+}
+
+impl Head {
+    /// The kind, a scope, a node, an attempt, three spans and a length: 1 + 5 + 5 + 3 + 3 * 10 + 10, rounded up.
+    const BYTES_MAX: usize = 64;
+
+    #[inline]
+    fn of_work(kind: u8, (last, at): (Time, Time), key: WorkKey, attempt: AttemptNo) -> Self {
+        let scoped = if key.scope.is_root() { 0 } else { kind::SCOPED };
+        let again = if attempt == AttemptNo::FIRST { 0 } else { kind::AGAIN };
+        let mut head = Self { bytes: [0; Self::BYTES_MAX], length: 0 };
+        head.byte(kind | scoped | again);
+        head.span(last, at);
+        if scoped != 0 {
+            head.number(u64::from(key.scope.0));
+        }
+        head.number(u64::from(key.node.0));
+        if again != 0 {
+            head.number(u64::from(attempt.get()));
+        }
+        head
+    }
+
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    #[inline]
+    fn span(&mut self, from: Time, to: Time) {
+        self.number(zigzag(from, to));
+    }
+
+    #[inline]
+    fn number(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.byte(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.byte(value as u8);
+    }
+
+    #[inline]
+    fn byte(&mut self, byte: u8) {
+        self.bytes[self.length] = byte;
+        self.length += 1;
+    }
+}
+
+/// The time between two moments, small where they are close, whichever is first.
+///
+/// Wraps around, as reading does: every pair of times can be written.
+#[inline]
+fn zigzag(from: Time, to: Time) -> u64 {
+    let micros = to.as_micros().wrapping_sub(from.as_micros());
+    ((micros << 1) ^ (micros >> 63)) as u64
 }
 
 fn stop_number(how: StopOutcome) -> u8 {

@@ -81,6 +81,8 @@ pub enum Input {
     BatchDelivered(BatchNo),
     /// The task engine was built again: it knows no execution.
     EngineRebuilt,
+    /// The task engine has panicked too often and does nothing any more; so the shard has failed.
+    EngineFailed,
     /// From the reader: the answer to a [`ReadWhat::History`](super::ReadWhat::History).
     Restored {
         /// Which read.

@@ -214,8 +214,11 @@ impl Supervisor {
             NotDone::Unread(reason) => reason.to_string(),
             _ => "there is no such execution".to_owned(),
         };
-        self.late.note(LateEvent { execution, at, what: LateKind::Report, reason: reason.into() });
-        out.notices.push(Notice::LateReport(execution));
+        let event = LateEvent { execution, at, what: LateKind::Report, reason: reason.into() };
+        self.late.note(event.clone());
+        if *not_done != NotDone::NotFound {
+            out.notices.push(Notice::LateReport(event));
+        }
     }
 
     /// Answers a message that its execution will never get.

@@ -197,6 +197,7 @@ impl Supervisor {
             Input::CommandApplied { slot, accepted } => self.command_applied(slot, accepted, out),
             Input::ActorGone(actor) => self.actor_gone(at, actor, out),
             Input::EngineRebuilt => self.engine_rebuilt(at, out),
+            Input::EngineFailed => self.fail_all(at, Failure::Shard, out),
             Input::Restored { read, restored } => self.restored(at, read, restored, out),
             Input::KeyLooked { read, owner } => {
                 if let Some(Purpose::Key(claim)) = self.reads.answered(read, |what| matches!(what, Purpose::Key(_))) {

@@ -12,6 +12,7 @@ use crate::status::ExecutionStatus;
 use crate::task_engine::Registration;
 use crate::time::Time;
 
+use super::late::LateEvent;
 use super::message::{Begin, Hosted, Message, NotActivated, Quarantine, ReadNo, Tell, ToShard, WriteNo};
 
 /// Everything that must be done, one queue for each kind. Its owner uses it for one supervisor and keeps it.
@@ -281,8 +282,8 @@ pub enum Notice {
     NotBegun(ExecutionId, Box<str>),
     /// Somebody asked about an execution that is not there.
     NotFound(ExecutionId),
-    /// A report came for an execution that has ended, or is not there. It was noted as a late event too.
-    LateReport(ExecutionId),
+    /// A report came for an execution that has ended, or cannot be read. It was noted as a late event too.
+    LateReport(LateEvent),
     /// Ended executions could not be looked for, for this reason.
     PurgeFailed(Box<str>),
     /// The actor of an execution did not have it any more; it is folded again.

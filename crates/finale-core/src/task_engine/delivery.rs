@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::input::{EarlyReport, OutputRange};
 use super::message::{Batch, Delivery, FiredTimer, TaskOutcome, TaskResult};
@@ -9,6 +10,7 @@ use super::outbox::Outbox;
 use super::unsent::{Kind, Unsent};
 use crate::id::Dispatch;
 use crate::number::{BatchNo, Callback, Slot};
+use crate::time::Time;
 
 /// Outcomes per batch, at most.
 const OUTCOMES_MAX: usize = 256;
@@ -20,13 +22,59 @@ const SPARE_MAX: usize = 64;
 /// Batches that were sent.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Deliveries {
-    /// Unacknowledged batches of each callback, oldest first.
-    kept: Vec<VecDeque<Arc<Batch>>>,
+    /// What each callback was sent.
+    sent: Vec<Sent>,
+    /// Number of unacknowledged batches.
+    kept: usize,
+    /// When the engine looks for batches that were not acknowledged.
+    sweep_due: Time,
+    /// Batches up to this one must be acknowledged by then, else they are sent again.
+    sweeps: BatchNo,
+    /// The time of the newest input.
+    now: Time,
+    interval: Duration,
     /// Acknowledged batches, for reuse.
     spare: Vec<Arc<Batch>>,
 }
 
+/// What one callback was sent.
+#[derive(Clone, Debug, Default)]
+struct Sent {
+    /// Its unacknowledged batches, oldest first.
+    kept: VecDeque<Arc<Batch>>,
+    /// Its newest batch.
+    newest: BatchNo,
+}
+
 impl Deliveries {
+    pub(super) fn new(sweep_interval: Duration) -> Self {
+        Self { interval: sweep_interval, ..Self::default() }
+    }
+
+    /// Notes the time, from which the patience with unacknowledged batches counts.
+    pub(super) const fn note_time(&mut self, at: Time) {
+        self.now = at;
+    }
+
+    /// When [`sweep`](Self::sweep) is due; none while everything is acknowledged.
+    pub(super) fn sweep_at(&self) -> Option<Time> {
+        (self.kept > 0).then_some(self.sweep_due)
+    }
+
+    /// Sends batches again that were not acknowledged in time. Those that follow go with them, because their callback does
+    /// not process a batch before its predecessor.
+    pub(super) fn sweep(&mut self, out: &mut Outbox) {
+        if self.sweep_at().is_none_or(|due| due > self.now) {
+            return;
+        }
+        let late = |sent: &Sent| sent.kept.front().is_some_and(|batch| batch.number <= self.sweeps);
+        for (index, sent) in self.sent.iter().enumerate().filter(|(_, sent)| late(sent)) {
+            let callback = Callback::from_index(index);
+            out.deliveries.extend(sent.kept.iter().map(|batch| (callback, Delivery::of(Arc::clone(batch)))));
+        }
+        (self.sweep_due, self.sweeps) = (self.now.after(self.interval), out.newest);
+    }
+
     /// The buffer for the next output for a callback.
     pub(super) fn output<'a>(&mut self, callback: Callback, out: &'a mut Outbox) -> &'a mut Vec<u8> {
         &mut self.filling(callback, Kind::Completed, out).batch.bytes
@@ -61,9 +109,10 @@ impl Deliveries {
 
     /// Drops all batches of a callback up to that one.
     pub(super) fn taken(&mut self, callback: Callback, newest: BatchNo) {
-        let Some(kept) = self.kept.get_mut(callback.index()) else { return };
+        let Some(Sent { kept, .. }) = self.sent.get_mut(callback.index()) else { return };
         while kept.front().is_some_and(|batch| batch.number <= newest) {
             let batch = kept.pop_front();
+            self.kept -= 1;
             if self.spare.len() < SPARE_MAX {
                 self.spare.extend(batch);
             }
@@ -74,7 +123,7 @@ impl Deliveries {
     pub(super) fn repeat(&mut self, callback: Callback, slot: Slot, dispatch: Dispatch, out: &mut Outbox) -> bool {
         let is_it = |outcome: &&TaskOutcome| outcome.slot == slot && outcome.dispatch == dispatch;
         let in_batch = |batch: &Arc<Batch>| batch.outcomes.iter().find(is_it).map(|it| (it.clone(), Arc::clone(batch)));
-        let Some((mut outcome, batch)) = self.kept.iter().flatten().find_map(in_batch) else {
+        let Some((mut outcome, batch)) = self.sent.iter().flat_map(|sent| &sent.kept).find_map(in_batch) else {
             return false;
         };
         if let TaskResult::Completed(range) = &mut outcome.result {
@@ -131,11 +180,11 @@ impl Deliveries {
             Kind::Continued if !unsent.continued.is_empty() => {
                 Delivery::Continue(std::mem::take(&mut unsent.continued))
             }
-            kind @ (Kind::Completed | Kind::Failed) if !unsent.batch.outcomes.is_empty() => {
+            Kind::Completed | Kind::Failed if !unsent.batch.outcomes.is_empty() => {
                 out.newest.0 += 1;
                 unsent.batch.number = out.newest;
                 let batch = self.keep(callback, &mut unsent.batch);
-                if kind == Kind::Completed { Delivery::TaskCompleted(batch) } else { Delivery::TaskFailed(batch) }
+                Delivery::of(batch)
             }
             // The buffer may hold output of handlers that failed in the end.
             _ => return unsent.batch.bytes.clear(),
@@ -155,10 +204,16 @@ impl Deliveries {
         let inner = Arc::get_mut(&mut shared).expect("nobody else has it");
         inner.clear(BYTES_MAX);
         std::mem::swap(inner, batch);
-        if self.kept.len() <= callback.index() {
-            self.kept.resize_with(callback.index() + 1, VecDeque::new);
+        if self.sent.len() <= callback.index() {
+            self.sent.resize_with(callback.index() + 1, Sent::default);
         }
-        self.kept[callback.index()].push_back(Arc::clone(&shared));
+        let sent = &mut self.sent[callback.index()];
+        inner.previous = std::mem::replace(&mut sent.newest, inner.number);
+        if self.kept == 0 {
+            (self.sweep_due, self.sweeps) = (self.now.after(self.interval), inner.number);
+        }
+        self.kept += 1;
+        sent.kept.push_back(Arc::clone(&shared));
         shared
     }
 }

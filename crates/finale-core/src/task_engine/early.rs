@@ -31,6 +31,11 @@ impl EarlyReports {
         reports
     }
 
+    pub(super) fn take_all(&mut self) -> Vec<EarlyReport> {
+        self.len = 0;
+        std::mem::take(&mut self.reports).into_values().flatten().collect()
+    }
+
     fn keys_of(&self, slot: Slot) -> Vec<WorkKey> {
         let from = self.reports.range((slot, WorkKey::default())..);
         from.map(|((other, key), _)| (*other, *key)).take_while(|(other, _)| *other == slot).map(|it| it.1).collect()

@@ -31,12 +31,25 @@ pub enum Delivery {
 pub struct Batch {
     /// Number of the batch; numbers rise over all callbacks of the shard.
     pub number: BatchNo,
+    /// Number of the batch before it that the same callback was sent. A callback that has not processed that one does not
+    /// process this one either: both are sent again.
+    pub previous: BatchNo,
     /// Number of messages of the callback that are answered. Their immediate outcomes are in this batch or an earlier one.
     pub answers: u32,
     /// The outcomes, in their order.
     pub outcomes: Vec<TaskOutcome>,
     /// The outputs, concatenated.
     pub bytes: Vec<u8>,
+}
+
+impl Delivery {
+    /// The message for a batch: the first outcome says of which kind all of them are.
+    pub(super) fn of(batch: Arc<Batch>) -> Self {
+        match batch.outcomes.first().map(|outcome| &outcome.result) {
+            Some(TaskResult::Completed(_)) => Self::TaskCompleted(batch),
+            _ => Self::TaskFailed(batch),
+        }
+    }
 }
 
 impl Batch {

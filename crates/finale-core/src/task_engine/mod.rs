@@ -99,7 +99,7 @@ impl TaskEngine {
             open: OpenTasks::default(),
             early: EarlyReports::default(),
             timers: Timers::default(),
-            deliveries: Deliveries::default(),
+            deliveries: Deliveries::new(options.sweep_interval),
             cancelled_last: 0,
             journal_failed: false,
             closing: Closing::Open,
@@ -114,7 +114,8 @@ impl TaskEngine {
     /// Starts, stops and requests to the pool are discarded, because the executions reconcile.
     ///
     /// The owner then restores the state, in any order: [`Input::Define`], [`Input::Register`] and [`Input::Adopt`], and
-    /// [`Input::JournalFailed`] or [`Input::Drain`] if the predecessor had got them. No future may be polled before it is
+    /// [`Input::JournalFailed`] or [`Input::Drain`] if the predecessor had got them, and what
+    /// [`take_early_reports`](Self::take_early_reports) gave. No future may be polled before it is
     /// adopted. Then it repeats the input that failed (except [`Input::PermitsGranted`], which `held` includes), passes on
     /// the messages that arrived meanwhile, and has every execution send [`Input::Reconcile`].
     pub fn rebuilt(options: Options, held: &[usize], outbox: &mut Outbox) -> Self {
@@ -128,8 +129,15 @@ impl TaskEngine {
         engine
     }
 
+    /// Takes the early reports of an engine that panicked. Its successor is told each with [`Input::KeepEarly`] again, once
+    /// the executions are registered: nobody else knows them.
+    pub fn take_early_reports(&mut self) -> Vec<EarlyReport> {
+        self.early.take_all()
+    }
+
     /// Handles one input; outputs are added to the outbox.
     pub fn handle(&mut self, at: Time, input: Input, out: &mut Outbox) {
+        self.deliveries.note_time(at);
         match input {
             Input::HandlerReady { attempt, started, ended, result } => {
                 self.handler_ready(attempt, started, ended, result, out);
@@ -169,9 +177,9 @@ impl TaskEngine {
         self.deliveries.flush(out);
     }
 
-    /// When [`Input::Wake`] is due next; none if no timer is armed.
+    /// When [`Input::Wake`] is due next; none if no timer is armed and every batch is acknowledged.
     pub fn wake_at(&self) -> Option<Time> {
-        self.timers.first()
+        [self.timers.first(), self.deliveries.sweep_at()].into_iter().flatten().min()
     }
 
     /// The execution in that slot, if it is registered.

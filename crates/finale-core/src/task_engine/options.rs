@@ -20,6 +20,8 @@ pub struct Options {
     pub grace: Duration,
     /// Early reports that this shard keeps, at most.
     pub early_reports_max: usize,
+    /// A batch that was not acknowledged for so long is sent again.
+    pub sweep_interval: Duration,
     /// Bytes in the reason of a failure, at most; a longer reason is cut.
     pub text_bytes_max: usize,
 }

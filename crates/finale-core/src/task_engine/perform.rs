@@ -130,6 +130,7 @@ impl TaskEngine {
                 None => break,
             }
         }
+        self.deliveries.sweep(out);
         self.begin_waiting(out);
         self.look_whether_drained(out);
     }

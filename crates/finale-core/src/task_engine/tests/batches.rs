@@ -63,6 +63,66 @@ fn outcomes_of_an_ended_execution_are_not_those_of_the_next_one_in_its_slot() {
     assert_eq!(began(&seen), [first(READY)]);
 }
 
+/// Three batches with one outcome each, which are lost on their way.
+fn three_lost_batches(shard: &mut Shard) -> [Dispatch; 3] {
+    let dispatches = [0, 1, 2].map(|scope| scoped(scope, PENDING));
+    shard.perform(slot(0), dispatches.map(run));
+    shard.losing = true;
+    for dispatch in dispatches {
+        assert_eq!(shard.end(dispatch, Ok("1")), []);
+    }
+    shard.losing = false;
+    dispatches
+}
+
+#[test]
+fn batches_that_were_lost_are_sent_again_in_their_order_and_once() {
+    let mut shard = Shard::new(10);
+    let lost = three_lost_batches(&mut shard);
+    let expected = lost.map(|dispatch| Seen::Completed(slot(0), dispatch, "1".to_owned()));
+    assert_eq!(shard.advance(SWEEP / 2), []);
+    assert_eq!(shard.advance(SWEEP / 2), expected);
+    // They are not acknowledged: nobody knows whether they came.
+    assert_eq!(shard.advance(SWEEP), [], "who has processed them ignores them");
+    assert_eq!(shard.engine.wake_at(), None, "and acknowledges them");
+}
+
+#[test]
+fn a_batch_behind_a_lost_one_is_sent_again_with_it() {
+    let mut shard = Shard::new(10);
+    let [first, second] = [0, 1].map(|scope| scoped(scope, PENDING));
+    shard.perform(slot(0), [run(first), run(second)]);
+    shard.losing = true;
+    shard.end(first, Ok("1"));
+    shard.losing = false;
+    shard.advance(SWEEP / 2);
+    assert_eq!(shard.end(second, Ok("2")), [], "its predecessor has not come");
+    let completed = |dispatch, output: &str| Seen::Completed(slot(0), dispatch, output.to_owned());
+    assert_eq!(shard.advance(SWEEP / 2), [completed(first, "1"), completed(second, "2")]);
+}
+
+#[test]
+fn answers_that_were_lost_with_a_batch_are_given_once() {
+    let mut shard = Shard::new(10);
+    shard.losing = true;
+    assert_eq!(shard.perform(slot(0), [run(first(READY))]), [Seen::Began(first(READY))]);
+    shard.losing = false;
+    let answered = |seen: &[Seen]| seen.iter().filter(|seen| matches!(seen, Seen::Answered(1))).count();
+    assert_eq!(answered(&shard.advance(SWEEP)), 1);
+    assert_eq!(answered(&shard.advance(SWEEP)), 0);
+}
+
+#[test]
+fn nothing_is_looked_for_where_everything_is_acknowledged() {
+    let mut shard = Shard::new(10);
+    assert_eq!(shard.engine.wake_at(), None);
+    shard.perform(slot(0), [run(first(READY))]);
+    assert_eq!(shard.engine.wake_at(), Some(shard.now.after(SWEEP)));
+    let (callback, batch) = (Callback::Actor(ActorNo(0)), shard.newest_of(Callback::Actor(ActorNo(0))));
+    shard.tell(Input::Taken { callback, batch });
+    assert_eq!(shard.engine.wake_at(), None);
+}
+
 #[test]
 fn a_batch_has_a_bounded_number_of_outcomes_and_bytes() {
     let mut shard = Shard::new(10_000);

@@ -52,6 +52,7 @@ const UNREGISTERED: u32 = 10;
 
 const LIMITED_TO_ONE: LimitNo = LimitNo(1);
 const GRACE: Duration = Duration::from_secs(5);
+const SWEEP: Duration = Duration::from_secs(1_000);
 const ATTEMPT_MAX: Duration = Duration::from_secs(10);
 const EARLY_MAX: usize = 3;
 
@@ -87,6 +88,8 @@ struct Shard {
     newest: BTreeMap<Callback, BatchNo>,
     /// Starts that are left for later: none are begun while it is set.
     lazy: bool,
+    /// Whether what callbacks are sent is lost on its way.
+    losing: bool,
     /// Whether another shard was told that there are permits for it.
     told_elsewhere: bool,
     /// What callbacks were sent, with who got it.
@@ -106,6 +109,7 @@ fn options() -> Options {
         unused_permits_max: 1_000,
         grace: GRACE,
         early_reports_max: EARLY_MAX,
+        sweep_interval: SWEEP,
         text_bytes_max: 100,
     }
 }
@@ -199,6 +203,7 @@ impl Shard {
             seen: Vec::new(),
             newest: BTreeMap::new(),
             lazy: false,
+            losing: false,
             told_elsewhere: false,
             sent: Vec::new(),
         };
@@ -396,7 +401,17 @@ impl Shard {
     fn receive(&mut self, callback: Callback, delivery: &Delivery) {
         match delivery {
             Delivery::TaskCompleted(batch) | Delivery::TaskFailed(batch) => {
-                assert!(batch.number > self.newest_of(callback), "batches are numbered in their order");
+                if self.losing {
+                    return;
+                }
+                let newest = self.newest_of(callback);
+                if batch.number <= newest {
+                    return self.engine.handle(self.now, Input::Taken { callback, batch: newest }, &mut self.out);
+                }
+                if batch.previous > newest {
+                    // The one before it was lost, and is sent again with this one.
+                    return;
+                }
                 self.newest.insert(callback, batch.number);
                 for TaskOutcome { slot, dispatch, result, .. } in &batch.outcomes {
                     self.seen.push(match result {

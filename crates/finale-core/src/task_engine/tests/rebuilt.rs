@@ -136,6 +136,20 @@ fn what_was_to_begin_is_left_to_the_executions() {
 }
 
 #[test]
+fn reports_that_came_early_are_kept_on() {
+    let mut shard = Shard::new(10);
+    shard.keep_early(slot(0), key(PENDING), 7);
+    let early = shard.engine.take_early_reports();
+    assert_eq!((early.len(), shard.engine.counts().early), (1, 0));
+    shard.rebuild(|_| AdoptedState::Working);
+    for report in early {
+        shard.told(Input::KeepEarly(report));
+    }
+    let seen = shard.reconcile(slot(0), false, vec![open(first(PENDING))]);
+    assert!(seen.contains(&Seen::GivenBack(slot(0), key(PENDING), Some(7))), "{seen:?}");
+}
+
+#[test]
 fn an_outcome_that_comes_before_its_execution_is_known_again_goes_to_the_supervisor() {
     let mut shard = Shard::empty(10);
     let attempt = Attempt { slot: slot(0), dispatch: first(PENDING), handler: HandlerNo(PENDING as u16) };

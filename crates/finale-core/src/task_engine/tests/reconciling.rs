@@ -4,6 +4,16 @@ use super::*;
 use crate::fact::StopOutcome;
 
 #[test]
+fn a_stop_that_was_lost_is_made_up_for_and_one_that_was_not_changes_nothing() {
+    let mut shard = Shard::new(10);
+    shard.perform(slot(0), [run(first(PENDING))]);
+    let under_way = || vec![run(first(PENDING)), stop(first(PENDING))];
+    let seen = shard.reconcile(slot(0), true, under_way());
+    assert_eq!(seen, [Seen::ToldToStop(first(PENDING)), Seen::Answered(1)]);
+    assert_eq!(shard.reconcile(slot(0), true, under_way()), [Seen::Answered(1)]);
+}
+
+#[test]
 fn what_is_missing_is_performed() {
     let mut shard = Shard::new(10);
     let due = shard.now.after(Duration::from_secs(1));

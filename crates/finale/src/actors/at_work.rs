@@ -1,0 +1,229 @@
+//! The futures of handlers at work, by the numbers that the machine knows them by.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use finale_core::Time;
+use finale_core::number::FutureNo;
+use finale_core::task_engine::{Adopted, AdoptedState, Attempt};
+use futures_util::stream::{FuturesUnordered, Stream};
+
+use super::handlers::Pending;
+use crate::context::{StopAsked, Suspension, Task};
+use crate::fence::{fenced, fenced_drop};
+use crate::handler::TaskResult;
+
+/// All handlers of a shard that did not come to their result at once.
+#[derive(Default)]
+pub(crate) struct AtWork {
+    futures: FuturesUnordered<Running>,
+    /// By their numbers; none where a number is free.
+    known: Vec<Option<Known>>,
+    free: Vec<FutureNo>,
+    /// What handlers said while they were polled.
+    said: Rc<RefCell<VecDeque<Progress>>>,
+    bytes_max: usize,
+}
+
+/// What is known of a handler besides its future.
+struct Known {
+    task: Rc<Task>,
+    attempt: Attempt,
+    started: Time,
+    fate: Rc<Cell<Fate>>,
+    /// Whether it was given up and is only waited for.
+    leaked: bool,
+}
+
+/// What is to become of a future.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Kept,
+    /// It is dropped at its next turn, without a result.
+    Dropped,
+}
+
+/// What a turn of the handlers brought.
+pub(crate) enum Progress {
+    /// One came to its result.
+    Ended { handler: Adopted, result: TaskResult },
+    /// One waits for another execution from now on.
+    Suspended(FutureNo),
+    /// What one waited for is there.
+    Resumed(FutureNo),
+}
+
+struct Running {
+    number: FutureNo,
+    task: Rc<Task>,
+    fate: Rc<Cell<Fate>>,
+    future: Option<Pin<Box<dyn Pending>>>,
+    said: Rc<RefCell<VecDeque<Progress>>>,
+    bytes_max: usize,
+}
+
+impl AtWork {
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        Self { bytes_max, ..Self::default() }
+    }
+
+    /// Keeps a handler that goes on; gives the number of its future.
+    pub(crate) fn keep(
+        &mut self,
+        task: Rc<Task>,
+        attempt: Attempt,
+        started: Time,
+        future: Pin<Box<dyn Pending>>,
+    ) -> FutureNo {
+        let number = self.reserve();
+        let fate = Rc::new(Cell::new(Fate::Kept));
+        let known = Known { task: Rc::clone(&task), attempt, started, fate: Rc::clone(&fate), leaked: false };
+        self.known[number.index()] = Some(known);
+        let (said, bytes_max) = (Rc::clone(&self.said), self.bytes_max);
+        self.futures.push(Running { number, task, fate, future: Some(future), said, bytes_max });
+        number
+    }
+
+    /// Tells a handler that it is to stop.
+    pub(crate) fn ask_to_stop(&self, number: FutureNo) {
+        if let Some(known) = self.known(number) {
+            // The handler hears it through code of the user: its wakers.
+            let _ = fenced(|| known.task.ask_to_stop(StopAsked::Gently));
+        }
+    }
+
+    /// Drops the future of a handler; its number is free.
+    pub(crate) fn drop(&mut self, number: FutureNo) {
+        let Some(known) = self.known.get_mut(number.index()).and_then(Option::take) else { return };
+        self.free.push(number);
+        known.fate.set(Fate::Dropped);
+        // It is dropped where it is polled, and that is as soon as the engine has its turn.
+        let _ = fenced(|| known.task.ask_to_stop(StopAsked::Now));
+    }
+
+    /// Lets a suspended handler go on.
+    pub(crate) fn resume(&self, number: FutureNo) {
+        if let Some(known) = self.known(number) {
+            let _ = fenced(|| known.task.resume());
+        }
+    }
+
+    /// Notes that a handler was given up: its future is only waited for.
+    pub(crate) fn leak(&mut self, number: FutureNo) {
+        if let Some(known) = self.known.get_mut(number.index()).and_then(Option::as_mut) {
+            known.leaked = true;
+        }
+    }
+
+    /// Drops all handlers.
+    pub(crate) fn clear(&mut self) {
+        self.known.clear();
+        self.free.clear();
+        fenced_drop(std::mem::take(&mut self.futures));
+    }
+
+    /// What a machine must know that takes the place of one whose state was lost.
+    pub(crate) fn adopted(&self) -> impl Iterator<Item = Adopted> {
+        (0..).map(FutureNo).zip(&self.known).filter_map(|(future, known)| Some(known.as_ref()?.adopted(future)))
+    }
+
+    /// A number that no future has, until [`release`](Self::release).
+    pub(crate) fn reserve(&mut self) -> FutureNo {
+        self.free.pop().unwrap_or_else(|| {
+            self.known.push(None);
+            FutureNo(self.known.len() as u32 - 1)
+        })
+    }
+
+    /// Gives a reserved number back.
+    pub(crate) fn release(&mut self, number: FutureNo) {
+        self.free.push(number);
+    }
+
+    /// Polls handlers that were woken, until one of them has something to say.
+    pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Progress> {
+        loop {
+            if let Some(said) = self.said.borrow_mut().pop_front() {
+                return Poll::Ready(said);
+            }
+            let Poll::Ready(ended) = Pin::new(&mut self.futures).poll_next(context) else {
+                // What one of them said on the way is still to be told.
+                return self.said.borrow_mut().pop_front().map_or(Poll::Pending, Poll::Ready);
+            };
+            match ended {
+                Some(Some((future, result))) => {
+                    let Some(known) = self.known[future.index()].take() else { continue };
+                    self.free.push(future);
+                    return Poll::Ready(Progress::Ended { handler: known.adopted(future), result });
+                }
+                Some(None) => {}
+                None => return Poll::Pending,
+            }
+        }
+    }
+
+    fn known(&self, number: FutureNo) -> Option<&Known> {
+        self.known.get(number.index())?.as_ref()
+    }
+}
+
+impl Known {
+    /// What a machine must know of it that takes the place of one whose state was lost.
+    fn adopted(&self, future: FutureNo) -> Adopted {
+        let state = match (self.leaked, self.task.stop_asked(), self.task.suspension()) {
+            (true, ..) => AdoptedState::Leaked,
+            (_, StopAsked::Gently, _) => AdoptedState::Stopping,
+            (_, _, Suspension::None) => AdoptedState::Working,
+            _ => AdoptedState::Suspended,
+        };
+        Adopted { attempt: self.attempt, started: self.started, future, state }
+    }
+}
+
+impl Future for Running {
+    /// None if it was dropped.
+    type Output = Option<(FutureNo, TaskResult)>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        this.task.polled_by(context.waker());
+        if this.fate.get() == Fate::Dropped {
+            this.drop_handler();
+            return Poll::Ready(None);
+        }
+        let Some(future) = &mut this.future else { return Poll::Ready(None) };
+        let polled = fenced(|| future.as_mut().poll_pending(context, this.bytes_max));
+        let result = match polled {
+            Ok(Poll::Pending) => {
+                let said = this.task.take_said().map(|said| match said {
+                    Suspension::Resuming => Progress::Resumed(this.number),
+                    _ => Progress::Suspended(this.number),
+                });
+                this.said.borrow_mut().extend(said);
+                return Poll::Pending;
+            }
+            Ok(Poll::Ready(result)) => result,
+            Err(panicked) => Err(panicked),
+        };
+        this.drop_handler();
+        Poll::Ready(Some((this.number, result)))
+    }
+}
+
+impl Running {
+    fn drop_handler(&mut self) {
+        if let Some(future) = self.future.take() {
+            fenced_drop(future);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.drop_handler();
+    }
+}

@@ -1,0 +1,273 @@
+//! The messages between the actors of a shard.
+//!
+//! What a state machine says to another one is carried as it is. Beside it travels what only the shell knows of an
+//! execution: its [`Side`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Addr, Message};
+use finale_core::execution::{Effect, Input, NumberedEvent, Refused};
+use finale_core::number::{ActorNo, RequestId, Slot};
+use finale_core::supervisor::{self, Begin, Ended, Hosted, LateEvent, Panicked, Resume, WriteNo};
+use finale_core::task_engine::{self, Batch, EarlyReport, FiredTimer, TaskOutcome, TaskResult};
+use finale_core::{ExecutionId, ExecutionStatus, FailureClass, NodeIndex, Payload, WorkKey};
+use finale_journal::JournalError;
+
+use super::directory::Directory;
+use super::execution_actor::ExecutionActor;
+use super::requests::Look;
+use super::supervisor::Supervisor;
+use super::way_in::LookAtTasks;
+use crate::completion::Completion;
+use crate::events::Subscriber;
+
+/// What belongs to an execution and is not its state. It is with whoever has the execution.
+#[derive(Default)]
+pub(crate) struct Side {
+    /// What the handles of the execution wait on.
+    pub(crate) completion: Arc<Completion>,
+    /// Those who watch it.
+    pub(crate) subscribers: Vec<Subscriber>,
+    /// Work on which reports came before it was open; the task engine keeps them.
+    pub(crate) early: Vec<WorkKey>,
+}
+
+/// Supervisor to `ExecutionActor`: begin this.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Attach(pub(crate) Begin, pub(crate) Side);
+
+/// Supervisor to `ExecutionActor`: go on with this.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Reattach(pub(crate) Box<Resume>, pub(crate) Side, pub(crate) Vec<Look>);
+
+/// Supervisor to `ExecutionActor`: a message for the execution that it has.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Tell(
+    pub(crate) supervisor::Tell,
+    /// What to look at, if the message is a query.
+    pub(crate) Option<Look>,
+);
+
+/// Shows what was seen when it is durable, or says why it never will be.
+pub(crate) type Shown = Box<dyn FnOnce(Result<(), &JournalError>) + Send>;
+
+/// `TaskEngine` to the callback of some executions: their tasks were done.
+#[derive(Clone, Message)]
+#[rtype(result = "()")]
+pub(crate) struct TaskCompleted(pub(crate) Arc<Batch>);
+
+/// `TaskEngine` to the callback of some executions: their tasks failed or were stopped.
+#[derive(Clone, Message)]
+#[rtype(result = "()")]
+pub(crate) struct TaskFailed(pub(crate) Arc<Batch>);
+
+/// `TaskEngine` to a callback: timers are due.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct TimerFired(pub(crate) Vec<FiredTimer>);
+
+/// `TaskEngine` to a callback: reports that came before their tasks were open are given back.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct TaskReported(pub(crate) Vec<EarlyReport>);
+
+/// `TaskEngine` to a callback: more of what followed in these executions is to be drawn.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Continue(pub(crate) Vec<Slot>);
+
+/// `TaskEngine` to a callback: so many of its messages were taken in.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Answered(pub(crate) u32);
+
+/// `ExecutionActor` to `TaskEngine`.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Perform {
+    /// Outputs that did not come from handlers, for those that run from now on.
+    pub(crate) outputs: Vec<(Slot, WorkKey, Payload)>,
+    pub(crate) input: task_engine::Input,
+}
+
+/// Supervisor to `TaskEngine`: executions that begin, move and end.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Register(pub(crate) Vec<task_engine::Input>);
+
+/// Supervisor to `TaskEngine`: everything is registered again, after [`EngineLost`].
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Registered;
+
+/// `TaskEngine` to Supervisor: its machine panicked and knows nothing any more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct EngineLost {
+    /// Whether that happened too often: the engine does nothing any more.
+    pub(crate) is_final: bool,
+}
+
+/// `TaskEngine` to Supervisor: answers to requests, and the end of a shutdown.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct EngineAnswers {
+    pub(crate) replies: Vec<task_engine::Reply>,
+    pub(crate) drained: Option<task_engine::Drained>,
+}
+
+/// A look at the tasks of a shard.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct EngineQuery(pub(crate) LookAtTasks);
+
+/// Permits of a runtime-wide limit came back, or are wanted elsewhere.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct PermitNews(pub(crate) task_engine::Input);
+
+/// Connects the `TaskEngine` with the Supervisor; before anything else.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Connect(pub(crate) Addr<Supervisor>);
+
+/// The next `ExecutionActor` of the pool; before anything it is the callback of.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct NewActor(pub(crate) Addr<ExecutionActor>);
+
+/// What a runtime before this one left open; before anything else.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Restart(pub(crate) supervisor::Recover);
+
+/// The shard is at its end.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Dismiss;
+
+/// Supervisor to `ExecutionActor`: the journal takes nothing more, or none if the shard has failed.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct GiveUp(pub(crate) Option<JournalError>);
+
+/// Journal port to `ExecutionActor`: a turn is durable, or never will be.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Durable(pub(crate) Box<CommittedTurn>, pub(crate) Result<(), JournalError>);
+
+/// Journal port to `ExecutionActor`: there is room in the journal again.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct JournalHasRoom;
+
+/// Journal port to Supervisor.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) enum PortNews {
+    /// A write is durable.
+    Written(WriteNo),
+    /// What was found in the journal is durable.
+    Found(Box<supervisor::Input>),
+    /// There is room in the journal again.
+    HasRoom,
+    /// The journal takes nothing more.
+    Failed,
+}
+
+/// `ExecutionActor` to Supervisor: what became of executions, in order.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct FromActor(pub(crate) ActorNo, pub(crate) Vec<ActorNews>);
+
+/// Something that the Supervisor hears from an actor.
+pub(crate) enum ActorNews {
+    /// The first facts are durable.
+    Begun(Slot),
+    /// It only waits, and is given back.
+    Detached(Box<Hosted>, Side),
+    /// Its state machine panicked. The looks belong to the queries among the messages, in their order.
+    Panicked(Box<Panicked>, ExecutionId, Side, Vec<Look>),
+    /// A message for an execution that the actor does not have.
+    Forwarded(supervisor::Tell, Option<Look>),
+    /// Something from the task engine for an execution that the actor does not have.
+    Delivered(Slot, supervisor::Message, Option<Look>),
+    /// What came of the command over a quarantined execution.
+    Overruled(Slot, bool),
+    /// The answer to a request.
+    Replied(RequestId, Result<(), Refused>),
+    /// What the request asked for will never be durable.
+    Failed(RequestId, JournalError),
+    /// Something came too late.
+    Late(LateEvent),
+}
+
+/// `ExecutionActor` to Supervisor: an execution has ended, durably. The terminal transition is recorded and published once.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct ExecutionEnded(pub(crate) ExecutionId, pub(crate) Ended, pub(crate) Side);
+
+/// What becomes visible of a turn once its facts are durable.
+#[derive(Default)]
+pub(crate) struct CommittedTurn {
+    pub(crate) slot: Slot,
+    pub(crate) last_sequence: u64,
+    pub(crate) status: ExecutionStatus,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) events: Vec<NumberedEvent>,
+    /// What handlers came to, if no events say so.
+    pub(crate) attempts: Vec<Attempted>,
+    /// Outputs that did not come from handlers.
+    pub(crate) outputs: Vec<(WorkKey, Payload)>,
+    pub(crate) replies: Vec<(RequestId, Result<(), Refused>)>,
+    pub(crate) shown: Vec<Shown>,
+    pub(crate) late: Vec<LateEvent>,
+}
+
+/// An attempt that came to its result, to be counted.
+pub(crate) struct Attempted {
+    pub(crate) node: NodeIndex,
+    pub(crate) failure: Option<FailureClass>,
+    pub(crate) took: Duration,
+}
+
+impl Attempted {
+    /// What is counted of an outcome; nothing of an attempt that was stopped.
+    pub(crate) fn new(outcome: &TaskOutcome) -> Option<Self> {
+        let failure = match &outcome.result {
+            TaskResult::Completed(_) => None,
+            TaskResult::Failed(failure) => Some(failure.class),
+            TaskResult::Stopped(_) => return None,
+        };
+        Some(Self { node: outcome.dispatch.key.node, failure, took: outcome.ended.since(outcome.started) })
+    }
+
+    /// The same of an outcome that came as an input.
+    pub(crate) fn told(input: &Input) -> Option<Self> {
+        let Input::Outcome { dispatch, result, started, ended } = input else { return None };
+        let failure = result.as_ref().err().map(|failure| failure.class);
+        Some(Self { node: dispatch.key.node, failure, took: ended.since(*started) })
+    }
+}
+
+impl Side {
+    pub(crate) fn new(completion: Arc<Completion>) -> Self {
+        Self { completion, subscribers: Vec::new(), early: Vec::new() }
+    }
+
+    /// Puts the execution into the directory, unless it is there.
+    pub(crate) fn list(&self, directory: &Directory, execution: ExecutionId) {
+        directory.open(execution, &self.completion);
+    }
+}
+
+impl Drop for Side {
+    /// Whoever waits for an execution that nobody has any more hears that it is abandoned. One that has ended stays so.
+    fn drop(&mut self) {
+        self.completion.abandon();
+    }
+}

@@ -1,0 +1,275 @@
+//! What the actors of one thread share: read-only, but for the journal port and the table of definitions, which only grows.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix::Addr;
+use finale_core::execution::Input;
+use finale_core::number::{DefinitionNo, ShardNo};
+use finale_core::supervisor::{self, WriteNo};
+use finale_core::task_engine::{self, Leak};
+use finale_core::{DefinitionHash, Epoch};
+use finale_journal::{Journal, JournalError};
+use rustc_hash::FxHashMap;
+
+use super::bound::Bound;
+use super::directory::Directory;
+use super::execution_actor::ExecutionActor;
+use super::messages::{CommittedTurn, Durable, JournalHasRoom, PortNews};
+use super::permits::Permits;
+use super::port::{Port, Receiver};
+use super::start::{Ending, Endings};
+use super::supervisor::Supervisor;
+use crate::activation::ActivateError;
+use crate::clock::Clock;
+use crate::context::Data;
+use crate::faults::{Faults, Injected};
+use crate::handler::Handlers;
+use crate::metering::ShardMetrics;
+use crate::options::Options;
+use crate::telemetry::TARGET;
+use crate::vitals::Vitals;
+use crate::workflow::Workflow;
+
+pub(crate) struct Shared {
+    pub(crate) index: u16,
+    pub(crate) options: Arc<Options>,
+    pub(crate) handlers: Handlers,
+    pub(crate) data: Data,
+    pub(crate) clock: Clock,
+    pub(crate) faults: Injected,
+    pub(crate) journal: Arc<dyn Journal>,
+    /// The number of the claim of the journal.
+    pub(crate) epoch: Epoch,
+    pub(crate) port: Rc<Port<Released>>,
+    pub(crate) metrics: ShardMetrics,
+    pub(crate) vitals: Arc<Vitals>,
+    pub(crate) directory: Arc<Directory>,
+    definitions: RefCell<Definitions>,
+    waiting_for_room: RefCell<Vec<Addr<ExecutionActor>>>,
+    /// Dropped last: when the end of the shard is reported, nothing of it is left.
+    leaving: Leaving,
+}
+
+/// Reports the end of a shard when it is dropped.
+struct Leaving {
+    index: u16,
+    journal: Option<Arc<dyn Journal>>,
+    vitals: Arc<Vitals>,
+    endings: Arc<Endings>,
+    /// The pools of all limits of the runtime.
+    pools: [Arc<Permits>; 2],
+    /// How the shard ends, once that is known.
+    ending: Cell<Option<Ending>>,
+}
+
+/// The definitions that run here, by number: the compiled copy of this thread, with its handlers.
+#[derive(Default)]
+struct Definitions {
+    bound: Vec<Rc<Bound>>,
+    numbers: FxHashMap<DefinitionHash, DefinitionNo>,
+}
+
+/// Something that becomes visible when it is durable.
+pub(crate) enum Released {
+    Turn(Addr<ExecutionActor>, Box<CommittedTurn>),
+    Write(Option<WriteNo>),
+    /// What was found in the journal, with facts in it that were not durable then.
+    Found(Box<supervisor::Input>),
+}
+
+impl Shared {
+    /// The definition with that number.
+    pub(crate) fn definition(&self, number: DefinitionNo) -> Rc<Bound> {
+        Rc::clone(&self.definitions.borrow().bound[number.0 as usize])
+    }
+
+    /// The number of a workflow on this thread, and whether it is new here.
+    ///
+    /// # Errors
+    /// When it does not compile here: a limit was changed since it was checked.
+    pub(crate) fn number(&self, workflow: &Workflow) -> Result<(DefinitionNo, bool), ActivateError> {
+        if let Some(number) = self.definitions.borrow().numbers.get(&workflow.hash()) {
+            return Ok((*number, false));
+        }
+        let bound = Rc::new(Bound::new(workflow, &self.handlers, self.data.clone())?);
+        let mut definitions = self.definitions.borrow_mut();
+        let number = DefinitionNo(definitions.bound.len() as u32);
+        definitions.bound.push(bound);
+        definitions.numbers.insert(workflow.hash(), number);
+        Ok((number, true))
+    }
+
+    /// The definitions that are known here, in the order of their numbers.
+    pub(crate) fn definitions(&self) -> Vec<Rc<Bound>> {
+        self.definitions.borrow().bound.clone()
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(parts: Parts, port: Rc<Port<Released>>) -> Self {
+        let Parts { index, options, handlers, data, faults, journal, epoch, vitals, directory, endings, permits, open } =
+            parts;
+        let leaving = Leaving {
+            index,
+            journal: Some(Arc::clone(&journal)),
+            vitals: Arc::clone(&vitals),
+            endings,
+            pools: [permits, open],
+            ending: Cell::new(None),
+        };
+        Self {
+            index,
+            metrics: ShardMetrics::new(),
+            clock: faults.as_ref().and_then(|faults| faults.wall()).map_or_else(Clock::start, Clock::at),
+            options,
+            handlers,
+            data,
+            faults,
+            journal,
+            epoch,
+            port,
+            vitals,
+            directory,
+            definitions: RefCell::default(),
+            waiting_for_room: RefCell::default(),
+            leaving,
+        }
+    }
+
+    /// The actor is told when the journal has room again.
+    pub(crate) fn wait_for_room(&self, actor: Addr<ExecutionActor>) {
+        self.waiting_for_room.borrow_mut().push(actor);
+    }
+
+    /// How the shard ends is known; it is reported when nothing of it is left.
+    pub(crate) fn ends_with(&self, ending: Ending) {
+        self.leaving.ending.set(Some(ending));
+    }
+
+    /// The journal takes nothing more; everybody here hears of it.
+    pub(crate) fn journal_failed(&self, error: &JournalError) {
+        self.port.report_failure(error);
+    }
+
+    /// What the journal failed with; for who knows that it has.
+    pub(crate) fn journal_error(&self) -> JournalError {
+        let unknown = || JournalError::Failed("the journal takes nothing more".into());
+        self.port.error().cloned().unwrap_or_else(unknown)
+    }
+
+    /// Whether a test has asked that a batch of outcomes is lost on its way.
+    pub(crate) fn loses_outcomes(&self) -> bool {
+        self.faults.as_ref().is_some_and(|faults| Faults::strike(&faults.lose_outcomes))
+    }
+
+    /// Panics if a test has asked for that.
+    pub(crate) fn strike(&self, input: &Input) {
+        if let Some(faults) = &self.faults {
+            faults.kill_execution.strike(input);
+            let over_outcome = matches!(input, Input::Outcome { .. }) && Faults::strike(&faults.panic_over_outcome);
+            assert!(!over_outcome && !Faults::strike(&faults.panic_in_turn), "a fault was injected");
+        }
+    }
+
+    /// The same of the machine of the task engine.
+    pub(crate) fn strike_engine(&self, input: &task_engine::Input) {
+        if let Some(faults) = &self.faults {
+            faults.kill_engine.strike(input);
+        }
+    }
+
+    /// What a test is told that it killed the machine of the supervisor over.
+    pub(crate) fn kind_of(&self, input: &supervisor::Input) -> Option<String> {
+        let faults = self.faults.as_ref().filter(|faults| faults.kill_supervisor.is_armed())?;
+        Some(faults).map(|_| format!("{input:?}"))
+    }
+
+    /// The same of the machine of the supervisor, which has taken its input in.
+    pub(crate) fn strike_supervisor(&self, kind: Option<String>) {
+        if let (Some(faults), Some(kind)) = (&self.faults, kind) {
+            faults.kill_supervisor.strike(&format_args!("{kind}"));
+        }
+    }
+
+    /// Notes that a blocking handler was given up: it holds its places until its thread comes back.
+    pub(crate) fn leaked(&self, leak: &Leak) {
+        let handler = self.handlers.names_by_number().into_iter().nth(usize::from(leak.attempt.handler.0));
+        tracing::warn!(
+            target: TARGET,
+            handler,
+            attempt = %leak.attempt.dispatch.attempt,
+            "a blocking handler did not stop in time: it keeps its place until its thread comes back",
+        );
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        let ending = self.ending.take().unwrap_or_else(|| {
+            self.vitals.die();
+            Ending { gone: true, ..Ending::default() }
+        });
+        // What it held of the limits is for the others.
+        for pool in &self.pools {
+            pool.remove(ShardNo(self.index));
+        }
+        if let Some(journal) = self.journal.take() {
+            self.endings.report(self.index, ending, journal);
+        }
+    }
+}
+
+/// What is shared is made from; it can be sent to the thread of the shard.
+pub(crate) struct Parts {
+    pub(crate) index: u16,
+    pub(crate) options: Arc<Options>,
+    pub(crate) handlers: Handlers,
+    pub(crate) data: Data,
+    pub(crate) faults: Injected,
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) epoch: Epoch,
+    pub(crate) vitals: Arc<Vitals>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) endings: Arc<Endings>,
+    /// Limits on handlers at work.
+    pub(crate) permits: Arc<Permits>,
+    /// The limit on open executions.
+    pub(crate) open: Arc<Permits>,
+}
+
+/// Takes what the port releases to its receivers.
+pub(crate) struct Releases {
+    pub(crate) shared: Rc<Shared>,
+    pub(crate) supervisor: Addr<Supervisor>,
+}
+
+impl Receiver<Released> for Releases {
+    fn release(&self, item: Released) {
+        match item {
+            Released::Turn(actor, turn) => actor.do_send(Durable(turn, Ok(()))),
+            Released::Write(Some(number)) => self.supervisor.do_send(PortNews::Written(number)),
+            Released::Write(None) => {}
+            Released::Found(input) => self.supervisor.do_send(PortNews::Found(input)),
+        }
+    }
+
+    fn discard(&self, item: Released, error: &JournalError) {
+        if let Released::Turn(actor, turn) = item {
+            actor.do_send(Durable(turn, Err(error.clone())));
+        }
+    }
+
+    fn room(&self) {
+        for actor in self.shared.waiting_for_room.take() {
+            actor.do_send(JournalHasRoom);
+        }
+        self.supervisor.do_send(PortNews::HasRoom);
+    }
+
+    fn failed(&self, error: &JournalError) {
+        self.shared.vitals.journal_failed(error);
+        self.supervisor.do_send(PortNews::Failed);
+    }
+}

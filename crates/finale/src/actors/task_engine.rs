@@ -1,0 +1,629 @@
+//! The actor of a shard's tasks: it owns the futures of handlers and the clock of their limits, and decides nothing.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context as Polling, Poll, Waker};
+
+use actix::{Actor, ActorContext, ActorFuture, Addr, AsyncContext, Context, Handler};
+use finale_core::number::{BatchNo, Callback, ShardNo, Slot};
+use finale_core::task_engine::{
+    Adopted, AdoptedState, Attempt, Delivery, EarlyReport, HandlerResult, Input, Options, Outbox, OutputRange,
+    PermitChange, Reconcile, Registration, Start, TaskEngine as Machine,
+};
+use finale_core::{Dispatch, Failure, Payload, Time};
+
+use super::alarm::Alarm;
+use super::at_work::{AtWork, Progress};
+use super::board::Board;
+use super::execution_actor::ExecutionActor;
+use super::handlers::{Begun, LocalHandler};
+use super::messages::{
+    Answered, Connect, Continue, Dismiss, EngineAnswers, EngineLost, EngineQuery, NewActor, Perform, PermitNews,
+    Register, Registered, TaskCompleted, TaskFailed, TaskReported, TimerFired,
+};
+use super::permits::Permits;
+use super::shared::Shared;
+use super::supervisor::Supervisor;
+use crate::context::{Task, TaskContext};
+use crate::fence::fenced;
+use crate::telemetry::TARGET;
+
+/// Handlers polled, and begun, before other actors of the thread get their turn.
+const TURN_MAX: usize = 256;
+
+pub(crate) struct TaskEngine {
+    shared: Rc<Shared>,
+    options: Options,
+    machine: Machine,
+    out: Outbox,
+    /// By their numbers.
+    handlers: Vec<Box<dyn LocalHandler>>,
+    /// What the handlers of an execution can look at, by the index of its slot.
+    boards: Vec<Option<(Slot, Rc<Board>)>>,
+    spare_board: Option<Rc<Board>>,
+    spare_task: Option<Rc<Task>>,
+    at_work: AtWork,
+    permits: Arc<Permits>,
+    /// By their numbers.
+    actors: Vec<Addr<ExecutionActor>>,
+    supervisor: Option<Addr<Supervisor>>,
+    alarm: Alarm,
+    /// How many handlers more may begin before other actors of the thread get their turn.
+    left: usize,
+    /// How often a handler was called.
+    calls: u64,
+    /// What waits until everything is registered again, after the machine was lost.
+    deferred: Option<VecDeque<Input>>,
+    /// Whether the machine is told something again over which it panicked: it is not told that a third time.
+    retrying: bool,
+    /// What the machine panicked over, if no execution knows that it is missing.
+    again: Option<Again>,
+    /// The handler whose end the machine is told.
+    ended: Option<Adopted>,
+    /// When the handlers of a shard that ends are dropped.
+    drain: Option<Time>,
+    /// Reports that a machine kept before it panicked.
+    early: Vec<EarlyReport>,
+    /// When a machine panicked.
+    deaths: Vec<Time>,
+}
+
+/// Something that a machine is told in the place of one that panicked over it.
+enum Again {
+    Input(Input),
+    /// A handler came to its result. It counts as at work until the new machine hears of that.
+    Ended {
+        attempt: Attempt,
+        started: Time,
+        state: AdoptedState,
+        ended: Time,
+        result: Result<Vec<u8>, Box<Failure>>,
+    },
+}
+
+impl TaskEngine {
+    pub(crate) fn new(
+        shared: Rc<Shared>,
+        options: Options,
+        handlers: Vec<Box<dyn LocalHandler>>,
+        permits: Arc<Permits>,
+    ) -> Self {
+        Self {
+            at_work: AtWork::new(shared.options.limits.payload_bytes_max),
+            alarm: Alarm::new(shared.clock),
+            shared,
+            machine: Machine::new(options.clone()),
+            options,
+            out: Outbox::default(),
+            handlers,
+            boards: Vec::new(),
+            spare_board: None,
+            spare_task: None,
+            permits,
+            actors: Vec::new(),
+            supervisor: None,
+            left: TURN_MAX,
+            calls: 0,
+            deferred: None,
+            retrying: false,
+            again: None,
+            ended: None,
+            drain: None,
+            early: Vec::new(),
+            deaths: Vec::new(),
+        }
+    }
+
+    /// Tells the machine something and does what comes of it.
+    fn tell(&mut self, input: Input) {
+        if let Some(deferred) = &mut self.deferred {
+            return deferred.push_back(input);
+        }
+        let now = self.shared.clock.now();
+        self.decide(now, input);
+        self.carry_out(now);
+    }
+
+    /// The door of the machine, and the fence around it.
+    fn decide(&mut self, at: Time, input: Input) {
+        if let Input::Drain { deadline } = input {
+            self.drain.get_or_insert(deadline);
+        }
+        let again = cannot_be_reconciled(&input);
+        let (machine, out, shared) = (&mut self.machine, &mut self.out, &self.shared);
+        let handled = fenced(|| {
+            shared.strike_engine(&input);
+            machine.handle(at, input, out);
+        });
+        if let Err(panicked) = handled {
+            tracing::error!(target: TARGET, shard = self.shared.index, reason = %panicked.reason, "the task engine panicked");
+            let again = again.and_then(|input| self.again(input));
+            self.rebuild(again);
+        }
+    }
+
+    /// What is to be told again of an input over which the machine panicked; its outputs are still where they were written.
+    fn again(&mut self, input: Input) -> Option<Again> {
+        let (attempt, started, state, ended, result) = match input {
+            Input::HandlerReady { attempt, started, ended, result } => {
+                (attempt, started, AdoptedState::Working, ended, result)
+            }
+            Input::HandlerEnded { future, ended, result } => {
+                let Adopted { attempt, started, state, .. } = self.ended.filter(|handler| handler.future == future)?;
+                (attempt, started, state, ended, result)
+            }
+            other => return Some(Again::Input(other)),
+        };
+        let result = match result {
+            HandlerResult::Completed(OutputRange { start, length }) => {
+                let (machine, out) = (&mut self.machine, &mut self.out);
+                let range = start as usize..start as usize + length as usize;
+                let output = fenced(|| machine.output(attempt.slot, out).get(range).map(<[u8]>::to_vec));
+                // If it is not there any more, it is in a batch that was sent.
+                Ok(output.ok().flatten()?)
+            }
+            HandlerResult::Failed(failure) => Err(failure),
+        };
+        Some(Again::Ended { attempt, started, state, ended, result })
+    }
+
+    /// Does what the machine wants done, until nothing is left, or enough was begun for this turn.
+    fn carry_out(&mut self, mut now: Time) {
+        loop {
+            self.carry_out_changes(now);
+            if self.left == 0 {
+                break;
+            }
+            let Some(start) = self.out.next_start() else { break };
+            self.left -= 1;
+            now = self.begin(start, now);
+        }
+    }
+
+    fn carry_out_changes(&mut self, now: Time) {
+        // First: what a grant lets go on is among the rest.
+        while let Some(change) = self.out.permits.pop() {
+            self.change_permits(now, change);
+        }
+        for future in self.out.stops.drain(..) {
+            self.at_work.ask_to_stop(future);
+        }
+        for future in self.out.drops.drain(..) {
+            self.at_work.drop(future);
+        }
+        for future in self.out.resumes.drain(..) {
+            self.at_work.resume(future);
+        }
+        for leak in self.out.leaks.drain(..) {
+            self.at_work.leak(leak.future);
+            self.shared.leaked(&leak);
+        }
+    }
+
+    fn change_permits(&mut self, now: Time, change: PermitChange) {
+        match change {
+            PermitChange::Ask { limit, .. } => {
+                let permits = self.permits.take(ShardNo(self.shared.index), limit);
+                self.decide(now, Input::PermitsGranted { limit, permits });
+            }
+            PermitChange::Return { limit, permits } => self.permits.give(ShardNo(self.shared.index), limit, permits),
+        }
+    }
+
+    /// Begins a handler and polls it once in place: most are ready at once.
+    ///
+    /// Gives the time after that, which is when the next one begins.
+    fn begin(&mut self, Start { attempt, input }: Start, started: Time) -> Time {
+        let (slot, key) = (attempt.slot, attempt.dispatch.key);
+        let (Some(board), Some(registration)) = (self.board(slot), self.machine.registration(slot)) else {
+            return started;
+        };
+        let input = input.unwrap_or_else(|| registration.input.clone());
+        let task = self.task(&board, attempt.dispatch);
+        let output = self.machine.output(slot, &mut self.out);
+        let before = output.len();
+        let handler = &mut self.handlers[usize::from(attempt.handler.0)];
+        let context = TaskContext::new(Rc::clone(&task));
+        self.calls += 1;
+        self.shared.vitals.enter(attempt.handler, self.calls);
+        let begun = fenced(|| handler.begin(context, &input, &mut Polling::from_waker(Waker::noop()), output));
+        self.shared.vitals.leave();
+        let ended = self.shared.clock.now();
+        let result = match begun {
+            Ok(Begun::Completed) => {
+                board.put(key, Payload::from_encoded(&output[before..]));
+                completed(before, output)
+            }
+            Ok(Begun::Failed(failure)) => HandlerResult::Failed(failure),
+            Ok(Begun::Pending(future)) => {
+                let future = self.at_work.keep(task, attempt, started, future);
+                self.decide(ended, Input::HandlerPending { attempt, started, future });
+                return ended;
+            }
+            Err(panicked) => {
+                output.truncate(before);
+                HandlerResult::Failed(Box::new(panicked))
+            }
+        };
+        self.spare_task = Some(task);
+        self.decide(ended, Input::HandlerReady { attempt, started, ended, result });
+        ended
+    }
+
+    /// A handler that went on has something to say.
+    fn progress(&mut self, progress: Progress, now: Time) {
+        let input = match progress {
+            Progress::Suspended(future) => Input::Suspended(future),
+            Progress::Resumed(future) => Input::Resumed(future),
+            Progress::Ended { handler, result } => {
+                self.ended = Some(handler);
+                let Adopted { future, attempt, .. } = handler;
+                let result = match result {
+                    Ok(payload) => {
+                        let output = self.machine.output(attempt.slot, &mut self.out);
+                        let before = output.len();
+                        output.extend_from_slice(payload.as_bytes());
+                        let result = completed(before, output);
+                        if let Some(board) = self.board(attempt.slot) {
+                            board.put(attempt.dispatch.key, payload);
+                        }
+                        result
+                    }
+                    Err(failure) => HandlerResult::Failed(Box::new(failure)),
+                };
+                Input::HandlerEnded { future, ended: now, result }
+            }
+        };
+        self.decide(now, input);
+        self.carry_out(now);
+    }
+
+    /// What the handlers of the execution in that slot look at.
+    fn board(&self, slot: Slot) -> Option<Rc<Board>> {
+        let (of, board) = self.boards.get(slot.index())?.as_ref()?;
+        (*of == slot).then(|| Rc::clone(board))
+    }
+
+    /// The task of one attempt; storage that its handler has let go of is used again.
+    fn task(&mut self, board: &Rc<Board>, dispatch: Dispatch) -> Rc<Task> {
+        if let Some(mut task) = self.spare_task.take()
+            && let Some(unused) = Rc::get_mut(&mut task)
+        {
+            unused.reset(board, dispatch);
+            return task;
+        }
+        Rc::new(Task::new(Rc::clone(board), dispatch))
+    }
+
+    fn open_board(&mut self, registration: &Registration) {
+        let (slot, execution) = (registration.slot, registration.execution);
+        let bound = self.shared.definition(registration.definition);
+        if self.boards.len() <= slot.index() {
+            self.boards.resize_with(slot.index() + 1, || None);
+        }
+        let known = &mut self.boards[slot.index()];
+        if known.as_ref().is_some_and(|(of, _)| *of == slot) {
+            return;
+        }
+        let board = match self.spare_board.take().map(|mut board| (Rc::get_mut(&mut board).is_some(), board)) {
+            Some((true, mut board)) => {
+                Rc::get_mut(&mut board).expect("nobody else has it").reset(execution, &bound);
+                board
+            }
+            _ => Rc::new(Board::new(execution, bound)),
+        };
+        *known = Some((slot, board));
+    }
+
+    fn close_board(&mut self, slot: Slot) {
+        if let Some(known) = self.boards.get_mut(slot.index())
+            && known.as_ref().is_some_and(|(of, _)| *of == slot)
+        {
+            self.spare_board = known.take().map(|(_, board)| board);
+        }
+    }
+
+    /// Sends what has gathered for the callbacks.
+    fn flush(&mut self) {
+        let (machine, out) = (&mut self.machine, &mut self.out);
+        machine.flush(out);
+        let mut deliveries = std::mem::take(&mut self.out.deliveries);
+        for (callback, delivery) in deliveries.drain(..) {
+            if matches!(delivery, Delivery::TaskCompleted(_) | Delivery::TaskFailed(_)) && self.shared.loses_outcomes()
+            {
+                continue;
+            }
+            match callback {
+                Callback::Actor(number) => deliver(&self.actors[number.0 as usize], delivery),
+                Callback::Supervisor => {
+                    if let Some(supervisor) = &self.supervisor {
+                        deliver(supervisor, delivery);
+                    }
+                }
+            }
+        }
+        self.out.deliveries = deliveries;
+        // After the outcomes: when a shutdown is over, everything that handlers came to is on its way.
+        if !self.out.replies.is_empty() || self.out.drained.is_some() {
+            let (replies, drained) = (std::mem::take(&mut self.out.replies), self.out.drained.take());
+            if let Some(supervisor) = &self.supervisor {
+                supervisor.do_send(EngineAnswers { replies, drained });
+            }
+        }
+        let counts = self.machine.counts();
+        self.shared.vitals.tasks(counts);
+        self.shared.metrics.tasks_running.set(counts.running);
+        self.shared.metrics.task_queue.set(counts.queued);
+    }
+
+    /// Polls the handlers at work and the clock, as far as this turn goes.
+    fn drive(&mut self, context: &mut Polling<'_>) {
+        if self.deferred.is_some() {
+            // No handler is polled before the new machine knows it: what it came to would be nobody's.
+            return self.flush();
+        }
+        if self.left == 0 {
+            // What was left in the turn before this one, which began as much as it might.
+            self.left = TURN_MAX;
+            let now = self.shared.clock.now();
+            self.carry_out(now);
+        }
+        let mut left = TURN_MAX;
+        while left > 0
+            && let Poll::Ready(progress) = self.at_work.poll_next(context)
+        {
+            left -= 1;
+            let now = self.shared.clock.now();
+            self.progress(progress, now);
+            if self.deferred.is_some() {
+                return self.flush();
+            }
+        }
+        if left == 0 || self.left == 0 {
+            // There may be more: the others get their turn first.
+            context.waker().wake_by_ref();
+        } else {
+            self.left = TURN_MAX;
+        }
+        while self.alarm.has_come(self.machine.wake_at(), context) {
+            self.tell(Input::Wake);
+        }
+        self.flush();
+    }
+
+    /// Makes a machine in the place of one that panicked; what was lost is told again before anything else is taken.
+    fn rebuild(&mut self, again: Option<Again>) {
+        let machine = &mut self.machine;
+        self.early.extend(fenced(|| machine.take_early_reports()).unwrap_or_default());
+        let held = self.permits.held(ShardNo(self.shared.index));
+        self.machine = Machine::rebuilt(self.options.clone(), &held, &mut self.out);
+        if !self.retrying {
+            self.again = again;
+        }
+        let is_final = self.dies_too_often();
+        if is_final {
+            // The machine is empty, and nothing is registered with it any more.
+            self.at_work.clear();
+            (self.deferred, self.again) = (None, None);
+        } else {
+            self.deferred.get_or_insert_default();
+        }
+        if let Some(supervisor) = &self.supervisor {
+            supervisor.do_send(EngineLost { is_final });
+        }
+    }
+
+    /// Notes a death; gives whether there were too many in a short time.
+    fn dies_too_often(&mut self) -> bool {
+        let (now, options) = (self.shared.clock.now(), &self.shared.options);
+        self.deaths.retain(|death| now.since(*death) <= options.deaths_window);
+        self.deaths.push(now);
+        self.deaths.len() > options.deaths_max
+    }
+
+    /// Everything is registered again.
+    fn registered_again(&mut self) {
+        let now = self.shared.clock.now();
+        for adopted in self.at_work.adopted().collect::<Vec<_>>() {
+            self.decide(now, Input::Adopt(adopted));
+        }
+        if self.shared.port.error().is_some() {
+            self.decide(now, Input::JournalFailed);
+        }
+        let deferred = self.deferred.take();
+        for report in std::mem::take(&mut self.early) {
+            self.decide(now, Input::KeepEarly(report));
+        }
+        self.retrying = true;
+        match self.again.take() {
+            Some(Again::Input(input)) => self.decide(now, input),
+            Some(Again::Ended { attempt, started, state, ended, result }) => {
+                self.end_again(attempt, started, state, ended, result);
+            }
+            None => {}
+        }
+        if let Some(deadline) = self.drain {
+            self.decide(now, Input::Drain { deadline });
+        }
+        self.retrying = false;
+        self.carry_out(now);
+        for input in deferred.into_iter().flatten() {
+            // If it panics again, the rest is put off again.
+            self.tell(input);
+        }
+    }
+
+    /// The new machine hears that a handler came to its result.
+    fn end_again(
+        &mut self,
+        attempt: Attempt,
+        started: Time,
+        state: AdoptedState,
+        ended: Time,
+        result: Result<Vec<u8>, Box<Failure>>,
+    ) {
+        let future = self.at_work.reserve();
+        self.decide(ended, Input::Adopt(Adopted { attempt, started, future, state }));
+        let result = match result {
+            Ok(bytes) => {
+                let output = self.machine.output(attempt.slot, &mut self.out);
+                let before = output.len();
+                output.extend_from_slice(&bytes);
+                completed(before, output)
+            }
+            Err(failure) => HandlerResult::Failed(failure),
+        };
+        self.decide(ended, Input::HandlerEnded { future, ended, result });
+        self.at_work.release(future);
+    }
+}
+
+fn completed(before: usize, output: &[u8]) -> HandlerResult {
+    HandlerResult::Completed(OutputRange { start: before as u32, length: (output.len() - before) as u32 })
+}
+
+/// What must be told again after a panic, because no execution knows that it is missing.
+fn cannot_be_reconciled(input: &Input) -> Option<Input> {
+    match input {
+        Input::HandlerReady { .. } | Input::HandlerEnded { .. } | Input::KeepEarly(_) | Input::Drain { .. } => {
+            Some(input.clone())
+        }
+        // What is to be performed is found out when the execution reconciles; its actor waits for the answer.
+        Input::Perform { from, .. } | Input::Reconcile(Reconcile { from, .. }) => {
+            Some(Input::Perform { from: *from, taken: BatchNo::NONE, ending: Vec::new(), effects: Vec::new() })
+        }
+        _ => None,
+    }
+}
+
+fn deliver<A>(callback: &Addr<A>, delivery: Delivery)
+where
+    A: Actor<Context = Context<A>>
+        + Handler<TaskCompleted>
+        + Handler<TaskFailed>
+        + Handler<TimerFired>
+        + Handler<TaskReported>
+        + Handler<Continue>
+        + Handler<Answered>,
+{
+    match delivery {
+        Delivery::TaskCompleted(batch) => callback.do_send(TaskCompleted(batch)),
+        Delivery::TaskFailed(batch) => callback.do_send(TaskFailed(batch)),
+        Delivery::TimerFired(timers) => callback.do_send(TimerFired(timers)),
+        Delivery::TaskReported(reports) => callback.do_send(TaskReported(reports)),
+        Delivery::Continue(slots) => callback.do_send(Continue(slots)),
+        Delivery::Answered(messages) => callback.do_send(Answered(messages)),
+    }
+}
+
+/// Polls the handlers and the clock as part of the engine's own future, after its mailbox is empty.
+struct Drive;
+
+impl ActorFuture<TaskEngine> for Drive {
+    type Output = ();
+
+    fn poll(
+        self: Pin<&mut Self>,
+        engine: &mut TaskEngine,
+        _actor: &mut Context<TaskEngine>,
+        context: &mut Polling<'_>,
+    ) -> Poll<()> {
+        engine.drive(context);
+        Poll::Pending
+    }
+}
+
+impl Actor for TaskEngine {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        context.spawn(Drive);
+    }
+}
+
+impl Handler<Connect> for TaskEngine {
+    type Result = ();
+
+    fn handle(&mut self, Connect(supervisor): Connect, _context: &mut Self::Context) {
+        self.supervisor = Some(supervisor);
+    }
+}
+
+impl Handler<NewActor> for TaskEngine {
+    type Result = ();
+
+    fn handle(&mut self, NewActor(actor): NewActor, _context: &mut Self::Context) {
+        self.actors.push(actor);
+    }
+}
+
+impl Handler<Register> for TaskEngine {
+    type Result = ();
+
+    fn handle(&mut self, Register(changes): Register, _context: &mut Self::Context) {
+        let now = self.shared.clock.now();
+        for change in changes {
+            match &change {
+                Input::Register(registration) => self.open_board(registration),
+                Input::Deregister { slot, .. } => self.close_board(*slot),
+                _ => {}
+            }
+            self.decide(now, change);
+        }
+        self.carry_out(now);
+    }
+}
+
+impl Handler<Registered> for TaskEngine {
+    type Result = ();
+
+    fn handle(&mut self, _registered: Registered, _context: &mut Self::Context) {
+        self.registered_again();
+    }
+}
+
+impl Handler<Perform> for TaskEngine {
+    type Result = ();
+
+    fn handle(&mut self, Perform { outputs, input }: Perform, _context: &mut Self::Context) {
+        if let Input::Reconcile(reconcile) = &input
+            && let Some(board) = self.board(reconcile.slot)
+        {
+            // All outputs there are come with it.
+            board.clear();
+        }
+        for (slot, key, output) in outputs {
+            if let Some(board) = self.board(slot) {
+                board.put(key, output);
+            }
+        }
+        self.tell(input);
+    }
+}
+
+impl Handler<PermitNews> for TaskEngine {
+    type Result = ();
+
+    fn handle(&mut self, PermitNews(input): PermitNews, _context: &mut Self::Context) {
+        self.tell(input);
+    }
+}
+
+impl Handler<EngineQuery> for TaskEngine {
+    type Result = ();
+
+    fn handle(&mut self, EngineQuery(look): EngineQuery, _context: &mut Self::Context) {
+        look(&self.machine, &self.shared);
+    }
+}
+
+impl Handler<Dismiss> for TaskEngine {
+    type Result = ();
+
+    fn handle(&mut self, _dismiss: Dismiss, context: &mut Self::Context) {
+        self.at_work.clear();
+        context.stop();
+    }
+}
