@@ -1,0 +1,243 @@
+//! The actor of a shard's executions: it owns the addresses and the table of who waits for what, and decides nothing.
+
+mod answers;
+mod end;
+mod journal;
+mod news;
+mod reports;
+mod send;
+mod sides;
+mod take_in;
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context as Polling, Poll, Waker};
+
+use actix::{Actor, ActorFuture, Addr, AsyncContext, Context, Handler};
+use finale_core::number::BatchNo;
+use finale_core::supervisor::{Input, Options, Outbox, Supervisor as Machine, ToEngine};
+use finale_core::task_engine;
+use finale_core::{ExecutionId, Time};
+use rustc_hash::FxHashMap;
+
+use crate::completion::Completion;
+use crate::fence::fenced;
+use crate::telemetry::TARGET;
+
+use super::alarm::Alarm;
+use super::execution_actor::ExecutionActor;
+use super::inbox::Inbox;
+use super::local;
+use super::messages::{Restart, Side};
+use super::open_limit::OpenLimit;
+use super::requests::Requests;
+use super::shared::Shared;
+use super::task_engine::TaskEngine;
+use super::way_in::{Peers, ToShard};
+use end::Leaving;
+use send::to_engine;
+
+pub(crate) struct Supervisor {
+    shared: Rc<Shared>,
+    options: Options,
+    machine: Machine,
+    out: Outbox,
+    inbox: Arc<Inbox<ToShard>>,
+    /// Taken from the inbox, and left for the next turn.
+    waiting: VecDeque<ToShard>,
+    requests: Requests,
+    /// What belongs to parked executions, by the index of their slots; the others' is with their actors.
+    sides: Vec<Option<Side>>,
+    /// What handles of executions wait on that cannot be read.
+    unreadable: FxHashMap<ExecutionId, Arc<Completion>>,
+    /// Executions whose end is being published, with what belongs to them.
+    ending: Vec<(ExecutionId, Side)>,
+    engine: Addr<TaskEngine>,
+    /// By their numbers; started when they are needed for the first time.
+    actors: Vec<Addr<ExecutionActor>>,
+    peers: Peers,
+    open: OpenLimit,
+    /// What is to be sent to the engine with the next flush.
+    register: Vec<task_engine::Input>,
+    alarm: Alarm,
+    /// Wakes the actor so that it looks at the clock and sends what has gathered.
+    drive: Waker,
+    /// Whether the machine knows that the journal is full.
+    told_full: bool,
+    /// Whether everybody knows that the shard has failed.
+    told_failed: bool,
+    leaving: Option<Leaving>,
+    /// The newest batch of outcomes of parked executions that was passed on.
+    taken: BatchNo,
+}
+
+impl Supervisor {
+    pub(crate) fn new(
+        shared: Rc<Shared>,
+        options: Options,
+        inbox: Arc<Inbox<ToShard>>,
+        engine: Addr<TaskEngine>,
+        peers: Peers,
+        open: OpenLimit,
+    ) -> Self {
+        Self {
+            alarm: Alarm::new(shared.clock),
+            shared,
+            machine: Machine::new(options.clone()),
+            options,
+            out: Outbox::default(),
+            inbox,
+            waiting: VecDeque::new(),
+            requests: Requests::default(),
+            sides: Vec::new(),
+            unreadable: FxHashMap::default(),
+            ending: Vec::new(),
+            engine,
+            actors: Vec::new(),
+            peers,
+            open,
+            register: Vec::new(),
+            drive: Waker::noop().clone(),
+            told_full: false,
+            told_failed: false,
+            leaving: None,
+            taken: BatchNo::NONE,
+        }
+    }
+
+    /// Tells the machine something and does what comes of it.
+    fn tell(&mut self, input: Input, context: &mut Context<Self>) {
+        let now = self.shared.clock.now();
+        self.decide(now, input);
+        self.carry_out(context);
+    }
+
+    /// The door of the machine, and the fence around it.
+    fn decide(&mut self, at: Time, input: Input) {
+        let (machine, out, shared) = (&mut self.machine, &mut self.out, &self.shared);
+        let handled = fenced(|| {
+            let kind = shared.kind_of(&input);
+            machine.handle(at, input, out);
+            shared.strike_supervisor(kind);
+        });
+        let Err(panicked) = handled else { return };
+        tracing::error!(target: TARGET, shard = self.shared.index, reason = %panicked.reason, "the supervisor panicked");
+        // The input was taken into the old state before anything was done about it: it is acted on again.
+        let lost = std::mem::replace(&mut self.machine, Machine::new(self.options.clone()));
+        let out = &mut self.out;
+        match fenced(|| lost.rebuild(at, out)) {
+            Ok(rebuilt) => self.machine = rebuilt,
+            Err(_) => self.shared.vitals.die(),
+        }
+    }
+
+    /// Does what the machine wants done, until nothing is left.
+    fn carry_out(&mut self, context: &mut Context<Self>) {
+        loop {
+            let mut left = Vec::new();
+            for message in self.out.engine.drain(..) {
+                if let ToEngine::Deregister { slot, .. } = message {
+                    // One that ended with its actor left nothing here.
+                    left.extend(self.sides.get_mut(slot.index()).and_then(Option::take));
+                }
+                self.register.push(to_engine(message));
+            }
+            if !self.out.actors.is_empty() {
+                self.send_to_actors(context);
+            }
+            for (shard, message) in std::mem::take(&mut self.out.shards) {
+                self.send_to_shard(shard, message);
+            }
+            let mut published = std::mem::take(&mut self.out.published);
+            published.drain(..).for_each(|published| self.publish(published));
+            self.out.published = published;
+            // Not before its end was said, if it has one: whoever waits hears that it is abandoned.
+            drop(left);
+            for reply in std::mem::take(&mut self.out.replies) {
+                self.reply(reply, context);
+            }
+            for query in std::mem::take(&mut self.out.queries) {
+                self.look(query);
+            }
+            for read in std::mem::take(&mut self.out.reads) {
+                self.read(read, context);
+            }
+            for executions in self.out.forgotten.drain(..) {
+                self.shared.directory.forget(&executions);
+            }
+            for notice in std::mem::take(&mut self.out.notices) {
+                self.note(&notice);
+            }
+            let written = self.write_all();
+            let granted = self.change_permits();
+            if let Some(left) = self.out.left.take() {
+                self.leave(left, context);
+            }
+            if !written && !granted {
+                break;
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        self.flush_engine();
+        let health = self.machine.health();
+        self.shared.metrics.admission_queue.set(health.queued);
+        self.shared.metrics.executions_running.set(health.open);
+        self.shared.vitals.supervisor(&health);
+        if health.shard_failed && !std::mem::replace(&mut self.told_failed, true) {
+            self.shard_failed();
+        }
+    }
+}
+
+/// Looks at the clock, and sends what has gathered, after the mailbox is empty.
+struct Drive;
+
+impl ActorFuture<Supervisor> for Drive {
+    type Output = ();
+
+    fn poll(
+        self: Pin<&mut Self>,
+        supervisor: &mut Supervisor,
+        actor: &mut Context<Supervisor>,
+        context: &mut Polling<'_>,
+    ) -> Poll<()> {
+        if !supervisor.drive.will_wake(context.waker()) {
+            supervisor.drive = context.waker().clone();
+        }
+        while supervisor.alarm.has_come(supervisor.machine.wake_at(), context) {
+            supervisor.tell(Input::Wake, actor);
+        }
+        supervisor.flush();
+        Poll::Pending
+    }
+}
+
+impl Actor for Supervisor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        context.spawn(Drive);
+    }
+}
+
+impl Handler<Restart> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, Restart(recover): Restart, context: &mut Self::Context) {
+        self.tell(Input::Recover(recover), context);
+    }
+}
+
+impl Drop for Supervisor {
+    /// Whoever waits for this shard hears that it is gone, whatever it went of.
+    fn drop(&mut self) {
+        local::leave(&self.inbox);
+        drop(self.inbox.close());
+        self.unreadable.values().for_each(|completion| completion.abandon());
+        self.shared.port.close();
+    }
+}

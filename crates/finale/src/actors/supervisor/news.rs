@@ -1,0 +1,188 @@
+//! What the Supervisor hears from the actors of executions and from the task engine.
+
+use actix::{Context, Handler};
+use finale_core::execution;
+use finale_core::number::{ActorNo, DefinitionNo, Slot};
+use finale_core::supervisor::{Body, Input, Message};
+use finale_core::task_engine::{self, Batch, EarlyReport, FiredTimer};
+
+use crate::actors::execution_actor::told;
+use crate::actors::messages::{
+    ActorNews, Answered, Continue, EngineAnswers, EngineLost, ExecutionEnded, FromActor, Registered, TaskCompleted,
+    TaskFailed, TaskReported, TimerFired,
+};
+use crate::actors::requests::Waiting;
+use crate::observe;
+
+use super::Supervisor;
+
+impl Supervisor {
+    pub(super) fn hear(&mut self, from: ActorNo, news: ActorNews) {
+        let now = self.shared.clock.now();
+        match news {
+            ActorNews::Begun(slot) => self.decide(now, Input::Begun(slot)),
+            ActorNews::Detached(hosted, side) => {
+                side.list(&self.shared.directory, hosted.state.id());
+                self.put_side(hosted.slot, side);
+                self.decide(now, Input::Detached(hosted));
+            }
+            ActorNews::Panicked(mut panicked, execution, side, looks) => {
+                let queries = panicked.messages.iter_mut().filter(|message| matches!(message.body, Body::Query));
+                for (message, look) in queries.zip(looks) {
+                    message.request = Some(self.requests.put(Waiting::Look(look)));
+                }
+                side.list(&self.shared.directory, execution);
+                self.put_side(panicked.slot, side);
+                self.decide(now, Input::Panicked(panicked));
+            }
+            ActorNews::Forwarded(mut tell, look) => {
+                if let Some(look) = look {
+                    tell.message.request = Some(self.requests.put(Waiting::Look(look)));
+                }
+                self.decide(now, Input::Forwarded { from, tell });
+            }
+            ActorNews::Delivered(slot, mut message, look) => {
+                if let Some(look) = look {
+                    message.request = Some(self.requests.put(Waiting::Look(look)));
+                }
+                self.delivered(slot, message);
+            }
+            ActorNews::Overruled(slot, accepted) => self.decide(now, Input::CommandApplied { slot, accepted }),
+            ActorNews::Replied(request, Ok(())) => {
+                self.requests.take(request).into_iter().for_each(Waiting::done);
+            }
+            ActorNews::Replied(request, Err(refused)) => {
+                self.requests.take(request).into_iter().for_each(|waiting| waiting.refused(refused.clone()));
+            }
+            ActorNews::Failed(request, error) => {
+                self.requests.take(request).into_iter().for_each(|waiting| waiting.failed(&error));
+            }
+            ActorNews::Late(event) => {
+                observe::late(&event);
+                self.decide(now, Input::NoteLate(event));
+            }
+        }
+    }
+
+    /// The task engine has something for executions that are parked here.
+    pub(super) fn delivered(&mut self, slot: Slot, message: Message) {
+        let now = self.shared.clock.now();
+        self.decide(now, Input::Delivered { slot, message });
+    }
+
+    /// Passes a batch of outcomes on, once and in its order; one whose predecessor was lost comes again after that.
+    pub(super) fn batch(&mut self, batch: &Batch, context: &mut Context<Self>) {
+        if batch.number > self.taken && batch.previous <= self.taken {
+            self.taken = batch.number;
+            for outcome in &batch.outcomes {
+                self.delivered(outcome.slot, Message::tell(told(batch, outcome)));
+            }
+        }
+        self.tell(Input::BatchDelivered(self.taken), context);
+    }
+}
+
+impl Handler<FromActor> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, FromActor(from, news): FromActor, context: &mut Self::Context) {
+        for news in news {
+            self.hear(from, news);
+        }
+        self.carry_out(context);
+    }
+}
+
+impl Handler<ExecutionEnded> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, ExecutionEnded(execution, ended, side): ExecutionEnded, context: &mut Self::Context) {
+        self.look_at_journal();
+        self.ending.push((execution, side));
+        self.tell(Input::Ended(ended), context);
+    }
+}
+
+impl Handler<TaskCompleted> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, TaskCompleted(batch): TaskCompleted, context: &mut Self::Context) {
+        self.batch(&batch, context);
+    }
+}
+
+impl Handler<TaskFailed> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, TaskFailed(batch): TaskFailed, context: &mut Self::Context) {
+        self.batch(&batch, context);
+    }
+}
+
+impl Handler<TimerFired> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, TimerFired(timers): TimerFired, context: &mut Self::Context) {
+        for FiredTimer { slot, timer } in timers {
+            self.delivered(slot, Message::tell(execution::Input::TimerFired(timer)));
+        }
+        self.carry_out(context);
+    }
+}
+
+impl Handler<TaskReported> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, TaskReported(reports): TaskReported, context: &mut Self::Context) {
+        for EarlyReport { slot, report, request, .. } in reports {
+            self.delivered(slot, Message { request, body: Body::Input(*report) });
+        }
+        self.carry_out(context);
+    }
+}
+
+impl Handler<Continue> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, Continue(slots): Continue, context: &mut Self::Context) {
+        for slot in slots {
+            self.delivered(slot, Message::tell(execution::Input::Continue));
+        }
+        self.carry_out(context);
+    }
+}
+
+impl Handler<Answered> for Supervisor {
+    type Result = ();
+
+    /// The Supervisor asks nothing that is answered so.
+    fn handle(&mut self, _answered: Answered, _context: &mut Self::Context) {}
+}
+
+impl Handler<EngineAnswers> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, EngineAnswers { replies, drained }: EngineAnswers, context: &mut Self::Context) {
+        for task_engine::Reply { request, answer } in replies {
+            self.requests.take(request).into_iter().for_each(|waiting| waiting.early(answer));
+        }
+        if let Some(drained) = drained {
+            self.drained(drained, context);
+        }
+    }
+}
+
+impl Handler<EngineLost> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, EngineLost { is_final }: EngineLost, context: &mut Self::Context) {
+        if is_final {
+            return self.tell(Input::EngineFailed, context);
+        }
+        let definitions = 0..self.shared.definitions().len() as u32;
+        self.register.extend(definitions.map(DefinitionNo).map(|number| self.define(number)).collect::<Vec<_>>());
+        self.tell(Input::EngineRebuilt, context);
+        self.flush_engine();
+        self.engine.do_send(Registered);
+    }
+}
