@@ -1,0 +1,277 @@
+//! What comes in: it is taken in, or kept until the journal has room for what comes of it.
+
+use std::sync::Arc;
+
+use actix::{AsyncContext, Context, Handler};
+use finale_core::execution::Input;
+use finale_core::number::{Callback, Slot};
+use finale_core::supervisor::{self, AttachmentNo, Begin, Body, Message, Resume};
+use finale_core::task_engine::{self, Batch, EarlyReport, FiredTimer, TaskOutcome, TaskResult};
+use finale_core::{ExecutionId, Failure, Payload};
+
+use crate::actors::messages::{
+    ActorNews, Answered, Attach, Attempted, Continue, JournalHasRoom, Reattach, Side, TaskCompleted, TaskFailed,
+    TaskReported, Tell, TimerFired,
+};
+use crate::actors::requests::Look;
+use crate::fence::fenced;
+
+use super::ExecutionActor;
+use super::turn::late_event;
+
+/// Something that changes the execution.
+pub(super) enum Incoming {
+    Begin(Box<(Begin, Side)>),
+    Resume(Box<Resume>, Side, Vec<Look>),
+    Tell(supervisor::Tell, Option<Look>),
+    Outcomes(Arc<Batch>),
+    Timers(Vec<FiredTimer>),
+    Reports(Vec<EarlyReport>),
+    Continue(Vec<Slot>),
+}
+
+impl ExecutionActor {
+    /// Takes something in, or keeps it until the journal has room for what comes of it.
+    pub(super) fn take(&mut self, incoming: Incoming, context: &mut Context<Self>) {
+        if !self.backlog.is_empty() {
+            return self.backlog.push_back(incoming);
+        }
+        if self.shared.port.is_full() {
+            self.backlog.push_back(incoming);
+            return self.shared.wait_for_room(context.address());
+        }
+        self.act_on(incoming, context);
+    }
+
+    pub(super) fn act_on(&mut self, incoming: Incoming, context: &mut Context<Self>) {
+        match incoming {
+            Incoming::Begin(begin) => {
+                let (begin, side) = *begin;
+                self.begin(begin, side, context);
+            }
+            Incoming::Resume(resume, side, looks) => self.resume(*resume, side, looks, context),
+            Incoming::Tell(tell, look) => self.tell(tell, look, context),
+            Incoming::Outcomes(batch) => self.outcomes(&batch, context),
+            Incoming::Timers(timers) => {
+                for FiredTimer { slot, timer } in timers {
+                    self.delivered(slot, Message::tell(Input::TimerFired(timer)), context);
+                }
+            }
+            Incoming::Continue(slots) => {
+                for slot in slots {
+                    self.delivered(slot, Message::tell(Input::Continue), context);
+                }
+            }
+            Incoming::Reports(reports) => {
+                for EarlyReport { slot, report, request, .. } in reports {
+                    self.delivered(slot, Message { request, body: Body::Input(*report) }, context);
+                }
+            }
+        }
+    }
+
+    /// A message of the Supervisor; what is for another execution than is here goes back to it.
+    pub(super) fn tell(&mut self, tell: supervisor::Tell, look: Option<Look>, context: &mut Context<Self>) {
+        match &mut self.hosting {
+            Some(hosting) if hosting.slot == tell.slot => {
+                hosting.told += 1;
+                self.one_turn(tell.message, look, context);
+            }
+            _ => self.news.push(ActorNews::Forwarded(tell, look)),
+        }
+    }
+
+    /// Something from the task engine; what is for another execution than is here goes to the Supervisor.
+    pub(super) fn delivered(&mut self, slot: Slot, message: Message, context: &mut Context<Self>) {
+        match &self.hosting {
+            Some(hosting) if hosting.slot == slot => drop(self.one_turn(message, None, context)),
+            _ => self.news.push(ActorNews::Delivered(slot, message, None)),
+        }
+    }
+
+    /// Takes a batch of outcomes in, once and in its order.
+    pub(super) fn receive(&mut self, batch: Arc<Batch>, context: &mut Context<Self>) {
+        if batch.number <= self.taken {
+            // It was sent again because nothing has said yet that it came.
+            return self
+                .tell_engine(task_engine::Input::Taken { callback: Callback::Actor(self.number), batch: self.taken });
+        }
+        // One that waits for the journal is here already; one whose predecessor was lost comes again after that.
+        if batch.number > self.received && batch.previous <= self.received {
+            self.received = batch.number;
+            self.take(Incoming::Outcomes(batch), context);
+        }
+    }
+
+    /// All outcomes of a batch that are of the execution here are one turn.
+    pub(super) fn outcomes(&mut self, batch: &Batch, context: &mut Context<Self>) {
+        self.taken = batch.number;
+        self.answered(batch.answers);
+        let here = self.hosting.as_ref().map(|hosting| hosting.slot);
+        let mut decided = false;
+        for (at, outcome) in batch.outcomes.iter().enumerate() {
+            if self.hosting.is_some() && here == Some(outcome.slot) {
+                decided = true;
+                if let Err(panicked) = self.outcome(batch, outcome) {
+                    // The turn holds all outcomes so far: none of them is recorded.
+                    let of_turn = batch.outcomes[..=at].iter().filter(|outcome| here == Some(outcome.slot));
+                    let messages = of_turn.map(|outcome| Message::tell(told(batch, outcome))).collect();
+                    self.panicked(&panicked, messages);
+                    decided = false;
+                }
+            } else if let Some(ActorNews::Panicked(panicked, ..)) = self.news.last_mut()
+                && panicked.slot == outcome.slot
+            {
+                panicked.messages.push(Message::tell(told(batch, outcome)));
+            } else {
+                let message = Message::tell(told(batch, outcome));
+                self.news.push(ActorNews::Delivered(outcome.slot, message, None));
+            }
+        }
+        if decided {
+            self.commit(context);
+        }
+    }
+
+    /// Gives how the core panicked over it, if it did.
+    pub(super) fn outcome(&mut self, batch: &Batch, outcome: &TaskOutcome) -> Result<(), Failure> {
+        let now = self.shared.clock.now();
+        let watched = self.is_watched();
+        let Some(hosting) = &mut self.hosting else { return Ok(()) };
+        self.turn.watch(watched);
+        let (state, compiled, turn) = (&mut hosting.state, &hosting.bound.compiled, &mut self.turn);
+        let input = told(batch, outcome);
+        let shared = &self.shared;
+        let decided = fenced(|| {
+            shared.strike(&input);
+            state.handle(compiled, now, input, turn)
+        });
+        match decided? {
+            Ok(()) if !watched => self.decided.attempts.extend(Attempted::new(outcome)),
+            Ok(()) => {}
+            Err(refused) => {
+                let input = told(batch, outcome);
+                self.decided.late.extend(late_event(hosting.state.id(), now, &input, &refused));
+            }
+        }
+        Ok(())
+    }
+
+    /// The execution is not here any more, and there is more for it: it panicked over a message before that, or ended.
+    pub(super) fn not_taken(
+        &mut self,
+        slot: Slot,
+        execution: ExecutionId,
+        messages: impl Iterator<Item = Message>,
+        mut looks: impl Iterator<Item = Look>,
+    ) {
+        if let Some(ActorNews::Panicked(panicked, _, _, left)) = self.news.last_mut() {
+            panicked.messages.extend(messages);
+            left.extend(looks);
+            return;
+        }
+        for message in messages {
+            let look = if matches!(message.body, Body::Query) { looks.next() } else { None };
+            let attachment = AttachmentNo::default();
+            self.news.push(ActorNews::Forwarded(supervisor::Tell { slot, execution, attachment, message }, look));
+        }
+    }
+}
+
+impl Handler<Attach> for ExecutionActor {
+    type Result = ();
+
+    fn handle(&mut self, Attach(begin, side): Attach, context: &mut Self::Context) {
+        self.take(Incoming::Begin(Box::new((begin, side))), context);
+    }
+}
+
+impl Handler<Reattach> for ExecutionActor {
+    type Result = ();
+
+    fn handle(&mut self, Reattach(resume, side, looks): Reattach, context: &mut Self::Context) {
+        self.take(Incoming::Resume(resume, side, looks), context);
+    }
+}
+
+impl Handler<Tell> for ExecutionActor {
+    type Result = ();
+
+    fn handle(&mut self, Tell(tell, look): Tell, context: &mut Self::Context) {
+        self.take(Incoming::Tell(tell, look), context);
+    }
+}
+
+impl Handler<TaskCompleted> for ExecutionActor {
+    type Result = ();
+
+    fn handle(&mut self, TaskCompleted(batch): TaskCompleted, context: &mut Self::Context) {
+        self.receive(batch, context);
+    }
+}
+
+impl Handler<TaskFailed> for ExecutionActor {
+    type Result = ();
+
+    fn handle(&mut self, TaskFailed(batch): TaskFailed, context: &mut Self::Context) {
+        self.receive(batch, context);
+    }
+}
+
+impl Handler<TimerFired> for ExecutionActor {
+    type Result = ();
+
+    fn handle(&mut self, TimerFired(timers): TimerFired, context: &mut Self::Context) {
+        self.take(Incoming::Timers(timers), context);
+    }
+}
+
+impl Handler<TaskReported> for ExecutionActor {
+    type Result = ();
+
+    fn handle(&mut self, TaskReported(reports): TaskReported, context: &mut Self::Context) {
+        self.take(Incoming::Reports(reports), context);
+    }
+}
+
+impl Handler<Continue> for ExecutionActor {
+    type Result = ();
+
+    fn handle(&mut self, Continue(slots): Continue, context: &mut Self::Context) {
+        self.take(Incoming::Continue(slots), context);
+    }
+}
+
+impl Handler<Answered> for ExecutionActor {
+    type Result = ();
+
+    fn handle(&mut self, Answered(messages): Answered, _context: &mut Self::Context) {
+        self.answered(messages);
+    }
+}
+
+impl Handler<JournalHasRoom> for ExecutionActor {
+    type Result = ();
+
+    fn handle(&mut self, _room: JournalHasRoom, context: &mut Self::Context) {
+        while !self.shared.port.is_full()
+            && let Some(incoming) = self.backlog.pop_front()
+        {
+            self.act_on(incoming, context);
+        }
+        if !self.backlog.is_empty() {
+            self.shared.wait_for_room(context.address());
+        }
+    }
+}
+
+/// An outcome as the core is told it.
+pub(crate) fn told(batch: &Batch, outcome: &TaskOutcome) -> Input {
+    let TaskOutcome { dispatch, started, ended, .. } = *outcome;
+    let result = match &outcome.result {
+        TaskResult::Completed(range) => Ok(Payload::from_encoded(batch.output(*range))),
+        TaskResult::Failed(failure) => Err((**failure).clone()),
+        TaskResult::Stopped(how) => return Input::Stopped { dispatch, how: *how },
+    };
+    Input::Outcome { dispatch, result, started, ended }
+}
