@@ -328,17 +328,12 @@ fn tables(text: &str) -> Vec<Table> {
     tables
 }
 
-/// The only table of a section, beside one of promises.
+/// The only table of a section.
 fn table(heading: &str) -> Table {
     let page = read(SEMANTICS);
     let mut tables = tables(section(&page, heading));
-    tables.retain(|table| !is_of_promises(table));
     assert_eq!(tables.len(), 1, "{heading} has one table");
     tables.remove(0)
-}
-
-fn is_of_promises(table: &Table) -> bool {
-    table.header.last().is_some_and(|last| last == "held by")
 }
 
 /// What stands between backticks.
@@ -370,15 +365,8 @@ fn tests_of(source: &str) -> Vec<String> {
     lines.windows(2).filter(|pair| is_test(&pair[0])).filter_map(|pair| name(pair[1])).collect()
 }
 
-/// What is promised on a page, with what holds it: in a table, or in a comment behind the promise.
+/// What is promised on a page: what ends with a comment that says what holds it.
 fn promises(page: &str) -> Vec<(String, String)> {
-    let rows = tables(page).into_iter().filter(is_of_promises).flat_map(|table| table.rows);
-    let rows = rows.map(|mut row| (row.remove(0), row.pop().unwrap_or_default()));
-    rows.chain(commented(page)).collect()
-}
-
-/// What ends with a comment that says what holds it.
-fn commented(page: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut rest = page;
     while let Some((promise, behind)) = rest.split_once("<!-- held by:") {
