@@ -1,4 +1,5 @@
-//! The simulator finds nothing in the core, everything that is planted around it, and the same in every run.
+//! The simulator of the three state machines finds nothing in them, everything that is planted around them, and the same in
+//! every run.
 //!
 //! `FINALE_SEEDS=<number>` runs more or fewer seeds, `FINALE_FIRST=<number>` others.
 
@@ -13,7 +14,7 @@ fn number(name: &str, default: u64) -> u64 {
 
 #[test]
 fn many_seeds_find_nothing_and_visit_everything() {
-    let (first, seeds) = (number("FINALE_FIRST", 0), number("FINALE_SEEDS", 2_000));
+    let (first, seeds) = (number("FINALE_FIRST", 0), number("FINALE_SEEDS", 400));
     let Report { tally, failed } = Campaign { first, seeds, ..Campaign::default() }.run();
     println!("{tally}");
     if let Some(failed) = failed {
@@ -29,26 +30,26 @@ fn many_seeds_find_nothing_and_visit_everything() {
 fn every_planted_bug_is_found() {
     let mut missed = Vec::new();
     for bug in Bug::ALL {
-        let report = Campaign { seeds: FOUND_WITHIN, bug: Some(bug), ..Campaign::default() }.run();
+        let report = Campaign { seeds: FOUND_WITHIN, bug: Some(*bug), ..Campaign::default() }.run();
         match report.failed {
             Some(Failed { seed, failure, .. }) => {
                 println!("{bug}: found after {} seeds: {}", seed + 1, failure.violation.invariant);
             }
-            None => missed.push(bug),
+            None => missed.push(bug.name()),
         }
     }
-    assert_eq!(missed, [], "these bugs were not found within {FOUND_WITHIN} seeds");
+    assert_eq!(missed, [""; 0], "these bugs were not found within {FOUND_WITHIN} seeds");
 }
 
 #[test]
 fn a_seed_always_gives_the_same_run() {
-    for seed in 0..100 {
-        let (once, again) = (simulate(seed, STEPS, None, false), simulate(seed, STEPS, None, false));
+    for seed in 0..60 {
+        let (once, again) = (simulate(seed, STEPS, None, 0), simulate(seed, STEPS, None, 60));
         assert_eq!((once.hash, once.tally), (again.hash, again.tally), "seed {seed}");
     }
-    let hashes = |seeds: std::ops::Range<u64>| seeds.map(|seed| simulate(seed, STEPS, None, false).hash);
-    let distinct: std::collections::BTreeSet<u64> = hashes(0..100).collect();
-    assert_eq!(distinct.len(), 100, "each seed is another run");
+    let hashes = |seeds: std::ops::Range<u64>| seeds.map(|seed| simulate(seed, STEPS, None, 0).hash);
+    let distinct: std::collections::BTreeSet<u64> = hashes(0..60).collect();
+    assert_eq!(distinct.len(), 60, "each seed is another run");
 }
 
 #[test]
@@ -57,6 +58,6 @@ fn a_failure_tells_its_story_and_how_to_run_it_again() {
     let failed = Campaign { seeds: 50, bug, ..Campaign::default() }.run().failed.expect("it is found at once");
     let text = failed.to_string();
     let line = "cargo run --release -p finale-tests --bin simulate -- --seed ";
-    assert!(text.contains(line) && text.contains("what_was_acknowledged_is_durable"), "{text}");
-    assert!(text.lines().count() > 20, "{text}");
+    assert!(text.contains(line) && text.contains("what_is_seen_is_durable"), "{text}");
+    assert!(text.lines().count() > 8, "{text}");
 }

@@ -121,6 +121,12 @@ impl PermitPool {
         self.limits[limit.index()].held[usize::from(shard.0)]
     }
 
+    /// Number of other shards that wait for permits. A state machine that is rebuilt has lost that it was told of them, so its
+    /// owner tells it again: no shard that waits asks twice.
+    pub fn wanted_by_others(&self, shard: ShardNo, limit: LimitNo) -> usize {
+        self.limits[limit.index()].waiting.iter().filter(|other| **other != shard).count()
+    }
+
     /// Takes back all permits of a shard that is gone for good. Returns the shards to be told, as [`give`](Self::give) does.
     pub fn remove_shard(&mut self, shard: ShardNo) -> Vec<(LimitNo, Vec<ShardNo>)> {
         let limits = (0..self.limits.len()).map(|limit| LimitNo(limit as u16));

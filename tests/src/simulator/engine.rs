@@ -1,129 +1,474 @@
-//! A model of the task engine: its tables, and the desk that its work lies on.
+//! The actor of a shard's tasks, as the shell has it, and the handlers at work, which are drawn.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+use std::time::Duration;
 
-use finale_core::execution::{Effect, Input, Report};
-use finale_core::fact::Timer;
-use finale_core::{Dispatch, Payload, Time, WorkKey};
+use finale_core::number::{Callback, FutureNo, LimitNo, ShardNo, Slot};
+use finale_core::task_engine::{
+    Adopted, AdoptedState, Attempt, Delivery, HandlerOptions, HandlerResult, Input, Options, Outbox, OutputRange,
+    PermitChange, Reconcile, Start, TaskEngine,
+};
+use finale_core::{ExecutionId, Failure, FailureClass, Payload, Time};
 
+use super::actor::Reach;
 use super::bugs::Bug;
-use super::handlers::Temper;
-use super::messages::{Inside, Mail, Number};
-use super::process::Work;
-use super::world::World;
+use super::mail::{self, ENGINE, Letter, SUPERVISOR};
+use super::tally::Count;
 
-/// The tables of one engine.
-#[derive(Debug, Default)]
-pub(super) struct Engine {
-    pub(super) running: BTreeMap<(Number, WorkKey), AtWork>,
-    pub(super) offers: BTreeMap<(Number, WorkKey), Offer>,
-    pub(super) timers: BTreeMap<(Number, Timer), Time>,
-    /// Tasks that wait for a place.
-    pub(super) waiting: VecDeque<Waiting>,
-}
+/// How many limits on handlers there are: that of the runtime and those of two handlers.
+pub(super) const LIMITS: u16 = 3;
 
-#[derive(Debug)]
-pub(super) struct Waiting {
-    pub(super) number: Number,
-    pub(super) dispatch: Dispatch,
-    pub(super) input: Payload,
-}
-
-impl Waiting {
-    /// What waits, if it is of that execution.
-    pub(super) fn of(&self, number: Number) -> Option<Dispatch> {
-        (self.number == number).then_some(self.dispatch)
-    }
-}
-
-/// A task that is open to the outside.
-#[derive(Debug)]
-pub(super) struct Offer {
-    pub(super) dispatch: Dispatch,
-    /// What was reported and may not be recorded yet.
-    pub(super) reported: Option<Report>,
-}
+/// How many handlers may begin before others get their turn.
+const TURN_MAX: usize = 3;
 
 /// A handler at work.
-#[derive(Debug)]
-pub(super) struct AtWork {
-    pub(super) dispatch: Dispatch,
-    pub(super) token: u64,
-    pub(super) started: Time,
-    pub(super) stop_asked: bool,
-    pub(super) temper: Temper,
+#[derive(Clone, Debug)]
+struct Future {
+    attempt: Attempt,
+    execution: ExecutionId,
+    started: Time,
+    /// When it has something to say next.
+    due: Time,
+    suspension: Suspension,
+    is_asked_to_stop: bool,
+    leaked: bool,
 }
 
-impl World {
-    /// Puts something on the desk of the engine.
-    pub(super) fn work(&mut self, number: Number, work: Work) {
-        let shard = self.process.shard_of(number);
-        self.process.shards[shard].desk.push_back(work);
-        self.nudge_engine(shard);
-    }
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Suspension {
+    /// It works, and will not wait for another execution.
+    None,
+    /// It works, and will wait.
+    Before,
+    Suspended,
+    Resuming,
+}
 
-    fn nudge_engine(&mut self, shard: usize) {
-        if !std::mem::replace(&mut self.process.shards[shard].nudged, true) {
-            let at = self.dice.soon(self.now, 3);
-            self.put_inside(at, Inside::Engine { shard });
+/// An input that waits, and the output that is in it.
+type Deferred = (Input, Option<Vec<u8>>);
+
+#[derive(Debug)]
+pub(super) struct Engine {
+    shard: u16,
+    pub(super) machine: TaskEngine,
+    options: Options,
+    out: Outbox,
+    futures: Vec<Option<Future>>,
+    free: Vec<FutureNo>,
+    /// What waits until everything is registered again, after the machine was lost.
+    deferred: Option<VecDeque<Deferred>>,
+    /// Whether the machine is told something again over which it panicked.
+    retrying: bool,
+    /// That the journal has failed, and that the shard is at its end: a new machine must know it.
+    lasting: Vec<Input>,
+    pub(super) dirty: bool,
+    /// Whether handlers are left that may begin.
+    pub(super) has_starts: bool,
+}
+
+pub(super) fn options() -> Options {
+    let limited = |limit, blocking| HandlerOptions { limit: Some(LimitNo(limit)), blocking };
+    Options {
+        handlers: vec![HandlerOptions::default(), limited(1, false), limited(2, true)],
+        limits: LIMITS,
+        unused_permits_max: 2,
+        grace: Duration::from_micros(60),
+        early_reports_max: 6,
+        text_bytes_max: 1_000,
+        sweep_interval: Duration::from_millis(2),
+    }
+}
+
+impl Engine {
+    pub(super) fn new(shard: u16) -> Self {
+        Self {
+            shard,
+            machine: TaskEngine::new(options()),
+            options: options(),
+            out: Outbox::default(),
+            futures: Vec::new(),
+            free: Vec::new(),
+            deferred: None,
+            retrying: false,
+            lasting: Vec::new(),
+            dirty: false,
+            has_starts: false,
         }
     }
 
-    /// Does some of what lies on the desk; there may be a crash before the rest.
-    pub(super) fn engine_works(&mut self, shard: usize) {
-        self.process.shards[shard].nudged = false;
-        let mut left = 1 + self.dice.below(6);
-        while let Some(work) = self.process.shards[shard].desk.pop_front() {
-            match work {
-                Work::Perform { number, effects } => left = self.perform_some(number, effects, left),
-                Work::Report { number, report, asking } => self.report(number, report, asking),
-                Work::Reconcile { number } => self.reconcile(number),
+    pub(super) fn handle(&mut self, letter: Letter, reach: &mut Reach<'_>) {
+        self.dirty = true;
+        match letter {
+            Letter::Register(changes) => {
+                for change in changes {
+                    self.decide((change, None), reach);
+                }
+                self.carry_out(reach);
             }
-            left = left.saturating_sub(1);
+            Letter::Registered => self.registered_again(reach),
+            Letter::Perform(input) => self.tell((input, None), reach),
+            letter => unreachable!("no task engine gets {letter:?}"),
+        }
+    }
+
+    /// Tells the machine something and does what comes of it.
+    pub(super) fn tell(&mut self, input: Deferred, reach: &mut Reach<'_>) {
+        self.dirty = true;
+        if let Some(deferred) = &mut self.deferred {
+            return deferred.push_back(input);
+        }
+        self.decide(input, reach);
+        self.carry_out(reach);
+    }
+
+    fn decide(&mut self, (input, output): Deferred, reach: &mut Reach<'_>) {
+        let now = reach.shared.now;
+        if matches!(input, Input::JournalFailed | Input::Drain { .. }) {
+            self.lasting.push(input.clone());
+        }
+        let panics = self.deferred.is_none() && reach.shared.dice.happens(reach.shared.chances.engine_panic);
+        if !panics {
+            return self.machine.handle(now, input, &mut self.out);
+        }
+        reach.shared.audit.tally.add(Count::EnginePanics);
+        reach.shared.trace.note(now, || format!("the task engine of shard {} panics over {input:?}", self.shard));
+        // The new machine hears of these when executions are registered again and handlers are adopted.
+        let is_made_up_for = matches!(
+            input,
+            Input::PermitsGranted { .. }
+                | Input::Register(_)
+                | Input::Moved { .. }
+                | Input::Deregister { .. }
+                | Input::HandlerPending { .. }
+                | Input::JournalFailed
+                | Input::Drain { .. }
+                | Input::Suspended(_)
+                | Input::Resumed(_)
+        );
+        let again = match input {
+            // Over this the machine has panicked twice. Its effects are found to be missing; its sender waits for an answer.
+            Input::Perform { from, .. } | Input::Reconcile(Reconcile { from, .. }) if self.retrying => {
+                self.out.deliveries.push((Callback::Actor(from), Delivery::Answered(1)));
+                None
+            }
+            input => (!is_made_up_for && !self.retrying).then_some((input, output)),
+        };
+        self.rebuild(again, reach);
+    }
+
+    fn rebuild(&mut self, again: Option<Deferred>, reach: &mut Reach<'_>) {
+        let held: Vec<_> =
+            (0..LIMITS).map(|limit| reach.shared.running.held(ShardNo(self.shard), LimitNo(limit))).collect();
+        let early = self.machine.take_early_reports().into_iter().map(|report| (Input::KeepEarly(report), None));
+        self.machine = TaskEngine::rebuilt(self.options.clone(), &held, &mut self.out);
+        let again = again.filter(|_| !reach.shared.has(Bug::LoseInputInHand));
+        let deferred = self.deferred.take().into_iter().flatten();
+        self.deferred = Some(again.into_iter().chain(early).chain(deferred).collect());
+        reach.post.send(ENGINE, SUPERVISOR, Letter::EngineLost, 0);
+    }
+
+    /// Everything is registered again.
+    fn registered_again(&mut self, reach: &mut Reach<'_>) {
+        if !reach.shared.has(Bug::SkipAdopt) {
+            for adopted in self.adopted() {
+                self.machine.handle(reach.shared.now, Input::Adopt(adopted), &mut self.out);
+            }
+        }
+        for limit in (0..LIMITS).map(LimitNo) {
+            let wanted = reach.shared.running.wanted_by_others(ShardNo(self.shard), limit);
+            if wanted > 0 {
+                self.machine.handle(reach.shared.now, Input::PermitsWanted { limit, wanted }, &mut self.out);
+            }
+        }
+        for input in self.lasting.clone() {
+            self.machine.handle(reach.shared.now, input, &mut self.out);
+        }
+        self.retrying = true;
+        for (input, output) in self.deferred.take().into_iter().flatten() {
+            let input = self.rewritten(input, output.as_deref());
+            self.tell((input, output), reach);
+            self.retrying = false;
+        }
+        self.retrying = false;
+        self.carry_out(reach);
+    }
+
+    /// The same input, with its output in the buffer from which it will be sent now.
+    fn rewritten(&mut self, mut input: Input, output: Option<&[u8]>) -> Input {
+        let attempt = match &input {
+            Input::HandlerReady { attempt, .. } => Some(*attempt),
+            Input::HandlerEnded { future, .. } => {
+                self.futures.get(future.index()).and_then(Option::as_ref).map(|future| future.attempt)
+            }
+            _ => None,
+        };
+        if let (Some(output), Some(attempt)) = (output, attempt) {
+            let range = self.write(attempt.slot, output);
+            if let Input::HandlerReady { result, .. } | Input::HandlerEnded { result, .. } = &mut input {
+                *result = HandlerResult::Completed(range);
+            }
+        }
+        if let Input::HandlerEnded { future, .. } = &input {
+            self.release(*future);
+        }
+        input
+    }
+
+    fn write(&mut self, slot: Slot, output: &[u8]) -> OutputRange {
+        let buffer = self.machine.output(slot, &mut self.out);
+        let before = buffer.len();
+        buffer.extend_from_slice(output);
+        OutputRange::behind(before, buffer)
+    }
+
+    fn adopted(&self) -> Vec<Adopted> {
+        let futures = (0..).map(FutureNo).zip(&self.futures);
+        futures
+            .filter_map(|(number, future)| {
+                let future = future.as_ref()?;
+                let state = match (future.leaked, future.is_asked_to_stop, future.suspension) {
+                    (true, ..) => AdoptedState::Leaked,
+                    (_, true, _) => AdoptedState::Stopping,
+                    (_, _, Suspension::None | Suspension::Before) => AdoptedState::Working,
+                    (_, _, Suspension::Suspended) => AdoptedState::Suspended,
+                    (_, _, Suspension::Resuming) => AdoptedState::Resuming,
+                };
+                Some(Adopted { attempt: future.attempt, started: future.started, future: number, state })
+            })
+            .collect()
+    }
+
+    /// Does what the machine wants done, until nothing is left, or enough was begun for this turn.
+    pub(super) fn carry_out(&mut self, reach: &mut Reach<'_>) {
+        self.dirty = true;
+        let mut left = 1 + reach.shared.dice.below(TURN_MAX);
+        loop {
+            self.carry_out_changes(reach);
             if left == 0 {
-                break;
+                self.has_starts = true;
+                return;
+            }
+            let Some(start) = self.out.next_start() else { break };
+            left -= 1;
+            self.begin(start, reach);
+        }
+        self.has_starts = false;
+    }
+
+    fn carry_out_changes(&mut self, reach: &mut Reach<'_>) {
+        while let Some(change) = self.out.permits.pop() {
+            self.change_permits(change, reach);
+        }
+        for future in std::mem::take(&mut self.out.stops) {
+            reach.shared.audit.tally.add(Count::Stops);
+            let soon = reach.shared.dice.soon(reach.shared.now, 40);
+            let stubborn = reach.shared.dice.one_in(3);
+            if let Some(future) = self.futures.get_mut(future.index()).and_then(Option::as_mut) {
+                future.is_asked_to_stop = true;
+                if !stubborn && future.suspension == Suspension::None {
+                    future.due = soon;
+                }
             }
         }
-        self.begin_waiting(shard);
-        if !self.process.shards[shard].desk.is_empty() {
-            self.nudge_engine(shard);
+        for future in std::mem::take(&mut self.out.drops) {
+            reach.shared.audit.tally.add(Count::Drops);
+            if let Some(Future { attempt, execution, .. }) = self.release(future) {
+                reach.shared.audit.handler_gone(execution, attempt.dispatch);
+            }
+        }
+        for future in std::mem::take(&mut self.out.resumes) {
+            let soon = reach.shared.dice.soon(reach.shared.now, 80);
+            let future = self.futures.get_mut(future.index()).and_then(Option::as_mut);
+            if let Some(future) = future.filter(|_| !reach.shared.has(Bug::IgnoreResumes)) {
+                future.suspension = Suspension::None;
+                future.due = soon;
+            }
+        }
+        for leak in std::mem::take(&mut self.out.leaks) {
+            reach.shared.audit.tally.add(Count::Leaks);
+            if let Some(future) = self.futures.get_mut(leak.future.index()).and_then(Option::as_mut) {
+                future.leaked = true;
+            }
         }
     }
 
-    /// Performs effects in their order, and puts back what is left.
-    fn perform_some(&mut self, number: Number, mut effects: VecDeque<Effect>, mut left: usize) -> usize {
-        while let Some(effect) = effects.pop_front() {
-            self.perform_one(number, effect);
-            left = left.saturating_sub(1);
-            if left == 0 && !effects.is_empty() && !self.has(Bug::DropRestOfEffects) {
-                let shard = self.process.shard_of(number);
-                self.process.shards[shard].desk.push_front(Work::Perform { number, effects });
-                return 0;
-            }
-            if left == 0 {
-                break;
-            }
-        }
-        if let Some(live) = self.process.lives.get_mut(&number) {
-            live.unperformed = live.unperformed.saturating_sub(1);
-        }
-        self.check_under_way(number);
-        left
+    fn release(&mut self, number: FutureNo) -> Option<Future> {
+        let future = self.futures.get_mut(number.index()).and_then(Option::take)?;
+        self.free.push(number);
+        Some(future)
     }
 
-    pub(super) fn perform_one(&mut self, number: Number, effect: Effect) {
-        match effect {
-            Effect::Run { dispatch, input } => {
-                let input = input.unwrap_or_else(|| self.given(number));
-                self.run_handler(number, dispatch, input);
+    fn change_permits(&mut self, change: PermitChange, reach: &mut Reach<'_>) {
+        match change {
+            PermitChange::Ask { limit, .. } => {
+                let grant = reach.shared.running.take(ShardNo(self.shard), limit);
+                let (permits, wanted) = (grant.permits, Input::PermitsWanted { limit, wanted: 1 });
+                reach.shared.tell_permits(self.shard, grant.holders, &wanted);
+                self.decide((Input::PermitsGranted { limit, permits }, None), reach);
             }
-            Effect::Offer { dispatch, .. } => self.offer(number, dispatch),
-            Effect::Withdraw { dispatch } => self.withdraw(number, dispatch.key),
-            Effect::Stop { dispatch, then } => self.stop(number, dispatch, then),
-            Effect::ArmTimer { timer, due, within } => self.arm(number, timer, due.min(self.now.after(within))),
-            Effect::DisarmTimer { timer } => drop(self.process.engine(number).timers.remove(&(number, timer))),
-            Effect::Continue => self.send(number, Mail::Tell(Input::Continue, None)),
-            Effect::Ended => {}
+            PermitChange::Return { .. } if reach.shared.has(Bug::LosePermits) => {}
+            PermitChange::Return { limit, permits } => {
+                let waiting = reach.shared.running.give(ShardNo(self.shard), limit, permits);
+                reach.shared.tell_permits(self.shard, waiting, &Input::PermitsAvailable { limit });
+            }
         }
+    }
+
+    /// Begins a handler and polls it once in place.
+    fn begin(&mut self, Start { attempt, .. }: Start, reach: &mut Reach<'_>) {
+        let shared = &mut *reach.shared;
+        let now = shared.now;
+        let Some(registration) = self.machine.registration(attempt.slot) else {
+            return shared.audit.violate("what_begins_is_registered", format!("{attempt:?}"));
+        };
+        let (execution, definition) = (registration.execution, registration.definition);
+        let once = shared.flows[definition.0 as usize].nodes[attempt.dispatch.key.node.as_usize()].at_most_once;
+        shared.trace.note(now, || format!("a handler begins: {execution} {:?}", attempt.dispatch));
+        shared.audit.begins_handler(execution, attempt.dispatch, once, &shared.journal.durable);
+        if shared.dice.one_in(3) {
+            let micros = if shared.dice.one_in(8) { 2_000 } else { 150 };
+            let suspends = shared.dice.one_in(6);
+            let future = Future {
+                attempt,
+                execution,
+                started: now,
+                due: shared.dice.soon(now, micros),
+                suspension: if suspends { Suspension::Before } else { Suspension::None },
+                is_asked_to_stop: false,
+                leaked: false,
+            };
+            let number = self.free.pop().unwrap_or_else(|| {
+                self.futures.push(None);
+                FutureNo(self.futures.len() as u32 - 1)
+            });
+            self.futures[number.index()] = Some(future);
+            return self.decide((Input::HandlerPending { attempt, started: now, future: number }, None), reach);
+        }
+        let (result, output) = self.result(attempt, execution, false, reach);
+        reach.shared.audit.handler_gone(execution, attempt.dispatch);
+        self.decide((Input::HandlerReady { attempt, started: now, ended: now, result }, output), reach);
+    }
+
+    fn result(
+        &mut self,
+        attempt: Attempt,
+        execution: ExecutionId,
+        is_stopping: bool,
+        reach: &mut Reach<'_>,
+    ) -> (HandlerResult, Option<Vec<u8>>) {
+        let shared = &mut *reach.shared;
+        if shared.dice.one_in(if is_stopping { 2 } else { 5 }) {
+            let class = *shared.dice.choose(&[FailureClass::Failed, FailureClass::Panicked, FailureClass::Rejected]);
+            return (HandlerResult::Failed(Box::new(Failure::new(class, "so it is"))), None);
+        }
+        shared.outputs += 1;
+        let output = Payload::encode(&shared.outputs).expect("a number can be encoded");
+        shared.audit.gives(execution, attempt.dispatch, output.as_bytes());
+        let mut range = self.write(attempt.slot, output.as_bytes());
+        if shared.has(Bug::MixOutputs) {
+            range.start = 0;
+        }
+        (HandlerResult::Completed(range), Some(output.as_bytes().to_vec()))
+    }
+
+    /// The next moment at which a handler has something to say.
+    pub(super) fn next_due(&self) -> Option<Time> {
+        let futures = self.futures.iter().flatten().filter(|future| future.suspension != Suspension::Resuming);
+        if self.deferred.is_some() { None } else { futures.map(|future| future.due).min() }
+    }
+
+    pub(super) fn wake_at(&self) -> Option<Time> {
+        if self.deferred.is_some() { None } else { self.machine.wake_at() }
+    }
+
+    /// Lets the handler go on that has waited longest.
+    pub(super) fn poll(&mut self, reach: &mut Reach<'_>) {
+        let now = reach.shared.now;
+        let numbered = (0..).map(FutureNo).zip(&self.futures);
+        let ready = numbered.filter_map(|(number, future)| Some((future.as_ref()?, number)));
+        let ready = ready.filter(|(future, _)| future.suspension != Suspension::Resuming && future.due <= now);
+        let Some((due, number)) = ready.map(|(future, number)| (future.due, number)).min() else { return };
+        debug_assert!(due <= now);
+        let soon = reach.shared.dice.soon(now, 300);
+        let Some(future) = self.futures[number.index()].as_mut() else { return };
+        let (attempt, execution) = (future.attempt, future.execution);
+        let input = match future.suspension {
+            Suspension::Before => {
+                (future.suspension, future.due) = (Suspension::Suspended, soon);
+                reach.shared.audit.tally.add(Count::Suspended);
+                (Input::Suspended(number), None)
+            }
+            Suspension::Suspended => {
+                future.suspension = Suspension::Resuming;
+                (Input::Resumed(number), None)
+            }
+            Suspension::None | Suspension::Resuming => {
+                let is_stopping = future.is_asked_to_stop;
+                let (result, output) = self.result(attempt, execution, is_stopping, reach);
+                reach.shared.audit.handler_gone(execution, attempt.dispatch);
+                let ended = (Input::HandlerEnded { future: number, ended: now, result }, output);
+                self.end(number, ended, reach);
+                return;
+            }
+        };
+        self.tell(input, reach);
+    }
+
+    /// A handler is over. If the machine panics over that, the handler counts as at work until the new one hears of it.
+    fn end(&mut self, number: FutureNo, ended: Deferred, reach: &mut Reach<'_>) {
+        self.tell(ended, reach);
+        if self.deferred.is_none() {
+            self.release(number);
+        }
+    }
+
+    /// Sends what has gathered for the callbacks.
+    pub(super) fn flush(&mut self, reach: &mut Reach<'_>) {
+        self.dirty = false;
+        self.machine.flush(&mut self.out);
+        for (callback, delivery) in std::mem::take(&mut self.out.deliveries) {
+            let letter = match delivery {
+                Delivery::TaskCompleted(batch) | Delivery::TaskFailed(batch) => Letter::Outcomes(batch),
+                Delivery::TimerFired(_) if reach.shared.has(Bug::LoseTimers) => continue,
+                Delivery::TimerFired(timers) => Letter::Timers(timers),
+                Delivery::TaskReported(_) if reach.shared.has(Bug::LoseEarlyReports) => continue,
+                Delivery::TaskReported(reports) => Letter::Reports(reports),
+                Delivery::Continue(slots) => Letter::Continue(slots),
+                Delivery::Answered(_) if reach.shared.has(Bug::LoseAnswered) => continue,
+                Delivery::Answered(messages) => Letter::Answered(messages),
+            };
+            let to = match callback {
+                Callback::Supervisor => SUPERVISOR,
+                Callback::Actor(number) => mail::actor(number),
+            };
+            if let Letter::Timers(timers) = &letter
+                && reach.shared.dice.happens(reach.shared.chances.duplicate)
+            {
+                reach.shared.audit.tally.add(Count::Duplicates);
+                reach.post.send(ENGINE, to, Letter::Timers(timers.clone()), 0);
+            }
+            let overtakes = reach.shared.overtakes();
+            reach.post.send(ENGINE, to, letter, overtakes);
+        }
+        if !self.out.replies.is_empty() || self.out.drained.is_some() {
+            let (replies, drained) = (std::mem::take(&mut self.out.replies), self.out.drained.take());
+            reach.post.send(ENGINE, SUPERVISOR, Letter::EngineAnswers(replies, drained), 0);
+        }
+    }
+
+    /// The attempts whose handlers are at work for an execution, or wait for permits.
+    pub(super) fn at_work(&self, slot: Slot) -> Vec<finale_core::Dispatch> {
+        let futures = self.futures.iter().flatten().filter(|future| future.attempt.slot == slot && !future.leaked);
+        let queued = self.machine.queued(slot).into_iter().map(|task| task.dispatch);
+        futures.map(|future| future.attempt.dispatch).chain(queued).collect()
+    }
+
+    /// What it has, in words.
+    pub(super) fn story(&self) -> String {
+        format!("{:?} {:?} {:?}", self.machine.counts(), self.futures, self.deferred)
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.deferred.is_some()
     }
 }

@@ -1,224 +1,265 @@
-//! A model of the journal: what was appended waits until a batch is written, and a crash loses what was not.
+//! The journal: what is appended, what of it is durable, and what a crash leaves.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::hash::Hasher;
+use std::sync::Arc;
 
-use finale_core::Time;
-use finale_core::fact::{Fact, Facts, Recorded};
-use rustc_hash::FxHasher;
+use finale_core::execution::{Effect, EffectSink};
+use finale_core::fact::{Fact, Facts, Position, Recorded};
+use finale_core::record::{DecidedBy, End, ExecutionError};
+use finale_core::supervisor::{Expired, Found, KeyOwner, Quarantine, ReadWhat, Restored, WriteWhat, crashes_of};
+use finale_core::{Execution, ExecutionId, ExecutionStatus, Outcome, Payload, Time};
 
-use super::messages::Number;
+use super::audit::Audit;
+use super::bugs::Bug;
+use super::flows::Flow;
+use crate::dice::Dice;
 
-/// The facts of one turn on their way to the journal.
+/// One write of a shard.
 #[derive(Clone, Debug)]
-pub(super) struct Append {
-    pub(super) life: u32,
-    pub(super) shard: usize,
-    pub(super) position: u64,
-    pub(super) number: Number,
-    /// Index of the definition, which is stored beside the first fact.
-    pub(super) definition: usize,
-    pub(super) first: u64,
-    pub(super) count: u32,
-    /// The chain over everything before.
-    pub(super) after: u64,
-    pub(super) facts: Vec<u8>,
-    pub(super) ends: bool,
+pub(super) enum Op {
+    Append { execution: ExecutionId, flow: usize, key: Option<Box<str>>, facts: Vec<u8> },
+    Write(WriteWhat),
 }
 
-/// Why an append was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum NotTaken {
-    /// A newer life of the process has opened the journal.
-    Fenced,
-    /// It does not follow what is there.
-    Gap,
-    /// There is nothing after the end.
-    Ended,
-    /// The disk is broken until the process is started again.
-    Broken,
+/// What a journal says of an execution.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    pub(super) flow: usize,
+    pub(super) history: Vec<u8>,
+    /// How far it is folded.
+    position: Position,
+    pub(super) state: Execution,
+    key: Option<Box<str>>,
+    quarantine: Option<Quarantine>,
+    written_off: Option<Arc<Outcome>>,
 }
 
-/// The facts of one execution.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Log {
-    pub(super) definition: usize,
-    pub(super) facts: Vec<u8>,
-    pub(super) count: u64,
-    pub(super) ended: bool,
-    chain: u64,
-    head: Head,
-    /// Where the last append begins: how many bytes and facts were before it.
-    last: (usize, u64),
-}
-
-/// How far the appends of an execution go, whether written or not.
-#[derive(Clone, Copy, Debug, Default)]
-struct Head {
-    count: u64,
-    chain: u64,
-    ended: bool,
-}
+pub(super) type State = BTreeMap<ExecutionId, Kept>;
 
 #[derive(Debug, Default)]
 pub(super) struct Journal {
-    /// Whether writes of an older life are refused.
-    fenced: bool,
-    pub(super) broken: bool,
-    life: u32,
-    logs: BTreeMap<Number, Log>,
-    unwritten: VecDeque<Append>,
+    pub(super) appended: State,
+    pub(super) durable: State,
+    queue: VecDeque<(u16, u64, Op)>,
+    /// The last position of each shard that was given, and that is durable.
+    given: Vec<u64>,
+    pub(super) committed: Vec<u64>,
+    /// Whether what is appended is durable at once.
+    pub(super) immediate: bool,
+    pub(super) failed: bool,
+    /// How many writes may wait before it is better to write nothing more.
+    pub(super) full: usize,
+    pub(super) epoch: u32,
+    pub(super) crashed: bool,
+    bug: Option<Bug>,
+}
+
+/// Takes the effects that follow from a fact.
+#[derive(Default)]
+struct Effects(Vec<Effect>);
+
+impl EffectSink for Effects {
+    fn effect(&mut self, effect: Effect) {
+        self.0.push(effect);
+    }
+}
+
+impl Kept {
+    pub(super) fn status(&self) -> ExecutionStatus {
+        match &self.written_off {
+            Some(outcome) => outcome.status(),
+            None => self.state.status(),
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        !self.status().is_terminal()
+    }
+
+    pub(super) fn outcome(&self, flows: &[Flow]) -> Option<Arc<Outcome>> {
+        let outcome = || self.state.end_outcome(&flows[self.flow].compiled).map(Arc::new);
+        self.written_off.clone().or_else(outcome)
+    }
+}
+
+/// Applies facts one by one; gives each with its effects, or says what does not fit.
+fn fold(kept: &mut Kept, flows: &[Flow], facts: &[u8]) -> Result<Vec<(Recorded, Vec<Effect>)>, String> {
+    let mut folded = Vec::new();
+    kept.history.extend_from_slice(facts);
+    // The time of a fact is told from that of the fact before it.
+    let mut facts = Facts::from(&kept.history, kept.position);
+    for recorded in facts.by_ref() {
+        let recorded = recorded.map_err(|error| error.to_string())?;
+        let mut effects = Effects::default();
+        let applied = kept.state.apply(&flows[kept.flow].compiled, recorded.at, recorded.fact.clone(), &mut effects);
+        applied.map_err(|error| format!("{:?}: {error}", recorded.fact))?;
+        folded.push((recorded, effects.0));
+    }
+    kept.position = facts.position();
+    Ok(folded)
 }
 
 impl Journal {
-    pub(super) fn new(fenced: bool) -> Self {
-        Self { fenced, ..Self::default() }
+    pub(super) fn new(bug: Option<Bug>) -> Self {
+        Self { bug, ..Self::default() }
     }
 
-    /// A new life of the process begins; older ones can write nothing any more.
-    pub(super) fn open(&mut self, life: u32) {
-        self.life = life;
-        self.broken = false;
+    pub(super) fn is_full(&self, shard: u16) -> bool {
+        self.queue.iter().filter(|(of, ..)| *of == shard).count() >= self.full
     }
 
-    pub(super) fn append(&mut self, append: &Append) -> Result<(), NotTaken> {
-        if self.broken {
-            return Err(NotTaken::Broken);
+    pub(super) fn is_idle(&self) -> bool {
+        self.queue.is_empty() || self.failed
+    }
+
+    /// Opens the journal for the next life of the process.
+    pub(super) fn claim(&mut self, shards: u16) {
+        self.epoch += 1;
+        self.failed = false;
+        self.queue.clear();
+        self.given = vec![0; usize::from(shards)];
+        self.committed = vec![0; usize::from(shards)];
+        self.appended = self.durable.clone();
+    }
+
+    pub(super) fn found(&self, is_here: impl Fn(ExecutionId) -> bool) -> Vec<Found> {
+        let open = self.durable.iter().filter(|(execution, kept)| kept.is_open() && is_here(**execution));
+        open.map(|(execution, kept)| Found { execution: *execution, quarantine: kept.quarantine.clone() }).collect()
+    }
+
+    /// Takes a write; gives its position, or nothing if the journal has failed.
+    pub(super) fn write(&mut self, shard: u16, op: Op, flows: &[Flow], audit: &mut Audit) -> Option<u64> {
+        if self.failed {
+            return None;
         }
-        if self.fenced && append.life < self.life {
-            return Err(NotTaken::Fenced);
+        if let Err(error) = apply(&mut self.appended, &op, flows) {
+            audit.violate("what_is_appended_fits", error);
         }
-        let log = self.logs.entry(append.number).or_default();
-        log.head = log.head.follow(append)?;
-        log.definition = append.definition;
-        self.unwritten.push_back(append.clone());
-        Ok(())
-    }
-
-    pub(super) fn unwritten(&self) -> usize {
-        self.unwritten.len()
-    }
-
-    /// Writes that many appends, the oldest first.
-    pub(super) fn write(&mut self, count: usize) -> Vec<Append> {
-        let written: Vec<Append> = self.unwritten.drain(..count).collect();
-        for append in &written {
-            self.logs.entry(append.number).or_default().write(append);
+        self.given[usize::from(shard)] += 1;
+        self.queue.push_back((shard, self.given[usize::from(shard)], op));
+        if self.immediate {
+            self.commit(usize::MAX, flows, audit);
         }
-        written
+        Some(self.given[usize::from(shard)])
     }
 
-    /// What was not written never was.
-    pub(super) fn crash(&mut self) -> usize {
-        let lost = self.unwritten.len();
-        self.unwritten.clear();
-        self.logs.retain(|_, log| log.count > 0);
-        for log in self.logs.values_mut() {
-            log.head = Head { count: log.count, chain: log.chain, ended: log.ended };
+    /// Makes the oldest writes durable.
+    pub(super) fn commit(&mut self, writes: usize, flows: &[Flow], audit: &mut Audit) {
+        for _ in 0..writes.min(self.queue.len()) {
+            let Some((shard, position, op)) = self.queue.pop_front() else { return };
+            self.committed[usize::from(shard)] = position;
+            match apply(&mut self.durable, &op, flows) {
+                Ok(folded) => {
+                    if let Op::Append { execution, key, .. } = &op {
+                        audit.durable(*execution, key.as_deref(), &self.durable[execution], &folded);
+                    }
+                }
+                Err(error) => audit.violate("what_is_durable_fits", error),
+            }
         }
-        lost
     }
 
-    /// Everything that is written, by execution.
-    pub(super) fn logs(&self) -> &BTreeMap<Number, Log> {
-        &self.logs
-    }
-
-    /// What an execution is rebuilt from in the same life: also what is not written yet.
-    pub(super) fn history(&self, number: Number) -> Vec<u8> {
-        let mut facts = self.logs.get(&number).map(|log| log.facts.clone()).unwrap_or_default();
-        for append in self.unwritten.iter().filter(|append| append.number == number) {
-            facts.extend_from_slice(&append.facts);
+    /// The process is gone: of what was not durable any first part may be.
+    pub(super) fn crash(&mut self, dice: &mut Dice, flows: &[Flow], audit: &mut Audit) {
+        if !self.failed {
+            self.commit(dice.below(self.queue.len() + 1), flows, audit);
         }
-        facts
-    }
-
-    /// Cuts off the last append, as an overeager repair of a torn tail would.
-    pub(super) fn cut_last_append(&mut self, number: Number) {
-        let Some(log) = self.logs.get_mut(&number).filter(|log| log.last.1 > 0) else { return };
-        log.facts.truncate(log.last.0);
-        (log.count, log.ended) = (log.last.1, false);
-        log.chain = chained(0, &log.facts);
-        log.head = Head { count: log.count, chain: log.chain, ended: false };
-    }
-}
-
-impl Log {
-    fn write(&mut self, append: &Append) {
-        self.last = (self.facts.len(), self.count);
-        self.facts.extend_from_slice(&append.facts);
-        self.count += u64::from(append.count);
-        self.chain = chained(append.after, &append.facts);
-        self.ended = append.ends;
-    }
-
-    /// What a writer has to go on from.
-    pub(super) fn chain(&self) -> u64 {
-        self.chain
-    }
-
-    /// Whether the facts are those that were written, byte for byte.
-    pub(super) fn is_whole(&self) -> bool {
-        chained(0, &self.facts) == self.chain && Facts::new(&self.facts).count() as u64 == self.count
-    }
-}
-
-impl Head {
-    fn follow(self, append: &Append) -> Result<Self, NotTaken> {
-        if self.ended {
-            return Err(NotTaken::Ended);
+        self.queue.clear();
+        if self.bug == Some(Bug::CutDurableTail)
+            && let Some((execution, kept)) = self.durable.iter_mut().find(|(_, kept)| kept.is_open())
+        {
+            let mut cut = kept.clone();
+            cut.state = Execution::new(*execution, &flows[kept.flow].compiled);
+            let whole: Vec<_> = Facts::new(&kept.history).flatten().collect();
+            for recorded in &whole[..whole.len() - 1] {
+                let _ = cut.state.apply(&flows[kept.flow].compiled, recorded.at, recorded.fact.clone(), &mut ());
+            }
+            *kept = cut;
         }
-        if append.first != self.count + 1 || append.after != self.chain {
-            return Err(NotTaken::Gap);
-        }
-        let chain = chained(append.after, &append.facts);
-        Ok(Self { count: self.count + u64::from(append.count), chain, ended: append.ends })
     }
-}
 
-impl Append {
-    /// The end apart from what brought it about, as a shell with a mistake would append it.
-    pub(super) fn split_end(self) -> Vec<Self> {
-        let fits = |cut: &usize| Facts::new(&self.facts[..*cut]).filter(Result::is_ok).count() as u32 + 1 == self.count;
-        let cut = (0..self.facts.len()).find(fits).filter(|_| self.ends && self.count > 1);
-        let Some(cut) = cut else { return vec![self] };
-        let (first, last) = self.facts.split_at(cut);
-        let before = Self { count: self.count - 1, facts: first.to_vec(), ends: false, ..self.clone() };
-        let end = Self {
-            first: self.first + u64::from(before.count),
-            count: 1,
-            after: chained(self.after, first),
-            facts: last.to_vec(),
-            ..self
+    /// Answers a read of everything that is appended.
+    pub(super) fn restore(&self, execution: ExecutionId, flows: &[Flow]) -> Option<Restored> {
+        let kept = self.appended.get(&execution)?;
+        Some(Restored {
+            definition: finale_core::number::DefinitionNo(kept.flow as u32),
+            state: Box::new(kept.state.clone()),
+            missing_handler: None,
+            crashes: crashes_of(&kept.history),
+            outcome: kept.outcome(flows),
+        })
+    }
+
+    pub(super) fn key_owner(&self, key: &str) -> Option<KeyOwner> {
+        let has = |kept: &&Kept| kept.key.as_deref() == Some(key) && self.bug != Some(Bug::ForgetKeys);
+        let (execution, kept) = self.appended.iter().find(|(_, kept)| has(kept))?;
+        let input = kept.state.activation().map_or(Payload::NULL, |activation| activation.input.clone());
+        Some(KeyOwner { execution: *execution, workflow: format!("flow {}", kept.flow).into(), input })
+    }
+
+    pub(super) fn status(&self, execution: ExecutionId) -> Option<ExecutionStatus> {
+        self.appended.get(&execution).map(Kept::status)
+    }
+
+    /// Forgets ended executions, durably.
+    pub(super) fn purge(&mut self, what: &ReadWhat, flows: &[Flow], audit: &mut Audit) -> Expired {
+        let ReadWhat::Expired { criteria, now, limit } = what else { return Expired::default() };
+        let is_old = |kept: &&Kept| {
+            kept.outcome(flows).is_some_and(|outcome| {
+                let age = now.since(outcome.completed_at);
+                let status = outcome.status();
+                criteria.iter().any(|it| status == it.status.into() && it.age.is_some_and(|most| age > most))
+            })
         };
-        vec![before, end]
+        let expired = self.durable.iter().filter(|(_, kept)| is_old(kept)).map(|(execution, _)| *execution);
+        let executions: Vec<_> = expired.take(*limit).collect();
+        for execution in &executions {
+            self.durable.remove(execution);
+            self.appended.remove(execution);
+            audit.forget(*execution);
+        }
+        Expired { executions, next: None }
     }
 }
 
-/// The running hash over a history; it does not depend on where the appends begin.
-pub(super) fn chained(after: u64, facts: &[u8]) -> u64 {
-    facts.iter().fold(after, |chain, byte| (chain ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3).rotate_left(5))
-}
-
-/// The hash of something that happened.
-pub(super) fn hashed(value: &impl std::hash::Hash) -> u64 {
-    let mut hasher = FxHasher::default();
-    value.hash(&mut hasher);
-    hasher.finish()
-}
-
-/// Reads the facts of one append: its times are told from the fact before, which was at `base`.
-pub(super) fn facts_of(append: &[u8], base: Time) -> Result<Vec<Recorded>, String> {
-    let read = Facts::new(append).map(|read| read.map(|recorded| shifted(recorded, base)));
-    read.collect::<Result<_, _>>().map_err(|error| error.to_string())
-}
-
-fn shifted(Recorded { at, mut fact }: Recorded, base: Time) -> Recorded {
-    let shift = |time: Time| Time::from_micros(time.as_micros() + base.as_micros());
-    match &mut fact {
-        Fact::Outcome { started, ended, .. } => (*started, *ended) = (shift(*started), shift(*ended)),
-        Fact::Activated(activation) => activation.deadline = activation.deadline.map(shift),
-        _ => {}
+fn apply(state: &mut State, op: &Op, flows: &[Flow]) -> Result<Vec<(Recorded, Vec<Effect>)>, String> {
+    match op {
+        Op::Append { execution, flow, key, facts } => {
+            let begins = matches!(Facts::new(facts).next(), Some(Ok(Recorded { fact: Fact::Activated(_), .. })));
+            if begins && state.contains_key(execution) {
+                return Err(format!("{execution} begins twice"));
+            }
+            let kept = state.entry(*execution).or_insert_with(|| Kept {
+                flow: *flow,
+                history: Vec::new(),
+                position: Position::default(),
+                state: Execution::new(*execution, &flows[*flow].compiled),
+                key: key.clone(),
+                quarantine: None,
+                written_off: None,
+            });
+            if !kept.is_open() {
+                return Err(format!("{execution} is over"));
+            }
+            return fold(kept, flows, facts).map_err(|error| format!("{execution}: {error}"));
+        }
+        Op::Write(WriteWhat::Quarantine(execution, quarantine)) => {
+            if let Some(kept) = state.get_mut(execution) {
+                kept.quarantine.clone_from(quarantine);
+            }
+        }
+        Op::Write(WriteWhat::WriteOff { execution, at, error }) => {
+            if let Some(kept) = state.get_mut(execution) {
+                kept.written_off = Some(Arc::new(written_off(*at, error)));
+            }
+        }
+        Op::Write(WriteWhat::Forget(_)) => {}
     }
-    Recorded { at: shift(at), fact }
+    Ok(Vec::new())
+}
+
+fn written_off(at: Time, error: &str) -> Outcome {
+    let error = ExecutionError::new(error, Vec::new()).expect("an error is not blank");
+    let decided_by = DecidedBy::Operator { by: "an operator".into() };
+    Outcome { completed_at: at, decided_by, counts: Default::default(), end: End::Failed { error } }
 }

@@ -1,105 +1,128 @@
-//! Mail to executions: it comes late, in any order, twice, or not at all.
+//! The mailboxes of one shard. Letters of one sender keep their order; letters of different senders may overtake each other,
+//! but never one that was sent because of them.
 
-use finale_core::execution::{Input, Refused};
+use std::collections::VecDeque;
+use std::sync::Arc;
 
-use super::messages::{Answer, Asking, Inside, Mail, Number};
-use super::tally::Count;
-use super::trace::Happening;
-use super::world::World;
+use finale_core::execution::Refused;
+use finale_core::number::{ActorNo, RequestId, Slot};
+use finale_core::supervisor::{self, Begin, Ended, Hosted, LateEvent, Message, Panicked, Resume, Tell, WriteNo};
+use finale_core::task_engine::{self, Batch, Drained, EarlyReport, FiredTimer};
 
-impl World {
-    /// Sends mail to an execution; what is about an outcome may get lost on the way, or come twice.
-    pub(super) fn send(&mut self, number: Number, mail: Mail) {
-        let faults = self.plan.faults;
-        let name = name_of(&mail);
-        let is_outcome = matches!(mail, Mail::Tell(Input::Outcome { .. } | Input::Stopped { .. }, _))
-            || matches!(mail, Mail::Tell(Input::Reported(_) | Input::TimerFired(_), _));
-        if is_outcome && self.dice.happens(faults.duplicate) {
-            self.tally.add(Count::Duplicates);
-            self.note(Happening::Twice { number, input: name });
-            self.send_one(number, mail.again());
-        }
-        if is_outcome && self.dice.happens(faults.lose) {
-            return self.lose(number, &mail);
-        }
-        self.send_one(number, mail);
-    }
+use super::actor::CommittedTurn;
 
-    fn send_one(&mut self, number: Number, mail: Mail) {
-        if let Some(live) = self.process.lives.get_mut(&number) {
-            live.flying += 1;
-        }
-        self.put_soon(Inside::Mail { number, mail });
-    }
+/// Who sends and receives, by number.
+pub(super) const SUPERVISOR: usize = 0;
+pub(super) const ENGINE: usize = 1;
+pub(super) const PORT: usize = 2;
 
-    /// A message is lost. Whoever waits for an answer to it hears that there is none.
-    fn lose(&mut self, number: Number, mail: &Mail) {
-        self.tally.add(Count::MessagesLost);
-        self.note(Happening::Lost { number, input: name_of(mail) });
-        if let Some(live) = self.process.lives.get_mut(&number) {
-            live.lost = true;
-        }
-        if let Mail::Tell(Input::Outcome { dispatch, .. }, _) = mail {
-            self.auditor.lost_on_the_way(number, *dispatch);
-        }
-        if let Some(asking) = mail.asking() {
-            self.answer(asking, Answer::Unknown);
-        }
-    }
-
-    pub(super) fn mail_arrives(&mut self, number: Number, mail: Mail) {
-        let Some(live) = self.process.lives.get_mut(&number) else {
-            return self.too_late(number, &mail);
-        };
-        live.flying = live.flying.saturating_sub(1);
-        live.inbox.push_back(mail);
-        self.wake(number);
-    }
-
-    /// Mail for an execution that has ended and is out of the way.
-    fn too_late(&mut self, number: Number, mail: &Mail) {
-        let status = self.process.archive.get(&number).copied();
-        if let (Some(asking), Some(status)) = (mail.asking(), status) {
-            self.answer(asking, Answer::Refused(Refused::AlreadyTerminal(status)));
-        }
-    }
-
-    pub(super) fn wake(&mut self, number: Number) {
-        let Some(live) = self.process.lives.get_mut(&number) else { return };
-        if !live.dead && !std::mem::replace(&mut live.nudged, true) {
-            let at = self.dice.soon(self.now, 2);
-            self.put_inside(at, Inside::Turn { number });
-        }
-    }
-}
-impl Mail {
-    pub(super) fn asking(&self) -> Option<Asking> {
-        match self {
-            Self::Tell(_, asking) => *asking,
-            Self::Look(asking) => Some(*asking),
-        }
-    }
-
-    /// The same once more, for which nobody waits.
-    fn again(&self) -> Self {
-        match self {
-            Self::Tell(input, _) => Self::Tell(input.clone(), None),
-            look @ Self::Look(_) => look.clone(),
-        }
-    }
+pub(super) const fn actor(ActorNo(number): ActorNo) -> usize {
+    number as usize + 3
 }
 
-/// What a mail is called in the trace.
-pub(super) fn name_of(mail: &Mail) -> &'static str {
-    match mail {
-        Mail::Look(_) => "look",
-        Mail::Tell(Input::Activate(_), _) => "activate",
-        Mail::Tell(Input::Outcome { .. }, _) => "outcome",
-        Mail::Tell(Input::Reported(_), _) => "report",
-        Mail::Tell(Input::Stopped { .. }, _) => "stopped",
-        Mail::Tell(Input::Verdict { .. }, _) => "verdict",
-        Mail::Tell(Input::TimerFired(_), _) => "timer",
-        Mail::Tell(Input::Command(_), _) => "command",
-        Mail::Tell(..) => "recovered",
+/// A message between the actors of a shard, as the shell sends it.
+#[derive(Debug)]
+pub(super) enum Letter {
+    Begin(Box<Begin>),
+    Resume(Box<Resume>),
+    Tell(Tell),
+    Outcomes(Arc<Batch>),
+    Timers(Vec<FiredTimer>),
+    Reports(Vec<EarlyReport>),
+    Continue(Vec<Slot>),
+    Answered(u32),
+    /// A turn of an actor is durable, or never will be.
+    Durable(Box<CommittedTurn>, bool),
+    Room,
+    Register(Vec<task_engine::Input>),
+    Registered,
+    Perform(task_engine::Input),
+    News(ActorNo, Vec<News>),
+    Ended(Ended),
+    EngineAnswers(Vec<task_engine::Reply>, Option<Drained>),
+    EngineLost,
+    Written(WriteNo),
+    Found(Box<supervisor::Input>),
+    JournalFailed,
+}
+
+/// What a supervisor hears from the actor of an execution.
+#[derive(Debug)]
+pub(super) enum News {
+    Begun(Slot),
+    Detached(Box<Hosted>),
+    Panicked(Box<Panicked>),
+    Forwarded(Tell),
+    Delivered(Slot, Message),
+    Overruled(Slot, bool),
+    Replied(RequestId, Result<(), Refused>),
+    Failed(RequestId),
+    Late(LateEvent),
+}
+
+#[derive(Debug)]
+struct Mail {
+    from: usize,
+    /// The position among the letters of its sender.
+    stamp: u32,
+    /// What its sender had heard of each other when it was sent.
+    known: Vec<u32>,
+    letter: Letter,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Post {
+    boxes: Vec<VecDeque<Mail>>,
+    /// What each has heard of each.
+    known: Vec<Vec<u32>>,
+}
+
+impl Post {
+    /// Sends a letter, which overtakes up to that many letters that have nothing to do with it.
+    pub(super) fn send(&mut self, from: usize, to: usize, letter: Letter, overtakes: usize) {
+        self.make_room(from.max(to));
+        self.known[from][from] += 1;
+        let known = self.known[from].clone();
+        let mailbox = &mut self.boxes[to];
+        let is_free = |other: &&Mail| other.from != from && known[other.from] < other.stamp;
+        let overtaken = mailbox.iter().rev().take(overtakes).take_while(is_free).count();
+        let position = mailbox.len() - overtaken;
+        mailbox.insert(position, Mail { from, stamp: known[from], known, letter });
+    }
+
+    pub(super) fn take(&mut self, to: usize) -> Option<Letter> {
+        let Mail { known, letter, .. } = self.boxes.get_mut(to)?.pop_front()?;
+        self.learn(to, &known);
+        Some(letter)
+    }
+
+    /// What one does from now on follows from everything that the other has done.
+    pub(super) fn follows(&mut self, one: usize, other: usize) {
+        self.make_room(one.max(other));
+        let known = self.known[other].clone();
+        self.learn(one, &known);
+    }
+
+    pub(super) fn is_empty(&self, of: usize) -> bool {
+        self.boxes.get(of).is_none_or(VecDeque::is_empty)
+    }
+
+    pub(super) fn waiting(&self) -> impl Iterator<Item = usize> {
+        self.boxes.iter().enumerate().filter(|(_, mailbox)| !mailbox.is_empty()).map(|(to, _)| to)
+    }
+
+    fn learn(&mut self, who: usize, known: &[u32]) {
+        for (mine, theirs) in self.known[who].iter_mut().zip(known) {
+            *mine = (*mine).max(*theirs);
+        }
+    }
+
+    fn make_room(&mut self, party: usize) {
+        while self.boxes.len() <= party {
+            self.boxes.push(VecDeque::new());
+            self.known.push(Vec::new());
+        }
+        let parties = self.boxes.len();
+        self.known.iter_mut().for_each(|known| known.resize(parties, 0));
     }
 }

@@ -1,35 +1,29 @@
-//! A seeded simulation of several executions at once, in virtual time and on one thread, over the real core.
+//! A seeded simulation of whole processes, in virtual time and on one thread, over the three real state machines.
 //!
-//! What surrounds the core is a model: the journal that loses what was not written, the shell of actors, the engine, the
-//! people outside. Messages come in any order, late, twice or not at all; the process crashes between any two steps.
-//! An auditor outside of it checks after every step what must always hold. A seed always gives the same run.
+//! [`Execution`](finale_core::Execution), [`TaskEngine`](finale_core::task_engine::TaskEngine) and
+//! [`Supervisor`](finale_core::supervisor::Supervisor) are those of the library. What is made up is what moves between them:
+//! mailboxes, handlers, permits, the clock, the journal, callers. The actors here translate as those of the shell do, and
+//! decide nothing. Any of it can be late; the machines panic over any input and are rebuilt; the process crashes between
+//! any two steps, and everything that is not durable is lost.
 //!
-//! A simulation that finds nothing proves little, so [`Bug`]s can be planted in the models; each must be found.
+//! An audit outside of it checks after every step what must always hold. A seed always gives the same run. A simulation
+//! that finds nothing proves little, so [`Bug`]s can be planted in what moves; each must be found.
 
-mod auditor;
-mod books;
+mod actor;
+mod audit;
 mod bugs;
 mod campaign;
-mod commit;
-mod crash;
 mod engine;
-mod expected;
-mod handlers;
+mod flows;
 mod journal;
 mod mail;
-mod messages;
-mod offers;
 mod outside;
-mod process;
-mod reconcile;
-mod seeds;
-mod settled;
+mod port;
+mod shared;
 mod supervisor;
 mod tally;
 mod trace;
-mod turns;
 mod world;
-mod writing;
 
 pub use bugs::{Bug, UnknownBug};
 pub use campaign::{Campaign, Failed, Report};
@@ -74,13 +68,13 @@ pub struct Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Violation { invariant, story } = &self.violation;
+        self.last.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
         writeln!(f, "step {}: {invariant}", self.step)?;
-        writeln!(f, "  {story}")?;
-        self.last.iter().try_for_each(|line| writeln!(f, "  {line}"))
+        writeln!(f, "  {story}")
     }
 }
 
-/// Runs one seed, with a bug planted or without, and tells everything as it happens if it is to be aloud.
-pub fn simulate(seed: u64, steps: u64, bug: Option<Bug>, aloud: bool) -> Run {
-    world::World::new(seed, bug, aloud).run(steps)
+/// Runs one seed, with a bug planted or without, and keeps that many of the last lines of the story.
+pub fn simulate(seed: u64, steps: u64, bug: Option<Bug>, lines: usize) -> Run {
+    world::World::new(seed, bug, lines).run(steps)
 }

@@ -1,348 +1,224 @@
-//! The people outside: they ask, wait for answers, ask again after a crash, and do what tasks ask of them.
-
-use std::collections::BTreeSet;
-use std::time::Duration;
+//! Callers, people and operators: what they ask, and what is needed of them so that everything can end.
 
 use finale_core::definition::Verdict;
-use finale_core::execution::{Command, Report};
-use finale_core::{ExecutionStatus, Failure, FailureClass, NodeIndex, NodeStatus, Payload, WorkKey};
+use finale_core::execution::{Command, Effect, Input, Report};
+use finale_core::number::{DefinitionNo, ShardNo};
+use finale_core::supervisor::{Activate, Ask, Body, IdGenerator, Idempotency, Message, Question, home_of, shard_of};
+use finale_core::{AttemptNo, ExecutionId, Failure, FailureClass, NodeIndex, Payload, WorkKey};
 
-use super::messages::{Answer, Asking, Event, Number, Wish};
+use super::shared::ToShard;
 use super::tally::Count;
-use super::trace::Happening;
 use super::world::World;
 
-/// What was ever asked; it survives every crash.
-#[derive(Debug, Default)]
-pub(super) struct Outside {
-    requests: Vec<Request>,
-    /// Requests whose answer is not there yet.
-    open: BTreeSet<Asking>,
-    /// Executions that were acknowledged and are not known to have ended.
-    known: BTreeSet<Number>,
-    keys: u16,
-}
-
-#[derive(Debug)]
-struct Request {
-    wish: Wish,
-    state: State,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// On its way.
-    Sent,
-    /// The process has it.
-    Held,
-    /// The answer is on its way.
-    Answering,
-    Answered,
-}
-
-type Checked = Result<(), (&'static str, String)>;
-
-impl Outside {
-    pub(super) fn wish(&self, asking: Asking) -> &Wish {
-        &self.requests[asking as usize].wish
-    }
-
-    pub(super) fn arrived(&mut self, asking: Asking) -> Wish {
-        let request = &mut self.requests[asking as usize];
-        request.state = State::Held;
-        request.wish.clone()
-    }
-
-    /// Notes that the process answers; once is enough.
-    pub(super) fn answering(&mut self, asking: Asking, answer: &Answer) -> Checked {
-        let request = &mut self.requests[asking as usize];
-        if request.state != State::Held {
-            return Err(("a_request_is_answered_once", format!("{answer:?} for {:?}", request.wish)));
-        }
-        request.state = State::Answering;
-        Ok(())
-    }
-
-    /// Requests that the process has and has not answered.
-    pub(super) fn held(&self) -> Vec<Asking> {
-        let is_held = |asking: &Asking| self.requests[*asking as usize].state == State::Held;
-        self.open.iter().copied().filter(is_held).collect()
-    }
-
-    pub(super) fn waits_for_nothing(&self) -> bool {
-        self.open.is_empty() && self.known.is_empty()
-    }
-
-    pub(super) fn unanswered(&self) -> String {
-        let wish = |asking: &Asking| format!("{asking}: {:?}", self.requests[*asking as usize]);
-        let wishes: Vec<String> = self.open.iter().take(4).map(wish).collect();
-        format!("{} requests unanswered {wishes:?}, executions {:?} not seen to end", self.open.len(), self.known)
-    }
-
-    fn is_reported(&self, number: Number, key: WorkKey) -> bool {
-        self.open.iter().any(|asking| {
-            matches!(&self.requests[*asking as usize].wish,
-                Wish::Report { number: other, report } if (*other, report.key) == (number, key))
-        })
-    }
-
-    fn is_judged(&self, number: Number, wanted: WorkKey) -> bool {
-        self.open.iter().any(|asking| {
-            matches!(&self.requests[*asking as usize].wish,
-                Wish::Judge { number: other, key, .. } if (*other, *key) == (number, wanted))
-        })
-    }
-}
-
-impl Wish {
-    /// What a report is recognized by; the same one may be sent twice.
-    pub(super) fn word(&self) -> Option<Asking> {
-        let Self::Report { report, .. } = self else { return None };
-        match &report.result {
-            Ok(output) => std::str::from_utf8(output.as_bytes()).ok()?.parse().ok(),
-            Err(failure) => failure.reason.parse().ok(),
-        }
-    }
-
-    pub(super) fn name(&self) -> &'static str {
-        match self {
-            Self::Activate { .. } => "activate",
-            Self::Report { .. } => "report",
-            Self::Judge { .. } => "judge",
-            Self::Command { .. } => "command",
-            Self::Look { .. } => "look",
-            Self::Outcome { .. } => "outcome",
-        }
-    }
-}
-
-impl Answer {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Activated(_) => "activated",
-            Self::Done => "done",
-            Self::Refused(_) => "refused",
-            Self::Seen { .. } => "seen",
-            Self::Ended(_) => "ended",
-            Self::Unknown => "unknown",
-        }
-    }
-}
+/// How many keys there are that activations share.
+const KEYS: usize = 12;
 
 impl World {
-    fn ask(&mut self, wish: Wish) -> Asking {
-        let asking = self.outside.requests.len() as Asking;
-        self.outside.requests.push(Request { wish, state: State::Sent });
-        self.outside.open.insert(asking);
-        self.send_request(asking);
-        asking
-    }
-
-    fn send_request(&mut self, asking: Asking) {
-        self.outside.requests[asking as usize].state = State::Sent;
-        let at = self.soon();
-        self.bag.put(at, Event::Arrives(asking));
-    }
-
-    /// The number that the next request will have: what it says is recognized by it.
-    fn next_asking(&self) -> String {
-        self.outside.requests.len().to_string()
-    }
-
-    /// An answer is there.
-    pub(super) fn answered(&mut self, asking: Asking, answer: &Answer) {
-        self.note(Happening::Answered { asking, answer: answer.name() });
-        let wish = self.outside.wish(asking).clone();
-        // Whoever gave no key does not dare to ask for another execution.
-        let asks_again = !matches!(wish, Wish::Activate { key: None, .. });
-        if *answer == Answer::Unknown && asks_again {
-            self.tally.add(Count::SentAgain);
-            self.outside.requests[asking as usize].state = State::Sent;
-            let at = self.dice.soon(self.now.after(Duration::from_micros(20)), 100);
-            return self.bag.put(at, Event::Arrives(asking));
-        }
-        self.outside.requests[asking as usize].state = State::Answered;
-        self.outside.open.remove(&asking);
-        match (answer, wish.number()) {
-            (Answer::Activated(number), _) => self.begun(*number),
-            (Answer::Ended(_), Some(number)) => drop(self.outside.known.remove(&number)),
-            _ => {}
+    /// Somebody asks for something.
+    pub(super) fn act_outside(&mut self) {
+        match self.shared.dice.below(12) {
+            0..=4 => self.activate(),
+            other => {
+                let known = self.shared.journal.appended.len();
+                let chosen = self.shared.dice.below(known);
+                // The newest are asked about most.
+                let chosen = if self.shared.dice.one_in(3) { chosen } else { known.saturating_sub(1 + chosen % 6) };
+                let Some(execution) = self.shared.journal.appended.keys().nth(chosen).copied() else { return };
+                self.ask(execution, other);
+            }
         }
     }
 
-    /// An execution was acknowledged: somebody waits for its end.
-    fn begun(&mut self, number: Number) {
-        if !self.auditor.is_seen_ended(number) && self.outside.known.insert(number) {
-            self.ask(Wish::Outcome { number });
-        }
-    }
-
-    /// Somebody wants another execution, unless there are enough.
-    pub(super) fn want_another(&mut self) {
-        if self.calm {
+    fn activate(&mut self) {
+        let shared = &mut self.shared;
+        let (dice, shards) = (&mut shared.dice, shared.shards);
+        let flow = dice.below(shared.flows.len());
+        let key = dice.one_in(3).then(|| format!("key {}", dice.below(KEYS)));
+        let x = if key.is_some() && !dice.one_in(8) { 3 } else { dice.below(6) };
+        let flow = if key.is_some() && !dice.one_in(8) { 0 } else { flow };
+        let workflow = || format!("flow {flow}").into();
+        let idempotency =
+            key.as_ref().map(|key| Box::new(Idempotency { key: key.as_str().into(), workflow: workflow() }));
+        let known: Vec<_> = shared.journal.appended.keys().copied().collect();
+        let id = dice.one_in(4).then(|| match dice.pick(&known).filter(|_| dice.one_in(6)) {
+            Some(known) => known,
+            None => {
+                IdGenerator::new(ShardNo(dice.below(usize::from(shards)) as u16), shards, dice.next()).next(shared.now)
+            }
+        });
+        let to = match (&key, id) {
+            (Some(key), _) => home_of(key, shards).0,
+            (None, Some(id)) => shard_of(id, shards).0,
+            (None, None) => dice.below(usize::from(shards)) as u16,
+        };
+        let waits = !dice.one_in(5);
+        let deadline = dice.one_in(6).then(|| std::time::Duration::from_micros(dice.below(2_000) as u64));
+        let definition = (!dice.one_in(30)).then_some(DefinitionNo(flow as u32));
+        let input = Payload::from_json(format!("{{\"x\":{x}}}").as_bytes()).expect("it is JSON");
+        if shared.gone[usize::from(to)] {
             return;
         }
-        if self.process.lives.len() < self.plan.executions as usize {
-            let definition = self.dice.below(self.plan.definitions.len());
-            let within = Duration::from_micros(self.dice.between(100, 3_000).into());
-            let deadline = self.dice.happens(3_000).then(|| self.now.after(within));
-            self.outside.keys += 1;
-            let key = (!self.dice.happens(1_500)).then_some(self.outside.keys);
-            let wish = Wish::Activate { key, definition, deadline };
-            if key.is_some() && self.dice.happens(1_500) {
-                self.ask(wish.clone());
-            }
-            self.ask_later(wish);
-        }
-        let at = self.dice.soon(self.now, 150);
-        self.bag.put(at, Event::Activate);
-    }
-
-    /// Asks, and sometimes once more long after.
-    fn ask_later(&mut self, wish: Wish) {
-        let has_key = matches!(wish, Wish::Activate { key: Some(_), .. });
-        let again = has_key && self.dice.happens(2_000);
-        self.ask(wish.clone());
-        if again {
-            let asking = self.outside.requests.len() as Asking;
-            self.outside.requests.push(Request { wish, state: State::Sent });
-            self.outside.open.insert(asking);
-            let at = self.dice.soon(self.now, 2_000);
-            self.bag.put(at, Event::Arrives(asking));
-        }
-    }
-
-    /// People look around and do something, or nothing.
-    pub(super) fn look_around(&mut self) {
-        if self.process.is_up() {
-            for number in self.live_numbers() {
-                self.attend_to(number);
-            }
-        }
-        let at = self.dice.soon(self.now.after(Duration::from_micros(5)), 60);
-        self.bag.put(at, Event::LookAround);
-    }
-
-    fn attend_to(&mut self, number: Number) {
-        let faults = self.plan.faults;
-        self.do_open_tasks(number);
-        self.judge_what_waits(number);
-        if self.calm {
-            return self.cancel_what_hangs(number);
-        }
-        if self.dice.happens(faults.command) {
-            self.command(number);
-        }
-        if self.dice.happens(faults.odd_report) {
-            self.report_oddly(number);
-        }
-        if self.dice.happens(1_500) && self.auditor.is_begun(number) {
-            self.ask(Wish::Look { number });
-        }
-    }
-
-    fn do_open_tasks(&mut self, number: Number) {
-        let offers = &self.process.engine(number).offers;
-        let open: Vec<_> =
-            offers.range((number, WorkKey::default())..).map(|(place, offer)| (*place, offer.dispatch)).collect();
-        for ((_, key), dispatch) in open.into_iter().take_while(|((other, _), _)| *other == number) {
-            let is_wanted = self.calm || self.dice.happens(2_500);
-            if !is_wanted || self.outside.is_reported(number, key) {
-                continue;
-            }
-            if self.dice.happens(self.plan.faults.odd_report) {
-                // By the name of the attempt: it may be another one by the time this arrives.
-                let at = self.dice.soon(self.now, 300);
-                self.bag.put(at, Event::Straggler { number, dispatch, result: Ok(Payload::NULL) });
-            } else {
-                self.report_on(number, key);
-            }
-        }
-    }
-
-    fn report_on(&mut self, number: Number, key: WorkKey) {
-        let said = self.next_asking();
-        let classes = [FailureClass::Failed, FailureClass::Rejected, FailureClass::Deleted];
-        let class = classes[self.dice.below(classes.len())];
-        let result = match self.dice.happens(7_500) {
-            true => Ok(Payload::from_json(said.as_bytes()).expect("a number is JSON")),
-            false => Err(Failure::new(class, said)),
+        let request = waits.then(|| shared.request(to, "activate"));
+        let activate = Activate {
+            request,
+            definition,
+            id,
+            idempotency,
+            business_key: None,
+            by: "a caller".into(),
+            deadline,
+            input,
         };
-        self.ask(Wish::Report { number, report: Report::new(key, result.clone()) });
-        if !self.calm && self.dice.happens(1_000) {
-            self.ask(Wish::Report { number, report: Report::new(key, result) });
+        let caller = shards + shared.dice.below(2) as u16;
+        if shared.dice.happens(shared.chances.duplicate) && key.is_some() {
+            shared.audit.tally.add(Count::Duplicates);
+            shared.put(caller, to, ToShard::Activate(Activate { request: None, ..activate.clone() }));
+        }
+        shared.put(caller, to, ToShard::Activate(activate));
+        if let Some(id) = id.filter(|_| shared.dice.one_in(3)) {
+            self.ask(id, 8);
         }
     }
 
-    fn judge_what_waits(&mut self, number: Number) {
-        let Some(live) = self.process.lives.get(&number) else { return };
-        let is_judged = |key: &WorkKey| {
-            live.definition.node(key.node).kind.name() == "verification"
-                && live.state.node_status(*key) == Some(NodeStatus::Waiting)
+    fn ask(&mut self, execution: ExecutionId, kind: usize) {
+        let dice = &mut self.shared.dice;
+        let input = match kind {
+            5..=8 => return self.report(execution),
+            9 => return self.judge(execution),
+            10 => match dice.below(8) {
+                0..=3 => Input::Command(Command::Cancel { by: "an operator".into() }),
+                4 => Input::Command(Command::Complete { by: "an operator".into() }),
+                5 => Input::Command(Command::Fail { by: "an operator".into(), reason: "it must not go on".into() }),
+                _ => {
+                    let request = self.waiting(execution, "release");
+                    return self.send(execution, Question::Release(request));
+                }
+            },
+            _ => {
+                let request = Some(self.shared.request(self.shard_of(execution), "query"));
+                return self.send(execution, Question::Tell(Message { request, body: Body::Query }));
+            }
         };
-        let keys: Vec<WorkKey> = live.definition.positions().map(WorkKey::root).filter(is_judged).collect();
-        for key in keys {
-            let is_wanted = self.calm || self.dice.happens(2_500);
-            if is_wanted && live_is_begun(self, number) && !self.outside.is_judged(number, key) {
-                let all = [Verdict::Pass, Verdict::Fail, Verdict::Refer];
-                let verdict = all[self.dice.below(all.len())];
-                self.ask(Wish::Judge { number, key, verdict });
+        let request = self.waiting(execution, "command");
+        self.send(execution, Question::Tell(Message { request, body: Body::Input(input) }));
+    }
+
+    fn shard_of(&self, execution: ExecutionId) -> u16 {
+        shard_of(execution, self.shared.shards).0
+    }
+
+    fn waiting(&mut self, execution: ExecutionId, what: &'static str) -> Option<finale_core::number::RequestId> {
+        let shard = self.shard_of(execution);
+        (!self.shared.dice.one_in(4)).then(|| self.shared.request(shard, what))
+    }
+
+    fn send(&mut self, execution: ExecutionId, what: Question) {
+        let to = self.shard_of(execution);
+        let caller = self.shared.shards + self.shared.dice.below(2) as u16;
+        if let Question::Tell(Message { body: body @ Body::Input(_), .. }) = &what
+            && self.shared.dice.happens(self.shared.chances.duplicate)
+        {
+            self.shared.audit.tally.add(Count::Duplicates);
+            let again = Question::Tell(Message { request: None, body: body.clone() });
+            self.shared.put(caller, to, ToShard::Ask(Ask { execution, what: again }));
+        }
+        let request = match &what {
+            Question::Tell(message) => message.request,
+            Question::Release(request) => *request,
+        };
+        if !self.shared.put(caller, to, ToShard::Ask(Ask { execution, what })) {
+            // The shard is gone, and says so.
+            if let Some(request) = request {
+                self.shared.requests.remove(&request);
             }
         }
     }
 
-    /// A handler that never comes to its end is called off by somebody who has lost patience.
-    fn cancel_what_hangs(&mut self, number: Number) {
-        let running = &self.process.engine(number).running;
-        let hangs = running.range((number, WorkKey::default())..).take_while(|((other, _), _)| *other == number);
-        let hanging = hangs.filter(|(_, at_work)| at_work.temper.takes.is_none()).map(|((_, key), _)| *key);
-        for key in hanging.collect::<Vec<_>>() {
-            if !self.outside.is_reported(number, key) {
-                self.cancel_task(number, key);
+    /// Somebody reports on a task of the outside, also on one that is not open.
+    fn report(&mut self, execution: ExecutionId) {
+        let kept = self.shared.journal.appended.get(&execution);
+        let flow = kept.map_or(0, |kept| kept.flow);
+        let offers = kept.map(|kept| kept.state.under_way(&self.shared.flows[flow].compiled)).unwrap_or_default();
+        let offers: Vec<_> = offers
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::Offer { dispatch, .. } => Some((dispatch.key, Some(dispatch.attempt))),
+                _ => None,
+            })
+            .collect();
+        let compiled = &self.shared.flows[flow].compiled;
+        let external = compiled.positions().filter(|node| compiled.is_external(*node));
+        let external: Vec<_> = external.map(|node| (WorkKey::root(node), None)).collect();
+        let dice = &mut self.shared.dice;
+        let any = (WorkKey::root(NodeIndex(dice.below(6) as u32)), dice.one_in(2).then_some(AttemptNo::FIRST));
+        let from = if dice.one_in(2) { &offers } else { &external };
+        let (key, attempt) = dice.pick(from).unwrap_or(any);
+        let attempt = attempt.filter(|_| dice.one_in(2));
+        let result = match dice.below(5) {
+            0 => Err(Failure::new(FailureClass::Failed, "so it is")),
+            _ => Ok(Payload::from_json(b"5").expect("it is JSON")),
+        };
+        let report = Report { key, attempt, result, by: "somebody".into() };
+        let request = self.waiting(execution, "report");
+        self.send(execution, Question::Tell(Message { request, body: Body::Input(Input::Reported(report)) }));
+    }
+
+    fn judge(&mut self, execution: ExecutionId) {
+        let kept = self.shared.journal.appended.get(&execution);
+        let judged = kept.map(|kept| self.shared.flows[kept.flow].judged(&kept.state)).unwrap_or_default();
+        let any = WorkKey::root(NodeIndex(self.shared.dice.below(6) as u32));
+        let key = self.shared.dice.pick(&judged).unwrap_or(any);
+        let verdict = *self.shared.dice.choose(&[Verdict::Pass, Verdict::Fail, Verdict::Refer]);
+        let input = Input::Verdict { key, verdict, by: "a judge".into() };
+        let request = self.waiting(execution, "verdict");
+        self.send(execution, Question::Tell(Message { request, body: Body::Input(input) }));
+    }
+
+    /// Does for one open execution what only somebody outside can do; false if there is nothing.
+    pub(super) fn help(&mut self) -> bool {
+        let open: Vec<_> = self.shared.journal.appended.iter().filter(|(_, kept)| kept.is_open()).collect();
+        let mut wants = Vec::new();
+        for (execution, kept) in open {
+            let flow = &self.shared.flows[kept.flow];
+            let input = kept.state.under_way(&flow.compiled).into_iter().find_map(|effect| match effect {
+                Effect::Offer { dispatch, .. } => {
+                    let result = Ok(Payload::from_json(b"7").expect("it is JSON"));
+                    Some(Input::Reported(Report::new(dispatch.key, result)))
+                }
+                _ => None,
+            });
+            let verdict = |key: &WorkKey| Input::Verdict { key: *key, verdict: Verdict::Pass, by: "a judge".into() };
+            let input = input.or_else(|| flow.judged(&kept.state).first().map(verdict));
+            wants.push((*execution, input));
+        }
+        let quarantined = self.shards.iter().flatten().any(|shard| shard.supervisor.machine().health().quarantined > 0);
+        let shards = &self.shards;
+        for (execution, _) in &wants {
+            let shard = shards[usize::from(self.shard_of(*execution))].as_ref();
+            let slot = shard.and_then(|shard| shard.supervisor.slots.iter().find(|(_, other)| *other == execution));
+            let missing = shard.zip(slot).and_then(|(shard, (slot, _))| shard.missing(*slot, &self.shared));
+            if let Some(missing) = missing.filter(|_| !quarantined) {
+                self.shared.audit.violate("what_must_be_under_way_is", missing);
+                return true;
             }
         }
-    }
-
-    fn cancel_task(&mut self, number: Number, key: WorkKey) {
-        let said = self.next_asking();
-        let result = Err(Failure::new(FailureClass::Cancelled, said));
-        self.ask(Wish::Report { number, report: Report::new(key, result) });
-    }
-
-    fn command(&mut self, number: Number) {
-        if !live_is_begun(self, number) {
-            return;
+        if quarantined {
+            // One may have ended and could not be read when that was to be found out.
+            let known = self.shards.iter().flatten().flat_map(|shard| shard.supervisor.slots.values().copied());
+            let known: std::collections::BTreeSet<_> =
+                known.chain(wants.iter().map(|(execution, _)| *execution)).collect();
+            for execution in known {
+                self.send(execution, Question::Release(None));
+            }
+            return true;
         }
-        let by: Box<str> = self.next_asking().into();
-        let command = match self.dice.below(5) {
-            0..=2 => Command::Cancel { by },
-            3 => Command::Complete { by },
-            _ => Command::Fail { by, reason: "enough".into() },
-        };
-        let is_cancel = matches!(command, Command::Cancel { .. });
-        self.ask(Wish::Command { number, command });
-        if is_cancel && self.dice.happens(4_000) {
-            let command = Command::Cancel { by: self.next_asking().into() };
-            self.ask(Wish::Command { number, command });
+        let mut helped = false;
+        for (execution, input) in wants {
+            if let Some(input) = input {
+                self.send(execution, Question::Tell(Message { request: None, body: Body::Input(input) }));
+                helped = true;
+            }
         }
+        helped
     }
-
-    /// Reports on some task, whatever it is at: too early, too late, or one that is not done outside.
-    fn report_oddly(&mut self, number: Number) {
-        let Some(live) = self.process.lives.get(&number).filter(|live| live.durable > 0) else { return };
-        let is_task = |node: &NodeIndex| live.definition.is_task(*node);
-        let tasks: Vec<_> = live.definition.positions().filter(is_task).collect();
-        let Some(node) = self.dice.pick(&tasks) else { return };
-        if self.dice.happens(2_000) {
-            self.cancel_task(number, WorkKey::root(node));
-        } else {
-            self.report_on(number, WorkKey::root(node));
-        }
-    }
-}
-
-/// Nobody outside knows of an execution that was not acknowledged.
-fn live_is_begun(world: &World, number: Number) -> bool {
-    let live = world.process.lives.get(&number);
-    live.is_some_and(|live| live.durable > 0 && live.published != ExecutionStatus::Pending)
 }

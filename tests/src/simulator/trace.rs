@@ -1,90 +1,57 @@
 //! What happened, in short: its hash says whether two runs were the same, its end tells the story of a failure.
 
 use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
 
-use finale_core::execution::AfterStop;
-use finale_core::fact::Timer;
-use finale_core::{Dispatch, ExecutionStatus, Time, WorkKey};
-
-use super::journal::{NotTaken, hashed};
-use super::messages::{Asking, Number};
-
-/// How many of the last happenings a failure tells.
-const TOLD: usize = 24;
-
-/// Something that happened.
-#[derive(Clone, Debug, Hash)]
-pub(super) enum Happening {
-    Asks { asking: Asking, wish: &'static str, number: Option<Number> },
-    Answered { asking: Asking, answer: &'static str },
-    Told { number: Number, input: &'static str, accepted: bool },
-    Appended { number: Number, first: u64, count: u32, bytes: u64 },
-    NotTaken { number: Number, why: NotTaken },
-    Written { appends: usize },
-    Watermark { shard: usize, position: u64 },
-    Shown { number: Number, sequence: u64, status: ExecutionStatus },
-    Began { number: Number, dispatch: Dispatch },
-    HandlerOver { number: Number, dispatch: Dispatch, how: &'static str },
-    StopTold { number: Number, dispatch: Dispatch, forget: bool },
-    Opened { number: Number, dispatch: Dispatch },
-    TakenBack { number: Number, key: WorkKey },
-    Armed { number: Number, timer: Timer, due: Time },
-    Fired { number: Number, timer: Timer },
-    Published { number: Number, status: ExecutionStatus },
-    Lost { number: Number, input: &'static str },
-    Twice { number: Number, input: &'static str },
-    Straggler { number: Number, dispatch: Dispatch },
-    Stopped { number: Number, dispatch: Dispatch, how: &'static str },
-    Reconciled { number: Number, repaired: u32 },
-    Died { number: Number },
-    Rebuilt { number: Number, sequence: u64 },
-    Crashed { life: u32 },
-    JournalFailed,
-    Restarted { life: u32 },
-    Recovering { number: Number, sequence: u64, running: u32 },
-    Calm,
-}
-
-impl Happening {
-    pub(super) fn stop_told(number: Number, dispatch: Dispatch, then: AfterStop) -> Self {
-        Self::StopTold { number, dispatch, forget: then == AfterStop::Forget }
-    }
-}
+use finale_core::Time;
+use rustc_hash::FxHasher;
 
 #[derive(Debug, Default)]
 pub(super) struct Trace {
     hash: u64,
-    last: VecDeque<(u64, Time, Happening)>,
-    aloud: bool,
+    step: u64,
+    last: VecDeque<String>,
+    /// How many of the last happenings are kept.
+    lines: usize,
 }
 
 impl Trace {
-    pub(super) fn new(aloud: bool) -> Self {
-        Self { aloud, ..Self::default() }
+    /// A trace that keeps that many of the last lines of the story.
+    pub(super) fn new(lines: usize) -> Self {
+        Self { lines, ..Self::default() }
     }
 
-    pub(super) fn note(&mut self, step: u64, at: Time, happening: Happening) {
-        self.hash = hashed(&(self.hash, step, at, &happening));
-        if self.aloud {
-            eprintln!("{}", line(step, at, &happening));
+    /// Notes what goes into the hash.
+    pub(super) fn mix(&mut self, what: impl Hash) {
+        let mut hasher = FxHasher::default();
+        (self.hash, what).hash(&mut hasher);
+        self.hash = hasher.finish();
+    }
+
+    pub(super) fn step(&mut self, step: u64) {
+        self.step = step;
+    }
+
+    pub(super) fn note(&mut self, at: Time, what: impl FnOnce() -> String) {
+        if self.lines == 0 {
+            return;
         }
-        if self.last.len() == TOLD {
+        if self.last.len() == self.lines {
             self.last.pop_front();
         }
-        self.last.push_back((step, at, happening));
+        let mut line = what();
+        if line.len() > 400 {
+            line.truncate((0..=400).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0));
+        }
+        self.last.push_back(format!("{:>5} {:>9} us  {line}", self.step, at.as_micros() % 1_000_000_000));
     }
 
-    /// The hash of everything that happened.
     pub(super) fn hash(&self) -> u64 {
         self.hash
     }
 
     /// The last things that happened, one per line.
-    pub(super) fn end(&self) -> Vec<String> {
-        self.last.iter().map(|(step, at, happening)| line(*step, *at, happening)).collect()
+    pub(super) fn story(&self) -> Vec<String> {
+        self.last.iter().cloned().collect()
     }
-}
-
-fn line(step: u64, at: Time, happening: &Happening) -> String {
-    format!("{step:>5} {:>7} us  {happening:?}", at.as_micros())
 }

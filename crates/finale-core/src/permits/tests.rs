@@ -250,3 +250,19 @@ proptest! {
         prop_assert_eq!(runtime.waits(), 0);
     }
 }
+
+#[test]
+fn a_rebuilt_state_machine_can_be_told_again_who_waits() {
+    let (one, other) = (ShardNo(0), ShardNo(1));
+    let mut pool = PermitPool::new([1], 2);
+    assert_eq!(pool.take(one, LimitNo::RUNTIME).permits, 1);
+    assert_eq!(pool.wanted_by_others(one, LimitNo::RUNTIME), 0);
+    assert_eq!(pool.take(other, LimitNo::RUNTIME).permits, 0);
+    assert_eq!(pool.wanted_by_others(one, LimitNo::RUNTIME), 1);
+    assert_eq!(pool.wanted_by_others(other, LimitNo::RUNTIME), 0);
+    // The lease was told of the wish, and its state was lost.
+    let mut lease = Lease::new(2);
+    lease.adopt(pool.held(one, LimitNo::RUNTIME), 0);
+    assert_eq!(lease.wanted(pool.wanted_by_others(one, LimitNo::RUNTIME)), 1);
+    assert_eq!(pool.give(one, LimitNo::RUNTIME, 1), [other]);
+}

@@ -96,7 +96,7 @@ impl Supervisor {
         };
         match restored {
             Ok(Some(restored)) if restored.outcome.is_some() => {
-                entry.rare_mut().begin = None;
+                self.acknowledge_begin(slot, out);
                 self.ended_in_journal(at, slot, restored, out);
             }
             Ok(Some(restored)) => self.fold_parked(at, slot, restored, out),
@@ -113,17 +113,23 @@ impl Supervisor {
         }
     }
 
+    /// Acknowledges an execution that has begun after all, because its actor cannot any more.
+    fn acknowledge_begin(&mut self, slot: Slot, out: &mut Outbox) {
+        let Some(entry) = self.slots.get_mut(slot) else { return };
+        let execution = entry.execution;
+        let begin = entry.if_rare().and_then(|rare| rare.begin.take());
+        if let Some(Acknowledge::Request(request)) = begin.map(|begin| begin.acknowledge) {
+            out.reply(Some(request), Answer::Began(execution));
+        }
+    }
+
     fn fold_parked(&mut self, at: Time, slot: Slot, restored: Restored, out: &mut Outbox) {
         let Restored { definition, state, missing_handler, .. } = restored;
         let Some(entry) = self.slots.get_mut(slot) else { return };
-        let execution = entry.execution;
         let rare = entry.rare_mut();
         let cancels = std::mem::take(&mut rare.cancels);
         rare.missing_handler = missing_handler;
-        // It has begun after all, and its actor cannot acknowledge that any more.
-        if let Some(Acknowledge::Request(request)) = rare.begin.take().map(|begin| begin.acknowledge) {
-            out.reply(Some(request), Answer::Began(execution));
-        }
+        self.acknowledge_begin(slot, out);
         let dies = self.dies(slot);
         if let Some(entry) = self.slots.get_mut(slot) {
             entry.place = Place::Parked(Box::new(Hosted { slot, definition, state, cancels, told: 0 }));
@@ -144,6 +150,10 @@ impl Supervisor {
             (true, false) => {
                 entry.place = Place::New;
                 entry.rare_mut().reconcile = false;
+                if entry.is_quarantined() {
+                    // It was quarantined because it could not be read, and an operator had it read again.
+                    return self.release_first(at, slot, out);
+                }
                 self.schedule(at, slot, out);
             }
             (true, true) => self.abandon_begin(slot, DIES, out),

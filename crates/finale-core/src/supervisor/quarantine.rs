@@ -83,6 +83,16 @@ impl Supervisor {
         }
     }
 
+    /// Releases an execution for the operator who is first in line.
+    pub(super) fn release_first(&mut self, at: Time, slot: Slot, out: &mut Outbox) {
+        let Some(entry) = self.slots.get_mut(slot) else { return };
+        let operators = &mut entry.rare_mut().operators;
+        let is_release = matches!(operators.front(), Some(Operator::Release(_)));
+        let first = if is_release { operators.pop_front() } else { None };
+        let then = first.and_then(|operator| operator.request()).map(AfterWrite::Reply);
+        self.release(at, slot, then, out);
+    }
+
     /// Releases an execution. The count of its panics begins again.
     fn release(&mut self, at: Time, slot: Slot, then: Option<AfterWrite>, out: &mut Outbox) {
         self.clear_quarantine(slot, then, out);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::input::{EarlyReport, OutputRange};
 use super::message::{Batch, Delivery, FiredTimer, TaskOutcome, TaskResult};
 use super::outbox::Outbox;
+use super::slots::Slots;
 use super::unsent::{Kind, Unsent};
 use crate::id::Dispatch;
 use crate::number::{BatchNo, Callback, Slot};
@@ -102,9 +103,12 @@ impl Deliveries {
         self.filling(callback, Kind::Continued, out).continued.push(slot);
     }
 
-    /// Answers a message of a callback.
-    pub(super) fn answer(&mut self, callback: Callback, out: &mut Outbox) {
-        listed(callback, out).answers += 1;
+    /// Answers a message of a callback about that execution, once no handler of it is about to begin: a callback that has
+    /// its answers may give the execution back, and what these handlers return at once must not be late for that.
+    pub(super) fn answer(&mut self, callback: Callback, about: Option<Slot>, out: &mut Outbox) {
+        let unsent = listed(callback, out);
+        unsent.answers += 1;
+        unsent.about = about.or(unsent.about);
     }
 
     /// Drops all batches of a callback up to that one.
@@ -142,13 +146,16 @@ impl Deliveries {
         outcomes.any(|outcome| outcome.slot == slot && outcome.dispatch == dispatch)
     }
 
-    /// Sends all unsent messages and answers.
-    pub(super) fn flush(&mut self, out: &mut Outbox) {
+    /// Sends all unsent messages, and all answers but those about executions of which a handler is about to begin.
+    pub(super) fn flush(&mut self, slots: &Slots, out: &mut Outbox) {
         let mut dirty = std::mem::take(&mut out.dirty);
-        for callback in dirty.drain(..) {
+        dirty.retain(|&callback| {
             let unsent = &mut out.unsent[callback.index()];
-            unsent.listed = false;
-            let answers = std::mem::take(&mut unsent.answers);
+            let is_beginning = |slot| slots.get(slot).is_some_and(|entry| entry.starting > 0);
+            let waits = unsent.answers > 0 && unsent.about.is_some_and(is_beginning);
+            unsent.listed = waits;
+            let answers = if waits { 0 } else { std::mem::take(&mut unsent.answers) };
+            unsent.about = unsent.about.filter(|_| waits);
             if unsent.batch.outcomes.is_empty() {
                 self.send(callback, out);
                 if answers > 0 {
@@ -158,7 +165,8 @@ impl Deliveries {
                 unsent.batch.answers = answers;
                 self.send(callback, out);
             }
-        }
+            waits
+        });
         out.dirty = dirty;
     }
 

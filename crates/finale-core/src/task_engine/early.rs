@@ -20,6 +20,11 @@ impl EarlyReports {
         self.len
     }
 
+    /// Takes out everything.
+    pub(super) fn take_all(&mut self) -> Vec<EarlyReport> {
+        std::mem::take(self).reports.into_values().flatten().collect()
+    }
+
     fn keep(&mut self, report: EarlyReport) {
         self.reports.entry((report.slot, report.key)).or_default().push(report);
         self.len += 1;
@@ -29,11 +34,6 @@ impl EarlyReports {
         let reports = self.reports.remove(&(slot, key)).unwrap_or_default();
         self.len -= reports.len();
         reports
-    }
-
-    pub(super) fn take_all(&mut self) -> Vec<EarlyReport> {
-        self.len = 0;
-        std::mem::take(&mut self.reports).into_values().flatten().collect()
     }
 
     fn keys_of(&self, slot: Slot) -> Vec<WorkKey> {

@@ -82,8 +82,12 @@ impl TaskEngine {
         result: HandlerResult,
         out: &mut Outbox,
     ) {
-        self.limiter.give(self.options.own_limit(attempt.handler), &mut out.permits);
-        if let Some(entry) = self.slots.get_mut(attempt.slot) {
+        // One that the predecessor of a rebuilt engine began has no permits here.
+        let entry = self.slots.get_mut(attempt.slot);
+        if entry.as_ref().is_some_and(|entry| entry.starting > 0) {
+            self.limiter.give(self.options.own_limit(attempt.handler), &mut out.permits);
+        }
+        if let Some(entry) = entry {
             entry.starting = entry.starting.saturating_sub(1);
             let result = TaskResult::from(result).cut(self.options.text_bytes_max);
             let Attempt { slot, dispatch, .. } = attempt;

@@ -40,7 +40,8 @@ pub enum Input {
         /// How the execution ended: the answer to early reports that are still kept.
         status: ExecutionStatus,
     },
-    /// From an execution's actor: effects of durable turns, in their order. The engine answers it.
+    /// From an execution's actor: effects of durable turns, in their order. The engine answers it, once the handlers that can
+    /// begin have begun: what they return at once is with the answer or before it.
     ///
     /// `taken` acknowledges that batch and all earlier ones of the same actor number. An actor that replaces a vanished one
     /// must therefore have another number, because nobody knows which batches its predecessor had processed.

@@ -114,10 +114,15 @@ impl TaskEngine {
     /// Starts, stops and requests to the pool are discarded, because the executions reconcile.
     ///
     /// The owner then restores the state, in any order: [`Input::Define`], [`Input::Register`] and [`Input::Adopt`], and
-    /// [`Input::JournalFailed`] or [`Input::Drain`] if the predecessor had got them, and what
-    /// [`take_early_reports`](Self::take_early_reports) gave. No future may be polled before it is
-    /// adopted. Then it repeats the input that failed (except [`Input::PermitsGranted`], which `held` includes), passes on
-    /// the messages that arrived meanwhile, and has every execution send [`Input::Reconcile`].
+    /// [`Input::JournalFailed`] or [`Input::Drain`] if the predecessor had got them. No future may be polled before it is
+    /// adopted. Then it repeats the input that failed, unless the restored state includes it: [`Input::PermitsGranted`],
+    /// [`Input::HandlerPending`], [`Input::Suspended`], [`Input::Resumed`], and what registers, moves and deregisters
+    /// executions. An output in a repeated result is written to [`output`](Self::output) again, and a handler whose
+    /// [`Input::HandlerEnded`] is repeated is adopted before that. A [`Input::Perform`] or [`Input::Reconcile`] that is not
+    /// repeated leaves its sender without an answer. Then it repeats [`Input::KeepEarly`] for the reports that
+    /// [`take_early_reports`](Self::take_early_reports) has saved, and tells it [`Input::PermitsWanted`] for each limit of
+    /// which [`PermitPool::wanted_by_others`](crate::permits::PermitPool::wanted_by_others) says so. Last, the owner passes
+    /// on the messages that arrived meanwhile, and has every execution send [`Input::Reconcile`].
     pub fn rebuilt(options: Options, held: &[usize], outbox: &mut Outbox) -> Self {
         outbox.keep_messages_only();
         let mut engine = Self::new(options);
@@ -129,8 +134,7 @@ impl TaskEngine {
         engine
     }
 
-    /// Takes the early reports of an engine that panicked. Its successor is told each with [`Input::KeepEarly`] again, once
-    /// the executions are registered: nobody else knows them.
+    /// Takes the early reports out of an engine that panicked: nobody else has them, and their senders wait for answers.
     pub fn take_early_reports(&mut self) -> Vec<EarlyReport> {
         self.early.take_all()
     }
@@ -173,8 +177,10 @@ impl TaskEngine {
     }
 
     /// Moves all unsent messages to [`Outbox::deliveries`].
+    ///
+    /// A message of a callback whose handlers have not all begun is answered by a later flush.
     pub fn flush(&mut self, out: &mut Outbox) {
-        self.deliveries.flush(out);
+        self.deliveries.flush(&self.slots, out);
     }
 
     /// When [`Input::Wake`] is due next; none if no timer is armed and every batch is acknowledged.

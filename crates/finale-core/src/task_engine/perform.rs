@@ -27,6 +27,8 @@ impl TaskEngine {
     ) {
         let from = Callback::Actor(from);
         self.deliveries.taken(from, taken);
+        // An actor hosts one execution at a time; what it hosted before is not run any more.
+        let about = effects.last().map(|(slot, _)| *slot);
         for (slot, effect) in effects.drain(..) {
             self.perform_one(at, slot, effect, out);
         }
@@ -36,7 +38,7 @@ impl TaskEngine {
         // Not earlier: an effect may release a permit, and a later one may cancel the task that would get it.
         self.begin_waiting(out);
         self.look_whether_drained(out);
-        self.deliveries.answer(from, out);
+        self.deliveries.answer(from, about, out);
         out.keep_spent(effects);
     }
 

@@ -56,7 +56,7 @@ impl TaskEngine {
         }
         self.begin_waiting(out);
         self.look_whether_drained(out);
-        self.deliveries.answer(from, out);
+        self.deliveries.answer(from, Some(slot), out);
     }
 
     /// Drops everything of an execution.

@@ -14,6 +14,8 @@ pub(super) struct Unsent {
     pub(super) continued: Vec<Slot>,
     /// Number of messages of the callback to answer.
     pub(super) answers: u32,
+    /// The execution that the newest of these messages is about.
+    pub(super) about: Option<Slot>,
     /// Whether the callback is in the list of those with unsent messages.
     pub(super) listed: bool,
 }

@@ -144,6 +144,15 @@ impl AtWork {
         self.free.push(number);
     }
 
+    /// The handlers that are suspended and have what they waited for: they want their permits again.
+    pub(crate) fn resuming(&self) -> impl Iterator<Item = FutureNo> {
+        (0..).map(FutureNo).zip(&self.known).filter_map(|(future, known)| {
+            let known = known.as_ref()?;
+            let waits = known.task.stop_asked() == StopAsked::No && known.task.suspension() == Suspension::Resuming;
+            waits.then_some(future)
+        })
+    }
+
     /// Polls handlers that were woken, until one of them has something to say.
     pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Progress> {
         loop {

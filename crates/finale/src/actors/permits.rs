@@ -65,6 +65,13 @@ impl Permits {
         (0..self.limits).map(|limit| pool.held(shard, LimitNo(limit))).collect()
     }
 
+    /// The limits of which other shards wait for permits, and for how many.
+    pub(crate) fn wanted_by_others(&self, shard: ShardNo) -> Vec<(LimitNo, usize)> {
+        let pool = self.pool();
+        let limits = (0..self.limits).map(LimitNo);
+        limits.map(|limit| (limit, pool.wanted_by_others(shard, limit))).filter(|(_, wanted)| *wanted > 0).collect()
+    }
+
     /// A shard is gone: what it held is to be had again.
     pub(crate) fn remove(&self, shard: ShardNo) {
         let freed = self.pool().remove_shard(shard);

@@ -432,6 +432,12 @@ impl TaskEngine {
         if self.shared.port.error().is_some() {
             self.decide(now, Input::JournalFailed);
         }
+        for future in self.at_work.resuming().collect::<Vec<_>>() {
+            self.decide(now, Input::Resumed(future));
+        }
+        for (limit, wanted) in self.permits.wanted_by_others(ShardNo(self.shared.index)) {
+            self.decide(now, Input::PermitsWanted { limit, wanted });
+        }
         let deferred = self.deferred.take();
         for report in std::mem::take(&mut self.early) {
             self.decide(now, Input::KeepEarly(report));

@@ -108,6 +108,36 @@ fn an_execution_that_was_recorded_at_its_panic_after_all_has_begun() {
 }
 
 #[test]
+fn an_execution_that_had_ended_at_its_panic_is_acknowledged_all_the_same() {
+    let mut scene = Scene::new();
+    let (_, begin) = scene.begin();
+    let again = Some(Box::new(begin.clone()));
+    let panicked = Panicked { slot: begin.slot, begin: again, messages: vec![], cancels: vec![], told: 0 };
+    let read = scene.tell(Input::Panicked(Box::new(panicked))).reads.remove(0);
+    let ended = Restored { outcome: Some(outcome(scene.now)), ..restored(begin.execution) };
+    let out = scene.restored(&read, Ok(Some(ended)));
+    assert_eq!(answers(&out), [(1, Answer::Began(begin.execution))]);
+    assert_eq!(out.published.len(), 1);
+}
+
+#[test]
+fn an_execution_that_had_not_begun_and_could_not_be_read_begins_when_it_is_released() {
+    let mut scene = Scene::new();
+    let (_, begin) = scene.begin();
+    let again = Some(Box::new(begin.clone()));
+    let panicked = Panicked { slot: begin.slot, begin: again, messages: vec![], cancels: vec![], told: 0 };
+    let read = scene.tell(Input::Panicked(Box::new(panicked))).reads.remove(0);
+    scene.restored(&read, Err("it cannot be read now".into()));
+    assert_eq!(scene.supervisor.health().quarantined, 1);
+    let (request, out) = scene.release(begin.execution);
+    let out = scene.restored(&out.reads[0], Ok(None));
+    assert_eq!(told(&out), ["0: begin", "0: reconcile"]);
+    assert_eq!(scene.supervisor.health().quarantined, 0);
+    let out = scene.tell(Input::Written(out.writes[0].number.unwrap()));
+    assert_eq!(answers(&out), [(request.0, Answer::Done)]);
+}
+
+#[test]
 fn an_execution_that_is_lost_before_anything_is_recorded_has_not_begun() {
     let mut scene = Scene::new();
     let (actor, _) = scene.begin();

@@ -212,7 +212,9 @@ impl Reading {
     /// Where nothing was lost, reconciling changes nothing.
     fn reconcile(&mut self, index: usize) -> Vec<Seen> {
         let seen = self.shard.reconcile(self.slots[index], self.ending[index], self.under_way(index));
-        assert_eq!(seen, [Seen::Answered(1)]);
+        // An answer waits for handlers that are about to begin, and comes with those to messages before it.
+        let is_answered = |seen: &[Seen]| matches!(seen, [Seen::Answered(_)]);
+        assert!(is_answered(&seen) || self.shard.lazy && seen.is_empty(), "{seen:?}");
         seen
     }
 

@@ -159,3 +159,32 @@ fn an_outcome_that_comes_before_its_execution_is_known_again_goes_to_the_supervi
     shard.end(first(PENDING), Ok("1"));
     assert!(matches!(shard.sent[..], [(Callback::Supervisor, Delivery::TaskCompleted(_))]), "{:?}", shard.sent);
 }
+
+#[test]
+fn a_repeated_result_of_a_handler_that_the_predecessor_began_returns_no_permit_of_another_one() {
+    let mut shard = Shard::new(1);
+    shard.perform(slot(0), [run(first(PENDING))]);
+    shard.rebuild(|_| AdoptedState::Working);
+    // The predecessor panicked over this result.
+    let attempt = Attempt { slot: slot(0), dispatch: first(READY), handler: HandlerNo(READY as u16) };
+    let (started, ended, result) = (shard.now, shard.now, shard.write(slot(0), "1"));
+    let seen = shard.told(Input::HandlerReady { attempt, started, ended, result });
+    assert_eq!(seen, [Seen::Completed(slot(0), first(READY), "1".to_owned())]);
+    assert_eq!(shard.engine.counts().running, 1, "the adopted handler still has the only permit");
+    assert_eq!(began(&shard.perform(slot(0), [run(scoped(1, PENDING))])), []);
+}
+
+#[test]
+fn early_reports_are_saved_and_given_back_when_their_tasks_open() {
+    let mut shard = Shard::new(10);
+    [70, 71].into_iter().for_each(|request| drop(shard.keep_early(slot(0), key(1), request)));
+    shard.keep_early(slot(1), key(2), 72);
+    let saved = shard.engine.take_early_reports();
+    shard.rebuild(|_| AdoptedState::Working);
+    assert_eq!(shard.engine.counts().early, 0);
+    saved.into_iter().for_each(|report| assert_eq!(shard.told(Input::KeepEarly(report)), []));
+    assert_eq!(shard.engine.counts().early, 3);
+    let seen = shard.reconcile(slot(0), false, vec![open(first(1))]);
+    let given_back = |request| Seen::GivenBack(slot(0), key(1), Some(request));
+    assert_eq!(seen, [given_back(70), given_back(71), Seen::Answered(1)]);
+}

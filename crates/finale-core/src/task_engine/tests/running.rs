@@ -77,6 +77,22 @@ fn a_run_that_is_under_way_already_changes_nothing() {
     assert_eq!((running, queued), (1, 1));
 }
 
+/// An actor that has all answers may give the execution back: what its handlers returned at once would come too late.
+#[test]
+fn a_message_is_answered_when_all_its_handlers_have_begun() {
+    let mut shard = Shard::new(10);
+    shard.lazy = true;
+    assert_eq!(shard.perform(slot(0), [run(first(READY)), run(scoped(1, READY))]), []);
+    assert_eq!(shard.perform(slot(0), []), [], "nor is a later one, which would overtake the first");
+    let start = shard.out.next_start().unwrap();
+    shard.begin(start.attempt);
+    shard.flush();
+    assert!(matches!(shard.take_seen()[..], [Seen::Began(_), Seen::Completed(..)]), "outcomes do not wait for that");
+    shard.lazy = false;
+    let seen = shard.told(Input::Wake);
+    assert!(matches!(seen[..], [Seen::Began(_), Seen::Completed(..), Seen::Answered(2)]), "{seen:?}");
+}
+
 #[test]
 fn every_message_is_answered_also_one_without_effects() {
     let mut shard = Shard::new(10);

@@ -1,0 +1,227 @@
+//! Watches from outside and forgets nothing in a crash: what is durable, what was shown to whom, what was computed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use finale_core::execution::Effect;
+use finale_core::fact::{Fact, Recorded};
+use finale_core::{AttemptNo, Dispatch, ExecutionId, ExecutionStatus, NodeStatus, WorkKey};
+
+use super::Violation;
+use super::journal::{Kept, State};
+use super::tally::{Count, Tally};
+
+#[derive(Debug, Default)]
+pub(super) struct Audit {
+    pub(super) violation: Option<Violation>,
+    pub(super) tally: Tally,
+    executions: BTreeMap<ExecutionId, Subject>,
+    keys: BTreeMap<Box<str>, ExecutionId>,
+    /// Which process it is.
+    life: u32,
+    /// Handlers at work in the process.
+    running: BTreeSet<(ExecutionId, Dispatch)>,
+}
+
+/// What is known of one execution.
+#[derive(Debug, Default)]
+struct Subject {
+    /// How much of it was shown to somebody: it can never be less again.
+    shown: u64,
+    ended: Option<ExecutionStatus>,
+    /// Whether somebody was told that it is over.
+    seen_over: bool,
+    /// How often its end was published in this process.
+    published: u32,
+    /// The attempts that durable facts ask for.
+    wanted: BTreeSet<Dispatch>,
+    /// The attempts whose handlers began, and in which process they did last.
+    begun: BTreeMap<Dispatch, u32>,
+    /// Outputs that handlers gave.
+    given: BTreeMap<(WorkKey, AttemptNo), BTreeSet<Vec<u8>>>,
+    recorded: BTreeSet<(WorkKey, AttemptNo)>,
+}
+
+impl Audit {
+    pub(super) fn violate(&mut self, invariant: &'static str, story: String) {
+        self.violation.get_or_insert(Violation { invariant, story });
+    }
+
+    fn of(&mut self, execution: ExecutionId) -> &mut Subject {
+        self.executions.entry(execution).or_default()
+    }
+
+    /// Facts of an execution are durable.
+    pub(super) fn durable(
+        &mut self,
+        execution: ExecutionId,
+        key: Option<&str>,
+        kept: &Kept,
+        folded: &[(Recorded, Vec<Effect>)],
+    ) {
+        for (recorded, effects) in folded {
+            self.tally.add(Count::Facts);
+            if let Fact::Activated(_) = &recorded.fact {
+                self.tally.add(Count::Activated);
+                self.begins(execution, key);
+            }
+            if matches!(recorded.fact, Fact::Recovered { .. }) {
+                self.tally.add(Count::Recovered);
+            }
+            let wrong = self.of(execution).record(recorded, effects);
+            if let Some((invariant, story)) = wrong {
+                self.violate(invariant, format!("{execution}: {story}"));
+            }
+        }
+        if kept.state.status().is_terminal() {
+            self.tally.add(match kept.state.status() {
+                ExecutionStatus::Completed => Count::Completed,
+                ExecutionStatus::Failed => Count::Failed,
+                _ => Count::Cancelled,
+            });
+            let status = kept.state.status();
+            if let Some(before) = self.of(execution).ended.replace(status) {
+                self.violate("one_end_is_recorded_once", format!("{execution}: {before}, then {status}"));
+            }
+        }
+    }
+
+    fn begins(&mut self, execution: ExecutionId, key: Option<&str>) {
+        let Some(key) = key else { return };
+        if let Some(before) = self.keys.insert(key.into(), execution) {
+            self.violate("a_key_is_activated_once", format!("{key}: {before}, then {execution}"));
+        }
+    }
+
+    /// An ended execution is forgotten: its id and its key may be given again.
+    pub(super) fn forget(&mut self, execution: ExecutionId) {
+        self.tally.add(Count::Forgotten);
+        self.executions.remove(&execution);
+        self.keys.retain(|_, owner| *owner != execution);
+    }
+
+    /// Somebody sees an execution as it was after that many facts.
+    pub(super) fn shows(&mut self, execution: ExecutionId, sequence: u64, durable: &State) {
+        let known = durable.get(&execution).map(|kept| kept.state.sequence());
+        // What is shown of an execution may be late; one that was forgotten meanwhile is no contradiction.
+        if known.is_some_and(|known| known < sequence) || (known.is_none() && self.executions.contains_key(&execution))
+        {
+            let story = format!("{execution}: {sequence} facts are shown, {known:?} are durable");
+            self.violate("what_is_seen_is_durable", story);
+        } else if known.is_none() && sequence > 0 && !self.tally.has(Count::Forgotten) {
+            self.violate("what_is_seen_is_durable", format!("{execution} is not recorded at all"));
+        }
+        if known.is_some() {
+            let shown = &mut self.of(execution).shown;
+            *shown = sequence.max(*shown);
+        }
+    }
+
+    /// The end of an execution is published.
+    pub(super) fn publishes(&mut self, execution: ExecutionId, status: ExecutionStatus, durable: &State) {
+        let Some(kept) = durable.get(&execution) else {
+            if !self.tally.has(Count::Forgotten) {
+                self.violate("what_is_seen_is_durable", format!("the end of {execution} is not recorded"));
+            }
+            return;
+        };
+        if kept.status() != status {
+            self.violate("what_is_seen_is_durable", format!("{execution} is {}, not {status}", kept.status()));
+        }
+        let subject = self.of(execution);
+        subject.seen_over = true;
+        subject.published += 1;
+        if subject.published > 1 {
+            self.violate("one_end_is_published_once", format!("{execution} again"));
+        }
+    }
+
+    /// A handler begins.
+    pub(super) fn begins_handler(&mut self, execution: ExecutionId, dispatch: Dispatch, once: bool, durable: &State) {
+        self.tally.add(Count::Handlers);
+        let Dispatch { key, attempt, .. } = dispatch;
+        let done = durable.get(&execution).and_then(|kept| kept.state.node_status(key)) == Some(NodeStatus::Completed);
+        let life = self.life;
+        let is_at_work = !self.running.insert((execution, dispatch));
+        let subject = self.of(execution);
+        let again = subject.begun.keys().any(|before| before.key == key);
+        let before = subject.begun.insert(dispatch, life);
+        let wrong = if is_at_work {
+            Some("an_attempt_runs_once_at_a_time")
+        } else if subject.seen_over {
+            Some("nothing_begins_after_the_end_was_seen")
+        } else if !subject.wanted.contains(&dispatch) {
+            Some("what_is_performed_is_durable")
+        } else if done || subject.recorded.contains(&(key, attempt)) {
+            Some("a_durable_result_is_not_computed_again")
+        } else if before.is_some_and(|before| before != life) {
+            Some("another_process_makes_another_attempt")
+        } else if once && again {
+            Some("at_most_once_begins_at_most_once")
+        } else {
+            None
+        };
+        if let Some(invariant) = wrong {
+            self.violate(invariant, format!("{execution}: {dispatch:?}"));
+        }
+    }
+
+    /// A handler gives an output.
+    pub(super) fn gives(&mut self, execution: ExecutionId, dispatch: Dispatch, output: &[u8]) {
+        let given = &mut self.of(execution).given;
+        given.entry((dispatch.key, dispatch.attempt)).or_default().insert(output.to_vec());
+    }
+
+    /// A handler is gone.
+    pub(super) fn handler_gone(&mut self, execution: ExecutionId, dispatch: Dispatch) {
+        self.running.remove(&(execution, dispatch));
+    }
+
+    /// The process is gone, and with it everybody who was told something twice.
+    pub(super) fn crash(&mut self, durable: &State) {
+        self.running.clear();
+        self.life += 1;
+        let mut lost = None;
+        for (execution, subject) in &mut self.executions {
+            subject.published = 0;
+            let left = durable.get(execution).map_or(0, |kept| kept.state.sequence());
+            if left < subject.shown {
+                lost = Some(format!("{execution}: {} facts were shown, {left} are left", subject.shown));
+            }
+        }
+        if let Some(story) = lost {
+            self.violate("what_was_acknowledged_survives", story);
+        }
+    }
+
+    /// Somebody reads in the journal how an execution stands.
+    pub(super) fn reads(&mut self, execution: ExecutionId, durable: &State) {
+        if durable.get(&execution).is_some_and(|kept| !kept.is_open()) {
+            self.of(execution).seen_over = true;
+        }
+    }
+}
+
+impl Subject {
+    fn record(&mut self, recorded: &Recorded, effects: &[Effect]) -> Option<(&'static str, String)> {
+        for effect in effects {
+            if let Effect::Run { dispatch, .. } = effect {
+                self.wanted.insert(*dispatch);
+            }
+        }
+        let (key, attempt, result) = match &recorded.fact {
+            Fact::Outcome { key, attempt, result, .. } => (*key, *attempt, result.as_ref().ok()),
+            Fact::AttemptStopped { key, attempt, .. } => (*key, *attempt, None),
+            _ => return None,
+        };
+        if !self.recorded.insert((key, attempt)) {
+            return Some(("an_attempt_has_one_outcome", format!("{key} attempt {attempt}")));
+        }
+        let given = self.given.get(&(key, attempt));
+        if let Some(output) = result
+            && !given.is_some_and(|given| given.contains(output.as_bytes()))
+        {
+            return Some(("what_is_recorded_was_computed", format!("{key} attempt {attempt}: {output:?}")));
+        }
+        None
+    }
+}
