@@ -35,9 +35,26 @@ const ENCODED_KEPT_MAX: usize = 64 << 10;
 
 /// A JSON document that travels as bytes and is parsed only when somebody asks for its content.
 ///
-/// A clone copies no bytes, and `null` (the output of a handler that returns `()`) takes no allocation.
+/// A short document (a number, an id, the `null` of a handler that returns `()`) takes no allocation, and a clone of a long
+/// one copies no bytes.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
-pub struct Payload(Option<Arc<[u8]>>);
+pub struct Payload(Document);
+
+/// The bytes of a document. The same bytes are always kept in the same way, so that comparing what is kept is enough.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+enum Document {
+    #[default]
+    Null,
+    /// At most [`SHORT_MAX`] bytes; those behind `length` are zero.
+    Short {
+        length: u8,
+        bytes: [u8; SHORT_MAX],
+    },
+    Long(Arc<[u8]>),
+}
+
+/// A longer document is allocated. With as many, a payload has 24 bytes, and the state of a node that holds one has 48.
+const SHORT_MAX: usize = 22;
 
 /// Why a value is no payload.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,7 +96,7 @@ impl PayloadError {
 
 impl Payload {
     /// The document `null`.
-    pub const NULL: Self = Self(None);
+    pub const NULL: Self = Self(Document::Null);
 
     /// Encodes a value.
     ///
@@ -120,7 +137,15 @@ impl Payload {
 
     /// Takes bytes that are known to be JSON: they were encoded here before.
     pub(crate) fn trusted(bytes: &[u8]) -> Self {
-        if bytes == b"null" { Self::NULL } else { Self(Some(Arc::from(bytes))) }
+        if bytes == b"null" {
+            return Self::NULL;
+        }
+        if bytes.len() > SHORT_MAX {
+            return Self(Document::Long(Arc::from(bytes)));
+        }
+        let mut short = [0; SHORT_MAX];
+        short[..bytes.len()].copy_from_slice(bytes);
+        Self(Document::Short { length: bytes.len() as u8, bytes: short })
     }
 
     /// Takes bytes that a [`Payload`] was written as before: they are known to be JSON, and are not checked again.
@@ -130,7 +155,11 @@ impl Payload {
 
     /// The JSON text as bytes.
     pub fn as_bytes(&self) -> &[u8] {
-        self.0.as_deref().unwrap_or(b"null")
+        match &self.0 {
+            Document::Null => b"null",
+            Document::Short { length, bytes } => &bytes[..usize::from(*length)],
+            Document::Long(bytes) => bytes,
+        }
     }
 
     /// Parses the document into the type the caller expects.
@@ -145,7 +174,7 @@ impl Payload {
 
     /// Whether the document is `null`.
     pub fn is_null(&self) -> bool {
-        self.0.is_none()
+        matches!(self.0, Document::Null)
     }
 
     /// Refuses a document larger than the limit.

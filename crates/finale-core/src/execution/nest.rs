@@ -226,7 +226,7 @@ impl Execution {
         let Some(nest) = self.nests.get_mut(&key) else { return };
         nest.open -= 1;
         nest.instances[scope.instance as usize] = instance;
-        if let ScopeEnd::Failed(failure) = scope.end
+        if let Some(failure) = scope.failure
             && nest.failure.is_none()
             && !nest.closed
         {
@@ -263,7 +263,7 @@ impl Execution {
         let failure = Box::new(self.scope_failure(definition, id));
         let scope = self.open_scope_mut(id);
         let finish = reason.lets_finish(scope.graph(definition).policy.siblings);
-        scope.end = ScopeEnd::Failed(failure);
+        (scope.end, scope.failure) = (ScopeEnd::Failed, Some(failure));
         let inside = self.close_tree(definition, id, sink);
         if !finish {
             inside.into_iter().for_each(|id| self.stop_scope(id, sink));

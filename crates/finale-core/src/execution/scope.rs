@@ -32,6 +32,8 @@ pub(super) struct Scope {
     /// Nodes that wait for scopes of their own.
     pub(super) nested: u32,
     pub(super) end: ScopeEnd,
+    /// What it failed with.
+    pub(super) failure: Option<Box<Failure>>,
     /// Whether its handlers were told to stop, rather than left to finish.
     pub(super) stopping: bool,
     nodes: Box<[NodeState]>,
@@ -52,12 +54,12 @@ struct Lists {
 }
 
 /// Whether the end of an inner scope is decided. That of the root is the end of the execution.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum ScopeEnd {
     #[default]
     Undecided,
-    /// It failed; what still runs in it is being stopped or waited for.
-    Failed(Box<Failure>),
+    /// It failed, with [`Scope::failure`]; what still runs in it is being stopped or waited for.
+    Failed,
     /// What it is in has come to its end; what still runs in it is being stopped or waited for.
     Closed,
 }
@@ -84,7 +86,7 @@ impl Scope {
         (self.graph, self.first) = (number, graph.first);
         self.open = graph.in_degrees.len() as u32;
         (self.running, self.nested) = (0, 0);
-        (self.end, self.stopping) = (ScopeEnd::Undecided, false);
+        (self.end, self.failure, self.stopping) = (ScopeEnd::Undecided, None, false);
         if let Some(lists) = &mut self.lists {
             lists.failures.clear();
             lists.ready.clear();

@@ -10,6 +10,19 @@ fn unit_is_null_without_encoding() {
 }
 
 #[test]
+fn documents_of_every_length_are_kept_as_they_are() {
+    assert_eq!(size_of::<Payload>(), 24);
+    for length in [0, 1, SHORT_MAX - 3, SHORT_MAX - 2, SHORT_MAX - 1, 1_000] {
+        let text = "x".repeat(length);
+        let payload = Payload::encode(&text).unwrap();
+        assert_eq!(payload.as_bytes(), format!("\"{text}\"").as_bytes());
+        assert_eq!(payload.size(), length + 2);
+        assert_eq!(payload, Payload::from_json(payload.as_bytes()).unwrap());
+        assert_ne!(payload, Payload::encode(&format!("{text}y")).unwrap());
+    }
+}
+
+#[test]
 fn bytes_that_are_no_json_are_refused() {
     assert!(matches!(Payload::from_json(b"{"), Err(PayloadError::Json(_))));
     assert!(matches!(Payload::from_json(b"\xff"), Err(PayloadError::Json(_))));

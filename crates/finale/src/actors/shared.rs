@@ -1,5 +1,6 @@
 //! What the actors of one thread share: read-only, but for the journal port and the table of definitions, which only grows.
 
+use std::borrow::Borrow;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -165,8 +166,10 @@ impl Shared {
     }
 
     /// Panics if a test has asked for that.
-    pub(crate) fn strike(&self, input: &Input) {
+    pub(crate) fn strike<T: Borrow<Input>>(&self, input: impl FnOnce() -> T) {
         if let Some(faults) = &self.faults {
+            let input = input();
+            let input = input.borrow();
             faults.kill_execution.strike(input);
             let over_outcome = matches!(input, Input::Outcome { .. }) && Faults::strike(&faults.panic_over_outcome);
             assert!(!over_outcome && !Faults::strike(&faults.panic_in_turn), "a fault was injected");

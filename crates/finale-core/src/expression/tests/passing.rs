@@ -76,7 +76,9 @@ fn a_literal_is_its_value() {
         assert!(matches!(&expression.0, Kind::Literal(_)), "{source}");
         let (first, second) = (expression.value(&nothing()).unwrap(), expression.value(&nothing()).unwrap());
         assert_eq!(first.as_bytes(), expected.as_bytes());
-        assert_eq!(first.as_bytes().as_ptr(), second.as_bytes().as_ptr(), "{source} is shared");
+        // A short one is copied with the payload that it is.
+        let is_shared = first.as_bytes().as_ptr() == second.as_bytes().as_ptr();
+        assert!(is_shared || expected.len() <= 22, "{source} is shared");
     }
     for source in ["range(100000)", "1 < 'a'", "'x' * 1000", "{'a': input}", "[1] | list", "-'a'", "{[1]: 2}"] {
         assert!(!matches!(&compile(source).unwrap().0, Kind::Literal(_)), "{source}");

@@ -140,11 +140,18 @@ impl ExecutionActor {
         let Some(hosting) = &mut self.hosting else { return Ok(()) };
         self.turn.watch(watched);
         let (state, compiled, turn) = (&mut hosting.state, &hosting.bound.compiled, &mut self.turn);
-        let input = told(batch, outcome);
+        let TaskOutcome { dispatch, started, ended, .. } = *outcome;
+        let span = (started, ended);
         let shared = &self.shared;
         let decided = fenced(|| {
-            shared.strike(&input);
-            state.handle(compiled, now, input, turn)
+            shared.strike(|| told(batch, outcome));
+            match &outcome.result {
+                TaskResult::Completed(range) => {
+                    state.handle_outcome(compiled, now, dispatch, Ok(batch.output(*range)), span, turn)
+                }
+                TaskResult::Failed(failure) => state.handle_outcome(compiled, now, dispatch, Err(failure), span, turn),
+                TaskResult::Stopped(how) => state.handle(compiled, now, Input::Stopped { dispatch, how: *how }, turn),
+            }
         });
         match decided? {
             Ok(()) if !watched => self.decided.attempts.extend(Attempted::new(outcome)),

@@ -140,7 +140,7 @@ impl ExecutionActor {
         let (state, compiled, turn) = (&mut hosting.state, &hosting.bound.compiled, &mut self.turn);
         let shared = &self.shared;
         let decided = fenced(|| {
-            shared.strike(&input);
+            shared.strike(|| &input);
             state.handle(compiled, now, input, turn)
         });
         let result = match decided {
