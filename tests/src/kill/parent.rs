@@ -45,6 +45,8 @@ pub struct Summary {
 
 /// Idempotency keys that one child has for itself.
 const KEYS_OF_A_CHILD: u64 = 1_000_000;
+/// How long a child may take to write its first line.
+const LIFE_MAX: Duration = Duration::from_secs(20);
 /// How long the last child may take to see everything to its end.
 const DRAIN_MAX: Duration = Duration::from_secs(120);
 
@@ -57,9 +59,14 @@ pub fn run(cycles: &Cycles) -> io::Result<Summary> {
     let mut dice = Dice::new(cycles.seed);
     let mut reader = Reader::new(cycles.ledger());
     for cycle in 0..cycles.cycles {
+        let before = cycles.ledger_length();
         let mut process = cycles.spawn(cycle, dice.next(), false)?;
         // Sometimes it has hardly begun to recover.
-        let most = if dice.one_in(3) { 30_000 } else { 120_000 };
+        let is_early = dice.one_in(3);
+        if !is_early {
+            cycles.wait_for_life(before);
+        }
+        let most = if is_early { 30_000 } else { 90_000 };
         std::thread::sleep(Duration::from_micros(dice.below(most) as u64));
         if let Some(status) = process.try_wait()? {
             reader.wrong.push(format!("cycle {cycle}: the child ended by itself: {status}"));
@@ -98,6 +105,18 @@ impl Cycles {
 
     fn ledger(&self) -> PathBuf {
         self.folder.join("ledger")
+    }
+
+    fn ledger_length(&self) -> u64 {
+        self.ledger().metadata().map_or(0, |ledger| ledger.len())
+    }
+
+    /// Waits until a child has written something, however long the machine lets it wait for its turn.
+    fn wait_for_life(&self, before: u64) {
+        let until = Instant::now() + LIFE_MAX;
+        while self.ledger_length() == before && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 
