@@ -63,7 +63,8 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// Where executions run; default one thread per two cores. See [`Shards`].
+    /// Where executions run; default one thread per two cores, and at least two where there are two
+    /// cores. See [`Shards`].
     ///
     /// ```
     /// # use finale::prelude::*;

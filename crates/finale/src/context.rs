@@ -265,8 +265,7 @@ impl TaskContext {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let child = Workflow::builder("child").task("work", "work").build()?;
     /// # let parent = Workflow::builder("parent").task("delegate", "delegate").build()?;
-    /// # let mut limits = finale::Limits::default();
-    /// # limits.running_tasks_max = 1;
+    /// # let limits = finale::Limits::new().running_tasks_max(1);
     /// # let builder = Runtime::builder().shards(Shards::Current).limits(limits);
     /// # let builder = builder.handler("work", async |_: TaskContext| Ok::<_, TaskError>(42));
     /// # let cell = std::sync::Arc::new(std::sync::OnceLock::<Runtime>::new());

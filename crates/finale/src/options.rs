@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Where executions run; see [`Builder::shards`](crate::Builder::shards).
 ///
 /// An execution stays on the thread where it began; after a restart with another number of threads it may go on
-/// elsewhere.
+/// elsewhere. The default is one thread per two cores, and at least two where the machine has two cores.
 ///
 /// ```
 /// use finale::Shards;
@@ -16,17 +16,26 @@ use std::time::Duration;
 #[non_exhaustive]
 pub enum Shards {
     /// That many threads of their own, at least 1: with 0 the runtime does not start
-    /// ([`StartError::ZeroLimit`](crate::StartError::ZeroLimit)).
+    /// ([`StartError::ZeroLimit`](crate::StartError::ZeroLimit)). They go on when the actix `System` stops, until
+    /// [`Runtime::shutdown`](crate::Runtime::shutdown).
     Own(u16),
-    /// The thread that starts the runtime: for tests, virtual time and small programs.
+    /// The thread that starts the runtime: for tests, virtual time and small programs. Executions stop with the `System`
+    /// of that thread.
     Current,
 }
 
 impl Default for Shards {
-    /// One thread per two cores, at least one: the application needs cores too.
+    /// One thread per two cores, because the application needs cores too; but two threads where there are two or three
+    /// cores, so that a handler which holds its thread does not hold up everything. One thread on a single core.
     fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self::Own(u16::try_from(cores.div_ceil(2)).unwrap_or(u16::MAX))
+        Self::for_cores(std::thread::available_parallelism().map_or(1, usize::from))
+    }
+}
+
+impl Shards {
+    fn for_cores(cores: usize) -> Self {
+        let shards = cores.div_ceil(2).max(cores.min(2));
+        Self::Own(u16::try_from(shards).unwrap_or(u16::MAX))
     }
 }
 
@@ -308,5 +317,16 @@ impl Options {
     /// The part of a runtime-wide limit that falls to one shard.
     pub(crate) fn share(&self, limit: usize) -> usize {
         limit.div_ceil(usize::from(self.shards))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn by_default_there_are_two_shards_wherever_there_are_two_cores() {
+        let shards = [1, 2, 3, 4, 5, 16].map(Shards::for_cores);
+        assert_eq!(shards, [1, 2, 2, 2, 3, 8].map(Shards::Own));
     }
 }

@@ -44,13 +44,17 @@ use crate::workflow::Workflow;
 
 /// Runs workflows; a clone is the same runtime, usable from any thread.
 ///
-/// It is started inside a running actix `System` by [`Runtime::builder`]. When the System stops without
-/// [`shutdown`](Self::shutdown), handlers at work are dropped where they are, whoever waits for an outcome is told
-/// [`Abandoned`](crate::Abandoned), and executions that had not ended are what the journal says about them:
-/// with the in-memory journal they are gone.
+/// It is started inside a running actix `System` by [`Runtime::builder`]. Its own threads ([`Shards::Own`], the default) do
+/// not stop with that System: actix-web stops it on SIGTERM and SIGINT, and [`shutdown`](Self::shutdown) after that lets
+/// handlers at work finish. With [`Shards::Current`] it goes when the System is dropped. A runtime that goes without a
+/// shutdown, so or with its process, drops handlers at work where they are, whoever waits for an outcome is told
+/// [`Abandoned`](crate::Abandoned), and executions that had not ended are what the journal says about them: with the
+/// in-memory journal they are gone.
 ///
-/// Dropping the last clone changes nothing: executions go on until the System stops or [`shutdown`](Self::shutdown)
-/// is called. After a shutdown every call answers `Stopped`.
+/// Dropping the last clone changes nothing. After a shutdown every call answers `Stopped`.
+///
+/// [`Shards::Own`]: crate::Shards::Own
+/// [`Shards::Current`]: crate::Shards::Current
 ///
 /// ```
 /// use finale::prelude::*;
@@ -107,18 +111,36 @@ pub struct Page {
     pub next: Option<ExecutionId>,
 }
 
-/// What was left when a runtime was shut down; from [`Runtime::shutdown`]. All counts are zero if nothing was cut short.
+/// What was left when a runtime was shut down; from [`Runtime::shutdown`]. Its text says the same in words.
+///
+/// ```
+/// # use finale::prelude::*;
+/// use std::time::Duration;
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+/// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+/// runtime.activate(&article, ()).await?;
+/// let report = runtime.shutdown(Duration::from_secs(10)).await;
+/// assert!(report.is_orderly());
+/// assert_eq!(report.to_string(), "in order, 1 execution has not ended");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
-    /// Executions that had not ended. With a durable journal the next runtime goes on with them.
+    /// Executions that had not ended. With a durable journal the next runtime goes on with them. Those of unresponsive
+    /// shards are not among them.
     pub unfinished: usize,
-    /// Handlers that were still at work at the deadline and were dropped. Their tasks are run again by the next runtime.
+    /// Handlers that were dropped at work: at the deadline, or when their shard went. Their tasks are run again by the
+    /// next runtime, or are lost if they are `at_most_once`.
     pub dropped: usize,
     /// Shards that did not answer in time: a handler keeps their thread for itself.
     pub unresponsive: usize,
-    /// Shards that were gone before anybody shut the runtime down: their thread, or its actix `System`, had ended. Their
-    /// handlers were dropped at once, and how many executions were open there nobody can say any more.
+    /// Shards that were gone before they could end in order: their thread, or its actix `System`, had ended. What was
+    /// open and at work there is counted as these shards last knew it.
     pub gone: usize,
     /// Whether the journal's one file holds everything, so that a copy of it is a whole journal: false if somebody who
     /// reads kept it from that. None if the journal is no file, or it was not left in order or in time.
@@ -139,6 +161,29 @@ impl ShutdownReport {
             }
         }
         report
+    }
+
+    /// Whether nothing was cut short: no handler was dropped, and every shard ended in order and in time.
+    ///
+    /// Executions may be unfinished all the same: those that wait for somebody, or had tasks left to begin.
+    pub const fn is_orderly(&self) -> bool {
+        self.dropped == 0 && self.unresponsive == 0 && self.gone == 0
+    }
+}
+
+impl fmt::Display for ShutdownReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_orderly() { "in order" } else { "not in order" })?;
+        let counts = [
+            (self.unfinished, "execution has not ended", "executions have not ended"),
+            (self.dropped, "handler was dropped", "handlers were dropped"),
+            (self.unresponsive, "shard did not answer", "shards did not answer"),
+            (self.gone, "shard was gone before", "shards were gone before"),
+        ];
+        for (count, one, many) in counts.into_iter().filter(|(count, ..)| *count > 0) {
+            write!(f, ", {count} {}", if count == 1 { one } else { many })?;
+        }
+        Ok(())
     }
 }
 
@@ -751,7 +796,10 @@ impl Runtime {
     ///
     /// It returns within the deadline, give or take the moment it takes to answer, whatever handlers do.
     /// Executions that have not ended stay in the journal as they are. Whoever waits for an outcome is told
-    /// [`Abandoned`](crate::Abandoned). A second shutdown does nothing.
+    /// [`Abandoned`](crate::Abandoned). A second shutdown waits for the first one and gives its report. A part of the
+    /// runtime that had gone before is in the report: see [`ShutdownReport::gone`].
+    ///
+    /// In a web service it is called when the server has ended, which actix-web sees to on SIGTERM and SIGINT.
     ///
     /// ```
     /// # use finale::prelude::*;

@@ -184,6 +184,12 @@ impl Vitals {
         self.dead.store(true, Ordering::Relaxed);
     }
 
+    /// How many executions were open and how many handlers at work, as the shard last said.
+    pub(crate) fn last_open_and_running(&self) -> (usize, usize) {
+        let Counts { supervisor, tasks } = *lock(&self.counts);
+        (supervisor.open, (tasks.running + tasks.suspended).saturating_sub(tasks.leaked))
+    }
+
     /// The thread of the shard calls a handler from now on; only that thread says so.
     pub(crate) fn enter(&self, handler: HandlerNo, calls: u64) {
         self.calling.store((calls << 16) | (u64::from(handler.0) + 1), Ordering::Relaxed);

@@ -5,9 +5,10 @@ use std::thread;
 use std::time::Duration;
 
 use finale::{
-    Abandoned, ActivateError, CommandError, ExecutionHandle, ReportError, Runtime, Shards, StartError, TaskId,
+    Abandoned, ActivateError, CommandError, ExecutionHandle, ExecutionStatus, ReportError, Runtime, Shards, StartError,
+    TaskId,
 };
-use finale_tests::actor::{Dummies, chart, workflow};
+use finale_tests::actor::{Dummies, Gate, chart, workflow};
 
 /// Long enough for any machine; it only decides how long a test that hangs takes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -84,7 +85,11 @@ fn all_who_wait_are_told(shards: Shards, stops: bool) {
     let refused = wait(runtime.activate(&workflow("s>a a>e"), ()).start());
     assert!(matches!(refused, Err(ActivateError::Stopped)), "{refused:?}");
     let report = wait(runtime.shutdown(Duration::from_secs(10)));
-    assert_eq!((report.unfinished, report.dropped, report.unresponsive), (0, 0, 0));
+    assert_eq!((report.unfinished, report.dropped, report.unresponsive, report.gone), (1, 1, 0, 1));
+    assert!(!report.is_orderly(), "a shutdown that finds its shards dead says so");
+    let words = "not in order, 1 execution has not ended, 1 handler was dropped, 1 shard was gone before";
+    assert_eq!(report.to_string(), words);
+    assert_eq!(runtime.health().dead_shards, [0]);
 }
 
 #[test]
@@ -109,10 +114,45 @@ fn nobody_hangs_when_the_system_stops_under_the_threads_of_the_runtime() {
     let cancelled = cancel.join().expect("it does not hang").is_ok();
     assert_eq!(outcome.join().expect("it does not hang").is_ok(), cancelled);
     let report = wait(runtime.shutdown(Duration::from_secs(10)));
-    assert_eq!((report.unfinished, report.dropped, report.unresponsive), (0, 0, 0));
+    assert_eq!((report.unfinished, report.dropped, report.unresponsive, report.gone), (0, 0, 0, 0));
+    assert!(report.is_orderly());
     assert_eq!(wait(runtime.complete_task(task, ())), Err(ReportError::Stopped));
     let refused = wait(runtime.activate(&workflow("s>a a>e"), ()).start());
     assert!(matches!(refused, Err(ActivateError::Stopped)), "{refused:?}");
+}
+
+#[test]
+fn a_shutdown_whose_shards_go_meanwhile_says_so_at_once() {
+    let Elsewhere { runtime, end, thread, .. } = begin(Shards::Current, true);
+    let stopping = runtime.clone();
+    let shutdown = thread::spawn(move || wait(stopping.shutdown(Duration::MAX)));
+    // From then on the shard has heard of the shutdown.
+    while wait(runtime.activate(&chart("s>b b>e").outside("b").workflow(), ()).start()).is_ok() {}
+    drop(end);
+    thread.join().expect("the System ends");
+    let report = shutdown.join().expect("it does not hang");
+    assert_eq!((report.dropped, report.unresponsive, report.gone), (1, 0, 1));
+    assert!(report.unfinished >= 1, "{report}");
+}
+
+/// As in a `main` of actix-web: a signal stops the System, and `main` goes on after the server.
+#[test]
+fn shards_on_the_thread_of_main_outlive_a_system_that_only_stops() {
+    actix::System::new().block_on(async {
+        let gate = Gate::closed();
+        let runtime = Runtime::builder().shards(Shards::Current).gated("a", &gate).start().expect("it starts");
+        let execution = runtime.activate(&workflow("s>a a>e"), ()).await.expect("it is activated");
+        let arbiter = actix::Arbiter::new();
+        actix::System::current().stop();
+        while arbiter.alive() || gate.inside() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let shutdown = actix::spawn(async move { runtime.shutdown(PATIENCE).await });
+        gate.open();
+        let report = shutdown.await.expect("it is not dropped");
+        assert_eq!(report.to_string(), "in order");
+        assert_eq!(execution.outcome().await.expect("it has ended").status(), ExecutionStatus::Completed);
+    });
 }
 
 #[test]

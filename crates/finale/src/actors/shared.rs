@@ -212,7 +212,9 @@ impl Drop for Leaving {
     fn drop(&mut self) {
         let ending = self.ending.take().unwrap_or_else(|| {
             self.vitals.die();
-            Ending { gone: true, ..Ending::default() }
+            // A report of zeros would say that nothing was cut short here.
+            let (unfinished, dropped) = self.vitals.last_open_and_running();
+            Ending { unfinished, dropped, in_order: false, gone: true }
         });
         // What it held of the limits is for the others.
         for pool in &self.pools {

@@ -152,7 +152,7 @@ pub(crate) struct Ending {
     pub(crate) dropped: usize,
     /// Whether it ended in order: everything that happened is recorded.
     pub(crate) in_order: bool,
-    /// Whether it was gone before anybody asked it to end.
+    /// Whether it was gone before it could end in order; what else is said is then what it last knew.
     pub(crate) gone: bool,
 }
 

@@ -1,5 +1,7 @@
 //! The routes, apart from the server: a test calls them without one.
 
+use std::time::Duration;
+
 use actix_web::{HttpResponse, get, post, web};
 use finale::journal::SqliteJournal;
 use finale::prelude::*;
@@ -11,6 +13,9 @@ use serde_json::json;
 pub(crate) struct Order {
     item: String,
     euros: u32,
+    /// How long the bank takes: to see what a signal does meanwhile.
+    #[serde(default)]
+    bank_seconds: u64,
 }
 
 /// The workflow and what runs it; every worker of the server has the same.
@@ -24,7 +29,7 @@ impl Shop {
     pub(crate) fn open(journal: Option<&str>) -> Result<Self, Box<dyn std::error::Error>> {
         let order = Workflow::typed("order");
         let reserved = order.task("reserve", reserve_stock);
-        order.task("charge", charge_card).after(reserved).retry(3, std::time::Duration::from_secs(1));
+        order.task("charge", charge_card).after(reserved).retry(3, Duration::from_secs(1));
         let order = order.build()?;
         let builder = Runtime::builder().workflow(&order);
         let runtime = match journal {
@@ -43,6 +48,7 @@ async fn charge_card(context: TaskContext, order: Order) -> Result<String, TaskE
     if order.euros > 1_000 {
         return Err(TaskError::new("card declined").permanent());
     }
+    actix_web::rt::time::sleep(Duration::from_secs(order.bank_seconds)).await;
     // The bank charges once, however often it is asked with the same key.
     Ok(format!("{} euros paid, reference {}", order.euros, context.key()))
 }
@@ -78,7 +84,7 @@ mod tests {
     async fn ordered(euros: u32) -> Value {
         let shop = web::Data::new(Shop::open(None).unwrap());
         let app = test::init_service(App::new().app_data(shop.clone()).configure(routes)).await;
-        let order = Order { item: "kettle".into(), euros };
+        let order = Order { item: "kettle".into(), euros, bank_seconds: 0 };
         let request = test::TestRequest::post().uri("/orders").set_json(order).to_request();
         let placed: Value = test::call_and_read_body_json(&app, request).await;
         let id = placed["id"].as_str().unwrap().to_owned();
