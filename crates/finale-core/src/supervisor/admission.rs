@@ -260,6 +260,7 @@ impl Supervisor {
     }
 
     /// Keeps a message for an execution that is reserved and has not begun; returns it if there is no room.
+    #[expect(clippy::result_large_err, reason = "it is given back as it came, and that is rare")]
     pub(super) fn keep_expected(&mut self, execution: ExecutionId, what: Question) -> Result<(), Question> {
         let has_room = self.admission.early_messages < self.options.early_messages_max;
         match self.admission.expected.get_mut(&execution) {

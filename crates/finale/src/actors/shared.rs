@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::Addr;
-use finale_core::execution::Input;
-use finale_core::number::{DefinitionNo, ShardNo};
+use finale_core::execution::{Effect, Input};
+use finale_core::number::{DefinitionNo, ShardNo, Slot};
 use finale_core::supervisor::{self, WriteNo};
 use finale_core::task_engine::{self, Leak};
 use finale_core::{DefinitionHash, Epoch};
@@ -47,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: ShardMetrics,
     pub(crate) vitals: Arc<Vitals>,
     pub(crate) directory: Arc<Directory>,
+    /// The storage of effects that the task engine has performed, to be used again.
+    spent_effects: RefCell<Vec<Vec<(Slot, Effect)>>>,
     definitions: RefCell<Definitions>,
     waiting_for_room: RefCell<Vec<Addr<ExecutionActor>>>,
     /// Dropped last: when the end of the shard is reported, nothing of it is left.
@@ -133,6 +135,7 @@ impl Shared {
             port,
             vitals,
             directory,
+            spent_effects: RefCell::default(),
             definitions: RefCell::default(),
             waiting_for_room: RefCell::default(),
             leaving,
@@ -142,6 +145,18 @@ impl Shared {
     /// The actor is told when the journal has room again.
     pub(crate) fn wait_for_room(&self, actor: Addr<ExecutionActor>) {
         self.waiting_for_room.borrow_mut().push(actor);
+    }
+
+    /// Keeps the storage of effects that were performed, as much as all actors at work may need.
+    pub(crate) fn keep_spent(&self, spent: &mut Vec<Vec<(Slot, Effect)>>) {
+        let mut kept = self.spent_effects.borrow_mut();
+        kept.append(spent);
+        kept.truncate(self.options.limits.active_executions_max);
+    }
+
+    /// Empty storage for effects.
+    pub(crate) fn room_for_effects(&self) -> Vec<(Slot, Effect)> {
+        self.spent_effects.borrow_mut().pop().unwrap_or_default()
     }
 
     /// How the shard ends is known; it is reported when nothing of it is left.

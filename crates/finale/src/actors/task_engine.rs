@@ -345,6 +345,7 @@ impl TaskEngine {
             }
         }
         self.out.deliveries = deliveries;
+        self.shared.keep_spent(&mut self.out.spent);
         // After the outcomes: when a shutdown is over, everything that handlers came to is on its way.
         if !self.out.replies.is_empty() || self.out.drained.is_some() {
             let (replies, drained) = (std::mem::take(&mut self.out.replies), self.out.drained.take());

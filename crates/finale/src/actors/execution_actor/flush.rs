@@ -34,7 +34,9 @@ impl ExecutionActor {
     /// Sends what has gathered, and gives the execution back if it only waits.
     pub(super) fn flush(&mut self) {
         if !self.effects.is_empty() || !self.outputs.is_empty() || !self.ending.is_empty() {
-            let (ending, effects) = (std::mem::take(&mut self.ending), std::mem::take(&mut self.effects));
+            let room = self.shared.room_for_effects();
+            let effects = std::mem::replace(&mut self.effects, room);
+            let ending = std::mem::take(&mut self.ending);
             self.tell_engine(task_engine::Input::Perform { from: self.number, taken: self.taken, ending, effects });
         }
         self.reconcile();
