@@ -442,7 +442,13 @@ impl Builder {
             Shards::Current => vec![launch(0).start()?],
             Shards::Own(_) => {
                 let start = |index| start_on_its_own_thread(&system, launch(index));
-                (0..shards).map(start).collect::<Result<_, _>>()?
+                let started = (0..shards).map(start).collect::<Result<_, _>>();
+                started.inspect_err(|_| {
+                    // Those that have started would go on, and keep the journal, without anybody who knows of them.
+                    for inbox in &inboxes {
+                        let _ = inbox.put(ToShard::Shutdown(Duration::ZERO));
+                    }
+                })?
             }
         };
         vitals::watch(&vitals, handlers.names_by_number());

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::actors::reading;
 use crate::actors::requests::Watched;
-use crate::fence::fenced;
+use crate::fence::{fenced, fenced_drop};
 use crate::offline::{self, Reading};
 use crate::workflow::Workflow;
 
@@ -371,7 +371,8 @@ impl Event {
 /// The sending end of a stream.
 #[derive(Debug)]
 pub(crate) struct Subscriber {
-    sender: mpsc::Sender<Event>,
+    /// Taken only when it is dropped.
+    sender: Option<mpsc::Sender<Event>>,
     after: EventNumber,
     lagged: Arc<AtomicBool>,
 }
@@ -382,7 +383,7 @@ impl Subscriber {
         let (sender, receiver) = mpsc::channel(lag_max.max(1));
         let lagged = Arc::<AtomicBool>::default();
         let events = Events { past: None, gate: None, receiver, last: after, lagged: Arc::clone(&lagged) };
-        (Self { sender, after, lagged }, events)
+        (Self { sender: Some(sender), after, lagged }, events)
     }
 
     /// What followed from the facts up to that number is read from the history.
@@ -397,7 +398,8 @@ impl Subscriber {
         }
         self.after = event.number;
         // Waking the reader is a call into code of the user.
-        let passed = fenced(|| match self.sender.try_send(event.clone()) {
+        let Some(sender) = &self.sender else { return false };
+        let passed = fenced(|| match sender.try_send(event.clone()) {
             Ok(()) => true,
             Err(mpsc::error::TrySendError::Full(_)) => {
                 self.lagged.store(true, Ordering::Release);
@@ -406,5 +408,12 @@ impl Subscriber {
             Err(mpsc::error::TrySendError::Closed(_)) => false,
         });
         passed == Ok(true)
+    }
+}
+
+impl Drop for Subscriber {
+    /// The reader is woken, which is a call into code of the user.
+    fn drop(&mut self) {
+        fenced_drop(self.sender.take());
     }
 }

@@ -25,6 +25,7 @@ mod handler;
 mod late;
 mod metering;
 mod observe;
+mod oneshot;
 mod open_tasks;
 mod options;
 #[cfg(feature = "actix-web")]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::oneshot;
 use actix::{Addr, Recipient};
 use finale_core::compile::accept_input;
 use finale_core::definition::Verdict;
@@ -14,7 +15,6 @@ use finale_core::supervisor::{home_of, shard_of};
 use finale_core::{ExecutionId, Failure, FailureClass, Payload, PayloadError, Record, TaskId, WorkKey};
 use finale_journal::{Claim, Filter, Journal, JournalError, Summary};
 use serde::Serialize;
-use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
 use crate::activation::{Activate, ActivateError, Pledge, Request};

@@ -3,3 +3,4 @@
 mod joined;
 mod stopped;
 mod system;
+mod together;

@@ -134,9 +134,14 @@ impl TaskEngine {
 
     /// A handler waits for another execution, which may need its permits.
     pub(super) fn suspended(&mut self, future: FutureNo, out: &mut Outbox) {
-        let may_release = |handler: &&RunningHandler| handler.permits == Permits::Held && !handler.leaked;
-        let Some(handler) = self.running.get(future).filter(may_release) else { return };
-        self.limiter.give(self.options.own_limit(handler.attempt.handler), &mut out.permits);
+        let Some(handler) = self.running.get(future).filter(|handler| !handler.leaked) else { return };
+        let own = self.options.own_limit(handler.attempt.handler);
+        match handler.permits {
+            Permits::Held => self.limiter.give(own, &mut out.permits),
+            // Another part of it waits now: permits that it got meanwhile would be held by one that does not go on.
+            Permits::Awaited => self.limiter.cancel_resume(own, future),
+            Permits::Released => return,
+        }
         self.running.set_permits(future, Permits::Released);
         self.begin_waiting(out);
     }

@@ -3,6 +3,7 @@
 //! What a state machine says to another one is carried as it is. Beside it travels what only the shell knows of an
 //! execution: its [`Side`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ pub(crate) struct Side {
     /// Those who watch it.
     pub(crate) subscribers: Vec<Subscriber>,
     /// Work on which reports came before it was open; the task engine keeps them.
-    pub(crate) early: Vec<WorkKey>,
+    early: BTreeSet<WorkKey>,
 }
 
 /// Supervisor to `ExecutionActor`: begin this.
@@ -256,7 +257,23 @@ impl Attempted {
 
 impl Side {
     pub(crate) fn new(completion: Arc<Completion>) -> Self {
-        Self { completion, subscribers: Vec::new(), early: Vec::new() }
+        Self { completion, subscribers: Vec::new(), early: BTreeSet::new() }
+    }
+
+    /// Notes that a report came before its work was open: once, however often that is so.
+    pub(crate) fn note_early(&mut self, key: WorkKey) {
+        self.early.insert(key);
+    }
+
+    /// The work with early reports that has settled; it is not noted any more.
+    pub(crate) fn take_early(&mut self, has_settled: impl Fn(WorkKey) -> bool) -> Vec<WorkKey> {
+        let mut settled = Vec::new();
+        self.early.retain(|key| {
+            let has_settled = has_settled(*key);
+            settled.extend(has_settled.then_some(*key));
+            !has_settled
+        });
+        settled
     }
 
     /// Puts the execution into the directory, unless it is there.
@@ -269,5 +286,22 @@ impl Drop for Side {
     /// Whoever waits for an execution that nobody has any more hears that it is abandoned. One that has ended stays so.
     fn drop(&mut self) {
         self.completion.abandon();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn early_reports_on_one_task_are_noted_once() {
+        let (one, other) = (WorkKey::root(NodeIndex(1)), WorkKey::root(NodeIndex(2)));
+        let mut side = Side::new(Arc::default());
+        for _ in 0..1_000 {
+            side.note_early(one);
+        }
+        side.note_early(other);
+        assert_eq!(side.take_early(|key| key == one), [one]);
+        assert_eq!(side.take_early(|_| true), [other]);
     }
 }

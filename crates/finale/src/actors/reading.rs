@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
+use crate::oneshot;
 use finale_journal::Journal;
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 
 /// Reads the journal where reading may block, and gives what was read; none if the thread that read is gone.
 ///

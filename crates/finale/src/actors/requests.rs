@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::oneshot;
 use finale_core::execution::{Refused, Why};
 use finale_core::number::RequestId;
 use finale_core::record::State;
@@ -9,7 +10,6 @@ use finale_core::supervisor::{NotActivated, NotDone};
 use finale_core::task_engine::EarlyAnswer;
 use finale_core::{Execution, ExecutionId, ExecutionStatus, Record, WorkKey};
 use finale_journal::JournalError;
-use tokio::sync::oneshot;
 
 use super::bound::Bound;
 use super::messages::Shown;

@@ -168,13 +168,10 @@ impl Endings {
     /// a crash, and that is what it comes to. The shard's hold on the journal goes before anybody hears of its end, so that
     /// whoever waited for that can open the journal again.
     pub(crate) fn report(self: &Arc<Self>, shard: u16, ending: Ending, journal: Arc<dyn Journal>) {
-        let (ended, in_order) = {
+        let in_order = {
             let mut reports = self.reports();
             reports[usize::from(shard)].get_or_insert(ending);
-            (
-                reports.iter().flatten().count(),
-                reports.iter().all(|report| report.is_some_and(|report| report.in_order)),
-            )
+            reports.iter().all(|report| report.is_some_and(|report| report.in_order))
         };
         let endings = Arc::clone(self);
         let blocks = journal.reads_block();
@@ -183,7 +180,8 @@ impl Endings {
                 endings.release(&*journal);
             }
             drop(journal);
-            endings.changed.send_replace(ended);
+            // Counted here: shards that end at the same time come in any order.
+            endings.changed.send_modify(|ended| *ended += 1);
         };
         if in_order && blocks {
             // That can take as long as the disk does, and this thread may have other things to do.

@@ -3,12 +3,12 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use crate::oneshot;
 use finale_core::ExecutionId;
 use finale_core::execution::Input;
 use finale_core::number::ShardNo;
 use finale_core::supervisor::ToShard as ToPeer;
 use finale_core::task_engine;
-use tokio::sync::oneshot;
 
 use super::inbox::Inbox;
 use super::requests::{Look, Waiting};

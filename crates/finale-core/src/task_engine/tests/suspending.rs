@@ -54,6 +54,24 @@ fn handlers_that_go_on_are_before_tasks_in_other_queues() {
 }
 
 #[test]
+fn one_that_waits_anew_before_its_turn_takes_no_permits() {
+    let mut shard = Shard::new(1);
+    shard.perform(slot(0), [run(first(PENDING)), run(scoped(1, PENDING))]);
+    shard.suspend(first(PENDING));
+    assert_eq!(shard.resume(first(PENDING)), []);
+    // Another part of it waits for something that needs the only permit.
+    assert_eq!(shard.suspend(first(PENDING)), []);
+    shard.perform(slot(0), [run(scoped(2, PENDING))]);
+    let seen = shard.end(scoped(1, PENDING), Ok("1"));
+    assert_eq!(began(&seen), [scoped(2, PENDING)], "{seen:?}");
+    assert_eq!(shard.resume(first(PENDING)), []);
+    let seen = shard.end(scoped(2, PENDING), Ok("1"));
+    assert!(seen.contains(&Seen::Resumed(first(PENDING))), "{seen:?}");
+    shard.end(first(PENDING), Ok("1"));
+    assert_eq!(shard.engine.counts(), Counts::default());
+}
+
+#[test]
 fn one_that_ends_while_it_waits_holds_nothing() {
     let mut shard = Shard::new(1);
     shard.perform(slot(0), [run(first(PENDING)), run(scoped(1, PENDING))]);

@@ -6,7 +6,7 @@ use actix::Handler;
 use finale_core::execution::Effect;
 use finale_core::supervisor::{Acknowledge, Ended};
 use finale_core::task_engine;
-use finale_core::{ExecutionStatus, NodeStatus, WorkKey};
+use finale_core::{ExecutionStatus, NodeStatus};
 use finale_journal::JournalError;
 
 use crate::actors::messages::{ActorNews, CommittedTurn, Durable, ExecutionEnded, GiveUp};
@@ -74,8 +74,8 @@ impl ExecutionActor {
     pub(super) fn give_back_early(&mut self) {
         let Some(hosting) = &mut self.hosting else { return };
         let (slot, state) = (hosting.slot, &hosting.state);
-        let settled = |key: &mut WorkKey| state.node_status(*key).is_none_or(NodeStatus::is_settled);
-        let settled: Vec<_> = hosting.side.early.extract_if(.., settled).collect();
+        let settled = |key| state.node_status(key).is_none_or(NodeStatus::is_settled);
+        let settled = hosting.side.take_early(settled);
         for key in settled {
             self.tell_engine(task_engine::Input::GiveBackEarly { slot, key });
         }

@@ -157,7 +157,7 @@ impl ExecutionActor {
                 if hosting.bound.compiled.is_external(key.node) =>
             {
                 let (slot, key) = (hosting.slot, report.key);
-                hosting.side.early.push(key);
+                hosting.side.note_early(key);
                 let early = EarlyReport { slot, key, report: Box::new(Input::Reported(report)), request };
                 self.tell_engine(task_engine::Input::KeepEarly(early));
                 return Some(false);

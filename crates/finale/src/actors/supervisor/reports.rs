@@ -1,10 +1,10 @@
 //! Reports that come as messages; see [`crate::message`].
 
+use crate::oneshot;
 use actix::{Handler, ResponseFuture};
 use finale_core::execution::{self, Report};
 use finale_core::supervisor::shard_of;
 use finale_core::{Failure, Payload, TaskId};
-use tokio::sync::oneshot;
 
 use crate::actors::requests::Waiting;
 use crate::actors::way_in::ToShard;
