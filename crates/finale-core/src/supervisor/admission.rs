@@ -36,6 +36,11 @@ pub(super) struct Admission {
 }
 
 impl Admission {
+    /// Activations that wait for a permit or an actor.
+    pub(super) fn waiting_activations(&self) -> impl Iterator<Item = &Activate> {
+        self.queue.iter().chain(&self.unpermitted).map(|waiting| &waiting.activate)
+    }
+
     pub(super) fn new(ids: IdGenerator, permits: Permits) -> Self {
         Self {
             ids,

@@ -53,6 +53,11 @@ impl Keys {
         self.claims.get(&claim).map(|claim| &*claim.idempotency.key)
     }
 
+    /// Activations that wait until it is decided who has their key.
+    pub(super) fn activations(&self) -> impl Iterator<Item = &Activate> {
+        self.claims.values().flat_map(|claim| claim.first.iter().chain(&claim.waiting))
+    }
+
     /// The open execution that had the key has ended.
     pub(super) fn release(&mut self, key: &str) {
         self.by_key.remove(key);

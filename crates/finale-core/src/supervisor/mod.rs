@@ -58,7 +58,7 @@ pub use outbox::{
     Reply, Resume, ToActor, ToEngine, Write, WriteWhat,
 };
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use admission::Admission;
 use closing::{Failure, Leaving};
@@ -75,7 +75,7 @@ use writes::Writes;
 
 use crate::fact::{Fact, Facts};
 use crate::id::ExecutionId;
-use crate::number::{RequestId, Slot};
+use crate::number::{DefinitionNo, RequestId, Slot};
 use crate::time::Time;
 
 /// How a shard is doing.
@@ -266,6 +266,14 @@ impl Supervisor {
             Place::Parked(hosted) => Some(hosted),
             _ => None,
         }
+    }
+
+    /// The definitions that something open or waiting refers to. The owner may use the numbers of all others again.
+    pub fn definitions_in_use(&self) -> BTreeSet<DefinitionNo> {
+        let open = self.slots.iter().map(|entry| entry.definition);
+        let waiting = self.admission.waiting_activations().chain(self.reads.waiting_activations());
+        let activations = waiting.chain(self.keys.activations());
+        open.chain(activations.filter_map(|activate| activate.definition)).collect()
     }
 
     /// The late events of an execution that are kept, oldest first.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::Supervisor;
-use super::message::{ClaimNo, ReadNo};
+use super::message::{Activate, ClaimNo, ReadNo};
 use super::outbox::{Outbox, Read, ReadWhat};
 use super::waiting::{Asker, Waiting};
 use crate::id::ExecutionId;
@@ -65,6 +65,14 @@ impl Reads {
             _ => None,
         };
         self.issued.values().chain(&self.wanted).filter_map(asker)
+    }
+
+    /// Activations whose ids are being looked for.
+    pub(super) fn waiting_activations(&self) -> impl Iterator<Item = &Activate> {
+        self.issued.values().chain(&self.wanted).filter_map(|purpose| match purpose {
+            Purpose::Id(waiting) => Some(&waiting.activate),
+            _ => None,
+        })
     }
 
     /// Takes out everything that is under way or wanted: its answers are not waited for any more.

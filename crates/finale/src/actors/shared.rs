@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -70,9 +71,16 @@ struct Leaving {
 /// The definitions that run here, by number: the compiled copy of this thread, with its handlers.
 #[derive(Default)]
 struct Definitions {
-    bound: Vec<Rc<Bound>>,
+    /// None where the number is free.
+    bound: Vec<Option<Rc<Bound>>>,
     numbers: FxHashMap<DefinitionHash, DefinitionNo>,
+    free: Vec<DefinitionNo>,
+    /// So many are kept before it is looked which of them nothing needs any more.
+    kept_max: usize,
 }
+
+/// So many definitions are kept at least, whether something needs them or not.
+const IDLE_MAX: usize = 1_024;
 
 /// Something that becomes visible when it is durable.
 pub(crate) enum Released {
@@ -85,7 +93,8 @@ pub(crate) enum Released {
 impl Shared {
     /// The definition with that number.
     pub(crate) fn definition(&self, number: DefinitionNo) -> Rc<Bound> {
-        Rc::clone(&self.definitions.borrow().bound[number.0 as usize])
+        let definitions = self.definitions.borrow();
+        Rc::clone(definitions.bound[number.0 as usize].as_ref().expect("whatever refers to a definition keeps it"))
     }
 
     /// The number of a workflow on this thread, and whether it is new here.
@@ -98,15 +107,42 @@ impl Shared {
         }
         let bound = Rc::new(Bound::new(workflow, &self.handlers, self.data.clone())?);
         let mut definitions = self.definitions.borrow_mut();
-        let number = DefinitionNo(definitions.bound.len() as u32);
-        definitions.bound.push(bound);
+        let number = definitions.free.pop().unwrap_or_else(|| {
+            definitions.bound.push(None);
+            DefinitionNo(definitions.bound.len() as u32 - 1)
+        });
+        definitions.bound[number.0 as usize] = Some(bound);
         definitions.numbers.insert(workflow.hash(), number);
         Ok((number, true))
     }
 
-    /// The definitions that are known here, in the order of their numbers.
-    pub(crate) fn definitions(&self) -> Vec<Rc<Bound>> {
-        self.definitions.borrow().bound.clone()
+    /// The numbers of the definitions that are known here.
+    pub(crate) fn definitions(&self) -> Vec<DefinitionNo> {
+        let definitions = self.definitions.borrow();
+        let known = (0..).map(DefinitionNo).zip(&definitions.bound);
+        known.filter(|(_, bound)| bound.is_some()).map(|(number, _)| number).collect()
+    }
+
+    /// Whether so many definitions are kept that it is worth looking which of them nothing needs any more.
+    pub(crate) fn has_many_definitions(&self) -> bool {
+        let definitions = self.definitions.borrow();
+        definitions.numbers.len() >= definitions.kept_max.max(IDLE_MAX)
+    }
+
+    /// Forgets the definitions that nothing refers to; their numbers are used again.
+    pub(crate) fn forget_definitions(&self, used: &BTreeSet<DefinitionNo>) {
+        let mut definitions = self.definitions.borrow_mut();
+        let Definitions { bound, numbers, free, kept_max } = &mut *definitions;
+        numbers.retain(|_, number| {
+            let place = &mut bound[number.0 as usize];
+            let is_needed = used.contains(number) || place.as_ref().is_some_and(|bound| Rc::strong_count(bound) > 1);
+            if !is_needed {
+                *place = None;
+                free.push(*number);
+            }
+            is_needed
+        });
+        *kept_max = 2 * numbers.len();
     }
 }
 

@@ -245,3 +245,32 @@ fn what_is_said_to_an_execution_that_does_not_begin_is_answered() {
     let out = scene.tell(Input::StatusLooked { read, status: Ok(None) });
     assert_eq!(answers(&out), [(2, Answer::NotDone(NotDone::NotFound))]);
 }
+
+#[test]
+fn a_definition_is_in_use_as_long_as_something_open_or_waiting_needs_it() {
+    let mut scene = Scene::new();
+    let numbers = |scene: &Scene| -> Vec<u32> {
+        scene.supervisor.definitions_in_use().into_iter().map(|number| number.0).collect()
+    };
+    let mut activate = |scene: &mut Scene, definition: u32, change: fn(&mut Activate)| {
+        let mut activate = Activate { definition: Some(DefinitionNo(definition)), ..scene.activation() };
+        change(&mut activate);
+        scene.tell(Input::Activate(activate))
+    };
+    let id = scene.id();
+    let out = activate(&mut scene, 1, |_| {});
+    let [ToActor::Begin(first)] = &to_actors(&out)[..] else { panic!("{out:?}") };
+    let first = first.clone();
+    activate(&mut scene, 2, |_| {});
+    // Two may be active: this one waits for an actor, and that for what the journal says of its key.
+    activate(&mut scene, 3, |_| {});
+    let keyed = |activate: &mut Activate| {
+        activate.idempotency = Some(Box::new(Idempotency { key: "key".into(), workflow: "workflow".into() }));
+    };
+    activate(&mut scene, 4, keyed);
+    let chosen = Activate { definition: Some(DefinitionNo(5)), id: Some(id), ..scene.activation() };
+    scene.tell(Input::Activate(chosen));
+    assert_eq!(numbers(&scene), [1, 2, 3, 4, 5]);
+    scene.end(&first);
+    assert_eq!(numbers(&scene), [2, 3, 4, 5]);
+}

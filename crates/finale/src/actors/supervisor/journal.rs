@@ -32,6 +32,7 @@ impl Supervisor {
                 supervisor.tell(input, context);
                 supervisor.drive.wake_by_ref();
             } else {
+                supervisor.held_reads += 1;
                 supervisor.shared.port.hold(None, Released::Found(Box::new(input)));
             }
         });
@@ -60,6 +61,10 @@ impl Supervisor {
 
     /// The number of a workflow on this thread; the engine hears of it before anything of it runs.
     pub(super) fn number(&mut self, workflow: &Workflow) -> Result<DefinitionNo, ActivateError> {
+        // What was read and waits for its turn is in no machine yet.
+        if self.held_reads == 0 && self.shared.has_many_definitions() {
+            self.shared.forget_definitions(&self.machine.definitions_in_use());
+        }
         let (definition, is_new) = self.shared.number(workflow)?;
         if is_new {
             self.register.push(self.define(definition));
@@ -144,7 +149,10 @@ impl Handler<PortNews> for Supervisor {
     fn handle(&mut self, news: PortNews, context: &mut Self::Context) {
         match news {
             PortNews::Written(number) => self.tell(Input::Written(number), context),
-            PortNews::Found(input) => self.tell(*input, context),
+            PortNews::Found(input) => {
+                self.held_reads -= 1;
+                self.tell(*input, context);
+            }
             PortNews::HasRoom => {
                 self.told_full = false;
                 self.tell(Input::JournalHasRoom, context);

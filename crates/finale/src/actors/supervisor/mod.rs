@@ -52,6 +52,8 @@ pub(crate) struct Supervisor {
     sides: Vec<Option<Side>>,
     /// What handles of executions wait on that cannot be read.
     unreadable: FxHashMap<ExecutionId, Arc<Completion>>,
+    /// What was read and waits until what it has in it is durable.
+    held_reads: u32,
     /// Executions whose end is being published, with what belongs to them.
     ending: Vec<(ExecutionId, Side)>,
     engine: Addr<TaskEngine>,
@@ -93,6 +95,7 @@ impl Supervisor {
             requests: Requests::default(),
             sides: Vec::new(),
             unreadable: FxHashMap::default(),
+            held_reads: 0,
             ending: Vec::new(),
             engine,
             actors: Vec::new(),

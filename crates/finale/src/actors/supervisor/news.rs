@@ -2,7 +2,7 @@
 
 use actix::{Context, Handler};
 use finale_core::execution;
-use finale_core::number::{ActorNo, DefinitionNo, Slot};
+use finale_core::number::{ActorNo, Slot};
 use finale_core::supervisor::{Body, Input, Message};
 use finale_core::task_engine::{self, Batch, EarlyReport, FiredTimer};
 
@@ -179,8 +179,8 @@ impl Handler<EngineLost> for Supervisor {
         if is_final {
             return self.tell(Input::EngineFailed, context);
         }
-        let definitions = 0..self.shared.definitions().len() as u32;
-        self.register.extend(definitions.map(DefinitionNo).map(|number| self.define(number)).collect::<Vec<_>>());
+        let definitions = self.shared.definitions().into_iter().map(|number| self.define(number));
+        self.register.extend(definitions.collect::<Vec<_>>());
         self.tell(Input::EngineRebuilt, context);
         self.flush_engine();
         self.engine.do_send(Registered);
