@@ -38,6 +38,7 @@ fn the_record_has_all_that_is_known_of_the_execution() {
         "status",
         "activated_by",
         "created_at",
+        "input",
         "completed_at",
         "error",
         "counts",
@@ -63,6 +64,7 @@ fn the_record_has_all_that_is_known_of_each_node() {
     let all = [
         "id",
         "kind",
+        "title",
         "status",
         "task_id",
         "attempt",

@@ -4,6 +4,7 @@
 
 mod counts;
 mod flat;
+mod queue;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ use crate::status::{ExecutionStatus, NodeStatus, WaitingFor};
 use crate::time::Time;
 
 pub use flat::RecordError;
+pub use queue::{ConcurrencyLimit, HeldUp, HeldUpBy, QueuePosition};
 
 /// Everything there is to know about one execution.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +33,14 @@ pub struct Record {
     pub activated_by: String,
     /// When.
     pub created_at: Time,
+    /// What it was given.
+    pub input: Payload,
+    /// What repetitions of its activation are known by.
+    pub idempotency_key: Option<String>,
+    /// What people find it by.
+    pub business_key: Option<String>,
+    /// When it must be over.
+    pub deadline: Option<Time>,
     /// Where it is.
     pub state: State,
     /// How many tasks are where.
@@ -321,7 +331,10 @@ pub struct Counts {
     pub ready: u32,
     /// With a handler at work.
     pub running: u32,
-    /// Waiting for the outside or their next attempt.
+    /// Handed to their handlers, which wait for a limit on handlers.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub queued: u32,
+    /// Waiting for the outside, for other executions, or for their next attempt.
     pub waiting: u32,
     /// Done.
     pub completed: u32,
@@ -349,10 +362,29 @@ pub struct NodeRecord {
     pub id: String,
     /// What kind of node it is.
     pub kind: String,
+    /// What is to be done there, for people.
+    pub title: String,
     /// The task it is; none for nodes that are no work.
     pub task_id: Option<TaskId>,
-    /// Where it is.
+    /// Where it is; with the last attempt, if there are attempts.
     pub state: NodeRecordState,
+    /// The attempts before that one, oldest first; only the last 100 of more.
+    pub earlier: Vec<AttemptRecord>,
+}
+
+/// An attempt that was followed by another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptRecord {
+    /// Which, counted from 1.
+    pub attempt: AttemptNo,
+    /// When it began.
+    pub started_at: Time,
+    /// When it was over.
+    pub completed_at: Time,
+    /// What kind of failure it was.
+    pub class: FailureClass,
+    /// In words; never blank.
+    pub error: String,
 }
 
 /// Where a node is, with what is known there and only there.
@@ -363,8 +395,14 @@ pub enum NodeRecordState {
     Pending,
     /// Reached, and not begun.
     Ready,
-    /// Handed to its handler, which waits for one of the places that are limited.
-    Queued(Begun),
+    /// Handed to its handler, which waits for a limit on handlers. Only a runtime knows its queues, so a record that is
+    /// read from a journal alone says [`Running`](Self::Running) instead.
+    Queued {
+        /// The attempt that waits.
+        begun: Begun,
+        /// Where it stands, and in which queue.
+        queue: QueuePosition,
+    },
     /// A handler works on it.
     Running(Begun),
     /// It waits.
@@ -423,7 +461,7 @@ impl NodeRecordState {
         match self {
             Self::Pending => NodeStatus::Pending,
             Self::Ready => NodeStatus::Ready,
-            Self::Queued(_) => NodeStatus::Queued,
+            Self::Queued { .. } => NodeStatus::Queued,
             Self::Running(_) => NodeStatus::Running,
             Self::Waiting { .. } => NodeStatus::Waiting,
             Self::Completed { .. } => NodeStatus::Completed,

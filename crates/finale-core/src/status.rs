@@ -59,8 +59,8 @@ pub enum NodeStatus {
     Pending,
     /// Reached: nothing but the execution itself keeps it from going on.
     Ready,
-    /// Handed to its handler, which waits for one of the places that are limited. An execution knows no places, so whoever
-    /// runs the handlers says this of a node that is running.
+    /// Handed to its handler, which waits for a limit on handlers. An execution knows no limits, so whoever runs the
+    /// handlers says this of a node that is running.
     Queued,
     /// A handler works on it.
     Running,
@@ -121,6 +121,8 @@ pub enum WaitingFor {
     Backoff,
     /// What it runs in scopes of its own.
     Scope,
+    /// Other executions, which its handler awaits. Like [`NodeStatus::Queued`] this is known to whoever runs the handlers.
+    Execution,
     /// An operator who decides how it goes on.
     Operator,
 }
@@ -135,6 +137,7 @@ impl WaitingFor {
             Self::Time => "time",
             Self::Backoff => "backoff",
             Self::Scope => "scope",
+            Self::Execution => "execution",
             Self::Operator => "operator",
         }
     }

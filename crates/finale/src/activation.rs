@@ -8,6 +8,7 @@ use std::time::Duration;
 use finale_core::compile::{CompileError, InputError};
 use finale_core::{ExecutionId, Payload, PayloadError};
 use finale_journal::JournalError;
+use tracing::Span;
 
 use crate::completion::Completion;
 use crate::errors::TooLong;
@@ -181,26 +182,34 @@ pub(crate) struct Request {
 ///
 /// A request can be lost on its way: with a mailbox whose actor has stopped. Then whoever waits is told when it is dropped.
 #[derive(Debug, Default)]
-pub(crate) struct Pledge(Option<Arc<Completion>>);
+pub(crate) struct Pledge {
+    completion: Option<Arc<Completion>>,
+    /// What its handlers will run in, if anybody looks at spans.
+    span: Option<Box<Span>>,
+}
 
 impl Pledge {
-    pub(crate) fn new() -> Self {
-        Self(Some(Arc::default()))
+    pub(crate) fn new(span: Option<Box<Span>>) -> Self {
+        Self { completion: Some(Arc::default()), span }
+    }
+
+    pub(crate) fn take_span(&mut self) -> Option<Box<Span>> {
+        self.span.take()
     }
 
     pub(crate) fn completion(&self) -> Arc<Completion> {
-        self.0.clone().unwrap_or_default()
+        self.completion.clone().unwrap_or_default()
     }
 
     /// Hands the pledge over to the execution that was begun.
     pub(crate) fn redeem(mut self) -> Arc<Completion> {
-        self.0.take().unwrap_or_default()
+        self.completion.take().unwrap_or_default()
     }
 }
 
 impl Drop for Pledge {
     fn drop(&mut self) {
-        if let Some(completion) = &self.0 {
+        if let Some(completion) = &self.completion {
             completion.abandon();
         }
     }

@@ -1,9 +1,11 @@
 //! Building and starting a runtime.
 
+use std::collections::HashMap;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use actix::{Addr, Recipient, System};
+use finale_core::DefinitionHash;
 use finale_core::supervisor::shard_of;
 use finale_journal::{Journal, JournalError, LiveExecution, MemoryJournal};
 use serde::Serialize;
@@ -18,7 +20,7 @@ use crate::actors::supervisor::Supervisor;
 use crate::actors::way_in::{Peers, ToShard};
 use crate::context::{BlockingContext, Data};
 use crate::faults::Injected;
-use crate::handler::{Asked, Blocking, Function, Handle, Handler, Handlers};
+use crate::handler::{Asked, Blocking, Function, Handle, Handler, Handlers, OutputChecks};
 use crate::message::RunTask;
 use crate::options::{Limits, Options, Retention, Shards};
 use crate::runtime::{Kept, Runtime, StartError};
@@ -40,6 +42,7 @@ pub struct Builder {
     /// By default one in memory.
     journal: Option<Arc<dyn Journal>>,
     handlers: Vec<Function>,
+    outputs: HashMap<DefinitionHash, OutputChecks>,
     handler_limits: Vec<(String, usize)>,
     data: Data,
     faults: Injected,
@@ -55,6 +58,7 @@ impl Default for Builder {
             retention: Retention::default(),
             journal: None,
             handlers: Vec::new(),
+            outputs: HashMap::new(),
             handler_limits: Vec::new(),
             data: Data::default(),
             faults: None,
@@ -253,6 +257,9 @@ impl Builder {
     /// # }
     /// ```
     pub fn workflow(mut self, workflow: &Workflow) -> Self {
+        if !workflow.outputs().is_empty() {
+            self.outputs.insert(workflow.hash(), workflow.outputs().clone());
+        }
         for function in workflow.functions() {
             if !self.handlers.iter().any(|known| known.name == function.name && known.is(function)) {
                 self.handlers.push(function.clone());
@@ -391,7 +398,7 @@ impl Builder {
     pub fn start(self) -> Result<Runtime, StartError> {
         let system = System::try_current().ok_or(StartError::NoSystem)?;
         let Self { shards: place, limits, grace, sweep_interval, retention, .. } = self;
-        let Self { journal, handlers, handler_limits, data, faults, .. } = self;
+        let Self { journal, handlers, outputs, handler_limits, data, faults, .. } = self;
         check_limits(&limits, &handler_limits)?;
         if sweep_interval.is_zero() {
             return Err(StartError::ZeroLimit("sweep_interval"));
@@ -401,7 +408,8 @@ impl Builder {
             Shards::Own(shards) => shards,
             Shards::Current => 1,
         };
-        let handlers = register_all(handlers, &handler_limits, limits.payload_bytes_max)?;
+        let mut handlers = register_all(handlers, &handler_limits, limits.payload_bytes_max)?;
+        handlers.check_outputs(outputs);
         let journal = journal.unwrap_or_else(|| Arc::new(MemoryJournal::keeping(limits.ended_executions_max)));
         let claim = journal.claim()?;
         let mut inherited = Inherited::find(&*journal, shards)?;

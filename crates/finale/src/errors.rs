@@ -115,6 +115,18 @@ pub enum ReportError {
     /// There is no such task.
     #[error("there is no such task")]
     NotFound,
+    /// The execution has no node of that name.
+    #[error("the execution has no node {0:?}")]
+    UnknownNode(String),
+    /// The report names another attempt than the one that is open.
+    #[error("attempt {attempt} is not the one that is open")]
+    StaleAttempt {
+        /// The attempt it names, counted from 1.
+        attempt: u16,
+    },
+    /// The output is not of the type that the task was declared with: [`TypedBuilder::external`](crate::TypedBuilder::external).
+    #[error("the output is not of the declared type: {0}")]
+    WrongType(String),
     /// The task is settled: this report changes nothing.
     #[error("the task is {0} already")]
     AlreadySettled(NodeStatus),
@@ -169,6 +181,9 @@ impl ReportError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::NotFound => "not_found",
+            Self::UnknownNode(_) => "unknown_node",
+            Self::StaleAttempt { .. } => "stale_attempt",
+            Self::WrongType(_) => "wrong_type",
             Self::AlreadySettled(_) => "already_settled",
             Self::AlreadyTerminal(_) => "already_terminal",
             Self::Invalid(_) => "invalid",
@@ -201,8 +216,25 @@ impl From<Refused> for ReportError {
             Refused::AlreadyTerminal(status) => Self::AlreadyTerminal(status),
             Refused::Settled { status, .. } => Self::AlreadySettled(status),
             Refused::NotReady { status, .. } => Self::NotReady(status),
+            Refused::Stale { attempt, .. } => Self::StaleAttempt { attempt: attempt.get() },
+            Refused::WrongType(problem) => Self::WrongType(problem.into()),
             Refused::Unknown => Self::NotFound,
             other => Self::Invalid(other.to_string()),
+        }
+    }
+}
+
+impl From<CommandError> for ReportError {
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::NotFound => Self::NotFound,
+            CommandError::NotRunning(status) | CommandError::AlreadyTerminal(status) => Self::AlreadyTerminal(status),
+            CommandError::Invalid(problem) => Self::Invalid(problem),
+            CommandError::TooLong(error) => Self::TooLong(error),
+            CommandError::NotReady(status) => Self::NotReady(status),
+            CommandError::AlreadySettled(status) => Self::AlreadySettled(status),
+            CommandError::Journal(error) => Self::Journal(error),
+            CommandError::Stopped => Self::Stopped,
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::completion::{Abandoned, Completion};
 use crate::errors::CommandError;
 use crate::events::{EventNumber, Events};
 use crate::runtime::Runtime;
+use crate::workflow::Workflow;
 
 /// One execution, from whatever thread; a clone is the same.
 ///
@@ -121,6 +122,27 @@ impl ExecutionHandle {
     /// ```
     pub async fn snapshot(&self) -> Result<Record, CommandError> {
         self.runtime.snapshot(self.id).await
+    }
+
+    /// The definition that it runs under: the one that it began with, whatever the application activates by now. With it a
+    /// [`snapshot`](Self::snapshot) can be drawn.
+    ///
+    /// # Errors
+    /// When it is forgotten, it or the journal cannot be read, or the runtime has stopped.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// let execution = runtime.activate(&article, ()).await?;
+    /// assert_eq!(execution.workflow().await?.hash(), article.hash());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn workflow(&self) -> Result<Workflow, CommandError> {
+        self.runtime.workflow(self.id).await
     }
 
     /// What it waits for, or why it ended so; why it is parked, if it is quarantined. It can be printed as a text.

@@ -1,7 +1,7 @@
 //! Handlers: the user's code that does tasks.
 
 use std::any::TypeId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use actix::Recipient;
 use finale_core::number::HandlerNo;
-use finale_core::{Failure, FailureClass, Payload, PayloadError};
+use finale_core::{DefinitionHash, Failure, FailureClass, Payload, PayloadError};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
@@ -210,10 +210,11 @@ where
     fn call(&self, context: TaskContext, input: Payload) -> TaskFuture {
         let (answer, answered) = tokio::sync::oneshot::channel();
         let (function, bytes_max) = (Arc::clone(&self.function), self.payload_bytes_max);
-        let context = context.for_blocking();
+        let (context, span) = (context.for_blocking(), tracing::Span::current());
         // A thread of its own, not the runtime's pool: one that never returns must not keep the process from ending.
         let thread = std::thread::Builder::new().name("finale-blocking".to_owned()).spawn(move || {
             let done = crate::fence::fenced(|| {
+                let _entered = span.enter();
                 let output = (*function)(context, decode_input(&input)?).map_err(Failure::from)?;
                 encode_output(output, bytes_max)
             });
@@ -294,7 +295,17 @@ fn unusable(error: &PayloadError) -> Failure {
 
 /// The handlers of a runtime, by name.
 #[derive(Clone, Default)]
-pub(crate) struct Handlers(BTreeMap<String, Registered>);
+pub(crate) struct Handlers {
+    by_name: BTreeMap<String, Registered>,
+    /// How reports are checked on tasks of the workflows that the runtime was started with.
+    outputs: HashMap<DefinitionHash, OutputChecks>,
+}
+
+/// Says what is wrong with the output of a task whose type was declared.
+pub(crate) type OutputCheck = fn(&Payload) -> Result<(), PayloadError>;
+
+/// The checks of the tasks of a workflow, by the ids of their nodes.
+pub(crate) type OutputChecks = BTreeMap<String, OutputCheck>;
 
 #[derive(Clone)]
 pub(crate) struct Registered {
@@ -308,12 +319,12 @@ pub(crate) struct Registered {
 impl Handlers {
     /// Registers a handler whose name is not taken.
     pub(crate) fn register(&mut self, name: String, handle: Arc<dyn Handle>) {
-        let index = self.0.len();
-        self.0.insert(name, Registered { handle, running_max: None, index });
+        let index = self.by_name.len();
+        self.by_name.insert(name, Registered { handle, running_max: None, index });
     }
 
     pub(crate) fn limit(&mut self, name: &str, running_max: usize) -> bool {
-        let Some(registered) = self.0.get_mut(name) else {
+        let Some(registered) = self.by_name.get_mut(name) else {
             return false;
         };
         registered.running_max = Some(running_max);
@@ -321,18 +332,28 @@ impl Handlers {
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Registered> {
-        self.0.get(name)
+        self.by_name.get(name)
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.by_name.keys().map(String::as_str)
     }
 
     /// All of them, in the order of their numbers.
     pub(crate) fn by_number(&self) -> Vec<&Registered> {
-        let mut all: Vec<_> = self.0.values().collect();
+        let mut all: Vec<_> = self.by_name.values().collect();
         all.sort_unstable_by_key(|registered| registered.index);
         all
+    }
+
+    /// Lets reports on the tasks of a workflow be checked.
+    pub(crate) fn check_outputs(&mut self, outputs: HashMap<DefinitionHash, OutputChecks>) {
+        self.outputs = outputs;
+    }
+
+    /// How reports on a task of a workflow are checked, if they are.
+    pub(crate) fn output_check(&self, definition: DefinitionHash, node: &str) -> Option<OutputCheck> {
+        self.outputs.get(&definition)?.get(node).copied()
     }
 
     /// The number of a handler, if it is registered.
@@ -342,7 +363,7 @@ impl Handlers {
 
     /// The names, in the order of the numbers.
     pub(crate) fn names_by_number(&self) -> Vec<String> {
-        let mut names: Vec<_> = self.0.iter().collect();
+        let mut names: Vec<_> = self.by_name.iter().collect();
         names.sort_unstable_by_key(|(_, registered)| registered.index);
         names.into_iter().map(|(name, _)| name.clone()).collect()
     }
@@ -355,6 +376,6 @@ impl Handlers {
 
 impl fmt::Debug for Handlers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.by_name.keys()).finish()
     }
 }

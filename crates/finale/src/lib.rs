@@ -28,6 +28,7 @@ mod observe;
 mod oneshot;
 mod open_tasks;
 mod options;
+mod reporting;
 #[cfg(feature = "actix-web")]
 mod response;
 mod runtime;
@@ -56,6 +57,7 @@ pub use handler::Handler;
 pub use late::LateEvent;
 pub use open_tasks::{OpenTask, TaskPage};
 pub use options::{Keep, Limits, Retention, Shards};
+pub use reporting::TaskReport;
 pub use runtime::{Page, Runtime, ShutdownReport, StartError};
 pub use task_error::{ResultExt, TaskError};
 pub use typed::{Branch, ConditionNode, Source, TaskNode, TypedBuilder, VerificationNode};
@@ -82,8 +84,8 @@ pub use finale_core::execution::{Awaited, Why};
 pub use finale_core::fact::Described;
 pub use finale_core::id::ParseIdError;
 pub use finale_core::record::{
-    Begun, Counts, DecidedBy, End, ExecutionError, NodeFailure, NodeRecord, NodeRecordState, OutputError, Record,
-    State, WorkflowName,
+    AttemptRecord, Begun, ConcurrencyLimit, Counts, DecidedBy, End, ExecutionError, NodeFailure, NodeRecord,
+    NodeRecordState, OutputError, QueuePosition, Record, State, WorkflowName,
 };
 pub use finale_core::{
     ExecutionId, ExecutionStatus, Failure, FailureClass, NodeStatus, Outcome, Payload, PayloadError, TaskId, Time,

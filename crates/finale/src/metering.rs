@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use finale_core::fact::Terminal;
 use finale_core::{Compiled, FailureClass, NodeIndex};
-use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use metrics::{
+    Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 
 use crate::telemetry::metric;
 
@@ -45,8 +47,23 @@ struct TaskMetrics {
 
 const ENDS: [Terminal; 3] = [Terminal::Completed, Terminal::Failed, Terminal::Cancelled];
 
+/// Tells the recorder what the metrics mean.
+fn describe() {
+    describe_counter!(metric::EXECUTIONS_TOTAL, "Executions that were activated or ended, by workflow and status");
+    describe_histogram!(metric::EXECUTION_DURATION_SECONDS, Unit::Seconds, "Time from activation to end, by workflow");
+    describe_counter!(metric::TASKS_TOTAL, "Attempts that came to a result, by workflow, task and outcome");
+    describe_histogram!(metric::TASK_DURATION_SECONDS, Unit::Seconds, "Time that attempts took, by workflow and task");
+    describe_gauge!(metric::EXECUTIONS_RUNNING, "Executions that have not ended");
+    describe_gauge!(metric::TASKS_RUNNING, "Handlers at work");
+    describe_gauge!(metric::ADMISSION_QUEUE_DEPTH, "Executions that were handed in and wait to be admitted");
+    describe_gauge!(metric::TASK_QUEUE_DEPTH, "Tasks that wait for a limit on handlers");
+    describe_histogram!(metric::JOURNAL_COMMIT_FACTS, Unit::Count, "Facts in one append to the journal");
+    describe_histogram!(metric::JOURNAL_COMMIT_SECONDS, Unit::Seconds, "Time from append to durable");
+}
+
 impl ShardMetrics {
     pub(crate) fn new() -> Self {
+        describe();
         Self {
             executions_running: Share::of(gauge!(metric::EXECUTIONS_RUNNING)),
             tasks_running: Share::of(gauge!(metric::TASKS_RUNNING)),
@@ -91,7 +108,7 @@ impl WorkflowMetrics {
     pub(crate) fn new(compiled: &Compiled) -> Self {
         let workflow = compiled.definition().id.clone();
         let total = |status: &'static str| counter!(metric::EXECUTIONS_TOTAL, "workflow" => workflow.clone(), "status" => status);
-        let task = |node| compiled.is_task(node).then(|| TaskMetrics::new(&compiled.node(node).id));
+        let task = |node| compiled.is_task(node).then(|| TaskMetrics::new(&workflow, &compiled.node(node).id));
         Self {
             activated: total("activated"),
             ended: ENDS.map(|end| total(end.name())),
@@ -121,13 +138,13 @@ impl WorkflowMetrics {
 }
 
 impl TaskMetrics {
-    fn new(id: &str) -> Self {
-        let total =
-            |outcome: &'static str| counter!(metric::TASKS_TOTAL, "task" => id.to_owned(), "outcome" => outcome);
+    fn new(workflow: &str, id: &str) -> Self {
+        let (workflow, task) = (workflow.to_owned(), id.to_owned());
+        let total = |outcome: &'static str| counter!(metric::TASKS_TOTAL, "workflow" => workflow.clone(), "task" => task.clone(), "outcome" => outcome);
         Self {
             completed: total("completed"),
             failed: FailureClass::ALL.map(|class| total(class.name())),
-            duration: histogram!(metric::TASK_DURATION_SECONDS, "task" => id.to_owned()),
+            duration: histogram!(metric::TASK_DURATION_SECONDS, "workflow" => workflow.clone(), "task" => task.clone()),
         }
     }
 

@@ -3,17 +3,53 @@
 use finale_core::execution::{Effect, Notice, NumberedEvent, Refused};
 use finale_core::record::End;
 use finale_core::supervisor::{self, LateEvent};
-use finale_core::{ExecutionId, ExecutionStatus, NodeIndex, NodeStatus, Outcome, TaskId, Time};
-use tracing::{Level, debug, error, info, warn};
+use finale_core::{Compiled, Dispatch, ExecutionId, ExecutionStatus, NodeIndex, NodeStatus, Outcome, TaskId, Time};
+use tracing::{Level, Span, debug, error, field, info, info_span, warn};
 
 use crate::actors::bound::Bound;
 use crate::actors::messages::Attempted;
 use crate::events::{Event, Subscriber};
-use crate::telemetry::{TARGET, event};
+use crate::telemetry::{TARGET, event, span};
 
 /// Whether anybody reads what happens to nodes.
 pub(crate) fn watched() -> bool {
     tracing::enabled!(target: TARGET, Level::DEBUG)
+}
+
+/// Whether anybody looks at spans.
+fn has_spans() -> bool {
+    tracing::span_enabled!(target: TARGET, Level::INFO)
+}
+
+/// The span of an execution that is about to be activated, a child of the one that is current here; none if nobody looks
+/// at it. Its id is said when it has one.
+pub(crate) fn activation_span(workflow: &str) -> Option<Box<Span>> {
+    let span = || info_span!(target: TARGET, span::EXECUTION, execution = field::Empty, workflow);
+    has_spans().then(span).filter(|span| !span.is_disabled()).map(Box::new)
+}
+
+/// Says of which execution that span is.
+pub(crate) fn identify(span: &Span, execution: ExecutionId) {
+    span.record("execution", field::display(execution));
+}
+
+/// The span of an attempt at a task, a child of that of its execution; none if nobody looks at it. An execution that was
+/// found in a journal has a span of its own from here on.
+pub(crate) fn task_span(
+    parent: &mut Option<Box<Span>>,
+    compiled: &Compiled,
+    execution: ExecutionId,
+    dispatch: Dispatch,
+) -> Option<Box<Span>> {
+    if !has_spans() {
+        return None;
+    }
+    let workflow = compiled.definition().id.as_str();
+    let found = || Box::new(info_span!(target: TARGET, parent: None, span::EXECUTION, %execution, workflow));
+    let parent = &**parent.get_or_insert_with(found);
+    let (node, attempt) = (compiled.node(dispatch.key.node).id.as_str(), dispatch.attempt.get());
+    let span = info_span!(target: TARGET, parent: parent, span::TASK, %execution, workflow, node, attempt);
+    Some(span).filter(|span| !span.is_disabled()).map(Box::new)
 }
 
 /// Says that an execution was activated.

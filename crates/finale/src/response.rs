@@ -16,14 +16,15 @@ const RETRY_AFTER_SECONDS: u32 = 1;
 /// The status that an error with this code is answered with.
 fn status(code: &str) -> StatusCode {
     match code {
-        "not_found" => StatusCode::NOT_FOUND,
+        "not_found" | "unknown_node" => StatusCode::NOT_FOUND,
         "invalid" | "input_invalid" | "too_long" | "blank_key" | "zero_deadline" | "payload_not_json"
-        | "payload_too_deep" | "payload_not_finite" => StatusCode::BAD_REQUEST,
+        | "payload_too_deep" | "payload_not_finite" | "wrong_type" => StatusCode::BAD_REQUEST,
         "payload_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "already_terminal"
         | "already_settled"
         | "not_running"
         | "not_ready"
+        | "stale_attempt"
         | "idempotency_conflict"
         | "id_conflict"
         | "execution_cancelled" => StatusCode::CONFLICT,

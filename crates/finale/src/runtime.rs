@@ -10,9 +10,11 @@ use actix::{Addr, Recipient};
 use finale_core::compile::accept_input;
 use finale_core::definition::Verdict;
 use finale_core::execution::{Command, Input, Report, Why};
-use finale_core::number::ShardNo;
+use finale_core::number::{LimitNo, ShardNo, Slot};
+use finale_core::record::{ConcurrencyLimit, HeldUp, HeldUpBy, QueuePosition};
 use finale_core::supervisor::{home_of, shard_of};
-use finale_core::{ExecutionId, Failure, FailureClass, Payload, PayloadError, Record, TaskId, WorkKey};
+use finale_core::task_engine::{QueuedTask, SuspendedTask, TaskEngine};
+use finale_core::{ExecutionId, Failure, FailureClass, NodeStatus, Payload, PayloadError, Record, TaskId, WorkKey};
 use finale_journal::{Claim, Filter, Journal, JournalError, Summary};
 use serde::Serialize;
 use tokio::time::timeout_at;
@@ -24,6 +26,7 @@ use crate::actors::inbox::Inbox;
 use crate::actors::local;
 use crate::actors::past::Past;
 use crate::actors::requests::{Look, NotSeen, Waiting, Watched};
+use crate::actors::shared::Shared;
 use crate::actors::start::{Ending, Endings};
 use crate::actors::supervisor::Supervisor;
 use crate::actors::way_in::{LookAtTasks, ToShard};
@@ -36,9 +39,11 @@ use crate::handle::{CancelReceipt, ExecutionHandle};
 use crate::handler::encode_owned;
 use crate::late::LateEvent;
 use crate::message::{TaskCompleted, TaskFailed};
+use crate::observe;
 use crate::offline::{self, ReadError};
 use crate::open_tasks::{OpenTask, TaskPage};
 use crate::options::Options;
+use crate::reporting::TaskReport;
 use crate::vitals::{Health, Vitals};
 use crate::workflow::Workflow;
 
@@ -242,7 +247,7 @@ impl Runtime {
             business_key: None,
             deadline: None,
             id: None,
-            pledge: Pledge::new(),
+            pledge: Pledge::new(observe::activation_span(&workflow.definition().id)),
         });
         Activate { runtime: self.clone(), request }
     }
@@ -342,7 +347,7 @@ impl Runtime {
     async fn ended(&self, id: ExecutionId) -> Result<Arc<Completion>, CommandError> {
         match past::ended(&self.0.kept.journal, &self.0.directory, id).await? {
             Past::Ended(ended) => Ok(ended),
-            Past::Open | Past::Unknown => Err(CommandError::NotFound).inspect_err(|_| crate::observe::not_found(id)),
+            Past::Open | Past::Unknown => Err(CommandError::NotFound).inspect_err(|_| observe::not_found(id)),
         }
     }
 
@@ -530,7 +535,7 @@ impl Runtime {
         by: &str,
     ) -> Result<(), CommandError> {
         self.check_text("who judges", Some(by))?;
-        let key = self.key(id, node).await?;
+        let key = self.key(id, node).await?.ok_or(CommandError::NotFound)?;
         self.tell(id, Input::Verdict { key, verdict, by: by.into() }, |answer| Waiting::Command(id, answer)).await
     }
 
@@ -840,8 +845,8 @@ impl Runtime {
     }
 
     pub(crate) async fn snapshot(&self, id: ExecutionId) -> Result<Record, CommandError> {
-        let record = match self.look(id, Look::Snapshot).await {
-            Ok(record) => record,
+        let (mut record, slot) = match self.look(id, Look::Snapshot).await {
+            Ok(seen) => seen,
             Err(NotSeen::InJournal) => return self.read(id, |reading| reading.record()).await,
             Err(NotSeen::Failed(CommandError::Journal(error))) => {
                 return self.read_durable(id, error, |reading| reading.record()).await;
@@ -849,12 +854,36 @@ impl Runtime {
             Err(NotSeen::NotDurable(error)) => return Err(error.into()),
             Err(NotSeen::Failed(error)) => return Err(error),
         };
+        if let Some(slot) = slot
+            && record.counts.running > 0
+        {
+            record.hold_up(&self.held_up(id, slot).await?);
+        }
         Ok(record)
+    }
+
+    pub(crate) async fn workflow(&self, id: ExecutionId) -> Result<Workflow, CommandError> {
+        match self.look(id, Look::Workflow).await {
+            Ok(workflow) => Ok(workflow),
+            Err(NotSeen::InJournal) => self.read(id, |reading| reading.workflow().clone()).await,
+            Err(NotSeen::Failed(CommandError::Journal(error))) => {
+                self.read_durable(id, error, |reading| reading.workflow().clone()).await
+            }
+            Err(NotSeen::NotDurable(error)) => Err(error.into()),
+            Err(NotSeen::Failed(error)) => Err(error),
+        }
     }
 
     pub(crate) async fn why(&self, id: ExecutionId) -> Result<Why, CommandError> {
         match self.look(id, Look::Why).await {
-            Ok(why) => Ok(why),
+            Ok((mut why, slot)) => {
+                if let Some(slot) = slot
+                    && why.awaited.iter().any(|awaited| awaited.status == NodeStatus::Running)
+                {
+                    why.hold_up(&self.held_up(id, slot).await?);
+                }
+                Ok(why)
+            }
             Err(NotSeen::InJournal) => self.read(id, |reading| reading.why()).await,
             Err(NotSeen::Failed(CommandError::Journal(error))) => {
                 self.read_durable(id, error, |reading| reading.why()).await
@@ -862,6 +891,17 @@ impl Runtime {
             Err(NotSeen::NotDurable(error)) => Err(error.into()),
             Err(NotSeen::Failed(error)) => Err(error),
         }
+    }
+
+    /// The tasks of an execution that count as running, and whose handlers are held up.
+    async fn held_up(&self, id: ExecutionId, slot: Slot) -> Result<Vec<HeldUp>, CommandError> {
+        let (answer, answered) = oneshot::channel();
+        let look: LookAtTasks = Box::new(move |engine, shared| {
+            // Whoever asked may have gone; that is fine.
+            let _ = answer.send(held_up(id, slot, engine, shared));
+        });
+        self.shard(id).put(ToShard::Tasks(look)).map_err(|_| CommandError::Stopped)?;
+        answered.await.map_err(|_| CommandError::Stopped)
     }
 
     pub(crate) async fn events(&self, id: ExecutionId, after: EventNumber) -> Result<Events, CommandError> {
@@ -881,10 +921,10 @@ impl Runtime {
     }
 
     /// The work that is done at a node, by its path.
-    async fn key(&self, id: ExecutionId, node: &str) -> Result<WorkKey, CommandError> {
+    async fn key(&self, id: ExecutionId, node: &str) -> Result<Option<WorkKey>, CommandError> {
         let path = node.to_owned();
         match self.look(id, |answer| Look::Key(path, answer)).await {
-            Ok(key) => key.ok_or(CommandError::NotFound),
+            Ok(key) => Ok(key),
             Err(NotSeen::InJournal) => {
                 let ended = self.ended(id).await?.ended();
                 Err(ended.map_or(CommandError::NotFound, |outcome| CommandError::AlreadyTerminal(outcome.status())))
@@ -968,6 +1008,43 @@ impl Runtime {
         answered.await.unwrap_or(Err(Stopped.into()))
     }
 
+    /// Reports on a task, in full: who reports, and on which attempt. See [`TaskReport`].
+    ///
+    /// # Errors
+    /// Those of [`complete_task`](Self::complete_task), and [`StaleAttempt`](ReportError::StaleAttempt).
+    pub async fn report_task(&self, task: TaskId, report: TaskReport) -> Result<(), ReportError> {
+        let report = self.checked(report)?;
+        let input = Input::Reported(Report { key: task.key, ..report });
+        self.tell(task.execution, input, Waiting::Report).await
+    }
+
+    /// Reports on the task of an execution at a node; see [`ExecutionHandle::report`].
+    ///
+    /// # Errors
+    /// Those of [`report_task`](Self::report_task), and [`UnknownNode`](ReportError::UnknownNode).
+    pub async fn report_node(&self, id: ExecutionId, node: &str, report: TaskReport) -> Result<(), ReportError> {
+        let report = self.checked(report)?;
+        let ((answer, answered), (given_back, back)) = (oneshot::channel(), oneshot::channel());
+        let waiting = Waiting::Report(answer);
+        // One message, so that what the same caller says after it does not overtake it.
+        let item = ToShard::Report { execution: id, node: node.into(), report, waiting, given_back };
+        self.put(id, item).map_err(|_| ReportError::Stopped)?;
+        if let Ok((report, waiting)) = back.await {
+            // The shard had not read it yet, or has it no more: it is looked for.
+            let key = self.key(id, node).await?.ok_or_else(|| ReportError::UnknownNode(node.to_owned()))?;
+            let input = Box::new(Input::Reported(Report { key, ..report }));
+            self.put(id, ToShard::Tell { execution: id, input, waiting }).map_err(|_| ReportError::Stopped)?;
+        }
+        answered.await.unwrap_or(Err(ReportError::Stopped))
+    }
+
+    fn checked(&self, report: TaskReport) -> Result<Report, ReportError> {
+        let report = report.into_report()?;
+        limited(&report.result, self.0.options.limits.payload_bytes_max)?;
+        self.check_text("who reports", Some(&report.by))?;
+        Ok(report)
+    }
+
     pub(crate) async fn report(
         &self,
         task: TaskId,
@@ -1005,6 +1082,32 @@ pub(crate) fn limited(result: &Result<Payload, Failure>, bytes_max: usize) -> Re
         Err(failure) => failure.reason.len(),
     };
     if bytes > bytes_max { Err(PayloadError::TooLarge { bytes, bytes_max }) } else { Ok(()) }
+}
+
+/// What holds up the handlers of the execution in a slot; in ascending order of work keys.
+fn held_up(id: ExecutionId, slot: Slot, engine: &TaskEngine, shared: &Shared) -> Vec<HeldUp> {
+    // It may have ended since its slot was seen.
+    let Some(registration) = engine.registration(slot).filter(|registration| registration.execution == id) else {
+        return Vec::new();
+    };
+    let bound = shared.definition(registration.definition);
+    let queue = |key: WorkKey, limit: LimitNo, position: usize| {
+        let handler = bound.compiled.handler(key.node).filter(|_| limit != LimitNo::RUNTIME);
+        let limit = handler.map_or(ConcurrencyLimit::Runtime, |name| ConcurrencyLimit::Handler(name.to_owned()));
+        HeldUpBy::Queue(QueuePosition { position, limit })
+    };
+    let queued = engine.queued(slot).into_iter().map(|QueuedTask { dispatch, limit, position, .. }| HeldUp {
+        key: dispatch.key,
+        attempt: dispatch.attempt,
+        by: queue(dispatch.key, limit, position),
+    });
+    let suspended = engine.suspended_tasks(slot).into_iter().map(|SuspendedTask { dispatch, resumes }| {
+        let resumes = resumes.map(|(limit, position)| queue(dispatch.key, limit, position));
+        HeldUp { key: dispatch.key, attempt: dispatch.attempt, by: resumes.unwrap_or(HeldUpBy::Execution) }
+    });
+    let mut all: Vec<_> = queued.chain(suspended).collect();
+    all.sort_unstable_by_key(|held_up| held_up.key);
+    all
 }
 
 async fn list_tasks(

@@ -1,7 +1,7 @@
 //! The names of log events and metrics, in one place.
 //!
-//! Log events are those of the crate `tracing`, metrics those of the crate `metrics`: what the application installs gets
-//! them. Both tell only of what is durable. Metrics are bound to the recorder that is installed when a runtime starts and
+//! Log events and [spans](span) are those of the crate `tracing`, metrics those of the crate `metrics`: what the application installs gets
+//! them. Events and metrics tell only of what is durable. Metrics are bound to the recorder that is installed when a runtime starts and
 //! when a definition is first activated: install it before.
 //!
 //! ```
@@ -96,6 +96,18 @@ pub mod event {
     pub const LATE_EVENT: &str = "workflow.execution.late_event";
 }
 
+/// Names of spans, all of level INFO. They cost nothing where no subscriber is interested.
+///
+/// Handlers run in them, so that what a handler logs has them as its context. One that blocks runs in them on its own
+/// thread; an actor of the application does not.
+pub mod span {
+    /// An execution, a child of the span that was current where [`activate`](crate::Runtime::activate) was called. With
+    /// `execution` and `workflow`. An execution that was found in a journal begins a trace of its own in each process.
+    pub const EXECUTION: &str = "finale.execution";
+    /// An attempt at a task by its handler, a child of [`EXECUTION`]. With `execution`, `workflow`, `node` and `attempt`.
+    pub const TASK: &str = "finale.task";
+}
+
 /// Names of metrics.
 ///
 /// ```
@@ -144,10 +156,10 @@ pub mod metric {
     pub const EXECUTIONS_TOTAL: &str = "finale_executions_total";
     /// Histogram, seconds: from activation to end, by `workflow` (its id).
     pub const EXECUTION_DURATION_SECONDS: &str = "finale_execution_duration_seconds";
-    /// Counter: attempts that came to a result, by `task` (the id of its node) and `outcome`: `completed`, or the class of
+    /// Counter: attempts that came to a result, by `workflow`, `task` (the id of its node) and `outcome`: `completed`, or the class of
     /// the failure.
     pub const TASKS_TOTAL: &str = "finale_tasks_total";
-    /// Histogram, seconds: how long attempts took, by `task` (the id of its node).
+    /// Histogram, seconds: how long attempts took, by `workflow` and `task` (the id of its node).
     pub const TASK_DURATION_SECONDS: &str = "finale_task_duration_seconds";
     /// Gauge: executions that have not ended.
     pub const EXECUTIONS_RUNNING: &str = "finale_executions_running";

@@ -10,8 +10,9 @@ use finale_core::compile::{Code, CompileError, Phase, Problem};
 use finale_core::definition::{
     Conditional, Definition, EdgeKind, Node, NodeKind, OnFailure, Siblings, Task, Verdict, Verification,
 };
+use serde::de::DeserializeOwned;
 
-use crate::handler::{Function, Handler};
+use crate::handler::{Function, Handler, OutputCheck};
 use crate::workflow::Workflow;
 
 /// Builds a workflow of functions; see [`Workflow::typed`].
@@ -35,6 +36,8 @@ struct Draft {
     /// Whose output is whose input.
     inputs: Vec<(usize, Origin)>,
     functions: Vec<Function>,
+    /// What is done outside, and the check of what is reported.
+    outputs: Vec<(usize, OutputCheck)>,
     /// How often each id was wanted.
     ids: HashMap<String, usize>,
 }
@@ -153,7 +156,15 @@ impl Workflow {
     pub fn typed(id: impl Into<String>) -> TypedBuilder {
         let (edges, conditions, inputs) = (Vec::new(), BTreeMap::new(), Vec::new());
         let definition = Definition::new(id);
-        let draft = Draft { definition, edges, conditions, inputs, functions: Vec::new(), ids: HashMap::new() };
+        let draft = Draft {
+            definition,
+            edges,
+            conditions,
+            inputs,
+            functions: Vec::new(),
+            outputs: Vec::new(),
+            ids: HashMap::new(),
+        };
         TypedBuilder(RefCell::new(draft))
     }
 }
@@ -232,6 +243,10 @@ impl TypedBuilder {
 
     /// A task that somebody outside does, who reports an `Output`.
     ///
+    /// What is reported is decoded as an `Output`, and refused as [`WrongType`](crate::ReportError::WrongType) if it is
+    /// none. A runtime knows the type from its first activation of the workflow, or from the start if it was given to
+    /// [`Builder::workflow`](crate::Builder::workflow), which is needed for executions from before a restart.
+    ///
     /// ```
     /// use finale::{TaskContext, TaskError, Workflow};
     ///
@@ -244,8 +259,9 @@ impl TypedBuilder {
     /// article.task("publish", publish).input_from(approval);
     /// assert!(article.build().is_ok());
     /// ```
-    pub fn external<Output>(&self, id: impl Into<String>) -> TaskNode<'_, (), Output> {
+    pub fn external<Output: DeserializeOwned>(&self, id: impl Into<String>) -> TaskNode<'_, (), Output> {
         let index = self.add(&id.into(), |id| Node::task(id, Task::external()));
+        self.draft().outputs.push((index, |output| output.decode::<Output>().map(drop)));
         self.task_at(index)
     }
 
@@ -308,9 +324,10 @@ impl TypedBuilder {
         let conditions = std::mem::take(&mut draft.conditions);
         let id = |index: usize| draft.definition.nodes[index].id.clone();
         let conditions = conditions.into_iter().map(|(index, expression)| (id(index), expression)).collect();
+        let outputs = draft.outputs.iter().map(|(index, check)| (id(*index), *check)).collect();
         draft.definition.guard(&conditions);
         draft.definition.imply_ends();
-        Ok(Workflow::new(draft.definition)?.with_functions(draft.functions))
+        Ok(Workflow::new(draft.definition)?.with_functions(draft.functions, outputs))
     }
 
     fn draft(&self) -> RefMut<'_, Draft> {

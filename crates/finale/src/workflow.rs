@@ -7,7 +7,7 @@ use finale_core::compile::{CompileError, Limits, Registry, Warning, compile_with
 use finale_core::definition::{DefinitionBuilder, FromDefinition};
 use finale_core::{Compiled, Definition, DefinitionHash};
 
-use crate::handler::Function;
+use crate::handler::{Function, OutputChecks};
 
 /// A checked definition; a clone is the same one.
 ///
@@ -31,6 +31,8 @@ struct Inner {
     limits: Limits,
     /// Those it was built of, if it was built of functions.
     functions: Vec<Function>,
+    /// How reports on tasks with declared outputs are checked, by the ids of their nodes.
+    outputs: OutputChecks,
 }
 
 impl Workflow {
@@ -100,7 +102,13 @@ impl Workflow {
         let id = definition.id.clone();
         let compiled = compile_within(definition, &registry, &limits)
             .inspect_err(|error| crate::observe::invalid_definition(&id, error))?;
-        Ok(Self(Arc::new(Inner { compiled, registry, limits, functions: Vec::new() })))
+        Ok(Self(Arc::new(Inner {
+            compiled,
+            registry,
+            limits,
+            functions: Vec::new(),
+            outputs: OutputChecks::default(),
+        })))
     }
 
     /// The definition as it was written, with the start and the end that a builder adds.
@@ -143,15 +151,19 @@ impl Workflow {
     }
 
     /// The same, built of these functions; nobody else has it yet.
-    pub(crate) fn with_functions(mut self, functions: Vec<Function>) -> Self {
+    pub(crate) fn with_functions(mut self, functions: Vec<Function>, outputs: OutputChecks) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
-            inner.functions = functions;
+            (inner.functions, inner.outputs) = (functions, outputs);
         }
         self
     }
 
     pub(crate) fn functions(&self) -> &[Function] {
         &self.0.functions
+    }
+
+    pub(crate) fn outputs(&self) -> &OutputChecks {
+        &self.0.outputs
     }
 
     pub(crate) fn registry(&self) -> &Registry {

@@ -172,3 +172,58 @@ async fn the_output_of_the_only_last_task_is_that_of_the_execution() {
     })
     .await;
 }
+
+#[actix::test]
+async fn a_snapshot_says_what_it_was_given_and_what_is_to_be_done() {
+    for_each_journal(async |journal| {
+        let runtime = runtime(&journal).start().unwrap();
+        let ask = chart("s>b b>e").outside("b").workflow();
+        let activation = runtime.activate(&ask, 5).by("ann").idempotency_key("i 1").business_key("b 1");
+        let execution = activation.deadline(std::time::Duration::from_secs(60)).await.unwrap();
+        let check = |record: Record| {
+            assert_eq!((record.input.decode::<u32>().unwrap(), record.activated_by.as_str()), (5, "ann"));
+            assert_eq!(record.idempotency_key.as_deref(), Some("i 1"));
+            assert_eq!(record.business_key.as_deref(), Some("b 1"));
+            let deadline = record.created_at.after(std::time::Duration::from_secs(60));
+            assert_eq!(record.deadline, Some(deadline));
+            assert_eq!(record.nodes.iter().find(|node| node.id == "b").unwrap().title, "Do b");
+            let text = serde_json::to_string(&record).unwrap();
+            assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
+        };
+        check(execution.snapshot().await.unwrap());
+        assert_eq!(execution.workflow().await.unwrap().hash(), ask.hash());
+        execution.complete("b", ()).await.unwrap();
+        execution.outcome().await.unwrap();
+        check(execution.snapshot().await.unwrap());
+        assert_eq!(execution.workflow().await.unwrap().hash(), ask.hash(), "also when it is read from the journal");
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_snapshot_says_what_became_of_each_attempt() {
+    for_each_journal(async |journal| {
+        let runtime = runtime(&journal).start().unwrap();
+        let ask = chart("s>b b>e").outside("b").task("b", |task| task.retry.attempts = 3).workflow();
+        let execution = runtime.activate(&ask, ()).await.unwrap();
+        for reason in ["busy", "ill"] {
+            tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+            execution.fail("b", finale::Failure::new(finale::FailureClass::Failed, reason)).await.unwrap();
+        }
+        let check = |record: &Record| {
+            let node = record.nodes.iter().find(|node| node.id == "b").unwrap();
+            let attempts: Vec<_> = node.earlier.iter().map(|one| (one.attempt.get(), one.error.as_str())).collect();
+            assert_eq!(attempts, [(1, "failed: busy"), (2, "failed: ill")]);
+            for one in &node.earlier {
+                assert_eq!(one.completed_at.since(one.started_at).as_secs(), 2);
+            }
+        };
+        check(&execution.snapshot().await.unwrap());
+        execution.complete("b", ()).await.unwrap();
+        execution.outcome().await.unwrap();
+        let record = execution.snapshot().await.unwrap();
+        check(&record);
+        assert_eq!(serde_json::from_str::<Record>(&serde_json::to_string(&record).unwrap()).unwrap(), record);
+    })
+    .await;
+}

@@ -6,6 +6,7 @@ mod commands;
 mod events;
 mod listing;
 mod looking;
+mod queued;
 mod wakers;
 
 use std::time::Duration;

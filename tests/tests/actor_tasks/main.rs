@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod by_node;
 mod early;
 mod late;
 mod messages;

@@ -9,7 +9,7 @@ use metrics::{
 
 /// What was counted, by name and labels; of a histogram, the values. A clone is the same.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Kept(Arc<Mutex<BTreeMap<String, Vec<f64>>>>);
+pub(crate) struct Kept(Arc<Mutex<BTreeMap<String, Vec<f64>>>>, Arc<Mutex<Vec<String>>>);
 
 impl Kept {
     /// The value of a counter or gauge; 0 if nobody counted.
@@ -29,6 +29,16 @@ impl Kept {
             .filter(|(_, values)| values.iter().any(|value| *value != 0.0))
             .map(|(name, _)| name.clone())
             .collect()
+    }
+
+    /// The names of what was described.
+    pub(crate) fn described(&self) -> Vec<String> {
+        self.1.lock().unwrap().clone()
+    }
+
+    fn describe(&self, key: &KeyName, description: &str) {
+        assert!(!description.trim().is_empty());
+        self.1.lock().unwrap().push(key.as_str().to_owned());
     }
 
     fn one(&self, key: &Key) -> Arc<One> {
@@ -83,11 +93,17 @@ impl HistogramFn for One {
 }
 
 impl Recorder for Kept {
-    fn describe_counter(&self, _key: KeyName, _unit: Option<Unit>, _description: SharedString) {}
+    fn describe_counter(&self, key: KeyName, _unit: Option<Unit>, description: SharedString) {
+        self.describe(&key, &description);
+    }
 
-    fn describe_gauge(&self, _key: KeyName, _unit: Option<Unit>, _description: SharedString) {}
+    fn describe_gauge(&self, key: KeyName, _unit: Option<Unit>, description: SharedString) {
+        self.describe(&key, &description);
+    }
 
-    fn describe_histogram(&self, _key: KeyName, _unit: Option<Unit>, _description: SharedString) {}
+    fn describe_histogram(&self, key: KeyName, _unit: Option<Unit>, description: SharedString) {
+        self.describe(&key, &description);
+    }
 
     fn register_counter(&self, key: &Key, _metadata: &Metadata<'_>) -> Counter {
         Counter::from_arc(self.one(key))

@@ -5,10 +5,12 @@
 mod kept;
 mod log;
 mod metric;
+mod spans;
 
 use std::time::Duration;
 
 use finale::journal::{Acknowledgement, HeldJournal};
+use finale::telemetry::metric as name;
 use finale::{Failure, FailureClass, Workflow};
 use finale_core::definition::Conditional;
 use finale_core::definition::NodeKind;
@@ -16,6 +18,20 @@ use finale_tests::actor::{Dummies, Gate, chart, for_each_journal, runtime, settl
 use finale_tests::tasks::task_of;
 
 use log::Log;
+
+/// The names of metrics, and what is promised of them.
+const METRICS: [(&str, &str); 10] = [
+    (name::EXECUTIONS_TOTAL, "finale_executions_total"),
+    (name::EXECUTION_DURATION_SECONDS, "finale_execution_duration_seconds"),
+    (name::TASKS_TOTAL, "finale_tasks_total"),
+    (name::TASK_DURATION_SECONDS, "finale_task_duration_seconds"),
+    (name::EXECUTIONS_RUNNING, "finale_executions_running"),
+    (name::TASKS_RUNNING, "finale_tasks_running"),
+    (name::ADMISSION_QUEUE_DEPTH, "finale_admission_queue_depth"),
+    (name::TASK_QUEUE_DEPTH, "finale_task_queue_depth"),
+    (name::JOURNAL_COMMIT_FACTS, "finale_journal_commit_facts"),
+    (name::JOURNAL_COMMIT_SECONDS, "finale_journal_commit_seconds"),
+];
 
 #[actix::test]
 async fn a_run_that_completes_is_logged_step_by_step() {
@@ -229,7 +245,7 @@ async fn nothing_is_logged_before_it_is_durable() {
 
 #[test]
 fn the_names_of_events_and_metrics_are_those_that_are_promised() {
-    use finale::telemetry::{event, metric};
+    use finale::telemetry::{event, span};
     let events = [
         (event::ACTIVATED, "activated"),
         (event::COMPLETED, "completed"),
@@ -252,17 +268,6 @@ fn the_names_of_events_and_metrics_are_those_that_are_promised() {
     for (name, last) in events {
         assert_eq!(name, format!("workflow.execution.{last}"));
     }
-    let metrics = [
-        (metric::EXECUTIONS_TOTAL, "finale_executions_total"),
-        (metric::EXECUTION_DURATION_SECONDS, "finale_execution_duration_seconds"),
-        (metric::TASKS_TOTAL, "finale_tasks_total"),
-        (metric::TASK_DURATION_SECONDS, "finale_task_duration_seconds"),
-        (metric::EXECUTIONS_RUNNING, "finale_executions_running"),
-        (metric::TASKS_RUNNING, "finale_tasks_running"),
-        (metric::ADMISSION_QUEUE_DEPTH, "finale_admission_queue_depth"),
-        (metric::TASK_QUEUE_DEPTH, "finale_task_queue_depth"),
-        (metric::JOURNAL_COMMIT_FACTS, "finale_journal_commit_facts"),
-        (metric::JOURNAL_COMMIT_SECONDS, "finale_journal_commit_seconds"),
-    ];
-    assert!(metrics.iter().all(|(name, promised)| name == promised));
+    assert!(METRICS.iter().all(|(name, promised)| name == promised));
+    assert_eq!((span::EXECUTION, span::TASK), ("finale.execution", "finale.task"));
 }

@@ -51,13 +51,14 @@ async fn attempts_are_counted_and_timed_by_task_and_outcome() {
         for chart in [chart("s>a a>e"), retried, chart("s>p p>e"), timed] {
             runtime.activate(&chart.workflow(), ()).await.unwrap().outcome().await.unwrap();
         }
-        let total = |task, outcome| kept.value(&format!("finale_tasks_total{{task={task},outcome={outcome}}}"));
+        let total =
+            |task, outcome| kept.value(&format!("finale_tasks_total{{workflow=test,task={task},outcome={outcome}}}"));
         assert_eq!(total("a", "completed"), 1.0);
         assert_eq!(total("b", "failed"), 3.0);
         assert_eq!(total("p", "panicked"), 1.0);
         assert_eq!(total("t", "timed_out"), 1.0);
         for (task, expected) in [("a", 3.0..3.1), ("t", 2.0..2.1)] {
-            let seconds = kept.values(&format!("finale_task_duration_seconds{{task={task}}}"));
+            let seconds = kept.values(&format!("finale_task_duration_seconds{{workflow=test,task={task}}}"));
             assert!(seconds.len() == 1 && expected.contains(&seconds[0]), "{task}: {seconds:?}");
         }
     })
@@ -77,9 +78,9 @@ async fn what_is_reported_from_outside_is_counted_and_timed_as_well() {
         runtime.complete_task(task_of(execution.id(), &chain, "a"), ()).await.unwrap_err();
         let failure = Failure::new(FailureClass::Rejected, "no");
         runtime.fail_task(task_of(execution.id(), &chain, "b"), failure).await.unwrap();
-        assert_eq!(kept.value("finale_tasks_total{task=a,outcome=completed}"), 1.0);
-        assert_eq!(kept.value("finale_tasks_total{task=b,outcome=rejected}"), 1.0);
-        let seconds = kept.values("finale_task_duration_seconds{task=a}");
+        assert_eq!(kept.value("finale_tasks_total{workflow=test,task=a,outcome=completed}"), 1.0);
+        assert_eq!(kept.value("finale_tasks_total{workflow=test,task=b,outcome=rejected}"), 1.0);
+        let seconds = kept.values("finale_task_duration_seconds{workflow=test,task=a}");
         assert!(seconds.len() == 1 && (60.0..60.1).contains(&seconds[0]), "{seconds:?}");
     })
     .await;
@@ -95,8 +96,8 @@ async fn attempts_are_counted_the_same_when_somebody_watches() {
         let _events = execution.events().await.unwrap();
         let _log = crate::log::Log::begin();
         execution.outcome().await.unwrap();
-        assert_eq!(kept.value("finale_tasks_total{task=a,outcome=completed}"), 1.0);
-        assert_eq!(kept.values("finale_task_duration_seconds{task=a}").len(), 1);
+        assert_eq!(kept.value("finale_tasks_total{workflow=test,task=a,outcome=completed}"), 1.0);
+        assert_eq!(kept.values("finale_task_duration_seconds{workflow=test,task=a}").len(), 1);
     })
     .await;
 }
@@ -115,10 +116,10 @@ async fn nothing_is_counted_before_it_is_durable() {
     let execution = waiting.await.unwrap().unwrap();
     settle().await;
     assert_eq!(kept.value("finale_executions_total{workflow=test,status=activated}"), 1.0);
-    assert_eq!(kept.value("finale_tasks_total{task=a,outcome=completed}"), 0.0);
+    assert_eq!(kept.value("finale_tasks_total{workflow=test,task=a,outcome=completed}"), 0.0);
     journal.release();
     execution.outcome().await.unwrap();
-    assert_eq!(kept.value("finale_tasks_total{task=a,outcome=completed}"), 1.0);
+    assert_eq!(kept.value("finale_tasks_total{workflow=test,task=a,outcome=completed}"), 1.0);
     assert_eq!(kept.value("finale_executions_total{workflow=test,status=completed}"), 1.0);
 }
 
@@ -213,4 +214,16 @@ async fn gauges_show_all_shards_together_and_nothing_when_the_runtime_has_stoppe
     while kept.value("finale_executions_running") > 0.0 || kept.value("finale_tasks_running") > 0.0 {
         tokio::task::yield_now().await;
     }
+}
+
+#[actix::test]
+async fn every_metric_has_a_description() {
+    let kept = Kept::default();
+    let _guard = metrics::set_default_local_recorder(&kept);
+    let _runtime = runtime(&HeldJournal::new(Acknowledgement::Immediate)).start().unwrap();
+    let mut described = kept.described();
+    described.sort_unstable();
+    let mut expected = crate::METRICS.map(|(constant, _)| constant.to_owned());
+    expected.sort_unstable();
+    assert_eq!(described, expected);
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use finale::{ExecutionId, Time};
+use finale::{ExecutionId, Time, WaitingFor};
 use finale_core::record::{Begun, NodeRecord, NodeRecordState};
 use serde::Deserialize;
 
@@ -123,7 +123,7 @@ fn task(execution: ExecutionId, node: &NodeRecord, room: Room) -> String {
 fn begun(state: &NodeRecordState) -> Option<&Begun> {
     match state {
         NodeRecordState::Running(begun)
-        | NodeRecordState::Queued(begun)
+        | NodeRecordState::Queued { begun, .. }
         | NodeRecordState::Waiting { begun, .. }
         | NodeRecordState::Completed { begun, .. }
         | NodeRecordState::Failed { begun, .. }
@@ -153,6 +153,8 @@ fn note(state: &NodeRecordState, room: Room) -> String {
         // The status says already that the node failed.
         NodeRecordState::Failed { error, .. } => error.strip_prefix("failed: ").unwrap_or(error).to_owned(),
         NodeRecordState::Skipped { reason } => reason.clone(),
+        NodeRecordState::Queued { queue, .. } => queue.to_string(),
+        NodeRecordState::Waiting { waiting_for: WaitingFor::Execution, .. } => "for other executions".to_owned(),
         _ => String::new(),
     }
 }
@@ -183,7 +185,14 @@ mod tests {
 
     #[test]
     fn no_line_is_wider_than_a_terminal() {
-        let node = |id: &str, kind: &str, state| NodeRecord { id: id.into(), kind: kind.into(), task_id: None, state };
+        let node = |id: &str, kind: &str, state| NodeRecord {
+            id: id.into(),
+            kind: kind.into(),
+            title: String::new(),
+            task_id: None,
+            state,
+            earlier: Vec::new(),
+        };
         let skipped = || NodeRecordState::Skipped { reason: "a reason that goes on and on ".repeat(9) };
         let nodes = [node(&"long-id-".repeat(9), "agent_assignment", skipped()), node("注文", "task", skipped())];
         let id = "0199b1c2-0000-7000-8000-000000000000".parse().unwrap();
@@ -209,7 +218,14 @@ mod tests {
             class: finale_core::FailureClass::Failed,
             error: "no such input".into(),
         };
-        let node = |id: &str, kind: &str, state| NodeRecord { id: id.into(), kind: kind.into(), task_id: None, state };
+        let node = |id: &str, kind: &str, state| NodeRecord {
+            id: id.into(),
+            kind: kind.into(),
+            title: String::new(),
+            task_id: None,
+            state,
+            earlier: Vec::new(),
+        };
         let nodes = [
             node("start", "start", passed()),
             node("build", "task", passed()),

@@ -230,7 +230,9 @@ impl Execution {
         let lost = self.state_at(key).lost_attempts().all;
         let last = LostAttempts::last_attempt(definition.at(key.node).attempts, lost);
         if self.goes_on(key.scope) && failure.is_retryable() && attempt.get() < last {
-            return self.try_again(definition, key, attempt.next(), failure.delay(), sink);
+            let delay = failure.delay();
+            self.note_earlier((key, attempt), (started, ended), failure);
+            return self.try_again(definition, key, attempt.next(), delay, sink);
         }
         let failure = Box::new(failure);
         let state = NodeState::Failed { attempt: Some(attempt), lost, started, ended, failure };

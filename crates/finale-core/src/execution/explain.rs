@@ -8,8 +8,8 @@ use super::render::decided_by;
 use super::scope::Scope;
 use super::{Execution, NodeState, Phase, WaitFor};
 use crate::compiled::Compiled;
-use crate::id::{ScopeId, WorkKey};
-use crate::record::DecidedBy;
+use crate::id::{AttemptNo, ScopeId, TaskId, WorkKey};
+use crate::record::{DecidedBy, HeldUp, HeldUpBy, QueuePosition};
 use crate::status::{ExecutionStatus, NodeStatus, WaitingFor};
 use crate::time::Time;
 
@@ -37,11 +37,20 @@ pub struct Awaited {
     pub node: String,
     /// What is to be done there.
     pub title: String,
+    /// The task it is; none for nodes that are no work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_id: Option<TaskId>,
+    /// Which attempt it is; none for nodes without attempts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<AttemptNo>,
     /// Where the node is.
     pub status: NodeStatus,
     /// What kind of thing it waits for, if it waits and is not at work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<WaitingFor>,
+    /// Where it stands in the queue for a limit on handlers, if it is queued.
+    #[serde(flatten)]
+    pub queue: Option<QueuePosition>,
     /// What exactly is waited for, in words.
     pub what: String,
     /// Since when.
@@ -60,6 +69,28 @@ impl Why {
     /// All that can be said of an execution whose history cannot be read.
     pub fn unread(status: ExecutionStatus, error: Option<String>) -> Self {
         Self { status, decided_by: None, error, awaited: Vec::new(), awaited_more: 0 }
+    }
+
+    /// Says of tasks whose handlers are held up what they wait for; an execution alone takes them for running.
+    pub fn hold_up(&mut self, held_up: &[HeldUp]) {
+        for awaited in self.awaited.iter_mut().filter(|awaited| awaited.status == NodeStatus::Running) {
+            let task = awaited.task_id.zip(awaited.attempt);
+            let Some(held_up) = task.and_then(|(task, attempt)| HeldUp::find(held_up, task.key, attempt)) else {
+                continue;
+            };
+            match &held_up.by {
+                HeldUpBy::Queue(queue) => {
+                    awaited.status = NodeStatus::Queued;
+                    awaited.what = format!("{}, {queue}", awaited.what);
+                    awaited.queue = Some(queue.clone());
+                }
+                HeldUpBy::Execution => {
+                    awaited.status = NodeStatus::Waiting;
+                    awaited.waiting_for = Some(WaitingFor::Execution);
+                    awaited.what.push_str(", which waits for other executions");
+                }
+            }
+        }
     }
 }
 
@@ -115,8 +146,11 @@ impl Execution {
         Some(Awaited {
             node: self.path(definition, key)?.to_string(),
             title: definition.title(key.node).to_owned(),
+            task_id: state.attempt().map(|_| TaskId { execution: self.id, key }),
+            attempt: state.attempt(),
             status: state.status(),
             waiting_for: state.waiting_for(),
+            queue: None,
             what,
             since,
         })

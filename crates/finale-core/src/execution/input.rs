@@ -141,6 +141,9 @@ pub enum Refused {
         /// The attempt that reported.
         attempt: AttemptNo,
     },
+    /// What was reported is not of the type that the task was declared with.
+    #[error("the output is not of the declared type: {0}")]
+    WrongType(Box<str>),
     /// The scope that the work was in has come to its end.
     #[error("the scope of node {key} is over already")]
     ScopeOver {

@@ -12,6 +12,7 @@
 
 mod apply;
 mod decide;
+mod earlier;
 mod edges;
 mod ending;
 mod explain;
@@ -30,7 +31,10 @@ mod tests;
 mod turn;
 
 pub use apply::ReplayError;
+pub use earlier::EARLIER_ATTEMPTS_MAX;
 pub use explain::{Awaited, Why};
+
+use earlier::EarlierAttempts;
 pub use input::{Command, Input, Refused, Report};
 pub use turn::{AfterStop, Effect, EffectSink, Notice, NumberedEvent, Replay, Turn};
 
@@ -95,6 +99,8 @@ pub struct Execution {
     undecided: VecDeque<WorkKey>,
     /// How many tasks of the scopes that were given back ended where.
     gone: Option<Box<Counts>>,
+    /// Attempts that were followed by another one.
+    earlier: Option<Box<EarlierAttempts>>,
     /// Storage of an execution that ended in this place before.
     spare_activation: Spare<Box<Activation>>,
     spare_ending: Spare<Box<Ending>>,
@@ -195,6 +201,7 @@ impl Execution {
             unjudged: Vec::new(),
             undecided: VecDeque::new(),
             gone: None,
+            earlier: None,
             spare_activation: Spare::default(),
             spare_ending: Spare::default(),
         }
@@ -219,6 +226,7 @@ impl Execution {
         self.unjudged.clear();
         self.undecided.clear();
         self.gone = None;
+        self.earlier = None;
     }
 
     /// What a history comes to.

@@ -222,6 +222,7 @@ impl Execution {
     fn give_back(&mut self, definition: &Compiled, id: ScopeId, instance: Instance, sink: &mut impl EffectSink) {
         let Some(scope) = self.inner.remove(&id) else { return };
         self.count_gone(definition, &scope);
+        self.forget_earlier(id);
         let key = scope.parent;
         let Some(nest) = self.nests.get_mut(&key) else { return };
         nest.open -= 1;

@@ -80,14 +80,15 @@ impl Execution {
         if let NodeState::Running { lost, .. } = self.open_scope_mut(key.scope).at_mut(key.node) {
             lost.add(crashed);
         }
+        let failure = Failure::new(FailureClass::Lost, "the process ended while it was at work");
         if sink.watched() {
-            let failure = Failure::new(FailureClass::Lost, "the process ended while it was at work");
-            let (failure, took) = (Some(Box::new(failure)), self.at.since(since));
+            let (failure, took) = (Some(Box::new(failure.clone())), self.at.since(since));
             sink.notice(Notice::Attempt { key, attempt, failure, took }, self.path_inside(definition, key));
         }
         if self.is_ending(key.scope) || self.phase != Phase::Running {
             return self.stopped(definition, key, attempt, StopOutcome::Lost, sink);
         }
+        self.note_earlier((key, attempt), (since, self.at), failure);
         self.dispatch_work(definition, key, attempt.next(), sink);
     }
 

@@ -17,11 +17,17 @@ use crate::time::Time;
 impl Execution {
     /// Everything there is to know about it.
     pub fn record(&self, definition: &Compiled) -> Record {
+        let activation = self.activation();
+        let text = |text: Option<&Box<str>>| text.map(ToString::to_string);
         Record {
             id: self.id,
             workflow: definition.workflow_name(),
-            activated_by: self.activation().map(|activation| activation.by.to_string()).unwrap_or_default(),
+            activated_by: text(activation.map(|activation| &activation.by)).unwrap_or_default(),
             created_at: self.created_at,
+            input: activation.map(|activation| activation.input.clone()).unwrap_or_default(),
+            idempotency_key: text(activation.and_then(|activation| activation.idempotency_key.as_ref())),
+            business_key: text(activation.and_then(|activation| activation.business_key.as_ref())),
+            deadline: self.deadline(),
             state: self.state(definition),
             counts: self.counts(definition),
             nodes: self
@@ -147,8 +153,10 @@ impl Execution {
         NodeRecord {
             id: node.id.clone(),
             kind: node.kind.name().to_owned(),
+            title: definition.title(key.node).to_owned(),
             task_id: is_task.then_some(task_id),
             state: self.node_record_state(definition, state),
+            earlier: self.earlier_attempts(key),
         }
     }
 
@@ -217,7 +225,8 @@ impl Counts {
         match status {
             NodeStatus::Pending => &mut self.pending,
             NodeStatus::Ready => &mut self.ready,
-            NodeStatus::Queued | NodeStatus::Running => &mut self.running,
+            NodeStatus::Running => &mut self.running,
+            NodeStatus::Queued => &mut self.queued,
             NodeStatus::Waiting => &mut self.waiting,
             NodeStatus::Completed => &mut self.completed,
             NodeStatus::Failed => &mut self.failed,

@@ -7,8 +7,9 @@ use super::Counts;
 impl Counts {
     /// Whether every task is counted in exactly one status, and no more are tolerated than have failed.
     pub(super) fn add_up(&self) -> bool {
-        let Self { tasks, pending, ready, running, waiting, completed, failed, tolerated, cancelled, skipped } = *self;
-        let statuses = [pending, ready, running, waiting, completed, failed, cancelled, skipped];
+        let Self { tasks, pending, ready, running, queued, waiting, completed, failed, tolerated, cancelled, skipped } =
+            *self;
+        let statuses = [pending, ready, running, queued, waiting, completed, failed, cancelled, skipped];
         statuses.iter().map(|count| u64::from(*count)).sum::<u64>() == u64::from(tasks) && tolerated <= failed
     }
 }
@@ -16,13 +17,15 @@ impl Counts {
 /// `9: 4 completed, 2 failed (1 of them tolerated), 3 skipped`; statuses that no task has are left out.
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { tasks, pending, ready, running, waiting, completed, failed, tolerated, cancelled, skipped } = *self;
+        let Self { tasks, pending, ready, running, queued, waiting, completed, failed, tolerated, cancelled, skipped } =
+            *self;
         let statuses = [
             (completed, "completed"),
             (failed, "failed"),
             (cancelled, "cancelled"),
             (skipped, "skipped"),
             (running, "running"),
+            (queued, "queued"),
             (waiting, "waiting"),
             (ready, "ready"),
             (pending, "pending"),

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Begun, Counts, DecidedBy, End, ExecutionError, NodeFailure, NodeRecord, NodeRecordState, Outcome, Record, State,
-    WorkflowName,
+    AttemptRecord, Begun, ConcurrencyLimit, Counts, DecidedBy, End, ExecutionError, NodeFailure, NodeRecord,
+    NodeRecordState, Outcome, QueuePosition, Record, State, WorkflowName,
 };
 use crate::failure::FailureClass;
 use crate::id::{AttemptNo, ExecutionId, TaskId};
@@ -29,6 +29,14 @@ pub(super) struct FlatRecord {
     status: ExecutionStatus,
     activated_by: String,
     created_at: Time,
+    #[serde(default)]
+    input: Payload,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    idempotency_key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    business_key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deadline: Option<Time>,
     completed_at: Option<Time>,
     error: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -48,6 +56,10 @@ impl From<Record> for FlatRecord {
             status,
             activated_by: record.activated_by,
             created_at: record.created_at,
+            input: record.input,
+            idempotency_key: record.idempotency_key,
+            business_key: record.business_key,
+            deadline: record.deadline,
             completed_at: None,
             error: None,
             failures: Vec::new(),
@@ -141,6 +153,10 @@ impl TryFrom<FlatRecord> for Record {
             workflow: flat.workflow,
             activated_by: flat.activated_by,
             created_at: flat.created_at,
+            input: flat.input,
+            idempotency_key: flat.idempotency_key,
+            business_key: flat.business_key,
+            deadline: flat.deadline,
             state,
             counts: flat.counts,
             nodes: flat.nodes,
@@ -153,6 +169,8 @@ impl TryFrom<FlatRecord> for Record {
 pub(super) struct FlatNode {
     id: String,
     kind: String,
+    #[serde(default)]
+    title: String,
     status: NodeStatus,
     task_id: Option<TaskId>,
     attempt: Option<AttemptNo>,
@@ -165,6 +183,12 @@ pub(super) struct FlatNode {
     skipped_reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     waiting_for: Option<WaitingFor>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    position: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    limit: Option<ConcurrencyLimit>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    earlier: Vec<AttemptRecord>,
 }
 
 impl From<NodeRecord> for FlatNode {
@@ -172,6 +196,7 @@ impl From<NodeRecord> for FlatNode {
         let mut flat = Self {
             id: node.id,
             kind: node.kind,
+            title: node.title,
             status: node.state.status(),
             task_id: node.task_id,
             attempt: None,
@@ -182,10 +207,17 @@ impl From<NodeRecord> for FlatNode {
             class: None,
             skipped_reason: None,
             waiting_for: None,
+            position: None,
+            limit: None,
+            earlier: node.earlier,
         };
         match node.state {
             NodeRecordState::Pending | NodeRecordState::Ready => {}
-            NodeRecordState::Queued(begun) | NodeRecordState::Running(begun) => flat.begin(begun),
+            NodeRecordState::Running(begun) => flat.begin(begun),
+            NodeRecordState::Queued { begun, queue } => {
+                flat.begin(begun);
+                (flat.position, flat.limit) = (Some(queue.position), Some(queue.limit));
+            }
             NodeRecordState::Waiting { begun, waiting_for } => {
                 flat.begin(begun);
                 flat.waiting_for = Some(waiting_for);
@@ -232,12 +264,21 @@ impl FlatNode {
         if self.waiting_for.is_some() != (self.status == NodeStatus::Waiting) {
             return Err("waiting_for belongs to waiting nodes, and to all of them");
         }
+        if (self.position.is_some() || self.limit.is_some()) && self.status != NodeStatus::Queued {
+            return Err("position and limit belong to queued nodes");
+        }
         let completed_at = self.completed_at.ok_or("lacks completed_at");
         Ok(match self.status {
             NodeStatus::Pending => NodeRecordState::Pending,
             NodeStatus::Running => NodeRecordState::Running(self.begun()?),
             NodeStatus::Ready => NodeRecordState::Ready,
-            NodeStatus::Queued => NodeRecordState::Queued(self.begun()?),
+            NodeStatus::Queued => NodeRecordState::Queued {
+                begun: self.begun()?,
+                queue: QueuePosition {
+                    position: self.position.filter(|position| *position > 0).ok_or("lacks its position")?,
+                    limit: self.limit.take().ok_or("lacks the limit it waits for")?,
+                },
+            },
             NodeStatus::Waiting => NodeRecordState::Waiting {
                 begun: self.begun()?,
                 waiting_for: self.waiting_for.take().ok_or("lacks what it waits for")?,
@@ -266,6 +307,13 @@ impl TryFrom<FlatNode> for NodeRecord {
         let status = flat.status.name();
         let who = format!("node {}", flat.id);
         let state = flat.state().map_err(|problem| RecordError { who, status, problem })?;
-        Ok(Self { id: flat.id, kind: flat.kind, task_id: flat.task_id, state })
+        Ok(Self {
+            id: flat.id,
+            kind: flat.kind,
+            title: flat.title,
+            task_id: flat.task_id,
+            state,
+            earlier: flat.earlier,
+        })
     }
 }

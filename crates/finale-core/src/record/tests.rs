@@ -71,3 +71,24 @@ fn a_failed_condition_is_not_called_a_task() {
     assert_eq!(failure("conditional").to_string(), expected);
     assert!(failure("task").to_string().starts_with("task \"input.is_gift\" (wrap?)"));
 }
+
+#[test]
+fn a_queued_node_has_its_position_and_the_limit_it_waits_for() {
+    let begun = r#","task_id":null,"attempt":1,"started_at":"2026-01-01T00:00:00Z""#;
+    for limit in [r#""runtime""#, r#"{"handler":"b"}"#] {
+        let text = node("queued", &format!(r#"{begun},"position":2,"limit":{limit}"#));
+        let read: NodeRecord = serde_json::from_str(&text).unwrap();
+        let written = serde_json::to_value(&read).unwrap();
+        assert_eq!((written["position"].as_u64(), written["limit"].to_string()), (Some(2), limit.to_owned()));
+    }
+    for (more, problem) in [
+        (r#","limit":"runtime""#, "lacks its position"),
+        (r#","position":0,"limit":"runtime""#, "lacks its position"),
+        (r#","position":1"#, "lacks the limit it waits for"),
+    ] {
+        let error = serde_json::from_str::<NodeRecord>(&node("queued", &format!("{begun}{more}"))).unwrap_err();
+        assert!(error.to_string().contains(problem), "{error}");
+    }
+    let error = serde_json::from_str::<NodeRecord>(&node("running", &format!(r#"{begun},"position":1"#))).unwrap_err();
+    assert!(error.to_string().contains("position and limit belong to queued nodes"), "{error}");
+}

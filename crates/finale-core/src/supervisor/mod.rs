@@ -276,6 +276,15 @@ impl Supervisor {
         open.chain(activations.filter_map(|activate| activate.definition)).collect()
     }
 
+    /// The definition of an execution that an actor or the supervisor has, or that is about to begin.
+    pub fn definition(&self, execution: ExecutionId) -> Option<DefinitionNo> {
+        let entry = self.slots.get(self.slots.find(execution)?)?;
+        match entry.place {
+            Place::New | Place::Actor(_) | Place::Parked(_) => Some(entry.definition),
+            Place::Vacant | Place::Reading | Place::Unreadable(_) => None,
+        }
+    }
+
     /// The late events of an execution that are kept, oldest first.
     pub fn late_events(&self, execution: ExecutionId) -> impl Iterator<Item = &LateEvent> {
         self.late.of(execution)

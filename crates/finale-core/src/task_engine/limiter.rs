@@ -218,6 +218,14 @@ impl ConcurrencyLimiter {
         self.waiting_of(slot).filter_map(task).collect()
     }
 
+    /// The limit that a running handler waits for to continue, and its position among those that do.
+    pub(super) fn resume_position(&self, own: Option<LimitNo>, future: FutureNo) -> Option<(LimitNo, usize)> {
+        let own = own.unwrap_or(LimitNo::RUNTIME);
+        let limit = &self.limits[own.index()];
+        let before = limit.resuming.iter().position(|other| *other == future)?;
+        Some((if limit.lease.is_free() { LimitNo::RUNTIME } else { own }, before + 1))
+    }
+
     fn waiting_of(&self, slot: Slot) -> impl Iterator<Item = (LimitNo, u64)> {
         let from = self.waiting.range((slot, WorkKey::default())..);
         from.take_while(move |((other, _), _)| *other == slot).map(|(_, place)| *place)

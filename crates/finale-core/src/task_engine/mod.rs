@@ -47,14 +47,14 @@ pub use input::{
 pub use message::{Batch, Delivery, FiredTimer, TaskOutcome, TaskResult};
 pub use open::OpenTask;
 pub use options::{HandlerOptions, Options, TaskNode};
-pub use outbox::{Counts, Drained, EarlyAnswer, Leak, Outbox, PermitChange, QueuedTask, Reply, Start};
+pub use outbox::{Counts, Drained, EarlyAnswer, Leak, Outbox, PermitChange, QueuedTask, Reply, Start, SuspendedTask};
 
 use delivery::Deliveries;
 use drain::Closing;
 use early::EarlyReports;
 use limiter::ConcurrencyLimiter;
 use open::OpenTasks;
-use running::Running;
+use running::{Permits, Running, RunningHandler};
 use slots::Slots;
 use timers::Timers;
 
@@ -205,6 +205,22 @@ impl TaskEngine {
     /// Tasks of an execution that wait for permits, with their positions, in the order of their work keys.
     pub fn queued(&self, slot: Slot) -> Vec<QueuedTask> {
         self.limiter.positions(slot)
+    }
+
+    /// Running handlers of an execution that have released their permits, in the order in which they began.
+    pub fn suspended_tasks(&self, slot: Slot) -> Vec<SuspendedTask> {
+        let Some(entry) = self.slots.get(slot).filter(|_| self.running.counts.suspended > 0) else { return Vec::new() };
+        let suspended = |future| {
+            let RunningHandler { attempt, permits, .. } = *self.running.get(future)?;
+            let own = self.options.own_limit(attempt.handler);
+            let resumes = match permits {
+                Permits::Held => return None,
+                Permits::Released => None,
+                Permits::Awaited => self.limiter.resume_position(own, future),
+            };
+            Some(SuspendedTask { dispatch: attempt.dispatch, resumes })
+        };
+        self.running.of(&entry.at_work).filter_map(suspended).collect()
     }
 
     /// Blocking handlers that were given up and hold permits until their threads end.

@@ -172,6 +172,16 @@ pub struct QueuedTask {
     pub position: usize,
 }
 
+/// A running handler that has released its permits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SuspendedTask {
+    /// The attempt.
+    pub dispatch: Dispatch,
+    /// Once the handler waits for its permits again: the limit, and its position among the handlers that do, counted from
+    /// 1. None while it waits for other executions.
+    pub resumes: Option<(LimitNo, usize)>,
+}
+
 /// Gauges of a shard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {

@@ -11,8 +11,10 @@ use finale_core::Time;
 use finale_core::number::FutureNo;
 use finale_core::task_engine::{Adopted, AdoptedState, Attempt};
 use futures_util::stream::{FuturesUnordered, Stream};
+use tracing::Span;
 
 use super::handlers::Pending;
+
 use crate::context::{StopAsked, Suspension, Task};
 use crate::fence::{fenced, fenced_drop};
 use crate::handler::TaskResult;
@@ -64,6 +66,8 @@ struct Running {
     future: Option<Pin<Box<dyn Pending>>>,
     said: Rc<RefCell<VecDeque<Progress>>>,
     bytes_max: usize,
+    /// What the handler is polled in, if anybody looks at it.
+    span: Option<Box<Span>>,
 }
 
 impl AtWork {
@@ -78,13 +82,14 @@ impl AtWork {
         attempt: Attempt,
         started: Time,
         future: Pin<Box<dyn Pending>>,
+        span: Option<Box<Span>>,
     ) -> FutureNo {
         let number = self.reserve();
         let fate = Rc::new(Cell::new(Fate::Kept));
         let known = Known { task: Rc::clone(&task), attempt, started, fate: Rc::clone(&fate), leaked: false };
         self.known[number.index()] = Some(known);
         let (said, bytes_max) = (Rc::clone(&self.said), self.bytes_max);
-        self.futures.push(Running { number, task, fate, future: Some(future), said, bytes_max });
+        self.futures.push(Running { number, task, fate, future: Some(future), said, bytes_max, span });
         number
     }
 
@@ -205,7 +210,10 @@ impl Future for Running {
             return Poll::Ready(None);
         }
         let Some(future) = &mut this.future else { return Poll::Ready(None) };
-        let polled = fenced(|| future.as_mut().poll_pending(context, this.bytes_max));
+        let polled = fenced(|| {
+            let _entered = this.span.as_deref().map(Span::enter);
+            future.as_mut().poll_pending(context, this.bytes_max)
+        });
         let result = match polled {
             Ok(Poll::Pending) => {
                 let said = this.task.take_said().map(|said| match said {

@@ -6,19 +6,23 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use finale_core::{ExecutionId, Payload, WorkKey};
+use finale_core::{Dispatch, ExecutionId, Payload, WorkKey};
+use tracing::Span;
 
 use super::bound::Bound;
+use crate::observe;
 
 pub(crate) struct Board {
     pub(crate) execution: ExecutionId,
     pub(crate) bound: Rc<Bound>,
     outputs: RefCell<Vec<(WorkKey, Payload)>>,
+    /// The span of the execution, if anybody looks at it.
+    span: RefCell<Option<Box<Span>>>,
 }
 
 impl Board {
     pub(crate) fn new(execution: ExecutionId, bound: Rc<Bound>) -> Self {
-        Self { execution, bound, outputs: RefCell::default() }
+        Self { execution, bound, outputs: RefCell::default(), span: RefCell::default() }
     }
 
     /// Makes a board that nobody looks at any more the board of another execution.
@@ -28,6 +32,24 @@ impl Board {
             self.bound = Rc::clone(bound);
         }
         self.outputs.get_mut().clear();
+        self.span.get_mut().take();
+    }
+
+    /// Takes the span of the execution.
+    pub(crate) fn put_span(&self, span: Box<Span>) {
+        *self.span.borrow_mut() = Some(span);
+    }
+
+    /// Closes the span of the execution.
+    pub(crate) fn close_span(&self) {
+        // Not in the borrow: whoever looks at spans may do as they like.
+        let span = self.span.borrow_mut().take();
+        drop(span);
+    }
+
+    /// The span of an attempt, if anybody looks at it.
+    pub(crate) fn task_span(&self, dispatch: Dispatch) -> Option<Box<Span>> {
+        observe::task_span(&mut self.span.borrow_mut(), &self.bound.compiled, self.execution, dispatch)
     }
 
     /// Puts an output on the board; the last one of a key counts.

@@ -1,12 +1,13 @@
 //! A definition as one shard runs it: its own compiled copy, with the handlers of its nodes looked up.
 
+use finale_core::execution::{Input, Refused, Report};
 use finale_core::nearest::nearest;
-use finale_core::{Compiled, Execution, NodeIndex, WorkKey};
+use finale_core::{Compiled, Execution, NodeIndex, NodeStatus, WorkKey};
 use finale_journal::StoredDefinition;
 
 use crate::activation::ActivateError;
 use crate::context::Data;
-use crate::handler::{Handlers, Registered};
+use crate::handler::{Handlers, OutputCheck, Registered};
 use crate::metering::WorkflowMetrics;
 use crate::workflow::Workflow;
 
@@ -20,6 +21,8 @@ pub(crate) struct Bound {
     pub(crate) data: Data,
     pub(crate) metrics: WorkflowMetrics,
     handlers: Box<[Option<Registered>]>,
+    /// How reports are checked, by the numbers of nodes; none where they are not.
+    outputs: Box<[Option<OutputCheck>]>,
     /// Why nothing can be activated with it, if so. What began with it before is looked at for itself.
     refusal: Option<ActivateError>,
 }
@@ -29,6 +32,11 @@ impl Bound {
         let compiled = workflow.compile_again().map_err(ActivateError::Definition)?;
         let handler = |node| compiled.handler(node).and_then(|name| handlers.get(name)).cloned();
         let bound: Box<[_]> = compiled.positions().map(handler).collect();
+        let check = |node| {
+            let id = compiled.node(node).id.as_str();
+            workflow.outputs().get(id).copied().or_else(|| handlers.output_check(compiled.hash(), id))
+        };
+        let outputs: Box<[_]> = compiled.positions().map(check).collect();
         Ok(Self {
             refusal: unsupported(&compiled).or_else(|| not_registered(&compiled, handlers)),
             metrics: WorkflowMetrics::new(&compiled),
@@ -37,6 +45,7 @@ impl Bound {
             compiled,
             data,
             handlers: bound,
+            outputs,
         })
     }
 
@@ -47,6 +56,19 @@ impl Bound {
 
     pub(crate) fn handler(&self, node: NodeIndex) -> Option<&Registered> {
         self.handlers[node.as_usize()].as_ref()
+    }
+
+    /// Refuses a report whose output is not of the type that its task was declared with. A report that comes too late is
+    /// refused for that.
+    pub(crate) fn check_report(&self, state: &Execution, input: &Input) -> Result<(), Refused> {
+        let Input::Reported(Report { key, result: Ok(output), .. }) = input else { return Ok(()) };
+        let is_over = state.status().is_terminal() || state.node_status(*key).is_none_or(NodeStatus::is_settled);
+        match self.outputs.get(key.node.as_usize()) {
+            Some(Some(check)) if !is_over => {
+                check(output).map_err(|error| Refused::WrongType(error.to_string().into()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The name of a handler that an execution still may need and that is not registered.

@@ -14,6 +14,7 @@ use finale_core::supervisor::{self, Begin, Ended, Hosted, LateEvent, Panicked, R
 use finale_core::task_engine::{self, Batch, EarlyReport, FiredTimer, TaskOutcome, TaskResult};
 use finale_core::{ExecutionId, ExecutionStatus, FailureClass, NodeIndex, Payload, WorkKey};
 use finale_journal::JournalError;
+use tracing::Span;
 
 use super::directory::Directory;
 use super::execution_actor::ExecutionActor;
@@ -125,6 +126,11 @@ pub(crate) struct EngineAnswers {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct EngineQuery(pub(crate) LookAtTasks);
+
+/// Supervisor to `TaskEngine`: what the handlers of an execution run in, if anybody looks at spans; before any of them.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct ExecutionSpan(pub(crate) Slot, pub(crate) Box<Span>);
 
 /// Permits of a runtime-wide limit came back, or are wanted elsewhere.
 #[derive(Message)]

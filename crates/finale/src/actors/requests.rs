@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::oneshot;
 use finale_core::execution::{Refused, Why};
-use finale_core::number::RequestId;
+use finale_core::number::{RequestId, Slot};
 use finale_core::record::State;
 use finale_core::supervisor::{NotActivated, NotDone};
 use finale_core::task_engine::EarlyAnswer;
@@ -19,6 +19,7 @@ use crate::errors::{CommandError, ReportError};
 use crate::events::Subscriber;
 use crate::handle::CancelReceipt;
 use crate::observe;
+use crate::workflow::Workflow;
 
 /// Somebody who waits for an answer.
 pub(crate) enum Waiting {
@@ -42,13 +43,18 @@ pub(crate) struct WaitingActivation {
 /// Something that somebody wants to see of an execution.
 pub(crate) enum Look {
     Completion(Answer<Arc<Completion>>),
-    Snapshot(Answer<Record>),
-    Why(Answer<Why>),
+    Snapshot(Answer<Held<Record>>),
+    Why(Answer<Held<Why>>),
+    /// What it runs.
+    Workflow(Answer<Workflow>),
     /// The work that is done at a node, by its path.
     Key(String, Answer<Option<WorkKey>>),
     /// Hears everything that is decided from now on.
     Watch(Subscriber, Answer<Watched>),
 }
+
+/// What was seen of an execution, and the slot it has, if it has one: the task engine knows more of its tasks.
+pub(crate) type Held<T> = (T, Option<Slot>);
 
 /// What somebody who watches an execution is told in advance.
 pub(crate) struct Watched {
@@ -141,12 +147,13 @@ impl Requests {
 impl Look {
     /// Whether what is seen is told when it is durable.
     pub(crate) const fn needs_durable(&self) -> bool {
-        !matches!(self, Self::Completion(_))
+        !matches!(self, Self::Completion(_) | Self::Workflow(_))
     }
 
     /// Sees the state of an execution, of which that many facts are durable.
     pub(crate) fn see(
         self,
+        slot: Slot,
         state: &Execution,
         durable: u64,
         bound: &Bound,
@@ -164,7 +171,7 @@ impl Look {
                 if let Some(reason) = quarantined {
                     record.state = State::Quarantined { reason: reason.to_owned() };
                 }
-                Seen::later(answer, record)
+                Seen::later(answer, (record, Some(slot)))
             }
             Self::Why(answer) => {
                 let mut why = state.why(&bound.compiled);
@@ -172,7 +179,12 @@ impl Look {
                     why.status = ExecutionStatus::Quarantined;
                     why.error = Some(reason.to_owned());
                 }
-                Seen::later(answer, why)
+                Seen::later(answer, (why, Some(slot)))
+            }
+            Self::Workflow(answer) => {
+                // Whoever asked may have gone; that is fine.
+                let _ = answer.send(Ok(bound.workflow.clone()));
+                Seen::default()
             }
             Self::Key(path, answer) => {
                 let key = bound.compiled.position(&path).map(WorkKey::root);
@@ -199,7 +211,7 @@ impl Look {
         match self {
             // Whoever asked may have gone; that is fine.
             Self::Completion(answer) => drop(answer.send(Ok(Arc::clone(completion)))),
-            Self::Why(answer) => drop(answer.send(Ok(Why::quarantined(reason)))),
+            Self::Why(answer) => drop(answer.send(Ok((Why::quarantined(reason), None)))),
             other => {
                 let error = CommandError::Invalid(in_words(&NotDone::Unreadable(reason.into())));
                 other.refuse(NotSeen::Failed(error));
@@ -214,6 +226,7 @@ impl Look {
             Self::Completion(answer) => drop(answer.send(Err(why))),
             Self::Snapshot(answer) => drop(answer.send(Err(why))),
             Self::Why(answer) => drop(answer.send(Err(why))),
+            Self::Workflow(answer) => drop(answer.send(Err(why))),
             Self::Key(_, answer) => drop(answer.send(Err(why))),
             Self::Watch(_, answer) => drop(answer.send(Err(why))),
         }
@@ -235,6 +248,13 @@ impl Waiting {
             Self::Command(_, sender) => drop(sender.send(Ok(()))),
             Self::Report(sender) => drop(sender.send(Ok(()))),
             Self::Activation(_) | Self::Cancel(..) | Self::Look(_) | Self::Leave => {}
+        }
+    }
+
+    /// A report names a node that is not there.
+    pub(crate) fn unknown_node(self, node: &str) {
+        if let Self::Report(sender) = self {
+            drop(sender.send(Err(ReportError::UnknownNode(node.to_owned()))));
         }
     }
 

@@ -13,6 +13,7 @@ use finale_core::task_engine::{
     PermitChange, Reconcile, Registration, Start, TaskEngine as Machine,
 };
 use finale_core::{Dispatch, Failure, Payload, Time};
+use tracing::Span;
 
 use super::alarm::Alarm;
 use super::at_work::{AtWork, Progress};
@@ -20,8 +21,8 @@ use super::board::Board;
 use super::execution_actor::ExecutionActor;
 use super::handlers::{Begun, LocalHandler};
 use super::messages::{
-    Answered, Connect, Continue, Dismiss, EngineAnswers, EngineLost, EngineQuery, NewActor, Perform, PermitNews,
-    Register, Registered, TaskCompleted, TaskFailed, TaskReported, TimerFired,
+    Answered, Connect, Continue, Dismiss, EngineAnswers, EngineLost, EngineQuery, ExecutionSpan, NewActor, Perform,
+    PermitNews, Register, Registered, TaskCompleted, TaskFailed, TaskReported, TimerFired,
 };
 use super::permits::Permits;
 use super::shared::Shared;
@@ -228,7 +229,11 @@ impl TaskEngine {
         let context = TaskContext::new(Rc::clone(&task));
         self.calls += 1;
         self.shared.vitals.enter(attempt.handler, self.calls);
-        let begun = fenced(|| handler.begin(context, &input, &mut Polling::from_waker(Waker::noop()), output));
+        let span = board.task_span(attempt.dispatch);
+        let begun = fenced(|| {
+            let _entered = span.as_deref().map(Span::enter);
+            handler.begin(context, &input, &mut Polling::from_waker(Waker::noop()), output)
+        });
         self.shared.vitals.leave();
         let ended = self.shared.clock.now();
         let result = match begun {
@@ -238,7 +243,7 @@ impl TaskEngine {
             }
             Ok(Begun::Failed(failure)) => HandlerResult::Failed(failure),
             Ok(Begun::Pending(future)) => {
-                let future = self.at_work.keep(task, attempt, started, future);
+                let future = self.at_work.keep(task, attempt, started, future, span);
                 self.decide(ended, Input::HandlerPending { attempt, started, future });
                 return ended;
             }
@@ -322,6 +327,7 @@ impl TaskEngine {
             && known.as_ref().is_some_and(|(of, _)| *of == slot)
         {
             self.spare_board = known.take().map(|(_, board)| board);
+            self.spare_board.iter().for_each(|board| board.close_span());
         }
     }
 
@@ -615,6 +621,16 @@ impl Handler<PermitNews> for TaskEngine {
 
     fn handle(&mut self, PermitNews(input): PermitNews, _context: &mut Self::Context) {
         self.tell(input);
+    }
+}
+
+impl Handler<ExecutionSpan> for TaskEngine {
+    type Result = ();
+
+    fn handle(&mut self, ExecutionSpan(slot, span): ExecutionSpan, _context: &mut Self::Context) {
+        if let Some(board) = self.board(slot) {
+            board.put_span(span);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::oneshot;
 use finale_core::ExecutionId;
-use finale_core::execution::Input;
+use finale_core::execution::{Input, Report};
 use finale_core::number::ShardNo;
 use finale_core::supervisor::ToShard as ToPeer;
 use finale_core::task_engine;
@@ -25,6 +25,15 @@ pub(crate) enum ToShard {
         execution: ExecutionId,
         input: Box<Input>,
         waiting: Waiting,
+    },
+    /// A report on a task, by its node.
+    Report {
+        execution: ExecutionId,
+        node: Box<str>,
+        report: Report,
+        waiting: Waiting,
+        /// Takes back a report on an execution whose definition is not known here now.
+        given_back: oneshot::Sender<(Report, Waiting)>,
     },
     /// A query about an execution.
     Look {

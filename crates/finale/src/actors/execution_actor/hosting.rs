@@ -76,7 +76,7 @@ impl Hosting {
 
     /// Gives what is shown when all that was seen is durable, if that has to wait.
     pub(super) fn look(&mut self, look: Look) -> Option<Shown> {
-        let seen = look.see(&self.state, self.durable, &self.bound, &self.side.completion, None);
+        let seen = look.see(self.slot, &self.state, self.durable, &self.bound, &self.side.completion, None);
         self.side.subscribers.extend(seen.subscriber);
         seen.shown
     }

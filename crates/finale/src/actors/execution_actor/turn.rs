@@ -137,10 +137,11 @@ impl ExecutionActor {
         let kept = keeps(&input).then(|| input.clone());
         let cancels = matches!(input, Input::Command(Command::Cancel { .. }));
         let attempted = if watched { None } else { Attempted::told(&input) };
-        let (state, compiled, turn) = (&mut hosting.state, &hosting.bound.compiled, &mut self.turn);
-        let shared = &self.shared;
+        let (state, bound, turn) = (&mut hosting.state, &hosting.bound, &mut self.turn);
+        let (shared, compiled) = (&self.shared, &bound.compiled);
         let decided = fenced(|| {
             shared.strike(|| &input);
+            bound.check_report(state, &input)?;
             state.handle(compiled, now, input, turn)
         });
         let result = match decided {

@@ -122,7 +122,7 @@ impl Supervisor {
         if let Some(hosted) = self.machine.parked(slot) {
             let bound = self.shared.definition(hosted.definition);
             let (state, durable) = (&hosted.state, hosted.state.sequence());
-            let seen = look.see(state, durable, &bound, &side.completion, quarantined.as_deref());
+            let seen = look.see(slot, state, durable, &bound, &side.completion, quarantined.as_deref());
             side.subscribers.extend(seen.subscriber);
             // All of a plain value is durable.
             seen.shown.into_iter().for_each(|shown| shown(Ok(())));

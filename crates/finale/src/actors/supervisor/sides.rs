@@ -6,9 +6,10 @@ use finale_core::ExecutionId;
 use finale_core::number::Slot;
 use finale_core::supervisor::{Acknowledge, Begin};
 
-use crate::actors::messages::Side;
+use crate::actors::messages::{ExecutionSpan, Side};
 use crate::actors::requests::Waiting;
 use crate::completion::Completion;
+use crate::observe;
 
 use super::Supervisor;
 
@@ -21,7 +22,13 @@ impl Supervisor {
         }
         let completion = match begin.acknowledge {
             Acknowledge::Request(request) => match self.requests.take(request) {
-                Some(Waiting::Activation(waiting)) => waiting.pledge.redeem(),
+                Some(Waiting::Activation(mut waiting)) => {
+                    if let Some(span) = waiting.pledge.take_span() {
+                        observe::identify(&span, begin.execution);
+                        self.engine.do_send(ExecutionSpan(begin.slot, span));
+                    }
+                    waiting.pledge.redeem()
+                }
                 _ => Arc::default(),
             },
             // Whoever asks with the same key finds it by its id.

@@ -2,9 +2,10 @@
 
 use actix::fut::{ActorFutureExt, wrap_future};
 use actix::{AsyncContext, Context, Handler};
-use finale_core::Time;
+use finale_core::execution::{self, Report};
 use finale_core::number::DefinitionNo;
 use finale_core::supervisor::{Activate, Ask, Body, Idempotency, Input, Message, Question, ToShard as ToPeer};
+use finale_core::{Time, WorkKey};
 
 use crate::activation::{ActivateError, Request};
 use crate::actors::inbox::Knock;
@@ -50,6 +51,19 @@ impl Supervisor {
                 let request = Some(self.requests.put(waiting));
                 let what = Question::Tell(Message { request, body: Body::Input(*input) });
                 self.decide(now, Input::Ask(Ask { execution, what }));
+            }
+            ToShard::Report { execution, node, report, waiting, given_back } => {
+                let definition = self.machine.definition(execution);
+                match definition.map(|number| self.shared.definition(number).compiled.position(&node)) {
+                    Some(Some(position)) => {
+                        let report = Report { key: WorkKey::root(position), ..report };
+                        let input = Box::new(execution::Input::Reported(report));
+                        self.take_in(ToShard::Tell { execution, input, waiting }, context);
+                    }
+                    Some(None) => waiting.unknown_node(&node),
+                    // Whoever reports may have gone; that is fine.
+                    None => drop(given_back.send((report, waiting))),
+                }
             }
             ToShard::Look { execution, look } => {
                 let request = Some(self.requests.put(Waiting::Look(look)));
