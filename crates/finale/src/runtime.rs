@@ -799,7 +799,8 @@ impl Runtime {
 
     /// Ends the runtime: admits nothing more, lets handlers at work finish until the deadline, then drops them.
     ///
-    /// It returns within the deadline, give or take the moment it takes to answer, whatever handlers do.
+    /// It returns within the deadline, give or take the moment it takes to answer, whatever handlers do. Whoever asks while
+    /// it is under way joins it: the deadline of the first one counts for all.
     /// Executions that have not ended stay in the journal as they are. Whoever waits for an outcome is told
     /// [`Abandoned`](crate::Abandoned). A second shutdown waits for the first one and gives its report. A part of the
     /// runtime that had gone before is in the report: see [`ShutdownReport::gone`].

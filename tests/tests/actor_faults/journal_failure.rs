@@ -1,5 +1,7 @@
 //! When the journal fails nothing is acknowledged and nothing goes on, and everybody who waits is told.
 
+use std::time::Duration;
+
 use finale::journal::{Acknowledgement, JournalError};
 use finale::{Abandoned, ActivateError, CommandError, ExecutionStatus, ReportError};
 use finale_tests::actor::{
@@ -159,6 +161,24 @@ async fn an_append_that_does_not_fit_harms_its_own_execution_only() {
         assert_eq!(execution.outcome().await.unwrap().status(), ExecutionStatus::Completed);
         assert_eq!(outcome_of(&runtime, &workflow("s>b b>e")).await.status(), ExecutionStatus::Completed);
         assert_eq!(gate.begun(), 2);
+    })
+    .await;
+}
+
+#[actix::test]
+async fn what_waits_for_room_in_the_journal_is_answered_when_that_fails() {
+    with_journal(Acknowledgement::Held, async |journal| {
+        let runtime = runtime(&journal).done("a").start().unwrap();
+        journal.full_beyond(1);
+        let activate = |_| actix::spawn(runtime.activate(&workflow("s>a a>e"), ()).start());
+        let begin: Vec<_> = (0..9).map(activate).collect();
+        settle().await;
+        assert!(journal.held() < 9, "the rest waits for room");
+        journal.fail("the disk is full");
+        for begin in begin {
+            let refused = tokio::time::timeout(Duration::from_secs(60), begin).await.expect("it is answered");
+            assert_eq!(refused.unwrap().unwrap_err().code(), "journal_failed");
+        }
     })
     .await;
 }

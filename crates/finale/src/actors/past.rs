@@ -4,16 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use finale_core::fact::{Fact, Facts, Terminal};
-use finale_core::supervisor::{Criterion, Expired, KeyOwner, ReadWhat, crashes_of};
+use finale_core::supervisor::{Criterion, Expired, KeyOwner, ReadWhat, crashes_of, shard_of};
 use finale_core::{Epoch, Execution, ExecutionId, ExecutionStatus, Outcome, Time};
 use finale_journal::{Journal, Purge};
 
 use super::directory::Directory;
 use super::reading;
+use super::requests::{Look, NotSeen};
+use super::way_in::{Peers, ToShard};
+use crate::activation::ActivateError;
 use crate::completion::Completion;
 use crate::errors::CommandError;
 use crate::fence::fenced;
 use crate::offline::{self, ReadError, check_rules};
+use crate::oneshot;
 use crate::stored::began_with;
 use crate::workflow::Workflow;
 
@@ -158,4 +162,40 @@ pub(crate) async fn ended(
     let completion = Arc::<Completion>::default();
     completion.end(execution, Arc::new(outcome));
     Ok(Past::Ended(directory.keep_ended(execution, completion)))
+}
+
+/// What those wait on whose activation repeats an execution that its shard has, or has had.
+pub(crate) async fn repeated(
+    journal: &Arc<dyn Journal>,
+    directory: &Directory,
+    peers: &Peers,
+    shards: u16,
+    execution: ExecutionId,
+) -> Result<Arc<Completion>, ActivateError> {
+    match ended(journal, directory, execution).await {
+        Ok(Past::Open) => {}
+        ended => return has_ended(execution, ended),
+    }
+    // It may have ended since the journal was read: its shard knows that, and what its handles wait on.
+    let (answer, answered) = oneshot::channel();
+    let look = ToShard::Look { execution, look: Look::Completion(answer) };
+    peers.put(shard_of(execution, shards).0, look).map_err(|_| ActivateError::Stopped)?;
+    match answered.await {
+        Ok(Ok(open)) => Ok(open),
+        Ok(Err(NotSeen::InJournal)) => has_ended(execution, ended(journal, directory, execution).await),
+        Ok(Err(NotSeen::NotDurable(error))) => Err(error.into()),
+        Ok(Err(NotSeen::Failed(error))) => has_ended(execution, Err(error)),
+        Err(_) => Err(ActivateError::Stopped),
+    }
+}
+
+fn has_ended(execution: ExecutionId, ended: Result<Past, CommandError>) -> Result<Arc<Completion>, ActivateError> {
+    let forgotten = || format!("execution {execution} has the same key, and was forgotten meanwhile");
+    match ended {
+        Ok(Past::Ended(ended)) => Ok(ended),
+        Ok(Past::Open | Past::Unknown) => Err(ActivateError::NotBegun { reason: forgotten() }),
+        Err(CommandError::Journal(error)) => Err(error.into()),
+        Err(CommandError::Stopped) => Err(ActivateError::Stopped),
+        Err(error) => Err(ActivateError::NotBegun { reason: error.to_string() }),
+    }
 }

@@ -230,7 +230,8 @@ impl<T> Port<T> {
         if let Some(error) = self.watermark.failed.get() {
             self.fail(error, receiver);
         }
-        if self.turned_away.get() && !self.writer.borrow().is_full() {
+        // Also when nothing is taken any more: those who were turned away are refused then, and do not wait for ever.
+        if self.turned_away.get() && (self.failed.get().is_some() || !self.writer.borrow().is_full()) {
             self.turned_away.set(false);
             receiver.room();
         }

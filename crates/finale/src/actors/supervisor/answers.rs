@@ -7,10 +7,8 @@ use actix::{AsyncContext, Context};
 use finale_core::ExecutionId;
 use finale_core::supervisor::{Answer, NotDone, Notice, Published, Query, QueryTarget, Reply};
 
-use crate::activation::ActivateError;
 use crate::actors::messages::Side;
 use crate::actors::past;
-use crate::actors::past::Past;
 use crate::actors::requests::{NotSeen, Waiting, WaitingActivation, activate_error};
 use crate::handle::CancelReceipt;
 use crate::observe;
@@ -72,15 +70,13 @@ impl Supervisor {
         if let Some(known) = self.shared.directory.get(execution) {
             return waiting.pledge.completion().repeat(known);
         }
-        // It has ended, and nobody has asked for it since: how, is in the journal.
         let (journal, directory) = (Arc::clone(&self.shared.journal), Arc::clone(&self.shared.directory));
+        let (peers, shards) = (self.peers.clone(), self.shared.options.shards);
         let ended = async move {
             let completion = waiting.pledge.completion();
-            match past::ended(&journal, &directory, execution).await {
-                Ok(Past::Ended(ended)) => completion.repeat(ended),
-                Ok(Past::Open) => completion.repeat(directory.found(execution)),
-                Ok(Past::Unknown) => completion.refuse(forgotten_meanwhile(execution)),
-                Err(error) => completion.refuse(ActivateError::NotBegun { reason: error.to_string() }),
+            match past::repeated(&journal, &directory, &peers, shards, execution).await {
+                Ok(repeated) => completion.repeat(repeated),
+                Err(error) => completion.refuse(error),
             }
         };
         context.spawn(wrap_future(ended));
@@ -129,9 +125,4 @@ impl Supervisor {
         }
         self.put_side(slot, side);
     }
-}
-
-/// The answer to a repetition of an execution that was there and is not any more.
-fn forgotten_meanwhile(execution: ExecutionId) -> ActivateError {
-    ActivateError::NotBegun { reason: format!("execution {execution} has the same key, and was forgotten meanwhile") }
 }

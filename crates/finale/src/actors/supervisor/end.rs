@@ -14,6 +14,9 @@ use crate::telemetry::TARGET;
 
 use super::Supervisor;
 
+/// A commit that takes shorter than this does not hang, however little time there is.
+const HANGS_MIN: Duration = Duration::from_millis(50);
+
 /// An orderly end that is under way.
 pub(super) struct Leaving {
     /// How long it may take.
@@ -47,8 +50,8 @@ impl Supervisor {
     pub(super) fn leave(&mut self, left: Left, context: &mut Context<Self>) {
         let (drained, within) =
             self.leaving.as_ref().map_or_else(Default::default, |leaving| (leaving.drained, leaving.within));
-        // What a journal has that did not answer all the while, nobody knows; it would not let itself be released either.
-        let hangs = self.shared.port.lag().is_some_and(|lag| !lag.is_zero() && lag >= within);
+        // What a journal has that did not answer most of the while, nobody knows; it would not let itself be released either.
+        let hangs = self.shared.port.lag().is_some_and(|lag| lag >= HANGS_MIN.max(within / 2));
         let in_order = left.in_order && !hangs;
         let ending = Ending { unfinished: left.unfinished, dropped: drained.dropped, in_order, gone: false };
         self.shared.ends_with(ending);

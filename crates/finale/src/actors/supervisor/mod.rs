@@ -150,8 +150,9 @@ impl Supervisor {
             if !self.out.actors.is_empty() {
                 self.send_to_actors(context);
             }
+            let mut told = false;
             for (shard, message) in std::mem::take(&mut self.out.shards) {
-                self.send_to_shard(shard, message);
+                told |= self.send_to_shard(shard, message);
             }
             let mut published = std::mem::take(&mut self.out.published);
             published.drain(..).for_each(|published| self.publish(published));
@@ -173,12 +174,12 @@ impl Supervisor {
             for notice in std::mem::take(&mut self.out.notices) {
                 self.note(&notice);
             }
-            let written = self.write_all();
-            let granted = self.change_permits();
+            told |= self.write_all();
+            told |= self.change_permits();
             if let Some(left) = self.out.left.take() {
                 self.leave(left, context);
             }
-            if !written && !granted {
+            if !told {
                 break;
             }
         }

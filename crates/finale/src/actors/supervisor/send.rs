@@ -4,7 +4,9 @@ use std::rc::Rc;
 
 use actix::{Actor, Addr, AsyncContext, Context};
 use finale_core::number::{ActorNo, Callback, ShardNo};
-use finale_core::supervisor::{Body, Input, PermitChange, Registration, ToActor, ToEngine, ToShard as ToPeer};
+use finale_core::supervisor::{
+    Body, Input, NotActivated, PermitChange, Registration, ToActor, ToEngine, ToShard as ToPeer,
+};
 use finale_core::task_engine;
 
 use crate::actors::execution_actor::ExecutionActor;
@@ -53,7 +55,8 @@ impl Supervisor {
         self.actors[number.0 as usize].clone()
     }
 
-    pub(super) fn send_to_shard(&mut self, ShardNo(shard): ShardNo, message: ToPeer) {
+    /// Gives whether the machine was told at once that the shard is gone.
+    pub(super) fn send_to_shard(&mut self, ShardNo(shard): ShardNo, message: ToPeer) -> bool {
         let from = ShardNo(self.shared.index);
         let workflow = match &message {
             ToPeer::Begin { activate, .. } => {
@@ -61,8 +64,15 @@ impl Supervisor {
             }
             ToPeer::Answered { .. } => None,
         };
-        // A shard that is gone has nothing to hear: the runtime is at its end.
-        let _ = self.peers.put(shard, ToShard::Peer { from, message, workflow });
+        match self.peers.put(shard, ToShard::Peer { from, message, workflow }) {
+            Err(ToShard::Peer { message: ToPeer::Begin { claim, .. }, .. }) => {
+                let message = ToPeer::Answered { claim, result: Err(NotActivated::ShardFailed) };
+                self.decide(self.shared.clock.now(), Input::Shard { from: ShardNo(shard), message });
+                true
+            }
+            // A shard that is gone has nothing else to hear.
+            Ok(()) | Err(_) => false,
+        }
     }
 
     pub(super) fn flush_engine(&mut self) {
