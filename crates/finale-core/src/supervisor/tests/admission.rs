@@ -252,7 +252,7 @@ fn a_definition_is_in_use_as_long_as_something_open_or_waiting_needs_it() {
     let numbers = |scene: &Scene| -> Vec<u32> {
         scene.supervisor.definitions_in_use().into_iter().map(|number| number.0).collect()
     };
-    let mut activate = |scene: &mut Scene, definition: u32, change: fn(&mut Activate)| {
+    let activate = |scene: &mut Scene, definition: u32, change: fn(&mut Activate)| {
         let mut activate = Activate { definition: Some(DefinitionNo(definition)), ..scene.activation() };
         change(&mut activate);
         scene.tell(Input::Activate(activate))
