@@ -7,7 +7,8 @@
 //! - [`bare_actix`]: the fewest actors and messages that could be called a workflow engine, with nothing inside them,
 //! - finale itself, in [`finale_side`].
 //!
-//! How these costs grow is in [`growth`], what is allocated in [`allocations`], counted by a program of its own.
+//! [`growth`] shows how these costs grow, and [`allocations`] what an execution allocates; the program `allocations` counts
+//! that.
 //! What it costs to keep all of that on a disk is measured beside what the disk can do: see [`durable`].
 //!
 //! The handlers do nothing, so all that is measured is overhead. What a contender computed is checked every time

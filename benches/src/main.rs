@@ -42,7 +42,7 @@ enum Part {
     },
     /// Measure how cost grows with the number of executions in flight and with the size of a graph
     Growth,
-    /// Run so many executions of a shape once, for a profiler
+    /// Run a number of executions of one shape once, to be looked at with a profiler
     Run {
         /// By whom
         contender: String,

@@ -35,7 +35,7 @@ pub struct Report {
     /// What durability costs; in a quick pass, else it is a report of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub durable: Option<Durable>,
-    /// How cost grows; in a quick pass, else it is a report of its own.
+    /// How cost grows. Only a quick pass has it here: a whole measurement of it is the report of `growth`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub growth: Option<Vec<Growth>>,
     /// What was promised; nothing is judged in a quick pass.

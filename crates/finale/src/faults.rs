@@ -49,8 +49,8 @@ pub struct Faults {
     pub kill_supervisor: Kill,
 }
 
-/// A panic in a state machine over one of its inputs. Only the actors on state machines ask for it.
-#[allow(dead_code, unreachable_pub, reason = "the actors without state machines never ask, and only tests look")]
+/// A panic in a state machine over one of its inputs.
+#[cfg_attr(not(feature = "_test"), expect(unreachable_pub, reason = "it is public for tests alone"))]
 #[derive(Debug, Default)]
 pub struct Kill {
     /// Over which input from now on, counted from 1; 0 for none.
@@ -59,7 +59,6 @@ pub struct Kill {
     pub kinds: std::sync::Mutex<std::collections::BTreeSet<String>>,
 }
 
-#[allow(dead_code, reason = "the actors without state machines never ask")]
 impl Kill {
     /// Whether it is to panic over a later input.
     pub(crate) fn is_armed(&self) -> bool {

@@ -271,10 +271,11 @@ impl Writer<'_> {
         self.number(bytes.len() as u64);
         self.0.extend_from_slice(bytes);
     }
+}
 
-    fn span(&mut self, from: Time, to: Time) {
-        self.number(zigzag(from, to));
-    }
+/// Where the bytes of a fact go.
+trait Sink {
+    fn byte(&mut self, byte: u8);
 
     #[inline]
     fn number(&mut self, mut value: u64) {
@@ -285,6 +286,13 @@ impl Writer<'_> {
         self.byte(value as u8);
     }
 
+    #[inline]
+    fn span(&mut self, from: Time, to: Time) {
+        self.number(zigzag(from, to));
+    }
+}
+
+impl Sink for Writer<'_> {
     #[inline]
     fn byte(&mut self, byte: u8) {
         self.0.push(byte);
@@ -328,21 +336,9 @@ impl Head {
     fn bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
     }
+}
 
-    #[inline]
-    fn span(&mut self, from: Time, to: Time) {
-        self.number(zigzag(from, to));
-    }
-
-    #[inline]
-    fn number(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.byte(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.byte(value as u8);
-    }
-
+impl Sink for Head {
     #[inline]
     fn byte(&mut self, byte: u8) {
         self.bytes[self.length] = byte;

@@ -4,6 +4,7 @@ mod alarm;
 mod at_work;
 pub(crate) mod board;
 pub(crate) mod bound;
+pub(crate) mod definitions;
 pub(crate) mod directory;
 mod execution_actor;
 pub(crate) mod handlers;

@@ -1,21 +1,20 @@
-//! What the actors of one thread share: read-only, but for the journal port and the table of definitions, which only grows.
+//! What the actors of one thread share: read-only, but for the journal port and the table of definitions.
 
 use std::borrow::Borrow;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::Addr;
+use finale_core::Epoch;
 use finale_core::execution::{Effect, Input};
 use finale_core::number::{DefinitionNo, ShardNo, Slot};
 use finale_core::supervisor::{self, WriteNo};
 use finale_core::task_engine::{self, Leak};
-use finale_core::{DefinitionHash, Epoch};
 use finale_journal::{Journal, JournalError};
-use rustc_hash::FxHashMap;
 
 use super::bound::Bound;
+use super::definitions::Definitions;
 use super::directory::Directory;
 use super::execution_actor::ExecutionActor;
 use super::messages::{CommittedTurn, Durable, JournalHasRoom, PortNews};
@@ -23,7 +22,6 @@ use super::permits::Permits;
 use super::port::{Port, Receiver};
 use super::start::{Ending, Endings};
 use super::supervisor::Supervisor;
-use crate::activation::ActivateError;
 use crate::clock::Clock;
 use crate::context::Data;
 use crate::faults::{Faults, Injected};
@@ -32,7 +30,6 @@ use crate::metering::ShardMetrics;
 use crate::options::Options;
 use crate::telemetry::TARGET;
 use crate::vitals::Vitals;
-use crate::workflow::Workflow;
 
 pub(crate) struct Shared {
     pub(crate) index: u16,
@@ -50,7 +47,7 @@ pub(crate) struct Shared {
     pub(crate) directory: Arc<Directory>,
     /// The storage of effects that the task engine has performed, to be used again.
     spent_effects: RefCell<Vec<Vec<(Slot, Effect)>>>,
-    definitions: RefCell<Definitions>,
+    pub(crate) definitions: RefCell<Definitions>,
     waiting_for_room: RefCell<Vec<Addr<ExecutionActor>>>,
     /// Dropped last: when the end of the shard is reported, nothing of it is left.
     leaving: Leaving,
@@ -68,20 +65,6 @@ struct Leaving {
     ending: Cell<Option<Ending>>,
 }
 
-/// The definitions that run here, by number: the compiled copy of this thread, with its handlers.
-#[derive(Default)]
-struct Definitions {
-    /// None where the number is free.
-    bound: Vec<Option<Rc<Bound>>>,
-    numbers: FxHashMap<DefinitionHash, DefinitionNo>,
-    free: Vec<DefinitionNo>,
-    /// So many are kept before it is looked which of them nothing needs any more.
-    kept_max: usize,
-}
-
-/// So many definitions are kept at least, whether something needs them or not.
-const IDLE_MAX: usize = 1_024;
-
 /// Something that becomes visible when it is durable.
 pub(crate) enum Released {
     Turn(Addr<ExecutionActor>, Box<CommittedTurn>),
@@ -93,60 +76,9 @@ pub(crate) enum Released {
 impl Shared {
     /// The definition with that number.
     pub(crate) fn definition(&self, number: DefinitionNo) -> Rc<Bound> {
-        let definitions = self.definitions.borrow();
-        Rc::clone(definitions.bound[number.0 as usize].as_ref().expect("whatever refers to a definition keeps it"))
+        self.definitions.borrow().get(number).expect("whatever refers to a definition keeps it")
     }
 
-    /// The number of a workflow on this thread, and whether it is new here.
-    ///
-    /// # Errors
-    /// When it does not compile here: a limit was changed since it was checked.
-    pub(crate) fn number(&self, workflow: &Workflow) -> Result<(DefinitionNo, bool), ActivateError> {
-        if let Some(number) = self.definitions.borrow().numbers.get(&workflow.hash()) {
-            return Ok((*number, false));
-        }
-        let bound = Rc::new(Bound::new(workflow, &self.handlers, self.data.clone())?);
-        let mut definitions = self.definitions.borrow_mut();
-        let number = definitions.free.pop().unwrap_or_else(|| {
-            definitions.bound.push(None);
-            DefinitionNo(definitions.bound.len() as u32 - 1)
-        });
-        definitions.bound[number.0 as usize] = Some(bound);
-        definitions.numbers.insert(workflow.hash(), number);
-        Ok((number, true))
-    }
-
-    /// The numbers of the definitions that are known here.
-    pub(crate) fn definitions(&self) -> Vec<DefinitionNo> {
-        let definitions = self.definitions.borrow();
-        let known = (0..).map(DefinitionNo).zip(&definitions.bound);
-        known.filter(|(_, bound)| bound.is_some()).map(|(number, _)| number).collect()
-    }
-
-    /// Whether so many definitions are kept that it is worth looking which of them nothing needs any more.
-    pub(crate) fn has_many_definitions(&self) -> bool {
-        let definitions = self.definitions.borrow();
-        definitions.numbers.len() >= definitions.kept_max.max(IDLE_MAX)
-    }
-
-    /// Forgets the definitions that nothing refers to; their numbers are used again.
-    pub(crate) fn forget_definitions(&self, used: &BTreeSet<DefinitionNo>) {
-        let mut definitions = self.definitions.borrow_mut();
-        let Definitions { bound, numbers, free, kept_max } = &mut *definitions;
-        numbers.retain(|_, number| {
-            let place = &mut bound[number.0 as usize];
-            let is_needed = used.contains(number) || place.as_ref().is_some_and(|bound| Rc::strong_count(bound) > 1);
-            if !is_needed {
-                *place = None;
-                free.push(*number);
-            }
-            is_needed
-        });
-        *kept_max = 2 * numbers.len();
-    }
-}
-
-impl Shared {
     pub(crate) fn new(parts: Parts, port: Rc<Port<Released>>) -> Self {
         let Parts { index, options, handlers, data, faults, journal, epoch, vitals, directory, endings, permits, open } =
             parts;

@@ -304,7 +304,8 @@ impl TaskEngine {
 
     fn open_board(&mut self, registration: &Registration) {
         let (slot, execution) = (registration.slot, registration.execution);
-        let bound = self.shared.definition(registration.definition);
+        // One that has ended before this came may have been the last of its definition: nothing of it begins.
+        let Some(bound) = self.shared.definitions.borrow().get(registration.definition) else { return };
         if self.boards.len() <= slot.index() {
             self.boards.resize_with(slot.index() + 1, || None);
         }

@@ -7,7 +7,7 @@ use finale_core::execution::Input;
 use finale_core::number::{Callback, Slot};
 use finale_core::supervisor::{self, AttachmentNo, Begin, Body, Message, Resume};
 use finale_core::task_engine::{self, Batch, EarlyReport, FiredTimer, TaskOutcome, TaskResult};
-use finale_core::{ExecutionId, Failure, Payload};
+use finale_core::{ExecutionId, Failure, Payload, Time};
 
 use crate::actors::messages::{
     ActorNews, Answered, Attach, Attempted, Continue, JournalHasRoom, Reattach, Side, TaskCompleted, TaskFailed,
@@ -108,11 +108,12 @@ impl ExecutionActor {
         self.taken = batch.number;
         self.answered(batch.answers);
         let here = self.hosting.as_ref().map(|hosting| hosting.slot);
+        let (now, watched) = (self.shared.clock.now(), self.is_watched());
         let mut decided = false;
         for (at, outcome) in batch.outcomes.iter().enumerate() {
             if self.hosting.is_some() && here == Some(outcome.slot) {
                 decided = true;
-                if let Err(panicked) = self.outcome(batch, outcome) {
+                if let Err(panicked) = self.outcome(now, watched, batch, outcome) {
                     // The turn holds all outcomes so far: none of them is recorded.
                     let of_turn = batch.outcomes[..=at].iter().filter(|outcome| here == Some(outcome.slot));
                     let messages = of_turn.map(|outcome| Message::tell(told(batch, outcome))).collect();
@@ -134,9 +135,7 @@ impl ExecutionActor {
     }
 
     /// Gives how the core panicked over it, if it did.
-    pub(super) fn outcome(&mut self, batch: &Batch, outcome: &TaskOutcome) -> Result<(), Failure> {
-        let now = self.shared.clock.now();
-        let watched = self.is_watched();
+    fn outcome(&mut self, now: Time, watched: bool, batch: &Batch, outcome: &TaskOutcome) -> Result<(), Failure> {
         let Some(hosting) = &mut self.hosting else { return Ok(()) };
         self.turn.watch(watched);
         let (state, compiled, turn) = (&mut hosting.state, &hosting.bound.compiled, &mut self.turn);

@@ -61,11 +61,8 @@ impl Supervisor {
 
     /// The number of a workflow on this thread; the engine hears of it before anything of it runs.
     pub(super) fn number(&mut self, workflow: &Workflow) -> Result<DefinitionNo, ActivateError> {
-        // What was read and waits for its turn is in no machine yet.
-        if self.held_reads == 0 && self.shared.has_many_definitions() {
-            self.shared.forget_definitions(&self.machine.definitions_in_use());
-        }
-        let (definition, is_new) = self.shared.number(workflow)?;
+        let shared = &self.shared;
+        let (definition, is_new) = shared.definitions.borrow_mut().number(workflow, &shared.handlers, &shared.data)?;
         if is_new {
             self.register.push(self.define(definition));
         }

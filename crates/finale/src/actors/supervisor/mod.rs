@@ -187,6 +187,10 @@ impl Supervisor {
 
     fn flush(&mut self) {
         self.flush_engine();
+        // Here nothing is left in the outbox; what was read and waits for its turn is in no machine yet.
+        if self.held_reads == 0 && self.shared.definitions.borrow().are_many() {
+            self.shared.definitions.borrow_mut().forget_all_but(&self.machine.definitions_in_use());
+        }
         let health = self.machine.health();
         self.shared.metrics.admission_queue.set(health.queued);
         self.shared.metrics.executions_running.set(health.open);

@@ -179,7 +179,7 @@ impl Handler<EngineLost> for Supervisor {
         if is_final {
             return self.tell(Input::EngineFailed, context);
         }
-        let definitions = self.shared.definitions().into_iter().map(|number| self.define(number));
+        let definitions = self.shared.definitions.borrow().all().into_iter().map(|number| self.define(number));
         self.register.extend(definitions.collect::<Vec<_>>());
         self.tell(Input::EngineRebuilt, context);
         self.flush_engine();
