@@ -1,6 +1,7 @@
-//! The in-memory journal: one arena of encoded facts per execution.
+//! The in-memory journal: encoded facts, one log for each open execution, and chunks of those that have ended.
 
 mod arena;
+mod ended;
 mod read;
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -184,7 +185,7 @@ impl MemoryJournal {
         let arena = Arc::<Mutex<Arena>>::default();
         let mut arenas = self.0.arenas_mut();
         // Nothing is ever added to it: who finds it empty need not look again.
-        let inherited = arenas.first().filter(|first| !lock(first).logs.is_empty()).cloned();
+        let inherited = arenas.first().filter(|first| !lock(first).is_empty()).cloned();
         arenas.push(Arc::clone(&arena));
         let ended_max = self.0.ended_max.div_ceil(arenas.len() - 1);
         let (journal, position) = (Arc::clone(&self.0), Position::default());
@@ -206,12 +207,20 @@ pub(crate) struct MemoryWriter {
 
 impl MemoryWriter {
     /// Takes over what was kept of an execution before the journal was claimed.
-    fn inherit(&self, arena: &mut Arena, execution: ExecutionId) {
+    ///
+    /// # Errors
+    /// If it had ended by then.
+    fn inherit(&self, arena: &mut Arena, execution: ExecutionId) -> Result<(), JournalError> {
         if let Some(inherited) = &self.inherited
-            && !arena.has(execution)
+            && !arena.is_open(execution)
         {
-            arena.take_over(execution, &mut lock(inherited));
+            let mut inherited = lock(inherited);
+            if inherited.has_ended(execution) {
+                return Err(JournalError::Ended(execution));
+            }
+            arena.take_over(execution, &mut inherited);
         }
+        Ok(())
     }
 
     fn write(
@@ -231,7 +240,7 @@ impl MemoryWriter {
 impl Writer for MemoryWriter {
     fn append(&mut self, append: Append<'_>) -> Result<Appended, JournalError> {
         self.write(|writer, arena| {
-            writer.inherit(arena, append.execution);
+            writer.inherit(arena, append.execution)?;
             arena.append(&append)?;
             if let Some(begins) = &append.begins {
                 writer.journal.begins(append.execution, begins);
@@ -247,16 +256,19 @@ impl Writer for MemoryWriter {
         quarantine: Option<&Quarantine>,
     ) -> Result<Appended, JournalError> {
         self.write(|writer, arena| {
-            writer.inherit(arena, execution);
-            arena.quarantine(execution, quarantine.cloned());
+            if writer.inherit(arena, execution).is_ok() {
+                arena.quarantine(execution, quarantine.cloned());
+            }
             Ok(())
         })
     }
 
     fn write_off(&mut self, execution: ExecutionId, at: Time, error: &str) -> Result<Appended, JournalError> {
         self.write(|writer, arena| {
-            writer.inherit(arena, execution);
-            arena.write_off(execution, at, error);
+            // One that has ended is left as it is.
+            if writer.inherit(arena, execution).is_ok() {
+                arena.write_off(execution, at, error);
+            }
             Ok(())
         })
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -13,20 +14,31 @@ use crate::fence::fenced;
 use crate::telemetry::TARGET;
 
 /// Shared between one execution on its shard and everybody who waits for it, on whatever thread.
+///
+/// What is said with every turn is apart from what is waited for, so that it takes no lock.
 #[derive(Debug, Default)]
-pub(crate) struct Completion(Mutex<Inner>);
+pub(crate) struct Completion {
+    waited_for: Mutex<Inner>,
+    /// Where the execution is, as long as it has not ended.
+    published: AtomicU8,
+    /// How many facts are durable, as was last said.
+    durable: AtomicU64,
+    /// Whether the execution is in the directory of the runtime.
+    listed: AtomicBool,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
     stage: Stage,
     waiters: Waiters,
-    /// Where the execution is, as long as it has not ended; none for running.
-    published: Option<ExecutionStatus>,
-    /// How many facts are durable, as was last said.
-    durable: u64,
-    /// Whether the execution is in the directory of the runtime.
-    listed: bool,
 }
+
+/// The statuses that are published, by their numbers; what else an execution can be is a stage.
+const PUBLISHED: [ExecutionStatus; 3] =
+    [ExecutionStatus::Running, ExecutionStatus::Ending, ExecutionStatus::Quarantined];
+const RUNNING: u8 = 0;
+const ENDING: u8 = 1;
+const QUARANTINED: u8 = 2;
 
 /// The wakers of the futures that wait. Each future has one entry at most and takes it along when it is dropped, so that
 /// long polling with a timeout leaves nothing behind.
@@ -129,7 +141,7 @@ impl Completion {
         match &inner.stage {
             Stage::Ended(_, outcome) => Some(outcome.status()),
             Stage::Pending => Some(ExecutionStatus::Pending),
-            Stage::Acknowledged(_) => Some(inner.published.unwrap_or(ExecutionStatus::Running)),
+            Stage::Acknowledged(_) => Some(self.published()),
             Stage::Repeated(of) => {
                 let of = Arc::clone(of);
                 drop(inner);
@@ -141,31 +153,33 @@ impl Completion {
 
     /// Says where the execution is. That it has ended is said by [`end`](Self::end).
     pub(crate) fn publish(&self, status: ExecutionStatus, durable: u64) {
-        let published = (!status.is_terminal() && status != ExecutionStatus::Running).then_some(status);
-        let mut inner = self.lock();
-        inner.published = published;
-        inner.durable = durable;
+        let published = if status == ExecutionStatus::Ending { ENDING } else { RUNNING };
+        self.durable.store(durable, Ordering::Release);
+        self.published.store(published, Ordering::Release);
     }
 
     /// Says that the execution is quarantined, or is not any more.
     pub(crate) fn quarantine(&self, quarantined: bool) {
-        self.lock().published = quarantined.then_some(ExecutionStatus::Quarantined);
+        self.published.store(if quarantined { QUARANTINED } else { RUNNING }, Ordering::Release);
     }
 
     /// Where the execution was last, durably, and with how many facts; also when nobody will tell any more.
     pub(crate) fn last(&self) -> (ExecutionStatus, u64) {
-        let inner = self.lock();
-        (inner.published.unwrap_or(ExecutionStatus::Running), inner.durable)
+        (self.published(), self.durable.load(Ordering::Acquire))
+    }
+
+    fn published(&self) -> ExecutionStatus {
+        PUBLISHED[usize::from(self.published.load(Ordering::Acquire))]
     }
 
     /// Notes that the execution is in the directory; gives whether it was before.
     pub(crate) fn list(&self) -> bool {
-        std::mem::replace(&mut self.lock().listed, true)
+        self.listed.swap(true, Ordering::AcqRel)
     }
 
     /// Whether the execution is in the directory.
     pub(crate) fn is_listed(&self) -> bool {
-        self.lock().listed
+        self.listed.load(Ordering::Acquire)
     }
 
     /// How it ended, if it has.
@@ -223,22 +237,27 @@ impl Completion {
     }
 
     fn advance(&self, stage: Stage) {
-        let waiters = {
+        let (stage_before, (first, others)) = {
             let mut inner = self.lock();
-            inner.stage = stage;
-            inner.waiters.take()
+            (std::mem::replace(&mut inner.stage, stage), inner.waiters.take())
         };
+        drop(stage_before);
         // Woken without the lock, each in a fence: a waker is code of the user and may do anything.
-        for waker in waiters {
-            if let Err(panicked) = fenced(|| waker.wake()) {
-                tracing::warn!(target: TARGET, reason = %panicked.reason, "a waker of somebody who waits panicked");
-            }
+        first.into_iter().for_each(wake);
+        if let Some(others) = others {
+            others.into_values().for_each(wake);
         }
     }
 
     /// A panic elsewhere leaves what is locked here whole: nothing of the user's is called with the lock.
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waited_for.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn wake(waker: Waker) {
+    if let Err(panicked) = fenced(|| waker.wake()) {
+        tracing::warn!(target: TARGET, reason = %panicked.reason, "a waker of somebody who waits panicked");
     }
 }
 
@@ -306,9 +325,10 @@ impl Waiters {
         }
     }
 
-    fn take(&mut self) -> impl Iterator<Item = Waker> + use<> {
-        let others = std::mem::take(&mut self.others).into_values();
-        self.first.take().map(|(_, waker)| waker).into_iter().chain(others)
+    /// The first one, and the others if there are some.
+    fn take(&mut self) -> (Option<Waker>, Option<BTreeMap<Ticket, Waker>>) {
+        let others = (!self.others.is_empty()).then(|| std::mem::take(&mut self.others));
+        (self.first.take().map(|(_, waker)| waker), others)
     }
 }
 
@@ -360,7 +380,7 @@ mod tests {
         let counter = Arc::new(Counts::default());
         assert!(other.as_mut().poll(&mut Context::from_waker(&Arc::clone(&counter).into())).is_pending());
         completion.abandon();
-        assert_eq!(counter.0.load(std::sync::atomic::Ordering::Relaxed), 1);
+        assert_eq!(counter.0.load(Ordering::Relaxed), 1);
     }
 
     #[derive(Default)]
@@ -368,7 +388,7 @@ mod tests {
 
     impl Wake for Counts {
         fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.0.fetch_add(1, Ordering::Relaxed);
         }
     }
 }

@@ -75,7 +75,7 @@ pub(crate) fn events(
     bound: &Bound,
     execution: ExecutionId,
     events: impl Iterator<Item = NumberedEvent>,
-    subscribers: &mut Vec<Subscriber>,
+    mut subscribers: Option<&mut Vec<Subscriber>>,
 ) {
     for numbered in events {
         if let Notice::Attempt { key, failure, took, .. } = &numbered.notice {
@@ -83,7 +83,7 @@ pub(crate) fn events(
             bound.metrics.attempted(key.node, failure, *took);
         }
         log(bound, execution, &numbered.notice);
-        if !subscribers.is_empty()
+        if let Some(subscribers) = subscribers.as_mut().filter(|subscribers| !subscribers.is_empty())
             && let Some(event) = Event::new(execution, &bound.compiled, numbered)
         {
             subscribers.retain_mut(|subscriber| subscriber.pass(&event));

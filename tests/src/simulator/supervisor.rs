@@ -252,7 +252,7 @@ impl SupervisorActor {
             }
             for (number, message) in std::mem::take(&mut self.out.actors) {
                 let letter = match message {
-                    ToActor::Begin(begin) => Letter::Begin(Box::new(begin)),
+                    ToActor::Begin(begin) => Letter::Begin(begin),
                     ToActor::Resume(resume) => Letter::Resume(Box::new(resume)),
                     ToActor::Tell(tell) => Letter::Tell(tell),
                 };

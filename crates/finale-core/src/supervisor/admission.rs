@@ -216,7 +216,7 @@ impl Supervisor {
                 Asker::Claim(_) | Asker::Shard(..) => Acknowledge::Supervisor,
             },
         };
-        out.actors.push((actor, ToActor::Begin(begin)));
+        out.actors.push((actor, ToActor::Begin(Box::new(begin))));
         if id.is_some() {
             for what in self.admission.take_expected(id) {
                 self.ask(at, Ask { execution, what }, out);

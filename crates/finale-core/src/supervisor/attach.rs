@@ -38,7 +38,7 @@ impl Supervisor {
             self.resume(at, slot, messages, applies_command, out);
         } else if let Some(begin) = begin {
             let actor = self.move_to_actor(at, slot, out);
-            out.actors.push((actor, ToActor::Begin(*begin)));
+            out.actors.push((actor, ToActor::Begin(begin)));
             for message in messages {
                 self.tell(actor, slot, execution, message, out);
             }

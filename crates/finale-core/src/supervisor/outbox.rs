@@ -48,6 +48,30 @@ pub struct Outbox {
     pub left: Option<Left>,
 }
 
+impl Outbox {
+    /// Whether nothing is left to be done.
+    pub fn is_empty(&self) -> bool {
+        let Self {
+            engine,
+            actors,
+            shards,
+            published,
+            replies,
+            queries,
+            reads,
+            writes,
+            permits,
+            forgotten,
+            notices,
+            left,
+        } = self;
+        let sends_nothing = engine.is_empty() && actors.is_empty() && shards.is_empty();
+        let says_nothing = published.is_empty() && replies.is_empty() && queries.is_empty() && notices.is_empty();
+        let keeps_still = reads.is_empty() && writes.is_empty() && permits.is_empty() && forgotten.is_empty();
+        sends_nothing && says_nothing && keeps_still && left.is_none()
+    }
+}
+
 /// A message for the task engine.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ToEngine {
@@ -75,7 +99,7 @@ pub enum ToEngine {
 #[derive(Debug)]
 pub enum ToActor {
     /// Begin an execution. The actor has none.
-    Begin(Begin),
+    Begin(Box<Begin>),
     /// Go on with an execution. The actor has none.
     Resume(Resume),
     /// A message for the execution that the actor has; it forwards what is for another one.

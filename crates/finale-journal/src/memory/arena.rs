@@ -1,64 +1,94 @@
 //! What is kept of the executions of one writer.
 
-use std::collections::VecDeque;
-
 use finale_core::fact::{Activation, Fact, Facts, Terminal};
 use finale_core::{ExecutionId, ExecutionStatus, Time};
 use rustc_hash::FxHashMap;
 
+use super::ended::{Ended, Keys};
 use crate::{Append, Ends, JournalError, Quarantine, Standing};
+
+/// As much storage of logs is kept for those that begin.
+const SPARE_MAX: usize = 64;
+/// Storage of a log that has grown larger is not kept.
+const SPARE_BYTES_MAX: usize = 4 << 10;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Arena {
-    pub(super) logs: FxHashMap<ExecutionId, Log>,
+    /// Those that have not ended.
+    open: FxHashMap<ExecutionId, Log>,
     pub(super) quarantined: FxHashMap<ExecutionId, Quarantine>,
-    /// Those that have ended, those that ended first first; some may be forgotten already.
-    pub(super) ended: VecDeque<ExecutionId>,
+    ended: Ended,
+    /// The storage of logs of executions that have ended, to be used again.
+    spare: Vec<Vec<u8>>,
 }
 
+/// The log of an execution that has not ended.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Log {
-    pub(super) facts: Vec<u8>,
-    pub(super) count: u64,
-    pub(super) standing: Stands,
+struct Log {
+    facts: Vec<u8>,
+    count: u64,
+    ending: bool,
+    has_key: bool,
+}
+
+/// What is kept of an execution.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kept<'a> {
+    pub(super) facts: &'a [u8],
+    pub(super) standing: Stands<'a>,
 }
 
 /// Where an execution is.
-#[derive(Clone, Debug, Default)]
-pub(super) enum Stands {
-    #[default]
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stands<'a> {
     Running,
     Ending,
-    /// Boxed, because as long as an execution is open this is what it costs.
-    Ended(Box<Ended>),
+    Ended { status: Terminal, at: Time, error: Option<&'a str> },
 }
-
-#[derive(Clone, Debug)]
-pub(super) struct Ended {
-    pub(super) status: Terminal,
-    pub(super) at: Time,
-    pub(super) error: Option<Box<str>>,
-}
-
-/// The idempotency keys of executions that were forgotten.
-type Keys = Vec<(Box<str>, ExecutionId)>;
 
 impl Arena {
     /// Both together; the other one is empty afterwards.
     pub(super) fn and(mut self, other: &mut Self) -> Self {
-        self.logs.extend(other.logs.drain());
+        self.open.extend(other.open.drain());
         self.quarantined.extend(other.quarantined.drain());
         self.ended.append(&mut other.ended);
         self
     }
 
-    pub(super) fn has(&self, execution: ExecutionId) -> bool {
-        self.logs.contains_key(&execution)
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.is_empty() && self.ended.count() == 0
+    }
+
+    pub(super) fn get(&self, execution: ExecutionId) -> Option<Kept<'_>> {
+        self.open.get(&execution).map(Log::kept).or_else(|| self.ended.get(execution))
+    }
+
+    /// All that are kept, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ExecutionId, Kept<'_>)> {
+        self.iter_open().chain(self.ended.iter())
+    }
+
+    /// Those that have not ended, in no order.
+    pub(super) fn iter_open(&self) -> impl Iterator<Item = (ExecutionId, Kept<'_>)> {
+        self.open.iter().map(|(id, log)| (*id, log.kept()))
+    }
+
+    /// Those that have ended, the first end first.
+    pub(super) fn iter_ended(&self) -> impl Iterator<Item = (ExecutionId, Kept<'_>)> {
+        self.ended.iter()
+    }
+
+    pub(super) fn is_open(&self, execution: ExecutionId) -> bool {
+        self.open.contains_key(&execution)
+    }
+
+    pub(super) fn has_ended(&self, execution: ExecutionId) -> bool {
+        self.ended.has(execution)
     }
 
     pub(super) fn take_over(&mut self, execution: ExecutionId, from: &mut Self) {
-        if let Some(log) = from.logs.remove(&execution) {
-            self.logs.insert(execution, log);
+        if let Some(log) = from.open.remove(&execution) {
+            self.open.insert(execution, log);
         }
         if let Some(quarantine) = from.quarantined.remove(&execution) {
             self.quarantined.insert(execution, quarantine);
@@ -66,16 +96,47 @@ impl Arena {
     }
 
     pub(super) fn append(&mut self, append: &Append<'_>) -> Result<(), JournalError> {
-        match self.logs.get_mut(&append.execution) {
-            Some(log) => log.append(append)?,
-            None => {
-                let mut log = Log::default();
-                log.append(append)?;
-                self.logs.insert(append.execution, log);
+        let execution = append.execution;
+        if let Some(log) = self.open.get_mut(&execution) {
+            log.check(append)?;
+            return match &append.standing {
+                Standing::Ended(ends) => self.end(execution, append.facts, ends),
+                standing => {
+                    log.add(append, standing);
+                    Ok(())
+                }
+            };
+        }
+        if self.ended.has(execution) {
+            return Err(JournalError::Ended(execution));
+        }
+        let mut log = Log { facts: self.spare.pop().unwrap_or_default(), ..Log::default() };
+        log.check(append)?;
+        log.has_key = append.begins.as_ref().is_some_and(|begins| begins.idempotency_key.is_some());
+        // The first append is often the last but one: no room to grow is kept.
+        log.facts.reserve_exact(append.facts.len());
+        match &append.standing {
+            Standing::Ended(Ends { status, at, error }) => {
+                self.ended.keep(execution, [append.facts, &[]], log.has_key, (*status, *at, *error));
+            }
+            standing => {
+                log.add(append, standing);
+                self.open.insert(execution, log);
             }
         }
-        if matches!(append.standing, Standing::Ended(_)) {
-            self.has_ended(append.execution);
+        Ok(())
+    }
+
+    fn end(&mut self, execution: ExecutionId, facts: &[u8], ends: &Ends<'_>) -> Result<(), JournalError> {
+        let Some(mut log) = self.open.remove(&execution) else { return Ok(()) };
+        let Ends { status, at, error } = *ends;
+        self.ended.keep(execution, [&log.facts, facts], log.has_key, (status, at, error));
+        if !self.quarantined.is_empty() {
+            self.quarantined.remove(&execution);
+        }
+        if self.spare.len() < SPARE_MAX && log.facts.capacity() <= SPARE_BYTES_MAX {
+            log.facts.clear();
+            self.spare.push(log.facts);
         }
         Ok(())
     }
@@ -92,116 +153,75 @@ impl Arena {
     }
 
     pub(super) fn write_off(&mut self, execution: ExecutionId, at: Time, error: &str) {
-        if let Some(log) = self.logs.get_mut(&execution).filter(|log| !log.has_ended()) {
-            log.standing = Stands::Ended(Box::new(Ended { status: Terminal::Failed, at, error: Some(error.into()) }));
-            self.has_ended(execution);
-        }
+        let ends = Ends { status: Terminal::Failed, at, error: Some(error) };
+        // One that is not open is left as it is.
+        let _ = self.end(execution, &[], &ends);
     }
 
     pub(super) fn forget(&mut self, executions: &[ExecutionId]) -> Keys {
-        executions.iter().filter_map(|&execution| self.forget_one(execution)).collect()
+        executions.iter().filter_map(|&execution| self.ended.forget(execution)).collect()
     }
 
     /// Forgets those that ended first, until no more than that many are left.
     pub(super) fn forget_oldest(&mut self, ended_max: usize) -> Keys {
-        let mut keys = Keys::new();
-        while self.ended.len() > ended_max
-            && let Some(oldest) = self.ended.pop_front()
-        {
-            keys.extend(self.forget_one(oldest));
-        }
-        keys
+        if self.ended.count() <= ended_max { Keys::new() } else { self.ended.forget_oldest(ended_max) }
     }
 
     /// Damages what is kept of an execution; done twice, it is as it was.
     #[cfg(feature = "_test")]
     pub(super) fn damage(&mut self, execution: ExecutionId) {
-        if let Some(byte) = self.logs.get_mut(&execution).and_then(|log| log.facts.first_mut()) {
+        if let Some(byte) = self.open.get_mut(&execution).and_then(|log| log.facts.first_mut()) {
             *byte ^= 0x7f;
         }
-    }
-
-    pub(super) fn is_open(&self, execution: ExecutionId) -> bool {
-        self.logs.get(&execution).is_some_and(|log| !log.has_ended())
-    }
-
-    fn has_ended(&mut self, execution: ExecutionId) {
-        self.quarantined.remove(&execution);
-        self.ended.push_back(execution);
-    }
-
-    fn forget_one(&mut self, execution: ExecutionId) -> Option<(Box<str>, ExecutionId)> {
-        if !self.logs.get(&execution)?.has_ended() {
-            return None;
-        }
-        let key = self.logs.remove(&execution)?.activation()?.idempotency_key?;
-        Some((key, execution))
+        self.ended.damage(execution);
     }
 }
 
-impl Log {
-    pub(super) const fn has_ended(&self) -> bool {
-        matches!(self.standing, Stands::Ended(_))
+/// How an execution was activated; none if its facts cannot be read.
+pub(super) fn activation_of(facts: &[u8]) -> Option<Activation> {
+    match Facts::new(facts).next()?.ok()?.fact {
+        Fact::Activated(activation) => Some(activation),
+        _ => None,
     }
+}
 
+impl Kept<'_> {
     /// When it ended, if it ended so.
-    pub(super) fn ended_as(&self, status: Terminal) -> Option<Time> {
-        match &self.standing {
-            Stands::Ended(ended) if ended.status == status => Some(ended.at),
-            _ => None,
-        }
-    }
-
-    /// How it was activated; none if its facts cannot be read.
-    pub(super) fn activation(&self) -> Option<Activation> {
-        match Facts::new(&self.facts).next()?.ok()?.fact {
-            Fact::Activated(activation) => Some(activation),
+    pub(super) fn ended_as(&self, wanted: Terminal) -> Option<Time> {
+        match self.standing {
+            Stands::Ended { status, at, .. } if status == wanted => Some(at),
             _ => None,
         }
     }
 
     pub(super) fn created_at(&self) -> Time {
-        Facts::new(&self.facts).next().and_then(Result::ok).map(|first| first.at).unwrap_or_default()
+        Facts::new(self.facts).next().and_then(Result::ok).map(|first| first.at).unwrap_or_default()
     }
 
     pub(super) fn status(&self) -> ExecutionStatus {
-        match &self.standing {
+        match self.standing {
             Stands::Running => ExecutionStatus::Running,
             Stands::Ending => ExecutionStatus::Ending,
-            Stands::Ended(ended) => ended.status.into(),
+            Stands::Ended { status, .. } => status.into(),
         }
     }
+}
 
-    fn append(&mut self, append: &Append<'_>) -> Result<(), JournalError> {
-        self.check(append)?;
-        if matches!(append.standing, Standing::Ended(_)) || self.count == 0 {
-            // The first append is often the last but one, and nothing comes after the end: no room to grow is kept.
-            self.facts.reserve_exact(append.facts.len());
-        }
+impl Log {
+    fn kept(&self) -> Kept<'_> {
+        let standing = if self.ending { Stands::Ending } else { Stands::Running };
+        Kept { facts: &self.facts, standing }
+    }
+
+    fn add(&mut self, append: &Append<'_>, standing: &Standing<'_>) {
         self.facts.extend_from_slice(append.facts);
         self.count += u64::from(append.count);
-        self.standing = append.standing.into();
-        Ok(())
+        self.ending = matches!(standing, Standing::Ending);
     }
 
     fn check(&self, append: &Append<'_>) -> Result<(), JournalError> {
         let Append { execution, first_sequence: found, .. } = *append;
-        if self.has_ended() {
-            return Err(JournalError::Ended(execution));
-        }
         let expected = self.count + 1;
         if found == expected { Ok(()) } else { Err(JournalError::Gap { execution, expected, found }) }
-    }
-}
-
-impl From<Standing<'_>> for Stands {
-    fn from(standing: Standing<'_>) -> Self {
-        match standing {
-            Standing::Running => Self::Running,
-            Standing::Ending => Self::Ending,
-            Standing::Ended(Ends { status, at, error }) => {
-                Self::Ended(Box::new(Ended { status, at, error: error.map(Into::into) }))
-            }
-        }
     }
 }

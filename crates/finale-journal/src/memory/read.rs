@@ -8,7 +8,7 @@ use finale_core::fact::Terminal;
 use finale_core::record::WorkflowName;
 use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus, Time};
 
-use super::arena::{Arena, Log, Stands};
+use super::arena::{Arena, Kept, Stands, activation_of};
 use super::{Inner, MemoryJournal, lock};
 use crate::purge::in_turn;
 use crate::{Expired, Filter, JournalError, JournalReader, LiveExecution, Purge, Purged, StoredDefinition, Summary};
@@ -16,7 +16,7 @@ use crate::{Expired, Filter, JournalError, JournalReader, LiveExecution, Purge, 
 impl JournalReader for MemoryJournal {
     fn history(&self, execution: ExecutionId) -> Result<Option<Vec<u8>>, JournalError> {
         let arenas = self.0.arenas();
-        Ok(arenas.iter().find_map(|arena| lock(arena).logs.get(&execution).map(|log| log.facts.clone())))
+        Ok(arenas.iter().find_map(|arena| lock(arena).get(execution).map(|kept| kept.facts.to_vec())))
     }
 
     fn definition(&self, hash: DefinitionHash) -> Result<Option<StoredDefinition>, JournalError> {
@@ -27,8 +27,8 @@ impl JournalReader for MemoryJournal {
         let mut live = Vec::new();
         for arena in self.0.arenas().iter() {
             let arena = lock(arena);
-            let open = arena.logs.iter().filter(|(id, log)| !log.has_ended() && Some(**id) > after);
-            live.extend(open.map(|(id, log)| arena.live(*id, log)));
+            let open = arena.iter_open().filter(|(id, _)| Some(*id) > after);
+            live.extend(open.map(|(id, kept)| arena.live(id, kept)));
         }
         live.sort_unstable_by_key(|live| live.id);
         // One that is taken over by its new owner meanwhile is met twice.
@@ -38,7 +38,7 @@ impl JournalReader for MemoryJournal {
     }
 
     fn summary(&self, execution: ExecutionId) -> Result<Option<Summary>, JournalError> {
-        let found = |arena: &Arena| Some(self.0.summary(arena, execution, arena.logs.get(&execution)?));
+        let found = |arena: &Arena| Some(self.0.summary(arena, execution, arena.get(execution)?));
         Ok(self.0.arenas().iter().find_map(|arena| found(&lock(arena))))
     }
 
@@ -46,9 +46,9 @@ impl JournalReader for MemoryJournal {
         let mut newest = Newest::new(filter.limited());
         for arena in self.0.arenas().iter() {
             let arena = lock(arena);
-            for (id, log) in &arena.logs {
-                if filter.before.is_none_or(|before| *id < before) && newest.wants(*id) {
-                    let summary = self.0.summary(&arena, *id, log);
+            for (id, kept) in arena.iter() {
+                if filter.before.is_none_or(|before| id < before) && newest.wants(id) {
+                    let summary = self.0.summary(&arena, id, kept);
                     if filter.takes(&summary) {
                         newest.put(summary);
                     }
@@ -66,7 +66,7 @@ impl JournalReader for MemoryJournal {
         let arenas = self.0.arenas();
         let first = |arena: &Mutex<Arena>| {
             let arena = lock(arena);
-            arena.logs.values().filter_map(|log| log.ended_as(status)).min()
+            arena.iter_ended().filter_map(|(_, kept)| kept.ended_as(status)).min()
         };
         Ok(arenas.iter().filter_map(|arena| first(arena)).min())
     }
@@ -96,7 +96,7 @@ impl Inner {
         let mut ended = Vec::new();
         for arena in self.arenas().iter() {
             let arena = lock(arena);
-            ended.extend(arena.logs.iter().filter_map(|(id, log)| Some((log.ended_as(status)?, *id))));
+            ended.extend(arena.iter_ended().filter_map(|(id, kept)| Some((kept.ended_as(status)?, id))));
         }
         ended.sort_unstable();
         // One that is taken over by its new owner meanwhile is met twice.
@@ -110,33 +110,33 @@ impl Inner {
 }
 
 impl Arena {
-    fn live(&self, id: ExecutionId, log: &Log) -> LiveExecution {
+    fn live(&self, id: ExecutionId, kept: Kept<'_>) -> LiveExecution {
         let unreadable = DefinitionHash::from_bytes([0; 16]);
         LiveExecution {
             id,
-            definition: log.activation().map_or(unreadable, |activation| activation.definition),
+            definition: activation_of(kept.facts).map_or(unreadable, |activation| activation.definition),
             quarantine: self.quarantined.get(&id).cloned(),
         }
     }
 }
 
 impl Inner {
-    fn summary(&self, arena: &Arena, id: ExecutionId, log: &Log) -> Summary {
-        let mut summary = match log.activation() {
+    fn summary(&self, arena: &Arena, id: ExecutionId, kept: Kept<'_>) -> Summary {
+        let mut summary = match activation_of(kept.facts) {
             Some(activation) => {
                 let name = self.workflow_name(activation.definition);
                 Summary {
                     idempotency_key: activation.idempotency_key.map(Into::into),
                     business_key: activation.business_key.map(Into::into),
-                    ..Summary::running(id, name, activation.by, log.created_at())
+                    ..Summary::running(id, name, activation.by, kept.created_at())
                 }
             }
-            None => Summary::running(id, unknown(), "", log.created_at()),
+            None => Summary::running(id, unknown(), "", kept.created_at()),
         };
-        summary.status = log.status();
-        if let Stands::Ended(ended) = &log.standing {
-            summary.completed_at = Some(ended.at);
-            summary.error = ended.error.as_deref().map(str::to_owned);
+        summary.status = kept.status();
+        if let Stands::Ended { at, error, .. } = kept.standing {
+            summary.completed_at = Some(at);
+            summary.error = error.map(str::to_owned);
         }
         if let Some(quarantine) = arena.quarantined.get(&id) {
             summary.status = ExecutionStatus::Quarantined;

@@ -29,8 +29,16 @@ use crate::events::Subscriber;
 pub(crate) struct Side {
     /// What the handles of the execution wait on.
     pub(crate) completion: Arc<Completion>,
+    rare: Option<Box<RareSide>>,
+    /// Whether everybody was told how the execution ended.
+    pub(crate) told: bool,
+}
+
+/// What few executions have beside their state.
+#[derive(Default)]
+struct RareSide {
     /// Those who watch it.
-    pub(crate) subscribers: Vec<Subscriber>,
+    subscribers: Vec<Subscriber>,
     /// Work on which reports came before it was open; the task engine keeps them.
     early: BTreeSet<WorkKey>,
 }
@@ -38,7 +46,7 @@ pub(crate) struct Side {
 /// Supervisor to `ExecutionActor`: begin this.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Attach(pub(crate) Begin, pub(crate) Side);
+pub(crate) struct Attach(pub(crate) Box<Begin>, pub(crate) Side);
 
 /// Supervisor to `ExecutionActor`: go on with this.
 #[derive(Message)]
@@ -87,24 +95,30 @@ pub(crate) struct Continue(pub(crate) Vec<Slot>);
 #[rtype(result = "()")]
 pub(crate) struct Answered(pub(crate) u32);
 
-/// `ExecutionActor` to `TaskEngine`.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Perform {
-    /// Outputs that did not come from handlers, for those that run from now on.
-    pub(crate) outputs: Vec<(Slot, WorkKey, Payload)>,
-    pub(crate) input: task_engine::Input,
+/// What the other actors of a shard send to its `TaskEngine`, in one order.
+pub(crate) enum ForEngine {
+    /// Supervisor: an execution begins, moves or ends.
+    Change(task_engine::Input),
+    /// `ExecutionActor`, and Supervisor.
+    Perform {
+        /// Outputs that did not come from handlers, for those that run from now on.
+        outputs: Vec<(Slot, WorkKey, Payload)>,
+        input: task_engine::Input,
+    },
+    /// Supervisor: what the handlers of an execution run in, if anybody looks at spans; before any of them.
+    Span(Slot, Box<Span>),
+    /// Supervisor: everything is registered again, after [`EngineLost`].
+    Registered,
+    /// Supervisor: the next `ExecutionActor` of the pool; before anything it is the callback of.
+    NewActor(Addr<ExecutionActor>),
 }
 
-/// Supervisor to `TaskEngine`: executions that begin, move and end.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Register(pub(crate) Vec<task_engine::Input>);
-
-/// Supervisor to `TaskEngine`: everything is registered again, after [`EngineLost`].
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Registered;
+impl ForEngine {
+    /// Something that brings no outputs.
+    pub(crate) const fn perform(input: task_engine::Input) -> Self {
+        Self::Perform { outputs: Vec::new(), input }
+    }
+}
 
 /// `TaskEngine` to Supervisor: its machine panicked and knows nothing any more.
 #[derive(Message)]
@@ -127,11 +141,6 @@ pub(crate) struct EngineAnswers {
 #[rtype(result = "()")]
 pub(crate) struct EngineQuery(pub(crate) LookAtTasks);
 
-/// Supervisor to `TaskEngine`: what the handlers of an execution run in, if anybody looks at spans; before any of them.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct ExecutionSpan(pub(crate) Slot, pub(crate) Box<Span>);
-
 /// Permits of a runtime-wide limit came back, or are wanted elsewhere.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -141,11 +150,6 @@ pub(crate) struct PermitNews(pub(crate) task_engine::Input);
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Connect(pub(crate) Addr<Supervisor>);
-
-/// The next `ExecutionActor` of the pool; before anything it is the callback of.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct NewActor(pub(crate) Addr<ExecutionActor>);
 
 /// What a runtime before this one left open; before anything else.
 #[derive(Message)]
@@ -186,10 +190,13 @@ pub(crate) enum PortNews {
     Failed,
 }
 
-/// `ExecutionActor` to Supervisor: what became of executions, in order.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct FromActor(pub(crate) ActorNo, pub(crate) Vec<ActorNews>);
+/// What the actors of executions send to their Supervisor, in one order.
+pub(crate) enum FromActor {
+    /// What became of an execution.
+    News(ActorNo, ActorNews),
+    /// An execution has ended.
+    Ended(ExecutionEnded),
+}
 
 /// Something that the Supervisor hears from an actor.
 pub(crate) enum ActorNews {
@@ -213,9 +220,7 @@ pub(crate) enum ActorNews {
     Late(LateEvent),
 }
 
-/// `ExecutionActor` to Supervisor: an execution has ended, durably. The terminal transition is recorded and published once.
-#[derive(Message)]
-#[rtype(result = "()")]
+/// An execution has ended, durably. The Supervisor records and publishes the terminal transition, once.
 pub(crate) struct ExecutionEnded(pub(crate) ExecutionId, pub(crate) Ended, pub(crate) Side);
 
 /// What becomes visible of a turn once its facts are durable.
@@ -233,6 +238,13 @@ pub(crate) struct CommittedTurn {
     pub(crate) replies: Vec<(RequestId, Result<(), Refused>)>,
     pub(crate) shown: Vec<Shown>,
     pub(crate) late: Vec<LateEvent>,
+}
+
+impl CommittedTurn {
+    /// Whether somebody outside the execution hears of something now.
+    pub(crate) const fn answers_somebody(&self) -> bool {
+        !(self.replies.is_empty() && self.shown.is_empty() && self.late.is_empty())
+    }
 }
 
 /// An attempt that came to its result, to be counted.
@@ -263,18 +275,41 @@ impl Attempted {
 
 impl Side {
     pub(crate) fn new(completion: Arc<Completion>) -> Self {
-        Self { completion, subscribers: Vec::new(), early: BTreeSet::new() }
+        Self { completion, rare: None, told: false }
+    }
+
+    /// Adds somebody who watches the execution.
+    pub(crate) fn watch(&mut self, subscriber: Option<Subscriber>) {
+        if subscriber.is_some() {
+            self.rare.get_or_insert_default().subscribers.extend(subscriber);
+        }
+    }
+
+    /// Whether somebody watches the execution.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| !rare.subscribers.is_empty())
+    }
+
+    /// Those who watch the execution.
+    pub(crate) fn subscribers(&mut self) -> Option<&mut Vec<Subscriber>> {
+        self.rare.as_mut().map(|rare| &mut rare.subscribers)
     }
 
     /// Notes that a report came before its work was open: once, however often that is so.
     pub(crate) fn note_early(&mut self, key: WorkKey) {
-        self.early.insert(key);
+        self.rare.get_or_insert_default().early.insert(key);
+    }
+
+    /// Whether there is work with early reports.
+    pub(crate) fn has_early(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| !rare.early.is_empty())
     }
 
     /// The work with early reports that has settled; it is not noted any more.
     pub(crate) fn take_early(&mut self, has_settled: impl Fn(WorkKey) -> bool) -> Vec<WorkKey> {
         let mut settled = Vec::new();
-        self.early.retain(|key| {
+        let Some(rare) = &mut self.rare else { return settled };
+        rare.early.retain(|key| {
             let has_settled = has_settled(*key);
             settled.extend(has_settled.then_some(*key));
             !has_settled
@@ -291,7 +326,9 @@ impl Side {
 impl Drop for Side {
     /// Whoever waits for an execution that nobody has any more hears that it is abandoned. One that has ended stays so.
     fn drop(&mut self) {
-        self.completion.abandon();
+        if !self.told {
+            self.completion.abandon();
+        }
     }
 }
 

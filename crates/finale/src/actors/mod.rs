@@ -10,6 +10,7 @@ mod execution_actor;
 pub(crate) mod handlers;
 pub(crate) mod ids;
 pub(crate) mod inbox;
+mod lane;
 pub(crate) mod local;
 pub(crate) mod messages;
 mod open_limit;

@@ -48,7 +48,7 @@ pub(crate) struct Shared {
     /// The storage of effects that the task engine has performed, to be used again.
     spent_effects: RefCell<Vec<Vec<(Slot, Effect)>>>,
     pub(crate) definitions: RefCell<Definitions>,
-    waiting_for_room: RefCell<Vec<Addr<ExecutionActor>>>,
+    waiting_for_room: RefCell<Vec<Rc<Addr<ExecutionActor>>>>,
     /// Dropped last: when the end of the shard is reported, nothing of it is left.
     leaving: Leaving,
 }
@@ -67,7 +67,7 @@ struct Leaving {
 
 /// Something that becomes visible when it is durable.
 pub(crate) enum Released {
-    Turn(Addr<ExecutionActor>, Box<CommittedTurn>),
+    Turn(Rc<Addr<ExecutionActor>>, Box<CommittedTurn>),
     Write(Option<WriteNo>),
     /// What was found in the journal, with facts in it that were not durable then.
     Found(Box<supervisor::Input>),
@@ -111,7 +111,7 @@ impl Shared {
     }
 
     /// The actor is told when the journal has room again.
-    pub(crate) fn wait_for_room(&self, actor: Addr<ExecutionActor>) {
+    pub(crate) fn wait_for_room(&self, actor: Rc<Addr<ExecutionActor>>) {
         self.waiting_for_room.borrow_mut().push(actor);
     }
 

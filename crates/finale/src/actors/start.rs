@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::inbox::Inbox;
+use super::lane::{Items, Lane};
 use super::local;
 use super::messages::{Connect, Restart};
 use super::open_limit::OpenLimit;
@@ -50,8 +51,8 @@ impl Launch {
         let (permits, open) = (Arc::clone(&parts.permits), Arc::clone(&parts.open));
         let shared = Rc::new(Shared::new(parts, Rc::new(port)));
         let handlers = shared.handlers.by_number().into_iter().map(|registered| Arc::clone(&registered.handle).local());
-        let engine =
-            TaskEngine::new(Rc::clone(&shared), engine_options(&shared, &permits), handlers.collect(), permits);
+        let (options, messages) = (engine_options(&shared, &permits), Items::default());
+        let engine = TaskEngine::new(Rc::clone(&shared), options, handlers.collect(), permits, messages.clone());
         let engine = engine.start();
         let open = OpenLimit::new(open, shard);
         let recover = Recover {
@@ -61,8 +62,9 @@ impl Launch {
             found: found.into_iter().map(to_found).collect(),
         };
         let options = supervisor_options(&shared, &open);
+        let to_engine = Lane::new(&messages, engine.clone());
         let supervisor =
-            Supervisor::new(Rc::clone(&shared), options, Arc::clone(&inbox), engine.clone(), peers, open).start();
+            Supervisor::new(Rc::clone(&shared), options, Arc::clone(&inbox), to_engine, peers, open).start();
         engine.do_send(Connect(supervisor.clone()));
         supervisor.do_send(Restart(recover));
         let durable_after = {

@@ -9,10 +9,10 @@ use std::task::{Context as Polling, Poll, Waker};
 use actix::{Actor, ActorContext, ActorFuture, Addr, AsyncContext, Context, Handler};
 use finale_core::number::{BatchNo, Callback, ShardNo, Slot};
 use finale_core::task_engine::{
-    Adopted, AdoptedState, Attempt, Delivery, EarlyReport, HandlerResult, Input, Options, Outbox, OutputRange,
+    Adopted, AdoptedState, Attempt, Counts, Delivery, EarlyReport, HandlerResult, Input, Options, Outbox, OutputRange,
     PermitChange, Reconcile, Registration, Start, TaskEngine as Machine,
 };
-use finale_core::{Dispatch, Failure, Payload, Time};
+use finale_core::{Dispatch, Failure, Payload, Time, WorkKey};
 use tracing::Span;
 
 use super::alarm::Alarm;
@@ -20,9 +20,10 @@ use super::at_work::{AtWork, Progress};
 use super::board::Board;
 use super::execution_actor::ExecutionActor;
 use super::handlers::{Begun, LocalHandler};
+use super::lane::{Arrived, Items, emptied};
 use super::messages::{
-    Answered, Connect, Continue, Dismiss, EngineAnswers, EngineLost, EngineQuery, ExecutionSpan, NewActor, Perform,
-    PermitNews, Register, Registered, TaskCompleted, TaskFailed, TaskReported, TimerFired,
+    Answered, Connect, Continue, Dismiss, EngineAnswers, EngineLost, EngineQuery, ForEngine, PermitNews, TaskCompleted,
+    TaskFailed, TaskReported, TimerFired,
 };
 use super::permits::Permits;
 use super::shared::Shared;
@@ -49,6 +50,9 @@ pub(crate) struct TaskEngine {
     permits: Arc<Permits>,
     /// By their numbers.
     actors: Vec<Addr<ExecutionActor>>,
+    messages: Items<ForEngine>,
+    /// Storage for messages.
+    spare_messages: Vec<ForEngine>,
     supervisor: Option<Addr<Supervisor>>,
     alarm: Alarm,
     /// How many handlers more may begin before other actors of the thread get their turn.
@@ -69,6 +73,8 @@ pub(crate) struct TaskEngine {
     early: Vec<EarlyReport>,
     /// When a machine panicked.
     deaths: Vec<Time>,
+    /// What there is to do, as was said last.
+    counts: Counts,
 }
 
 /// Something that a machine is told in the place of one that panicked over it.
@@ -90,6 +96,7 @@ impl TaskEngine {
         options: Options,
         handlers: Vec<Box<dyn LocalHandler>>,
         permits: Arc<Permits>,
+        messages: Items<ForEngine>,
     ) -> Self {
         Self {
             at_work: AtWork::new(shared.options.limits.payload_bytes_max),
@@ -104,6 +111,8 @@ impl TaskEngine {
             spare_task: None,
             permits,
             actors: Vec::new(),
+            messages,
+            spare_messages: Vec::new(),
             supervisor: None,
             left: TURN_MAX,
             calls: 0,
@@ -114,17 +123,25 @@ impl TaskEngine {
             drain: None,
             early: Vec::new(),
             deaths: Vec::new(),
+            counts: Counts::default(),
         }
     }
 
     /// Tells the machine something and does what comes of it.
     fn tell(&mut self, input: Input) {
-        if let Some(deferred) = &mut self.deferred {
-            return deferred.push_back(input);
-        }
         let now = self.shared.clock.now();
-        self.decide(now, input);
-        self.carry_out(now);
+        self.decide_or_defer(now, input);
+        if self.deferred.is_none() {
+            self.carry_out(now);
+        }
+    }
+
+    /// Tells the machine something, or keeps it until everything is registered again.
+    fn decide_or_defer(&mut self, at: Time, input: Input) {
+        match &mut self.deferred {
+            Some(deferred) => deferred.push_back(input),
+            None => self.decide(at, input),
+        }
     }
 
     /// The door of the machine, and the fence around it.
@@ -361,6 +378,10 @@ impl TaskEngine {
             }
         }
         let counts = self.machine.counts();
+        if counts == self.counts {
+            return;
+        }
+        self.counts = counts;
         self.shared.vitals.tasks(counts);
         self.shared.metrics.tasks_running.set(counts.running);
         self.shared.metrics.task_queue.set(counts.queued);
@@ -565,43 +586,43 @@ impl Handler<Connect> for TaskEngine {
     }
 }
 
-impl Handler<NewActor> for TaskEngine {
+impl Handler<Arrived<ForEngine>> for TaskEngine {
     type Result = ();
 
-    fn handle(&mut self, NewActor(actor): NewActor, _context: &mut Self::Context) {
-        self.actors.push(actor);
-    }
-}
-
-impl Handler<Register> for TaskEngine {
-    type Result = ();
-
-    fn handle(&mut self, Register(changes): Register, _context: &mut Self::Context) {
+    /// All that has come is decided first: nothing begins that the last of it is against.
+    fn handle(&mut self, _arrived: Arrived<ForEngine>, _context: &mut Self::Context) {
+        let mut messages = self.messages.take(std::mem::take(&mut self.spare_messages));
         let now = self.shared.clock.now();
-        for change in changes {
-            match &change {
-                Input::Register(registration) => self.open_board(registration),
-                Input::Deregister { slot, .. } => self.close_board(*slot),
-                _ => {}
+        for message in messages.drain(..) {
+            match message {
+                ForEngine::Change(change) => self.change(now, change),
+                ForEngine::Perform { outputs, input } => self.perform(now, outputs, input),
+                ForEngine::Span(slot, span) => {
+                    if let Some(board) = self.board(slot) {
+                        board.put_span(span);
+                    }
+                }
+                ForEngine::Registered => self.registered_again(),
+                ForEngine::NewActor(actor) => self.actors.push(actor),
             }
-            self.decide(now, change);
         }
+        self.spare_messages = emptied(messages);
         self.carry_out(now);
     }
 }
 
-impl Handler<Registered> for TaskEngine {
-    type Result = ();
-
-    fn handle(&mut self, _registered: Registered, _context: &mut Self::Context) {
-        self.registered_again();
+impl TaskEngine {
+    /// An execution begins, moves or ends. That is never put off: everything is registered again so.
+    fn change(&mut self, now: Time, change: Input) {
+        match &change {
+            Input::Register(registration) => self.open_board(registration),
+            Input::Deregister { slot, .. } => self.close_board(*slot),
+            _ => {}
+        }
+        self.decide(now, change);
     }
-}
 
-impl Handler<Perform> for TaskEngine {
-    type Result = ();
-
-    fn handle(&mut self, Perform { outputs, input }: Perform, _context: &mut Self::Context) {
+    fn perform(&mut self, now: Time, outputs: Vec<(Slot, WorkKey, Payload)>, input: Input) {
         if let Input::Reconcile(reconcile) = &input
             && let Some(board) = self.board(reconcile.slot)
         {
@@ -613,7 +634,7 @@ impl Handler<Perform> for TaskEngine {
                 board.put(key, output);
             }
         }
-        self.tell(input);
+        self.decide_or_defer(now, input);
     }
 }
 
@@ -622,16 +643,6 @@ impl Handler<PermitNews> for TaskEngine {
 
     fn handle(&mut self, PermitNews(input): PermitNews, _context: &mut Self::Context) {
         self.tell(input);
-    }
-}
-
-impl Handler<ExecutionSpan> for TaskEngine {
-    type Result = ();
-
-    fn handle(&mut self, ExecutionSpan(slot, span): ExecutionSpan, _context: &mut Self::Context) {
-        if let Some(board) = self.board(slot) {
-            board.put_span(span);
-        }
     }
 }
 

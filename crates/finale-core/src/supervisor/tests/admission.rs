@@ -13,7 +13,7 @@ fn a_plain_execution_is_registered_and_begun_at_once() {
     let out = scene.tell(Input::Activate(activate));
 
     let [(actor, ToActor::Begin(begin))] = &out.actors[..] else { panic!("{out:?}") };
-    let Begin { slot, execution, definition, .. } = *begin;
+    let Begin { slot, execution, definition, .. } = **begin;
     assert_eq!((*actor, definition, &begin.input), (ActorNo(0), DefinitionNo(5), &input()));
     assert_eq!((&*begin.by, begin.business_key.as_deref()), ("somebody", Some("order 7")));
     assert_eq!(begin.deadline, Some(scene.now.after(Duration::from_secs(60))));

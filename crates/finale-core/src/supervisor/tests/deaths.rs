@@ -79,7 +79,7 @@ fn an_execution_of_which_nothing_is_recorded_begins_once_more() {
         scene.ask(id, message);
         let out = scene.restored(&read, Ok(None));
         let [ToActor::Begin(again), ..] = &to_actors(&out)[..] else { panic!("{out:?}") };
-        assert_eq!(again, &begin);
+        assert_eq!(**again, begin);
         assert_eq!(told(&out)[1], "0: later");
     }
     // Again and again: whoever wants it hears that, and whoever said something to it.

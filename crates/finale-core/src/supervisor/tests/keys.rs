@@ -31,7 +31,7 @@ impl Scene {
         let out = self.key_is_free(read);
         let [ToActor::Begin(begin)] = &to_actors(&out)[..] else { panic!("{out:?}") };
         assert_eq!((begin.idempotency_key.as_deref(), begin.acknowledge), (Some(key), Acknowledge::Supervisor));
-        begin.clone()
+        (**begin).clone()
     }
 }
 

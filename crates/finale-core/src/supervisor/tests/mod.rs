@@ -137,7 +137,7 @@ impl Scene {
         let activate = self.activation();
         let out = self.tell(Input::Activate(activate));
         let [ToActor::Begin(begin)] = &to_actors(&out)[..] else { panic!("it does not begin: {out:?}") };
-        (out.actors[0].0, begin.clone())
+        (out.actors[0].0, (**begin).clone())
     }
 
     /// Activates; the execution begins at once and waits.

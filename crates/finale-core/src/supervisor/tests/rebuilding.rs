@@ -64,7 +64,7 @@ fn those_who_wait_to_begin_begin_all_the_same() {
         let out = scene.end(&last);
         let [ToActor::Begin(begin)] = &to_actors(&out)[..] else { panic!("{out:?}") };
         begun.push(begin.acknowledge);
-        last = begin.clone();
+        last = (**begin).clone();
     }
     let request = |number| Acknowledge::Request(RequestId(number));
     assert_eq!(begun, [request(2), request(3), Acknowledge::Supervisor]);
@@ -85,7 +85,7 @@ fn what_waits_for_an_actor_to_begin_once_more_waits_on() {
     assert!(scene.rebuild().reads.is_empty(), "there is nothing of it to be read");
     let out = scene.end(busy);
     assert_eq!(to_actors(&out).len(), 1);
-    assert!(matches!(to_actors(&out)[0], ToActor::Begin(same) if *same == begin));
+    assert!(matches!(to_actors(&out)[0], ToActor::Begin(same) if **same == begin));
 }
 
 #[test]

@@ -513,8 +513,8 @@ impl World {
         }
         match message {
             ToActor::Begin(begin) => {
-                let Begin { slot, execution, .. } = begin;
-                let begin = Some(Box::new(begin));
+                let Begin { slot, execution, .. } = *begin;
+                let begin = Some(begin);
                 let (cancels, messages, applies_command) = (Vec::new(), VecDeque::new(), false);
                 self.host(
                     shard,

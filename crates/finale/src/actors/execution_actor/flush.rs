@@ -9,7 +9,7 @@ use finale_core::number::Callback;
 use finale_core::supervisor::Hosted;
 use finale_core::task_engine::{self, Reconcile};
 
-use crate::actors::messages::{ActorNews, FromActor, Perform};
+use crate::actors::messages::{ActorNews, ForEngine, FromActor};
 
 use super::ExecutionActor;
 use super::hosting::Hosting;
@@ -45,14 +45,14 @@ impl ExecutionActor {
     }
 
     pub(super) fn flush_news(&mut self) {
-        if !self.news.is_empty() {
-            self.supervisor.do_send(FromActor(self.number, std::mem::take(&mut self.news)));
+        for news in self.news.drain(..) {
+            self.supervisor.send(FromActor::News(self.number, news));
         }
     }
 
     pub(super) fn tell_engine(&mut self, input: task_engine::Input) {
         self.unanswered += u32::from(is_answered(&input));
-        self.engine.do_send(Perform { outputs: std::mem::take(&mut self.outputs), input });
+        self.engine.send(ForEngine::Perform { outputs: std::mem::take(&mut self.outputs), input });
     }
 
     /// Has the task engine compare what is under way with what must be, as soon as nothing waits for the journal.

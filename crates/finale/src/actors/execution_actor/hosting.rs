@@ -10,9 +10,10 @@ use finale_core::{Execution, ExecutionStatus};
 use finale_journal::{Append, Appended, Begins, Ends, JournalError, Standing};
 
 use crate::actors::bound::Bound;
-use crate::actors::messages::{Shown, Side};
+use crate::actors::messages::{CommittedTurn, Shown, Side};
 use crate::actors::requests::Look;
 use crate::actors::shared::Shared;
+use crate::observe;
 
 /// The execution that an actor has.
 pub(super) struct Hosting {
@@ -74,10 +75,20 @@ impl Hosting {
         self.state.end_outcome(&self.bound.compiled)?.error().map(ToString::to_string)
     }
 
+    /// Tells observers what has become durable.
+    pub(super) fn observe(&mut self, turn: &mut CommittedTurn) {
+        let execution = self.state.id();
+        observe::attempts(&self.bound, turn.attempts.drain(..));
+        if !turn.events.is_empty() {
+            observe::events(&self.bound, execution, turn.events.drain(..), self.side.subscribers());
+        }
+        observe::created(&self.bound, execution, &turn.effects);
+    }
+
     /// Gives what is shown when all that was seen is durable, if that has to wait.
     pub(super) fn look(&mut self, look: Look) -> Option<Shown> {
         let seen = look.see(self.slot, &self.state, self.durable, &self.bound, &self.side.completion, None);
-        self.side.subscribers.extend(seen.subscriber);
+        self.side.watch(seen.subscriber);
         seen.shown
     }
 }

@@ -17,7 +17,8 @@ use finale_core::execution::{Effect, Turn};
 use finale_core::number::{ActorNo, BatchNo, Slot};
 use finale_core::{Execution, Payload, WorkKey};
 
-use super::messages::{ActorNews, CommittedTurn, Dismiss};
+use super::lane::Lane;
+use super::messages::{ActorNews, CommittedTurn, Dismiss, ForEngine, FromActor};
 use super::shared::Shared;
 use super::supervisor::Supervisor;
 use super::task_engine::TaskEngine;
@@ -29,9 +30,11 @@ pub(super) use take_in::told;
 
 pub(crate) struct ExecutionActor {
     number: ActorNo,
+    /// Where what is for this actor is sent; once it runs.
+    own: Option<Rc<Addr<Self>>>,
     shared: Rc<Shared>,
-    engine: Addr<TaskEngine>,
-    supervisor: Addr<Supervisor>,
+    engine: Lane<ForEngine, TaskEngine>,
+    supervisor: Lane<FromActor, Supervisor>,
     hosting: Option<Hosting>,
     turn: Turn,
     /// The storage of an execution that has ended.
@@ -46,8 +49,10 @@ pub(crate) struct ExecutionActor {
     is_overdue: bool,
     /// What came in while the journal was full.
     backlog: VecDeque<Incoming>,
-    /// What comes of the turn in hand; its storage is used again.
-    decided: CommittedTurn,
+    /// What comes of the turn in hand.
+    decided: Box<CommittedTurn>,
+    /// The storage of a turn that was performed.
+    spare_turn: Option<Box<CommittedTurn>>,
     /// What is to be sent with the next flush: executions whose end was decided,
     ending: Vec<Slot>,
     /// what is to be performed,
@@ -62,11 +67,12 @@ impl ExecutionActor {
     pub(crate) fn new(
         number: ActorNo,
         shared: Rc<Shared>,
-        engine: Addr<TaskEngine>,
-        supervisor: Addr<Supervisor>,
+        engine: Lane<ForEngine, TaskEngine>,
+        supervisor: Lane<FromActor, Supervisor>,
     ) -> Self {
         Self {
             number,
+            own: None,
             shared,
             engine,
             supervisor,
@@ -78,7 +84,8 @@ impl ExecutionActor {
             unanswered: 0,
             is_overdue: false,
             backlog: VecDeque::new(),
-            decided: CommittedTurn::default(),
+            decided: Box::default(),
+            spare_turn: None,
             ending: Vec::new(),
             effects: Vec::new(),
             outputs: Vec::new(),
@@ -91,7 +98,14 @@ impl Actor for ExecutionActor {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
+        self.own = Some(Rc::new(context.address()));
         context.spawn(Flush);
+    }
+}
+
+impl ExecutionActor {
+    fn own(&self) -> Rc<Addr<Self>> {
+        Rc::clone(self.own.as_ref().expect("an actor that is told something runs"))
     }
 }
 

@@ -9,7 +9,7 @@ use finale_core::task_engine;
 use finale_core::{ExecutionStatus, NodeStatus};
 use finale_journal::JournalError;
 
-use crate::actors::messages::{ActorNews, CommittedTurn, Durable, ExecutionEnded, GiveUp};
+use crate::actors::messages::{ActorNews, CommittedTurn, Durable, ExecutionEnded, FromActor, GiveUp};
 use crate::observe;
 
 use super::ExecutionActor;
@@ -31,37 +31,40 @@ impl ExecutionActor {
         self.news.extend(failed);
     }
 
-    /// Everything of the turn is durable: from here on it can be seen.
-    pub(super) fn perform(&mut self, turn: &mut CommittedTurn) {
+    /// Everything of the turn is durable: from here on it can be seen. Its storage is used again.
+    pub(super) fn perform(&mut self, mut turn: Box<CommittedTurn>) {
+        self.perform_all(&mut turn);
+        self.turn.reuse_effects(std::mem::take(&mut turn.effects));
+        self.spare_turn = Some(turn);
+    }
+
+    fn perform_all(&mut self, turn: &mut CommittedTurn) {
         let Some(hosting) = self.hosting.as_mut().filter(|hosting| hosting.slot == turn.slot) else {
             // Its state is lost and is folded again; what is to be under way is found out then.
             return self.answer(turn);
         };
         hosting.pending -= 1;
         let before = std::mem::replace(&mut hosting.durable, turn.last_sequence);
-        let (id, slot) = (hosting.state.id(), hosting.slot);
+        let slot = hosting.slot;
         hosting.side.completion.publish(turn.status, turn.last_sequence);
         if turn.status == ExecutionStatus::Ending {
             self.ending.push(slot);
         }
-        observe::attempts(&hosting.bound, turn.attempts.drain(..));
-        observe::events(&hosting.bound, id, turn.events.drain(..), &mut hosting.side.subscribers);
-        observe::created(&hosting.bound, id, &turn.effects);
+        hosting.observe(turn);
         if before == 0 && turn.last_sequence > 0 {
-            hosting.begin = None;
-            observe::activated(&hosting.bound, id);
-            hosting.side.completion.acknowledge(id);
-            if hosting.acknowledge == Acknowledge::Supervisor {
-                self.news.push(ActorNews::Begun(slot));
-            }
+            self.begun();
         }
         let ended = matches!(turn.effects.last(), Some(Effect::Ended));
         if ended {
             turn.effects.pop();
         }
         self.effects.extend(turn.effects.drain(..).map(|effect| (slot, effect)));
-        self.outputs.extend(turn.outputs.drain(..).map(|(key, output)| (slot, key, output)));
-        self.answer(turn);
+        if !turn.outputs.is_empty() {
+            self.outputs.extend(turn.outputs.drain(..).map(|(key, output)| (slot, key, output)));
+        }
+        if turn.answers_somebody() {
+            self.answer(turn);
+        }
         if ended {
             self.end();
         } else if turn.status == ExecutionStatus::Running {
@@ -70,9 +73,21 @@ impl ExecutionActor {
         }
     }
 
+    /// The first facts of the execution are durable.
+    fn begun(&mut self) {
+        let Some(hosting) = &mut self.hosting else { return };
+        let id = hosting.state.id();
+        hosting.begin = None;
+        observe::activated(&hosting.bound, id);
+        hosting.side.completion.acknowledge(id);
+        if hosting.acknowledge == Acknowledge::Supervisor {
+            self.news.push(ActorNews::Begun(hosting.slot));
+        }
+    }
+
     /// Reports that came too early are answered when their node has settled without being opened.
     pub(super) fn give_back_early(&mut self) {
-        let Some(hosting) = &mut self.hosting else { return };
+        let Some(hosting) = self.hosting.as_mut().filter(|hosting| hosting.side.has_early()) else { return };
         let (slot, state) = (hosting.slot, &hosting.state);
         let settled = |key| state.node_status(key).is_none_or(NodeStatus::is_settled);
         let settled = hosting.side.take_early(settled);
@@ -98,7 +113,8 @@ impl ExecutionActor {
         self.spare = Some(state);
         // What comes before the end in the news must not come after it.
         self.flush_news();
-        self.supervisor.do_send(ExecutionEnded(execution, Ended { slot, outcome, cancels, interrupted }, side));
+        let ended = ExecutionEnded(execution, Ended { slot, outcome, cancels, interrupted }, side);
+        self.supervisor.send(FromActor::Ended(ended));
     }
 }
 
@@ -107,7 +123,7 @@ impl Handler<Durable> for ExecutionActor {
 
     fn handle(&mut self, Durable(mut turn, durable): Durable, _context: &mut Self::Context) {
         match durable {
-            Ok(()) => self.perform(&mut turn),
+            Ok(()) => self.perform(turn),
             Err(error) => self.discard(&mut turn, &error),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix::{AsyncContext, Context, Handler};
+use actix::Handler;
 use finale_core::execution::Input;
 use finale_core::number::{Callback, Slot};
 use finale_core::supervisor::{self, AttachmentNo, Begin, Body, Message, Resume};
@@ -21,7 +21,7 @@ use super::turn::late_event;
 
 /// Something that changes the execution.
 pub(super) enum Incoming {
-    Begin(Box<(Begin, Side)>),
+    Begin(Box<Begin>, Side),
     Resume(Box<Resume>, Side, Vec<Look>),
     Tell(supervisor::Tell, Option<Look>),
     Outcomes(Arc<Batch>),
@@ -32,65 +32,62 @@ pub(super) enum Incoming {
 
 impl ExecutionActor {
     /// Takes something in, or keeps it until the journal has room for what comes of it.
-    pub(super) fn take(&mut self, incoming: Incoming, context: &mut Context<Self>) {
+    pub(super) fn take(&mut self, incoming: Incoming) {
         if !self.backlog.is_empty() {
             return self.backlog.push_back(incoming);
         }
         if self.shared.port.is_full() {
             self.backlog.push_back(incoming);
-            return self.shared.wait_for_room(context.address());
+            return self.shared.wait_for_room(self.own());
         }
-        self.act_on(incoming, context);
+        self.act_on(incoming);
     }
 
-    pub(super) fn act_on(&mut self, incoming: Incoming, context: &mut Context<Self>) {
+    pub(super) fn act_on(&mut self, incoming: Incoming) {
         match incoming {
-            Incoming::Begin(begin) => {
-                let (begin, side) = *begin;
-                self.begin(begin, side, context);
-            }
-            Incoming::Resume(resume, side, looks) => self.resume(*resume, side, looks, context),
-            Incoming::Tell(tell, look) => self.tell(tell, look, context),
-            Incoming::Outcomes(batch) => self.outcomes(&batch, context),
+            Incoming::Begin(begin, side) => self.begin(begin, side),
+            Incoming::Resume(resume, side, looks) => self.resume(*resume, side, looks),
+            Incoming::Tell(tell, look) => self.tell(tell, look),
+            Incoming::Outcomes(batch) => self.outcomes(&batch),
             Incoming::Timers(timers) => {
                 for FiredTimer { slot, timer } in timers {
-                    self.delivered(slot, Message::tell(Input::TimerFired(timer)), context);
+                    self.delivered(slot, Message::tell(Input::TimerFired(timer)));
                 }
             }
             Incoming::Continue(slots) => {
                 for slot in slots {
-                    self.delivered(slot, Message::tell(Input::Continue), context);
+                    self.delivered(slot, Message::tell(Input::Continue));
                 }
             }
             Incoming::Reports(reports) => {
                 for EarlyReport { slot, report, request, .. } in reports {
-                    self.delivered(slot, Message { request, body: Body::Input(*report) }, context);
+                    self.delivered(slot, Message { request, body: Body::Input(*report) });
                 }
             }
         }
     }
 
     /// A message of the Supervisor; what is for another execution than is here goes back to it.
-    pub(super) fn tell(&mut self, tell: supervisor::Tell, look: Option<Look>, context: &mut Context<Self>) {
+    pub(super) fn tell(&mut self, tell: supervisor::Tell, look: Option<Look>) {
         match &mut self.hosting {
             Some(hosting) if hosting.slot == tell.slot => {
                 hosting.told += 1;
-                self.one_turn(tell.message, look, context);
+                self.one_turn(tell.message, look);
             }
             _ => self.news.push(ActorNews::Forwarded(tell, look)),
         }
     }
 
     /// Something from the task engine; what is for another execution than is here goes to the Supervisor.
-    pub(super) fn delivered(&mut self, slot: Slot, message: Message, context: &mut Context<Self>) {
+    pub(super) fn delivered(&mut self, slot: Slot, message: Message) {
         match &self.hosting {
-            Some(hosting) if hosting.slot == slot => drop(self.one_turn(message, None, context)),
+            Some(hosting) if hosting.slot == slot => drop(self.one_turn(message, None)),
             _ => self.news.push(ActorNews::Delivered(slot, message, None)),
         }
     }
 
     /// Takes a batch of outcomes in, once and in its order.
-    pub(super) fn receive(&mut self, batch: Arc<Batch>, context: &mut Context<Self>) {
+    pub(super) fn receive(&mut self, batch: Arc<Batch>) {
         if batch.number <= self.taken {
             // It was sent again because nothing has said yet that it came.
             return self
@@ -99,12 +96,12 @@ impl ExecutionActor {
         // One that waits for the journal is here already; one whose predecessor was lost comes again after that.
         if batch.number > self.received && batch.previous <= self.received {
             self.received = batch.number;
-            self.take(Incoming::Outcomes(batch), context);
+            self.take(Incoming::Outcomes(batch));
         }
     }
 
     /// All outcomes of a batch that are of the execution here are one turn.
-    pub(super) fn outcomes(&mut self, batch: &Batch, context: &mut Context<Self>) {
+    pub(super) fn outcomes(&mut self, batch: &Batch) {
         self.taken = batch.number;
         self.answered(batch.answers);
         let here = self.hosting.as_ref().map(|hosting| hosting.slot);
@@ -130,7 +127,7 @@ impl ExecutionActor {
             }
         }
         if decided {
-            self.commit(context);
+            self.commit();
         }
     }
 
@@ -187,64 +184,64 @@ impl ExecutionActor {
 impl Handler<Attach> for ExecutionActor {
     type Result = ();
 
-    fn handle(&mut self, Attach(begin, side): Attach, context: &mut Self::Context) {
-        self.take(Incoming::Begin(Box::new((begin, side))), context);
+    fn handle(&mut self, Attach(begin, side): Attach, _context: &mut Self::Context) {
+        self.take(Incoming::Begin(begin, side));
     }
 }
 
 impl Handler<Reattach> for ExecutionActor {
     type Result = ();
 
-    fn handle(&mut self, Reattach(resume, side, looks): Reattach, context: &mut Self::Context) {
-        self.take(Incoming::Resume(resume, side, looks), context);
+    fn handle(&mut self, Reattach(resume, side, looks): Reattach, _context: &mut Self::Context) {
+        self.take(Incoming::Resume(resume, side, looks));
     }
 }
 
 impl Handler<Tell> for ExecutionActor {
     type Result = ();
 
-    fn handle(&mut self, Tell(tell, look): Tell, context: &mut Self::Context) {
-        self.take(Incoming::Tell(tell, look), context);
+    fn handle(&mut self, Tell(tell, look): Tell, _context: &mut Self::Context) {
+        self.take(Incoming::Tell(tell, look));
     }
 }
 
 impl Handler<TaskCompleted> for ExecutionActor {
     type Result = ();
 
-    fn handle(&mut self, TaskCompleted(batch): TaskCompleted, context: &mut Self::Context) {
-        self.receive(batch, context);
+    fn handle(&mut self, TaskCompleted(batch): TaskCompleted, _context: &mut Self::Context) {
+        self.receive(batch);
     }
 }
 
 impl Handler<TaskFailed> for ExecutionActor {
     type Result = ();
 
-    fn handle(&mut self, TaskFailed(batch): TaskFailed, context: &mut Self::Context) {
-        self.receive(batch, context);
+    fn handle(&mut self, TaskFailed(batch): TaskFailed, _context: &mut Self::Context) {
+        self.receive(batch);
     }
 }
 
 impl Handler<TimerFired> for ExecutionActor {
     type Result = ();
 
-    fn handle(&mut self, TimerFired(timers): TimerFired, context: &mut Self::Context) {
-        self.take(Incoming::Timers(timers), context);
+    fn handle(&mut self, TimerFired(timers): TimerFired, _context: &mut Self::Context) {
+        self.take(Incoming::Timers(timers));
     }
 }
 
 impl Handler<TaskReported> for ExecutionActor {
     type Result = ();
 
-    fn handle(&mut self, TaskReported(reports): TaskReported, context: &mut Self::Context) {
-        self.take(Incoming::Reports(reports), context);
+    fn handle(&mut self, TaskReported(reports): TaskReported, _context: &mut Self::Context) {
+        self.take(Incoming::Reports(reports));
     }
 }
 
 impl Handler<Continue> for ExecutionActor {
     type Result = ();
 
-    fn handle(&mut self, Continue(slots): Continue, context: &mut Self::Context) {
-        self.take(Incoming::Continue(slots), context);
+    fn handle(&mut self, Continue(slots): Continue, _context: &mut Self::Context) {
+        self.take(Incoming::Continue(slots));
     }
 }
 
@@ -259,14 +256,14 @@ impl Handler<Answered> for ExecutionActor {
 impl Handler<JournalHasRoom> for ExecutionActor {
     type Result = ();
 
-    fn handle(&mut self, _room: JournalHasRoom, context: &mut Self::Context) {
+    fn handle(&mut self, _room: JournalHasRoom, _context: &mut Self::Context) {
         while !self.shared.port.is_full()
             && let Some(incoming) = self.backlog.pop_front()
         {
-            self.act_on(incoming, context);
+            self.act_on(incoming);
         }
         if !self.backlog.is_empty() {
-            self.shared.wait_for_room(context.address());
+            self.shared.wait_for_room(self.own());
         }
     }
 }

@@ -1,6 +1,5 @@
 //! A turn: the core decides, what it decided is appended.
 
-use actix::{AsyncContext, Context};
 use finale_core::execution::{Command, Input, Refused, Report};
 use finale_core::fact::Activation;
 use finale_core::supervisor::{Acknowledge, Begin, Body, Hosted, LateEvent, LateKind, Message, Panicked, Resume};
@@ -9,7 +8,7 @@ use finale_core::{Execution, ExecutionId, Failure, FailureClass, Time};
 use finale_journal::JournalError;
 
 use crate::actors::bound::Bound;
-use crate::actors::messages::{ActorNews, Attempted, CommittedTurn, Side};
+use crate::actors::messages::{ActorNews, Attempted, Side};
 use crate::actors::requests::{Look, NotSeen};
 use crate::actors::shared::Released;
 use crate::fence::fenced;
@@ -20,7 +19,7 @@ use super::ExecutionActor;
 use super::hosting::Hosting;
 
 impl ExecutionActor {
-    pub(super) fn begin(&mut self, begin: Begin, side: Side, context: &mut Context<Self>) {
+    pub(super) fn begin(&mut self, begin: Box<Begin>, side: Side) {
         let bound = self.shared.definition(begin.definition);
         let state = self.state(&begin, &bound);
         let activation = Activation {
@@ -39,14 +38,14 @@ impl ExecutionActor {
             state,
             side,
             acknowledge: begin.acknowledge,
-            begin: Some(Box::new(begin)),
+            begin: Some(begin),
             cancels: Vec::new(),
             durable: 0,
             pending: 0,
             reconciles: false,
             told: 0,
         });
-        self.one_turn(Message::tell(Input::Activate(activation)), None, context);
+        self.one_turn(Message::tell(Input::Activate(activation)), None);
     }
 
     pub(super) fn state(&mut self, begin: &Begin, bound: &Bound) -> Box<Execution> {
@@ -59,7 +58,7 @@ impl ExecutionActor {
         }
     }
 
-    pub(super) fn resume(&mut self, resume: Resume, side: Side, looks: Vec<Look>, context: &mut Context<Self>) {
+    pub(super) fn resume(&mut self, resume: Resume, side: Side, looks: Vec<Look>) {
         let Resume { hosted, messages, applies_command } = resume;
         let Hosted { slot, definition, state, cancels, .. } = *hosted;
         let bound = self.shared.definition(definition);
@@ -85,7 +84,7 @@ impl ExecutionActor {
             && let Some(message) = messages.next()
         {
             let look = if matches!(message.body, Body::Query) { looks.next() } else { None };
-            accepted = self.one_turn(message, look, context);
+            accepted = self.one_turn(message, look);
         }
         if self.hosting.is_none() {
             self.not_taken(slot, execution, messages, looks);
@@ -94,7 +93,7 @@ impl ExecutionActor {
         }
     }
 
-    pub(super) fn one_turn(&mut self, message: Message, look: Option<Look>, context: &mut Context<Self>) -> bool {
+    pub(super) fn one_turn(&mut self, message: Message, look: Option<Look>) -> bool {
         let Some(hosting) = &mut self.hosting else { return false };
         match message.body {
             Body::Probe => {
@@ -103,7 +102,7 @@ impl ExecutionActor {
             }
             Body::Reconcile => {
                 hosting.reconciles = true;
-                self.commit(context);
+                self.commit();
                 return true;
             }
             Body::Query => {
@@ -113,7 +112,7 @@ impl ExecutionActor {
                     look.refuse(NotSeen::Failed(error.clone().into()));
                 } else if let Some(shown) = hosting.look(look) {
                     self.decided.shown.push(shown);
-                    self.commit(context);
+                    self.commit();
                 }
                 return true;
             }
@@ -121,7 +120,7 @@ impl ExecutionActor {
         }
         let accepted = self.decide(message);
         if accepted.is_some() {
-            self.commit(context);
+            self.commit();
         }
         accepted == Some(true)
     }
@@ -181,7 +180,7 @@ impl ExecutionActor {
     }
 
     pub(super) fn is_watched(&self) -> bool {
-        observe::watched() || self.hosting.as_ref().is_some_and(|hosting| !hosting.side.subscribers.is_empty())
+        observe::watched() || self.hosting.as_ref().is_some_and(|hosting| hosting.side.is_watched())
     }
 
     /// The state is of no use any more: the Supervisor decides what becomes of the execution.
@@ -189,33 +188,30 @@ impl ExecutionActor {
         tracing::error!(target: TARGET, reason = %panicked.reason, "the state machine of an execution panicked");
         self.turn.discard();
         let Some(hosting) = self.hosting.take() else { return };
-        let CommittedTurn { shown, .. } = std::mem::take(&mut self.decided);
-        drop(shown);
+        drop(std::mem::take(&mut self.decided));
         let Hosting { slot, state, begin, side, cancels, told, .. } = hosting;
         let panicked = Panicked { slot, begin, messages, cancels, told };
         self.news.push(ActorNews::Panicked(Box::new(panicked), state.id(), side, Vec::new()));
     }
 
     /// Makes the turn durable, and performs it if it is already.
-    pub(super) fn commit(&mut self, context: &mut Context<Self>) {
+    pub(super) fn commit(&mut self) {
         let Some(hosting) = &mut self.hosting else { return };
         let appended = match hosting.append(&self.shared, &mut self.turn) {
             Ok(appended) => appended,
             Err(error) => return self.refused(&error),
         };
         hosting.pending += 1;
-        let mut turn = std::mem::take(&mut self.decided);
+        let mut turn = std::mem::replace(&mut self.decided, self.spare_turn.take().unwrap_or_default());
         turn.slot = hosting.slot;
         turn.last_sequence = hosting.state.sequence();
         turn.status = hosting.state.status();
         turn.effects = self.turn.take_effects();
         turn.events = self.turn.take_notices();
         if self.shared.port.is_durable(appended) {
-            self.perform(&mut turn);
-            self.turn.reuse_effects(std::mem::take(&mut turn.effects));
-            self.decided = turn;
+            self.perform(turn);
         } else {
-            self.shared.port.hold(appended, Released::Turn(context.address(), Box::new(turn)));
+            self.shared.port.hold(appended, Released::Turn(self.own(), turn));
         }
     }
 

@@ -19,10 +19,11 @@ impl Supervisor {
     /// Everybody hears how an execution ended; it is durable, and nothing of it runs any more.
     pub(super) fn publish(&mut self, published: Published) {
         let Published { execution, definition, outcome, cancels, interrupted } = published;
-        let ending = self.ending.iter().rposition(|(ending, _)| *ending == execution);
+        // They are published in the order in which they ended, but for a panic between the two.
+        let ending = self.ending.iter().position(|(ending, _)| *ending == execution);
         // Dropped only when the end was said: until then it would say that nobody will tell.
-        let side = match ending {
-            Some(index) => self.ending.swap_remove(index).1,
+        let mut side = match ending.and_then(|index| self.ending.remove(index)) {
+            Some((_, side)) => side,
             // Its end was found in the journal, when its history was read again.
             None => {
                 let unreadable = self.unreadable.remove(&execution);
@@ -30,6 +31,7 @@ impl Supervisor {
             }
         };
         side.completion.end(execution, Arc::clone(&outcome));
+        side.told = true;
         if side.completion.is_listed() {
             self.shared.directory.close(execution);
         }
@@ -119,7 +121,7 @@ impl Supervisor {
             let bound = self.shared.definition(hosted.definition);
             let (state, durable) = (&hosted.state, hosted.state.sequence());
             let seen = look.see(slot, state, durable, &bound, &side.completion, quarantined.as_deref());
-            side.subscribers.extend(seen.subscriber);
+            side.watch(seen.subscriber);
             // All of a plain value is durable.
             seen.shown.into_iter().for_each(|shown| shown(Ok(())));
         }

@@ -7,7 +7,7 @@ use finale_core::Time;
 use finale_core::supervisor::{Input, Left};
 use finale_core::task_engine::{self, Drained};
 
-use crate::actors::messages::{Dismiss, GiveUp, Perform};
+use crate::actors::messages::{Dismiss, ForEngine, GiveUp};
 use crate::actors::requests::Waiting;
 use crate::actors::start::Ending;
 use crate::telemetry::TARGET;
@@ -35,8 +35,7 @@ impl Supervisor {
         let until = now.after(within);
         self.leaving = Some(Leaving { within, until, drained: Drained::default() });
         self.decide(now, Input::Close);
-        let drain = task_engine::Input::Drain { deadline: until };
-        self.engine.do_send(Perform { outputs: Vec::new(), input: drain });
+        self.engine.send(ForEngine::perform(task_engine::Input::Drain { deadline: until }));
     }
 
     pub(super) fn drained(&mut self, drained: Drained, context: &mut Context<Self>) {
@@ -56,7 +55,7 @@ impl Supervisor {
         let ending = Ending { unfinished: left.unfinished, dropped: drained.dropped, in_order, gone: false };
         self.shared.ends_with(ending);
         self.actors.drain(..).for_each(|actor| actor.do_send(Dismiss));
-        self.engine.do_send(Dismiss);
+        self.engine.receiver().do_send(Dismiss);
         self.shared.port.close();
         context.stop();
     }

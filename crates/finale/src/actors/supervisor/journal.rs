@@ -10,7 +10,7 @@ use finale_core::task_engine::{self, TaskNode};
 use finale_journal::{Appended, JournalError, Writer};
 
 use crate::activation::ActivateError;
-use crate::actors::messages::{GiveUp, Perform, PortNews};
+use crate::actors::messages::{ForEngine, GiveUp, PortNews};
 use crate::actors::shared::Released;
 use crate::actors::{past, reading};
 use crate::telemetry::TARGET;
@@ -64,7 +64,7 @@ impl Supervisor {
         let shared = &self.shared;
         let (definition, is_new) = shared.definitions.borrow_mut().number(workflow, &shared.handlers, &shared.data)?;
         if is_new {
-            self.register.push(self.define(definition));
+            self.engine.send(ForEngine::Change(self.define(definition)));
         }
         Ok(definition)
     }
@@ -112,7 +112,7 @@ impl Supervisor {
     pub(super) fn journal_failed(&mut self, context: &mut Context<Self>) {
         let error = self.shared.journal_error();
         tracing::error!(target: TARGET, %error, "the journal failed: nothing goes on");
-        self.engine.do_send(Perform { outputs: Vec::new(), input: task_engine::Input::JournalFailed });
+        self.engine.send(ForEngine::perform(task_engine::Input::JournalFailed));
         for actor in &self.actors {
             actor.do_send(GiveUp(Some(error.clone())));
         }

@@ -17,8 +17,7 @@ use std::task::{Context as Polling, Poll, Waker};
 
 use actix::{Actor, ActorFuture, Addr, AsyncContext, Context, Handler};
 use finale_core::number::BatchNo;
-use finale_core::supervisor::{Input, Options, Outbox, Supervisor as Machine, ToEngine};
-use finale_core::task_engine;
+use finale_core::supervisor::{Health, Input, Options, Outbox, Supervisor as Machine, ToEngine};
 use finale_core::{ExecutionId, Time};
 use rustc_hash::FxHashMap;
 
@@ -29,8 +28,9 @@ use crate::telemetry::TARGET;
 use super::alarm::Alarm;
 use super::execution_actor::ExecutionActor;
 use super::inbox::Inbox;
+use super::lane::{Items, Lane};
 use super::local;
-use super::messages::{Restart, Side};
+use super::messages::{ForEngine, FromActor, Restart, Side};
 use super::open_limit::OpenLimit;
 use super::requests::Requests;
 use super::shared::Shared;
@@ -55,14 +55,15 @@ pub(crate) struct Supervisor {
     /// What was read and waits until what it has in it is durable.
     held_reads: u32,
     /// Executions whose end is being published, with what belongs to them.
-    ending: Vec<(ExecutionId, Side)>,
-    engine: Addr<TaskEngine>,
+    ending: VecDeque<(ExecutionId, Side)>,
+    engine: Lane<ForEngine, TaskEngine>,
+    from_actors: Items<FromActor>,
+    /// Storage for what actors send.
+    spare: Vec<FromActor>,
     /// By their numbers; started when they are needed for the first time.
     actors: Vec<Addr<ExecutionActor>>,
     peers: Peers,
     open: OpenLimit,
-    /// What is to be sent to the engine with the next flush.
-    register: Vec<task_engine::Input>,
     alarm: Alarm,
     /// Wakes the actor so that it looks at the clock and sends what has gathered.
     drive: Waker,
@@ -71,6 +72,8 @@ pub(crate) struct Supervisor {
     /// Whether everybody knows that the shard has failed.
     told_failed: bool,
     leaving: Option<Leaving>,
+    /// How the shard is doing, as was said last.
+    health: Option<Health>,
     /// The newest batch of outcomes of parked executions that was passed on.
     taken: BatchNo,
 }
@@ -80,7 +83,7 @@ impl Supervisor {
         shared: Rc<Shared>,
         options: Options,
         inbox: Arc<Inbox<ToShard>>,
-        engine: Addr<TaskEngine>,
+        engine: Lane<ForEngine, TaskEngine>,
         peers: Peers,
         open: OpenLimit,
     ) -> Self {
@@ -96,16 +99,18 @@ impl Supervisor {
             sides: Vec::new(),
             unreadable: FxHashMap::default(),
             held_reads: 0,
-            ending: Vec::new(),
+            ending: VecDeque::new(),
             engine,
+            from_actors: Items::default(),
+            spare: Vec::new(),
             actors: Vec::new(),
             peers,
             open,
-            register: Vec::new(),
             drive: Waker::noop().clone(),
             told_full: false,
             told_failed: false,
             leaving: None,
+            health: None,
             taken: BatchNo::NONE,
         }
     }
@@ -139,59 +144,74 @@ impl Supervisor {
     /// Does what the machine wants done, until nothing is left.
     fn carry_out(&mut self, context: &mut Context<Self>) {
         loop {
-            let mut left = Vec::new();
-            for message in self.out.engine.drain(..) {
-                if let ToEngine::Deregister { slot, .. } = message {
-                    // One that ended with its actor left nothing here.
-                    left.extend(self.sides.get_mut(slot.index()).and_then(Option::take));
-                }
-                self.register.push(to_engine(message));
-            }
+            let left = self.send_to_engine();
             if !self.out.actors.is_empty() {
                 self.send_to_actors(context);
             }
-            let mut told = false;
-            for (shard, message) in std::mem::take(&mut self.out.shards) {
-                told |= self.send_to_shard(shard, message);
+            if !self.out.published.is_empty() {
+                let mut published = std::mem::take(&mut self.out.published);
+                published.drain(..).for_each(|published| self.publish(published));
+                self.out.published = published;
             }
-            let mut published = std::mem::take(&mut self.out.published);
-            published.drain(..).for_each(|published| self.publish(published));
-            self.out.published = published;
             // Not before its end was said, if it has one: whoever waits hears that it is abandoned.
             drop(left);
-            for reply in std::mem::take(&mut self.out.replies) {
-                self.reply(reply, context);
-            }
-            for query in std::mem::take(&mut self.out.queries) {
-                self.look(query);
-            }
-            for read in std::mem::take(&mut self.out.reads) {
-                self.read(read, context);
-            }
-            for executions in self.out.forgotten.drain(..) {
-                self.shared.directory.forget(&executions);
-            }
-            for notice in std::mem::take(&mut self.out.notices) {
-                self.note(&notice);
-            }
-            told |= self.write_all();
-            told |= self.change_permits();
-            if let Some(left) = self.out.left.take() {
-                self.leave(left, context);
-            }
-            if !told {
+            if self.out.is_empty() || !self.carry_out_rest(context) {
                 break;
             }
         }
     }
 
+    /// Gives what was here of executions that are over.
+    fn send_to_engine(&mut self) -> Vec<Side> {
+        let mut left = Vec::new();
+        for message in self.out.engine.drain(..) {
+            if let ToEngine::Deregister { slot, .. } = message {
+                // One that ended with its actor left nothing here.
+                left.extend(self.sides.get_mut(slot.index()).and_then(Option::take));
+            }
+            self.engine.send(ForEngine::Change(to_engine(message)));
+        }
+        left
+    }
+
+    /// Does what is rare; gives whether the machine was told something over it.
+    fn carry_out_rest(&mut self, context: &mut Context<Self>) -> bool {
+        let mut told = false;
+        for (shard, message) in std::mem::take(&mut self.out.shards) {
+            told |= self.send_to_shard(shard, message);
+        }
+        for reply in std::mem::take(&mut self.out.replies) {
+            self.reply(reply, context);
+        }
+        for query in std::mem::take(&mut self.out.queries) {
+            self.look(query);
+        }
+        for read in std::mem::take(&mut self.out.reads) {
+            self.read(read, context);
+        }
+        for executions in self.out.forgotten.drain(..) {
+            self.shared.directory.forget(&executions);
+        }
+        for notice in std::mem::take(&mut self.out.notices) {
+            self.note(&notice);
+        }
+        told |= self.write_all();
+        told |= self.change_permits();
+        if let Some(left) = self.out.left.take() {
+            self.leave(left, context);
+        }
+        told
+    }
+
     fn flush(&mut self) {
-        self.flush_engine();
         // Here nothing is left in the outbox; what was read and waits for its turn is in no machine yet.
         if self.held_reads == 0 && self.shared.definitions.borrow().are_many() {
             self.shared.definitions.borrow_mut().forget_all_but(&self.machine.definitions_in_use());
         }
         let health = self.machine.health();
+        if self.health.replace(health) == Some(health) {
+            return;
+        }
         self.shared.metrics.admission_queue.set(health.queued);
         self.shared.metrics.executions_running.set(health.open);
         self.shared.vitals.supervisor(&health);

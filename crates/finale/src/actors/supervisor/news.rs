@@ -1,14 +1,16 @@
 //! What the Supervisor hears from the actors of executions and from the task engine.
 
 use actix::{Context, Handler};
+use finale_core::Time;
 use finale_core::execution;
 use finale_core::number::{ActorNo, Slot};
 use finale_core::supervisor::{Body, Input, Message};
 use finale_core::task_engine::{self, Batch, EarlyReport, FiredTimer};
 
 use crate::actors::execution_actor::told;
+use crate::actors::lane::{Arrived, emptied};
 use crate::actors::messages::{
-    ActorNews, Answered, Continue, EngineAnswers, EngineLost, ExecutionEnded, FromActor, Registered, TaskCompleted,
+    ActorNews, Answered, Continue, EngineAnswers, EngineLost, ExecutionEnded, ForEngine, FromActor, TaskCompleted,
     TaskFailed, TaskReported, TimerFired,
 };
 use crate::actors::requests::Waiting;
@@ -17,8 +19,7 @@ use crate::observe;
 use super::Supervisor;
 
 impl Supervisor {
-    pub(super) fn hear(&mut self, from: ActorNo, news: ActorNews) {
-        let now = self.shared.clock.now();
+    fn hear(&mut self, now: Time, from: ActorNo, news: ActorNews) {
         match news {
             ActorNews::Begun(slot) => self.decide(now, Input::Begun(slot)),
             ActorNews::Detached(hosted, side) => {
@@ -82,24 +83,24 @@ impl Supervisor {
     }
 }
 
-impl Handler<FromActor> for Supervisor {
+impl Handler<Arrived<FromActor>> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, FromActor(from, news): FromActor, context: &mut Self::Context) {
-        for news in news {
-            self.hear(from, news);
-        }
-        self.carry_out(context);
-    }
-}
-
-impl Handler<ExecutionEnded> for Supervisor {
-    type Result = ();
-
-    fn handle(&mut self, ExecutionEnded(execution, ended, side): ExecutionEnded, context: &mut Self::Context) {
+    fn handle(&mut self, _arrived: Arrived<FromActor>, context: &mut Self::Context) {
+        let mut messages = self.from_actors.take(std::mem::take(&mut self.spare));
+        let now = self.shared.clock.now();
         self.look_at_journal();
-        self.ending.push((execution, side));
-        self.tell(Input::Ended(ended), context);
+        for message in messages.drain(..) {
+            match message {
+                FromActor::Ended(ExecutionEnded(execution, ended, side)) => {
+                    self.ending.push_back((execution, side));
+                    self.decide(now, Input::Ended(ended));
+                }
+                FromActor::News(from, news) => self.hear(now, from, news),
+            }
+        }
+        self.spare = emptied(messages);
+        self.carry_out(context);
     }
 }
 
@@ -179,10 +180,11 @@ impl Handler<EngineLost> for Supervisor {
         if is_final {
             return self.tell(Input::EngineFailed, context);
         }
-        let definitions = self.shared.definitions.borrow().all().into_iter().map(|number| self.define(number));
-        self.register.extend(definitions.collect::<Vec<_>>());
+        let definitions = self.shared.definitions.borrow().all();
+        for number in definitions {
+            self.engine.send(ForEngine::Change(self.define(number)));
+        }
         self.tell(Input::EngineRebuilt, context);
-        self.flush_engine();
-        self.engine.do_send(Registered);
+        self.engine.send(ForEngine::Registered);
     }
 }

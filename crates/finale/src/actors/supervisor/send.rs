@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use actix::{Actor, Addr, AsyncContext, Context};
+use actix::{Actor, AsyncContext, Context};
 use finale_core::number::{ActorNo, Callback, ShardNo};
 use finale_core::supervisor::{
     Body, Input, NotActivated, PermitChange, Registration, ToActor, ToEngine, ToShard as ToPeer,
@@ -10,49 +10,49 @@ use finale_core::supervisor::{
 use finale_core::task_engine;
 
 use crate::actors::execution_actor::ExecutionActor;
-use crate::actors::messages::{Attach, NewActor, Reattach, Register, Tell};
+use crate::actors::lane::Lane;
+use crate::actors::messages::{Attach, ForEngine, Reattach, Tell};
 use crate::actors::way_in::ToShard;
 
 use super::Supervisor;
 
 impl Supervisor {
     pub(super) fn send_to_actors(&mut self, context: &mut Context<Self>) {
-        // What the engine must know of an execution is on its way before anything of it can run.
-        self.flush_engine();
         let mut messages = std::mem::take(&mut self.out.actors);
         for (number, message) in messages.drain(..) {
-            let actor = self.actor(number, context);
+            self.start_actors(number, context);
             match message {
                 ToActor::Begin(begin) => {
                     let side = self.new_side(&begin);
-                    actor.do_send(Attach(begin, side));
+                    self.actors[number.0 as usize].do_send(Attach(begin, side));
                 }
                 ToActor::Resume(resume) => {
                     let side = self.take_side(resume.hosted.slot, resume.hosted.state.id());
                     let queries = resume.messages.iter().filter(|message| matches!(message.body, Body::Query));
                     let looks = queries.filter_map(|message| self.requests.take_look(message.request?)).collect();
-                    actor.do_send(Reattach(Box::new(resume), side, looks));
+                    self.actors[number.0 as usize].do_send(Reattach(Box::new(resume), side, looks));
                 }
                 ToActor::Tell(told) => {
                     let is_query = matches!(told.message.body, Body::Query);
                     let look = told.message.request.filter(|_| is_query);
                     let look = look.and_then(|request| self.requests.take_look(request));
-                    actor.do_send(Tell(told, look));
+                    self.actors[number.0 as usize].do_send(Tell(told, look));
                 }
             }
         }
         self.out.actors = messages;
     }
 
-    pub(super) fn actor(&mut self, number: ActorNo, context: &mut Context<Self>) -> Addr<ExecutionActor> {
+    /// Starts the actors up to that one that are not there yet.
+    fn start_actors(&mut self, number: ActorNo, context: &mut Context<Self>) {
         while self.actors.len() <= number.0 as usize {
             let next = ActorNo(self.actors.len() as u32);
             let (shared, engine) = (Rc::clone(&self.shared), self.engine.clone());
-            let actor = ExecutionActor::new(next, shared, engine, context.address()).start();
-            self.engine.do_send(NewActor(actor.clone()));
+            let supervisor = Lane::new(&self.from_actors, context.address());
+            let actor = ExecutionActor::new(next, shared, engine, supervisor).start();
+            self.engine.send(ForEngine::NewActor(actor.clone()));
             self.actors.push(actor);
         }
-        self.actors[number.0 as usize].clone()
     }
 
     /// Gives whether the machine was told at once that the shard is gone.
@@ -72,13 +72,6 @@ impl Supervisor {
             }
             // A shard that is gone has nothing else to hear.
             Ok(()) | Err(_) => false,
-        }
-    }
-
-    pub(super) fn flush_engine(&mut self) {
-        if !self.register.is_empty() {
-            let room = Vec::with_capacity(self.register.len().min(256));
-            self.engine.do_send(Register(std::mem::replace(&mut self.register, room)));
         }
     }
 

@@ -6,7 +6,7 @@ use finale_core::ExecutionId;
 use finale_core::number::Slot;
 use finale_core::supervisor::{Acknowledge, Begin};
 
-use crate::actors::messages::{ExecutionSpan, Side};
+use crate::actors::messages::{ForEngine, Side};
 use crate::actors::requests::Waiting;
 use crate::completion::Completion;
 use crate::observe;
@@ -25,7 +25,7 @@ impl Supervisor {
                 Some(Waiting::Activation(mut waiting)) => {
                     if let Some(span) = waiting.pledge.take_span() {
                         observe::identify(&span, begin.execution);
-                        self.engine.do_send(ExecutionSpan(begin.slot, span));
+                        self.engine.send(ForEngine::Span(begin.slot, span));
                     }
                     waiting.pledge.redeem()
                 }

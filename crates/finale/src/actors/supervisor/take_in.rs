@@ -74,7 +74,7 @@ impl Supervisor {
                 let request = Some(self.requests.put(waiting));
                 self.decide(now, Input::Ask(Ask { execution, what: Question::Release(request) }));
             }
-            ToShard::Tasks(look) => self.engine.do_send(EngineQuery(look)),
+            ToShard::Tasks(look) => self.engine.receiver().do_send(EngineQuery(look)),
             ToShard::LateEvents(execution, answer) => {
                 // Whoever asked may have gone; that is fine.
                 let _ = answer.send(self.machine.late_events(execution).map(LateEvent::new).collect());
@@ -94,7 +94,7 @@ impl Supervisor {
                     self.decide(now, Input::PermitsGranted(permits));
                 }
             }
-            ToShard::Permits(input) => self.engine.do_send(PermitNews(input)),
+            ToShard::Permits(input) => self.engine.receiver().do_send(PermitNews(input)),
             ToShard::Shutdown(within) => self.shut_down(now, within),
         }
     }

@@ -1,0 +1,307 @@
+//! What is kept of executions that have ended: copied together in the order of their ends, so that whole chunks of it are
+//! forgotten and used again.
+
+use std::collections::VecDeque;
+
+use finale_core::fact::Terminal;
+use finale_core::{ExecutionId, Time};
+
+use super::arena::{Kept, Stands, activation_of};
+
+/// A chunk takes no more histories once it has this many bytes, or this many entries.
+const CHUNK_BYTES: usize = 64 << 10;
+const CHUNK_ENTRIES: usize = 256;
+
+/// The idempotency keys of executions that were forgotten.
+pub(super) type Keys = Vec<(Box<str>, ExecutionId)>;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ended {
+    /// Oldest first. Histories are added to the last one.
+    chunks: VecDeque<Chunk>,
+    /// How many are kept.
+    count: usize,
+    /// How many are stored: those among them that are forgotten take room until their chunk goes.
+    stored: usize,
+    /// No execution with a greater id has ended here.
+    newest: Option<ExecutionId>,
+    /// The storage of a chunk that was forgotten.
+    spare: Option<Chunk>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Chunk {
+    entries: Vec<Entry>,
+    bytes: Vec<u8>,
+    /// Entries before this one are forgotten.
+    first: usize,
+    /// The least and the greatest id in it.
+    ids: Option<(ExecutionId, ExecutionId)>,
+}
+
+/// An execution that has ended. Its error, if it has one, lies behind its facts.
+#[derive(Clone, Debug)]
+struct Entry {
+    execution: ExecutionId,
+    at: Time,
+    start: usize,
+    facts: usize,
+    error: Option<usize>,
+    status: Terminal,
+    has_key: bool,
+    forgotten: bool,
+}
+
+impl Ended {
+    pub(super) const fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Keeps an execution: its facts, in two parts, and how it ended.
+    pub(super) fn keep(
+        &mut self,
+        execution: ExecutionId,
+        facts: [&[u8]; 2],
+        has_key: bool,
+        end: (Terminal, Time, Option<&str>),
+    ) {
+        let (status, at, error) = end;
+        if self.chunks.back().is_none_or(Chunk::is_full) {
+            let chunk = self.spare.take().unwrap_or_default();
+            self.chunks.push_back(chunk);
+        }
+        let Some(chunk) = self.chunks.back_mut() else { return };
+        let start = chunk.bytes.len();
+        facts.iter().for_each(|part| chunk.bytes.extend_from_slice(part));
+        let length = chunk.bytes.len() - start;
+        chunk.bytes.extend_from_slice(error.unwrap_or_default().as_bytes());
+        let error = error.map(str::len);
+        chunk.entries.push(Entry { execution, at, start, facts: length, error, status, has_key, forgotten: false });
+        let (least, greatest) = chunk.ids.unwrap_or((execution, execution));
+        chunk.ids = Some((least.min(execution), greatest.max(execution)));
+        self.newest = self.newest.max(Some(execution));
+        self.count += 1;
+        self.stored += 1;
+    }
+
+    pub(super) fn get(&self, execution: ExecutionId) -> Option<Kept<'_>> {
+        let (chunk, entry) = self.find(execution)?;
+        Some(self.chunks[chunk].kept(&self.chunks[chunk].entries[entry]))
+    }
+
+    pub(super) fn has(&self, execution: ExecutionId) -> bool {
+        self.find(execution).is_some()
+    }
+
+    /// All that are kept, oldest end first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ExecutionId, Kept<'_>)> {
+        self.chunks.iter().flat_map(|chunk| {
+            let kept = chunk.entries[chunk.first..].iter().filter(|entry| !entry.forgotten);
+            kept.map(|entry| (entry.execution, chunk.kept(entry)))
+        })
+    }
+
+    /// Forgets one of them; gives its key.
+    pub(super) fn forget(&mut self, execution: ExecutionId) -> Option<(Box<str>, ExecutionId)> {
+        let (chunk, entry) = self.find(execution)?;
+        let chunk = &mut self.chunks[chunk];
+        let key = chunk.key(&chunk.entries[entry]);
+        chunk.entries[entry].forgotten = true;
+        self.count -= 1;
+        self.drop_forgotten();
+        if self.stored > 2 * self.count + 2 * CHUNK_ENTRIES {
+            self.compact();
+        }
+        key
+    }
+
+    /// Forgets those that ended first, until no more than that many are left.
+    pub(super) fn forget_oldest(&mut self, kept_max: usize) -> Keys {
+        let mut keys = Keys::new();
+        while self.count > kept_max {
+            self.drop_forgotten();
+            let Some(chunk) = self.chunks.front_mut() else { break };
+            let oldest = &chunk.entries[chunk.first];
+            keys.extend(chunk.key(oldest));
+            chunk.first += 1;
+            self.count -= 1;
+            self.stored -= 1;
+        }
+        keys
+    }
+
+    /// Both together; the other one is empty afterwards.
+    pub(super) fn append(&mut self, other: &mut Self) {
+        self.chunks.append(&mut other.chunks);
+        self.count += std::mem::take(&mut other.count);
+        self.stored += std::mem::take(&mut other.stored);
+        self.newest = self.newest.max(other.newest);
+    }
+
+    /// Damages what is kept of an execution; done twice, it is as it was.
+    #[cfg(feature = "_test")]
+    pub(super) fn damage(&mut self, execution: ExecutionId) {
+        if let Some((chunk, entry)) = self.find(execution) {
+            let Chunk { entries, bytes, .. } = &mut self.chunks[chunk];
+            bytes[entries[entry].start] ^= 0x7f;
+        }
+    }
+
+    /// Copies what is kept together: one that is kept for long must not keep the room of all that ended with it.
+    fn compact(&mut self) {
+        let chunks = std::mem::take(&mut self.chunks);
+        (self.count, self.stored) = (0, 0);
+        for chunk in &chunks {
+            for entry in chunk.entries[chunk.first..].iter().filter(|entry| !entry.forgotten) {
+                let Kept { facts, standing } = chunk.kept(entry);
+                if let Stands::Ended { status, at, error } = standing {
+                    self.keep(entry.execution, [facts, &[]], entry.has_key, (status, at, error));
+                }
+            }
+        }
+    }
+
+    /// Ids that finale mints grow, so that what begins is newer than all that has ended; and the chunks that may have an id
+    /// are few.
+    fn find(&self, execution: ExecutionId) -> Option<(usize, usize)> {
+        if self.newest.is_none_or(|newest| execution > newest) {
+            return None;
+        }
+        self.chunks.iter().enumerate().rev().find_map(|(number, chunk)| Some((number, chunk.find(execution)?)))
+    }
+
+    /// Drops chunks of which nothing is kept, from the oldest on.
+    fn drop_forgotten(&mut self) {
+        while let Some(chunk) = self.chunks.front_mut() {
+            let kept = chunk.entries[chunk.first..].iter().position(|entry| !entry.forgotten);
+            let forgotten = kept.unwrap_or(chunk.entries.len() - chunk.first);
+            chunk.first += forgotten;
+            self.stored -= forgotten;
+            if kept.is_some() {
+                return;
+            }
+            self.spare = self.chunks.pop_front().map(Chunk::emptied);
+        }
+    }
+}
+
+impl Chunk {
+    fn is_full(&self) -> bool {
+        self.bytes.len() >= CHUNK_BYTES || self.entries.len() >= CHUNK_ENTRIES
+    }
+
+    fn find(&self, execution: ExecutionId) -> Option<usize> {
+        let (least, greatest) = self.ids?;
+        if execution < least || execution > greatest {
+            return None;
+        }
+        let is_it = |entry: &Entry| entry.execution == execution && !entry.forgotten;
+        self.entries[self.first..].iter().rposition(is_it).map(|entry| self.first + entry)
+    }
+
+    fn kept(&self, entry: &Entry) -> Kept<'_> {
+        let behind = entry.start + entry.facts;
+        let error = entry.error.and_then(|length| std::str::from_utf8(&self.bytes[behind..behind + length]).ok());
+        Kept {
+            facts: &self.bytes[entry.start..behind],
+            standing: Stands::Ended { status: entry.status, at: entry.at, error },
+        }
+    }
+
+    fn key(&self, entry: &Entry) -> Option<(Box<str>, ExecutionId)> {
+        if !entry.has_key {
+            return None;
+        }
+        Some((activation_of(self.kept(entry).facts)?.idempotency_key?, entry.execution))
+    }
+
+    /// One history may have been very long.
+    fn emptied(mut self) -> Self {
+        self.entries.clear();
+        self.bytes.clear();
+        self.bytes.shrink_to(2 * CHUNK_BYTES);
+        Self { entries: self.entries, bytes: self.bytes, ..Self::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn id(number: u64) -> ExecutionId {
+        ExecutionId::from_uuid(uuid::Uuid::from_u128(u128::from(number)))
+    }
+
+    fn keep(ended: &mut Ended, number: u64) {
+        let facts = number.to_le_bytes();
+        let error = (number.is_multiple_of(3)).then(|| format!("error {number}"));
+        let end = (Terminal::Failed, Time::from_micros(number as i64), error.as_deref());
+        ended.keep(id(number), [&facts[..3], &facts[3..]], false, end);
+    }
+
+    /// Whether exactly these are kept, with what they were kept with.
+    fn assert_kept(ended: &Ended, kept: &BTreeMap<u64, ()>) {
+        assert_eq!(ended.count(), kept.len());
+        let mut all: Vec<_> = ended.iter().map(|(id, _)| id).collect();
+        all.sort_unstable();
+        assert_eq!(all, kept.keys().map(|number| id(*number)).collect::<Vec<_>>());
+        for number in kept.keys() {
+            let found = ended.get(id(*number)).expect("it is kept");
+            assert_eq!(found.facts, number.to_le_bytes());
+            let Stands::Ended { at, error, .. } = found.standing else { panic!("it has ended") };
+            assert_eq!(at, Time::from_micros(*number as i64));
+            assert_eq!(error.map(str::to_owned), number.is_multiple_of(3).then(|| format!("error {number}")));
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_found_and_what_is_forgotten_is_not_in_every_order() {
+        let (mut ended, mut kept) = (Ended::default(), BTreeMap::new());
+        let mut random = 1_u64;
+        for step in 0..6_000 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let number = random >> 40;
+            match random >> 33 & 3 {
+                0 => {
+                    let some: Vec<_> = kept.keys().copied().skip(number as usize % 7).step_by(5).take(9).collect();
+                    for number in some {
+                        assert!(ended.forget(id(number)).is_none());
+                        kept.remove(&number);
+                        assert!(!ended.has(id(number)));
+                    }
+                }
+                _ if kept.insert(number, ()).is_none() => keep(&mut ended, number),
+                _ => {}
+            }
+            if step % 500 == 0 {
+                assert_kept(&ended, &kept);
+            }
+        }
+        assert_kept(&ended, &kept);
+    }
+
+    #[test]
+    fn the_oldest_are_forgotten_first_and_their_room_is_used_again() {
+        let mut ended = Ended::default();
+        for number in 0..10_000 {
+            keep(&mut ended, number);
+            ended.forget_oldest(600);
+        }
+        assert_kept(&ended, &(9_400..10_000).map(|number| (number, ())).collect());
+        assert!(ended.chunks.len() <= 4, "{} chunks", ended.chunks.len());
+    }
+
+    #[test]
+    fn one_that_is_kept_for_long_does_not_keep_the_room_of_the_others() {
+        let mut ended = Ended::default();
+        keep(&mut ended, 0);
+        for number in 1..20_000 {
+            keep(&mut ended, number);
+            ended.forget(id(number));
+        }
+        assert_kept(&ended, &BTreeMap::from([(0, ())]));
+        assert!(ended.chunks.len() <= 4, "{} chunks", ended.chunks.len());
+    }
+}
