@@ -206,7 +206,8 @@ impl Lease {
         let unused = self.held.saturating_sub(self.used);
         let returned = if self.closed {
             unused
-        } else if self.debt > 0 {
+        } else if self.debt > 0 && unused > 0 {
+            // Without the second condition a permit that was never held would be returned: more may be used than are held.
             self.debt -= 1;
             1
         } else if unused > self.unused_max.saturating_mul(2) {

@@ -1,6 +1,7 @@
 //! The actor of an execution at work, as the shell has it: it lets the core decide, appends, and performs what is durable.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use finale_core::execution::{Command, Effect, Execution, Input, Refused, Turn};
 use finale_core::fact::Activation;
@@ -9,7 +10,7 @@ use finale_core::supervisor::{
     Acknowledge, Begin, Body, Ended, Hosted, LateEvent, LateKind, Message, Panicked, Resume, Tell,
 };
 use finale_core::task_engine::{self, Batch, EarlyReport, FiredTimer, Reconcile, TaskOutcome, TaskResult};
-use finale_core::{ExecutionId, ExecutionStatus, NodeStatus, Payload, Time, WorkKey};
+use finale_core::{Dispatch, ExecutionId, ExecutionStatus, NodeStatus, Payload, Time, WorkKey};
 
 use super::bugs::Bug;
 use super::journal::Op;
@@ -69,6 +70,7 @@ pub(super) struct Actor {
     decided: CommittedTurn,
     ending: Vec<Slot>,
     effects: Vec<(Slot, Effect)>,
+    taken_in: Vec<(Slot, Dispatch)>,
     news: Vec<News>,
     /// Whether it has taken in something since it sent what had gathered.
     pub(super) dirty: bool,
@@ -88,6 +90,7 @@ impl Actor {
             decided: CommittedTurn::default(),
             ending: Vec::new(),
             effects: Vec::new(),
+            taken_in: Vec::new(),
             news: Vec::new(),
             dirty: false,
         }
@@ -294,6 +297,10 @@ impl Actor {
             (!matches!(input, Input::Activate(_) | Input::TimerFired(_) | Input::Continue)).then(|| input.clone());
         let cancels = matches!(input, Input::Command(Command::Cancel { .. }));
         let compiled = reach.shared.flows[hosting.definition.0 as usize].compiled.clone();
+        let passed_on = match &input {
+            Input::Outcome { dispatch, .. } | Input::Stopped { dispatch, .. } => Some(*dispatch),
+            _ => None,
+        };
         if reach.shared.panics_over(hosting.state.id(), &input) {
             let message = kept.map(|input| Message { request, body: Body::Input(input) });
             self.panicked(message.into_iter().collect(), reach);
@@ -301,6 +308,7 @@ impl Actor {
         }
         let result = hosting.state.handle(&compiled, now, input, &mut self.turn);
         let accepted = result.is_ok();
+        self.taken_in.extend(passed_on.map(|dispatch| (hosting.slot, dispatch)));
         match (result, kept) {
             (Err(Refused::NotReady { key, .. }), Some(Input::Reported(report))) if compiled.is_external(key.node) => {
                 let (slot, key) = (hosting.slot, report.key);
@@ -320,11 +328,11 @@ impl Actor {
         Some(accepted)
     }
 
-    fn outcomes(&mut self, batch: &Batch, reach: &mut Reach<'_>) {
+    fn outcomes(&mut self, batch: &Arc<Batch>, reach: &mut Reach<'_>) {
         self.taken = batch.number;
         self.answered(batch.answers, reach);
         let here = self.hosting.as_ref().map(|hosting| hosting.slot);
-        let mut decided = false;
+        let (mut decided, mut passed_on) = (false, Vec::new());
         for (at, outcome) in batch.outcomes.iter().enumerate() {
             if self.hosting.is_some() && here == Some(outcome.slot) {
                 decided = true;
@@ -336,7 +344,13 @@ impl Actor {
                 }
             } else if !reach.shared.has(Bug::LoseDelivered) {
                 self.news.push(News::Delivered(outcome.slot, Message::tell(told(batch, outcome))));
+                passed_on.push(at);
             }
+        }
+        if !passed_on.is_empty() && !reach.shared.has(Bug::AcknowledgePassedOn) {
+            reach.shared.audit.tally.add(Count::PassedOn);
+            let batch = Arc::clone(batch);
+            self.tell_engine(task_engine::Input::PassedOn { batch, outcomes: passed_on }, reach);
         }
         if decided {
             self.commit(reach);
@@ -517,6 +531,10 @@ impl Actor {
     /// Sends what has gathered, and gives the execution back if it only waits.
     pub(super) fn flush(&mut self, reach: &mut Reach<'_>) {
         self.dirty = false;
+        if !self.taken_in.is_empty() {
+            let taken_in = std::mem::take(&mut self.taken_in);
+            self.tell_engine(task_engine::Input::TakenIn(taken_in), reach);
+        }
         if !self.effects.is_empty() || !self.ending.is_empty() {
             let (ending, effects) = (std::mem::take(&mut self.ending), std::mem::take(&mut self.effects));
             let (from, taken) = (self.number, self.taken);
@@ -562,8 +580,7 @@ impl Actor {
     }
 
     fn park(&mut self, reach: &mut Reach<'_>) {
-        let is_answered = self.unanswered == 0 || reach.shared.has(Bug::ParkUnanswered);
-        let idle = is_answered && self.backlog.is_empty();
+        let idle = self.unanswered == 0 && self.backlog.is_empty();
         let Some(hosting) = self.hosting.take_if(|hosting| idle && hosting.pending == 0 && !hosting.reconciles) else {
             return;
         };

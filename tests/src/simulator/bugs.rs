@@ -44,8 +44,6 @@ bugs! {
     LoseDelivered,
     /// What an actor had in hand when it panicked is lost.
     LosePanicked,
-    /// An actor gives an execution back while the task engine owes it an answer.
-    ParkUnanswered,
     /// An execution is not compared with what is under way.
     SkipReconcile,
     /// An execution does not hear that its process is another one.
@@ -56,6 +54,10 @@ bugs! {
     LoseInputInHand,
     /// Handlers are not told to stop, and do not go on when they may.
     IgnoreResumes,
+    /// An actor acknowledges outcomes that it has only passed on.
+    AcknowledgePassedOn,
+    /// A rebuilt task engine does not know which outcomes are on their way.
+    ForgetUntaken,
     /// Permits that are given back never come to the pool.
     LosePermits,
     /// The output of a handler is taken for that of another one.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use finale_core::number::{Callback, FutureNo, LimitNo, ShardNo, Slot};
 use finale_core::task_engine::{
-    Adopted, AdoptedState, Attempt, Delivery, HandlerOptions, HandlerResult, Input, Options, Outbox, OutputRange,
-    PermitChange, Reconcile, Start, TaskEngine,
+    Adopted, AdoptedState, Attempt, Delivery, EarlyReport, HandlerOptions, HandlerResult, Input, Options, Outbox,
+    OutputRange, PermitChange, Reconcile, Start, TaskEngine,
 };
 use finale_core::{ExecutionId, Failure, FailureClass, Payload, Time};
 
@@ -57,8 +57,12 @@ pub(super) struct Engine {
     free: Vec<FutureNo>,
     /// What waits until everything is registered again, after the machine was lost.
     deferred: Option<VecDeque<Deferred>>,
-    /// Whether the machine is told something again over which it panicked.
+    /// What the machine panicked over, if no execution knows that it is missing.
+    again: Option<Deferred>,
+    /// Whether the machine is told that again.
     retrying: bool,
+    /// Reports that a machine kept before it panicked.
+    early: Vec<EarlyReport>,
     /// That the journal has failed, and that the shard is at its end: a new machine must know it.
     lasting: Vec<Input>,
     pub(super) dirty: bool,
@@ -89,7 +93,9 @@ impl Engine {
             futures: Vec::new(),
             free: Vec::new(),
             deferred: None,
+            again: None,
             retrying: false,
+            early: Vec::new(),
             lasting: Vec::new(),
             dirty: false,
             has_starts: false,
@@ -151,6 +157,7 @@ impl Engine {
                 self.out.deliveries.push((Callback::Actor(from), Delivery::Answered(1)));
                 None
             }
+            Input::KeepEarly(_) => Some((input, output)),
             input => (!is_made_up_for && !self.retrying).then_some((input, output)),
         };
         self.rebuild(again, reach);
@@ -159,11 +166,16 @@ impl Engine {
     fn rebuild(&mut self, again: Option<Deferred>, reach: &mut Reach<'_>) {
         let held: Vec<_> =
             (0..LIMITS).map(|limit| reach.shared.running.held(ShardNo(self.shard), LimitNo(limit))).collect();
-        let early = self.machine.take_early_reports().into_iter().map(|report| (Input::KeepEarly(report), None));
-        self.machine = TaskEngine::rebuilt(self.options.clone(), &held, &mut self.out);
-        let again = again.filter(|_| !reach.shared.has(Bug::LoseInputInHand));
-        let deferred = self.deferred.take().into_iter().flatten();
-        self.deferred = Some(again.into_iter().chain(early).chain(deferred).collect());
+        self.early.extend(self.machine.take_early_reports());
+        let untaken = self.machine.take_untaken();
+        let untaken = if reach.shared.has(Bug::ForgetUntaken) { Default::default() } else { untaken };
+        self.machine = TaskEngine::rebuilt(self.options.clone(), &held, untaken, &mut self.out);
+        match again.filter(|_| !reach.shared.has(Bug::LoseInputInHand)) {
+            Some((Input::KeepEarly(report), _)) => self.early.push(report),
+            Some(again) => self.again = Some(again),
+            None => {}
+        }
+        self.deferred.get_or_insert_default();
         reach.post.send(ENGINE, SUPERVISOR, Letter::EngineLost, 0);
     }
 
@@ -183,13 +195,25 @@ impl Engine {
         for input in self.lasting.clone() {
             self.machine.handle(reach.shared.now, input, &mut self.out);
         }
-        self.retrying = true;
-        for (input, output) in self.deferred.take().into_iter().flatten() {
+        let deferred = self.deferred.take();
+        for report in std::mem::take(&mut self.early) {
+            if self.deferred.is_some() {
+                // The machine was lost again: the next one knows no execution yet.
+                self.early.push(report);
+            } else {
+                self.decide((Input::KeepEarly(report), None), reach);
+            }
+        }
+        if let Some((input, output)) = self.again.take_if(|_| self.deferred.is_none()) {
+            self.retrying = true;
             let input = self.rewritten(input, output.as_deref());
-            self.tell((input, output), reach);
+            self.decide((input, output), reach);
             self.retrying = false;
         }
-        self.retrying = false;
+        for (input, output) in deferred.into_iter().flatten() {
+            let input = if self.deferred.is_none() { self.rewritten(input, output.as_deref()) } else { input };
+            self.tell((input, output), reach);
+        }
         self.carry_out(reach);
     }
 
@@ -327,7 +351,8 @@ impl Engine {
         shared.audit.begins_handler(execution, attempt.dispatch, once, &shared.journal.durable);
         if shared.dice.one_in(3) {
             let micros = if shared.dice.one_in(8) { 2_000 } else { 150 };
-            let suspends = shared.dice.one_in(6);
+            // What blocks a thread waits for no other execution: it has nothing to await that with.
+            let suspends = shared.dice.one_in(6) && !self.options.handlers[usize::from(attempt.handler.0)].blocking;
             let future = Future {
                 attempt,
                 execution,

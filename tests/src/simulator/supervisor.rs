@@ -360,6 +360,8 @@ impl SupervisorActor {
     /// The answer to a read has come from where the journal is read.
     pub(super) fn found(&mut self, input: Input, reach: &mut Reach<'_>) {
         if reach.port.is_durable(None, reach.shared) || reach.shared.has(Bug::HistoryNotHeld) {
+            // What the port has released is in the mailboxes before anything that comes of this.
+            reach.post.follows(SUPERVISOR, PORT);
             self.tell(input, reach);
         } else {
             reach.port.hold(None, Held::Found(Box::new(input)));

@@ -72,6 +72,8 @@ counts! {
     Parked,
     /// Messages that an actor forwarded.
     Forwarded,
+    /// Batches with outcomes that an actor passed on.
+    PassedOn,
     /// Messages that came twice.
     Duplicates,
     /// Activations that were answered with the execution of their key.

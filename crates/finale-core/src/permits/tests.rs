@@ -266,3 +266,15 @@ fn a_rebuilt_state_machine_can_be_told_again_who_waits() {
     assert_eq!(lease.wanted(pool.wanted_by_others(one, LimitNo::RUNTIME)), 1);
     assert_eq!(pool.give(one, LimitNo::RUNTIME, 1), [other]);
 }
+
+#[test]
+fn no_permit_is_returned_that_was_not_held() {
+    let mut lease = Lease::new(10);
+    lease.adopt(1, 0);
+    lease.take_anyway();
+    lease.take_anyway();
+    assert_eq!(lease.wanted(1), 0);
+    assert_eq!(lease.give(), 0, "the one that is held is still used");
+    assert_eq!(lease.give(), 1, "and goes to who wants it");
+    assert!(!lease.is_free());
+}

@@ -1,8 +1,10 @@
 //! Messages for callbacks, and the batches of outcomes that are kept until they are acknowledged.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
+
+use rustc_hash::FxHashMap;
 
 use super::input::{EarlyReport, OutputRange};
 use super::message::{Batch, Delivery, FiredTimer, TaskOutcome, TaskResult};
@@ -36,7 +38,17 @@ pub(super) struct Deliveries {
     interval: Duration,
     /// Acknowledged batches, for reuse.
     spare: Vec<Arc<Batch>>,
+    /// Outcomes that their callback passed on instead of taking them in. They are on their way to whoever hosts their
+    /// execution, so a reconciliation of that host may arrive before them.
+    passed_on: PassedOn,
 }
+
+/// Outcomes that a [`TaskEngine`](super::TaskEngine) has sent, and that nobody is known to have taken in.
+#[derive(Debug, Default)]
+pub struct Untaken(PassedOn);
+
+/// Outcomes by their executions and attempts, each with its batch and its index there.
+type PassedOn = FxHashMap<Slot, BTreeMap<Dispatch, (Arc<Batch>, usize)>>;
 
 /// What one callback was sent.
 #[derive(Clone, Debug, Default)]
@@ -111,25 +123,77 @@ impl Deliveries {
         unsent.about = about.or(unsent.about);
     }
 
-    /// Drops all batches of a callback up to that one.
-    pub(super) fn taken(&mut self, callback: Callback, newest: BatchNo) {
-        let Some(Sent { kept, .. }) = self.sent.get_mut(callback.index()) else { return };
-        while kept.front().is_some_and(|batch| batch.number <= newest) {
-            let batch = kept.pop_front();
+    /// Drops all batches of a callback up to that one. The Supervisor hosts no execution: what it has processed it has
+    /// passed on.
+    pub(super) fn taken(&mut self, callback: Callback, newest: BatchNo, slots: &Slots) {
+        while let Some(Sent { kept, .. }) = self.sent.get_mut(callback.index())
+            && kept.front().is_some_and(|batch| batch.number <= newest)
+            && let Some(batch) = kept.pop_front()
+        {
             self.kept -= 1;
-            if self.spare.len() < SPARE_MAX {
-                self.spare.extend(batch);
+            if callback == Callback::Supervisor {
+                self.pass_on(&batch, 0..batch.outcomes.len(), slots);
+            } else if self.spare.len() < SPARE_MAX {
+                self.spare.push(batch);
             }
         }
     }
 
+    /// Keeps outcomes of a batch until the hosts of their executions have taken them in.
+    pub(super) fn pass_on(&mut self, batch: &Arc<Batch>, outcomes: impl IntoIterator<Item = usize>, slots: &Slots) {
+        for index in outcomes {
+            if let Some(outcome) = batch.outcomes.get(index).filter(|outcome| slots.get(outcome.slot).is_some()) {
+                let of_slot = self.passed_on.entry(outcome.slot).or_default();
+                of_slot.insert(outcome.dispatch, (Arc::clone(batch), index));
+            }
+        }
+    }
+
+    /// Removes an outcome that was passed on: the host of its execution has taken it in, or it is sent again.
+    pub(super) fn taken_in(&mut self, slot: Slot, dispatch: Dispatch) -> Option<(Arc<Batch>, usize)> {
+        let of_slot = self.passed_on.get_mut(&slot)?;
+        let outcome = of_slot.remove(&dispatch);
+        if of_slot.is_empty() {
+            self.passed_on.remove(&slot);
+        }
+        outcome
+    }
+
+    /// Drops the outcomes of an execution that were passed on, but for those that it still waits for.
+    pub(super) fn forget_passed_on(&mut self, slot: Slot, is_awaited: impl Fn(Dispatch) -> bool) {
+        if let Some(of_slot) = self.passed_on.get_mut(&slot) {
+            of_slot.retain(|dispatch, _| is_awaited(*dispatch));
+            if of_slot.is_empty() {
+                self.passed_on.remove(&slot);
+            }
+        }
+    }
+
+    /// Takes all outcomes that nobody is known to have taken in.
+    pub(super) fn take_untaken(&mut self) -> Untaken {
+        let mut untaken = std::mem::take(&mut self.passed_on);
+        for batch in self.sent.iter_mut().flat_map(|sent| sent.kept.drain(..)) {
+            for (index, outcome) in batch.outcomes.iter().enumerate() {
+                let of_slot = untaken.entry(outcome.slot).or_default();
+                of_slot.insert(outcome.dispatch, (Arc::clone(&batch), index));
+            }
+        }
+        Untaken(untaken)
+    }
+
+    /// Keeps outcomes that a predecessor had sent until the executions have reconciled.
+    pub(super) fn adopt(&mut self, Untaken(untaken): Untaken) {
+        self.passed_on = untaken;
+    }
+
     /// Sends the unacknowledged outcome of an attempt again; false if there is none.
     pub(super) fn repeat(&mut self, callback: Callback, slot: Slot, dispatch: Dispatch, out: &mut Outbox) -> bool {
-        let is_it = |outcome: &&TaskOutcome| outcome.slot == slot && outcome.dispatch == dispatch;
-        let in_batch = |batch: &Arc<Batch>| batch.outcomes.iter().find(is_it).map(|it| (it.clone(), Arc::clone(batch)));
-        let Some((mut outcome, batch)) = self.sent.iter().flat_map(|sent| &sent.kept).find_map(in_batch) else {
-            return false;
-        };
+        let is_it = |outcome: &TaskOutcome| outcome.slot == slot && outcome.dispatch == dispatch;
+        let in_batch = |batch: &Arc<Batch>| Some((Arc::clone(batch), batch.outcomes.iter().position(is_it)?));
+        let passed_on = self.taken_in(slot, dispatch);
+        let kept = || self.sent.iter().flat_map(|sent| &sent.kept).find_map(in_batch);
+        let Some((batch, index)) = passed_on.or_else(kept) else { return false };
+        let mut outcome = batch.outcomes[index].clone();
         if let TaskResult::Completed(range) = &mut outcome.result {
             let bytes = self.output(callback, out);
             let start = bytes.len();

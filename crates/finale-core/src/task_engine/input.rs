@@ -1,5 +1,7 @@
 //! Inputs of the task engine.
 
+use std::sync::Arc;
+
 use crate::execution::{self, Effect};
 use crate::failure::Failure;
 use crate::id::{Dispatch, ExecutionId, WorkKey};
@@ -8,6 +10,7 @@ use crate::payload::Payload;
 use crate::status::ExecutionStatus;
 use crate::time::Time;
 
+use super::message::Batch;
 use super::options::TaskNode;
 
 /// An input of the task engine.
@@ -59,9 +62,19 @@ pub enum Input {
     Taken {
         /// The sender.
         callback: Callback,
-        /// The newest batch that it has processed.
+        /// The newest batch that it has processed. The Supervisor has passed everything in it on.
         batch: BatchNo,
     },
+    /// From an execution's actor, before it acknowledges the batch: it does not host the executions of these outcomes, and
+    /// has passed them on to the Supervisor. The engine keeps them until their hosts have taken them in.
+    PassedOn {
+        /// The batch.
+        batch: Arc<Batch>,
+        /// Indexes of the outcomes.
+        outcomes: Vec<usize>,
+    },
+    /// From an execution's actor: it has taken in outcomes that others had passed on.
+    TakenIn(Vec<(Slot, Dispatch)>),
     /// From an execution's actor: compare what is under way with what must be. The engine answers it.
     Reconcile(Reconcile),
     /// From an execution's actor: a report arrived before its task was open. The engine keeps it until the task opens.

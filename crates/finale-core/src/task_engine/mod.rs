@@ -41,6 +41,7 @@ mod unsent;
 #[cfg(test)]
 mod tests;
 
+pub use delivery::Untaken;
 pub use input::{
     Adopted, AdoptedState, Attempt, EarlyReport, HandlerResult, Input, OutputRange, Reconcile, Registration,
 };
@@ -110,7 +111,8 @@ impl TaskEngine {
     /// An engine that replaces one whose state was lost, with the outbox of its predecessor.
     ///
     /// `held` is the number of permits of each limit that the shard holds, from
-    /// [`PermitPool::held`](crate::permits::PermitPool::held). Messages to callbacks and answers in the outbox are kept.
+    /// [`PermitPool::held`](crate::permits::PermitPool::held). `untaken` is what [`take_untaken`](Self::take_untaken) gave.
+    /// Messages to callbacks and answers in the outbox are kept.
     /// Starts, stops and requests to the pool are discarded, because the executions reconcile.
     ///
     /// The owner then restores the state, in any order: [`Input::Define`], [`Input::Register`] and [`Input::Adopt`], and
@@ -123,9 +125,10 @@ impl TaskEngine {
     /// [`take_early_reports`](Self::take_early_reports) has saved, and tells it [`Input::PermitsWanted`] for each limit of
     /// which [`PermitPool::wanted_by_others`](crate::permits::PermitPool::wanted_by_others) says so. Last, the owner passes
     /// on the messages that arrived meanwhile, and has every execution send [`Input::Reconcile`].
-    pub fn rebuilt(options: Options, held: &[usize], outbox: &mut Outbox) -> Self {
+    pub fn rebuilt(options: Options, held: &[usize], untaken: Untaken, outbox: &mut Outbox) -> Self {
         outbox.keep_messages_only();
         let mut engine = Self::new(options);
+        engine.deliveries.adopt(untaken);
         for (limit, permits) in (0..).map(LimitNo).zip(held) {
             if let Some(lease) = engine.limiter.lease(limit) {
                 lease.adopt(*permits, 0);
@@ -137,6 +140,12 @@ impl TaskEngine {
     /// Takes the early reports out of an engine that panicked: nobody else has them, and their senders wait for answers.
     pub fn take_early_reports(&mut self) -> Vec<EarlyReport> {
         self.early.take_all()
+    }
+
+    /// Takes the outcomes that nobody is known to have taken in out of an engine that panicked: they may be on their way
+    /// still, and an execution that reconciles before they arrive must not run their handlers again.
+    pub fn take_untaken(&mut self) -> Untaken {
+        self.deliveries.take_untaken()
     }
 
     /// Handles one input; outputs are added to the outbox.
@@ -153,7 +162,11 @@ impl TaskEngine {
             Input::Moved { slot, callback } => self.moved(slot, callback),
             Input::Deregister { slot, status } => self.deregister(slot, EarlyAnswer::Ended(status), out),
             Input::Define { definition, nodes } => self.define(definition, nodes),
-            Input::Taken { callback, batch } => self.deliveries.taken(callback, batch),
+            Input::Taken { callback, batch } => self.deliveries.taken(callback, batch, &self.slots),
+            Input::PassedOn { batch, outcomes } => self.deliveries.pass_on(&batch, outcomes, &self.slots),
+            Input::TakenIn(outcomes) => {
+                outcomes.into_iter().for_each(|(slot, dispatch)| drop(self.deliveries.taken_in(slot, dispatch)));
+            }
             Input::Reconcile(reconcile) => self.reconcile(at, reconcile, out),
             Input::KeepEarly(report) => self.keep_early(report, out),
             Input::GiveBackEarly { slot, key } => self.give_back_early(slot, key, out),

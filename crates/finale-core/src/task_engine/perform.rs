@@ -26,7 +26,7 @@ impl TaskEngine {
         out: &mut Outbox,
     ) {
         let from = Callback::Actor(from);
-        self.deliveries.taken(from, taken);
+        self.deliveries.taken(from, taken, &self.slots);
         // An actor hosts one execution at a time; what it hosted before is not run any more.
         let about = effects.last().map(|(slot, _)| *slot);
         for (slot, effect) in effects.drain(..) {

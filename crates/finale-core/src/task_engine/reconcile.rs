@@ -46,7 +46,7 @@ impl TaskEngine {
     pub(super) fn reconcile(&mut self, at: Time, reconcile: Reconcile, out: &mut Outbox) {
         let Reconcile { slot, from, taken, ending, under_way } = reconcile;
         let from = Callback::Actor(from);
-        self.deliveries.taken(from, taken);
+        self.deliveries.taken(from, taken, &self.slots);
         self.drop_beyond(slot, &MustBe::of(&under_way), out);
         for effect in under_way {
             self.reconcile_one(at, slot, ending, effect, out);
@@ -66,6 +66,7 @@ impl TaskEngine {
 
     /// Drops everything of an execution that must not be under way.
     fn drop_beyond(&mut self, slot: Slot, must_be: &MustBe, out: &mut Outbox) {
+        self.deliveries.forget_passed_on(slot, |dispatch| must_be.runs.contains(&dispatch));
         for dispatch in self.not_begun(slot, out) {
             if !must_be.runs.contains(&dispatch) {
                 self.cancel_start(slot, dispatch, out);

@@ -427,9 +427,13 @@ impl TaskEngine {
         let machine = &mut self.machine;
         self.early.extend(fenced(|| machine.take_early_reports()).unwrap_or_default());
         let held = self.permits.held(ShardNo(self.shared.index));
-        self.machine = Machine::rebuilt(self.options.clone(), &held, &mut self.out);
-        if !self.retrying {
-            self.again = again;
+        let machine = &mut self.machine;
+        let untaken = fenced(|| machine.take_untaken()).unwrap_or_default();
+        self.machine = Machine::rebuilt(self.options.clone(), &held, untaken, &mut self.out);
+        match again {
+            Some(Again::Input(Input::KeepEarly(report))) => self.early.push(report),
+            Some(again) if !self.retrying => self.again = Some(again),
+            _ => {}
         }
         let is_final = self.dies_too_often();
         if is_final {
@@ -452,42 +456,56 @@ impl TaskEngine {
         self.deaths.len() > options.deaths_max
     }
 
-    /// Everything is registered again.
+    /// Everything is registered again. If the new machine panics as well, the next one is told the rest.
     fn registered_again(&mut self) {
         let now = self.shared.clock.now();
-        for adopted in self.at_work.adopted().collect::<Vec<_>>() {
-            self.decide(now, Input::Adopt(adopted));
-        }
-        if self.shared.port.error().is_some() {
-            self.decide(now, Input::JournalFailed);
-        }
-        for future in self.at_work.resuming().collect::<Vec<_>>() {
-            self.decide(now, Input::Resumed(future));
-        }
-        for (limit, wanted) in self.permits.wanted_by_others(ShardNo(self.shared.index)) {
-            self.decide(now, Input::PermitsWanted { limit, wanted });
-        }
         let deferred = self.deferred.take();
+        for input in self.lasting() {
+            self.decide_unless_lost(now, input);
+        }
         for report in std::mem::take(&mut self.early) {
-            self.decide(now, Input::KeepEarly(report));
-        }
-        self.retrying = true;
-        match self.again.take() {
-            Some(Again::Input(input)) => self.decide(now, input),
-            Some(Again::Ended { attempt, started, state, ended, result }) => {
-                self.end_again(attempt, started, state, ended, result);
+            if let Some(Input::KeepEarly(report)) = self.decide_unless_lost(now, Input::KeepEarly(report)) {
+                self.early.push(report);
             }
-            None => {}
         }
-        if let Some(deadline) = self.drain {
-            self.decide(now, Input::Drain { deadline });
+        if self.deferred.is_none() {
+            self.retrying = true;
+            match self.again.take() {
+                Some(Again::Input(input)) => self.decide(now, input),
+                Some(Again::Ended { attempt, started, state, ended, result }) => {
+                    self.end_again(attempt, started, state, ended, result);
+                }
+                None => {}
+            }
+            if let Some(deadline) = self.drain {
+                self.decide_unless_lost(now, Input::Drain { deadline });
+            }
+            self.retrying = false;
+            self.carry_out(now);
         }
-        self.retrying = false;
-        self.carry_out(now);
         for input in deferred.into_iter().flatten() {
             // If it panics again, the rest is put off again.
             self.tell(input);
         }
+    }
+
+    /// What every new machine must know.
+    fn lasting(&self) -> Vec<Input> {
+        let adopted = self.at_work.adopted().map(Input::Adopt);
+        let failed = self.shared.port.error().is_some().then_some(Input::JournalFailed);
+        let resumed = self.at_work.resuming().map(Input::Resumed);
+        let wanted = self.permits.wanted_by_others(ShardNo(self.shared.index)).into_iter();
+        let wanted = wanted.map(|(limit, wanted)| Input::PermitsWanted { limit, wanted });
+        adopted.chain(failed).chain(resumed).chain(wanted).collect()
+    }
+
+    /// Tells the machine something, or gives it back if the machine was lost: the one after it knows no execution yet.
+    fn decide_unless_lost(&mut self, at: Time, input: Input) -> Option<Input> {
+        if self.deferred.is_some() {
+            return Some(input);
+        }
+        self.decide(at, input);
+        None
     }
 
     /// The new machine hears that a handler came to its result.

@@ -175,3 +175,59 @@ fn the_output_of_a_handler_that_failed_after_all_is_not_sent() {
     let Some((_, Delivery::TaskCompleted(batch))) = shard.sent.last() else { panic!("{:?}", shard.sent) };
     assert_eq!(batch.bytes, b"\"ready\"");
 }
+
+/// The batch with the outcome of a handler.
+fn outcome_in_batch(shard: &mut Shard) -> std::sync::Arc<Batch> {
+    shard.perform(slot(0), [run(first(READY))]);
+    let (_, delivery) = shard.sent.last().expect("a batch was sent");
+    let Delivery::TaskCompleted(batch) = delivery else { panic!("{delivery:?}") };
+    batch.clone()
+}
+
+#[test]
+fn an_outcome_that_was_only_passed_on_is_kept_until_it_was_taken_in() {
+    let mut shard = Shard::new(10);
+    let batch = outcome_in_batch(&mut shard);
+    shard.tell(Input::PassedOn { batch, outcomes: vec![0] });
+    // The sender says that it has processed its batch.
+    shard.perform(slot(1), []);
+    assert!(matches!(sent_again(&mut shard, first(READY))[..], [Seen::Completed(..)]), "and not run again");
+    shard.tell(Input::Taken { callback: Callback::Actor(ActorNo(0)), batch: BatchNo(u64::MAX) });
+    assert_eq!(began(&sent_again(&mut shard, first(READY))), [first(READY)], "it was taken from a batch");
+}
+
+#[test]
+fn whatever_the_supervisor_has_processed_it_has_passed_on() {
+    let mut shard = Shard::new(10);
+    shard.tell(Input::Moved { slot: slot(0), callback: Callback::Supervisor });
+    outcome_in_batch(&mut shard);
+    shard.tell(Input::Taken { callback: Callback::Supervisor, batch: BatchNo(u64::MAX) });
+    shard.tell(Input::Moved { slot: slot(0), callback: Callback::Actor(ActorNo(0)) });
+    assert!(matches!(sent_again(&mut shard, first(READY))[..], [Seen::Completed(..)]), "and not run again");
+}
+
+#[test]
+fn an_outcome_that_was_passed_on_and_taken_in_is_not_kept() {
+    for taken_in in [
+        Input::TakenIn(vec![(slot(0), first(READY))]),
+        Input::Deregister { slot: slot(0), status: crate::ExecutionStatus::Completed },
+    ] {
+        let mut shard = Shard::new(10);
+        shard.tell(Input::Moved { slot: slot(0), callback: Callback::Supervisor });
+        outcome_in_batch(&mut shard);
+        shard.tell(Input::Taken { callback: Callback::Supervisor, batch: BatchNo(u64::MAX) });
+        shard.tell(taken_in);
+        shard.register(slot(0), 0);
+        assert_eq!(began(&sent_again(&mut shard, first(READY))), [first(READY)]);
+    }
+}
+
+#[test]
+fn an_execution_that_does_not_wait_for_an_outcome_has_taken_it_in() {
+    let mut shard = Shard::new(10);
+    let batch = outcome_in_batch(&mut shard);
+    shard.tell(Input::PassedOn { batch, outcomes: vec![0] });
+    shard.perform(slot(1), []);
+    shard.reconcile(slot(0), false, vec![]);
+    assert_eq!(began(&sent_again(&mut shard, first(READY))), [first(READY)]);
+}

@@ -12,7 +12,8 @@ impl Shard {
 
     pub(super) fn rebuild_with(&mut self, slots: &[Slot], state: impl Fn(FutureNo) -> AdoptedState) {
         let held: Vec<_> = (0..2).map(|limit| self.pool.held(ShardNo(0), LimitNo(limit))).collect();
-        self.engine = TaskEngine::rebuilt(options(), &held, &mut self.out);
+        let untaken = self.engine.take_untaken();
+        self.engine = TaskEngine::rebuilt(options(), &held, untaken, &mut self.out);
         let adopted: Vec<_> = self.futures.iter().map(|(future, attempt)| (FutureNo(*future), *attempt)).collect();
         for (future, attempt) in adopted {
             let (started, state) = (self.now, state(future));
@@ -187,4 +188,16 @@ fn early_reports_are_saved_and_given_back_when_their_tasks_open() {
     let seen = shard.reconcile(slot(0), false, vec![open(first(1))]);
     let given_back = |request| Seen::GivenBack(slot(0), key(1), Some(request));
     assert_eq!(seen, [given_back(70), given_back(71), Seen::Answered(1)]);
+}
+
+#[test]
+fn an_outcome_that_is_on_its_way_is_not_computed_again() {
+    let mut shard = Shard::new(10);
+    shard.losing = true;
+    shard.perform(slot(0), [run(first(READY))]);
+    shard.losing = false;
+    shard.rebuild(|_| AdoptedState::Working);
+    let seen = shard.reconcile(slot(0), false, vec![run(first(READY))]);
+    let completed = Seen::Completed(slot(0), first(READY), "\"ready\"".to_owned());
+    assert!(seen.contains(&completed) && began(&seen).is_empty(), "{seen:?}");
 }

@@ -33,6 +33,10 @@ impl ExecutionActor {
 
     /// Sends what has gathered, and gives the execution back if it only waits.
     pub(super) fn flush(&mut self) {
+        if !self.taken_in.is_empty() {
+            let taken_in = std::mem::take(&mut self.taken_in);
+            self.tell_engine(task_engine::Input::TakenIn(taken_in));
+        }
         if !self.effects.is_empty() || !self.outputs.is_empty() || !self.ending.is_empty() {
             let room = self.shared.room_for_effects();
             let effects = std::mem::replace(&mut self.effects, room);

@@ -15,7 +15,7 @@ use std::rc::Rc;
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler};
 use finale_core::execution::{Effect, Turn};
 use finale_core::number::{ActorNo, BatchNo, Slot};
-use finale_core::{Execution, Payload, WorkKey};
+use finale_core::{Dispatch, Execution, Payload, WorkKey};
 
 use super::lane::Lane;
 use super::messages::{ActorNews, CommittedTurn, Dismiss, ForEngine, FromActor};
@@ -57,6 +57,8 @@ pub(crate) struct ExecutionActor {
     ending: Vec<Slot>,
     /// what is to be performed,
     effects: Vec<(Slot, Effect)>,
+    /// outcomes that were taken in after others had passed them on,
+    taken_in: Vec<(Slot, Dispatch)>,
     /// outputs that did not come from handlers,
     outputs: Vec<(Slot, WorkKey, Payload)>,
     /// and what the Supervisor is to hear.
@@ -88,6 +90,7 @@ impl ExecutionActor {
             spare_turn: None,
             ending: Vec::new(),
             effects: Vec::new(),
+            taken_in: Vec::new(),
             outputs: Vec::new(),
             news: Vec::new(),
         }

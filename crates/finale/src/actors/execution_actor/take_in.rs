@@ -101,12 +101,12 @@ impl ExecutionActor {
     }
 
     /// All outcomes of a batch that are of the execution here are one turn.
-    pub(super) fn outcomes(&mut self, batch: &Batch) {
+    pub(super) fn outcomes(&mut self, batch: &Arc<Batch>) {
         self.taken = batch.number;
         self.answered(batch.answers);
         let here = self.hosting.as_ref().map(|hosting| hosting.slot);
         let (now, watched) = (self.shared.clock.now(), self.is_watched());
-        let mut decided = false;
+        let (mut decided, mut passed_on) = (false, Vec::new());
         for (at, outcome) in batch.outcomes.iter().enumerate() {
             if self.hosting.is_some() && here == Some(outcome.slot) {
                 decided = true;
@@ -124,7 +124,12 @@ impl ExecutionActor {
             } else {
                 let message = Message::tell(told(batch, outcome));
                 self.news.push(ActorNews::Delivered(outcome.slot, message, None));
+                passed_on.push(at);
             }
+        }
+        if !passed_on.is_empty() {
+            // Before the batch is acknowledged: until they are taken in elsewhere, the task engine must know these outcomes.
+            self.tell_engine(task_engine::Input::PassedOn { batch: Arc::clone(batch), outcomes: passed_on });
         }
         if decided {
             self.commit();

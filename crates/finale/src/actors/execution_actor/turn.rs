@@ -4,7 +4,7 @@ use finale_core::execution::{Command, Input, Refused, Report};
 use finale_core::fact::Activation;
 use finale_core::supervisor::{Acknowledge, Begin, Body, Hosted, LateEvent, LateKind, Message, Panicked, Resume};
 use finale_core::task_engine::{self, EarlyReport};
-use finale_core::{Execution, ExecutionId, Failure, FailureClass, Time};
+use finale_core::{Dispatch, Execution, ExecutionId, Failure, FailureClass, Time};
 use finale_journal::JournalError;
 
 use crate::actors::bound::Bound;
@@ -135,6 +135,7 @@ impl ExecutionActor {
         // What nobody would tell again is kept until it is in the journal: a panic must not lose it.
         let kept = keeps(&input).then(|| input.clone());
         let cancels = matches!(input, Input::Command(Command::Cancel { .. }));
+        let passed_on = attempt_of(&input);
         let attempted = if watched { None } else { Attempted::told(&input) };
         let (state, bound, turn) = (&mut hosting.state, &hosting.bound, &mut self.turn);
         let (shared, compiled) = (&self.shared, &bound.compiled);
@@ -152,6 +153,8 @@ impl ExecutionActor {
             }
         };
         let accepted = result.is_ok();
+        let slot = hosting.slot;
+        self.taken_in.extend(passed_on.map(|dispatch| (slot, dispatch)));
         match (result, kept) {
             (Err(Refused::NotReady { key, .. }), Some(Input::Reported(report)))
                 if hosting.bound.compiled.is_external(key.node) =>
@@ -233,6 +236,14 @@ impl ExecutionActor {
                 self.shared.journal_failed(error);
             }
         }
+    }
+}
+
+/// The attempt that an outcome is of. One that comes as a message was passed on by somebody else.
+const fn attempt_of(input: &Input) -> Option<Dispatch> {
+    match input {
+        Input::Outcome { dispatch, .. } | Input::Stopped { dispatch, .. } => Some(*dispatch),
+        _ => None,
     }
 }
 
