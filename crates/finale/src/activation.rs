@@ -82,6 +82,15 @@ pub enum ActivateError {
         /// The limit.
         open_executions_max: usize,
     },
+    /// As many activations with the same idempotency key as [`Limits::early_outcomes_max`](crate::Limits) allows in a shard
+    /// wait already until it is known whether the key has an execution; try again later.
+    #[error("{waiting_max} activations with idempotency key {key:?} wait already until it is known who has it")]
+    KeySaturated {
+        /// The key.
+        key: String,
+        /// The part of the limit that one shard has.
+        waiting_max: usize,
+    },
     /// The idempotency key was used with another workflow or input.
     #[error("idempotency key {key:?} belongs to execution {execution}, which was activated with something else")]
     IdempotencyConflict {
@@ -120,6 +129,7 @@ impl ActivateError {
             Self::ZeroDeadline => "zero_deadline",
             Self::TooLong(_) => "too_long",
             Self::Saturated { .. } => "saturated",
+            Self::KeySaturated { .. } => "saturated",
             Self::IdempotencyConflict { .. } => "idempotency_conflict",
             Self::IdConflict(_) => "id_conflict",
             Self::NotBegun { .. } => "not_begun",
@@ -176,6 +186,22 @@ pub(crate) struct Request {
     pub(crate) deadline: Option<Duration>,
     pub(crate) id: Option<ExecutionId>,
     pub(crate) pledge: Pledge,
+}
+
+impl Request {
+    /// The same request, with nobody who waits for it.
+    pub(crate) fn without_pledge(&self) -> Self {
+        Self {
+            workflow: self.workflow.clone(),
+            input: self.input.clone(),
+            by: self.by.clone(),
+            idempotency_key: self.idempotency_key.clone(),
+            business_key: self.business_key.clone(),
+            deadline: self.deadline,
+            id: self.id,
+            pledge: Pledge::default(),
+        }
+    }
 }
 
 /// Says that somebody waits for what becomes of an activation.

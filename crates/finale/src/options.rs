@@ -140,7 +140,9 @@ impl Limits {
 
     /// Outcomes kept that came before their task was asked for, in the runtime; default 10,000.
     ///
-    /// Each shard has an equal part of it. More are refused as [`ReportError::Saturated`](crate::ReportError::Saturated).
+    /// Each shard has an equal part of it. More are refused as [`ReportError::Saturated`](crate::ReportError::Saturated). As
+    /// many activations may wait for another one with the same idempotency key; more are refused as
+    /// [`ActivateError::KeySaturated`](crate::ActivateError::KeySaturated).
     pub const fn early_outcomes_max(self, early_outcomes_max: usize) -> Self {
         Self { early_outcomes_max, ..self }
     }

@@ -1,7 +1,17 @@
 //! A repeated activation gives the same execution.
 
-use finale::journal::{Acknowledgement, HeldJournal};
-use finale::{ActivateError, Filter, Keep, Limits, Retention, Runtime, Shards, Workflow};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use finale::journal::{
+    Acknowledgement, Claim, Expired, HeldJournal, Journal, JournalError, JournalReader, Listener, LiveExecution,
+    MemoryJournal, Purge, Purged, Released, StoredDefinition, Summary, Writer,
+};
+use finale::{
+    ActivateError, DefinitionHash, ExecutionId, Filter, Keep, Limits, Retention, Runtime, Shards, Time, Workflow,
+};
+use finale_core::Epoch;
+use finale_core::fact::Terminal;
 use finale_tests::actor::{Dummies, chart, for_each_journal, for_each_journal_in_real_time, runtime, settle, workflow};
 use finale_tests::tasks::task_of;
 
@@ -182,4 +192,116 @@ async fn a_key_is_free_again_when_its_execution_is_forgotten() {
         assert_ne!(other.id(), first.id());
     })
     .await;
+}
+
+/// A journal that forgets what has a key as soon as it has told about it.
+#[derive(Clone, Debug, Default)]
+struct Forgetting {
+    journal: MemoryJournal,
+    epoch: Arc<AtomicU32>,
+    /// The execution that is to be forgotten with the next read of its history.
+    next: Arc<Mutex<Option<ExecutionId>>>,
+}
+
+impl Journal for Forgetting {
+    fn claim(&self) -> Result<Claim, JournalError> {
+        let claim = self.journal.claim()?;
+        self.epoch.store(claim.epoch.0, Ordering::Relaxed);
+        Ok(claim)
+    }
+
+    fn writer(&self, epoch: Epoch, shard: u16, listener: Listener) -> Result<Box<dyn Writer>, JournalError> {
+        self.journal.writer(epoch, shard, listener)
+    }
+
+    fn purge(&self, epoch: Epoch, purge: &Purge, limit: usize) -> Result<Purged, JournalError> {
+        self.journal.purge(epoch, purge, limit)
+    }
+
+    fn release(&self, epoch: Epoch) -> Result<Released, JournalError> {
+        self.journal.release(epoch)
+    }
+}
+
+impl JournalReader for Forgetting {
+    fn history(&self, execution: ExecutionId) -> Result<Option<Vec<u8>>, JournalError> {
+        let history = self.journal.history(execution)?;
+        if self.next.lock().unwrap().take_if(|next| *next == execution).is_some() {
+            let all = Expired { ended_before: None, all_but: Some(0) };
+            let purge = Purge { completed: all, ..Purge::default() };
+            self.journal.purge(Epoch(self.epoch.load(Ordering::Relaxed)), &purge, 10)?;
+        }
+        Ok(history)
+    }
+
+    fn definition(&self, hash: DefinitionHash) -> Result<Option<StoredDefinition>, JournalError> {
+        self.journal.definition(hash)
+    }
+
+    fn live(&self, after: Option<ExecutionId>, limit: usize) -> Result<Vec<LiveExecution>, JournalError> {
+        self.journal.live(after, limit)
+    }
+
+    fn summary(&self, execution: ExecutionId) -> Result<Option<Summary>, JournalError> {
+        self.journal.summary(execution)
+    }
+
+    fn list(&self, filter: &Filter) -> Result<Vec<Summary>, JournalError> {
+        self.journal.list(filter)
+    }
+
+    fn keyed(&self, idempotency_key: &str) -> Result<Option<ExecutionId>, JournalError> {
+        let execution = self.journal.keyed(idempotency_key)?;
+        *self.next.lock().unwrap() = execution;
+        Ok(execution)
+    }
+
+    fn first_end(&self, status: Terminal) -> Result<Option<Time>, JournalError> {
+        self.journal.first_end(status)
+    }
+
+    fn health(&self) -> Result<(), JournalError> {
+        self.journal.health()
+    }
+}
+
+#[actix::test]
+async fn a_key_whose_execution_is_forgotten_while_it_is_looked_for_begins_anew() {
+    let journal = Forgetting::default();
+    let limits = Limits::new().ended_executions_max(0);
+    let builder = Runtime::builder().shards(Shards::Current).journal(journal.clone()).limits(limits);
+    let runtime = builder.done("a").start().unwrap();
+    let one = workflow("s>a a>e");
+    let activate = || runtime.activate(&one, 7).idempotency_key("order").start();
+    let first = activate().await.unwrap();
+    first.outcome().await.unwrap();
+    let second = activate().await.unwrap();
+    assert_ne!(second.id(), first.id());
+    second.outcome().await.unwrap();
+    assert_eq!(journal.keyed("order").unwrap(), Some(second.id()));
+}
+
+#[actix::test]
+async fn more_repetitions_at_once_than_may_wait_are_refused_with_their_key_and_the_limit() {
+    tokio::time::pause();
+    let journal = HeldJournal::new(Acknowledgement::Held);
+    let limits = Limits::new().early_outcomes_max(2);
+    let runtime = runtime(&journal).limits(limits).done("a").start().unwrap();
+    let one = workflow("s>a a>e");
+    let mut activations: Vec<_> =
+        (0..4).map(|_| actix::spawn(runtime.activate(&one, 7).idempotency_key("order").start())).collect();
+    settle().await;
+    let last = activations.pop().expect("there are four");
+    let refused = last.await.unwrap().unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "2 activations with idempotency key \"order\" wait already until it is known who has it"
+    );
+    assert_eq!(refused.code(), "saturated");
+    journal.release();
+    let mut ids = Vec::new();
+    for activation in activations {
+        ids.push(activation.await.unwrap().unwrap().id());
+    }
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
 }

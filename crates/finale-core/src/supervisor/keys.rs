@@ -128,7 +128,7 @@ impl Supervisor {
                 let early_messages_max = self.options.early_messages_max;
                 match self.keys.claims.get_mut(claim) {
                     Some(claim) if claim.waiting.len() < early_messages_max => claim.waiting.push_back(activate),
-                    _ => out.reply(activate.request, Answer::NotActivated(NotActivated::Saturated)),
+                    _ => out.reply(activate.request, Answer::NotActivated(NotActivated::KeySaturated)),
                 }
             }
             None => {

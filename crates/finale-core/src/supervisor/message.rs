@@ -170,8 +170,10 @@ pub enum ToShard {
 pub enum NotActivated {
     /// The definition was refused, for the reason that the owner of the request knows.
     Definition,
-    /// As many executions are open as may be, or too many activations wait for one with the same key.
+    /// As many executions are open as may be.
     Saturated,
+    /// Too many activations wait until it is decided who has their key.
+    KeySaturated,
     /// The key belongs to another activation.
     IdempotencyConflict(ExecutionId),
     /// An execution with that id exists.

@@ -164,36 +164,35 @@ pub(crate) async fn ended(
     Ok(Past::Ended(directory.keep_ended(execution, completion)))
 }
 
-/// What those wait on whose activation repeats an execution that its shard has, or has had.
+/// What those wait on whose activation repeats an execution that its shard has, or has had; none if it is forgotten.
 pub(crate) async fn repeated(
     journal: &Arc<dyn Journal>,
     directory: &Directory,
     peers: &Peers,
     shards: u16,
     execution: ExecutionId,
-) -> Result<Arc<Completion>, ActivateError> {
+) -> Result<Option<Arc<Completion>>, ActivateError> {
     match ended(journal, directory, execution).await {
         Ok(Past::Open) => {}
-        ended => return has_ended(execution, ended),
+        ended => return has_ended(ended),
     }
     // It may have ended since the journal was read: its shard knows that, and what its handles wait on.
     let (answer, answered) = oneshot::channel();
     let look = ToShard::Look { execution, look: Look::Completion(answer) };
     peers.put(shard_of(execution, shards).0, look).map_err(|_| ActivateError::Stopped)?;
     match answered.await {
-        Ok(Ok(open)) => Ok(open),
-        Ok(Err(NotSeen::InJournal)) => has_ended(execution, ended(journal, directory, execution).await),
+        Ok(Ok(open)) => Ok(Some(open)),
+        Ok(Err(NotSeen::InJournal)) => has_ended(ended(journal, directory, execution).await),
         Ok(Err(NotSeen::NotDurable(error))) => Err(error.into()),
-        Ok(Err(NotSeen::Failed(error))) => has_ended(execution, Err(error)),
+        Ok(Err(NotSeen::Failed(error))) => has_ended(Err(error)),
         Err(_) => Err(ActivateError::Stopped),
     }
 }
 
-fn has_ended(execution: ExecutionId, ended: Result<Past, CommandError>) -> Result<Arc<Completion>, ActivateError> {
-    let forgotten = || format!("execution {execution} has the same key, and was forgotten meanwhile");
+fn has_ended(ended: Result<Past, CommandError>) -> Result<Option<Arc<Completion>>, ActivateError> {
     match ended {
-        Ok(Past::Ended(ended)) => Ok(ended),
-        Ok(Past::Open | Past::Unknown) => Err(ActivateError::NotBegun { reason: forgotten() }),
+        Ok(Past::Ended(ended)) => Ok(Some(ended)),
+        Ok(Past::Open | Past::Unknown) => Ok(None),
         Err(CommandError::Journal(error)) => Err(error.into()),
         Err(CommandError::Stopped) => Err(ActivateError::Stopped),
         Err(error) => Err(ActivateError::NotBegun { reason: error.to_string() }),

@@ -13,12 +13,13 @@ use finale_journal::JournalError;
 
 use super::bound::Bound;
 use super::messages::Shown;
-use crate::activation::{ActivateError, Pledge};
+use crate::activation::{ActivateError, Pledge, Request};
 use crate::completion::Completion;
 use crate::errors::{CommandError, ReportError};
 use crate::events::Subscriber;
 use crate::handle::CancelReceipt;
 use crate::observe;
+use crate::options::Options;
 use crate::workflow::Workflow;
 
 /// Somebody who waits for an answer.
@@ -38,6 +39,9 @@ pub(crate) struct WaitingActivation {
     pub(crate) key: Option<Box<str>>,
     /// Why the definition was refused, if it was.
     pub(crate) refused: Option<ActivateError>,
+    /// The request of an activation with a key: it is begun anew if the execution that has the key is forgotten in the moment
+    /// in which it is looked for.
+    pub(crate) again: Option<Box<Request>>,
 }
 
 /// Something that somebody wants to see of an execution.
@@ -347,12 +351,16 @@ pub(crate) fn activate_error(
     why: NotActivated,
     key: Option<&str>,
     refused: Option<ActivateError>,
-    open_executions_max: usize,
+    options: &Options,
     journal: impl FnOnce() -> JournalError,
 ) -> ActivateError {
     match why {
         NotActivated::Definition => refused.unwrap_or(ActivateError::Stopped),
-        NotActivated::Saturated => ActivateError::Saturated { open_executions_max },
+        NotActivated::Saturated => ActivateError::Saturated { open_executions_max: options.limits.open_executions_max },
+        NotActivated::KeySaturated => ActivateError::KeySaturated {
+            key: key.unwrap_or_default().to_owned(),
+            waiting_max: options.share(options.limits.early_outcomes_max),
+        },
         NotActivated::IdempotencyConflict(execution) => {
             ActivateError::IdempotencyConflict { key: key.unwrap_or_default().to_owned(), execution }
         }

@@ -171,7 +171,7 @@ fn no_more_wait_for_a_key_than_allowed() {
     }
     let activate = scene.keyed("k");
     let out = scene.tell(Input::Activate(activate));
-    assert_eq!(answers(&out), [(5, Answer::NotActivated(NotActivated::Saturated))]);
+    assert_eq!(answers(&out), [(5, Answer::NotActivated(NotActivated::KeySaturated))]);
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use actix::fut::wrap_future;
+use actix::fut::{ActorFutureExt, wrap_future};
 use actix::{AsyncContext, Context};
 use finale_core::ExecutionId;
 use finale_core::supervisor::{Answer, NotDone, Notice, Published, Query, QueryTarget, Reply};
 
+use crate::activation::{ActivateError, Request};
 use crate::actors::messages::Side;
 use crate::actors::past;
 use crate::actors::requests::{NotSeen, Waiting, WaitingActivation, activate_error};
@@ -14,6 +15,7 @@ use crate::handle::CancelReceipt;
 use crate::observe;
 
 use super::Supervisor;
+use super::take_in::Repetition;
 
 impl Supervisor {
     /// Everybody hears how an execution ended; it is durable, and nothing of it runs any more.
@@ -52,9 +54,8 @@ impl Supervisor {
             (Answer::Began(execution) | Answer::Repeats(execution), Waiting::Activation(waiting)) => {
                 self.repeat(waiting, execution, context);
             }
-            (Answer::NotActivated(why), Waiting::Activation(WaitingActivation { pledge, key, refused })) => {
-                let open_max = self.shared.options.limits.open_executions_max;
-                let error = activate_error(why, key.as_deref(), refused, open_max, journal);
+            (Answer::NotActivated(why), Waiting::Activation(WaitingActivation { pledge, key, refused, .. })) => {
+                let error = activate_error(why, key.as_deref(), refused, &self.shared.options, journal);
                 pledge.completion().refuse(error);
             }
             (Answer::NotDone(NotDone::Refused(refused)), waiting) => waiting.refused(refused),
@@ -74,14 +75,28 @@ impl Supervisor {
         }
         let (journal, directory) = (Arc::clone(&self.shared.journal), Arc::clone(&self.shared.directory));
         let (peers, shards) = (self.peers.clone(), self.shared.options.shards);
-        let ended = async move {
-            let completion = waiting.pledge.completion();
-            match past::repeated(&journal, &directory, &peers, shards, execution).await {
-                Ok(repeated) => completion.repeat(repeated),
-                Err(error) => completion.refuse(error),
-            }
+        let repeated = async move {
+            let repeated = past::repeated(&journal, &directory, &peers, shards, execution).await;
+            (waiting, repeated)
         };
-        context.spawn(wrap_future(ended));
+        let answered = wrap_future::<_, Self>(repeated).map(move |(waiting, repeated), supervisor, context| {
+            let WaitingActivation { pledge, again, .. } = waiting;
+            match (repeated, again) {
+                (Ok(Some(repeated)), _) => pledge.completion().repeat(repeated),
+                (Ok(None), Some(again)) => supervisor.begin_anew(Request { pledge, ..*again }, context),
+                (Ok(None), None) => pledge.completion().refuse(forgotten(execution)),
+                (Err(error), _) => pledge.completion().refuse(error),
+            }
+        });
+        context.spawn(answered);
+    }
+
+    /// The execution that had the key of this activation is forgotten, so the key is free. That it happens twice to the same
+    /// activation is no accident, and then it is refused.
+    fn begin_anew(&mut self, request: Request, context: &mut Context<Self>) {
+        self.activate(self.shared.clock.now(), request, Repetition::Again);
+        self.carry_out(context);
+        self.drive.wake_by_ref();
     }
 
     pub(super) fn note(&self, notice: &Notice) {
@@ -127,4 +142,9 @@ impl Supervisor {
         }
         self.put_side(slot, side);
     }
+}
+
+/// Why an activation is not begun whose key belongs to an execution that is not there.
+fn forgotten(execution: ExecutionId) -> ActivateError {
+    ActivateError::NotBegun { reason: format!("execution {execution} has the same key, and was forgotten meanwhile") }
 }

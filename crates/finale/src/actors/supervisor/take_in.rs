@@ -21,6 +21,14 @@ use super::Supervisor;
 /// Requests taken in before other actors of the thread get their turn.
 const TURN_MAX: usize = 1_024;
 
+/// Whether an activation was looked at before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repetition {
+    First,
+    /// The execution that had its key was forgotten meanwhile.
+    Again,
+}
+
 impl Supervisor {
     /// Takes in what waits, as far as this turn goes.
     pub(super) fn take_waiting(&mut self, context: &mut Context<Self>) {
@@ -46,7 +54,7 @@ impl Supervisor {
     pub(super) fn take_in(&mut self, item: ToShard, context: &mut Context<Self>) {
         let now = self.shared.clock.now();
         match item {
-            ToShard::Activate(request) => self.activate(now, request),
+            ToShard::Activate(request) => self.activate(now, request, Repetition::First),
             ToShard::Tell { execution, input, waiting } => {
                 let request = Some(self.requests.put(waiting));
                 let what = Question::Tell(Message { request, body: Body::Input(*input) });
@@ -99,7 +107,9 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn activate(&mut self, now: Time, request: Request) {
+    pub(super) fn activate(&mut self, now: Time, request: Request, repetition: Repetition) {
+        let is_kept = request.idempotency_key.is_some() && repetition == Repetition::First;
+        let again = is_kept.then(|| Box::new(request.without_pledge()));
         let Request { workflow, input, by, idempotency_key, business_key, deadline, id, pledge } = request;
         let (definition, refused) = match self.activatable(&workflow) {
             Ok(definition) => (Some(definition), None),
@@ -108,7 +118,7 @@ impl Supervisor {
         let workflow_id = || workflow.definition().id.as_str().into();
         let idempotency = idempotency_key.map(|key| Box::new(Idempotency { key, workflow: workflow_id() }));
         let key = idempotency.as_ref().map(|idempotency| idempotency.key.clone());
-        let request = Some(self.requests.put(Waiting::Activation(WaitingActivation { pledge, key, refused })));
+        let request = Some(self.requests.put(Waiting::Activation(WaitingActivation { pledge, key, refused, again })));
         let activate = Activate { request, definition, id, idempotency, business_key, by, deadline, input };
         self.decide(now, Input::Activate(activate));
     }
