@@ -1,5 +1,5 @@
-//! What handlers tell the progress display: the start of a command, because the runtime counts a task as running while it
-//! is still queued, and the messages of `log`.
+//! What handlers tell the progress display: that an attempt begins, which no event says, because it is not recorded when a
+//! handler gets its turn; and the messages of `log`.
 
 use std::collections::VecDeque;
 use std::sync::atomic::AtomicBool;
@@ -33,7 +33,7 @@ pub(crate) struct Said {
 /// Something that a handler tells.
 #[derive(Clone, Debug)]
 pub(crate) enum Announced {
-    /// A command starts.
+    /// A handler begins.
     Begun(Begun),
     /// `log` has a message.
     Said(Said),
@@ -72,7 +72,8 @@ impl Announcements {
         self.0.more.notify_one();
     }
 
-    pub(super) fn begins(&self, context: &TaskContext) {
+    /// A handler begins an attempt. All handlers of the command line say so.
+    pub(crate) fn begins(&self, context: &TaskContext) {
         // Without a reader the queue would only grow.
         if self.0.is_heard.load(Relaxed) {
             self.add(Announced::Begun(Begun { task: context.task_id(), attempt: context.attempt(), at: time::now() }));

@@ -89,47 +89,51 @@ impl Handlers {
 
     /// Registers them, and what stands in for handlers.
     pub(crate) fn register(&self, simulation: &Simulation, builder: Builder) -> Builder {
-        let mut builder = simulation.register(builder);
+        let mut builder = simulation.register(&self.announcements, builder);
         if !simulation.stands_in(SHELL) {
             let (paths, halt) = (Arc::clone(&self.paths), self.halt.clone());
-            let announcements = self.announcements.clone();
-            let shell = move |context, input| {
-                announcements.begins(&context);
-                shell::run(Arc::clone(&paths), halt.subscribe(), context, input)
-            };
-            builder = builder.handler(SHELL, unless_answered(simulation, shell)).handler_limit(SHELL, self.jobs);
+            let shell = move |context, input| shell::run(Arc::clone(&paths), halt.subscribe(), context, input);
+            builder = builder.handler(SHELL, self.announced(simulation, shell)).handler_limit(SHELL, self.jobs);
         }
         if !simulation.stands_in(SLEEP) {
             let (paths, halt) = (Arc::clone(&self.paths), self.halt.clone());
             let sleep = move |context, input| sleep::run(Arc::clone(&paths), halt.subscribe(), context, input);
-            builder = builder.handler(SLEEP, unless_answered(simulation, sleep));
+            builder = builder.handler(SLEEP, self.announced(simulation, sleep));
         }
         if !simulation.stands_in(LOG) {
             let announcements = self.announcements.clone();
             let log = move |context, input| log::run(announcements.clone(), context, input);
-            builder = builder.handler(LOG, unless_answered(simulation, log));
+            builder = builder.handler(LOG, self.announced(simulation, log));
         }
         builder
     }
-}
 
-/// The handler, for the tasks whose outcome was not given in advance.
-fn unless_answered<F, Fut, Input, Output>(
-    simulation: &Simulation,
-    handler: F,
-) -> impl Fn(TaskContext, Input) -> std::pin::Pin<Box<dyn Future<Output = Result<Value, TaskError>>>> + Send + Sync + 'static
-where
-    F: Fn(TaskContext, Input) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<Output, TaskError>> + 'static,
-    Output: Serialize,
-{
-    let simulation = simulation.clone();
-    move |context, input| match simulation.answer(context.node()) {
-        Some(InAdvance::Done(output)) => Box::pin(std::future::ready(Ok(output.clone()))),
-        Some(InAdvance::Failed(reason)) => Box::pin(std::future::ready(Err(TaskError::new(reason)))),
-        None => {
-            let outcome = handler(context, input);
-            Box::pin(async move { Ok(serde_json::to_value(outcome.await?)?) })
+    /// The handler, which announces that it begins. Where the outcome of a task was given in advance it does nothing else.
+    fn announced<F, Fut, Input, Output>(
+        &self,
+        simulation: &Simulation,
+        handler: F,
+    ) -> impl Fn(TaskContext, Input) -> std::pin::Pin<Box<dyn Future<Output = Result<Value, TaskError>>>>
+    + Send
+    + Sync
+    + 'static
+    + use<F, Fut, Input, Output>
+    where
+        F: Fn(TaskContext, Input) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Output, TaskError>> + 'static,
+        Output: Serialize,
+    {
+        let (simulation, announcements) = (simulation.clone(), self.announcements.clone());
+        move |context, input| {
+            announcements.begins(&context);
+            match simulation.answer(context.node()) {
+                Some(InAdvance::Done(output)) => Box::pin(std::future::ready(Ok(output.clone()))),
+                Some(InAdvance::Failed(reason)) => Box::pin(std::future::ready(Err(TaskError::new(reason)))),
+                None => {
+                    let outcome = handler(context, input);
+                    Box::pin(async move { Ok(serde_json::to_value(outcome.await?)?) })
+                }
+            }
         }
     }
 }

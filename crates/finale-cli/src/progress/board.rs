@@ -9,7 +9,6 @@ use super::news::{coloured, plain};
 use super::tally::{News, Tally};
 use crate::handlers::{Announced, Announcements, Said};
 use crate::look::Look;
-use crate::run::Simulation;
 use crate::text::{Lines, printable};
 use crate::{console, time};
 
@@ -54,9 +53,9 @@ impl Board {
     }
 
     /// Begins with another execution; gives its number.
-    pub(super) fn add(&mut self, id: ExecutionId, workflow: &Workflow, simulation: &Simulation) -> usize {
+    pub(super) fn add(&mut self, id: ExecutionId, workflow: &Workflow) -> usize {
         let number = self.tallies.len();
-        self.tallies.push(Tally::new(workflow, simulation));
+        self.tallies.push(Tally::new(workflow));
         self.ids.insert(id, number);
         self.take_early();
         number

@@ -21,7 +21,6 @@ use self::board::Board;
 use crate::console;
 use crate::handlers::{Announcements, Handlers};
 use crate::look::Look;
-use crate::run::Simulation;
 
 /// How often it is drawn at most.
 const DRAW: Duration = Duration::from_millis(100);
@@ -58,8 +57,8 @@ impl Progress {
     }
 
     /// Shows how this execution gets on, too.
-    pub(crate) fn follow(&self, workflow: &Workflow, simulation: &Simulation, handle: &ExecutionHandle) -> Following {
-        let execution = self.board.borrow_mut().add(handle.id(), workflow, simulation);
+    pub(crate) fn follow(&self, workflow: &Workflow, handle: &ExecutionHandle) -> Following {
+        let execution = self.board.borrow_mut().add(handle.id(), workflow);
         let (tell, heard) = watch::channel(EventNumber::default());
         let hearing = finale::actix::spawn(hear(Rc::clone(&self.board), execution, handle.clone(), tell));
         Following { board: Rc::clone(&self.board), hearing, heard }

@@ -7,9 +7,6 @@ use finale::{Event, EventKind, Failure, NodeStatus, Time, Workflow};
 use finale_core::definition::{NodeKind, title_of};
 use finale_core::{Compiled, FailureClass, NodeIndex};
 
-use crate::handlers::runs_command;
-use crate::run::Simulation;
-
 /// Something that happened to a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct News {
@@ -53,15 +50,15 @@ pub(super) struct Tally {
     counts: Counts,
     /// Those at work, and those that wait, each by when that began.
     running: BTreeSet<(Time, NodeIndex)>,
-    /// Those whose command waits for its turn.
+    /// Those whose handler waits for its turn.
     queued: BTreeSet<(Time, NodeIndex)>,
     waiting: BTreeSet<(Time, NodeIndex)>,
 }
 
 #[derive(Clone, Debug)]
 struct Node {
-    /// Whether a command does it, which may have to wait for its turn.
-    by_command: bool,
+    /// Whether a handler does it, which may have to wait for its turn.
+    by_handler: bool,
     status: NodeStatus,
     /// When it came there.
     since: Time,
@@ -69,7 +66,7 @@ struct Node {
     failure: Option<String>,
     /// How long its last attempt took, once that is over.
     took: Option<Duration>,
-    /// The attempt whose command has begun, and when; it may be heard of early.
+    /// The attempt whose handler has begun, and when; it may be heard of early.
     begun: Option<(u16, Time)>,
 }
 
@@ -83,13 +80,13 @@ pub(super) struct UnderWay<'a> {
 }
 
 impl Tally {
-    pub(super) fn new(workflow: &Workflow, simulation: &Simulation) -> Self {
+    pub(super) fn new(workflow: &Workflow) -> Self {
         let compiled = workflow.compiled();
         let tasks = compiled.positions().filter(|position| compiled.is_task(*position)).count();
         let node = |position| {
-            let by_command = runs_command(compiled, position, simulation);
+            let by_handler = compiled.handler(position).is_some();
             let (status, since) = (NodeStatus::Pending, Time::default());
-            Node { by_command, status, since, attempt: 0, failure: None, took: None, begun: None }
+            Node { by_handler, status, since, attempt: 0, failure: None, took: None, begun: None }
         };
         Self {
             workflow: workflow.clone(),
@@ -112,7 +109,7 @@ impl Tally {
         self.running.iter().map(|(since, position)| self.under_way(*since, *position))
     }
 
-    /// The nodes whose command waits for its turn, longest first.
+    /// The nodes whose handler waits for its turn, longest first.
     pub(super) fn queued(&self) -> impl Iterator<Item = UnderWay<'_>> {
         self.queued.iter().map(|(since, position)| self.under_way(*since, *position))
     }
@@ -170,7 +167,7 @@ impl Tally {
         }
     }
 
-    /// A command begins.
+    /// A handler begins.
     pub(super) fn begin(&mut self, position: NodeIndex, attempt: u16, at: Time) -> Option<News> {
         let node = &mut self.nodes[position.as_usize()];
         node.begun = Some((attempt, at));
@@ -199,7 +196,7 @@ impl Tally {
         let known = &mut self.nodes[position.as_usize()];
         let begun = known.begun.filter(|begun| begun.0 == attempt);
         let since = begun.filter(|_| to == NodeStatus::Running).map_or(at, |(_, began_at)| began_at);
-        let is_queued = known.by_command && begun.is_none();
+        let is_queued = known.by_handler && begun.is_none();
         let after = Node { status: to, since, attempt, failure: None, took: None, ..*known };
         let before = std::mem::replace(known, after);
         if counted {

@@ -7,7 +7,6 @@ use super::frame::Frame;
 use super::news::coloured;
 use super::tally::{News, Tally};
 use crate::look::Look;
-use crate::run::Simulation;
 use crate::text::columns;
 
 const COLUMNS: usize = 40;
@@ -29,13 +28,13 @@ fn outside(count: usize) -> Tally {
     )
 }
 
-/// A task that is done by a command.
-fn command() -> Tally {
-    tally(Workflow::builder("w").task("t0", "shell"))
+/// A task that is done by a handler.
+fn handled() -> Tally {
+    tally(Workflow::builder("w").task("t0", "log"))
 }
 
 fn tally(builder: finale::WorkflowBuilder) -> Tally {
-    Tally::new(&builder.build().unwrap(), &Simulation::new([].into(), [].into()))
+    Tally::new(&builder.build().unwrap())
 }
 
 fn second(second: i64) -> Time {
@@ -77,8 +76,8 @@ fn there_are_no_more_lines_than_the_terminal_has_and_none_is_wider() {
 }
 
 #[test]
-fn a_command_that_waits_for_its_turn_does_not_run() {
-    let mut tally = command();
+fn a_task_whose_handler_waits_for_its_turn_does_not_run() {
+    let mut tally = handled();
     assert_eq!(go(&mut tally, "t0", NodeStatus::Running, 1), None);
     assert_eq!((tally.counts().running, tally.counts().queued), (0, 1));
     let begun = tally.begin(tally.position("t0"), 1, second(4)).unwrap();
@@ -89,7 +88,7 @@ fn a_command_that_waits_for_its_turn_does_not_run() {
 
 #[test]
 fn what_a_task_took_is_what_its_record_says() {
-    let mut tally = command();
+    let mut tally = handled();
     go(&mut tally, "t0", NodeStatus::Running, 1);
     tally.begin(tally.position("t0"), 1, second(4));
     tally.note_took("t0", std::time::Duration::from_millis(3_500));
@@ -98,8 +97,8 @@ fn what_a_task_took_is_what_its_record_says() {
 }
 
 #[test]
-fn a_command_may_be_heard_of_before_its_task_runs() {
-    let mut tally = command();
+fn a_handler_may_be_heard_of_before_its_task_runs() {
+    let mut tally = handled();
     assert_eq!(tally.begin(tally.position("t0"), 1, second(1)), None);
     assert!(go(&mut tally, "t0", NodeStatus::Running, 2).is_some());
     assert_eq!(tally.counts().running, 1);

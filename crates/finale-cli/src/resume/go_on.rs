@@ -122,10 +122,7 @@ async fn answer(
     lines: Option<&mut Lines>,
 ) -> Result<Followed, RunError> {
     let surroundings = going.found.surroundings(live);
-    let following = going
-        .progress
-        .zip(surroundings)
-        .map(|(progress, this)| progress.follow(this.workflow, this.simulation, handle));
+    let following = going.progress.zip(surroundings).map(|(progress, this)| progress.follow(this.workflow, handle));
     if let Some(surroundings) = surroundings.filter(|surroundings| surroundings.outside != Outside::Nobody)
         && follow(surroundings, going.runtime, handle, lines, following.as_ref()).await? == Followed::EndOfInput
     {

@@ -67,8 +67,7 @@ async fn activate_and_see_to_end(
     let handle = activated.map_err(|error| RunError::Activate { file: prepared.file.clone(), error })?;
     announce(prepared, &handle);
     console::release();
-    let following =
-        progress.as_ref().map(|progress| progress.follow(&prepared.workflow, &prepared.simulation, &handle));
+    let following = progress.as_ref().map(|progress| progress.follow(&prepared.workflow, &handle));
     let came = tokio::select! {
         ended = see_to_end(prepared, runtime, &handle, lines.as_mut(), following.as_ref()) => ended?,
         by = interrupt => stop(prepared, &handle, by).await?,

@@ -11,7 +11,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::answers::{Answers, InAdvance};
-use crate::handlers::NAMES;
+use crate::handlers::{Announcements, NAMES};
 
 /// What tasks that nobody really does come to.
 #[derive(Clone, Debug)]
@@ -58,10 +58,13 @@ impl Simulation {
     }
 
     /// Registers the handlers that stand in.
-    pub(crate) fn register(&self, builder: Builder) -> Builder {
+    pub(crate) fn register(&self, announcements: &Announcements, builder: Builder) -> Builder {
         self.handlers.iter().fold(builder, |builder, name| {
-            let script = Arc::clone(&self.script);
-            builder.handler(name, move |context: TaskContext, _input: IgnoredAny| play(Arc::clone(&script), context))
+            let (script, announcements) = (Arc::clone(&self.script), announcements.clone());
+            builder.handler(name, move |context: TaskContext, _input: IgnoredAny| {
+                announcements.begins(&context);
+                play(Arc::clone(&script), context)
+            })
         })
     }
 }
