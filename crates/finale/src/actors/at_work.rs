@@ -1,6 +1,6 @@
 //! The futures of handlers at work, by the numbers that the machine knows them by.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
@@ -36,17 +36,8 @@ struct Known {
     task: Rc<Task>,
     attempt: Attempt,
     started: Time,
-    fate: Rc<Cell<Fate>>,
     /// Whether it was given up and is only waited for.
     leaked: bool,
-}
-
-/// What is to become of a future.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    Kept,
-    /// It is dropped at its next turn, without a result.
-    Dropped,
 }
 
 /// What a turn of the handlers brought.
@@ -62,7 +53,6 @@ pub(crate) enum Progress {
 struct Running {
     number: FutureNo,
     task: Rc<Task>,
-    fate: Rc<Cell<Fate>>,
     future: Option<Pin<Box<dyn Pending>>>,
     said: Rc<RefCell<VecDeque<Progress>>>,
     bytes_max: usize,
@@ -85,11 +75,10 @@ impl AtWork {
         span: Option<Box<Span>>,
     ) -> FutureNo {
         let number = self.reserve();
-        let fate = Rc::new(Cell::new(Fate::Kept));
-        let known = Known { task: Rc::clone(&task), attempt, started, fate: Rc::clone(&fate), leaked: false };
+        let known = Known { task: Rc::clone(&task), attempt, started, leaked: false };
         self.known[number.index()] = Some(known);
         let (said, bytes_max) = (Rc::clone(&self.said), self.bytes_max);
-        self.futures.push(Running { number, task, fate, future: Some(future), said, bytes_max, span });
+        self.futures.push(Running { number, task, future: Some(future), said, bytes_max, span });
         number
     }
 
@@ -105,8 +94,7 @@ impl AtWork {
     pub(crate) fn drop(&mut self, number: FutureNo) {
         let Some(known) = self.known.get_mut(number.index()).and_then(Option::take) else { return };
         self.free.push(number);
-        known.fate.set(Fate::Dropped);
-        // It is dropped where it is polled, and that is as soon as the engine has its turn.
+        // It is dropped where it is polled, without a result, and that is as soon as the engine has its turn.
         let _ = fenced(|| known.task.ask_to_stop(StopAsked::Now));
     }
 
@@ -205,7 +193,7 @@ impl Future for Running {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         this.task.polled_by(context.waker());
-        if this.fate.get() == Fate::Dropped {
+        if this.task.stop_asked() == StopAsked::Now {
             this.drop_handler();
             return Poll::Ready(None);
         }
