@@ -8,7 +8,7 @@ use serde_json::Number;
 use serde_json::error::Category;
 
 use crate::error::{Fault, FileLimit, LoadProblem, Place};
-use crate::load::Limits;
+use crate::limits::Limits;
 use crate::scalar;
 use crate::tree::{Entry, Located, Notation, Seen, Tree};
 

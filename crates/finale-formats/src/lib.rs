@@ -43,6 +43,7 @@ pub mod write;
 mod decode;
 mod fields;
 mod json;
+mod limits;
 mod obeyed;
 mod places;
 mod scalar;
@@ -53,7 +54,8 @@ mod yaml;
 
 pub use diagnostic::Diagnostic;
 pub use error::{FileLimit, FileProblem, LoadError, LoadProblem, Step};
-pub use load::{Format, Limits, Loaded, load};
+pub use limits::Limits;
+pub use load::{Format, Loaded, load};
 pub use own::{BadDuration, parse_duration};
 pub use places::Places;
 pub use schema::SCHEMA;

@@ -12,7 +12,7 @@ use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StrI
 
 use self::map::OpenMap;
 use crate::error::{Fault, FileLimit, LoadProblem, Place};
-use crate::load::Limits;
+use crate::limits::Limits;
 use crate::scalar;
 use crate::tree::{Located, Notation, Tree};
 

@@ -7,8 +7,6 @@ use finale_core::Compiled;
 use finale_core::definition::NodeKind;
 use serde_json::Value;
 
-use super::arguments::json_or_text;
-
 /// The reason of a failure for which none was given.
 const REASON: &str = "made to fail by --fail";
 
@@ -108,4 +106,9 @@ fn nearest(given: &str, compiled: &[&Compiled]) -> Option<String> {
     let nodes = compiled.iter().flat_map(|one| &one.definition().nodes);
     let tasks = nodes.filter(|node| matches!(node.kind, NodeKind::Task(_))).map(|node| node.id.as_str());
     finale_core::nearest::nearest(given, tasks).map(str::to_owned)
+}
+
+/// The value that the text is in JSON, else the text itself.
+pub(crate) fn json_or_text(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
 }

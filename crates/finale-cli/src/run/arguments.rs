@@ -8,7 +8,7 @@ use finale_core::definition::OnFailure;
 use finale_formats::Format;
 use serde_json::{Map, Value};
 
-use super::answers::Answered;
+use super::answers::{Answered, json_or_text};
 use crate::handlers;
 
 const EXAMPLES: &str = "\
@@ -137,11 +137,6 @@ fn input(text: &str) -> Result<(String, Value), ArgumentError> {
         return Err(ArgumentError::InputWithoutKey);
     }
     Ok((key.to_owned(), json_or_text(value)))
-}
-
-/// The value that the text is in JSON, else the text itself.
-pub(crate) fn json_or_text(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
 }
 
 fn time_scale(text: &str) -> Result<f64, ArgumentError> {

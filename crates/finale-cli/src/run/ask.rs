@@ -8,7 +8,7 @@ use finale_core::definition::{Node, NodeKind, Verdict};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::arguments::json_or_text;
+use super::answers::json_or_text;
 use crate::console;
 use crate::progress::Following;
 use crate::text::shortened;

@@ -10,13 +10,10 @@ use futures_util::poll;
 
 use super::ask::Lines;
 use super::error::RunError;
-use super::outside::{self, Followed, Outside, Surroundings};
+use super::outside::{self, BY, Followed, Outside, Surroundings};
 use super::prepare::Prepared;
 use crate::console;
 use crate::progress::{Following, Progress};
-
-/// Who activates executions here.
-pub(crate) const BY: &str = "finale run";
 
 /// How long handlers at work may take when a runtime is shut down: most take their time for hours or not at all.
 pub(crate) const SHUTDOWN: Duration = Duration::from_secs(1);

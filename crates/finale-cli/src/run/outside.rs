@@ -14,10 +14,12 @@ use serde_json::Value;
 use super::answers::InAdvance;
 use super::ask::{Answer, Lines, Question, Questions};
 use super::error::RunError;
-use super::execute::BY;
 use super::simulate::Simulation;
 use crate::console;
 use crate::progress::Following;
+
+/// Who activates executions here, and answers for them.
+pub(crate) const BY: &str = "finale run";
 
 /// Who does what is done outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use super::input::{EarlyReport, OutputRange};
-use super::message::{Batch, Delivery, FiredTimer, TaskOutcome, TaskResult};
+use super::message::{Batch, Delivery, EarlyReport, FiredTimer, OutputRange, TaskOutcome, TaskResult};
 use super::outbox::Outbox;
 use super::slots::Slots;
 use super::unsent::{Kind, Unsent};

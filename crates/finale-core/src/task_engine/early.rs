@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::TaskEngine;
-use super::input::EarlyReport;
+use super::message::EarlyReport;
 use super::outbox::{EarlyAnswer, Outbox, Reply};
 use crate::id::WorkKey;
 use crate::number::{RequestId, Slot};

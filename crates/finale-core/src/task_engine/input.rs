@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::execution::{self, Effect};
+use crate::execution::Effect;
 use crate::failure::Failure;
 use crate::id::{Dispatch, ExecutionId, WorkKey};
-use crate::number::{ActorNo, BatchNo, Callback, DefinitionNo, FutureNo, HandlerNo, LimitNo, RequestId, Slot};
+use crate::number::{ActorNo, BatchNo, Callback, DefinitionNo, FutureNo, HandlerNo, LimitNo, Slot};
 use crate::payload::Payload;
 use crate::status::ExecutionStatus;
 use crate::time::Time;
 
-use super::message::Batch;
+use super::message::{Batch, EarlyReport, OutputRange};
 use super::options::TaskNode;
 
 /// An input of the task engine.
@@ -190,19 +190,6 @@ pub struct Reconcile {
     pub under_way: Vec<Effect>,
 }
 
-/// A report on a task that was not open yet.
-#[derive(Clone, Debug)]
-pub struct EarlyReport {
-    /// Which execution.
-    pub slot: Slot,
-    /// Which work.
-    pub key: WorkKey,
-    /// The report, as an input of the execution.
-    pub report: Box<execution::Input>,
-    /// The request to answer, if somebody waits.
-    pub request: Option<RequestId>,
-}
-
 /// One run of a handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Attempt {
@@ -221,15 +208,6 @@ pub enum HandlerResult {
     Completed(OutputRange),
     /// Failed.
     Failed(Box<Failure>),
-}
-
-/// The place of an output in the bytes of its batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OutputRange {
-    /// Index of the first byte.
-    pub start: u32,
-    /// Number of bytes.
-    pub length: u32,
 }
 
 /// A handler that was running when the state of the engine was lost.
@@ -258,15 +236,4 @@ pub enum AdoptedState {
     Stopping,
     /// Given up while it blocks its thread.
     Leaked,
-}
-
-impl OutputRange {
-    /// What was written to the buffer since it had that length.
-    ///
-    /// # Panics
-    /// When the buffer is longer than 4 GiB: it is sent long before.
-    pub fn behind(start: usize, buffer: &[u8]) -> Self {
-        let number = |position: usize| u32::try_from(position).expect("a batch is sent before it is that large");
-        Self { start: number(start), length: number(buffer.len() - start) }
-    }
 }

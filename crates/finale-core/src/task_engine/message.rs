@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::input::{EarlyReport, OutputRange};
+use crate::execution;
 use crate::fact::{StopOutcome, Timer};
 use crate::failure::Failure;
-use crate::id::Dispatch;
-use crate::number::{BatchNo, Slot};
+use crate::id::{Dispatch, WorkKey};
+use crate::number::{BatchNo, RequestId, Slot};
 use crate::time::Time;
 
 /// A message for a callback.
@@ -104,4 +104,37 @@ pub struct FiredTimer {
     pub slot: Slot,
     /// The timer.
     pub timer: Timer,
+}
+
+/// A report on a task that was not open yet.
+#[derive(Clone, Debug)]
+pub struct EarlyReport {
+    /// Which execution.
+    pub slot: Slot,
+    /// Which work.
+    pub key: WorkKey,
+    /// The report, as an input of the execution.
+    pub report: Box<execution::Input>,
+    /// The request to answer, if somebody waits.
+    pub request: Option<RequestId>,
+}
+
+/// The place of an output in the bytes of its batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutputRange {
+    /// Index of the first byte.
+    pub start: u32,
+    /// Number of bytes.
+    pub length: u32,
+}
+
+impl OutputRange {
+    /// What was written to the buffer since it had that length.
+    ///
+    /// # Panics
+    /// When the buffer is longer than 4 GiB: it is sent long before.
+    pub fn behind(start: usize, buffer: &[u8]) -> Self {
+        let number = |position: usize| u32::try_from(position).expect("a batch is sent before it is that large");
+        Self { start: number(start), length: number(buffer.len() - start) }
+    }
 }

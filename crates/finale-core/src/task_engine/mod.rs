@@ -42,10 +42,8 @@ mod unsent;
 mod tests;
 
 pub use delivery::Untaken;
-pub use input::{
-    Adopted, AdoptedState, Attempt, EarlyReport, HandlerResult, Input, OutputRange, Reconcile, Registration,
-};
-pub use message::{Batch, Delivery, FiredTimer, TaskOutcome, TaskResult};
+pub use input::{Adopted, AdoptedState, Attempt, HandlerResult, Input, Reconcile, Registration};
+pub use message::{Batch, Delivery, EarlyReport, FiredTimer, OutputRange, TaskOutcome, TaskResult};
 pub use open::OpenTask;
 pub use options::{HandlerOptions, Options, TaskNode};
 pub use outbox::{Counts, Drained, EarlyAnswer, Leak, Outbox, PermitChange, QueuedTask, Reply, Start, SuspendedTask};

@@ -1,7 +1,6 @@
 //! The unsent message of a callback.
 
-use super::input::EarlyReport;
-use super::message::{Batch, FiredTimer};
+use super::message::{Batch, EarlyReport, FiredTimer};
 use crate::number::Slot;
 
 /// The unsent message for one callback. A message of another kind is sent first, so that the order is kept.

@@ -7,8 +7,6 @@ use finale_core::{ExecutionId, Time};
 
 use crate::{Claim, Epoch, JournalError, Position, Purge, Purged, Released, StoredDefinition};
 
-use super::queue::Pending;
-
 /// The most that one transaction writes, unless one append is more: a long one holds up those who wait for the first.
 const STEPS_MAX: usize = 16 * 1_024;
 const BYTES_MAX: usize = 8 << 20;
@@ -192,6 +190,14 @@ impl Step {
     const fn is_control(&self) -> bool {
         matches!(self.change, Change::Claim(_) | Change::Release(..) | Change::Purge(..) | Change::Flush(_))
     }
+}
+
+/// The facts of one append that may not be durable yet.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) first_sequence: u64,
+    pub(super) count: u32,
+    pub(super) facts: Vec<u8>,
 }
 
 #[cfg(test)]

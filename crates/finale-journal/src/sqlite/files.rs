@@ -9,6 +9,7 @@ use crate::{JournalError, OpenProblem};
 
 use super::identity::names;
 use super::mark::Mark;
+use super::private::private;
 
 /// Where the files of a journal lie: the database, and beside it SQLite's log with its index, the lock and the mark.
 #[derive(Clone, Debug)]
@@ -94,14 +95,6 @@ pub(super) fn create_private(path: &Path) -> io::Result<()> {
     options.write(true).create_new(true);
     private(&mut options);
     options.open(path).map(drop)
-}
-
-/// Lets nobody else read what is created.
-pub(super) fn private(options: &mut OpenOptions) {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    #[cfg(not(unix))]
-    let _ = options;
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` calls")]

@@ -5,9 +5,9 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::JournalError;
 
+use super::batch::Pending;
 use super::batch::Tip;
 use super::chain;
-use super::queue::Pending;
 use super::summary::{COLUMNS, COMPLETED, ENDING, SummaryRow, tip};
 use super::transaction::bytes;
 use super::trouble::{damaged, reading};

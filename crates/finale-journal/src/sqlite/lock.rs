@@ -14,8 +14,9 @@ use finale_core::Time;
 
 use crate::OpenProblem;
 
-use super::files::{io_problem, private};
+use super::files::io_problem;
 use super::identity::FileIdentity;
+use super::private::private;
 
 /// The databases that this process owns.
 ///

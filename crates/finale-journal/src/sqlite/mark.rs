@@ -8,6 +8,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use super::private::private;
+
 use twox_hash::XxHash3_64;
 
 use crate::OpenProblem;
@@ -75,7 +77,7 @@ impl MarkFile {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false);
-        super::files::private(&mut options);
+        private(&mut options);
         options.open(path).map(Self)
     }
 

@@ -42,6 +42,7 @@ mod lock;
 mod mark;
 mod network;
 mod open;
+mod private;
 mod purge;
 mod queue;
 mod read;

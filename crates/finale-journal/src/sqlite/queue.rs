@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 
 use crate::{Epoch, JournalError, Listener, Position};
 
-use super::batch::{Batch, Change, Span, Step, Ticket};
+use super::batch::{Batch, Change, Pending, Span, Step, Ticket};
 use super::watermark::WriterEnd;
 
 #[derive(Debug)]
@@ -242,14 +242,6 @@ impl State {
         }
         Err(JournalError::Fenced { epoch, current: self.epoch })
     }
-}
-
-/// The facts of one append that may not be durable yet.
-#[derive(Debug)]
-pub(super) struct Pending {
-    pub(super) first_sequence: u64,
-    pub(super) count: u32,
-    pub(super) facts: Vec<u8>,
 }
 
 /// A writer that puts something in; it is in when this is closed.
