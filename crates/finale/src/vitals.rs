@@ -136,6 +136,9 @@ pub(crate) struct Vitals {
     /// What the watch found.
     blocked: Mutex<Option<BlockedShard>>,
     dead: AtomicBool,
+    /// Whether the thread that watches sleeps until a handler is called.
+    unwatched: AtomicBool,
+    watcher: OnceLock<std::thread::Thread>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -157,6 +160,8 @@ impl Vitals {
             calling: AtomicU64::new(0),
             blocked: Mutex::default(),
             dead: AtomicBool::new(false),
+            unwatched: AtomicBool::new(false),
+            watcher: OnceLock::new(),
         }
     }
 
@@ -193,6 +198,17 @@ impl Vitals {
     /// The thread of the shard calls a handler from now on; only that thread says so.
     pub(crate) fn enter(&self, handler: HandlerNo, calls: u64) {
         self.calling.store((calls << 16) | (u64::from(handler.0) + 1), Ordering::Relaxed);
+        if self.unwatched.load(Ordering::Relaxed) {
+            self.wake_watcher();
+        }
+    }
+
+    #[cold]
+    fn wake_watcher(&self) {
+        self.unwatched.store(false, Ordering::Relaxed);
+        if let Some(watcher) = self.watcher.get() {
+            watcher.unpark();
+        }
     }
 
     /// The handler has come back.
@@ -225,14 +241,39 @@ impl Vitals {
     }
 }
 
+impl Drop for Vitals {
+    /// The watch ends with the last shard that it watches.
+    fn drop(&mut self) {
+        self.wake_watcher();
+    }
+}
+
 /// Looks from a thread of its own whether handlers hold the threads of shards, as long as the runtime is there.
 pub(crate) fn watch(vitals: &[Arc<Vitals>], handlers: Vec<String>) {
-    let watched: Vec<_> = vitals.iter().map(|vitals| Watched { vitals: Arc::downgrade(vitals), seen: None }).collect();
+    let shards: Vec<_> = vitals.iter().map(|vitals| Watched { vitals: Arc::downgrade(vitals), seen: None }).collect();
+    let mut watch = Watch { shards, handlers, quiet_looks: 0 };
     let thread = std::thread::Builder::new().name("finale-watch".to_owned());
+    let spawned = thread.spawn(move || {
+        watch.begin();
+        while let Some(next) = watch.look() {
+            match next {
+                Next::LookAgain => std::thread::sleep(WATCH_INTERVAL),
+                Next::Park => std::thread::park(),
+            }
+        }
+    });
     // Without the watch the runtime goes on; only its health says less.
-    if let Err(error) = thread.spawn(move || keep_watch(watched, &handlers)) {
+    if let Err(error) = spawned {
         tracing::warn!(target: TARGET, %error, "blocked threads will not be noticed");
     }
+}
+
+/// The shards of a runtime, as they are watched.
+struct Watch {
+    shards: Vec<Watched>,
+    handlers: Vec<String>,
+    /// How often in a row no handler was found at work.
+    quiet_looks: u32,
 }
 
 /// A shard, and what it was found at.
@@ -242,22 +283,69 @@ struct Watched {
     seen: Option<(u64, std::time::Instant, bool)>,
 }
 
+/// What the thread that watches does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    LookAgain,
+    /// Sleep until a handler is called.
+    Park,
+}
+
 /// How often it is looked.
 const WATCH_INTERVAL: Duration = Duration::from_millis(250);
 
 /// A handler that holds its thread this long blocks it.
 const BLOCKED_MIN: Duration = Duration::from_secs(1);
 
-fn keep_watch(mut watched: Vec<Watched>, handlers: &[String]) {
-    while !watched.is_empty() {
-        std::thread::sleep(WATCH_INTERVAL);
-        watched.retain_mut(|watched| match watched.vitals.upgrade() {
-            Some(vitals) => {
-                vitals.look(&mut watched.seen, handlers);
-                true
-            }
-            None => false,
+/// After so many looks at which no shard was in a handler it is not looked any more. One look in between belongs to the
+/// hand-over, see [`Watch::look`].
+const QUIET_LOOKS_MAX: u32 = 4;
+
+impl Watch {
+    /// Says who is to be woken: the thread that this is called on.
+    fn begin(&self) {
+        for vitals in self.shards.iter().filter_map(|watched| watched.vitals.upgrade()) {
+            // It is watched by one thread only.
+            let _ = vitals.watcher.set(std::thread::current());
+        }
+    }
+
+    /// Looks once; none when no shard is left.
+    ///
+    /// A shard wakes the watch when it calls a handler and sees that it is unwatched. It looks at that without a fence, since
+    /// it does so for each handler: a call that began in the same moment may have missed it. So the watch looks once more
+    /// after it has said that it goes, one interval later, and what a shard has stored is seen by then.
+    fn look(&mut self) -> Option<Next> {
+        let mut busy = false;
+        let handlers = &self.handlers;
+        self.shards.retain_mut(|watched| {
+            let Some(vitals) = watched.vitals.upgrade() else { return false };
+            vitals.look(&mut watched.seen, handlers);
+            // Once it has said that it goes, a shard that called a handler has taken that back.
+            let was_called = self.quiet_looks == QUIET_LOOKS_MAX && !vitals.unwatched.load(Ordering::SeqCst);
+            busy |= was_called || watched.seen.is_some_and(|(call, ..)| call != 0);
+            true
         });
+        if self.shards.is_empty() {
+            return None;
+        }
+        self.quiet_looks = if busy { 0 } else { self.quiet_looks + 1 };
+        match self.quiet_looks {
+            looks if looks > QUIET_LOOKS_MAX => {
+                self.quiet_looks = 0;
+                return Some(Next::Park);
+            }
+            QUIET_LOOKS_MAX => self.unwatch(true),
+            0 => self.unwatch(false),
+            _ => {}
+        }
+        Some(Next::LookAgain)
+    }
+
+    fn unwatch(&self, unwatched: bool) {
+        for vitals in self.shards.iter().filter_map(|watched| watched.vitals.upgrade()) {
+            vitals.unwatched.store(unwatched, Ordering::SeqCst);
+        }
     }
 }
 
@@ -293,4 +381,55 @@ fn micros(span: Duration) -> u64 {
 /// Ignoring poison is safe: what is locked here is replaced as a whole.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watched(shards: u16) -> (Vec<Arc<Vitals>>, Watch) {
+        let vitals: Vec<_> = (0..shards).map(|shard| Arc::new(Vitals::new(shard, 0))).collect();
+        let shards = vitals.iter().map(|vitals| Watched { vitals: Arc::downgrade(vitals), seen: None }).collect();
+        let watch = Watch { shards, handlers: vec!["a".to_owned()], quiet_looks: 0 };
+        watch.begin();
+        (vitals, watch)
+    }
+
+    /// How often it looks until it parks, or until it was seen that it does not.
+    fn looks_until_it_parks(watch: &mut Watch) -> Option<u32> {
+        (1..100).find(|_| watch.look() == Some(Next::Park))
+    }
+
+    #[test]
+    fn nobody_is_watched_while_no_handler_is_called_and_the_next_call_wakes_the_watch() {
+        let (vitals, mut watch) = watched(2);
+        assert_eq!(looks_until_it_parks(&mut watch), Some(QUIET_LOOKS_MAX + 1));
+        vitals[1].enter(HandlerNo(0), 1);
+        // If nobody had woken it this would not come back.
+        std::thread::park();
+        assert_eq!(looks_until_it_parks(&mut watch), None, "a handler is at work");
+        vitals[1].leave();
+        assert!(looks_until_it_parks(&mut watch).is_some());
+    }
+
+    #[test]
+    fn a_call_while_the_watch_is_about_to_park_keeps_it_awake() {
+        let (vitals, mut watch) = watched(1);
+        for _ in 0..QUIET_LOOKS_MAX {
+            assert_eq!(watch.look(), Some(Next::LookAgain));
+        }
+        vitals[0].enter(HandlerNo(0), 1);
+        vitals[0].leave();
+        assert_eq!(watch.look(), Some(Next::LookAgain));
+        assert_eq!(looks_until_it_parks(&mut watch), Some(QUIET_LOOKS_MAX + 1));
+    }
+
+    #[test]
+    fn the_watch_ends_with_the_last_shard() {
+        let (mut vitals, mut watch) = watched(2);
+        vitals.pop();
+        assert!(watch.look().is_some());
+        vitals.pop();
+        assert_eq!(watch.look(), None);
+    }
 }

@@ -3,6 +3,7 @@
 mod attempts;
 mod failing;
 mod handlers;
+mod idle;
 mod limits;
 mod load;
 mod panics;
