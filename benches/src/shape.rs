@@ -148,7 +148,7 @@ fn task_kind(task: u32) -> NodeKind {
 }
 
 fn node(id: String, kind: NodeKind) -> Node {
-    Node { label: id.clone(), id, kind }
+    Node::new(id.clone(), id, kind)
 }
 
 fn edge(source: String, target: String) -> Edge {

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use finale_core::definition::{
-    Conditional, Definition, Delivery, Edge, EdgeKind, Node, NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy,
-    Retry, Siblings, Task, Verdict, Verification, Work,
+    Conditional, Definition, Delivery, Edge, EdgeKind, JoinStrategy, Losers, Node, NodeKind, OnFailure, ParallelJoin,
+    ParallelSplit, Policy, Retry, Siblings, Task, TriggerRule, Verdict, Verification, Work,
 };
 
 /// A definition in the making.
 #[derive(Clone, Debug)]
 pub struct Chart(Definition);
 
-/// Reads edges `from>to` and `from:kind>to`, where kind is `true`, `false`, `pass`, `fail`, `refer` or `branch`.
+/// Reads edges `from>to` and `from:kind>to`, where kind is `true`, `false`, `pass`, `fail`, `refer`, `branch` or, where the
+/// target handles the failure, `failed`.
 ///
 /// What a node is follows from its edges and its name: `s` is the start, `e` the end, one whose name begins with `join`
 /// is a join, one with a kind of edge that only one kind of node has is that; all others are tasks with a handler.
@@ -47,6 +48,7 @@ fn edge_kind(word: &str) -> EdgeKind {
         "fail" => EdgeKind::VerificationFail,
         "refer" => EdgeKind::VerificationRefer,
         "branch" => EdgeKind::ParallelBranch,
+        "failed" => EdgeKind::OnFailure,
         _ => panic!("{word:?} is no kind of edge"),
     }
 }
@@ -55,11 +57,11 @@ impl Chart {
     fn add(&mut self, from: &str, kind: EdgeKind, to: &str) {
         for id in [from, to] {
             if !self.0.nodes.iter().any(|node| node.id == id) {
-                self.0.nodes.push(Node { id: id.to_owned(), label: format!("Do {id}"), kind: by_name(id) });
+                self.0.nodes.push(Node::new(id, format!("Do {id}"), by_name(id)));
             }
         }
         match kind {
-            EdgeKind::Sequential => {}
+            EdgeKind::Sequential | EdgeKind::OnFailure => {}
             EdgeKind::ConditionalTrue | EdgeKind::ConditionalFalse => {
                 *self.kind(from) = NodeKind::Conditional(Conditional::default());
             }
@@ -131,6 +133,28 @@ impl Chart {
     #[must_use]
     pub fn preset(mut self, id: &str, verdict: Verdict) -> Self {
         *self.kind(id) = NodeKind::Verification(verification(Some(verdict)));
+        self
+    }
+
+    /// By which rule a node begins.
+    #[must_use]
+    pub fn rule(mut self, id: &str, rule: TriggerRule) -> Self {
+        let node = self.0.nodes.iter_mut().find(|node| node.id == id);
+        node.expect("the chart has this node").trigger_rule = rule;
+        self
+    }
+
+    /// What a join waits for, and what becomes of the rest.
+    #[must_use]
+    pub fn join(mut self, id: &str, strategy: JoinStrategy, losers: Losers) -> Self {
+        *self.kind(id) = NodeKind::ParallelJoin(ParallelJoin { strategy, losers });
+        self
+    }
+
+    /// How many handlers may be at work behind a split.
+    #[must_use]
+    pub fn at_once(mut self, id: &str, max: u32) -> Self {
+        *self.kind(id) = NodeKind::ParallelSplit(ParallelSplit { max_concurrency: Some(max) });
         self
     }
 

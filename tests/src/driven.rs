@@ -6,12 +6,14 @@ use finale_core::compile::{self, Registry};
 use finale_core::execution::{Effect, EffectSink, Execution, Input, Notice, Refused, Replay, Turn};
 use finale_core::fact::{Activation, Decision, Fact, Facts, Recorded, Timer};
 use finale_core::failure::{Failure, FailureClass};
+use finale_core::status::WaitingFor;
 use finale_core::{
-    Compiled, Definition, Dispatch, Epoch, ExecutionId, ExecutionStatus, NodeIndex, NodePath, NodeStatus, Payload,
-    Record, Time, WorkKey,
+    Compiled, Definition, Dispatch, Epoch, ExecutionId, ExecutionStatus, NodePath, NodeStatus, Payload, Record, Time,
+    WorkKey,
 };
 
 use crate::ledger::Ledger;
+use crate::naive::Step;
 
 /// An execution, its history, and the books on its effects.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub struct Driven {
     shadow: Execution,
     /// Where the nodes are, according to the notices.
     noticed: BTreeMap<WorkKey, NodeStatus>,
+    /// What began and was evaluated after the last input.
+    steps: Vec<Step>,
 }
 
 /// What one fact gave rise to.
@@ -72,6 +76,7 @@ impl Driven {
             effects: Vec::new(),
             ledger: Ledger::default(),
             noticed: BTreeMap::new(),
+            steps: Vec::new(),
         }
     }
 
@@ -132,6 +137,11 @@ impl Driven {
         })
     }
 
+    /// What began and was evaluated after the last input, in order.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
     /// The nodes that wait for a verdict.
     pub fn judged(&self) -> Vec<WorkKey> {
         let is_judged = |key: &WorkKey| {
@@ -144,6 +154,7 @@ impl Driven {
     /// Tells the execution something and checks what came of it; gives the facts that it became.
     pub fn tell(&mut self, at: Time, input: Input) -> Result<Vec<Fact>, Refused> {
         self.told.push((at, input.clone()));
+        self.steps.clear();
         let before = (self.execution.clone(), self.execution.status());
         let answer = self.execution.handle(&self.definition, at, input, &mut self.turn);
         let known = before.0.sequence();
@@ -184,6 +195,7 @@ impl Driven {
                 _ => self.ledger.book(fact, &followed.effects, self.shadow.status()),
             }
             self.read(&followed.notices);
+            self.steps.extend(steps(fact, &followed.notices));
         }
         assert!(effects_left.is_empty() && notices_left.is_empty(), "something followed from no fact");
         assert_eq!(self.shadow.sequence(), self.execution.sequence(), "facts are numbered without gaps");
@@ -233,7 +245,8 @@ impl Driven {
         let count = |status| nodes.iter().filter(|node| **node == status).count() as u32;
         assert_eq!(execution.running(), count(NodeStatus::Running));
         assert_eq!(execution.waiting(), count(NodeStatus::Waiting));
-        let open = count(NodeStatus::Pending) + count(NodeStatus::Running) + count(NodeStatus::Waiting);
+        let unbegun = count(NodeStatus::Pending) + count(NodeStatus::Ready);
+        let open = unbegun + count(NodeStatus::Running) + count(NodeStatus::Waiting);
         match execution.status() {
             ExecutionStatus::Pending => assert_eq!(open as usize, nodes.len()),
             ExecutionStatus::Running => {
@@ -318,14 +331,27 @@ impl Driven {
     }
 }
 
-/// The nodes whose expressions were evaluated, in the order of the facts.
-pub fn evaluated(facts: &[Fact]) -> Vec<NodeIndex> {
-    let evaluated = |fact: &Fact| match fact {
+/// What one fact, with the notices about it, says of the order in which things began and were evaluated.
+pub fn steps(fact: &Fact, notices: &[Notice]) -> Vec<Step> {
+    let evaluated = match fact {
         Fact::Decided { decision: Decision::Verdict(..), .. } => None,
         Fact::Decided { key, .. } => Some(key.node),
         _ => None,
     };
-    facts.iter().filter_map(evaluated).collect()
+    let is_recovery = matches!(fact, Fact::Recovered { .. });
+    let begins = |notice: &Notice| {
+        let Notice::Node { key, from, to, waiting_for, .. } = notice else { return None };
+        let is_reached = matches!(from, NodeStatus::Pending | NodeStatus::Ready);
+        let begins = match (to, waiting_for) {
+            // What was lost with its process goes on.
+            (NodeStatus::Running, _) => !(is_recovery && *from == NodeStatus::Running),
+            (NodeStatus::Waiting, Some(WaitingFor::Task | WaitingFor::Verdict)) => true,
+            (NodeStatus::Completed, _) => is_reached && evaluated != Some(key.node),
+            _ => false,
+        };
+        begins.then_some(Step::Begin(key.node))
+    };
+    evaluated.map(Step::Evaluate).into_iter().chain(notices.iter().filter_map(begins)).collect()
 }
 
 fn check_record(execution: &Execution, definition: &Compiled) {
@@ -345,5 +371,5 @@ fn check_record(execution: &Execution, definition: &Compiled) {
         counts.skipped,
     ];
     assert_eq!(parts.iter().sum::<u32>(), counts.tasks, "every task is counted once");
-    assert!(counts.tolerated <= counts.failed);
+    assert!(counts.tolerated + counts.handled <= counts.failed);
 }

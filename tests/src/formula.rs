@@ -15,6 +15,8 @@ pub enum Formula {
     Completed(usize),
     /// The output of that node, which only a completed task has.
     Output(usize),
+    /// How many failures the node handles whose expression it is.
+    Failures,
 }
 
 impl Formula {
@@ -25,6 +27,7 @@ impl Formula {
             Self::X => "input.x".to_owned(),
             Self::Missing => "input.missing".to_owned(),
             Self::Completed(node) => format!(r#"nodes["n{node}"].status == "completed""#),
+            Self::Failures => "failures | length".to_owned(),
             Self::Output(node) => format!(r#"nodes["n{node}"].output"#),
         }
     }
@@ -38,6 +41,7 @@ impl Formula {
         match source {
             "input.x" => Self::X,
             "input.missing" => Self::Missing,
+            "failures | length" => Self::Failures,
             _ if source.ends_with(".output") => Self::Output(node()),
             _ if source.starts_with("nodes") => Self::Completed(node()),
             _ => Self::XAbove(source.rsplit(' ').next().and_then(|limit| limit.parse().ok()).expect("a limit")),
@@ -47,11 +51,12 @@ impl Formula {
     /// What it comes to; none if it cannot be evaluated.
     ///
     /// A view of a node (found by the number in its id) is whether it has completed, and its output if it has one.
-    pub fn value(&self, x: u64, node: impl Fn(usize) -> (bool, Option<Value>)) -> Option<Value> {
+    pub fn value(&self, x: u64, failures: usize, node: impl Fn(usize) -> (bool, Option<Value>)) -> Option<Value> {
         match self {
             Self::XAbove(limit) => Some(Value::from(x > u64::from(*limit))),
             Self::X => Some(Value::from(x)),
             Self::Missing => None,
+            Self::Failures => Some(Value::from(failures)),
             Self::Completed(other) => Some(Value::from(node(*other).0)),
             Self::Output(other) => node(*other).1,
         }

@@ -104,6 +104,10 @@ impl Ledger {
             return;
         }
         let dispatch = Dispatch { key, attempt, epoch: self.epoch };
+        if matches!(fact, Fact::Reported { .. }) && attempt.get() > 1 && !self.begun.contains_key(&dispatch) {
+            // Cancelled while this attempt waited for a place behind a split.
+            return;
+        }
         if self.runs.remove(&dispatch) {
             self.count(dispatch);
             self.stopping.remove(&dispatch);

@@ -1,20 +1,25 @@
 //! A second opinion on how executions go: written from the semantics alone, slow, and without any cleverness.
 //!
 //! Whatever changes, it looks at the whole graph again and again until nothing moves. It shares words with the core
-//! (definitions, inputs), and no code. One thing the semantics leaves open: which of several expressions that are due is
-//! evaluated first. That order is handed in; the naive reading checks only that it was possible.
+//! (definitions, inputs), and no code. One thing the semantics leaves open: in which order nodes begin that can, and
+//! expressions are evaluated that are due. That order is handed in; the naive reading checks only that it was possible,
+//! and that nothing was left out.
 
+mod bugs;
+mod failing;
+mod firing;
 mod no;
+mod splits;
 
-use finale_core::definition::{
-    Definition, Delivery, EdgeKind, Node, NodeKind, OnFailure, Siblings, Task, Verdict, Work,
-};
+use finale_core::definition::{Definition, Delivery, EdgeKind, NodeKind, OnFailure, Siblings, Task, Verdict, Work};
 use finale_core::execution::{Command, Input, Report};
 use finale_core::fact::Timer;
 use finale_core::failure::{Failure, FailureClass};
 use finale_core::{AttemptNo, Epoch, ExecutionStatus, NodeIndex, NodeStatus, Payload, WorkKey};
 use serde_json::Value;
 
+pub use bugs::Misreading;
+use firing::Fired;
 pub use no::No;
 
 use crate::formula::Formula;
@@ -32,8 +37,25 @@ pub struct Naive {
     /// How many attempts of each node were lost, and how many of them through crashes.
     lost: Vec<(u16, u16)>,
     epoch: u32,
-    failures: Vec<usize>,
+    /// The nodes that failed and are not optional, in order.
+    failed: Vec<usize>,
+    /// Of these, whether the failure was one to be handled by another node.
+    caught: Vec<usize>,
+    /// Those whose failure a join could do without when the end was decided: nobody counts them any more.
+    spared: Vec<usize>,
+    /// The nodes that a join has closed while a handler worked on them.
+    closed: Vec<bool>,
     output: Option<Value>,
+    misreading: Option<Misreading>,
+}
+
+/// Something that the semantics leaves the order of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A node began: a handler or somebody outside was asked, or a control node was passed.
+    Begin(NodeIndex),
+    /// The expression of a node was evaluated.
+    Evaluate(NodeIndex),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,6 +71,10 @@ enum Place {
     Pending,
     /// It may begin once its expression is evaluated.
     Due,
+    /// It may begin as soon as there is a place for it; whether it has been seen waiting for that.
+    Reached {
+        seen: bool,
+    },
     Running,
     Asked,
     Judged,
@@ -65,6 +91,8 @@ enum Place {
 enum Way {
     Pending,
     Live,
+    /// Its source failed, and that is tolerated.
+    LiveFailed,
     Dead,
     Blocked,
 }
@@ -82,9 +110,18 @@ impl Naive {
             attempts: vec![0; count],
             lost: vec![(0, 0); count],
             epoch: 0,
-            failures: Vec::new(),
+            failed: Vec::new(),
+            caught: Vec::new(),
+            spared: Vec::new(),
+            closed: vec![false; count],
             output: None,
+            misreading: None,
         }
+    }
+
+    /// One that has misread a rule: whoever compares it with the core must find that.
+    pub fn misread(definition: Definition, misreading: Misreading) -> Self {
+        Self { misreading: Some(misreading), ..Self::new(definition) }
     }
 
     /// Where the execution is.
@@ -102,9 +139,14 @@ impl Naive {
         self.places.iter().map(status).collect()
     }
 
-    /// The required nodes that failed, in order.
-    pub fn failures(&self) -> &[usize] {
-        &self.failures
+    /// The failures that count, in order.
+    pub fn failures(&self) -> Vec<usize> {
+        self.failed.iter().copied().filter(|&node| self.counts(node)).collect()
+    }
+
+    /// How many tasks failed whose failure another node handles.
+    pub fn handled(&self) -> usize {
+        self.failed.iter().filter(|&&node| self.task(node).is_some() && self.is_handled(node)).count()
     }
 
     /// The output, once it has completed.
@@ -118,8 +160,9 @@ impl Naive {
         running.map(|(_, (_, crashes))| *crashes).max().unwrap_or(0)
     }
 
-    /// Takes in one input; `order` are the nodes whose expressions were evaluated thereafter.
-    pub fn tell(&mut self, input: &Input, order: &[NodeIndex]) -> Result<(), No> {
+    /// Takes in one input; `steps` is what began and was evaluated thereafter.
+    pub fn tell(&mut self, input: &Input, steps: &[Step]) -> Result<(), No> {
+        let mut steps = steps;
         match input {
             Input::Activate(activation) => {
                 if self.phase != Phase::New {
@@ -136,7 +179,7 @@ impl Naive {
             Input::Reported(report) => self.reported(report)?,
             Input::Stopped { dispatch, .. } => {
                 let node = self.at_work(dispatch.key, dispatch.attempt, dispatch.epoch)?;
-                if !matches!(self.phase, Phase::Ending { .. }) {
+                if !matches!(self.phase, Phase::Ending { .. }) && !self.closed[node] {
                     return Err(No::Invalid);
                 }
                 self.places[node] = Place::Cancelled;
@@ -146,7 +189,7 @@ impl Naive {
             Input::Command(command) => self.command(command)?,
             Input::Recovered { epoch, crashed } => {
                 self.recovered(epoch.0, *crashed)?;
-                self.move_all();
+                self.move_all(&mut steps);
                 if let Phase::Ending { .. } = self.phase {
                     self.give_up();
                 }
@@ -157,7 +200,7 @@ impl Naive {
                 _ => {}
             },
         }
-        self.go_on(order);
+        self.go_on(&mut steps);
         self.seal();
         Ok(())
     }
@@ -195,6 +238,8 @@ impl Naive {
             Place::Asked | Place::Backing if is_stale && (self.places[node] == Place::Asked || is_cancel) => {
                 return Err(No::Stale);
             }
+            Place::Reached { .. } if self.attempts[node] > 1 && is_cancel && is_stale => return Err(No::Stale),
+            Place::Reached { .. } if self.attempts[node] > 1 && is_cancel => self.outcome(node, result),
             Place::Running if is_stale && is_cancel => return Err(No::Stale),
             Place::Asked => self.outcome(node, result),
             Place::Running | Place::Backing if is_cancel => self.outcome(node, result),
@@ -206,6 +251,9 @@ impl Naive {
     }
 
     fn outcome(&mut self, node: usize, result: &Result<Payload, Failure>) {
+        if std::mem::take(&mut self.closed[node]) {
+            return self.places[node] = Place::Cancelled;
+        }
         let failure = match result {
             Ok(output) => return self.places[node] = Place::Done(decode(output)),
             Err(failure) => failure,
@@ -217,10 +265,10 @@ impl Naive {
             return self.fail(node);
         }
         self.attempts[node] += 1;
-        match retry.backoff.is_zero() {
-            true => self.dispatch(node),
-            false => self.places[node] = Place::Backing,
-        }
+        self.places[node] = match retry.backoff.is_zero() {
+            true => Place::Reached { seen: true },
+            false => Place::Backing,
+        };
     }
 
     /// How many attempts count: not those that were lost with their process.
@@ -241,7 +289,11 @@ impl Naive {
             let once = self.task(node).is_some_and(|task| task.delivery == Delivery::AtMostOnce);
             match (is_running, once) {
                 (false, _) => {}
-                (true, true) if self.phase == Phase::Running && !self.has_failed_enough() => self.fail(node),
+                _ if std::mem::take(&mut self.closed[node]) => self.places[node] = Place::Cancelled,
+                (true, true) if self.phase == Phase::Running && !self.has_failed_enough() => {
+                    self.fail(node);
+                    self.settle_all();
+                }
                 // What the end of the execution closes is not seen any more.
                 (true, true) => {}
                 (true, false) => {
@@ -296,7 +348,7 @@ impl Naive {
                 if self.places[node] != Place::Backing || attempt != self.attempts[node] {
                     return Err(No::Stale);
                 }
-                self.dispatch(node);
+                self.places[node] = Place::Reached { seen: true };
             }
         }
         Ok(())
@@ -318,14 +370,22 @@ impl Naive {
         Ok(())
     }
 
-    fn go_on(&mut self, order: &[NodeIndex]) {
-        self.move_all();
-        for &node in order {
+    fn go_on(&mut self, steps: &mut &[Step]) {
+        self.move_all(steps);
+        while let Some((Step::Evaluate(node), rest)) = steps.split_first() {
+            *steps = rest;
             assert_eq!(self.places[node.as_usize()], Place::Due, "node {node} was evaluated before its time");
             self.evaluate(node.as_usize());
-            self.move_all();
+            self.move_all(steps);
         }
+        assert!(steps.is_empty(), "what began could not: {steps:?}");
         assert!(!self.places.contains(&Place::Due), "a node that was due was not evaluated");
+        for node in 0..self.places.len() {
+            if let Place::Reached { seen } = &mut self.places[node] {
+                *seen = true;
+                assert!(!self.has_place(node), "node {node} could begin and did not");
+            }
+        }
     }
 
     fn seal(&mut self) {
@@ -336,18 +396,17 @@ impl Naive {
         }
     }
 
-    /// Looks at the graph until nothing moves: nodes begin, nodes are skipped, and maybe the end is decided.
-    fn move_all(&mut self) {
-        while self.phase == Phase::Running && !self.has_failed_enough() {
-            let is_next =
-                |node: &usize| self.places[*node] == Place::Pending && self.verdict_of_edges(*node) != Way::Pending;
-            let Some(node) = (0..self.places.len()).find(is_next) else {
+    /// Looks at the graph until nothing moves: nodes are reached or skipped, those that are said to begin do, and maybe the
+    /// end is decided.
+    fn move_all(&mut self, steps: &mut &[Step]) {
+        while self.phase == Phase::Running {
+            self.settle_all();
+            if self.has_failed_enough() {
                 break;
-            };
-            match self.verdict_of_edges(node) {
-                Way::Live => self.begin(node),
-                other => self.places[node] = Place::Skipped(other),
             }
+            let Some((Step::Begin(node), rest)) = steps.split_first() else { break };
+            *steps = rest;
+            self.begin(node.as_usize());
         }
         if self.phase != Phase::Running {
             return;
@@ -356,89 +415,81 @@ impl Naive {
         let is_waiting_for_all = self.definition.policy.on_failure == OnFailure::WaitAll;
         if self.has_failed_enough() {
             self.decide_end(ExecutionStatus::Failed, false);
-        } else if is_all_settled && is_waiting_for_all && !self.failures.is_empty() {
+        } else if is_all_settled && is_waiting_for_all && !self.failures().is_empty() {
             self.decide_end(ExecutionStatus::Failed, true);
         } else if is_all_settled {
             self.decide_end(ExecutionStatus::Completed, true);
         }
     }
 
+    /// Draws what follows from the edges alone, before anything begins.
+    fn settle_all(&mut self) {
+        let next = |naive: &Self| {
+            let fired = |node: &usize| match naive.fires(*node) {
+                Some(fired) if naive.places[*node] == Place::Pending => Some((*node, fired)),
+                _ => None,
+            };
+            (0..naive.places.len()).find_map(|node| fired(&node))
+        };
+        while let Some((node, fired)) = next(self) {
+            match fired {
+                Fired::Skipped(way) => self.places[node] = Place::Skipped(way),
+                Fired::Reached => {
+                    let is_due = self.expression(node).is_some();
+                    self.places[node] = if is_due { Place::Due } else { Place::Reached { seen: false } };
+                    self.close_losers(node);
+                }
+            }
+        }
+        self.misread_settled();
+    }
+
     fn has_failed_enough(&self) -> bool {
         match self.definition.policy.on_failure {
-            OnFailure::FailFast => !self.failures.is_empty(),
+            OnFailure::FailFast => !self.failures().is_empty(),
             OnFailure::WaitAll => false,
-            OnFailure::Tolerate { count } => self.failures.len() > count as usize,
-        }
-    }
-
-    /// What the edges into a node, all together, say about it.
-    fn verdict_of_edges(&self, node: usize) -> Way {
-        let Node { id, kind, .. } = &self.definition.nodes[node];
-        let into = self.definition.edges.iter().filter(|edge| edge.target == *id);
-        let ways: Vec<Way> = into.map(|edge| self.way(&edge.source, edge.kind)).collect();
-        let is_tolerant = matches!(kind, NodeKind::ParallelJoin(_))
-            && matches!(self.definition.policy.on_failure, OnFailure::Tolerate { .. });
-        let (is_live, is_blocked) = (ways.contains(&Way::Live), ways.contains(&Way::Blocked));
-        if ways.contains(&Way::Pending) {
-            Way::Pending
-        } else if is_blocked && !(is_tolerant && is_live) {
-            Way::Blocked
-        } else if is_live || matches!(kind, NodeKind::Start) {
-            Way::Live
-        } else {
-            Way::Dead
-        }
-    }
-
-    fn way(&self, source: &str, kind: EdgeKind) -> Way {
-        let source = self.definition.nodes.iter().position(|node| node.id == source).expect("the source exists");
-        match &self.places[source] {
-            Place::Passed(Some(taken)) if *taken != kind => Way::Dead,
-            Place::Passed(_) | Place::Done(_) => Way::Live,
-            Place::Failed if self.task(source).is_some_and(|task| task.optional) => Way::Live,
-            Place::Failed => Way::Blocked,
-            Place::Skipped(way) => *way,
-            _ => Way::Pending,
+            OnFailure::Tolerate { count } => self.failures().len() > count as usize,
         }
     }
 
     fn begin(&mut self, node: usize) {
+        assert!(matches!(self.places[node], Place::Reached { .. }), "node {node} began before its time");
         match &self.definition.nodes[node].kind {
             NodeKind::Verification(verification) => {
                 let passed = verification.preset.map(|verdict| Place::Passed(Some(edge(verdict))));
                 self.places[node] = passed.unwrap_or(Place::Judged);
             }
-            NodeKind::Conditional(conditional) if conditional.condition.is_none() => {
-                self.places[node] = Place::Passed(Some(EdgeKind::ConditionalFalse));
-            }
-            NodeKind::Conditional(_) => self.places[node] = Place::Due,
-            NodeKind::Task(task) if task.input.is_some() => self.places[node] = Place::Due,
+            NodeKind::Conditional(_) => self.places[node] = Place::Passed(Some(EdgeKind::ConditionalFalse)),
             NodeKind::Task(_) => {
-                self.attempts[node] = 1;
+                assert!(self.has_place(node), "node {node} began beyond the limit of a split");
+                self.attempts[node] = self.attempts[node].max(1);
                 self.dispatch(node);
             }
             _ => self.places[node] = Place::Passed(None),
         }
     }
 
+    /// The expression that a node needs before it begins.
+    fn expression(&self, node: usize) -> Option<&str> {
+        match &self.definition.nodes[node].kind {
+            NodeKind::Task(task) => task.input.as_deref(),
+            NodeKind::Conditional(conditional) => conditional.condition.as_deref(),
+            _ => None,
+        }
+    }
+
     fn evaluate(&mut self, node: usize) {
-        let (is_task, source) = match &self.definition.nodes[node].kind {
-            NodeKind::Task(task) => (true, task.input.as_deref()),
-            NodeKind::Conditional(conditional) => (false, conditional.condition.as_deref()),
-            _ => (false, None),
-        };
-        match (is_task, self.value(source.expect("only nodes with expressions are due"))) {
-            (true, Some(_)) => {
-                self.attempts[node] = 1;
-                self.dispatch(node);
-            }
+        let is_task = self.task(node).is_some();
+        let source = self.expression(node).expect("only nodes with expressions are due").to_owned();
+        match (is_task, self.value(&source, Some(node))) {
+            (true, Some(_)) => self.places[node] = Place::Reached { seen: false },
             (false, Some(Value::Bool(true))) => self.places[node] = Place::Passed(Some(EdgeKind::ConditionalTrue)),
             (false, Some(Value::Bool(false))) => self.places[node] = Place::Passed(Some(EdgeKind::ConditionalFalse)),
             _ => self.fail(node),
         }
     }
 
-    fn value(&self, source: &str) -> Option<Value> {
+    fn value(&self, source: &str, reader: Option<usize>) -> Option<Value> {
         let view = |number: usize| {
             let id = format!("n{number}");
             let node = self.definition.nodes.iter().position(|node| node.id == id).expect("the node exists");
@@ -446,7 +497,8 @@ impl Naive {
             let output = if let Place::Done(output) = place { Some(output.clone()) } else { None };
             (status(place) == NodeStatus::Completed, output)
         };
-        Formula::of(source).value(self.input["x"].as_u64().expect("x is a number"), view)
+        let failures = reader.map_or(0, |reader| self.handled_by(reader));
+        Formula::of(source).value(self.input["x"].as_u64().expect("x is a number"), failures, view)
     }
 
     fn dispatch(&mut self, node: usize) {
@@ -457,15 +509,24 @@ impl Naive {
     fn fail(&mut self, node: usize) {
         self.places[node] = Place::Failed;
         if !self.task(node).is_some_and(|task| task.optional) {
-            self.failures.push(node);
+            self.failed.push(node);
+        }
+        if self.phase == Phase::Running && self.failure_handler(node).is_some() {
+            self.caught.push(node);
         }
     }
 
     /// Decides the end; people who want an end do not want to wait for handlers, whatever the policy says.
     fn decide_end(&mut self, end: ExecutionStatus, by_other_than_failure: bool) {
+        self.spared =
+            self.failed.iter().copied().filter(|&node| !self.is_handled(node) && !self.counts(node)).collect();
         for (place, attempt) in self.places.iter_mut().zip(&mut self.attempts) {
             *place = match place {
-                Place::Pending | Place::Due => Place::Skipped(Way::Pending),
+                Place::Reached { .. } if *attempt > 1 => {
+                    *attempt -= 1;
+                    Place::Cancelled
+                }
+                Place::Pending | Place::Due | Place::Reached { .. } => Place::Skipped(Way::Pending),
                 Place::Asked | Place::Judged => Place::Cancelled,
                 Place::Backing => {
                     *attempt -= 1;
@@ -483,35 +544,43 @@ impl Naive {
             return end;
         }
         self.output = match &self.definition.output {
-            Some(source) => self.value(source),
+            Some(source) => self.value(source, None),
             None => Some(self.default_output()),
         };
         if self.output.is_some() { end } else { ExecutionStatus::Failed }
     }
 
-    /// The output of the only last task, else all outputs of last tasks by id.
+    /// The output of the only last task, else all outputs of last tasks by id. What only a failure leads to stands in for
+    /// what was not done.
     fn default_output(&self) -> Value {
-        let last: Vec<usize> = (0..self.places.len()).filter(|&node| self.is_last_task(node)).collect();
+        let (last, others): (Vec<usize>, Vec<usize>) =
+            (0..self.places.len()).filter(|&node| self.is_last_task(node)).partition(|&node| self.is_ordinary(node));
         let output =
             |node: usize| if let Place::Done(output) = &self.places[node] { Some(output.clone()) } else { None };
-        if let [only] = last[..] {
-            return output(only).unwrap_or_default();
-        }
         let named = |&node: &usize| Some((self.definition.nodes[node].id.clone(), output(node)?));
-        Value::Object(last.iter().filter_map(named).collect())
+        if let [only] = last[..] {
+            if let Some(output) = output(only) {
+                return output;
+            }
+            let others: Vec<_> = others.iter().filter_map(named).collect();
+            return match &others[..] {
+                [] => Value::Null,
+                [(_, only)] => only.clone(),
+                _ => Value::Object(others.into_iter().collect()),
+            };
+        }
+        Value::Object(last.iter().chain(&others).filter_map(named).collect())
     }
 
     fn is_last_task(&self, node: usize) -> bool {
-        let mut behind = vec![node];
-        let mut next = 0;
-        while let Some(&from) = behind.get(next) {
-            next += 1;
-            let from = &self.definition.nodes[from].id;
-            for edge in self.definition.edges.iter().filter(|edge| edge.source == *from) {
-                behind.extend(self.definition.nodes.iter().position(|node| node.id == edge.target));
-            }
-        }
-        self.task(node).is_some() && behind[1..].iter().all(|&later| self.task(later).is_none())
+        let behind = self.ahead_of(node, None, false);
+        self.task(node).is_some() && behind.iter().all(|&later| self.task(later).is_none())
+    }
+
+    /// Whether a node is reached also if nothing fails.
+    fn is_ordinary(&self, node: usize) -> bool {
+        let start = self.definition.nodes.iter().position(|node| node.kind == NodeKind::Start).expect("a start");
+        node == start || self.ahead_of(start, None, false).contains(&node)
     }
 
     fn task(&self, node: usize) -> Option<&Task> {
@@ -524,7 +593,8 @@ impl Naive {
 
 const fn status(place: &Place) -> NodeStatus {
     match place {
-        Place::Pending | Place::Due => NodeStatus::Pending,
+        Place::Pending | Place::Due | Place::Reached { seen: false } => NodeStatus::Pending,
+        Place::Reached { seen: true } => NodeStatus::Ready,
         Place::Running => NodeStatus::Running,
         Place::Asked | Place::Judged | Place::Backing => NodeStatus::Waiting,
         Place::Passed(_) | Place::Done(_) => NodeStatus::Completed,

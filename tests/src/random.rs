@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use finale_core::definition::{
-    AgentAssignment, Conditional, Definition, Delivery, Edge, EdgeKind, Node, NodeKind, ParallelJoin, ParallelSplit,
-    Policy, Retry, Task, Verdict, Work,
+    AgentAssignment, Conditional, Definition, Delivery, Edge, EdgeKind, JoinStrategy, Losers, Node, NodeKind,
+    ParallelJoin, ParallelSplit, Policy, Retry, Task, TriggerRule, Verdict, Work,
 };
 use finale_core::execution::{Command, Effect, Input, Report};
 use finale_core::fact::{StopOutcome, Timer};
@@ -16,8 +16,8 @@ use crate::chart::verification;
 use crate::driven::Driven;
 use crate::formula::Formula;
 
-/// What one node is made from.
-pub type NodeSeed = (u8, u8, u8, u8);
+/// What one node is made from: what it is, and by which rule it begins.
+pub type NodeSeed = (u8, u8, u8, u8, u8);
 
 /// What one input is made from.
 pub type InputSeed = (u8, u8, u8);
@@ -44,22 +44,25 @@ impl Case {
     /// The definition: `n0` is the start, the highest number the end, edges lead from lower numbers to higher ones.
     pub fn definition(&self, policy: Policy) -> Definition {
         let last = self.nodes.len() + 1;
-        let mut edges = Edges::default();
+        let mut edges = Edges { list: Vec::new(), handlers: self.handlers(), last };
         let mut kinds = vec![NodeKind::Start];
         for (number, seed) in (1..).zip(&self.nodes) {
-            kinds.push(kind(number, last, *seed));
+            kinds.push(kind(number, &edges, *seed));
         }
         kinds.push(NodeKind::End);
-        edges.add(0, EdgeKind::Sequential, 1);
+        edges.add(0, EdgeKind::Sequential, edges.from(1));
         for (number, seed) in (1..).zip(&self.nodes) {
-            edges.leave(number, last, &kinds[number], *seed);
+            edges.leave(number, &mut kinds[number], *seed);
         }
         for number in 1..=last {
-            if !edges.0.iter().any(|(_, _, target)| *target == number) {
+            if !edges.list.iter().any(|(_, _, target)| *target == number) {
                 edges.add(0, EdgeKind::Sequential, number);
             }
         }
         let mut nodes: Vec<Node> = (0..).zip(kinds).map(|(number, kind)| node(number, kind)).collect();
+        for (number, seed) in (1..).zip(&self.nodes) {
+            edges.rule(number, &mut nodes[number], *seed);
+        }
         if self.head.0.is_multiple_of(2) {
             nodes.reverse();
         }
@@ -74,26 +77,37 @@ impl Case {
             policy,
             output: (self.head.1 < 100).then(|| formula(self.head.1, last + 1).source()),
             nodes,
-            edges: edges.0.into_iter().enumerate().map(edge).collect(),
+            edges: edges.list.into_iter().enumerate().map(edge).collect(),
         }
     }
 }
 
+impl Case {
+    /// By number of a node: whether it is meant to handle failures.
+    fn handlers(&self) -> Vec<bool> {
+        let of_nodes = self.nodes.iter().map(|(_, _, _, _, rule)| rule % 7 == 3);
+        [false].into_iter().chain(of_nodes).chain([false]).collect()
+    }
+}
+
 fn node(number: usize, kind: NodeKind) -> Node {
-    Node { id: format!("n{number}"), label: format!("Node {number}"), kind }
+    Node::new(format!("n{number}"), format!("Node {number}"), kind)
 }
 
 fn edge((number, (source, kind, target)): (usize, (usize, EdgeKind, usize))) -> Edge {
     Edge { id: format!("e{number}"), source: format!("n{source}"), target: format!("n{target}"), kind, label: None }
 }
 
-fn kind(number: usize, last: usize, (kind, a, b, c): NodeSeed) -> NodeKind {
+fn kind(number: usize, edges: &Edges, (kind, a, b, c, rule): NodeSeed) -> NodeKind {
     match kind % 16 {
         0..=4 => NodeKind::Task(task(Work::Handler("h".to_owned()), number, a, b, c)),
         5..=7 => NodeKind::Task(task(Work::External, number, a, b, c)),
         8 | 9 => NodeKind::Conditional(Conditional { condition: (c < 240).then(|| formula(c, number).source()) }),
         10 => NodeKind::Verification(verification((c >= 200).then(|| verdict(c)))),
-        11 | 12 if number + 1 < last => NodeKind::ParallelSplit(ParallelSplit::default()),
+        11 | 12 if edges.from(number + 1) < edges.last => {
+            let max_concurrency = rule.is_multiple_of(2).then_some(1 + u32::from(rule / 2) % 2);
+            NodeKind::ParallelSplit(ParallelSplit { max_concurrency })
+        }
         11..=14 => NodeKind::ParallelJoin(ParallelJoin::default()),
         _ => NodeKind::AgentAssignment(AgentAssignment { agent: Some("an agent".to_owned()) }),
     }
@@ -132,33 +146,78 @@ fn verdict(seed: u8) -> Verdict {
     [Verdict::Pass, Verdict::Fail, Verdict::Refer][usize::from(seed) % 3]
 }
 
-#[derive(Default)]
-struct Edges(Vec<(usize, EdgeKind, usize)>);
+struct Edges {
+    list: Vec<(usize, EdgeKind, usize)>,
+    /// By number of a node: whether only failures are to lead to it.
+    handlers: Vec<bool>,
+    /// The number of the end.
+    last: usize,
+}
 
 impl Edges {
     fn add(&mut self, source: usize, kind: EdgeKind, target: usize) {
-        if !self.0.contains(&(source, kind, target)) {
-            self.0.push((source, kind, target));
+        if !self.list.contains(&(source, kind, target)) {
+            self.list.push((source, kind, target));
         }
     }
 
-    fn leave(&mut self, number: usize, last: usize, kind: &NodeKind, (_, a, b, c): NodeSeed) {
-        let near = |seed: u8| (number + 1 + usize::from(seed) % 4).min(last);
+    /// The first node from that number on that anything may lead to.
+    fn from(&self, number: usize) -> usize {
+        (number..self.last).find(|&number| !self.handlers[number]).unwrap_or(self.last)
+    }
+
+    fn leave(&mut self, number: usize, kind: &mut NodeKind, (_, a, b, c, rule): NodeSeed) {
+        let near = |edges: &Self, seed: u8| edges.from((number + 1 + usize::from(seed) % 4).min(edges.last));
         let kinds: &[EdgeKind] = match kind {
             NodeKind::Conditional(_) => &[EdgeKind::ConditionalTrue, EdgeKind::ConditionalFalse],
             NodeKind::Verification(_) => {
                 &[EdgeKind::VerificationPass, EdgeKind::VerificationFail, EdgeKind::VerificationRefer]
             }
             NodeKind::ParallelSplit(_) => {
-                self.add(number, EdgeKind::ParallelBranch, number + 1);
-                self.add(number, EdgeKind::ParallelBranch, number + 2);
+                let first = self.from(number + 1);
+                self.add(number, EdgeKind::ParallelBranch, first);
+                self.add(number, EdgeKind::ParallelBranch, self.from(first + 1));
                 &[EdgeKind::ParallelBranch, EdgeKind::Sequential]
             }
             _ if a >= 160 => &[EdgeKind::Sequential, EdgeKind::Sequential],
             _ => &[EdgeKind::Sequential],
         };
         for (kind, seed) in kinds.iter().zip([a / 4, b / 4, c / 4]) {
-            self.add(number, *kind, near(seed));
+            self.add(number, *kind, near(self, seed));
+        }
+        let can_be_caught = match kind {
+            NodeKind::Task(task) => !task.optional,
+            NodeKind::Conditional(_) => true,
+            _ => false,
+        };
+        let handler = (number + 1..self.last).find(|&later| self.handlers[later]);
+        if let Some(handler) = handler.filter(|_| can_be_caught && rule % 8 < 5) {
+            self.add(number, EdgeKind::OnFailure, handler);
+        }
+    }
+
+    /// Gives a node a rule of its own, now that it is known how many edges lead to it.
+    fn rule(&self, number: usize, node: &mut Node, (kind, _, _, c, rule): NodeSeed) {
+        let into: Vec<_> = self.list.iter().filter(|(_, _, target)| *target == number).collect();
+        let handles = into.iter().any(|(_, kind, _)| *kind == EdgeKind::OnFailure);
+        let count = 1 + u32::from(rule / 16) % into.len() as u32;
+        match &mut node.kind {
+            NodeKind::Task(task) if handles && c < 128 => task.input = Some(Formula::Failures.source()),
+            NodeKind::ParallelJoin(_) if handles => {}
+            NodeKind::ParallelJoin(join) => {
+                let strategies = [JoinStrategy::All, JoinStrategy::Any, JoinStrategy::AtLeast { count }];
+                join.strategy = strategies[usize::from(rule) % 3];
+                if join.strategy.is_early() && (rule / 3).is_multiple_of(2) {
+                    join.losers = Losers::Cancel;
+                }
+            }
+            _ if !handles && (kind ^ rule) % 8 < 3 => {
+                node.trigger_rule = match TriggerRule::ALL[usize::from(rule / 2) % 8] {
+                    TriggerRule::AtLeast { .. } => TriggerRule::AtLeast { count },
+                    other => other,
+                };
+            }
+            _ => {}
         }
     }
 }

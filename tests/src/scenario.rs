@@ -207,6 +207,11 @@ impl Scenario {
         self
     }
 
+    /// What drives the execution.
+    pub fn driven(&self) -> &Driven {
+        &self.driven
+    }
+
     /// Looks at something else.
     pub fn look(self, look: impl FnOnce(&Driven)) -> Self {
         look(&self.driven);

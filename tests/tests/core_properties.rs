@@ -6,16 +6,16 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Once;
 
-use finale_core::definition::{OnFailure, Policy, Siblings};
+use finale_core::definition::{Definition, Node, OnFailure, Policy, Siblings};
 use finale_core::execution::{Command, Execution, Input};
 use finale_core::fact::Fact;
 use finale_core::record::{End, NodeRecord, NodeRecordState, Outcome, State};
 use finale_core::{Payload, Time};
-use finale_tests::driven::{Driven, evaluated};
+use finale_tests::driven::Driven;
 use finale_tests::naive::{Naive, No};
 use finale_tests::random::{self, Case};
 use proptest::strategy::{Strategy, ValueTree};
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 use serde_json::Value;
 
 /// Cases of all tests in this file together.
@@ -143,8 +143,22 @@ fn check(on_failure: OnFailure, siblings: Siblings) {
     QUIET.set(false);
     if let Err(error) = outcome {
         let again = format!("FINALE_SEED={seed} FINALE_CASES={all} cargo test -p finale-tests --test core_properties");
-        panic!("{policy:?}: {error}\nrun it again: {again}");
+        let drawn = match &error {
+            TestError::Fail(_, case) => describe(&case.definition(policy)),
+            TestError::Abort(_) => String::new(),
+        };
+        panic!("{policy:?}: {error}\n{drawn}run it again: {again}");
     }
+}
+
+/// A definition, a line for each node.
+fn describe(definition: &Definition) -> String {
+    let of_node = |node: &Node| {
+        let edges = definition.edges.iter().filter(|edge| edge.source == node.id);
+        let edges: Vec<_> = edges.map(|edge| format!("{} ({})", edge.target, edge.kind.name())).collect();
+        format!("{} -> {}: {} {:?}\n", node.id, edges.join(", "), node.rule(), node.kind)
+    };
+    definition.nodes.iter().map(of_node).collect()
 }
 
 /// The core and the naive reading side by side.
@@ -176,8 +190,7 @@ fn drive(case: &Case, policy: Policy) -> Driven {
 impl Both {
     fn tell(&mut self, input: &Input) {
         let answer = self.driven.tell(Time::from_micros(self.now), input.clone());
-        let order = answer.as_deref().map(evaluated).unwrap_or_default();
-        let expected = self.naive.tell(input, &order);
+        let expected = self.naive.tell(input, self.driven.steps());
         let answer = answer.as_ref().map(|_| ()).map_err(No::from);
         assert_eq!(answer, expected, "the answer to {input:?}");
         assert_eq!(self.driven.execution().status(), self.naive.status(), "the status after {input:?}");

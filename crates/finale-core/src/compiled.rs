@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use crate::compile::Warning;
-use crate::definition::{Definition, EdgeKind, Node, NodeKind, Policy, Verdict};
+use crate::definition::{Definition, EdgeKind, Node, NodeKind, Policy, TriggerRule, Verdict};
 use crate::expression::Expression;
 use crate::id::NodeIndex;
 
@@ -38,8 +38,60 @@ pub(crate) struct Graph {
     pub(crate) policy: Policy,
     /// Tasks behind which only control nodes come; one alone gives the output of the scope.
     pub(crate) sinks: Box<[NodeIndex]>,
-    /// How many edges lead into each of its nodes; the highest bit is free.
+    /// How many edges lead into each of its nodes; [`RULED`] is set where another rule than the default counts them, and
+    /// the highest bit is free.
     pub(crate) in_degrees: Box<[u32]>,
+    /// What only some graphs need.
+    pub(crate) rules: Option<Box<GraphRules>>,
+}
+
+/// Marks the in-degree of a node that has another trigger rule than the default.
+pub(crate) const RULED: u32 = 1 << 30;
+
+/// What joins that close losers, handlers of failures and splits with a limit need.
+///
+/// Nodes are named by their places in the graph, so that a graph can be put beside others as it is.
+#[derive(Debug, Default)]
+pub(crate) struct GraphRules {
+    /// The last tasks that only the failure of another one leads to: their output takes its place.
+    pub(crate) alternatives: Box<[u32]>,
+    /// The joins that close losers, in the order of the graph.
+    pub(crate) cancelling: Box<[CancellingJoin]>,
+    /// The nodes, sorted so that the losers of each join stand together; empty if no join closes any.
+    pub(crate) families: Box<[u32]>,
+    /// By node: which of the bounds hold for it; empty if no split has a limit.
+    pub(crate) bounded_by: Box<[Range<u32>]>,
+    pub(crate) bounds: Box<[Bound]>,
+}
+
+/// A join that closes every open node whose every way on leads into it.
+#[derive(Debug)]
+pub(crate) struct CancellingJoin {
+    pub(crate) join: u32,
+    /// Where these nodes stand among the families.
+    pub(crate) losers: Range<u32>,
+}
+
+/// How many handlers may be at work behind a split.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bound {
+    pub(crate) split: u32,
+    pub(crate) max: u32,
+}
+
+impl GraphRules {
+    /// The nodes that a join closes when it fires.
+    pub(crate) fn losers(&self, join: u32) -> &[u32] {
+        let found = self.cancelling.binary_search_by_key(&join, |cancelling| cancelling.join);
+        let Range { start, end } = found.map_or(0..0, |found| self.cancelling[found].losers.clone());
+        &self.families[start as usize..end as usize]
+    }
+
+    /// The splits that bound a node.
+    pub(crate) fn bounds_of(&self, node: u32) -> &[Bound] {
+        let Some(Range { start, end }) = self.bounded_by.get(node as usize) else { return &[] };
+        &self.bounds[*start as usize..*end as usize]
+    }
 }
 
 /// Names a definition by its content, whatever its version says.
@@ -59,8 +111,16 @@ pub struct Unsupported {
 #[derive(Debug)]
 pub(crate) struct CompiledNode {
     pub(crate) step: Step,
+    /// By which it begins; that of a join follows from its strategy.
+    pub(crate) rule: TriggerRule,
     pub(crate) out: Range<u32>,
     pub(crate) optional: bool,
+    /// Whether another node handles its failure.
+    pub(crate) is_caught: bool,
+    /// Whether it handles the failures of others.
+    pub(crate) is_failure_handler: bool,
+    /// Whether every way on leads into a join that may go on without it.
+    pub(crate) is_sheltered: bool,
     pub(crate) at_most_once: bool,
     pub(crate) attempts: u16,
     pub(crate) backoff: Duration,
@@ -76,7 +136,7 @@ pub(crate) struct CompiledNode {
 pub(crate) enum Step {
     /// It completes at once: start, end, split, assignment.
     Pass,
-    /// It completes at once; its trigger tolerates what the policy tolerates.
+    /// It completes at once; by the default rule it goes on without what the policy tolerates.
     Join,
     /// Its condition is evaluated.
     Decide,
@@ -183,6 +243,11 @@ impl Compiled {
         matches!(self.at(position).step, Step::Handle | Step::Ask)
     }
 
+    /// Whether a handler does a node.
+    pub(crate) fn is_handled(&self, position: NodeIndex) -> bool {
+        self.at(position).step == Step::Handle
+    }
+
     /// Whether a node is a task that is done outside; false also for a number that is no node's.
     pub fn is_external(&self, position: NodeIndex) -> bool {
         self.nodes.get(position.as_usize()).is_some_and(|node| node.step == Step::Ask)
@@ -221,6 +286,15 @@ impl Compiled {
 
     pub(crate) fn at(&self, position: NodeIndex) -> &CompiledNode {
         &self.nodes[position.as_usize()]
+    }
+
+    /// The node that handles the failure of this one, if one does.
+    pub(crate) fn failure_handler(&self, position: NodeIndex) -> Option<NodeIndex> {
+        if !self.at(position).is_caught {
+            return None;
+        }
+        let caught = self.edges_of(position).iter().find(|edge| edge.kind == EdgeKind::OnFailure);
+        caught.map(|edge| NodeIndex(edge.target))
     }
 
     pub(crate) fn edges_of(&self, position: NodeIndex) -> &[OutEdge] {

@@ -75,6 +75,86 @@ pub struct Node {
     pub label: String,
     /// What it does.
     pub kind: NodeKind,
+    /// Which of the edges into it must be settled how before it begins.
+    #[serde(default, skip_serializing_if = "TriggerRule::is_default")]
+    pub trigger_rule: TriggerRule,
+}
+
+/// Which of the edges into a node must be settled how before it begins.
+///
+/// An edge is *live* (its source completed and chose it), *dead* (a decision went elsewhere, or its source was skipped by
+/// one) or *blocked* (its source failed, or was skipped by a failure); it is *failed* if its source itself failed, be that
+/// tolerated or not. A node whose rule did not hold when all its edges are settled is skipped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TriggerRule {
+    /// All are settled, none is blocked, at least one is live.
+    #[default]
+    Default,
+    /// All are live and none is failed.
+    AllSuccess,
+    /// All are settled and none is blocked, even if all are dead.
+    NoneFailed,
+    /// All are settled, whatever became of them.
+    AllDone,
+    /// One is live and not failed; the node does not wait for the others.
+    OneSuccess,
+    /// That many are live and not failed; the node does not wait for the others.
+    AtLeast {
+        /// How many: at least 1, at most as many as there are edges into the node.
+        count: u32,
+    },
+    /// One is blocked or failed; the node does not wait for the others.
+    OneFailed,
+    /// All are blocked or failed.
+    AllFailed,
+}
+
+impl TriggerRule {
+    /// All rules; that of a count with a count of 1.
+    pub const ALL: [Self; 8] = [
+        Self::Default,
+        Self::AllSuccess,
+        Self::NoneFailed,
+        Self::AllDone,
+        Self::OneSuccess,
+        Self::AtLeast { count: 1 },
+        Self::OneFailed,
+        Self::AllFailed,
+    ];
+
+    /// The name of the rule in definition files and records.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::AllSuccess => "all_success",
+            Self::NoneFailed => "none_failed",
+            Self::AllDone => "all_done",
+            Self::OneSuccess => "one_success",
+            Self::AtLeast { .. } => "at_least",
+            Self::OneFailed => "one_failed",
+            Self::AllFailed => "all_failed",
+        }
+    }
+
+    /// Whether a node with this rule may begin before all edges into it are settled.
+    pub const fn is_early(self) -> bool {
+        matches!(self, Self::OneSuccess | Self::AtLeast { .. } | Self::OneFailed)
+    }
+
+    fn is_default(&self) -> bool {
+        *self == Self::Default
+    }
+}
+
+impl std::fmt::Display for TriggerRule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::AtLeast { count } => write!(f, "at_least({count})"),
+            other => f.write_str(other.name()),
+        }
+    }
 }
 
 /// What a node does when it is reached.
@@ -106,7 +186,31 @@ impl Node {
     pub fn task(id: impl Into<String>, task: impl Into<Task>) -> Self {
         let (id, mut task) = (id.into(), task.into());
         let label = task.title.get_or_insert_with(|| title_of(&id)).clone();
-        Self { id, label, kind: NodeKind::Task(task) }
+        Self::new(id, label, NodeKind::Task(task))
+    }
+
+    /// A node of any kind, with the default trigger rule.
+    pub fn new(id: impl Into<String>, label: impl Into<String>, kind: NodeKind) -> Self {
+        Self { id: id.into(), label: label.into(), kind, trigger_rule: TriggerRule::Default }
+    }
+
+    /// The rule by which it begins: that of a join follows from its strategy.
+    ///
+    /// ```
+    /// use finale_core::definition::{JoinStrategy, Node, NodeKind, ParallelJoin, TriggerRule};
+    ///
+    /// let join = ParallelJoin { strategy: JoinStrategy::Any, ..ParallelJoin::default() };
+    /// let join = Node::new("heard", "heard", NodeKind::ParallelJoin(join));
+    /// assert_eq!(join.rule(), TriggerRule::OneSuccess);
+    /// ```
+    pub const fn rule(&self) -> TriggerRule {
+        match &self.kind {
+            NodeKind::ParallelJoin(ParallelJoin { strategy: JoinStrategy::Any, .. }) => TriggerRule::OneSuccess,
+            NodeKind::ParallelJoin(ParallelJoin { strategy: JoinStrategy::AtLeast { count }, .. }) => {
+                TriggerRule::AtLeast { count: *count }
+            }
+            _ => self.trigger_rule,
+        }
     }
 }
 
@@ -229,7 +333,9 @@ pub struct Conditional {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ParallelSplit {
-    /// How many of its branches may run at once, at least 1.
+    /// How many handlers may be at work at once between it and the node where its branches meet, at least 1; by default
+    /// there is no limit. Work in scopes inside counts too. What waits counts for nothing: for its next attempt, for
+    /// somebody outside, for its own scopes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_concurrency: Option<u32>,
 }
@@ -241,17 +347,54 @@ pub struct ParallelJoin {
     /// When it goes on.
     #[serde(default)]
     pub strategy: JoinStrategy,
+    /// What becomes of the branches that it does not wait for.
+    #[serde(default, skip_serializing_if = "Losers::is_default")]
+    pub losers: Losers,
 }
 
 /// When a join goes on.
+///
+/// A failure whose every way on leads into a join of strategy `any` or `at_least` counts only when none of these joins can go
+/// on any more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JoinStrategy {
-    /// When all its edges are settled.
+    /// By the default trigger rule; under a policy that tolerates failures it goes on without the branches that failed.
     #[default]
     All,
-    /// When the first edge is live.
+    /// When the first edge is live and not failed.
     Any,
+    /// When that many edges are live and not failed.
+    AtLeast {
+        /// How many: at least 1, at most as many as there are edges into the join.
+        count: u32,
+    },
+}
+
+impl JoinStrategy {
+    /// Whether the join may go on before all its edges are settled.
+    pub const fn is_early(self) -> bool {
+        !matches!(self, Self::All)
+    }
+}
+
+/// What becomes of the branches that a join does not wait for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Losers {
+    /// They go on to their end; what comes of them changes nothing.
+    #[default]
+    Finish,
+    /// Every open node whose every way on leads into the join is closed: what has begun is told to stop and becomes
+    /// `cancelled`, what has not is `skipped`. Ways that only a failure takes do not count.
+    Cancel,
+}
+
+impl Losers {
+    /// The default is not written, so that definitions from before there was a choice keep their hash.
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Who does the nearest tasks behind it.
@@ -337,7 +480,7 @@ pub struct Edge {
     pub label: Option<String>,
 }
 
-/// When an edge is taken, once its source has completed.
+/// When an edge is taken, once its source is settled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EdgeKind {
@@ -356,6 +499,8 @@ pub enum EdgeKind {
     VerificationFail,
     /// When the verdict is `refer`.
     VerificationRefer,
+    /// When its source has failed for good: the target handles the failure, which then counts for no policy.
+    OnFailure,
 }
 
 impl EdgeKind {
@@ -369,6 +514,7 @@ impl EdgeKind {
             Self::VerificationPass => "verification_pass",
             Self::VerificationFail => "verification_fail",
             Self::VerificationRefer => "verification_refer",
+            Self::OnFailure => "on_failure",
         }
     }
 }

@@ -340,9 +340,13 @@ pub struct Counts {
     pub completed: u32,
     /// Not done, those that are tolerated included.
     pub failed: u32,
-    /// Of those that failed, how many the execution can complete without: optional ones, and once it has completed all.
+    /// Of those that failed, how many the execution can complete without: optional ones, those that a join can go on without,
+    /// and once it has completed all that are not handled.
     pub tolerated: u32,
-    /// Begun, and closed by the end of the execution.
+    /// Of those that failed, how many have their failure handled by another node.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub handled: u32,
+    /// Begun, and closed by the end of the execution or by a join that went on without them.
     pub cancelled: u32,
     /// Never begun.
     pub skipped: u32,

@@ -16,19 +16,20 @@ fn told(text: &str, parts: &[&str]) {
 
 #[test]
 fn a_task_says_what_other_tools_say_in_other_words() {
-    let cases: [(&str, &[&str]); 12] = [
+    let cases: [(&str, &[&str]); 16] = [
         ("needs: b", &["did you mean `after`?"]),
         ("matrix: {os: [a, b]}", &["there is no `matrix` here: write a task for each value"]),
         ("for-each: [a, b]", &["there is no `for-each` here: write a task for each value"]),
-        ("if: always()", &["did you mean `when`?", "there is no `always()` here: nothing runs after a failure"]),
-        ("when: failure() and input.x", &["there is no `failure()` here: nothing runs after a failure"]),
+        ("if: always()", &["did you mean `when`?", "there is no `always()` here: name the node that handles the failure"]),
+        ("when: failure() and input.x", &["there is no `failure()` here: name the node that handles the failure"]),
         ("when: ${{ success() }}", &["there is no `success()` here: a task runs only if"]),
         ("join: all", &["there is no `join` here: write it under `nodes`"]),
         ("schedule: 0 4 * * *", &["there is no `schedule` here: no workflow is started by the clock"]),
-        (
-            "on_failure: clean_up",
-            &["there is no `on_failure` here: nothing runs after a failure; with `optional: true`"],
-        ),
+        ("on_failure: clean_up", &["there is no node `clean_up`"]),
+        ("rescue: b", &["did you mean `on_failure`?"]),
+        ("finally: b", &["there is no `finally` here: name the node that handles the failure, `on_failure: NODE`"]),
+        ("trigger_rule: always", &["unknown trigger rule `always`", "`all_done`", "`{at_least: N}`"]),
+        ("{optional: true, on_failure: b}", &["`optional`", "its failure is either tolerated or handled"]),
         (
             "retry: {attempts: 3, backoff: {initial: 1s, factor: 2}}",
             &[

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use finale_core::Definition;
 use finale_core::definition::{
-    AgentAssignment, Conditional, Declaration, DeclaredType, Delivery, Document, Edge, EdgeKind, JoinStrategy, Node,
-    NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy, Retry, Siblings, Subworkflow, Task, Verdict,
-    Verification, Work,
+    AgentAssignment, Conditional, Declaration, DeclaredType, Delivery, Document, Edge, EdgeKind, JoinStrategy, Losers,
+    Node, NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy, Retry, Siblings, Subworkflow, Task, TriggerRule,
+    Verdict, Verification, Work,
 };
 use finale_formats::{Format, load, write};
 use proptest::collection::{btree_map, vec};
@@ -318,7 +318,11 @@ fn task() -> impl Strategy<Value = Task> {
 
 fn kind() -> impl Strategy<Value = NodeKind> {
     let verdict = select(&[Verdict::Pass, Verdict::Fail, Verdict::Refer][..]);
-    let strategy = select(&[JoinStrategy::All, JoinStrategy::Any][..]);
+    let strategy = prop_oneof![
+        select(&[JoinStrategy::All, JoinStrategy::Any][..]),
+        any::<u32>().prop_map(|count| JoinStrategy::AtLeast { count }),
+    ];
+    let join = (strategy, select(&[Losers::Finish, Losers::Cancel][..]));
     let bindings = || btree_map(text(), value(), 0..3);
     prop_oneof![
         1 => Just(NodeKind::Start),
@@ -326,7 +330,7 @@ fn kind() -> impl Strategy<Value = NodeKind> {
         4 => task().prop_map(NodeKind::Task),
         1 => of(input()).prop_map(|condition| NodeKind::Conditional(Conditional { condition })),
         1 => of(any::<u32>()).prop_map(|max_concurrency| NodeKind::ParallelSplit(ParallelSplit { max_concurrency })),
-        1 => strategy.prop_map(|strategy| NodeKind::ParallelJoin(ParallelJoin { strategy })),
+        1 => join.prop_map(|(strategy, losers)| NodeKind::ParallelJoin(ParallelJoin { strategy, losers })),
         1 => of(text()).prop_map(|agent| NodeKind::AgentAssignment(AgentAssignment { agent })),
         1 => (of(text()), of(text()), of(verdict)).prop_map(|(rubric, evaluator, preset)| {
             NodeKind::Verification(Verification { rubric, evaluator, preset })
@@ -348,6 +352,7 @@ fn edge() -> impl Strategy<Value = Edge> {
         EdgeKind::VerificationPass,
         EdgeKind::VerificationFail,
         EdgeKind::VerificationRefer,
+        EdgeKind::OnFailure,
     ];
     (id(), id(), id(), select(kinds.to_vec()), of(text())).prop_map(|(id, source, target, kind, label)| Edge {
         id,
@@ -380,7 +385,9 @@ fn policy() -> impl Strategy<Value = Policy> {
 
 /// Any definition at all, most of which would not compile.
 fn definition() -> impl Strategy<Value = Definition> {
-    let node = (id(), text(), kind()).prop_map(|(id, label, kind)| Node { id, label, kind });
+    let rule = select(&TriggerRule::ALL[..]);
+    let node = (id(), text(), kind(), rule)
+        .prop_map(|(id, label, kind, trigger_rule)| Node { trigger_rule, ..Node::new(id, label, kind) });
     let declarations = || vec(declaration(), 0..3);
     let head = (text(), text(), text(), of(input()), policy());
     (head, declarations(), declarations(), vec(node, 0..6), vec(edge(), 0..6)).prop_map(
@@ -399,13 +406,14 @@ fn definition() -> impl Strategy<Value = Definition> {
 }
 
 /// One step of a builder: a task or another node, and what it comes after, counted back.
-fn step() -> impl Strategy<Value = (u8, Task, String, String, Vec<usize>)> {
+fn step() -> impl Strategy<Value = (u8, Task, String, String, Vec<usize>, TriggerRule, bool)> {
     let attempts = task().prop_map(|mut task| {
         task.retry.attempts = task.retry.attempts.max(1);
         task.title = None;
         task
     });
-    (0..8_u8, attempts, text(), input(), vec(1..4_usize, 0..3))
+    let rule = select(&TriggerRule::ALL[..]);
+    (0..10_u8, attempts, text(), input(), vec(1..4_usize, 0..3), rule, any::<bool>())
 }
 
 /// A definition whose edges belong where they are, with ends that are implied.
@@ -413,13 +421,15 @@ fn built() -> impl Strategy<Value = Definition> {
     vec(step(), 0..8).prop_map(|steps| {
         let mut builder = Definition::builder("w");
         let mut kinds = Vec::new();
-        for (number, (kind, task, text, expression, after)) in steps.into_iter().enumerate() {
+        for (number, (kind, task, text, expression, after, rule, is_caught)) in steps.into_iter().enumerate() {
             let id = format!("n{number}");
             builder = match kind {
                 0 => builder.condition(&id, expression),
                 1 => builder.verification(&id, text, "somebody"),
                 2 => builder.node(&id, NodeKind::ParallelSplit(ParallelSplit::default())),
                 3 => builder.node(&id, NodeKind::ParallelJoin(ParallelJoin::default())),
+                8 => builder.join(&id, JoinStrategy::AtLeast { count: 2 }).losers(Losers::Cancel),
+                9 => builder.task(&id, Task { optional: false, ..task }).trigger_rule(rule),
                 4 => builder.task(&id, task).when(expression),
                 _ => builder.task(&id, task),
             };
@@ -431,6 +441,10 @@ fn built() -> impl Strategy<Value = Definition> {
                     _ => EdgeKind::Sequential,
                 };
                 builder = builder.edge(format!("n{source}"), &id, edge);
+            }
+            // What handles failures comes later, and may not be there.
+            if kind == 9 && is_caught {
+                builder = builder.catch(format!("n{}", number + 1));
             }
             kinds.push(kind);
         }

@@ -279,7 +279,7 @@ impl TypedBuilder {
     /// ```
     pub fn condition(&self, id: impl Into<String>, expression: impl Into<String>) -> ConditionNode<'_> {
         let kind = NodeKind::Conditional(Conditional { condition: Some(expression.into()) });
-        ConditionNode { builder: self, index: self.add(&id.into(), |id| Node { label: id.clone(), id, kind }) }
+        ConditionNode { builder: self, index: self.add(&id.into(), |id| Node::new(id.clone(), id, kind)) }
     }
 
     /// A judgement on the work before it: what comes after its verdicts.
@@ -309,7 +309,7 @@ impl TypedBuilder {
     ) -> VerificationNode<'_> {
         let (rubric, evaluator) = (Some(rubric.into()), Some(evaluator.into()));
         let kind = NodeKind::Verification(Verification { rubric, evaluator, preset: None });
-        VerificationNode { builder: self, index: self.add(&id.into(), |id| Node { label: id.clone(), id, kind }) }
+        VerificationNode { builder: self, index: self.add(&id.into(), |id| Node::new(id.clone(), id, kind)) }
     }
 
     /// The workflow, checked.

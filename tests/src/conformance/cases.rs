@@ -122,10 +122,9 @@ impl Ability {
             Self::EagerTasks => Some("eager_tasks"),
             Self::StaticConditions => Some("static_conditions"),
             Self::StaticVerdict => Some("static_verdict"),
-            // Not yet: they belong to the task model.
-            Self::JoinAny => Some("join_any"),
-            Self::MaxConcurrency => Some("max_concurrency"),
-            Self::EventDuringActivation
+            Self::JoinAny
+            | Self::MaxConcurrency
+            | Self::EventDuringActivation
             | Self::TaskOutput
             | Self::RuntimeVerdict
             | Self::Reconcile

@@ -23,7 +23,8 @@ pub(super) struct Flow {
 impl Flow {
     pub(super) fn random(dice: &mut Dice) -> Self {
         loop {
-            let nodes = (0..dice.below(9)).map(|_| (dice.byte(), dice.byte(), dice.byte(), dice.byte())).collect();
+            let nodes =
+                (0..dice.below(9)).map(|_| (dice.byte(), dice.byte(), dice.byte(), dice.byte(), dice.byte())).collect();
             let case = Case { nodes, inputs: Vec::new(), head: (dice.byte(), dice.byte(), dice.one_in(2)) };
             let ways = [OnFailure::FailFast, OnFailure::WaitAll, OnFailure::Tolerate { count: 1 }];
             let siblings = *dice.choose(&[Siblings::Cancel, Siblings::Finish]);

@@ -4,8 +4,7 @@ use finale::{ActivateError, Runtime, Shards, TaskContext, TaskError, Workflow};
 use finale_core::PayloadError;
 use finale_core::compile::{Limits as CompileLimits, Registry};
 use finale_core::definition::{
-    Conditional, Declaration, DeclaredType, Definition, DefinitionBuilder, JoinStrategy, NodeKind, ParallelJoin,
-    Subworkflow, Task,
+    Conditional, Declaration, DeclaredType, Definition, DefinitionBuilder, NodeKind, Subworkflow, Task,
 };
 use finale_tests::actor::{Dummies, chart, for_each_journal, for_each_journal_in_real_time, runtime, settle, workflow};
 use finale_tests::tasks::{expect_nothing, task_of};
@@ -76,11 +75,6 @@ async fn a_key_or_a_name_that_is_too_long_is_refused_by_name() {
 async fn what_this_release_does_not_run_is_refused_by_the_name_of_its_node() {
     for_each_journal(async |journal| {
         let runtime = runtime(&journal).done("a b").start().unwrap();
-        let any = NodeKind::ParallelJoin(ParallelJoin { strategy: JoinStrategy::Any });
-        let any = with_node("s>x x:branch>a x:branch>b a>join b>join join>e", "join", any);
-        let refused = runtime.activate(&Workflow::new(any).unwrap(), ()).await.unwrap_err();
-        assert!(matches!(&refused, ActivateError::Unsupported { node, .. } if node == "join"), "{refused}");
-
         let called =
             Subworkflow { workflow: Some("other".into()), version: Some("1.0.0".into()), ..Subworkflow::default() };
         let mut other = chart("s>a a>e").definition();

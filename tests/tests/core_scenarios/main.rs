@@ -2,8 +2,11 @@
 
 mod edges;
 mod ending;
+mod handled;
+mod joins;
 mod recovery;
 mod refusals;
+mod splits;
 mod tasks;
 mod telling;
 

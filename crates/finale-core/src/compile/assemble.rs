@@ -6,9 +6,10 @@ use sha2::{Digest, Sha256};
 
 use super::checks::find;
 use super::expressions::Expressions;
+use super::firing::{self, NodeRules, is_ordinary};
 use super::graph::{Graph, numbers};
-use crate::compiled::{self, Compiled, CompiledNode, DefinitionHash, Step, Unsupported};
-use crate::definition::{Definition, Delivery, JoinStrategy, Node, NodeKind, Task, Work};
+use crate::compiled::{self, Compiled, CompiledNode, DefinitionHash, RULED, Step, Unsupported};
+use crate::definition::{Definition, Delivery, Node, NodeKind, Task, TriggerRule, Work};
 use crate::expression::Expression;
 use crate::id::NodeIndex;
 
@@ -16,18 +17,28 @@ use crate::id::NodeIndex;
 pub(super) fn assemble(definition: Definition, graph: Graph, expressions: Expressions) -> Compiled {
     let order = graph.topological();
     let assignees = assignees(&definition, &graph, &order);
-    let sinks = sinks(&definition, &graph, &order);
+    let (sinks, alternatives) = sinks(&definition, &graph, &order);
+    let node_rules = firing::of_nodes(&definition, &graph, &order);
+    let rules = firing::of_graph(&definition, &graph, &order, alternatives);
     let hash = hash(&definition);
     let Graph { index, out, into } = graph;
+    let in_degree = |(node, into): (&Node, &Range<u32>)| {
+        let ruled = if node.rule() == TriggerRule::Default { 0 } else { RULED };
+        (into.end - into.start) | ruled
+    };
+    let in_degrees = definition.nodes.iter().zip(&into.ranges).map(in_degree).collect();
     let parts = definition.nodes.iter().zip(expressions.nodes).zip(assignees);
-    let nodes = parts.zip(out.ranges);
-    let nodes = nodes.map(|(((node, expression), assignee), out)| compiled(node, expression, assignee, out)).collect();
+    let nodes = parts.zip(node_rules).zip(out.ranges);
+    let nodes = nodes
+        .map(|((((node, expression), assignee), rules), out)| compiled(node, expression, assignee, rules, out))
+        .collect();
     let own = compiled::Graph {
         first: 0,
         start: NodeIndex(find(&definition, &NodeKind::Start).expect("the structure has exactly one start")),
         policy: definition.policy,
         sinks: sinks.into_iter().map(NodeIndex).collect(),
-        in_degrees: into.ranges.iter().map(|into| into.end - into.start).collect(),
+        in_degrees,
+        rules,
     };
     Compiled {
         hash,
@@ -43,7 +54,13 @@ pub(super) fn assemble(definition: Definition, graph: Graph, expressions: Expres
     }
 }
 
-fn compiled(node: &Node, expression: Option<Expression>, assignee: Option<String>, out: Range<u32>) -> CompiledNode {
+fn compiled(
+    node: &Node,
+    expression: Option<Expression>,
+    assignee: Option<String>,
+    rules: NodeRules,
+    out: Range<u32>,
+) -> CompiledNode {
     let plain = Task::default();
     let task = match &node.kind {
         NodeKind::Task(task) => task,
@@ -51,8 +68,12 @@ fn compiled(node: &Node, expression: Option<Expression>, assignee: Option<String
     };
     CompiledNode {
         step: step(&node.kind),
+        rule: node.rule(),
         out,
         optional: task.optional,
+        is_caught: rules.is_caught,
+        is_failure_handler: rules.is_failure_handler,
+        is_sheltered: rules.is_sheltered,
         at_most_once: task.delivery == Delivery::AtMostOnce,
         attempts: task.retry.attempts,
         backoff: task.retry.backoff,
@@ -79,7 +100,6 @@ fn step(kind: &NodeKind) -> Step {
 fn unsupported(node: &Node) -> Option<Unsupported> {
     let feature = match &node.kind {
         NodeKind::Subworkflow(_) => "a sub-workflow",
-        NodeKind::ParallelJoin(join) if join.strategy == JoinStrategy::Any => "join strategy any",
         _ => return None,
     };
     Some(Unsupported { node: node.id.clone(), feature })
@@ -126,15 +146,23 @@ fn agent(definition: &Definition, assignment: Assignment) -> Option<String> {
     }
 }
 
-/// The work behind which only control nodes come.
-fn sinks(definition: &Definition, graph: &Graph, order: &[u32]) -> Box<[u32]> {
+/// The work behind which only control nodes come, and apart from it that to which only the failure of another node leads.
+fn sinks(definition: &Definition, graph: &Graph, order: &[u32]) -> (Vec<u32>, Vec<u32>) {
     let works = |node: u32| is_work(&definition.nodes[node as usize].kind);
+    let ways = |node: u32| graph.out.of(node).iter().filter(|edge| is_ordinary(edge.kind)).map(|edge| edge.target);
     let mut is_before_work = vec![false; graph.len()];
     for &node in order.iter().rev() {
-        let mut behind = graph.out.of(node).iter().map(|edge| edge.target);
-        is_before_work[node as usize] = behind.any(|target| works(target) || is_before_work[target as usize]);
+        is_before_work[node as usize] = ways(node).any(|target| works(target) || is_before_work[target as usize]);
     }
-    numbers(graph.len()).filter(|&node| works(node) && !is_before_work[node as usize]).collect()
+    let mut is_ordinary = vec![false; graph.len()];
+    for &node in order {
+        is_ordinary[node as usize] |= graph.into.of(node).is_empty();
+        if is_ordinary[node as usize] {
+            ways(node).for_each(|target| is_ordinary[target as usize] = true);
+        }
+    }
+    let last = numbers(graph.len()).filter(|&node| works(node) && !is_before_work[node as usize]);
+    last.partition(|&node| is_ordinary[node as usize])
 }
 
 fn hash(definition: &Definition) -> DefinitionHash {

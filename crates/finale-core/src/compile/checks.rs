@@ -3,6 +3,7 @@
 use rustc_hash::FxHashSet;
 
 use super::graph::{self, Graph, numbers};
+use super::joins;
 use super::problem::{Code, Part, Problem};
 use super::structure::is_blank;
 use crate::definition::{Definition, Delivery, EdgeKind, Node, NodeKind, ParallelSplit, Task, Verification, Work};
@@ -17,9 +18,11 @@ pub(super) fn check(definition: &Definition, graph: &Graph) -> Vec<Problem> {
     let explained = Explained::new(definition, graph, !problems.is_empty());
     check_ways(definition, graph, &explained, &mut problems);
     check_duplicate_edges(definition, graph, &mut problems);
+    let incoming = joins::Incoming::of_all(graph);
     for (position, node) in (0..).zip(&definition.nodes) {
         let mut report = Report { node: &node.id, problems: &mut problems };
         check_node(node, &Tally::new(graph, position), &mut report);
+        joins::check(definition, graph, position, incoming[position as usize], &mut report);
     }
     problems
 }
@@ -41,7 +44,7 @@ impl Explained {
             on_or_behind[node as usize] || lacks_edges(&definition.nodes[node as usize].kind, &Tally::new(graph, node))
         };
         let causes: Vec<u32> = numbers(graph.len()).filter(|&node| is_cause(node)).collect();
-        let dead_end = graph.reaching(&causes);
+        let dead_end = graph.leading_to(&causes);
         Self { unreached: on_or_behind, dead_end }
     }
 }
@@ -61,7 +64,7 @@ fn lacks_edges(kind: &NodeKind, tally: &Tally) -> bool {
 
 fn check_ways(definition: &Definition, graph: &Graph, explained: &Explained, problems: &mut Vec<Problem>) {
     let (start, end) = (find(definition, &NodeKind::Start), find(definition, &NodeKind::End));
-    let (reached, leading) = (graph.reached_from(start.as_slice()), graph.reaching(end.as_slice()));
+    let (reached, leading) = (graph.reached_from(start.as_slice()), graph.leading_to(end.as_slice()));
     let is_end_reached = end.is_some_and(|end| reached[end as usize]);
     for (position, node) in definition.nodes.iter().enumerate() {
         let id = &node.id;
@@ -121,7 +124,7 @@ fn check_duplicate_edges(definition: &Definition, graph: &Graph, problems: &mut 
             NodeKind::Conditional(_) => is_answer(edge.kind),
             NodeKind::Verification(_) => is_verdict(edge.kind),
             _ => false,
-        };
+        } || edge.kind == EdgeKind::OnFailure;
         if !seen.insert((source, target, edge.kind)) && !is_choice {
             let kind = edge.kind.name();
             let message = format!("there is more than one {kind} edge from {:?} to {:?}", edge.source, edge.target);
@@ -141,11 +144,11 @@ const fn is_verdict(kind: EdgeKind) -> bool {
 }
 
 /// How many edges of each kind leave a node.
-struct Tally([usize; 7]);
+pub(super) struct Tally([usize; 8]);
 
 impl Tally {
     fn new(graph: &Graph, node: u32) -> Self {
-        let mut counts = [0; 7];
+        let mut counts = [0; 8];
         for edge in graph.out.of(node) {
             counts[edge.kind as usize] += 1;
         }
@@ -156,8 +159,9 @@ impl Tally {
         self.0[kind as usize]
     }
 
-    fn all(&self) -> usize {
-        self.0.iter().sum()
+    /// All but those that only a failure takes.
+    fn ordinary(&self) -> usize {
+        self.0.iter().sum::<usize>() - self.of(EdgeKind::OnFailure)
     }
 
     fn answers(&self) -> usize {
@@ -170,13 +174,13 @@ impl Tally {
 }
 
 /// Where the problems of one node go.
-struct Report<'r> {
-    node: &'r str,
-    problems: &'r mut Vec<Problem>,
+pub(super) struct Report<'r> {
+    pub(super) node: &'r str,
+    pub(super) problems: &'r mut Vec<Problem>,
 }
 
 impl Report<'_> {
-    fn add_if(&mut self, is_wrong: bool, code: Code, message: impl FnOnce(&str) -> String) {
+    pub(super) fn add_if(&mut self, is_wrong: bool, code: Code, message: impl FnOnce(&str) -> String) {
         if is_wrong {
             self.problems.push(Problem::of(code, self.node, message(self.node)));
         }
@@ -204,7 +208,7 @@ fn check_conditional(tally: &Tally, report: &mut Report<'_>) {
         (EdgeKind::ConditionalFalse, Code::ConditionalMissingFalse),
     ];
     check_choices(&answers, Code::ConditionalDuplicateEdge, tally, report);
-    report.add_if(tally.all() > tally.answers(), Code::ConditionalExtraOutgoing, |node| {
+    report.add_if(tally.ordinary() > tally.answers(), Code::ConditionalExtraOutgoing, |node| {
         format!("conditional {node:?} has edges that are neither conditional_true nor conditional_false")
     });
 }
@@ -221,7 +225,7 @@ fn check_verification(verification: &Verification, tally: &Tally, report: &mut R
         (EdgeKind::VerificationRefer, Code::VerificationMissingRefer),
     ];
     check_choices(&verdicts, Code::VerificationDuplicateEdge, tally, report);
-    report.add_if(tally.all() > tally.verdicts(), Code::VerificationExtraOutgoing, |node| {
+    report.add_if(tally.ordinary() > tally.verdicts(), Code::VerificationExtraOutgoing, |node| {
         format!("verification {node:?} has edges that belong to no verdict")
     });
 }
@@ -286,5 +290,26 @@ fn check_outside(kind: &NodeKind, tally: &Tally, report: &mut Report<'_>) {
     });
     report.add_if(!branches && tally.of(EdgeKind::ParallelBranch) > 0, Code::BranchEdgeOutside, |node| {
         format!("a parallel_branch edge leaves {node:?}, which is a {name}")
+    });
+    check_caught(kind, tally.of(EdgeKind::OnFailure), report);
+}
+
+/// Whether a node of that kind can fail: it does work, or evaluates an expression.
+pub(super) const fn can_fail(kind: &NodeKind) -> bool {
+    matches!(kind, NodeKind::Task(_) | NodeKind::Conditional(_) | NodeKind::Subworkflow(_))
+}
+
+/// Only what can fail has its failure handled, by one node.
+fn check_caught(kind: &NodeKind, count: usize, report: &mut Report<'_>) {
+    let name = kind.name();
+    report.add_if(count > 0 && !can_fail(kind), Code::OnFailureOutside, |node| {
+        format!("an on_failure edge leaves {node:?}, which is a {name} and cannot fail")
+    });
+    report.add_if(count > 1, Code::OnFailureDuplicate, |node| {
+        format!("{count} nodes are to handle the failure of {node:?}, there can be only one")
+    });
+    let is_optional = matches!(kind, NodeKind::Task(task) if task.optional);
+    report.add_if(count > 0 && is_optional, Code::OnFailureOptional, |node| {
+        format!("{node:?} is optional, so that its failure is tolerated, and names who handles it: it can have only one of both")
     });
 }

@@ -1,6 +1,7 @@
 //! The expressions of a definition, compiled; the second half of the second phase.
 
 use super::graph::{Graph, numbers};
+use super::joins::Incoming;
 use super::limits::Limits;
 use super::problem::{Code, Problem};
 use crate::definition::{Definition, Node, NodeKind};
@@ -23,7 +24,9 @@ pub(super) fn compile(
 ) -> Expressions {
     let mut compiler =
         Compiler { definition, graph, upstream: Upstream::new(graph.len(), limits.lookups_max), problems };
-    let nodes = (0..).zip(&definition.nodes).map(|(position, node)| compiler.node(position, node)).collect();
+    let incoming = Incoming::of_all(graph);
+    let nodes = (0..).zip(definition.nodes.iter().zip(incoming));
+    let nodes = nodes.map(|(position, (node, into))| compiler.node(position, node, into.has_caught)).collect();
     let output = compiler.output();
     if compiler.upstream.is_exhausted {
         let message = format!(
@@ -43,7 +46,7 @@ struct Compiler<'c> {
 }
 
 impl Compiler<'_> {
-    fn node(&mut self, position: u32, node: &Node) -> Option<Expression> {
+    fn node(&mut self, position: u32, node: &Node, handles_failures: bool) -> Option<Expression> {
         let (definition, graph, upstream) = (self.definition, self.graph, &mut self.upstream);
         let mut tasks = || upstream.tasks(definition, graph, position);
         let id = &node.id;
@@ -66,6 +69,12 @@ impl Compiler<'_> {
             },
             _ => return None,
         };
+        let compiled = compiled.and_then(|expression| match expression.reads_failures() && !handles_failures {
+            true => Err(format!(
+                "{id:?} reads `failure`, which is known only at a node that another one names in its `on_failure`"
+            )),
+            false => Ok(expression),
+        });
         let report = |message| self.problems.push(Problem::of(Code::ExpressionInvalid, id, message));
         compiled.map_err(report).ok()
     }
@@ -73,11 +82,16 @@ impl Compiler<'_> {
     fn output(&mut self) -> Option<Expression> {
         let source = self.definition.output.as_deref()?;
         let tasks = || numbers(self.graph.len()).filter(|&node| is_task(self.definition, node)).collect();
+        let compiled = Expression::compile(source, &self.graph.index, tasks).map_err(|error| error.to_string());
+        let compiled = compiled.and_then(|expression| match expression.reads_failures() {
+            true => Err("it reads `failure`, which is known only where a failure is handled".to_owned()),
+            false => Ok(expression),
+        });
         let report = |error| {
             let message = format!("the output of the workflow is no expression: {error}");
             self.problems.push(Problem::new(Code::ExpressionInvalid, message));
         };
-        Expression::compile(source, &self.graph.index, tasks).map_err(report).ok()
+        compiled.map_err(report).ok()
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use rustc_hash::FxHashMap;
 
 use crate::compiled::OutEdge;
-use crate::definition::Definition;
+use crate::definition::{Definition, EdgeKind};
 
 /// Nodes by number in the order of the definition, with the edges out of and into each.
 #[derive(Debug)]
@@ -43,9 +43,18 @@ impl Graph {
         walk(self.len(), nodes, |at| self.out.of(at).iter().map(|edge| edge.target))
     }
 
-    /// From which nodes some of these can be reached; they count themselves.
-    pub(super) fn reaching(&self, nodes: &[u32]) -> Vec<bool> {
-        walk(self.len(), nodes, |at| self.into.of(at).iter().copied())
+    /// From which nodes a way leads to some of these, which count themselves. Ways that only a failure takes do not count:
+    /// whoever handles a failure is not where its node leads to.
+    pub(super) fn leading_to(&self, nodes: &[u32]) -> Vec<bool> {
+        let is_ordinary = |edge: &OutEdge| edge.kind != EdgeKind::OnFailure;
+        if self.out.items.iter().all(is_ordinary) {
+            return walk(self.len(), nodes, |at| self.into.of(at).iter().copied());
+        }
+        let ordinary = numbers(self.len()).flat_map(|source| {
+            self.out.of(source).iter().filter(|edge| is_ordinary(edge)).map(move |edge| (edge.target, source))
+        });
+        let into = Adjacency::new(self.len(), &ordinary.collect::<Vec<_>>());
+        walk(self.len(), nodes, |at| into.of(at).iter().copied())
     }
 
     /// Which nodes are on or behind a cycle.

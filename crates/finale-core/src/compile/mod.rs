@@ -7,10 +7,13 @@
 mod assemble;
 mod checks;
 mod expressions;
+mod firing;
 mod graph;
 mod inputs;
+mod joins;
 mod limits;
 mod links;
+mod meetings;
 mod problem;
 mod reading;
 mod registry;
@@ -83,8 +86,14 @@ fn check_graph_within(definition: &Definition, graph: &Graph, limits: &Limits) -
     let mut problems = checks::check(definition, graph);
     let expressions = expressions::compile(definition, graph, limits, &mut problems);
     // In a cycle every node is before and behind every other one: nothing could be said of what is read.
-    let warnings = match graph.topological().len() == graph.len() {
-        true => reading::check(definition, graph, sources(&expressions), limits.lookups_max, &mut problems),
+    let order = graph.topological();
+    let warnings = match order.len() == graph.len() {
+        true => {
+            let sources = sources(&expressions);
+            let mut warnings = reading::check(definition, graph, sources, limits.lookups_max, &mut problems);
+            warnings.extend(joins::warn(definition, graph, &order));
+            warnings
+        }
         false => Vec::new(),
     };
     GraphChecked { expressions, problems, warnings }

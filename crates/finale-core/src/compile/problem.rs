@@ -90,6 +90,20 @@ pub enum Code {
     VerificationExtraOutgoing,
     /// A verification edge leaves a node that does not judge.
     VerificationEdgeOutside,
+    /// An edge for failures leaves a node that cannot fail.
+    OnFailureOutside,
+    /// Several nodes are to handle the failure of one.
+    OnFailureDuplicate,
+    /// A task is optional, and another node is to handle its failure.
+    OnFailureOptional,
+    /// Other edges than those for failures lead to a node that handles failures.
+    FailureHandlerEdges,
+    /// A trigger rule has no meaning where it stands, or can never hold.
+    BadTriggerRule,
+    /// A join waits for more edges than lead to it, or says what becomes of losers that it cannot have.
+    BadJoin,
+    /// A condition (`when`) stands at a join that does not wait for all, or at a node that handles failures.
+    GuardMisplaced,
     /// A condition, an input or the output is not an expression.
     ExpressionInvalid,
     /// An expression reads its own node, or one that comes after it, of which nothing is known yet.
@@ -126,7 +140,7 @@ pub enum Code {
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 57] = [
+    pub const ALL: [Self; 64] = [
         Self::TooManyNodes,
         Self::TooManyEdges,
         Self::BlankField,
@@ -168,6 +182,13 @@ impl Code {
         Self::VerificationDuplicateEdge,
         Self::VerificationExtraOutgoing,
         Self::VerificationEdgeOutside,
+        Self::OnFailureOutside,
+        Self::OnFailureDuplicate,
+        Self::OnFailureOptional,
+        Self::FailureHandlerEdges,
+        Self::BadTriggerRule,
+        Self::BadJoin,
+        Self::GuardMisplaced,
         Self::ExpressionInvalid,
         Self::ReadsLaterNode,
         Self::ConditionNeverTrue,
@@ -230,6 +251,13 @@ impl Code {
             Self::VerificationDuplicateEdge => "verification_duplicate_edge",
             Self::VerificationExtraOutgoing => "verification_extra_outgoing",
             Self::VerificationEdgeOutside => "verification_edge_outside",
+            Self::OnFailureOutside => "on_failure_outside",
+            Self::OnFailureDuplicate => "on_failure_duplicate",
+            Self::OnFailureOptional => "on_failure_optional",
+            Self::FailureHandlerEdges => "failure_handler_edges",
+            Self::BadTriggerRule => "bad_trigger_rule",
+            Self::BadJoin => "bad_join",
+            Self::GuardMisplaced => "guard_misplaced",
             Self::ExpressionInvalid => "expression_invalid",
             Self::ReadsLaterNode => "reads_later_node",
             Self::ConditionNeverTrue => "condition_never_true",

@@ -7,7 +7,7 @@ use super::problem::{Code, Problem};
 use super::statuses::Statuses;
 use super::warning::{Warning, WarningCode};
 use super::ways::Ways;
-use crate::definition::{Definition, EdgeKind, JoinStrategy, Node, NodeKind};
+use crate::definition::{Definition, EdgeKind, Node, NodeKind, TriggerRule};
 use crate::expression::reads::{InputRead, reads};
 use crate::nearest::nearest;
 
@@ -23,9 +23,9 @@ pub(super) fn check<'e>(
     problems: &mut Vec<Problem>,
 ) -> Vec<Warning> {
     let declared = definition.inputs.iter().map(|input| input.name.as_str()).collect();
-    let has_early_joins = definition.nodes.iter().any(is_early_join);
+    let has_rules = definition.nodes.iter().any(|node| node.rule() != TriggerRule::Default);
     let (ways, warnings) = (None, Vec::new());
-    let mut checker = Checker { definition, graph, declared, has_early_joins, ways, budget, problems, warnings };
+    let mut checker = Checker { definition, graph, declared, has_rules, ways, budget, problems, warnings };
     for source in sources {
         checker.check(source);
     }
@@ -36,8 +36,8 @@ struct Checker<'c> {
     definition: &'c Definition,
     graph: &'c Graph,
     declared: FxHashSet<&'c str>,
-    /// Whether a node can begin before all nodes before it are settled.
-    has_early_joins: bool,
+    /// Whether a node may begin otherwise than by the default rule.
+    has_rules: bool,
     /// Made when the first expression names a node; few definitions need it.
     ways: Option<Ways<'c>>,
     budget: usize,
@@ -92,17 +92,17 @@ impl<'c> Checker<'c> {
         false
     }
 
-    /// Whether a node cannot begin before the reader is done. A join of strategy `any` does not wait for all before it.
+    /// Whether a node cannot begin before the reader is done: some rules do not wait for all before them.
     fn comes_later(&mut self, reader: u32, node: u32) -> bool {
         let definition = self.definition;
-        let is_early = move |node: u32| is_early_join(&definition.nodes[node as usize]);
+        let is_early = move |node: u32| definition.nodes[node as usize].rule().is_early();
         !is_early(node) && self.ways().leads_around(reader, node, is_early) == Some(true)
     }
 
     /// Reports a condition that asks for what cannot be.
     fn check_truth(&mut self, reader: u32, source: &str) {
         let NodeKind::Conditional(_) = self.definition.nodes[reader as usize].kind else { return };
-        if self.has_early_joins {
+        if self.has_rules {
             return;
         }
         let (definition, graph, reader_id) = (self.definition, self.graph, self.written_id(reader));
@@ -145,7 +145,7 @@ impl<'c> Checker<'c> {
 
     /// The id of the node as its author wrote it: a decision that guards a task was not.
     fn written_id(&self, node: u32) -> &'c str {
-        guarded(self.definition, self.graph, node).unwrap_or_else(|| self.id(node))
+        guarded(self.definition, self.graph, node).map_or_else(|| self.id(node), |node| &node.id)
     }
 
     fn place(&self, node: u32) -> String {
@@ -157,15 +157,11 @@ impl<'c> Checker<'c> {
     }
 }
 
-fn is_early_join(node: &Node) -> bool {
-    matches!(&node.kind, NodeKind::ParallelJoin(join) if join.strategy == JoinStrategy::Any)
-}
-
 /// The node that a decision guards, if [`Definition::guard`] made it.
-fn guarded<'d>(definition: &'d Definition, graph: &Graph, node: u32) -> Option<&'d str> {
+pub(super) fn guarded<'d>(definition: &'d Definition, graph: &Graph, node: u32) -> Option<&'d Node> {
     let decision = &definition.nodes[node as usize];
     let true_edge = graph.out.of(node).iter().find(|edge| edge.kind == EdgeKind::ConditionalTrue)?;
-    let target = definition.nodes[true_edge.target as usize].id.as_str();
-    let rest = decision.id.strip_prefix(target)?.strip_prefix('?')?;
+    let target = &definition.nodes[true_edge.target as usize];
+    let rest = decision.id.strip_prefix(target.id.as_str())?.strip_prefix('?')?;
     rest.chars().all(|c| c == '_').then_some(target)
 }

@@ -3,7 +3,7 @@
 use super::checks::find;
 use super::graph::Graph;
 use super::ways::Ways;
-use crate::definition::{Definition, NodeKind, OnFailure};
+use crate::definition::{Definition, EdgeKind, NodeKind, OnFailure};
 use crate::expression::claim::{Claim, NoStatus, claim};
 use crate::nearest::nearest;
 use crate::status::NodeStatus;
@@ -11,7 +11,7 @@ use crate::status::NodeStatus;
 /// Conditions about more nodes than this are not looked at: the combinations of their statuses are tried one by one.
 const NODES_MAX: usize = 4;
 
-/// The statuses of nodes as the condition of one node sees them, in a graph without joins of strategy `any`.
+/// The statuses of nodes as the condition of one node sees them, in a graph where all nodes have the default trigger rule.
 ///
 /// Every other node waits until all nodes before it are settled, and is skipped if one of them failed and that counts.
 pub(super) struct Statuses<'s, 'g> {
@@ -75,7 +75,8 @@ impl Statuses<'_, '_> {
     /// Whether the reader is reached although the node failed.
     fn failure_is_seen(&mut self, node: u32, may_be_before: bool) -> bool {
         let definition = self.definition;
-        if matches!(&definition.nodes[node as usize].kind, NodeKind::Task(task) if task.optional) {
+        let is_caught = self.graph.out.of(node).iter().any(|edge| edge.kind == EdgeKind::OnFailure);
+        if is_caught || matches!(&definition.nodes[node as usize].kind, NodeKind::Task(task) if task.optional) {
             return true;
         }
         match definition.policy.on_failure {

@@ -103,7 +103,7 @@ fn check_outputs(outputs: &[Declaration], problems: &mut Vec<Problem>) {
 
 fn check_nodes(nodes: &[Node], problems: &mut Vec<Problem>) {
     let mut ids = FxHashSet::default();
-    for Node { id, label, kind } in nodes {
+    for Node { id, label, kind, .. } in nodes {
         let blank = |what: &str| Problem::of(Code::BlankField, id, format!("the {what} of node {id:?} is blank"));
         if is_blank(id) {
             problems.push(blank("id"));

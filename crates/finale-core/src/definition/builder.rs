@@ -1,13 +1,13 @@
 //! Definitions in code.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 
 use serde_json::Value;
 
 use super::{
-    Conditional, Declaration, DeclaredType, Definition, EdgeKind, Node, NodeKind, OnFailure, Policy, Siblings, Task,
-    Verdict, Verification,
+    Conditional, Declaration, DeclaredType, Definition, EdgeKind, JoinStrategy, Losers, Node, NodeKind, OnFailure,
+    ParallelJoin, ParallelSplit, Policy, Siblings, Task, TriggerRule, Verdict, Verification,
 };
 
 /// Builds a definition node by node; see [`Definition::builder`].
@@ -19,6 +19,8 @@ pub struct DefinitionBuilder<Built = Definition> {
     definition: Definition,
     /// Conditions of nodes, by id; decisions take their places when all edges are known.
     conditions: BTreeMap<String, String>,
+    /// The edges that `after` made: those that leave a split are its branches, which is known when all nodes are.
+    plain_edges: Vec<usize>,
     built: PhantomData<fn() -> Built>,
 }
 
@@ -43,7 +45,8 @@ impl Definition {
 impl<Built> DefinitionBuilder<Built> {
     /// Begins a definition with that id and name, version 1.0.0.
     pub fn new(id: impl Into<String>) -> Self {
-        Self { definition: Definition::new(id), conditions: BTreeMap::new(), built: PhantomData }
+        let (conditions, plain_edges) = (BTreeMap::new(), Vec::new());
+        Self { definition: Definition::new(id), conditions, plain_edges, built: PhantomData }
     }
 
     /// What people call the workflow; by default its id.
@@ -131,6 +134,105 @@ impl<Built> DefinitionBuilder<Built> {
         self
     }
 
+    /// A join of the branches that say [`after`](Self::after) of it, with that strategy; its losers go on to their end.
+    ///
+    /// ```
+    /// use finale_core::compile::{Registry, compile};
+    /// use finale_core::definition::{Definition, JoinStrategy, Losers};
+    ///
+    /// let definition = Definition::builder("price")
+    ///     .task("north", "ask_north")
+    ///     .task("south", "ask_south")
+    ///     .task("east", "ask_east")
+    ///     .join("heard", JoinStrategy::AtLeast { count: 2 })
+    ///     .after_all(["north", "south", "east"])
+    ///     .losers(Losers::Cancel)
+    ///     .task("report", "report")
+    ///     .after("heard")
+    ///     .build();
+    /// assert!(compile(definition, &Registry::default()).is_ok());
+    /// ```
+    pub fn join(self, id: impl Into<String>, strategy: JoinStrategy) -> Self {
+        self.node(id, NodeKind::ParallelJoin(ParallelJoin { strategy, losers: Losers::Finish }))
+    }
+
+    /// What becomes of the branches that the join does not wait for that was added last; by default they go on to their
+    /// end. Said of any other node it changes nothing.
+    pub fn losers(mut self, losers: Losers) -> Self {
+        if let Some(Node { kind: NodeKind::ParallelJoin(join), .. }) = self.definition.nodes.last_mut() {
+            join.losers = losers;
+        }
+        self
+    }
+
+    /// A split: what says [`after`](Self::after) of it is one of its branches. At most `max_concurrency` handlers are at
+    /// work at once between it and where its branches meet; none means no limit.
+    ///
+    /// ```
+    /// use finale_core::compile::{Registry, compile};
+    /// use finale_core::definition::Definition;
+    ///
+    /// let definition = Definition::builder("ask")
+    ///     .split("all", Some(2))
+    ///     .task("north", "ask_north")
+    ///     .after("all")
+    ///     .task("south", "ask_south")
+    ///     .after("all")
+    ///     .task("east", "ask_east")
+    ///     .after("all")
+    ///     .build();
+    /// assert!(compile(definition, &Registry::default()).is_ok());
+    /// ```
+    pub fn split(self, id: impl Into<String>, max_concurrency: Option<u32>) -> Self {
+        self.node(id, NodeKind::ParallelSplit(ParallelSplit { max_concurrency }))
+    }
+
+    /// The rule by which the node that was added last begins; by default it begins when what comes before it is settled,
+    /// none of that failed and one of that was done. That of a join follows from its strategy.
+    ///
+    /// ```
+    /// use finale_core::compile::{Registry, compile};
+    /// use finale_core::definition::{Definition, OnFailure, TriggerRule};
+    ///
+    /// let definition = Definition::builder("nightly")
+    ///     .on_failure(OnFailure::WaitAll)
+    ///     .task("backup", "backup")
+    ///     .task("tell", "tell_the_operator")
+    ///     .after("backup")
+    ///     .trigger_rule(TriggerRule::OneFailed)
+    ///     .build();
+    /// assert!(compile(definition, &Registry::default()).is_ok());
+    /// ```
+    pub fn trigger_rule(mut self, rule: TriggerRule) -> Self {
+        if let Some(node) = self.definition.nodes.last_mut() {
+            node.trigger_rule = rule;
+        }
+        self
+    }
+
+    /// A failure of the node that was added last is handled by that node, also if that is added later: it is recorded and
+    /// counts for no policy. What handles failures comes after nothing else; in its expressions `failure` is the first
+    /// failure it handles and `failures` are all. Fails what handles it, the failure counts after all.
+    ///
+    /// ```
+    /// use finale_core::compile::{Registry, compile};
+    /// use finale_core::definition::{Definition, Task};
+    ///
+    /// let definition = Definition::builder("order")
+    ///     .task("charge", "charge_card")
+    ///     .task("ship", "ship")
+    ///     .after("charge")
+    ///     .catch("refund")
+    ///     .task("refund", Task::handler("refund").input("failure.reason"))
+    ///     .build();
+    /// assert!(compile(definition, &Registry::default()).is_ok());
+    /// ```
+    pub fn catch(mut self, handler: impl Into<String>) -> Self {
+        let source = self.last();
+        self.definition.connect(source, handler, EdgeKind::OnFailure);
+        self
+    }
+
     /// A decision: which of the nodes that say [`when_true`](Self::when_true) and [`when_false`](Self::when_false) runs.
     pub fn condition(self, id: impl Into<String>, expression: impl Into<String>) -> Self {
         self.node(id, NodeKind::Conditional(Conditional { condition: Some(expression.into()) }))
@@ -145,15 +247,21 @@ impl<Built> DefinitionBuilder<Built> {
     /// A node of any kind, labelled by its id.
     pub fn node(mut self, id: impl Into<String>, kind: NodeKind) -> Self {
         let id = id.into();
-        self.definition.nodes.push(Node { label: id.clone(), id, kind });
+        self.definition.nodes.push(Node::new(id.clone(), id, kind));
         self
     }
 
     /// The node that was added last comes after that one; may be said several times, also of nodes that are added later.
     ///
     /// Said before any node it makes an edge that leads nowhere, and the definition is refused.
-    pub fn after(self, source: impl Into<String>) -> Self {
+    pub fn after(mut self, source: impl Into<String>) -> Self {
+        self.plain_edges.push(self.definition.edges.len());
         self.follow(source, EdgeKind::Sequential)
+    }
+
+    /// The node that was added last comes after all of those.
+    pub fn after_all<S: Into<String>>(self, sources: impl IntoIterator<Item = S>) -> Self {
+        sources.into_iter().fold(self, |builder, source| builder.after(source))
     }
 
     /// The node that was added last runs when that decision evaluates to true.
@@ -225,11 +333,25 @@ impl<Built> DefinitionBuilder<Built> {
     }
 }
 
+impl<Built> DefinitionBuilder<Built> {
+    fn draw_branches(&mut self) {
+        let Definition { nodes, edges, .. } = &mut self.definition;
+        let splits = nodes.iter().filter(|node| matches!(node.kind, NodeKind::ParallelSplit(_)));
+        let splits: BTreeSet<&str> = splits.map(|node| node.id.as_str()).collect();
+        for &number in &self.plain_edges {
+            if splits.contains(edges[number].source.as_str()) {
+                edges[number].kind = EdgeKind::ParallelBranch;
+            }
+        }
+    }
+}
+
 impl<Built: FromDefinition> DefinitionBuilder<Built> {
     /// What is made of the definition, with a start and an end where there is none: see [`Definition::imply_ends`].
     ///
     /// A definition is not checked yet; a workflow is, and has its errors here.
     pub fn build(mut self) -> Built::Output {
+        self.draw_branches();
         self.definition.guard(&self.conditions);
         self.definition.imply_ends();
         Built::from_definition(self.definition)

@@ -29,7 +29,8 @@ impl Definition {
 
     /// Puts a decision before each of these nodes: it runs only if its expression is true.
     ///
-    /// All ways that led to the node lead to the decision then. The decision is called like the node, with a `?` behind it.
+    /// All ways that led to the node lead to the decision then, which has its trigger rule; the node has the default one.
+    /// The decision is called like the node, with a `?` behind it.
     ///
     /// ```
     /// use finale_core::definition::{Definition, Node};
@@ -44,13 +45,15 @@ impl Definition {
         let mut taken: BTreeSet<String> = self.nodes.iter().map(|node| node.id.clone()).collect();
         let mut decisions = BTreeMap::new();
         let nodes = std::mem::take(&mut self.nodes);
-        for node in nodes {
+        for mut node in nodes {
             if let Some(expression) = conditions.get(&node.id)
                 && !decisions.contains_key(&node.id)
             {
                 let decision = free_id(&mut taken, &format!("{}?", node.id));
                 let kind = NodeKind::Conditional(Conditional { condition: Some(expression.clone()) });
-                self.nodes.push(Node { id: decision.clone(), label: expression.clone(), kind });
+                let trigger_rule = std::mem::take(&mut node.trigger_rule);
+                let guard = Node::new(decision.clone(), expression.clone(), kind);
+                self.nodes.push(Node { trigger_rule, ..guard });
                 decisions.insert(node.id.clone(), decision);
             }
             self.nodes.push(node);
@@ -69,7 +72,7 @@ impl Definition {
     /// none, and to the end the way of each decision that says nothing about one of its answers.
     pub fn imply_ends(&mut self) {
         if !self.nodes.iter().any(|node| node.kind == NodeKind::Start) {
-            let firsts = self.untouched(|edge| &edge.target);
+            let firsts = self.untouched(|edge| Some(&edge.target));
             let start = self.add("start", NodeKind::Start);
             firsts.into_iter().for_each(|first| self.connect(start.clone(), first, EdgeKind::Sequential));
         }
@@ -86,7 +89,7 @@ impl Definition {
         // What goes on only after an answer has no way to the end of its own.
         let answers = |node: &&Node| matches!(node.kind, NodeKind::Conditional(_) | NodeKind::Verification(_));
         let answering: BTreeSet<_> = self.nodes.iter().filter(answers).map(|node| node.id.clone()).collect();
-        let mut lasts = self.untouched(|edge| &edge.source);
+        let mut lasts = self.untouched(|edge| (edge.kind != EdgeKind::OnFailure).then_some(&edge.source));
         lasts.retain(|last| !answering.contains(last));
         let end = self.add("end", NodeKind::End);
         lasts.into_iter().for_each(|last| self.connect(last, end.clone(), EdgeKind::Sequential));
@@ -97,9 +100,9 @@ impl Definition {
         self.nodes.iter().filter(|node| matches!(node.kind, NodeKind::Conditional(_)))
     }
 
-    /// The nodes at which no edge has that end.
-    fn untouched(&self, end: impl Fn(&Edge) -> &String) -> Vec<String> {
-        let touched: BTreeSet<_> = self.edges.iter().map(end).collect();
+    /// The nodes at which no edge has that end, of those that count.
+    fn untouched(&self, end: impl Fn(&Edge) -> Option<&String>) -> Vec<String> {
+        let touched: BTreeSet<_> = self.edges.iter().filter_map(end).collect();
         self.nodes.iter().map(|node| &node.id).filter(|id| !touched.contains(id)).cloned().collect()
     }
 
@@ -113,7 +116,7 @@ impl Definition {
 
     fn add(&mut self, wanted: &str, kind: NodeKind) -> String {
         let id = free_id(&mut self.nodes.iter().map(|node| node.id.clone()).collect(), wanted);
-        self.nodes.push(Node { label: id.clone(), id: id.clone(), kind });
+        self.nodes.push(Node::new(id.clone(), id.clone(), kind));
         id
     }
 }

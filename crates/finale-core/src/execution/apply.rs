@@ -125,7 +125,7 @@ impl Execution {
                 Step::Open(opening) => self.open_nest(definition, key, opening, Some(input), sink),
                 _ => {
                     self.open_scope_mut(key.scope).set_input(key.node, input);
-                    self.dispatch_work(definition, key, AttemptNo::FIRST, sink);
+                    self.start_work(definition, key, AttemptNo::FIRST, sink);
                 }
             },
             Decision::Failed(reason) => self.undecidable(definition, key, &reason, sink),
@@ -179,6 +179,9 @@ impl Execution {
             let notice = Notice::Attempt { key, attempt, failure, took: ended.since(started) };
             sink.notice(notice, self.path_inside(definition, key));
         }
+        if self.is_closed(key) {
+            return self.stopped(definition, key, attempt, StopOutcome::Stopped, sink);
+        }
         match result {
             Ok(output) => {
                 let state = NodeState::Completed { attempt: Some(attempt), started, ended, output };
@@ -195,9 +198,11 @@ impl Execution {
     /// Takes a node out of the hands of whoever works on this attempt.
     #[inline]
     fn leave_work(&mut self, definition: &Compiled, key: WorkKey, attempt: AttemptNo, sink: &mut impl EffectSink) {
-        // A handler leaves by itself.
-        if let NodeState::Waiting(wait) = *self.state_at(key) {
-            self.leave_wait(definition, (key, attempt), wait, sink);
+        match *self.state_at(key) {
+            NodeState::Waiting(wait) => self.leave_wait(definition, (key, attempt), wait, sink),
+            // A handler leaves by itself.
+            NodeState::Running { .. } if self.places.is_some() => self.leave_places(definition, key),
+            _ => {}
         }
     }
 
@@ -240,9 +245,7 @@ impl Execution {
     }
 
     pub(super) fn fail(&mut self, definition: &Compiled, key: WorkKey, state: NodeState, sink: &mut impl EffectSink) {
-        if !definition.at(key.node).optional {
-            self.open_scope_mut(key.scope).add_failure(key.node);
-        }
+        self.add_failure(definition, key);
         self.move_to(definition, key, state, sink);
         self.follow(key);
     }
@@ -257,7 +260,7 @@ impl Execution {
     ) {
         let backoff = definition.at(key.node).backoff.max(asked.unwrap_or_default());
         if backoff.is_zero() {
-            return self.dispatch_work(definition, key, attempt, sink);
+            return self.start_work(definition, key, attempt, sink);
         }
         let (since, until) = (self.at, self.at.after(backoff));
         let lost = self.state_at(key).lost_attempts();
@@ -295,7 +298,7 @@ impl Execution {
                 let (started, ended) = (self.since(key).unwrap_or(self.at), self.at);
                 self.outcome(definition, Attempted { key, attempt, result: Err(failure), started, ended }, sink);
             }
-            Timer::Backoff(key, attempt) => self.dispatch_work(definition, key, attempt, sink),
+            Timer::Backoff(key, attempt) => self.start_work(definition, key, attempt, sink),
         }
     }
 
@@ -351,7 +354,7 @@ impl Execution {
             }
         } else {
             let lost = self.state_at(key).lost_attempts();
-            self.move_to(definition, key, NodeState::Running { attempt, since, lost }, sink);
+            self.move_to(definition, key, NodeState::Running { attempt, since, lost, closed: false }, sink);
             sink.effect(Effect::Run { dispatch, input: self.own_input(key) });
         }
     }

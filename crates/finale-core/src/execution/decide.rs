@@ -7,6 +7,7 @@ use crate::expression::{Facts, NodeView};
 use crate::fact::Decision;
 use crate::id::{ScopeId, WorkKey};
 use crate::payload::Payload;
+use crate::record::NodeFailure;
 use crate::status::NodeStatus;
 
 impl Execution {
@@ -16,12 +17,20 @@ impl Execution {
         let Some(expression) = &compiled.expression else {
             return Decision::Failed("the node has no expression".into());
         };
-        let seen = Seen { scope: self.open_scope(key.scope), input: self.scope_input(key.scope) };
+        let input = self.scope_input(key.scope);
+        let seen = Seen { execution: self, definition, key: Some(key), scope: self.open_scope(key.scope), input };
         let decided = match compiled.step {
             Step::Decide => expression.condition(&seen).map(Decision::Branch),
             _ => expression.value(&seen).map(Decision::Input),
         };
         decided.unwrap_or_else(|error| Decision::Failed(error.to_string().into()))
+    }
+
+    /// The failures that a node handles, in the order in which they happened; none unless the definition names it as what
+    /// handles failures.
+    pub fn handled_failures(&self, definition: &Compiled, key: WorkKey) -> Vec<NodeFailure> {
+        let nodes = self.handled_by(definition, key);
+        nodes.filter_map(|node| self.failure(definition, WorkKey { node, ..key })).collect()
     }
 
     /// Evaluates the output expression, where the definition has one.
@@ -30,13 +39,17 @@ impl Execution {
             return Ok(None);
         };
         let input = self.scope_input(ScopeId::ROOT);
-        let value = expression.value(&Seen { scope: &self.root, input });
+        let value = expression.value(&Seen { execution: self, definition, key: None, scope: &self.root, input });
         value.map(Some).map_err(|error| error.to_string().into())
     }
 }
 
 /// What expressions see: the scope they are in.
 struct Seen<'a> {
+    execution: &'a Execution,
+    definition: &'a Compiled,
+    /// The node whose expression it is; none for that of the output.
+    key: Option<WorkKey>,
     scope: &'a Scope,
     input: Payload,
 }
@@ -44,6 +57,11 @@ struct Seen<'a> {
 impl Facts for Seen<'_> {
     fn input(&self) -> &Payload {
         &self.input
+    }
+
+    fn failures(&self) -> Payload {
+        let failures = self.key.map(|key| self.execution.handled_failures(self.definition, key)).unwrap_or_default();
+        Payload::encode(&failures).expect("what a record says of a failure is JSON")
     }
 
     fn node(&self, position: u32) -> NodeView {

@@ -3,9 +3,9 @@
 use super::node::{IncomingEdges, WaitFor};
 use super::scope::LIVE;
 use super::{Effect, EffectSink, Execution, NodeState, Phase, Settled, Skip};
-use crate::compiled::{Compiled, Step};
+use crate::compiled::{Compiled, RULED, Step};
 use crate::definition::{EdgeKind, OnFailure};
-use crate::id::{AttemptNo, NodeIndex, ScopeId, WorkKey};
+use crate::id::{AttemptNo, NodeIndex, WorkKey};
 
 /// What is drawn at once from what was said to an execution; the rest is drawn when it is told to go on.
 ///
@@ -27,6 +27,10 @@ impl Execution {
                 self.begin(definition, key, sink);
             } else if let Some(id) = self.unjudged.pop() {
                 self.judge_scope(definition, id, sink);
+            } else if self.places.is_some() && self.start_next_queued(definition, sink) {
+                // A handler that has left made room for it.
+            } else if let Some(key) = self.held_back.pop_front() {
+                self.begin_now(definition, key, sink);
             } else if self.opening.is_empty() || !self.open_next(definition) {
                 return;
             }
@@ -58,25 +62,30 @@ impl Execution {
 
     fn has_left_over(&self) -> bool {
         let drawn = self.settled.is_empty() && self.dispatching.is_empty() && self.unjudged.is_empty();
-        !drawn || !self.opening.is_empty() || !self.undecided.is_empty()
+        let is_held = !self.held_back.is_empty() || self.has_freed_places();
+        !drawn || is_held || !self.opening.is_empty() || !self.undecided.is_empty()
     }
 
     /// Tells observers what is ready and stays so for now.
     fn show_ready(&mut self, definition: &Compiled, sink: &mut impl EffectSink) {
-        let is_new = |key: &WorkKey| matches!(self.state_of(*key), Some(NodeState::Ready { shown: false }));
-        let mut ready: Vec<WorkKey> = self.undecided.iter().copied().filter(is_new).collect();
+        let is_new = |key: &WorkKey| matches!(self.state_of(*key), Some(NodeState::Ready { shown: false, .. }));
+        let mut ready: Vec<WorkKey> = self.undecided.iter().chain(&self.held_back).copied().filter(is_new).collect();
         for &id in &self.dispatching {
             let queued = self.scope(id).into_iter().flat_map(|scope| scope.ready());
             ready.extend(queued.map(|node| WorkKey { scope: id, node }).filter(is_new));
         }
         for key in ready {
-            self.move_to(definition, key, NodeState::Ready { shown: true }, sink);
+            let ready = match *self.state_at(key) {
+                NodeState::Ready { attempt, lost, .. } => NodeState::Ready { shown: true, attempt, lost },
+                _ => continue,
+            };
+            self.move_to(definition, key, ready, sink);
         }
     }
 
     /// The next node to begin, of those that are reached.
     ///
-    /// Ready is not running: a pause, or as many handlers at work as a scope may have, will hold its queue here.
+    /// Ready is not running: a pause will hold its queue here.
     #[inline]
     fn next_ready(&mut self) -> Option<WorkKey> {
         while let Some(&id) = self.dispatching.front() {
@@ -102,7 +111,7 @@ impl Execution {
     #[inline]
     pub(super) fn reach(&mut self, key: WorkKey) {
         let scope = self.open_scope_mut(key.scope);
-        *scope.at_mut(key.node) = NodeState::Ready { shown: false };
+        *scope.at_mut(key.node) = NodeState::READY;
         if scope.add_ready(key.node) {
             self.dispatching.push_back(key.scope);
         }
@@ -120,10 +129,34 @@ impl Execution {
     fn begin(&mut self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
         // What decides the end of a scope begins nothing new in it: not even the join that tolerated the failure.
         let scope = self.open_scope(key.scope);
-        let is_decided = !scope.failures().is_empty() && self.end_reason(definition, scope).is_some();
-        if is_decided || !matches!(scope.at(key.node), NodeState::Ready { .. }) {
+        if self.has_failed_enough(definition, scope) || !matches!(scope.at(key.node), NodeState::Ready { .. }) {
             return;
         }
+        if self.may_be_closed_at_once(definition, key) {
+            return self.held_back.push_back(key);
+        }
+        self.begin_step(definition, key, sink);
+    }
+
+    /// Begins what was held back until everything was passed that closes what is not needed.
+    #[cold]
+    fn begin_now(&mut self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
+        let is_ready = matches!(self.state_of(key), Some(NodeState::Ready { .. })) && self.goes_on(key.scope);
+        if is_ready && !self.has_failed_enough(definition, self.open_scope(key.scope)) {
+            self.begin_step(definition, key, sink);
+        }
+    }
+
+    /// Whether a join may close what this node begins before anybody has heard of it: such work begins last.
+    #[inline]
+    fn may_be_closed_at_once(&self, definition: &Compiled, key: WorkKey) -> bool {
+        let rules = &self.open_scope(key.scope).graph(definition).rules;
+        rules.as_ref().is_some_and(|rules| !rules.cancelling.is_empty())
+            && !matches!(definition.at(key.node).step, Step::Pass | Step::Join | Step::Judge(Some(_)))
+    }
+
+    #[inline]
+    fn begin_step(&mut self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
         let compiled = definition.at(key.node);
         match compiled.step {
             Step::Pass | Step::Join | Step::Call => self.pass(definition, key, None, sink),
@@ -134,53 +167,92 @@ impl Execution {
             }
             _ if compiled.expression.is_some() => self.undecided.push_back(key),
             Step::Decide => self.pass(definition, key, Some(EdgeKind::ConditionalFalse), sink),
-            Step::Handle | Step::Ask => self.dispatch_work(definition, key, AttemptNo::FIRST, sink),
+            Step::Handle | Step::Ask => self.start_work(definition, key, AttemptNo::FIRST, sink),
             Step::Open(opening) => self.open_nest(definition, key, opening, None, sink),
         }
     }
 
+    #[inline]
     fn settle_edges(&mut self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
         if !self.goes_on(key.scope) {
             return;
         }
-        let node = key.node;
-        let (taken, of_node) = match self.state_at(key) {
-            NodeState::ControlDone { taken, .. } => (*taken, Settled::Live),
-            state => (None, settled_as(definition, node, state)),
-        };
-        for edge in definition.edges_of(node) {
-            let settled = match taken {
-                Some(taken) if taken != edge.kind => Settled::Dead(Skip::Decided { node, taken }),
-                _ => of_node,
-            };
-            self.settle_edge(definition, key.scope, NodeIndex(edge.target), settled, sink);
+        let is_caught = definition.at(key.node).is_caught;
+        match self.state_at(key) {
+            // By far the most nodes.
+            NodeState::Completed { .. } | NodeState::ControlDone { taken: None, .. } if !is_caught => {
+                for edge in definition.edges_of(key.node) {
+                    let key = WorkKey { node: NodeIndex(edge.target), ..key };
+                    self.settle_live(definition, key, sink);
+                }
+            }
+            _ => self.settle_unlike(definition, key, is_caught, sink),
         }
     }
 
+    /// Follows what is settled, and begins nothing yet.
+    #[cold]
+    pub(super) fn settle_all_edges(&mut self, definition: &Compiled, sink: &mut impl EffectSink) {
+        while let Some(key) = self.settled.pop_front() {
+            self.settle_edges(definition, key, sink);
+        }
+    }
+
+    /// Settles the edges of a node that may not all become the same, or do not become live.
+    #[inline(never)]
+    fn settle_unlike(&mut self, definition: &Compiled, key: WorkKey, is_caught: bool, sink: &mut impl EffectSink) {
+        let node = key.node;
+        let state = self.state_at(key);
+        let (taken, of_node) = match state {
+            NodeState::ControlDone { taken, .. } => (*taken, Settled::Live),
+            state => (None, settled_as(definition, node, state)),
+        };
+        let has_failed = matches!(state, NodeState::Failed { .. });
+        for edge in definition.edges_of(node) {
+            let settled = match taken {
+                _ if is_caught && edge.kind == EdgeKind::OnFailure => to_failure_handler(node, has_failed),
+                Some(taken) if taken != edge.kind => Settled::Dead(Skip::Decided { node, taken }),
+                _ => of_node,
+            };
+            self.settle_edge(definition, WorkKey { node: NodeIndex(edge.target), ..key }, settled, sink);
+        }
+    }
+
+    /// Settles an edge that is live and not failed. Until the last one nobody asks what the node knows of its edges.
     #[inline]
-    fn settle_edge(
-        &mut self,
-        definition: &Compiled,
-        id: ScopeId,
-        node: NodeIndex,
-        settled: Settled,
-        sink: &mut impl EffectSink,
-    ) {
-        let scope = self.open_scope_mut(id);
-        let NodeState::Pending(edges) = scope.at_mut(node) else { return };
+    fn settle_live(&mut self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
+        let scope = self.open_scope_mut(key.scope);
+        let unsettled = scope.unsettled_mut(key.node);
+        let left = (*unsettled - 1) | LIVE;
+        *unsettled = left;
+        if left == LIVE {
+            match scope.at(key.node) {
+                NodeState::Pending(edges) if edges.blocked.is_none() => self.reach(key),
+                NodeState::Pending(edges) => {
+                    let edges = *edges;
+                    self.arrive(definition, key, edges, true, sink);
+                }
+                _ => {}
+            }
+        } else if left & RULED != 0 {
+            self.settle_ruled(definition, key, Settled::Live, sink);
+        }
+    }
+
+    fn settle_edge(&mut self, definition: &Compiled, key: WorkKey, settled: Settled, sink: &mut impl EffectSink) {
+        let scope = self.open_scope_mut(key.scope);
+        let NodeState::Pending(edges) = scope.at_mut(key.node) else { return };
         edges.settle(settled);
         let edges = *edges;
-        let unsettled = scope.unsettled_mut(node);
+        let unsettled = scope.unsettled_mut(key.node);
         *unsettled -= 1;
-        if let Settled::Live = settled {
+        if let Settled::Live | Settled::LiveFailed = settled {
             *unsettled |= LIVE;
         }
-        let key = WorkKey { scope: id, node };
         match *unsettled {
-            // By far the most nodes: nothing stands in the way.
-            LIVE if edges.blocked.is_none() => self.reach(key),
             LIVE => self.arrive(definition, key, edges, true, sink),
             0 => self.arrive(definition, key, edges, false, sink),
+            left if left & RULED != 0 => self.settle_ruled(definition, key, settled, sink),
             _ => {}
         }
     }
@@ -216,12 +288,21 @@ impl Execution {
     }
 }
 
-/// What a settled node makes of its edges, apart from those that its decision did not choose.
+/// What a settled node makes of its edges, apart from those that its decision did not choose and those for its failure.
 fn settled_as(definition: &Compiled, node: NodeIndex, state: &NodeState) -> Settled {
     match state {
-        NodeState::Failed { .. } if !definition.at(node).optional => Settled::Blocked(Skip::Failed { node }),
-        NodeState::Skipped(skip @ Skip::Decided { .. }) => Settled::Dead(*skip),
-        NodeState::Skipped(skip) => Settled::Blocked(*skip),
-        _ => Settled::Live,
+        NodeState::Failed { .. } if definition.at(node).is_caught => Settled::Dead(Skip::Handled { node }),
+        NodeState::Failed { .. } if definition.at(node).optional => Settled::LiveFailed,
+        NodeState::Failed { .. } => Settled::Blocked(Skip::Failed { node }),
+        NodeState::Skipped(skip @ Skip::Failed { .. }) => Settled::Blocked(*skip),
+        NodeState::Skipped(skip) => Settled::Dead(*skip),
+        NodeState::ControlDone { .. } | NodeState::Completed { .. } => Settled::Live,
+        // A join went on without it.
+        _ => Settled::Dead(Skip::NotFailed { node }),
     }
+}
+
+/// What becomes of the edge to the node that handles a failure.
+fn to_failure_handler(node: NodeIndex, has_failed: bool) -> Settled {
+    if has_failed { Settled::Live } else { Settled::Dead(Skip::NotFailed { node }) }
 }

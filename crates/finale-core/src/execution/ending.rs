@@ -82,11 +82,18 @@ impl Execution {
         }
     }
 
+    /// Whether failures have decided the end of a scope, be it that nobody has drawn that consequence yet.
+    #[inline]
+    pub(super) fn has_failed_enough(&self, definition: &Compiled, scope: &Scope) -> bool {
+        !scope.failures().is_empty() && self.end_reason(definition, scope).is_some()
+    }
+
     /// Decides the end: from here on nothing new begins in any scope, and what is under way is closed.
     pub(super) fn conclude(&mut self, definition: &Compiled, reason: EndReason, sink: &mut impl EffectSink) {
         let finish = reason.lets_finish(definition.own().policy.siblings);
         self.settled.clear();
         self.dispatching.clear();
+        self.held_back.clear();
         self.opening.clear();
         self.undecided.clear();
         let ending = Ending { reason, interrupted: Vec::new(), sealed: None };
@@ -141,6 +148,11 @@ impl Execution {
         sink: &mut impl EffectSink,
     ) {
         match *self.state_at(key) {
+            NodeState::Ready { attempt, .. } if attempt.get() > 1 => {
+                let (since, how, attempt) = (self.at, StopOutcome::Closed, attempt.previous());
+                self.move_to(definition, key, NodeState::Cancelled { attempt, since, at: self.at, how }, sink);
+                self.interrupt(key, attempt, Interruption::Stopped(how));
+            }
             NodeState::Pending(_) | NodeState::Ready { .. } => {
                 self.move_to(definition, key, NodeState::Skipped(Skip::Ended), sink);
             }
@@ -159,7 +171,7 @@ impl Execution {
         }
     }
 
-    fn close_waiting(
+    pub(super) fn close_waiting(
         &mut self,
         definition: &Compiled,
         key: WorkKey,
@@ -221,7 +233,8 @@ impl Execution {
             return;
         }
         for (node, state) in scope.iter() {
-            if let NodeState::Running { attempt, .. } = *state {
+            // What a join has closed was told then.
+            if let NodeState::Running { attempt, closed: false, .. } = *state {
                 let dispatch = Dispatch { key: WorkKey { scope: id, node }, attempt, epoch };
                 sink.effect(Effect::Stop { dispatch, then: AfterStop::Report });
             }

@@ -16,11 +16,15 @@ mod earlier;
 mod edges;
 mod ending;
 mod explain;
+mod failures;
+mod firing;
 mod handle;
 mod input;
+mod losers;
 mod nest;
 mod node;
 mod paths;
+mod places;
 mod recover;
 mod render;
 mod rules;
@@ -41,6 +45,7 @@ pub use turn::{AfterStop, Effect, EffectSink, Notice, NumberedEvent, Replay, Tur
 pub(crate) use ending::EndReason;
 use nest::Nest;
 use node::{LostAttempts, NodeState, Settled, Skip, WaitFor};
+use places::SplitPlaces;
 use scope::Scope;
 use spare::Spare;
 
@@ -91,12 +96,16 @@ pub struct Execution {
     settled: VecDeque<WorkKey>,
     /// Scopes with nodes that are ready.
     dispatching: VecDeque<ScopeId>,
+    /// Nodes that are ready and begin when nothing else is left to be drawn.
+    held_back: VecDeque<WorkKey>,
     /// Nodes that have scopes to open.
     opening: VecDeque<WorkKey>,
     /// Inner scopes in which something was settled.
     unjudged: Vec<ScopeId>,
     /// Nodes that wait for an expression.
     undecided: VecDeque<WorkKey>,
+    /// Who is at work behind splits with a limit, and who waits for a place there.
+    places: Option<Box<SplitPlaces>>,
     /// How many tasks of the scopes that were given back ended where.
     gone: Option<Box<Counts>>,
     /// Attempts that were followed by another one.
@@ -197,9 +206,11 @@ impl Execution {
             continuing: false,
             settled: VecDeque::new(),
             dispatching: VecDeque::new(),
+            held_back: VecDeque::new(),
             opening: VecDeque::new(),
             unjudged: Vec::new(),
             undecided: VecDeque::new(),
+            places: None,
             gone: None,
             earlier: None,
             spare_activation: Spare::default(),
@@ -222,9 +233,11 @@ impl Execution {
         (self.running, self.waiting, self.spent, self.continuing) = (0, 0, 0, false);
         self.settled.clear();
         self.dispatching.clear();
+        self.held_back.clear();
         self.opening.clear();
         self.unjudged.clear();
         self.undecided.clear();
+        self.places = None;
         self.gone = None;
         self.earlier = None;
     }
@@ -353,13 +366,15 @@ impl Execution {
         effects
     }
 
-    /// The stops of what runs although its scope stops, for an engine that may not have got them. They come after
-    /// [`under_way`](Self::under_way), and stopping twice changes nothing.
+    /// The stops of what runs although its scope stops or a join went on without it, for an engine that may not have got
+    /// them. They come after [`under_way`](Self::under_way), and stopping twice changes nothing.
     pub fn stops(&self) -> Vec<Effect> {
         let mut stops = Vec::new();
-        for (scope, all) in self.scopes().filter(|(_, all)| all.stopping && all.running > 0) {
+        for (scope, all) in self.scopes().filter(|(_, all)| all.running > 0) {
             for (node, state) in all.iter() {
-                if let NodeState::Running { attempt, .. } = *state {
+                if let NodeState::Running { attempt, closed, .. } = *state
+                    && (all.stopping || closed)
+                {
                     let dispatch = self.dispatch(WorkKey { scope, node }, attempt);
                     stops.push(Effect::Stop { dispatch, then: AfterStop::Report });
                 }

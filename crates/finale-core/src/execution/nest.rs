@@ -223,6 +223,7 @@ impl Execution {
         let Some(scope) = self.inner.remove(&id) else { return };
         self.count_gone(definition, &scope);
         self.forget_earlier(id);
+        self.forget_places(id);
         let key = scope.parent;
         let Some(nest) = self.nests.get_mut(&key) else { return };
         nest.open -= 1;
@@ -257,6 +258,18 @@ impl Execution {
         let output = nest.output();
         self.move_to(definition, key, NodeState::Completed { attempt: None, started, ended, output }, sink);
         self.follow(key);
+    }
+
+    /// Closes the scopes of a node that nobody needs any more.
+    pub(super) fn close_nest(&mut self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
+        let Some(nest) = self.nests.get_mut(&key) else { return };
+        nest.close();
+        for id in nest.all_open().collect::<Vec<_>>() {
+            self.close_scope(definition, id, sink);
+        }
+        if self.nests.get(&key).is_some_and(|nest| nest.is_over()) {
+            self.settle_nest(definition, key, sink);
+        }
     }
 
     /// Fails an inner scope: nothing new begins in it, and what is under way is closed, told to stop or left to finish.
@@ -320,6 +333,6 @@ impl Execution {
 
     fn scope_output(&self, definition: &Compiled, id: ScopeId) -> Payload {
         let scope = self.open_scope(id);
-        self.sinks_output(definition, id, &scope.graph(definition).sinks)
+        self.sinks_output(definition, id, scope.graph(definition))
     }
 }

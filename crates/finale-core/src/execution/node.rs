@@ -15,10 +15,11 @@ use crate::time::Time;
 pub(crate) enum NodeState {
     /// Edges that lead here are not settled yet.
     Pending(IncomingEdges),
-    /// Reached, and not begun; `shown` once observers were told, which they are only if it stays so after a fact.
-    Ready { shown: bool },
-    /// A handler works on it.
-    Running { attempt: AttemptNo, since: Time, lost: LostAttempts },
+    /// Reached, and not begun, or its next attempt is not; `shown` once observers were told, which they are only if it stays
+    /// so after a fact.
+    Ready { shown: bool, attempt: AttemptNo, lost: LostAttempts },
+    /// A handler works on it; `closed` if a join has closed it: it was told to stop, and whatever it reports changes nothing.
+    Running { attempt: AttemptNo, since: Time, lost: LostAttempts, closed: bool },
     /// Something else must happen first.
     Waiting(WaitFor),
     /// A control node that was passed, and the way it chose if it had to.
@@ -27,7 +28,7 @@ pub(crate) enum NodeState {
     Completed { attempt: Option<AttemptNo>, started: Time, ended: Time, output: Payload },
     /// Not done, and not tried again; `lost` of its attempts were.
     Failed { attempt: Option<AttemptNo>, lost: u16, started: Time, ended: Time, failure: Box<Failure> },
-    /// Begun, and closed by the end of its scope.
+    /// Begun, and closed by the end of its scope or by a join that went on without it.
     Cancelled { attempt: Option<AttemptNo>, since: Time, at: Time, how: StopOutcome },
     /// Never begun.
     Skipped(Skip),
@@ -55,13 +56,17 @@ pub(crate) struct LostAttempts {
     pub(crate) crashes: u16,
 }
 
-/// What is known of the edges into a node that are settled and not live; how many are unsettled is counted beside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What is known of the edges into a node that are settled; how many are unsettled is counted beside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct IncomingEdges {
     /// The first failure that stands in the way.
     pub(crate) blocked: Option<Skip>,
     /// The last decision that went elsewhere.
     pub(crate) dead: Option<Skip>,
+    /// How many are live and not failed; counted only where another rule than the default needs it.
+    pub(crate) succeeded: u32,
+    /// How many are blocked or failed; counted only there, too.
+    pub(crate) failed: u32,
 }
 
 /// Why a node was never begun.
@@ -73,12 +78,22 @@ pub(crate) enum Skip {
     Failed { node: NodeIndex },
     /// Its scope ended first.
     Ended,
+    /// The failure of that node, on which this one depends, was handled by another one.
+    Handled { node: NodeIndex },
+    /// That node, whose failure this one handles, did not fail.
+    NotFailed { node: NodeIndex },
+    /// The trigger rule of that node, on which this one depends or which it is, did not hold.
+    RuleNotMet { node: NodeIndex },
+    /// That join, into which every way on leads, went on without it.
+    Lost { join: NodeIndex },
 }
 
 /// What settles an edge.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Settled {
     Live,
+    /// Live although its source failed, which is tolerated.
+    LiveFailed,
     Dead(Skip),
     Blocked(Skip),
 }
@@ -99,7 +114,11 @@ pub(super) enum Counted {
 }
 
 impl NodeState {
-    pub(crate) const PENDING: Self = Self::Pending(IncomingEdges { blocked: None, dead: None });
+    pub(crate) const PENDING: Self =
+        Self::Pending(IncomingEdges { blocked: None, dead: None, succeeded: 0, failed: 0 });
+
+    pub(crate) const READY: Self =
+        Self::Ready { shown: false, attempt: AttemptNo::FIRST, lost: LostAttempts { all: 0, crashes: 0 } };
 
     pub(crate) const fn status(&self) -> NodeStatus {
         match self {
@@ -117,7 +136,8 @@ impl NodeState {
     /// What observers take it for: they hear of what is ready only if it stays so.
     pub(crate) const fn shown_status(&self) -> NodeStatus {
         match self {
-            Self::Ready { shown: false } => NodeStatus::Pending,
+            // What waits for a further attempt was seen before.
+            Self::Ready { shown: false, attempt, .. } if attempt.get() == 1 => NodeStatus::Pending,
             other => other.status(),
         }
     }
@@ -158,6 +178,7 @@ impl NodeState {
             Self::Completed { attempt, .. } | Self::Failed { attempt, .. } | Self::Cancelled { attempt, .. } => {
                 *attempt
             }
+            Self::Ready { attempt, .. } if attempt.get() > 1 => Some(*attempt),
             _ => None,
         }
     }
@@ -165,7 +186,9 @@ impl NodeState {
     /// How many attempts were lost, as long as there may be another.
     pub(crate) const fn lost_attempts(&self) -> LostAttempts {
         match self {
-            Self::Running { lost, .. } | Self::Waiting(WaitFor::Backoff { lost, .. }) => *lost,
+            Self::Ready { lost, .. } | Self::Running { lost, .. } | Self::Waiting(WaitFor::Backoff { lost, .. }) => {
+                *lost
+            }
             _ => LostAttempts { all: 0, crashes: 0 },
         }
     }
@@ -208,9 +231,18 @@ impl IncomingEdges {
     /// Takes in a settled edge that is not live.
     pub(crate) fn settle(&mut self, edge: Settled) {
         match edge {
-            Settled::Live => {}
+            Settled::Live | Settled::LiveFailed => {}
             Settled::Dead(skip) => self.dead = Some(skip),
             Settled::Blocked(skip) => self.blocked = self.blocked.or(Some(skip)),
+        }
+    }
+
+    /// Counts a settled edge, for a rule that asks how many there are.
+    pub(crate) fn count(&mut self, edge: Settled) {
+        match edge {
+            Settled::Live => self.succeeded += 1,
+            Settled::LiveFailed | Settled::Blocked(_) => self.failed += 1,
+            Settled::Dead(_) => {}
         }
     }
 }

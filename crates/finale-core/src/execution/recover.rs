@@ -59,10 +59,13 @@ impl Execution {
                 let scope = self.scope(id);
                 !self.goes_on(id) || scope.is_some_and(|scope| self.end_reason(definition, scope).is_some())
             };
-            if definition.is_at_most_once(key.node) && !is_decided(key.scope) && !is_decided(ScopeId::ROOT) {
+            let is_wanted = !is_decided(key.scope) && !is_decided(ScopeId::ROOT) && !self.is_closed(key);
+            if definition.is_at_most_once(key.node) && is_wanted {
                 let failure = Failure::new(FailureClass::Lost, NOT_AGAIN).permanent();
                 let attempted = Attempted { key, attempt, result: Err(failure), started: since, ended: self.at };
                 self.outcome(definition, attempted, sink);
+                // Whether a failure counts may depend on the joins behind it.
+                self.settle_all_edges(definition, sink);
             }
         }
     }
@@ -85,7 +88,7 @@ impl Execution {
             let (failure, took) = (Some(Box::new(failure.clone())), self.at.since(since));
             sink.notice(Notice::Attempt { key, attempt, failure, took }, self.path_inside(definition, key));
         }
-        if self.is_ending(key.scope) || self.phase != Phase::Running {
+        if self.is_ending(key.scope) || self.phase != Phase::Running || self.is_closed(key) {
             return self.stopped(definition, key, attempt, StopOutcome::Lost, sink);
         }
         self.note_earlier((key, attempt), (since, self.at), failure);

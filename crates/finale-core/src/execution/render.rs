@@ -2,7 +2,7 @@
 
 use super::scope::Scope;
 use super::{EndReason, Execution, LostAttempts, NodeState, Phase, Skip};
-use crate::compiled::{Compiled, Step};
+use crate::compiled::{Compiled, Graph, Step};
 use crate::definition::{EdgeKind, NodeKind};
 use crate::fact::Terminal;
 use crate::id::{AttemptNo, NodeIndex, ScopeId, TaskId, WorkKey};
@@ -70,7 +70,7 @@ impl Execution {
         let mut counts = self.gone.as_deref().copied().unwrap_or_default();
         self.scopes().for_each(|(_, scope)| counts.add(definition, scope));
         if self.is_completed() {
-            counts.tolerated = counts.failed;
+            counts.tolerated = counts.failed - counts.handled;
         }
         counts
     }
@@ -95,16 +95,29 @@ impl Execution {
         if let Some(output) = evaluated {
             return output.clone();
         }
-        self.sinks_output(definition, ScopeId::ROOT, &definition.own().sinks)
+        self.sinks_output(definition, ScopeId::ROOT, definition.own())
     }
 
     /// The output of a scope of which nothing else is said: that of its only sink, else those of all by their ids.
-    pub(super) fn sinks_output(&self, definition: &Compiled, scope: ScopeId, sinks: &[NodeIndex]) -> Payload {
+    ///
+    /// What only a failure leads to is no sink beside the others: its output is in place of what was not done.
+    pub(super) fn sinks_output(&self, definition: &Compiled, scope: ScopeId, graph: &Graph) -> Payload {
         let output_of = |node| self.output_of(WorkKey { scope, node });
-        if let [sink] = *sinks {
-            return output_of(sink).cloned().unwrap_or_default();
+        let alternatives = graph.rules.iter().flat_map(|rules| rules.alternatives.iter());
+        let alternatives = alternatives.map(|place| NodeIndex(graph.first + place));
+        if let [sink] = *graph.sinks {
+            if let Some(output) = output_of(sink) {
+                return output.clone();
+            }
+            let mut others = alternatives.filter_map(|node| Some((node, output_of(node)?)));
+            return match (others.next(), others.next()) {
+                (None, _) => Payload::NULL,
+                (Some((_, only)), None) => only.clone(),
+                (Some(first), Some(second)) => object(definition, [first, second].into_iter().chain(others)),
+            };
         }
-        object(definition, sinks.iter().filter_map(|&sink| Some((sink, output_of(sink)?))))
+        let sinks = graph.sinks.iter().copied().chain(alternatives);
+        object(definition, sinks.filter_map(|sink| Some((sink, output_of(sink)?))))
     }
 
     /// Counts the tasks of a scope that is given back.
@@ -113,7 +126,8 @@ impl Execution {
     }
 
     pub(super) fn error(&self, definition: &Compiled, reason: &EndReason) -> ExecutionError {
-        let failures: Vec<_> = self.root.failures().iter().filter_map(|&node| self.failure(definition, node)).collect();
+        let failures = self.root.failures().iter();
+        let failures: Vec<_> = failures.filter_map(|&node| self.failure(definition, WorkKey::root(node))).collect();
         let listed = || failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         let message = match reason {
             EndReason::DeclaredFailed { reason, .. } => reason.to_string(),
@@ -131,8 +145,9 @@ impl Execution {
         ExecutionError::new(message, failures).or_else(unsaid).expect("these words are not blank")
     }
 
-    fn failure(&self, definition: &Compiled, node: NodeIndex) -> Option<NodeFailure> {
-        let NodeState::Failed { attempt, lost, failure, .. } = self.root.at(node) else {
+    pub(super) fn failure(&self, definition: &Compiled, key: WorkKey) -> Option<NodeFailure> {
+        let node = key.node;
+        let NodeState::Failed { attempt, lost, failure, .. } = self.state_of(key)? else {
             return None;
         };
         Some(NodeFailure {
@@ -155,48 +170,8 @@ impl Execution {
             kind: node.kind.name().to_owned(),
             title: definition.title(key.node).to_owned(),
             task_id: is_task.then_some(task_id),
-            state: self.node_record_state(definition, state),
+            state: node_record_state(definition, key.node, state),
             earlier: self.earlier_attempts(key),
-        }
-    }
-
-    fn node_record_state(&self, definition: &Compiled, state: &NodeState) -> NodeRecordState {
-        let begun = |attempt: Option<AttemptNo>, started_at| Begun { attempt, started_at };
-        match state {
-            NodeState::Pending(_) => NodeRecordState::Pending,
-            NodeState::Ready { .. } => NodeRecordState::Ready,
-            NodeState::Running { attempt, since, .. } => NodeRecordState::Running(begun(Some(*attempt), *since)),
-            NodeState::Waiting(wait) => {
-                NodeRecordState::Waiting { begun: begun(state.attempt(), wait.since()), waiting_for: wait.name() }
-            }
-            NodeState::ControlDone { at, .. } => {
-                NodeRecordState::Completed { begun: begun(None, *at), completed_at: *at, output: Payload::NULL }
-            }
-            NodeState::Completed { attempt, started, ended, output } => NodeRecordState::Completed {
-                begun: begun(*attempt, *started),
-                completed_at: *ended,
-                output: output.clone(),
-            },
-            NodeState::Failed { attempt, started, ended, failure, .. } => NodeRecordState::Failed {
-                begun: begun(*attempt, *started),
-                completed_at: *ended,
-                class: failure.class,
-                error: failure.to_string(),
-            },
-            NodeState::Cancelled { attempt, since, at, .. } => {
-                NodeRecordState::Cancelled { begun: begun(*attempt, *since), completed_at: *at }
-            }
-            NodeState::Skipped(skip) => NodeRecordState::Skipped { reason: self.skipped_reason(definition, *skip) },
-        }
-    }
-
-    fn skipped_reason(&self, definition: &Compiled, skip: Skip) -> String {
-        match skip {
-            Skip::Decided { node, taken } => {
-                format!("{} went {}", definition.node(node).id, way(taken))
-            }
-            Skip::Failed { node } => format!("{} failed", definition.node(node).id),
-            Skip::Ended => "the execution ended first".to_owned(),
         }
     }
 
@@ -206,6 +181,58 @@ impl Execution {
             NodeState::ControlDone { taken, .. } => *taken,
             _ => None,
         }
+    }
+}
+
+fn node_record_state(definition: &Compiled, node: NodeIndex, state: &NodeState) -> NodeRecordState {
+    let begun = |attempt: Option<AttemptNo>, started_at| Begun { attempt, started_at };
+    match state {
+        NodeState::Pending(_) => NodeRecordState::Pending,
+        NodeState::Ready { .. } => NodeRecordState::Ready,
+        NodeState::Running { attempt, since, .. } => NodeRecordState::Running(begun(Some(*attempt), *since)),
+        NodeState::Waiting(wait) => {
+            NodeRecordState::Waiting { begun: begun(state.attempt(), wait.since()), waiting_for: wait.name() }
+        }
+        NodeState::ControlDone { at, .. } => {
+            NodeRecordState::Completed { begun: begun(None, *at), completed_at: *at, output: Payload::NULL }
+        }
+        NodeState::Completed { attempt, started, ended, output } => NodeRecordState::Completed {
+            begun: begun(*attempt, *started),
+            completed_at: *ended,
+            output: output.clone(),
+        },
+        NodeState::Failed { attempt, started, ended, failure, .. } => NodeRecordState::Failed {
+            begun: begun(*attempt, *started),
+            completed_at: *ended,
+            class: failure.class,
+            error: failure.to_string(),
+        },
+        NodeState::Cancelled { attempt, since, at, .. } => {
+            NodeRecordState::Cancelled { begun: begun(*attempt, *since), completed_at: *at }
+        }
+        NodeState::Skipped(skip) => NodeRecordState::Skipped { reason: skipped_reason(definition, node, *skip) },
+    }
+}
+
+/// Why a node was skipped, in words.
+fn skipped_reason(definition: &Compiled, skipped: NodeIndex, skip: Skip) -> String {
+    let id = |node: NodeIndex| &definition.node(node).id;
+    match skip {
+        Skip::Decided { node, taken } => format!("{} went {}", id(node), way(taken)),
+        Skip::Failed { node } => format!("{} failed", id(node)),
+        Skip::Ended => "the execution ended first".to_owned(),
+        Skip::Handled { node } => match definition.failure_handler(node) {
+            Some(handler) => format!("{} failed, which {} handles", id(node), id(handler)),
+            None => format!("{} failed", id(node)),
+        },
+        Skip::NotFailed { node } => format!("{} did not fail", id(node)),
+        Skip::RuleNotMet { node } if node == skipped => {
+            format!("its trigger rule {} did not hold", definition.at(node).rule)
+        }
+        Skip::RuleNotMet { node } => {
+            format!("{} was skipped: its trigger rule {} did not hold", id(node), definition.at(node).rule)
+        }
+        Skip::Lost { join } => format!("{} went on without it", id(join)),
     }
 }
 
@@ -219,6 +246,10 @@ impl Counts {
                 self.tolerated += u32::from(state.status() == NodeStatus::Failed && compiled.optional);
             }
         }
+        let is_task = |node| matches!(definition.at(node).step, Step::Handle | Step::Ask);
+        let (handled, tolerated) = scope.count_uncounted(is_task);
+        self.handled += handled;
+        self.tolerated += tolerated;
     }
 
     fn of(&mut self, status: NodeStatus) -> &mut u32 {
@@ -288,7 +319,7 @@ fn way(taken: EdgeKind) -> &'static str {
         EdgeKind::VerificationPass => "pass",
         EdgeKind::VerificationFail => "fail",
         EdgeKind::VerificationRefer => "refer",
-        EdgeKind::Sequential | EdgeKind::ParallelBranch => "on",
+        EdgeKind::Sequential | EdgeKind::ParallelBranch | EdgeKind::OnFailure => "on",
     }
 }
 

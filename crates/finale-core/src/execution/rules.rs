@@ -27,7 +27,7 @@ impl Execution {
             }
             Fact::AttemptStopped { key, attempt, .. } => {
                 self.allows_outcome(*key, *attempt)?;
-                let is_ending = self.is_ending(key.scope);
+                let is_ending = self.is_ending(key.scope) || self.is_closed(*key);
                 // With siblings left to finish nobody told it to, but a handler that was lost is not run again either.
                 if is_ending { Ok(()) } else { Err(Refused::Invalid("nobody told it to stop")) }
             }
@@ -110,6 +110,8 @@ impl Execution {
             NodeState::Running { attempt, .. } | NodeState::Waiting(WaitFor::Backoff { attempt, .. }) if is_cancel => {
                 Ok(*attempt)
             }
+            // Between two attempts it waits for a place behind a split.
+            NodeState::Ready { attempt, .. } if is_cancel && attempt.get() > 1 => Ok(*attempt),
             NodeState::Running { .. } => {
                 Err(Refused::Invalid("a handler works on this task; it can only be cancelled"))
             }

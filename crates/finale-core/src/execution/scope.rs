@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::failures::UncountedFailures;
 use super::node::Counted;
 use super::{Execution, NodeState, Notice};
 use crate::compiled::{Compiled, Graph};
@@ -51,6 +52,8 @@ struct Lists {
     ready: VecDeque<NodeIndex>,
     /// Inputs that an expression gave, as long as their tasks are open.
     inputs: BTreeMap<NodeIndex, Payload>,
+    /// Failures that do not count; few scopes have any.
+    uncounted: Option<Box<UncountedFailures>>,
 }
 
 /// Whether the end of an inner scope is decided. That of the root is the end of the execution.
@@ -91,6 +94,7 @@ impl Scope {
             lists.failures.clear();
             lists.ready.clear();
             lists.inputs.clear();
+            lists.uncounted = None;
         }
     }
 
@@ -120,6 +124,11 @@ impl Scope {
         &mut self.unsettled[(node.0 - self.first) as usize]
     }
 
+    #[inline]
+    pub(super) fn unsettled(&self, node: NodeIndex) -> u32 {
+        self.unsettled[(node.0 - self.first) as usize]
+    }
+
     /// The nodes of its graph with their states, in the order of the graph.
     pub(super) fn iter(&self) -> impl Iterator<Item = (NodeIndex, &NodeState)> {
         (self.first..).map(NodeIndex).zip(&self.nodes)
@@ -140,8 +149,33 @@ impl Scope {
         self.lists.as_ref().map_or(&[], |lists| &lists.failures)
     }
 
+    /// Adds a failure that counts, in the order in which they happened.
     pub(super) fn add_failure(&mut self, node: NodeIndex) {
-        self.lists_mut().failures.push(node);
+        let Lists { failures, uncounted, .. } = self.lists_mut();
+        let place = match uncounted {
+            Some(uncounted) => {
+                let number = uncounted.number(node);
+                uncounted.place_among(failures, number)
+            }
+            None => failures.len(),
+        };
+        failures.insert(place, node);
+    }
+
+    /// The failures that do not count, if there are any.
+    pub(super) fn uncounted(&self) -> Option<&UncountedFailures> {
+        self.lists.as_ref()?.uncounted.as_deref()
+    }
+
+    pub(super) fn uncounted_mut(&mut self) -> &mut UncountedFailures {
+        let Lists { failures, uncounted, .. } = self.lists_mut();
+        uncounted.get_or_insert_with(|| {
+            let mut uncounted = Box::<UncountedFailures>::default();
+            for node in failures.iter() {
+                uncounted.number(*node);
+            }
+            uncounted
+        })
     }
 
     /// Queues a node that is reached; says whether it is the only one in the queue.
@@ -187,7 +221,10 @@ impl Scope {
 
     /// Gives up the storage of lists that are empty; of the root it is used again.
     pub(super) fn trim(&mut self) {
-        let is_empty = |lists: &Lists| lists.failures.is_empty() && lists.ready.is_empty() && lists.inputs.is_empty();
+        let is_empty = |lists: &Lists| {
+            let Lists { failures, ready, inputs, uncounted } = lists;
+            failures.is_empty() && ready.is_empty() && inputs.is_empty() && uncounted.is_none()
+        };
         if self.lists.as_deref().is_some_and(is_empty) {
             self.lists = None;
         }
@@ -214,7 +251,7 @@ impl Scope {
     #[cfg(test)]
     pub(super) fn allocated(&self) -> usize {
         let lists = self.lists.as_ref().map_or(0, |lists| {
-            let Lists { failures, ready, inputs } = &**lists;
+            let Lists { failures, ready, inputs, .. } = &**lists;
             size_of::<Lists>() + 4 * failures.capacity() + 4 * ready.capacity() + 48 * inputs.len()
         });
         size_of_val(&*self.nodes) + size_of_val(&*self.unsettled) + lists

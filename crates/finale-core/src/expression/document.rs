@@ -76,6 +76,10 @@ impl Document {
         Ok(Some(Self { pieces: compiler.pieces.into(), literal_bytes, scope }))
     }
 
+    pub(super) fn reads_failures(&self) -> bool {
+        self.scope.failures
+    }
+
     /// The texts of its expressions.
     pub(super) fn sources(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().filter_map(|piece| match piece {

@@ -43,6 +43,14 @@ impl Machine<'_> {
                 let input = self.input()?;
                 self.stack.push(input);
             }
+            Step::Failure => {
+                let failures = self.scope.failures(self.facts)?;
+                self.stack.push(failures.get_item_by_index(0).unwrap_or_default());
+            }
+            Step::Failures => {
+                let failures = self.scope.failures(self.facts)?;
+                self.stack.push(failures);
+            }
             Step::Vars => {
                 let vars = self.vars()?;
                 self.stack.push(vars);

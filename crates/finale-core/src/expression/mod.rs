@@ -1,12 +1,14 @@
 //! The expression language: conditions, inputs of tasks, outputs of executions.
 //!
-//! An expression is what stands between the braces of a Jinja template. It sees three names:
+//! An expression is what stands between the braces of a Jinja template. It sees these names:
 //!
 //! - `input`: the input of the execution;
 //! - `nodes`: by id, each with `status`, `output` (once it has completed) and `error` (once it has failed),
 //!   written `nodes.reserve.output` or `nodes["charge-card"].output`;
 //! - `vars`: the input of the execution, if it is an object, overlaid by the objects that completed tasks before this
-//!   node have put out, in the order of the definition.
+//!   node have put out, in the order of the definition;
+//! - `failures`, at a node that handles failures: each with its `node`, `title`, `kind`, `class`, `reason`, `attempt` and
+//!   `attempts`, in the order in which they happened; `failure` is the first of them.
 //!
 //! The language is strict: what is undefined may be asked for (`is defined`, `is truthy`, `| default(0)`) and may not be
 //! used, neither as an operand nor as the result. It is deterministic (no clock, no randomness) and bounded:
@@ -51,7 +53,7 @@ use self::path::Path;
 use self::program::Program;
 use self::scope::Scope;
 
-/// A compiled expression over `input`, `nodes` and `vars`.
+/// A compiled expression over `input`, `nodes`, `vars` and `failures`.
 ///
 /// One that is a literal, `{"a": [1, "x"]}`, is its value: a clone of that copies no bytes.
 #[derive(Debug)]
@@ -79,6 +81,11 @@ pub trait Facts {
     fn input(&self) -> &Payload;
     /// What is known of the node with that number.
     fn node(&self, position: u32) -> NodeView;
+    /// The failures that the node handles whose expression it is: a list, of each what a record says of it. It is empty
+    /// unless the node handles any.
+    fn failures(&self) -> Payload {
+        Payload::trusted(b"[]")
+    }
 }
 
 /// What an expression sees of a node.
@@ -136,6 +143,15 @@ impl Expression {
             Kind::Document(document) => (None, Some(document.sources())),
         };
         formula.into_iter().chain(document.into_iter().flatten())
+    }
+
+    /// Whether it asks for the failures that its node handles.
+    pub(crate) fn reads_failures(&self) -> bool {
+        match &self.0 {
+            Kind::Literal(_) => false,
+            Kind::Formula(formula) => formula.scope.failures,
+            Kind::Document(document) => document.reads_failures(),
+        }
     }
 
     /// Evaluates a condition: anything but `true` or `false` is an error.

@@ -411,6 +411,14 @@ impl<'t, 's> Parser<'t, 's, '_> {
                 self.references.input();
                 Step::Input
             }
+            "failure" => {
+                self.references.failures();
+                Step::Failure
+            }
+            "failures" => {
+                self.references.failures();
+                Step::Failures
+            }
             "vars" => {
                 self.references.vars(self.tokens, begin);
                 Step::Vars

@@ -24,6 +24,10 @@ pub(super) enum Step {
     Constant(Value),
     /// Pushes the input of the execution.
     Input,
+    /// Pushes the first failure that the node handles.
+    Failure,
+    /// Pushes all failures that the node handles.
+    Failures,
     /// Pushes what `vars` shows.
     Vars,
     /// Pushes the node at a place of the scope's list.

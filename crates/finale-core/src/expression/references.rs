@@ -8,11 +8,12 @@ use super::scan::{Kind, Token};
 use super::scope::{NodeReference, Scope, Vars};
 use crate::nearest::nearest;
 
-/// The uses of `input`, `nodes` and `vars` that were found so far.
+/// The uses of `input`, `nodes`, `vars` and `failures` that were found so far.
 pub(super) struct References<'s, 'n> {
     source: &'s str,
     names: &'n FxHashMap<String, u32>,
     input: bool,
+    failures: bool,
     nodes: Vec<NodeReference>,
     keys: Option<Keys>,
 }
@@ -38,17 +39,22 @@ impl Keys {
 
 impl<'s, 'n> References<'s, 'n> {
     pub(super) fn new(source: &'s str, names: &'n FxHashMap<String, u32>) -> Self {
-        Self { source, names, input: false, nodes: Vec::new(), keys: None }
+        Self { source, names, input: false, failures: false, nodes: Vec::new(), keys: None }
     }
 
     pub(super) fn into_scope(self, upstream: impl FnOnce() -> Vec<u32>) -> Scope {
         let vars = self.keys.map(|keys| Vars { keys: keys.sorted(), upstream: upstream() });
-        Scope { input: self.input, nodes: self.nodes, vars }
+        Scope { input: self.input, failures: self.failures, nodes: self.nodes, vars }
     }
 
     /// `input` is used.
     pub(super) fn input(&mut self) {
         self.input = true;
+    }
+
+    /// `failure` or `failures` is used.
+    pub(super) fn failures(&mut self) {
+        self.failures = true;
     }
 
     /// `vars` is used, at this token.

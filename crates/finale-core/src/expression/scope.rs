@@ -16,6 +16,7 @@ use crate::status::NodeStatus;
 #[derive(Debug, Default)]
 pub(super) struct Scope {
     pub(super) input: bool,
+    pub(super) failures: bool,
     pub(super) nodes: Vec<NodeReference>,
     pub(super) vars: Option<Vars>,
 }
@@ -42,6 +43,11 @@ impl Scope {
         parse(facts.input()).map_err(|error| unreadable("the input", &error))
     }
 
+    /// The failures that the node handles, as a list.
+    pub(super) fn failures(&self, facts: &dyn Facts) -> Result<Value, EvaluationError> {
+        parse(&facts.failures()).map_err(|error| unreadable("the failures", &error))
+    }
+
     /// What `vars` shows.
     pub(super) fn vars(&self, facts: &dyn Facts) -> Result<Value, EvaluationError> {
         self.vars.as_ref().map_or_else(|| Ok(Value::UNDEFINED), |vars| vars.open(facts))
@@ -57,6 +63,7 @@ impl Scope {
     /// Adds what another expression refers to.
     pub(super) fn add(&mut self, other: &Self) {
         self.input |= other.input;
+        self.failures |= other.failures;
         for NodeReference { id, position } in &other.nodes {
             if !self.nodes.iter().any(|node| node.position == *position) {
                 self.nodes.push(NodeReference { id: id.clone(), position: *position });
@@ -71,10 +78,11 @@ impl Scope {
     /// The size of the documents that the value may be made of.
     pub(super) fn bytes(&self, facts: &dyn Facts) -> usize {
         let input = if self.input || self.vars.is_some() { facts.input().size() } else { 0 };
+        let failures = if self.failures { facts.failures().size() } else { 0 };
         let nodes = self.nodes.iter().map(|node| node.position);
         let upstream = self.vars.iter().flat_map(|vars| vars.upstream.iter().copied());
         let output = |position| facts.node(position).output.map_or(0, |output| output.size());
-        input + nodes.chain(upstream).map(output).sum::<usize>()
+        input + failures + nodes.chain(upstream).map(output).sum::<usize>()
     }
 }
 

@@ -5,8 +5,9 @@ const NO_SCHEDULE: &str =
     "no workflow is started by the clock; let cron or your application start it, or begin with `sleep`";
 const BY_INPUTS: &str = "name what a run is given under `inputs`, and hand it over by `finale run --input`";
 const UNDER_NODES: &str = "write it under `nodes`, with an id of its own";
-const WHEN_IT_FAILS: &str = "nothing runs after a failure; with `optional: true` what comes after this task goes on all \
-                             the same, and `on_failure` of the workflow says what becomes of the others";
+const WHEN_IT_FAILS: &str = "name the node that handles the failure, `on_failure: NODE`, at the task that may fail; or say \
+                             `trigger_rule: one_failed`, or `all_done`, at what is to run, with `on_failure: wait_all` \
+                             for the workflow";
 const PER_TASK: &str = "say it at each task; YAML can repeat it, with an anchor under a key that begins with `x-`";
 
 /// Beside `tasks`.
@@ -47,13 +48,9 @@ pub(super) const OF_A_TASK: &[(&str, &str)] = &[
     ("verification", UNDER_NODES),
     ("assign", UNDER_NODES),
     ("subworkflow", UNDER_NODES),
-    ("on_failure", WHEN_IT_FAILS),
-    ("on_error", WHEN_IT_FAILS),
     ("on_success", "what has it in its `after` runs when this one is done"),
-    ("rescue", WHEN_IT_FAILS),
-    ("catch", WHEN_IT_FAILS),
     ("finally", WHEN_IT_FAILS),
-    ("trigger_rule", WHEN_IT_FAILS),
+    ("always", WHEN_IT_FAILS),
 ];
 
 /// Functions by which other tools ask how the tasks before went.

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use finale_core::definition::{
-    AgentAssignment, Conditional, JoinStrategy, Node, NodeKind, ParallelJoin, ParallelSplit, Subworkflow, Verdict,
-    Verification,
+    AgentAssignment, Conditional, Node, NodeKind, ParallelSplit, Subworkflow, Verdict, Verification,
 };
 use serde_json::Value;
 
 use super::report::Report;
 use super::section::{self, Keys, Section};
-use super::{expression, task};
+use super::{expression, rule, task};
 use crate::error::LoadProblem;
 use crate::tree::{Entry, Located, Tree};
 
@@ -32,6 +31,8 @@ pub(crate) const KEYS: Keys = Keys {
         "label",
         "after",
         "when",
+        "trigger_rule",
+        "on_failure",
     ],
     slips: &[
         ("conditional", "condition"),
@@ -51,6 +52,9 @@ pub(crate) const KEYS: Keys = Keys {
         ("name", "label"),
         ("depends_on", "after"),
         ("needs", "after"),
+        ("rule", "trigger_rule"),
+        ("on_error", "on_failure"),
+        ("catch", "on_failure"),
         ("shell", "task: {shell: ...}"),
         ("handler", "task: {handler: ...}"),
         ("sleep", "task: {sleep: ...}"),
@@ -71,7 +75,6 @@ pub(crate) const SUBWORKFLOW_KEYS: Keys = Keys {
     slips: &[("id", "workflow"), ("input_bindings", "inputs"), ("output_bindings", "outputs"), ("with", "inputs")],
 };
 
-pub(crate) const JOINS: &[&str] = &["all", "any"];
 pub(crate) const VERDICTS: &[&str] = &["pass", "fail", "refer"];
 
 /// Reads what is behind the id of a node; nothing if it does not say what it is.
@@ -85,17 +88,26 @@ pub(super) fn read<'a>(id: &str, value: &'a Located, report: &mut Report<'a>) ->
     kinds.for_each(|key| contradiction(&section, key, kind, "a node is one thing", report));
     if kind == "task" {
         let reason = "it belongs into the task";
-        ["label", "after", "when"].into_iter().for_each(|key| contradiction(&section, key, kind, reason, report));
+        let keys = ["label", "after", "when", "trigger_rule", "on_failure"];
+        keys.into_iter().for_each(|key| contradiction(&section, key, kind, reason, report));
         let entry = section.entry(kind)?;
         return Some(report.inside(&entry.key, |report| task::read(id, entry, report)));
     }
     if kind == "start" {
         let reason = "nothing comes before a start";
-        ["after", "when"].into_iter().for_each(|key| contradiction(&section, key, kind, reason, report));
+        let keys = ["after", "when", "trigger_rule"];
+        keys.into_iter().for_each(|key| contradiction(&section, key, kind, reason, report));
+    }
+    if !matches!(kind, "condition" | "subworkflow") {
+        contradiction(&section, "on_failure", kind, "it does nothing that could fail", report);
+    }
+    if kind == "join" {
+        contradiction(&section, "trigger_rule", kind, "a join says itself what it waits for", report);
     }
     let label = section.read("label", report, section::text).unwrap_or_else(|| id.to_owned());
+    let trigger_rule = section.read("trigger_rule", report, rule::trigger_rule).unwrap_or_default();
     let kind = section.read(kind, report, |value, report| read_kind(kind, value, report))?;
-    Some(Node { id: id.to_owned(), label, kind })
+    Some(Node { trigger_rule, ..Node::new(id, label, kind) })
 }
 
 fn contradiction<'a>(
@@ -120,11 +132,7 @@ fn read_kind<'a>(kind: &str, value: &'a Located, report: &mut Report<'a>) -> Opt
             Some(NodeKind::Conditional(Conditional { condition }))
         }
         "split" => split(value, report),
-        "join" => {
-            let words = [("all", JoinStrategy::All), ("any", JoinStrategy::Any)];
-            let strategy = section::word(value, "join", &words, JOINS, report)?;
-            Some(NodeKind::ParallelJoin(ParallelJoin { strategy }))
-        }
+        "join" => rule::join(value, report).map(NodeKind::ParallelJoin),
         "assign" => {
             let agent = Some(section::text(value, report)?);
             Some(NodeKind::AgentAssignment(AgentAssignment { agent }))

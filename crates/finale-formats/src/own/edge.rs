@@ -27,7 +27,7 @@ pub(crate) const EDGE_KEYS: Keys = Keys {
 };
 
 /// What can stand behind `on`.
-pub(crate) const ANSWERS: [(&str, EdgeKind); 7] = [
+pub(crate) const ANSWERS: [(&str, EdgeKind); 8] = [
     ("true", EdgeKind::ConditionalTrue),
     ("false", EdgeKind::ConditionalFalse),
     ("pass", EdgeKind::VerificationPass),
@@ -35,6 +35,7 @@ pub(crate) const ANSWERS: [(&str, EdgeKind); 7] = [
     ("refer", EdgeKind::VerificationRefer),
     ("branch", EdgeKind::ParallelBranch),
     ("always", EdgeKind::Sequential),
+    ("failure", EdgeKind::OnFailure),
 ];
 
 /// The nodes that edges can lead to and from.
@@ -52,11 +53,13 @@ struct Answers {
     implied: Option<EdgeKind>,
 }
 
-static CONDITION: Answers = Answers { kind: "condition", accepted: &["true", "false"], implied: None };
+static CONDITION: Answers = Answers { kind: "condition", accepted: &["true", "false", "failure"], implied: None };
 static VERIFICATION: Answers = Answers { kind: "verification", accepted: &["pass", "fail", "refer"], implied: None };
 static SPLIT: Answers =
     Answers { kind: "split", accepted: &["branch", "always"], implied: Some(EdgeKind::ParallelBranch) };
-static TASK: Answers = Answers { kind: "task", accepted: &["always"], implied: Some(EdgeKind::Sequential) };
+static TASK: Answers = Answers { kind: "task", accepted: &["always", "failure"], implied: Some(EdgeKind::Sequential) };
+static SUBWORKFLOW: Answers =
+    Answers { kind: "subworkflow", accepted: &["always", "failure"], implied: Some(EdgeKind::Sequential) };
 static OTHER: Answers =
     Answers { kind: "node without answers", accepted: &["always"], implied: Some(EdgeKind::Sequential) };
 
@@ -66,11 +69,8 @@ fn answers(kind: &NodeKind) -> &'static Answers {
         NodeKind::Verification(_) => &VERIFICATION,
         NodeKind::ParallelSplit(_) => &SPLIT,
         NodeKind::Task(_) => &TASK,
-        NodeKind::Start
-        | NodeKind::End
-        | NodeKind::ParallelJoin(_)
-        | NodeKind::AgentAssignment(_)
-        | NodeKind::Subworkflow(_) => &OTHER,
+        NodeKind::Subworkflow(_) => &SUBWORKFLOW,
+        NodeKind::Start | NodeKind::End | NodeKind::ParallelJoin(_) | NodeKind::AgentAssignment(_) => &OTHER,
     }
 }
 
@@ -193,6 +193,20 @@ pub(super) fn after<'a>(
     };
     for (index, element) in elements.iter().enumerate() {
         report.inside_index(index, |report| connect(target, element, ends, drawing, report));
+    }
+}
+
+/// Connects a node with the one that handles its failure.
+pub(super) fn on_failure<'a>(
+    source: &str,
+    value: &'a Located,
+    ends: &Ends<'a>,
+    drawing: &mut Drawing,
+    report: &mut Report<'a>,
+) {
+    let Some(Id { text, place }) = node(value, report) else { return };
+    if ends.check(text, place, report).is_some() {
+        drawing.connect(source, text, EdgeKind::OnFailure, place);
     }
 }
 

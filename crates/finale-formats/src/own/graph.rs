@@ -34,7 +34,7 @@ fn may_hide_an_edge(fault: &Fault) -> bool {
     let path: Vec<_> = fault.path().collect();
     match path[..] {
         [Step::Key(group), Step::Key(_), Step::Key(key), ..] if group == "tasks" => {
-            key == "after" || !task::KEYS.accepted.contains(&key.as_str())
+            matches!(key.as_str(), "after" | "on_failure") || !task::KEYS.accepted.contains(&key.as_str())
         }
         [Step::Key(head), ..] => !OF_THE_FILE.contains(&head.as_str()),
         _ => true,
@@ -52,7 +52,9 @@ fn is_certain(problem: &Problem, are_edges_known: bool, faults: &[Fault]) -> boo
         | Code::SplitTooFewBranches
         | Code::VerificationMissingPass
         | Code::VerificationMissingFail
-        | Code::VerificationMissingRefer => are_edges_known,
+        | Code::VerificationMissingRefer
+        | Code::BadTriggerRule
+        | Code::BadJoin => are_edges_known,
         // The reader has told these.
         Code::DuplicateNodeId
         | Code::UnknownEdgeSource
@@ -60,9 +62,11 @@ fn is_certain(problem: &Problem, are_edges_known: bool, faults: &[Fault]) -> boo
         | Code::VerificationMissingConfig
         | Code::SubworkflowRefMissing
         | Code::SubworkflowVersionUnpinned => false,
-        Code::TaskMissingTitle | Code::AtMostOnceRetried | Code::AtMostOnceExternal => {
-            !faults.iter().any(|fault| is_inside(fault, &problem.nodes))
-        }
+        Code::TaskMissingTitle
+        | Code::AtMostOnceRetried
+        | Code::AtMostOnceExternal
+        | Code::OnFailureOptional
+        | Code::OnFailureOutside => !faults.iter().any(|fault| is_inside(fault, &problem.nodes)),
         _ => true,
     }
 }

@@ -1,7 +1,7 @@
 //! All keys and words of the format, where the schema has them.
 
 use super::section::Keys;
-use super::{control, declaration, edge, policy, short, task};
+use super::{control, declaration, edge, policy, rule, short, task};
 
 pub(crate) use super::control::KINDS;
 pub(crate) use super::edge::ANSWERS;
@@ -16,6 +16,8 @@ pub(crate) const MAPS: &[(&str, Keys)] = &[
     ("/$defs/retry", task::RETRY_KEYS),
     ("/$defs/source/oneOf/1", edge::AFTER_KEYS),
     ("/$defs/node", control::KEYS),
+    ("/$defs/trigger_rule/oneOf/1", rule::RULE_KEYS),
+    ("/$defs/join", rule::JOIN_KEYS),
     ("/$defs/split", control::SPLIT_KEYS),
     ("/$defs/verification", control::VERIFICATION_KEYS),
     ("/$defs/subworkflow", control::SUBWORKFLOW_KEYS),
@@ -27,6 +29,9 @@ pub(crate) const WORDS: &[(&str, &[&str])] = &[
     ("/properties/on_failure/oneOf/0/enum", policy::ON_FAILURE),
     ("/properties/siblings/enum", policy::SIBLINGS),
     ("/$defs/type/enum", declaration::TYPE_NAMES),
-    ("/$defs/node/properties/join/enum", control::JOINS),
+    ("/$defs/trigger_rule/oneOf/0/enum", rule::RULES),
+    ("/$defs/node/properties/join/oneOf/0/enum", rule::JOINS),
+    ("/$defs/join/properties/strategy/enum", rule::JOINS),
+    ("/$defs/join/properties/losers/enum", rule::LOSERS),
     ("/$defs/verification/properties/preset/enum", control::VERDICTS),
 ];

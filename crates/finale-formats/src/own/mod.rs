@@ -24,6 +24,8 @@
 //!   nothing is done outside.
 //! - `after` names what comes before. Behind a condition or a verification it says the answer:
 //!   `{node: review, on: pass}`. What comes after a split is one of its branches.
+//! - `on_failure` of a task names the node that handles its failure; nothing else leads to that node.
+//! - `trigger_rule` says by which rule a node begins, where the default one will not do; a `join` says it itself.
 //! - `when` puts a decision before a node: see [`Definition::guard`].
 //! - `edges` draws ways one by one, where that is easier.
 //! - A start and an end are implied where there is none: see [`Definition::imply_ends`].
@@ -50,6 +52,7 @@ mod graph;
 pub(crate) mod keys;
 mod policy;
 mod report;
+mod rule;
 mod section;
 mod short;
 mod task;
@@ -223,6 +226,10 @@ impl Reader {
     fn connect_node<'a>(&mut self, id: &str, node: Section<'a>, ends: &Ends<'a>, report: &mut Report<'a>) {
         node.read("after", report, |value, report| {
             edge::after(id, value, ends, &mut self.drawing, report);
+            Some(())
+        });
+        node.read("on_failure", report, |value, report| {
+            edge::on_failure(id, value, ends, &mut self.drawing, report);
             Some(())
         });
         for key in ["when", "if"] {

@@ -7,7 +7,7 @@ use finale_core::definition::{Delivery, Document, Node, Retry, Task, Work};
 
 use super::report::Report;
 use super::section::{self, Keys, Section};
-use super::{absent, command, duration, expression, short};
+use super::{absent, command, duration, expression, rule, short};
 use crate::error::LoadProblem;
 use crate::tree::{Entry, Located, Tree};
 
@@ -26,6 +26,8 @@ pub(crate) const KEYS: Keys = Keys {
         "retry",
         "timeout",
         "optional",
+        "on_failure",
+        "trigger_rule",
         "at_most_once",
         "assignee",
         "labels",
@@ -83,6 +85,11 @@ pub(crate) const KEYS: Keys = Keys {
         ("continue_on_error", "optional"),
         ("allow_failure", "optional"),
         ("ignore_errors", "optional"),
+        ("on_error", "on_failure"),
+        ("onfailure", "on_failure"),
+        ("rescue", "on_failure"),
+        ("catch", "on_failure"),
+        ("rule", "trigger_rule"),
         ("agent", "assignee"),
         ("owner", "assignee"),
         ("metadata", "labels"),
@@ -123,6 +130,7 @@ pub(super) fn read<'a>(id: &str, entry: &'a Entry, report: &mut Report<'a>) -> N
     if let Some(label) = section.read("label", report, section::text) {
         node.label = label;
     }
+    node.trigger_rule = section.read("trigger_rule", report, rule::trigger_rule).unwrap_or_default();
     node
 }
 
@@ -146,6 +154,9 @@ fn work<'a>(section: &Section<'a>, report: &mut Report<'a>) -> (Work, Option<Doc
 
 fn check_contradictions<'a>(section: &Section<'a>, report: &mut Report<'a>) {
     const WORK: [&str; 4] = ["handler", "shell", "sleep", "log"];
+    if section.entry("on_failure").is_some() && section.flag("optional", &mut Report::default()) {
+        contradiction(section, "optional", "on_failure", "its failure is either tolerated or handled", report);
+    }
     let mut works = WORK.into_iter().filter(|key| section.entry(key).is_some());
     let work = works.next();
     if let Some(first) = work {

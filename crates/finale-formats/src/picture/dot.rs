@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use finale_core::definition::{EdgeKind, NodeKind};
 use finale_core::{Definition, NodeStatus, Record};
 
-use super::{COLOURS, numbers, statuses, word};
+use super::{COLOURS, FAILURE_COLOUR, label, numbers, statuses, word};
 use crate::obeyed::is_obeyed;
 
 /// The definition as a DOT graph; with the record of an execution its nodes have the colours of their states.
@@ -37,7 +37,7 @@ pub fn dot(definition: &Definition, record: Option<&Record>) -> String {
     line(&mut text, format_args!("edge [fontname=\"sans-serif\"];"));
     let statuses = statuses(record);
     for (number, node) in definition.nodes.iter().enumerate() {
-        let (label, id, shape) = (quoted(&node.label), quoted(&node.id), shape(&node.kind));
+        let (label, id, shape) = (quoted(&label(node, &node.label)), quoted(&node.id), shape(&node.kind));
         let colour = statuses.get(node.id.as_str()).map(|status| colour(*status)).unwrap_or_default();
         line(&mut text, format_args!("n{number} [label={label}, tooltip={id}, shape={shape}{colour}];"));
     }
@@ -53,6 +53,9 @@ pub fn dot(definition: &Definition, record: Option<&Record>) -> String {
         }
         if edge.kind == EdgeKind::ParallelBranch {
             attributes.push("style=bold".to_owned());
+        }
+        if edge.kind == EdgeKind::OnFailure {
+            attributes.push(format!("style=dashed, color=\"{FAILURE_COLOUR}\", fontcolor=\"{FAILURE_COLOUR}\""));
         }
         let attributes = if attributes.is_empty() { String::new() } else { format!(" [{}]", attributes.join(", ")) };
         line(&mut text, format_args!("n{source} -> n{target}{attributes};"));

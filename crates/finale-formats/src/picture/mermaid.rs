@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use finale_core::definition::{EdgeKind, Node, NodeKind};
 use finale_core::{Definition, Record};
 
-use super::{COLOURS, numbers, statuses, word};
+use super::{COLOURS, FAILURE_COLOUR, label, numbers, statuses, word};
 use crate::obeyed::is_obeyed;
 
 /// The definition as a Mermaid flowchart; with the record of an execution its nodes have the colours of their states.
@@ -40,18 +40,31 @@ pub fn mermaid(definition: &Definition, record: Option<&Record>) -> String {
     let mut text = String::from("flowchart TD\n");
     for (number, node) in definition.nodes.iter().enumerate() {
         let (open, close) = brackets(&node.kind);
-        line(&mut text, format_args!("n{number}{open}\"{}\"{close}", escaped(name(node))));
+        line(&mut text, format_args!("n{number}{open}\"{}\"{close}", escaped(&label(node, name(node)))));
     }
     let numbers = numbers(definition);
+    let (mut drawn, mut for_failures) = (0, Vec::new());
     for edge in &definition.edges {
         let (Some(source), Some(target)) = (numbers.get(&*edge.source), numbers.get(&*edge.target)) else {
             continue;
         };
-        let arrow = if edge.kind == EdgeKind::ParallelBranch { "==>" } else { "-->" };
+        let arrow = match edge.kind {
+            EdgeKind::ParallelBranch => "==>",
+            EdgeKind::OnFailure => {
+                for_failures.push(drawn.to_string());
+                "-.->"
+            }
+            _ => "-->",
+        };
+        drawn += 1;
         match word(edge) {
             "" => line(&mut text, format_args!("n{source} {arrow} n{target}")),
             word => line(&mut text, format_args!("n{source} {arrow}|\"{}\"| n{target}", escaped(word))),
         }
+    }
+    if !for_failures.is_empty() {
+        let edges = for_failures.join(",");
+        line(&mut text, format_args!("linkStyle {edges} stroke:{FAILURE_COLOUR},color:{FAILURE_COLOUR}"));
     }
     add_classes(definition, record, &mut text);
     text

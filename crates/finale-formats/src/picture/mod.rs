@@ -1,6 +1,7 @@
 //! Definitions as pictures in text: Mermaid and DOT.
 //!
-//! The shape of a node says what kind it is, the word at an edge when it is taken, and, where the record of an execution
+//! The shape of a node says what kind it is, the word at an edge when it is taken, and a dashed red edge leads to what
+//! handles a failure. Where a node begins by another rule than the default one, that stands below its name, and, where the record of an execution
 //! is given, the colour of a node where it is. Ids and labels may be anything: what stands in a picture is quoted, and
 //! nodes are numbered there instead of named. A control character, or one that turns the direction of text, is drawn as
 //! `\u{fffd}`.
@@ -10,7 +11,7 @@ mod mermaid;
 
 use std::collections::HashMap;
 
-use finale_core::definition::{Edge, EdgeKind};
+use finale_core::definition::{Edge, EdgeKind, JoinStrategy, Losers, Node, NodeKind, TriggerRule};
 use finale_core::{Definition, NodeStatus, Record};
 
 pub use self::dot::dot;
@@ -38,7 +39,33 @@ fn word(edge: &Edge) -> &str {
         EdgeKind::VerificationPass => "pass",
         EdgeKind::VerificationFail => "fail",
         EdgeKind::VerificationRefer => "refer",
+        EdgeKind::OnFailure => "on failure",
     })
+}
+
+/// The line and the word of an edge that only a failure takes.
+const FAILURE_COLOUR: &str = "#dc2626";
+
+/// What is written in a node: its name, and below it by which rule it begins if that is not the default one.
+fn label(node: &Node, name: &str) -> String {
+    let limit = match &node.kind {
+        NodeKind::ParallelSplit(split) => split.max_concurrency.map(|max| format!("at most {max} at once")),
+        _ => None,
+    };
+    let rule = Some(node.rule()).filter(|rule| *rule != TriggerRule::Default).map(|rule| match &node.kind {
+        NodeKind::ParallelJoin(join) => {
+            let losers = if join.losers == Losers::Cancel { ", cancels losers" } else { "" };
+            match join.strategy {
+                JoinStrategy::AtLeast { count } => format!("at least {count}{losers}"),
+                _ => format!("any{losers}"),
+            }
+        }
+        _ => rule.to_string(),
+    });
+    match limit.or(rule) {
+        Some(more) => format!("{name}\n({more})"),
+        None => name.to_owned(),
+    }
 }
 
 /// The numbers of the nodes by id; of several with one id the first one has it.

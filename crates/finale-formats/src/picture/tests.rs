@@ -98,7 +98,7 @@ fn hostile() -> Definition {
         "- 2. a\n1. b_ c_d",
         "style:#;",
     ] {
-        definition.nodes.push(Node { id: text.into(), label: text.into(), kind: NodeKind::Task(Task::external()) });
+        definition.nodes.push(Node::new(text, text, NodeKind::Task(Task::external())));
     }
     let mut edge = |label: &str| {
         let (source, target) = ("end".to_owned(), "".to_owned());
@@ -175,7 +175,7 @@ fn what_turns_the_direction_of_text_is_drawn_and_not_obeyed() {
     for letter in obeyed {
         let text = format!("a{letter}b");
         let mut definition = Definition::new(&text);
-        definition.nodes.push(Node { id: text.clone(), label: text.clone(), kind: NodeKind::Start });
+        definition.nodes.push(Node::new(text.clone(), text.clone(), NodeKind::Start));
         definition.connect(text.clone(), text.clone(), EdgeKind::Sequential);
         definition.edges[0].label = Some(text);
         for picture in [mermaid(&definition, None), dot(&definition, None)] {

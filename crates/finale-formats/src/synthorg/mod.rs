@@ -213,7 +213,7 @@ fn free_id(nodes: &[Node], wanted: &str) -> String {
 }
 
 fn implied(id: String, label: &str, kind: NodeKind) -> Node {
-    Node { id, label: label.to_owned(), kind }
+    Node::new(id, label, kind)
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub(super) fn read(node: &Located) -> Result<Node, Fault> {
     let empty = Located { place: node.place, ..Tree::Map(Vec::new()).into() };
     let config = fields.read("config", Located::open_fields)?;
     let kind = read_kind(config.unwrap_or(empty.open_fields()?)).map_err(|fault| fault.within_key("config"))?;
-    Ok(Node { id: fields.text("id")?, label: fields.text_or("label", "")?, kind })
+    Ok(Node::new(fields.text("id")?, fields.text_or("label", "")?, kind))
 }
 
 const NODE_TYPES: &[&str] = &[
@@ -118,7 +118,7 @@ fn parallel_join(config: Fields<'_>) -> Result<NodeKind, Fault> {
             _ => None,
         })
     })?;
-    Ok(NodeKind::ParallelJoin(ParallelJoin { strategy: strategy.unwrap_or_default() }))
+    Ok(NodeKind::ParallelJoin(ParallelJoin { strategy: strategy.unwrap_or_default(), ..ParallelJoin::default() }))
 }
 
 fn verification(config: Fields<'_>) -> NodeKind {

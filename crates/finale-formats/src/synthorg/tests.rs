@@ -113,7 +113,7 @@ fn bindings_keep_their_values() {
 #[test]
 fn an_unknown_join_strategy_is_an_error() {
     let any = kind("parallel_join", &json!({"join_strategy": "any"}));
-    assert_eq!(any, NodeKind::ParallelJoin(ParallelJoin { strategy: JoinStrategy::Any }));
+    assert_eq!(any, NodeKind::ParallelJoin(ParallelJoin { strategy: JoinStrategy::Any, ..ParallelJoin::default() }));
     fails(
         &with_node("parallel_join", &json!({"join_strategy": "some"})),
         "nodes[0].config.join_strategy: unknown join strategy `some`; accepted: `all`, `any`",

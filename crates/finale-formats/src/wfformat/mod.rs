@@ -272,7 +272,7 @@ fn task_node(task: &Specified<'_>) -> Node {
 }
 
 fn node(id: String, label: &str, kind: NodeKind) -> Node {
-    Node { id, label: label.to_owned(), kind }
+    Node::new(id, label, kind)
 }
 
 fn edge((position, (source, target)): (usize, (&str, &str))) -> Edge {

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use finale_core::Definition;
 use finale_core::definition::{
-    Conditional, Declaration, Edge, EdgeKind, JoinStrategy, Node, NodeKind, OnFailure, ParallelSplit, Siblings,
-    Subworkflow, Verdict, Verification, title_of,
+    Conditional, Declaration, Edge, EdgeKind, JoinStrategy, Losers, Node, NodeKind, OnFailure, ParallelJoin,
+    ParallelSplit, Siblings, Subworkflow, TriggerRule, Verdict, Verification, title_of,
 };
 use serde_json::Value;
 
@@ -48,10 +48,13 @@ struct Plan<'d> {
     /// Those that are spelled out.
     nodes: Vec<&'d Node>,
     kinds: HashMap<&'d str, &'d NodeKind>,
+    rules: HashMap<&'d str, TriggerRule>,
     /// The decision that guards a node, and its condition, by the id of the node.
     guards: HashMap<&'d str, (&'d str, &'d str)>,
     /// What stands behind `after`, by the id of the node.
     after: HashMap<&'d str, Vec<&'d Edge>>,
+    /// What stands behind `on_failure`, by the id of the node.
+    on_failure: HashMap<&'d str, &'d str>,
     /// What stands in the list of edges, with the number that an edge there would get.
     edges: Vec<(usize, &'d Edge)>,
 }
@@ -62,8 +65,15 @@ impl<'d> Plan<'d> {
         if kinds.len() < definition.nodes.len() {
             return None;
         }
-        let mut plan =
-            Self { nodes: Vec::new(), kinds, guards: HashMap::new(), after: HashMap::new(), edges: Vec::new() };
+        let mut plan = Self {
+            nodes: Vec::new(),
+            kinds,
+            rules: definition.nodes.iter().map(|node| (node.id.as_str(), node.trigger_rule)).collect(),
+            guards: HashMap::new(),
+            after: HashMap::new(),
+            on_failure: HashMap::new(),
+            edges: Vec::new(),
+        };
         let mut implied = HashSet::new();
         if outline.implies {
             implied = implied_ends(definition);
@@ -79,7 +89,7 @@ impl<'d> Plan<'d> {
         let guarded: HashMap<&str, &str> = self.guards.iter().map(|(node, (decision, _))| (*decision, *node)).collect();
         let order: HashMap<_, _> = self.nodes.iter().enumerate().map(|(at, node)| (node.id.as_str(), at)).collect();
         let is_to_end = |edge: &Edge| matches!(self.kinds.get(edge.target.as_str()), Some(NodeKind::End));
-        let (mut spelled_out, mut last, mut in_order) = (0, 0, outline.after);
+        let (mut spelled_out, mut last, mut in_order) = (0, (0, false), outline.after);
         for edge in &definition.edges {
             let target = guarded.get(edge.target.as_str()).copied().unwrap_or(&edge.target);
             let is_implied = implied.contains(edge.source.as_str()) || implied.contains(target);
@@ -87,12 +97,17 @@ impl<'d> Plan<'d> {
                 continue;
             }
             spelled_out += 1;
-            let at = order.get(target).copied().unwrap_or_default();
-            in_order &= at >= last && edge.label.is_none() && edge.id == format!("e{spelled_out}");
+            // What handles the failure of a node stands with that node, behind what comes before it.
+            let for_failure = edge.kind == EdgeKind::OnFailure;
+            let node = if for_failure { edge.source.as_str() } else { target };
+            let at = (order.get(node).copied().unwrap_or_default(), for_failure);
+            let is_free = !for_failure || !self.on_failure.contains_key(node);
+            in_order &= at >= last && is_free && edge.label.is_none() && edge.id == format!("e{spelled_out}");
             last = at;
-            match in_order {
-                true => self.after.entry(target).or_default().push(edge),
-                false => self.edges.push((spelled_out, edge)),
+            match (in_order, for_failure) {
+                (true, true) => drop(self.on_failure.insert(node, target)),
+                (true, false) => self.after.entry(target).or_default().push(edge),
+                (false, _) => self.edges.push((spelled_out, edge)),
             }
         }
     }
@@ -130,13 +145,18 @@ impl<'d> Plan<'d> {
                 entries.push(text("label", &node.label));
             }
             self.add_ways(node, &mut entries);
+            entries.extend(self.handler(node).map(|handler| text("on_failure", handler)));
             return Tree::Map(entries).into();
         };
         let mut entries = task::entries(node, task);
         self.add_ways(node, &mut entries);
-        entries.extend(task::settings(task));
+        entries.extend(task::settings(task, self.handler(node)));
         let task: Located = Tree::Map(entries).into();
         if nests { Tree::Map(vec![Entry::new("task", task)]).into() } else { task }
+    }
+
+    fn handler(&self, node: &Node) -> Option<&'d str> {
+        self.on_failure.get(node.id.as_str()).copied()
     }
 
     fn add_ways(&self, node: &Node, entries: &mut Vec<Entry>) {
@@ -147,8 +167,15 @@ impl<'d> Plan<'d> {
             1 => entries.push(Entry::new("after", ways.remove(0))),
             _ => entries.push(Entry::new("after", Tree::List(ways))),
         }
-        if let Some((_, condition)) = self.guards.get(node.id.as_str()) {
+        let guard = self.guards.get(node.id.as_str());
+        if let Some((_, condition)) = guard {
             entries.push(text("when", condition));
+        }
+        let ruled = guard.map_or(node.id.as_str(), |(decision, _)| *decision);
+        match self.rules.get(ruled).copied().unwrap_or_default() {
+            TriggerRule::Default => {}
+            TriggerRule::AtLeast { count } => entries.push(Entry::new("trigger_rule", at_least(count))),
+            rule => entries.push(text("trigger_rule", rule.name())),
         }
     }
 
@@ -271,16 +298,27 @@ fn control(kind: &NodeKind) -> Entry {
         NodeKind::ParallelSplit(ParallelSplit { max_concurrency: Some(count) }) => {
             Entry::new("split", map(vec![Entry::new("max_concurrency", number(u64::from(*count)))]))
         }
-        NodeKind::ParallelJoin(join) => text(
-            "join",
-            match join.strategy {
-                JoinStrategy::All => "all",
-                JoinStrategy::Any => "any",
-            },
-        ),
+        NodeKind::ParallelJoin(join) => joined(join),
         NodeKind::AgentAssignment(assignment) => text("assign", assignment.agent.as_deref().unwrap_or_default()),
         NodeKind::Verification(verification) => Entry::new("verification", map(judgement(verification))),
         NodeKind::Subworkflow(subworkflow) => Entry::new("subworkflow", map(call(subworkflow))),
+    }
+}
+
+fn at_least(count: u32) -> Located {
+    Tree::Map(vec![Entry::new("at_least", number(u64::from(count)))]).into()
+}
+
+fn joined(join: &ParallelJoin) -> Entry {
+    let strategy = match join.strategy {
+        JoinStrategy::All => text("strategy", "all"),
+        JoinStrategy::Any => text("strategy", "any"),
+        JoinStrategy::AtLeast { count } => Entry::new("at_least", number(u64::from(count))),
+    };
+    match (join.losers, &strategy.value.tree) {
+        (Losers::Finish, Tree::Text(word)) => text("join", word),
+        (Losers::Finish, _) => Entry::new("join", Tree::Map(vec![strategy])),
+        (Losers::Cancel, _) => Entry::new("join", Tree::Map(vec![strategy, text("losers", "cancel")])),
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn entries(node: &Node, task: &Task) -> Vec<Entry> {
 }
 
 /// What is said of a task behind what comes before it.
-pub(super) fn settings(task: &Task) -> Vec<Entry> {
+pub(super) fn settings(task: &Task, on_failure: Option<&str>) -> Vec<Entry> {
     let mut entries = Vec::new();
     if task.retry != Retry::default() {
         entries.push(Entry::new("retry", retry(task.retry)));
@@ -31,6 +31,9 @@ pub(super) fn settings(task: &Task) -> Vec<Entry> {
     }
     if task.optional {
         entries.push(Entry::new("optional", Tree::Bool(true)));
+    }
+    if let Some(handler) = on_failure {
+        entries.push(text("on_failure", handler));
     }
     if task.delivery == Delivery::AtMostOnce {
         entries.push(Entry::new("at_most_once", Tree::Bool(true)));

@@ -14,7 +14,7 @@ mod reading;
 mod size;
 
 fn node(id: &str, kind: NodeKind) -> Node {
-    Node { id: id.to_owned(), label: id.to_owned(), kind }
+    Node::new(id, id, kind)
 }
 
 pub(super) fn task(id: &str) -> Node {
@@ -34,7 +34,7 @@ fn split(id: &str) -> Node {
 }
 
 fn join(id: &str, strategy: JoinStrategy) -> Node {
-    node(id, NodeKind::ParallelJoin(ParallelJoin { strategy }))
+    node(id, NodeKind::ParallelJoin(ParallelJoin { strategy, ..ParallelJoin::default() }))
 }
 
 fn call(id: &str, workflow: &str) -> Node {

@@ -6,10 +6,9 @@ use crate::definition::{AgentAssignment, Edge, EdgeKind, Node, NodeKind};
 /// Start, so many control nodes in a row, and a task.
 fn corridor(length: usize) -> Compiled {
     let mut definition = Definition::builder("corridor").task("work", "work").build();
-    let pass = |number: usize| Node {
-        id: format!("c{number}"),
-        label: format!("C{number}"),
-        kind: NodeKind::AgentAssignment(AgentAssignment::default()),
+    let pass = |number: usize| {
+        let kind = NodeKind::AgentAssignment(AgentAssignment::default());
+        Node::new(format!("c{number}"), format!("C{number}"), kind)
     };
     let into_work = definition.edges.iter().position(|edge| edge.target == "work").unwrap();
     let first = definition.edges.remove(into_work);

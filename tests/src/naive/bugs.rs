@@ -1,0 +1,75 @@
+//! Mistakes that the naive reading can be made to make: a comparison is worth what it finds.
+
+use finale_core::definition::{JoinStrategy, NodeKind};
+
+use super::{Naive, Place, Way};
+
+/// A rule that is misread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Misreading {
+    /// A join that did not wait for all goes on again when another edge becomes live.
+    FiresTwice,
+    /// A join that cancels its losers leaves one of them alone.
+    ForgetsLoser,
+    /// A join cancels what leads into it, also if another way leads on from there.
+    CancelsWhatOthersNeed,
+    /// A failure counts although another node handles it.
+    CountsHandled,
+    /// A failure stays handled although what handles it has failed.
+    HandledForGood,
+    /// What comes after a failure that is handled is skipped as by a failure.
+    HandledBlocks,
+    /// A failure before a join that can do without it never counts.
+    ShelteredForGood,
+    /// A failure that is tolerated is a success for the join behind it.
+    FailedEdgeIsSuccess,
+    /// A rule with a count waits until all edges are settled.
+    AtLeastWaits,
+    /// A node that was to begin after failures passes on failures when it does not.
+    FailureRulesBlock,
+    /// A task that waits for its next attempt takes a place behind its split.
+    BackoffTakesPlace,
+}
+
+impl Misreading {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::FiresTwice,
+        Self::ForgetsLoser,
+        Self::CancelsWhatOthersNeed,
+        Self::CountsHandled,
+        Self::HandledForGood,
+        Self::HandledBlocks,
+        Self::ShelteredForGood,
+        Self::FailedEdgeIsSuccess,
+        Self::AtLeastWaits,
+        Self::FailureRulesBlock,
+        Self::BackoffTakesPlace,
+    ];
+}
+
+impl Naive {
+    pub(super) fn misreads(&self, misreading: Misreading) -> bool {
+        self.misreading == Some(misreading)
+    }
+
+    /// Lets the tasks behind a join begin again once a second edge into it is live.
+    pub(super) fn misread_settled(&mut self) {
+        if !self.misreads(Misreading::FiresTwice) {
+            return;
+        }
+        for join in 0..self.places.len() {
+            let is_early = matches!(&self.definition.nodes[join].kind,
+                NodeKind::ParallelJoin(kind) if kind.strategy != JoinStrategy::All);
+            let live = self.ways_into(join).iter().filter(|way| **way == Way::Live).count();
+            if is_early && live == 2 && matches!(self.places[join], Place::Passed(_)) {
+                for next in self.next(join, false).collect::<Vec<_>>() {
+                    if let Place::Done(_) = self.places[next] {
+                        self.dispatch(next);
+                    }
+                }
+            }
+        }
+    }
+}
