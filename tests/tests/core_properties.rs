@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
 use finale_core::definition::{Definition, Node, OnFailure, Policy, Siblings};
@@ -12,7 +13,7 @@ use finale_core::fact::Fact;
 use finale_core::record::{End, NodeRecord, NodeRecordState, Outcome, State};
 use finale_core::{Payload, Time};
 use finale_tests::driven::Driven;
-use finale_tests::naive::{Naive, No};
+use finale_tests::naive::{Misreading, Naive, No};
 use finale_tests::random::{self, Case};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
@@ -45,6 +46,28 @@ fn tolerate_agrees_with_the_naive_reading() {
 #[test]
 fn tolerate_that_lets_siblings_finish_agrees_with_the_naive_reading() {
     check(OnFailure::Tolerate { count: 2 }, Siblings::Finish);
+}
+
+/// A comparison is worth what it finds: each mistake is planted in the second reading, and must be found.
+#[test]
+fn every_rule_that_is_misread_is_found() {
+    const CASES_MAX: usize = 2_000;
+    silence_while_shrinking();
+    let ways = [OnFailure::FailFast, OnFailure::WaitAll, OnFailure::Tolerate { count: 1 }];
+    for misreading in Misreading::ALL {
+        let mut runner = TestRunner::new_with_rng(Config::default(), rng(SEED));
+        let is_found = |round: usize| {
+            let case = random::cases().new_tree(&mut runner).expect("cases can be drawn").current();
+            let siblings = if round.is_multiple_of(2) { Siblings::Cancel } else { Siblings::Finish };
+            let definition = case.definition(Policy { on_failure: ways[round % 3], siblings });
+            let naive = Naive::misread(definition.clone(), misreading);
+            catch_unwind(AssertUnwindSafe(|| drive_beside(&case, naive, definition))).is_err()
+        };
+        QUIET.set(true);
+        let found = (0..CASES_MAX).position(is_found);
+        QUIET.set(false);
+        assert!(found.is_some(), "{misreading:?} is not found in {CASES_MAX} cases");
+    }
 }
 
 /// A comparison is worth as much as what comes up in it.
@@ -170,7 +193,11 @@ struct Both {
 
 fn drive(case: &Case, policy: Policy) -> Driven {
     let definition = case.definition(policy);
-    let mut both = Both { driven: Driven::new(definition.clone()), naive: Naive::new(definition), now: 1_000 };
+    drive_beside(case, Naive::new(definition.clone()), definition)
+}
+
+fn drive_beside(case: &Case, naive: Naive, definition: Definition) -> Driven {
+    let mut both = Both { driven: Driven::new(definition), naive, now: 1_000 };
     let (_, x, has_deadline) = case.head;
     let too_early = Input::Command(Command::Cancel { by: "nobody".into() });
     both.tell(&too_early);
@@ -210,6 +237,7 @@ impl Both {
             }
         }
         let record = self.driven.execution().record(self.driven.definition());
+        assert_eq!(record.counts.handled as usize, self.naive.handled(), "how many failures are handled");
         let State::Ended(outcome) = record.state else {
             panic!("it is over and its record does not say so");
         };

@@ -243,6 +243,16 @@ impl Compiled {
         matches!(self.at(position).step, Step::Handle | Step::Ask)
     }
 
+    /// Whether a node handles the failures of others; false also for a number that is no node's.
+    pub fn handles_failures(&self, node: NodeIndex) -> bool {
+        self.nodes.get(node.as_usize()).is_some_and(|node| node.is_failure_handler)
+    }
+
+    /// Whether some node, in whatever graph of it, handles the failures of others.
+    pub fn has_failure_handlers(&self) -> bool {
+        self.nodes.iter().any(|node| node.is_failure_handler)
+    }
+
     /// Whether a handler does a node.
     pub(crate) fn is_handled(&self, position: NodeIndex) -> bool {
         self.at(position).step == Step::Handle

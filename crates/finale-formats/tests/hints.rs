@@ -20,7 +20,10 @@ fn a_task_says_what_other_tools_say_in_other_words() {
         ("needs: b", &["did you mean `after`?"]),
         ("matrix: {os: [a, b]}", &["there is no `matrix` here: write a task for each value"]),
         ("for-each: [a, b]", &["there is no `for-each` here: write a task for each value"]),
-        ("if: always()", &["did you mean `when`?", "there is no `always()` here: name the node that handles the failure"]),
+        (
+            "if: always()",
+            &["did you mean `when`?", "there is no `always()` here: name the node that handles the failure"],
+        ),
         ("when: failure() and input.x", &["there is no `failure()` here: name the node that handles the failure"]),
         ("when: ${{ success() }}", &["there is no `success()` here: a task runs only if"]),
         ("join: all", &["there is no `join` here: write it under `nodes`"]),

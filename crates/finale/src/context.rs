@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Poll, Waker};
 
+use finale_core::record::NodeFailure;
 use finale_core::{Dispatch, ExecutionId, Payload, TaskId, WorkKey};
 use rustc_hash::FxHashMap;
 use serde::de::DeserializeOwned;
@@ -217,6 +218,33 @@ impl TaskContext {
         decode_output(node, output.as_ref())
     }
 
+    /// The failures that this task handles, in the order in which they happened: those of the tasks that name its node in
+    /// their `on_failure`. There are none for any other task.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// async fn ship(_context: TaskContext) -> Result<(), TaskError> {
+    ///     Err("the van broke down")?
+    /// }
+    ///
+    /// async fn refund(context: TaskContext) -> Result<String, TaskError> {
+    ///     let failures = context.failures();
+    ///     Ok(format!("refunded, because {}", failures[0].reason))
+    /// }
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let order = Workflow::builder("order").task("ship", "ship").catch("refund").task("refund", "refund").build()?;
+    /// let runtime = Runtime::builder().shards(Shards::Current).handler("ship", ship).handler("refund", refund).start()?;
+    /// let outcome = runtime.activate(&order, ()).await?.outcome().await?;
+    /// assert_eq!(outcome.output::<String>()?, "refunded, because the van broke down");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn failures(&self) -> Vec<NodeFailure> {
+        self.0.board.failures(self.0.dispatch.key)
+    }
+
     /// Whether the handler was told to stop. Once it was it stays so.
     pub fn is_cancelled(&self) -> bool {
         self.0.stop.get() != StopAsked::No
@@ -314,6 +342,7 @@ impl TaskContext {
             node: self.node().to_owned(),
             data: self.0.board.bound.data.clone(),
             outputs: outputs.map(|(key, output)| (compiled.node(key.node).id.clone(), output)).collect(),
+            failures: self.failures(),
             cancelled: flag,
         }
     }
@@ -443,6 +472,7 @@ pub struct BlockingContext {
     node: String,
     data: Data,
     outputs: FxHashMap<String, Payload>,
+    failures: Vec<NodeFailure>,
     cancelled: Arc<AtomicBool>,
 }
 
@@ -488,6 +518,11 @@ impl BlockingContext {
     /// alike: [`TaskOutputError::Missing`].
     pub fn output<T: DeserializeOwned>(&self, node: &str) -> Result<T, TaskOutputError> {
         decode_output(node, self.outputs.get(node))
+    }
+
+    /// The failures that this task handles; see [`TaskContext::failures`].
+    pub fn failures(&self) -> &[NodeFailure] {
+        &self.failures
     }
 
     /// Whether the handler was told to stop; nothing else can stop it, so it should look now and then.

@@ -11,7 +11,9 @@
 //! # Ok::<(), finale::CompileError>(())
 //! ```
 
-pub use finale_core::definition::{DeclaredType, OnFailure, Siblings, Task, Verdict};
+pub use finale_core::definition::{
+    DeclaredType, JoinStrategy, Losers, OnFailure, Siblings, Task, TriggerRule, Verdict,
+};
 pub use finale_core::{ExecutionId, ExecutionStatus, Outcome};
 
 pub use crate::context::{BlockingContext, TaskContext};

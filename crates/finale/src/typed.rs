@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use finale_core::compile::{Code, CompileError, Phase, Problem};
 use finale_core::definition::{
-    Conditional, Definition, EdgeKind, Node, NodeKind, OnFailure, Siblings, Task, Verdict, Verification,
+    Conditional, Definition, EdgeKind, Node, NodeKind, OnFailure, Siblings, Task, TriggerRule, Verdict, Verification,
 };
 use serde::de::DeserializeOwned;
 
@@ -416,6 +416,32 @@ impl<'w, Input, Output> TaskNode<'w, Input, Output> {
         self
     }
 
+    /// The branch that is taken if the task has failed for good: what comes after it handles the failure, which then does not
+    /// count. See [`DefinitionBuilder::catch`](crate::DefinitionBuilder::catch).
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # async fn ship(_: TaskContext, item: String) -> Result<(), TaskError> { Ok(()) }
+    /// async fn refund(context: TaskContext, _item: String) -> Result<String, TaskError> {
+    ///     Ok(format!("refunded: {}", context.failures()[0].reason))
+    /// }
+    ///
+    /// let order = Workflow::typed("order");
+    /// let ship = order.task("ship", ship);
+    /// order.task("refund", refund).after(ship.failure());
+    /// assert!(order.build().is_ok());
+    /// ```
+    pub fn failure(self) -> Branch<'w> {
+        Branch { builder: self.builder, index: self.index, kind: EdgeKind::OnFailure }
+    }
+
+    /// Sets the rule by which the task begins; by default it begins when what comes before it is settled, none of that
+    /// failed and one of that was done.
+    pub fn trigger_rule(self, rule: TriggerRule) -> Self {
+        self.builder.draft().definition.nodes[self.index].trigger_rule = rule;
+        self
+    }
+
     /// Lets the task come after `source`, whose output is its input. Takes precedence over [`input`](Self::input).
     pub fn input_from<Any>(self, source: TaskNode<'w, Any, Input>) -> Self {
         let from = self.builder.origin(source.builder, source.index);
@@ -510,6 +536,11 @@ impl<'w> ConditionNode<'w> {
     /// The branch that is taken if the condition evaluates to false.
     pub fn is_false(self) -> Branch<'w> {
         Branch { builder: self.builder, index: self.index, kind: EdgeKind::ConditionalFalse }
+    }
+
+    /// The branch that is taken if the condition cannot be evaluated.
+    pub fn failure(self) -> Branch<'w> {
+        Branch { builder: self.builder, index: self.index, kind: EdgeKind::OnFailure }
     }
 
     /// Lets the condition be evaluated after `source`.

@@ -183,8 +183,8 @@ impl Workflow {
 /// Builds a workflow node by node; what it builds is checked. From [`Workflow::builder`].
 ///
 /// A task is the name of its handler, or a [`Task`](finale_core::definition::Task). What comes after a node is said of
-/// that node: `after`, `when`, `when_true`, `when_false` and `on` are about the node that was added last. A start and an
-/// end are added where there is none.
+/// that node: `after`, `when`, `when_true`, `when_false`, `on`, `trigger_rule`, `losers` and `catch` are about the node that
+/// was added last. A start and an end are added where there is none.
 ///
 /// ```
 /// use std::time::Duration;

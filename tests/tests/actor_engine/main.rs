@@ -8,4 +8,5 @@ mod limits;
 mod load;
 mod panics;
 mod payloads;
+mod rules;
 mod stopping;

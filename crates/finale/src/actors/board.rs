@@ -6,7 +6,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use finale_core::{Dispatch, ExecutionId, Payload, WorkKey};
+use finale_core::record::NodeFailure;
+use finale_core::{Dispatch, ExecutionId, NodeIndex, Payload, WorkKey};
 use tracing::Span;
 
 use super::bound::Bound;
@@ -57,6 +58,12 @@ impl Board {
         self.outputs.borrow_mut().push((key, output));
     }
 
+    /// The failures that a piece of work handles.
+    pub(crate) fn failures(&self, key: WorkKey) -> Vec<NodeFailure> {
+        let failures = self.output(failures_key(key)).map(|failures| failures.decode());
+        failures.and_then(Result::ok).unwrap_or_default()
+    }
+
     /// Takes all outputs off.
     pub(crate) fn clear(&self) {
         self.outputs.borrow_mut().clear();
@@ -70,6 +77,15 @@ impl Board {
 
     /// All outputs that are there.
     pub(crate) fn outputs(&self) -> Vec<(WorkKey, Payload)> {
-        self.outputs.borrow().clone()
+        let outputs = self.outputs.borrow();
+        outputs.iter().filter(|(key, _)| key.node.0 < FAILURES_FROM).cloned().collect()
     }
+}
+
+/// No definition has as many nodes: what a node handles stands among the outputs under a number that is no node's.
+const FAILURES_FROM: u32 = 1 << 31;
+
+/// Where the failures stand that a piece of work handles.
+pub(crate) fn failures_key(WorkKey { scope, node }: WorkKey) -> WorkKey {
+    WorkKey { scope, node: NodeIndex(node.0 | FAILURES_FROM) }
 }

@@ -1,11 +1,12 @@
 //! A definition as one shard runs it: its own compiled copy, with the handlers of its nodes looked up.
 
-use finale_core::execution::{Input, Refused, Report};
+use finale_core::execution::{Effect, Input, Refused, Report};
 use finale_core::nearest::nearest;
-use finale_core::{Compiled, Execution, NodeIndex, NodeStatus, WorkKey};
+use finale_core::{Compiled, Execution, NodeIndex, NodeStatus, Payload, WorkKey};
 use finale_journal::StoredDefinition;
 
 use crate::activation::ActivateError;
+use crate::actors::board::failures_key;
 use crate::context::Data;
 use crate::handler::{Handlers, OutputCheck, Registered};
 use crate::metering::WorkflowMetrics;
@@ -20,6 +21,8 @@ pub(crate) struct Bound {
     pub(crate) stored: StoredDefinition,
     pub(crate) data: Data,
     pub(crate) metrics: WorkflowMetrics,
+    /// Whether handlers may ask for the failures that their node handles.
+    pub(crate) has_failure_handlers: bool,
     handlers: Box<[Option<Registered>]>,
     /// How reports are checked, by the numbers of nodes; none where they are not.
     outputs: Box<[Option<OutputCheck>]>,
@@ -40,6 +43,7 @@ impl Bound {
         Ok(Self {
             refusal: unsupported(&compiled).or_else(|| not_registered(&compiled, handlers)),
             metrics: WorkflowMetrics::new(&compiled),
+            has_failure_handlers: compiled.has_failure_handlers(),
             stored: workflow.stored(),
             workflow: workflow.clone(),
             compiled,
@@ -69,6 +73,23 @@ impl Bound {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The failures that the handlers handle which are to run, each under the key where its handler looks for them.
+    pub(crate) fn failures<'a>(
+        &'a self,
+        state: &'a Execution,
+        effects: &'a [Effect],
+    ) -> impl Iterator<Item = (WorkKey, Payload)> + 'a {
+        let effects = if self.has_failure_handlers { effects } else { &[] };
+        effects.iter().filter_map(|effect| match effect {
+            Effect::Run { dispatch, .. } if self.compiled.handles_failures(dispatch.key.node) => {
+                let failures = state.handled_failures(&self.compiled, dispatch.key);
+                let failures = Payload::encode(&failures).expect("what is said of a failure is JSON");
+                Some((failures_key(dispatch.key), failures))
+            }
+            _ => None,
+        })
     }
 
     /// The name of a handler that an execution still may need and that is not registered.

@@ -74,6 +74,8 @@ impl ExecutionActor {
             under_way: state.under_way(compiled).into_iter().chain(state.stops()).collect(),
         };
         self.outputs.extend(state.outputs().map(|(key, output)| (slot, key, output.clone())));
+        let failures = hosting.bound.failures(state, &reconcile.under_way);
+        self.outputs.extend(failures.map(|(key, failures)| (slot, key, failures)));
         self.tell_engine(task_engine::Input::Reconcile(reconcile));
     }
 

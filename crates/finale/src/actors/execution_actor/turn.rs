@@ -210,6 +210,7 @@ impl ExecutionActor {
         turn.last_sequence = hosting.state.sequence();
         turn.status = hosting.state.status();
         turn.effects = self.turn.take_effects();
+        turn.outputs.extend(hosting.bound.failures(&hosting.state, &turn.effects));
         turn.events = self.turn.take_notices();
         if self.shared.port.is_durable(appended) {
             self.perform(turn);
