@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::naive::Misreading;
+
 macro_rules! bugs {
     ($($(#[doc = $text:literal])+ $name:ident,)+) => {
         /// A mistake in what surrounds the machines.
@@ -72,9 +74,38 @@ bugs! {
     LoseShardAnswers,
     /// What the actor decided is not appended.
     SkipAppend,
+    /// A join that did not wait for all goes on again when another edge becomes live.
+    FiresTwice,
+    /// A join that cancels its losers leaves one of them alone.
+    ForgetsLoser,
+    /// A join cancels what leads into it, also if another way leads on from there.
+    CancelsWhatOthersNeed,
+    /// A failure counts although another node handles it.
+    CountsHandled,
+    /// A failure stays handled although what handles it has failed.
+    HandledForGood,
+    /// A failure before a join that can do without it never counts.
+    ShelteredForGood,
+    /// A task that waits for its next attempt takes a place behind its split.
+    BackoffTakesPlace,
 }
 
 impl Bug {
+    /// The rule that is misread, if that is the mistake: what executions do is compared with a second reading of the rules,
+    /// and a difference between both is found in whichever of them it is planted.
+    pub(super) fn misreading(self) -> Option<Misreading> {
+        Some(match self {
+            Self::FiresTwice => Misreading::FiresTwice,
+            Self::ForgetsLoser => Misreading::ForgetsLoser,
+            Self::CancelsWhatOthersNeed => Misreading::CancelsWhatOthersNeed,
+            Self::CountsHandled => Misreading::CountsHandled,
+            Self::HandledForGood => Misreading::HandledForGood,
+            Self::ShelteredForGood => Misreading::ShelteredForGood,
+            Self::BackoffTakesPlace => Misreading::BackoffTakesPlace,
+            _ => return None,
+        })
+    }
+
     /// The name on the command line: the words of the variant, with dashes.
     pub fn name(self) -> String {
         let mut name = String::new();

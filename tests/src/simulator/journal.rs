@@ -12,6 +12,7 @@ use finale_core::{Execution, ExecutionId, ExecutionStatus, Outcome, Payload, Tim
 use super::audit::Audit;
 use super::bugs::Bug;
 use super::flows::Flow;
+use super::second_reading;
 use crate::dice::Dice;
 
 /// One write of a shard.
@@ -151,7 +152,19 @@ impl Journal {
             match apply(&mut self.durable, &op, flows) {
                 Ok(folded) => {
                     if let Op::Append { execution, key, .. } = &op {
-                        audit.durable(*execution, key.as_deref(), &self.durable[execution], &folded);
+                        let kept = &self.durable[execution];
+                        audit.durable(*execution, key.as_deref(), kept, &folded);
+                        if kept.state.status().is_terminal() {
+                            let misreading = self.bug.and_then(Bug::misreading);
+                            let difference =
+                                second_reading::difference(*execution, &flows[kept.flow], &kept.history, misreading);
+                            if let Some(story) = difference {
+                                audit.violate(
+                                    "what_became_of_it_is_what_the_rules_say",
+                                    format!("{execution}: {story}"),
+                                );
+                            }
+                        }
                     }
                 }
                 Err(error) => audit.violate("what_is_durable_fits", error),

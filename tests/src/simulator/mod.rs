@@ -19,6 +19,7 @@ mod journal;
 mod mail;
 mod outside;
 mod port;
+mod second_reading;
 mod shared;
 mod supervisor;
 mod tally;

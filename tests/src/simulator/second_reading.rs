@@ -1,0 +1,116 @@
+//! Compares what became of an execution with the naive reading of its facts.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use finale_core::execution::{Command, EffectSink, Input, Notice, Report};
+use finale_core::fact::{Decision, EndRequest, Fact, Facts};
+use finale_core::{Dispatch, Epoch, Execution, ExecutionId, NodePath, WorkKey};
+
+use super::flows::Flow;
+use crate::driven::steps;
+use crate::naive::{Misreading, Naive, Step};
+
+/// Takes the notices that follow from a fact.
+#[derive(Default)]
+struct Notices(Vec<Notice>);
+
+impl EffectSink for Notices {
+    fn watched(&self) -> bool {
+        true
+    }
+
+    fn notice(&mut self, notice: Notice, _path: Option<Box<NodePath>>) {
+        self.0.push(notice);
+    }
+}
+
+/// What somebody said, and what followed from it.
+struct Said {
+    input: Input,
+    steps: Vec<Step>,
+}
+
+/// How an ended execution differs from the naive reading of its history; nothing if it does not.
+pub(super) fn difference(
+    id: ExecutionId,
+    flow: &Flow,
+    history: &[u8],
+    misreading: Option<Misreading>,
+) -> Option<String> {
+    let definition = flow.compiled.definition().clone();
+    let mut naive = match misreading {
+        Some(misreading) => Naive::misread(definition, misreading),
+        None => Naive::new(definition),
+    };
+    let mut execution = Execution::new(id, &flow.compiled);
+    let mut said: Option<Said> = None;
+    for recorded in Facts::new(history) {
+        let recorded = recorded.ok()?;
+        let input = input(&recorded.fact, execution.epoch());
+        if input.is_some()
+            && let Some(before) = said.take()
+            && let Some(difference) = tell(&mut naive, &before, &execution, flow)
+        {
+            return Some(difference);
+        }
+        let mut notices = Notices::default();
+        execution.apply(&flow.compiled, recorded.at, recorded.fact.clone(), &mut notices).ok()?;
+        match input {
+            Some(input) => said = Some(Said { input, steps: steps(&recorded.fact, &notices.0) }),
+            None => said.as_mut()?.steps.extend(steps(&recorded.fact, &notices.0)),
+        }
+    }
+    tell(&mut naive, &said?, &execution, flow)
+}
+
+fn tell(naive: &mut Naive, Said { input, steps }: &Said, execution: &Execution, flow: &Flow) -> Option<String> {
+    // What could not be is told by a panic there.
+    let told = catch_unwind(AssertUnwindSafe(|| naive.tell(input, steps)));
+    match told {
+        Ok(Ok(())) => {}
+        Ok(Err(refused)) => return Some(format!("{input:?} was taken, and should have been {refused:?}")),
+        Err(_) => return Some(format!("{steps:?} after {input:?} could not be")),
+    }
+    let nodes = flow.compiled.positions().filter_map(|node| execution.node_status(WorkKey::root(node)));
+    let (nodes, expected) = (nodes.collect::<Vec<_>>(), naive.nodes());
+    if (execution.status(), &nodes) != (naive.status(), &expected) {
+        return Some(format!(
+            "after {input:?}: {} {nodes:?}, and should be {} {expected:?}",
+            execution.status(),
+            naive.status()
+        ));
+    }
+    let handled = execution.counts(&flow.compiled).handled;
+    (handled as usize != naive.handled()).then(|| format!("{handled} failures are handled, not {}", naive.handled()))
+}
+
+/// What was said that became a fact; nothing if the library decided it by itself.
+fn input(fact: &Fact, epoch: Epoch) -> Option<Input> {
+    Some(match fact {
+        Fact::Activated(activation) => Input::Activate(activation.clone()),
+        Fact::Outcome { key, attempt, result, started, ended } => Input::Outcome {
+            dispatch: Dispatch { key: *key, attempt: *attempt, epoch },
+            result: result.clone(),
+            started: *started,
+            ended: *ended,
+        },
+        Fact::Reported { key, attempt, result, by } => {
+            Input::Reported(Report { key: *key, attempt: Some(*attempt), result: result.clone(), by: by.clone() })
+        }
+        Fact::AttemptStopped { key, attempt, how } => {
+            Input::Stopped { dispatch: Dispatch { key: *key, attempt: *attempt, epoch }, how: *how }
+        }
+        Fact::TimerFired(timer) => Input::TimerFired(*timer),
+        Fact::Decided { key, decision: Decision::Verdict(verdict, by) } => {
+            Input::Verdict { key: *key, verdict: *verdict, by: by.clone() }
+        }
+        Fact::Ending(EndRequest::Cancel(by)) => Input::Command(Command::Cancel { by: by.clone() }),
+        Fact::Ending(EndRequest::Complete(by)) => Input::Command(Command::Complete { by: by.clone() }),
+        Fact::Ending(EndRequest::Fail { by, reason }) => {
+            Input::Command(Command::Fail { by: by.clone(), reason: reason.clone() })
+        }
+        Fact::Recovered { epoch, crashed } => Input::Recovered { epoch: *epoch, crashed: *crashed },
+        Fact::Continued => Input::Continue,
+        Fact::Decided { .. } | Fact::Ending(_) | Fact::Ended(_) => return None,
+    })
+}
