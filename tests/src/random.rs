@@ -75,6 +75,7 @@ impl Case {
             output: (self.head.1 < 100).then(|| formula(self.head.1, last + 1).source()),
             nodes,
             edges: edges.0.into_iter().enumerate().map(edge).collect(),
+            workflows: Vec::new(),
         }
     }
 }

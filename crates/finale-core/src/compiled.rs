@@ -1,14 +1,16 @@
 //! A definition made ready to run: nodes as numbers, edges as flat slices, expressions compiled.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
 use crate::compile::Warning;
-use crate::definition::{Definition, EdgeKind, Node, NodeKind, Policy, Verdict};
+use crate::definition::{Declaration, Definition, EdgeKind, Node, NodeKind, Policy, Verdict};
 use crate::expression::Expression;
 use crate::id::NodeIndex;
+use crate::path::{Instance, NodePath};
 
 /// A checked definition; made only by [`compile`](crate::compile()).
 ///
@@ -17,20 +19,21 @@ use crate::id::NodeIndex;
 pub struct Compiled {
     pub(crate) definition: Definition,
     pub(crate) hash: DefinitionHash,
-    pub(crate) index: FxHashMap<String, u32>,
+    pub(crate) index: Arc<FxHashMap<String, u32>>,
     pub(crate) nodes: Box<[CompiledNode]>,
     pub(crate) edges: Box<[OutEdge]>,
     /// The graph of the definition itself, and behind it those that run inside of it.
     pub(crate) graphs: Box<[Graph]>,
     /// The nodes of the graphs inside, as they were defined; their numbers come after those of the definition's own.
     pub(crate) inner: Box<[Node]>,
-    pub(crate) output: Option<Expression>,
     pub(crate) unsupported: Box<[Unsupported]>,
     pub(crate) warnings: Box<[Warning]>,
 }
 
 /// A graph that is run as a scope: the definition's own, or one that a node of another graph opens.
-#[derive(Debug)]
+///
+/// Several may have the same nodes: a workflow that is called, and the same one judged by another policy.
+#[derive(Clone, Debug)]
 pub(crate) struct Graph {
     /// The number of its first node; the others follow.
     pub(crate) first: u32,
@@ -40,6 +43,38 @@ pub(crate) struct Graph {
     pub(crate) sinks: Box<[NodeIndex]>,
     /// How many edges lead into each of its nodes; the highest bit is free.
     pub(crate) in_degrees: Box<[u32]>,
+    /// Its nodes by id, counted from 0.
+    pub(crate) index: Arc<FxHashMap<String, u32>>,
+    /// What the scope gives, if that is said.
+    pub(crate) output: Option<Arc<Expression>>,
+    /// The `vars` of the whole graph.
+    pub(crate) vars: Arc<Expression>,
+}
+
+impl Graph {
+    fn has(&self, node: NodeIndex) -> bool {
+        node.0.checked_sub(self.first).is_some_and(|place| (place as usize) < self.in_degrees.len())
+    }
+}
+
+/// What a call knows of the workflow that it calls.
+#[derive(Debug)]
+pub(crate) struct Call {
+    /// What the called workflow declares.
+    pub(crate) inputs: Box<[Declaration]>,
+    pub(crate) outputs: Box<[Declaration]>,
+    pub(crate) result: CallResult,
+}
+
+/// What the output of a call is.
+#[derive(Debug)]
+pub(crate) enum CallResult {
+    /// What the called workflow gives.
+    Own,
+    /// What an expression makes of that.
+    Made(Expression),
+    /// The declared outputs, each bound by name; what the called workflow gives is of no interest.
+    Bound(Expression),
 }
 
 /// Names a definition by its content, whatever its version says.
@@ -69,6 +104,8 @@ pub(crate) struct CompiledNode {
     pub(crate) expression: Option<Expression>,
     /// Who is asked to do the task: its own assignee, else the nearest assignment before it.
     pub(crate) assignee: Option<String>,
+    /// What it calls, if it is a call.
+    pub(crate) call: Option<Box<Call>>,
 }
 
 /// What happens when a node is reached.
@@ -86,10 +123,7 @@ pub(crate) enum Step {
     Handle,
     /// Somebody outside is asked.
     Ask,
-    /// Another workflow is called; refused at activation for now.
-    Call,
-    /// A graph of the definition is run in scopes of its own.
-    #[cfg_attr(not(test), expect(dead_code, reason = "what a file or a builder can say does not ask for it yet"))]
+    /// A graph is run in scopes of its own.
     Open(Opening),
 }
 
@@ -138,6 +172,36 @@ impl Compiled {
     /// The number of the node with that id.
     pub fn position(&self, id: &str) -> Option<NodeIndex> {
         self.index.get(id).copied().map(NodeIndex)
+    }
+
+    /// The numbers of all nodes, those of the workflows that are called behind its own.
+    pub fn all_positions(&self) -> impl DoubleEndedIterator<Item = NodeIndex> + ExactSizeIterator + use<> {
+        (0..self.nodes.len() as u32).map(NodeIndex)
+    }
+
+    /// The node with that id in the graph of another one.
+    pub fn beside(&self, node: NodeIndex, id: &str) -> Option<NodeIndex> {
+        let graph = self.graphs.iter().find(|graph| graph.has(node))?;
+        graph.index.get(id).map(|place| NodeIndex(graph.first + place))
+    }
+
+    /// Whether two nodes are of one graph.
+    pub fn are_beside(&self, one: NodeIndex, other: NodeIndex) -> bool {
+        self.graphs.iter().find(|graph| graph.has(one)).is_some_and(|graph| graph.has(other))
+    }
+
+    /// Whether a path may lead to a node, now or later.
+    pub fn has_path(&self, path: &NodePath) -> bool {
+        let mut graph = self.own();
+        for step in path.within() {
+            let Some(place) = graph.index.get(&*step.node) else { return false };
+            let Step::Open(opening) = self.nodes[(graph.first + place) as usize].step else { return false };
+            if opening.each != matches!(step.instance, Instance::Item(_)) {
+                return false;
+            }
+            graph = &self.graphs[opening.graph as usize];
+        }
+        graph.index.contains_key(path.node())
     }
 
     /// The node with that number, as it was defined.

@@ -74,9 +74,9 @@ pub use finale_core::compile::{
 };
 pub use finale_core::compiled::{Compiled, DefinitionHash, Unsupported};
 pub use finale_core::definition::{
-    AgentAssignment, Conditional, Declaration, DeclaredType, Definition, DefinitionBuilder, Delivery, Edge, EdgeKind,
-    FromDefinition, JoinStrategy, Node, NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy, Retry, Siblings,
-    Subworkflow, Task, Verdict, Verification, Work,
+    AgentAssignment, Call, Conditional, Declaration, DeclaredType, Definition, DefinitionBuilder, Delivery, Edge,
+    EdgeKind, FromDefinition, JoinStrategy, Node, NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy, Retry,
+    Siblings, Subworkflow, Task, Verdict, Verification, Work,
 };
 
 // Executions: where they are, how they ended, and why.

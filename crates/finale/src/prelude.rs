@@ -11,7 +11,7 @@
 //! # Ok::<(), finale::CompileError>(())
 //! ```
 
-pub use finale_core::definition::{DeclaredType, OnFailure, Siblings, Task, Verdict};
+pub use finale_core::definition::{Call, DeclaredType, OnFailure, Siblings, Task, Verdict};
 pub use finale_core::{ExecutionId, ExecutionStatus, Outcome};
 
 pub use crate::context::{BlockingContext, TaskContext};

@@ -126,7 +126,7 @@ impl Execution {
         }
         let compiled = definition.at(key.node);
         match compiled.step {
-            Step::Pass | Step::Join | Step::Call => self.pass(definition, key, None, sink),
+            Step::Pass | Step::Join => self.pass(definition, key, None, sink),
             Step::Judge(Some(preset)) => self.pass(definition, key, Some(preset.edge()), sink),
             Step::Judge(None) => {
                 let state = NodeState::Waiting(WaitFor::Verdict { since: self.at });

@@ -144,7 +144,9 @@ impl Execution {
             NodeState::Pending(_) | NodeState::Ready { .. } => {
                 self.move_to(definition, key, NodeState::Skipped(Skip::Ended), sink);
             }
-            NodeState::Running { attempt, .. } => self.interrupt(key, Some(attempt), Interruption::Stopping),
+            NodeState::Running { attempt, .. } => {
+                self.interrupt(definition, key, Some(attempt), Interruption::Stopping);
+            }
             NodeState::Waiting(WaitFor::Scope { .. }) => {
                 if let Some(nest) = self.nests.get_mut(&key) {
                     nest.close();
@@ -153,7 +155,7 @@ impl Execution {
             }
             NodeState::Waiting(wait) => {
                 let attempt = self.close_waiting(definition, key, wait, sink);
-                self.interrupt(key, attempt, Interruption::Stopped(StopOutcome::Closed));
+                self.interrupt(definition, key, attempt, Interruption::Stopped(StopOutcome::Closed));
             }
             _ => {}
         }
@@ -184,9 +186,16 @@ impl Execution {
     }
 
     /// Notes what was in flight when the end of the execution was decided.
-    fn interrupt(&mut self, key: WorkKey, attempt: Option<AttemptNo>, interruption: Interruption) {
+    fn interrupt(
+        &mut self,
+        definition: &Compiled,
+        key: WorkKey,
+        attempt: Option<AttemptNo>,
+        interruption: Interruption,
+    ) {
+        let path = self.path_inside(definition, key);
         if let Phase::Ending(ending) = &mut self.phase {
-            ending.interrupted.push(Interrupted { key, attempt, interruption });
+            ending.interrupted.push(Interrupted { key, attempt, interruption, path });
         }
     }
 

@@ -67,7 +67,10 @@ impl Execution {
                 state => Err(not_now(key, state)),
             };
         }
+        let gives = self.gives(definition, key);
         let fits = match decision {
+            Decision::Output(_) => gives,
+            Decision::Branch(_) | Decision::Input(_) if gives => false,
             Decision::Branch(_) => step == Step::Decide,
             Decision::Input(_) => matches!(step, Step::Handle | Step::Ask | Step::Open(_)),
             Decision::Failed(_) | Decision::Verdict(..) => true,

@@ -2,6 +2,8 @@
 
 use minijinja::Value;
 
+use super::Local;
+
 /// The steps of an expression.
 #[derive(Debug)]
 pub(super) struct Program {
@@ -26,6 +28,8 @@ pub(super) enum Step {
     Input,
     /// Pushes what `vars` shows.
     Vars,
+    /// Pushes what is known in some places only.
+    Local(Local),
     /// Pushes the node at a place of the scope's list.
     Node(u32),
     /// Looks into the topmost value under a name.

@@ -164,6 +164,7 @@ fn subworkflow<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<NodeKi
         version: section.require("version", report, section::text),
         input_bindings: section.read("inputs", report, bindings).unwrap_or_default(),
         output_bindings: section.read("outputs", report, bindings).unwrap_or_default(),
+        ..Subworkflow::default()
     }))
 }
 

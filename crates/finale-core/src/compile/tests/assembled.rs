@@ -90,7 +90,7 @@ fn what_this_release_does_not_run_is_listed() {
     child.id = "child".to_owned();
     let compiled = compile(workflow(nodes, &edges), &[child].into_iter().collect()).unwrap();
     let features: Vec<_> = compiled.unsupported().iter().map(|u| (u.node.as_str(), u.feature)).collect();
-    assert_eq!(features, [("w", "a sub-workflow"), ("j", "join strategy any")]);
+    assert_eq!(features, [("j", "join strategy any")]);
 }
 
 #[test]
