@@ -146,7 +146,7 @@ fn the_members_of_a_document_fit_the_declared_inputs_as_far_as_they_are_known() 
     for fine in [json!({"n": 1}), json!({"n": "${{ input.n }}", "m": 2}), json!("${{ input }}")] {
         assert_eq!(check(fine), none);
     }
-    assert_eq!(check(json!({"m": "x"})), ["subworkflow_input_type_mismatch", "subworkflow_input_missing"]);
+    assert_eq!(check(json!({"m": "x"})), ["subworkflow_input_missing", "subworkflow_input_type_mismatch"]);
     assert_eq!(check(json!({"n": 1, "o": 1})), ["subworkflow_input_unknown"]);
     assert_eq!(check(json!([1])), ["subworkflow_input_type_mismatch"]);
 }
