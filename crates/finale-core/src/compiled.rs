@@ -190,18 +190,23 @@ impl Compiled {
         self.graphs.iter().find(|graph| graph.has(one)).is_some_and(|graph| graph.has(other))
     }
 
-    /// Whether a path may lead to a node, now or later.
-    pub fn has_path(&self, path: &NodePath) -> bool {
+    /// The node that people name so: by its id in the definition's own graph, else by its path.
+    pub fn find(&self, name: &str) -> Option<NodeIndex> {
+        self.position(name).or_else(|| self.node_at(&name.parse().ok()?))
+    }
+
+    /// The node that a path leads to, now or later; several works may be of one node.
+    pub fn node_at(&self, path: &NodePath) -> Option<NodeIndex> {
         let mut graph = self.own();
         for step in path.within() {
-            let Some(place) = graph.index.get(&*step.node) else { return false };
-            let Step::Open(opening) = self.nodes[(graph.first + place) as usize].step else { return false };
+            let place = graph.index.get(&*step.node)?;
+            let Step::Open(opening) = self.nodes[(graph.first + place) as usize].step else { return None };
             if opening.each != matches!(step.instance, Instance::Item(_)) {
-                return false;
+                return None;
             }
             graph = &self.graphs[opening.graph as usize];
         }
-        graph.index.contains_key(path.node())
+        graph.index.get(path.node()).map(|place| NodeIndex(graph.first + place))
     }
 
     /// The node with that number, as it was defined.

@@ -54,6 +54,13 @@ pub struct Definition {
     pub workflows: Vec<Definition>,
 }
 
+impl Definition {
+    /// Its nodes, and those of the workflows that it brings with it.
+    pub fn all_nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter().chain(self.workflows.iter().flat_map(|called| &called.nodes))
+    }
+}
+
 fn first_version() -> String {
     "1.0.0".to_owned()
 }

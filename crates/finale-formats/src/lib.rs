@@ -53,7 +53,7 @@ mod yaml;
 
 pub use diagnostic::Diagnostic;
 pub use error::{FileLimit, FileProblem, LoadError, LoadProblem, Step};
-pub use load::{Format, Limits, Loaded, load};
+pub use load::{CalledFile, Format, Limits, Loaded, load};
 pub use own::{BadDuration, parse_duration};
 pub use places::Places;
 pub use schema::SCHEMA;

@@ -120,7 +120,7 @@ impl TaskEvent {
 }
 
 fn is_path(workflow: &Workflow, node: &str) -> bool {
-    node.parse::<NodePath>().is_ok_and(|path| workflow.compiled().has_path(&path))
+    node.parse::<NodePath>().is_ok_and(|path| workflow.compiled().node_at(&path).is_some())
 }
 
 fn tries_again(workflow: &Workflow) -> bool {

@@ -9,7 +9,7 @@ use super::checks::round;
 use super::graph;
 use super::limits::Limits;
 use super::network::{Network, calls};
-use super::problem::{Code, Problem};
+use super::problem::{Code, Part, Problem};
 use super::registry::Registry;
 use super::structure::is_blank;
 use super::types;
@@ -27,8 +27,7 @@ pub(super) fn check_links(network: &Network<'_>, limits: &Limits) -> Vec<Problem
     let mut problems = network.conflicts();
     problems.extend(check_io_of(network, 0));
     for workflow in 1..network.workflows.len() as u32 {
-        let called = network.name(workflow);
-        problems.extend(check_io_of(network, workflow).into_iter().map(|problem| inside(&called, problem)));
+        problems.extend(check_io_of(network, workflow).into_iter().map(|problem| inside(network, workflow, problem)));
     }
     let cycles = cycles(network);
     if cycles.is_empty() {
@@ -40,8 +39,11 @@ pub(super) fn check_links(network: &Network<'_>, limits: &Limits) -> Vec<Problem
 }
 
 /// A problem of a workflow that is called: its nodes are no nodes of the definition.
-pub(super) fn inside(called: &str, problem: Problem) -> Problem {
-    Problem { message: format!("in {called}: {}", problem.message), part: None, ..problem }
+pub(super) fn inside(network: &Network<'_>, workflow: u32, problem: Problem) -> Problem {
+    let called = network.workflows[workflow as usize];
+    let brought = network.workflows[0].workflows.iter().position(|brought| std::ptr::eq(brought, called));
+    let message = format!("in {}: {}", network.name(workflow), problem.message);
+    Problem { message, part: brought.map(Part::Workflow), ..problem }
 }
 
 fn check_io_of(network: &Network<'_>, workflow: u32) -> Vec<Problem> {

@@ -104,13 +104,18 @@ fn check_called(
         let name = network.name(number);
         let structure = check_structure(called, limits);
         if !structure.is_empty() {
-            of_structure.extend(structure.into_iter().map(|problem| links::inside(&name, problem)));
+            of_structure.extend(structure.into_iter().map(|problem| links::inside(network, number, problem)));
             continue;
         }
         let graph = Graph::new(called);
         let checked = check_graph_within(called, &graph, limits);
-        of_graph.extend(checked.problems.into_iter().map(|problem| links::inside(&name, problem)));
-        let inside = |warning: Warning| Warning { message: format!("in {name}: {}", warning.message), ..warning };
+        of_graph.extend(checked.problems.into_iter().map(|problem| links::inside(network, number, problem)));
+        // Its nodes are no nodes of the definition.
+        let inside = |warning: Warning| Warning {
+            message: format!("in {name}: {}", warning.message),
+            nodes: Vec::new(),
+            ..warning
+        };
         warnings.extend(checked.warnings.into_iter().map(inside));
         parts.push(Member { graph, expressions: checked.expressions });
     }

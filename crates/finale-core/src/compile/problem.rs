@@ -291,6 +291,8 @@ pub enum Part {
     Output(usize),
     /// One of [`Definition::edges`].
     Edge(usize),
+    /// One of [`Definition::workflows`]: the nodes of the problem are nodes of that workflow.
+    Workflow(usize),
 }
 
 impl Problem {

@@ -1,6 +1,6 @@
 //! Calls in code.
 
-use super::{Definition, Document, OnFailure, Policy, Siblings, Subworkflow};
+use super::{Definition, Document, NodeKind, OnFailure, Policy, Siblings, Subworkflow};
 
 /// A call of another workflow, for [`DefinitionBuilder::call`](super::DefinitionBuilder::call).
 ///
@@ -81,6 +81,13 @@ impl Call {
     fn policy(&mut self) -> &mut Policy {
         let own = self.definition.as_ref().map(|definition| definition.policy).unwrap_or_default();
         self.node.policy.get_or_insert(own)
+    }
+}
+
+/// The node that a call is, without the definition that it brings.
+impl From<Call> for NodeKind {
+    fn from(call: Call) -> Self {
+        Self::Subworkflow(call.node)
     }
 }
 

@@ -46,7 +46,6 @@ pub(super) const OF_A_TASK: &[(&str, &str)] = &[
     ("split", UNDER_NODES),
     ("verification", UNDER_NODES),
     ("assign", UNDER_NODES),
-    ("subworkflow", UNDER_NODES),
     ("on_failure", WHEN_IT_FAILS),
     ("on_error", WHEN_IT_FAILS),
     ("on_success", "what has it in its `after` runs when this one is done"),

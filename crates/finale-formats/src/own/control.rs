@@ -46,7 +46,7 @@ pub(crate) const KEYS: Keys = Keys {
         ("verify", "verification"),
         ("review", "verification"),
         ("workflow", "subworkflow"),
-        ("call", "subworkflow"),
+        ("call", "task: {call: ...}"),
         ("title", "label"),
         ("name", "label"),
         ("depends_on", "after"),

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use finale_core::definition::{Delivery, Document, Node, Retry, Task, Work};
+use finale_core::definition::{Delivery, Document, Node, Retry, Task, Work, title_of};
 
 use super::report::Report;
 use super::section::{self, Keys, Section};
-use super::{absent, command, duration, expression, short};
+use super::{absent, call, command, duration, expression, short};
 use crate::error::LoadProblem;
 use crate::tree::{Entry, Located, Tree};
 
@@ -19,6 +19,7 @@ pub(crate) const KEYS: Keys = Keys {
         "shell",
         "sleep",
         "log",
+        "call",
         "input",
         "with",
         "after",
@@ -70,6 +71,9 @@ pub(crate) const KEYS: Keys = Keys {
         ("action", "handler"),
         ("function", "handler"),
         ("type", "handler"),
+        ("subworkflow", "call"),
+        ("sub_workflow", "call"),
+        ("workflow", "call"),
         ("wait", "sleep"),
         ("delay", "sleep"),
         ("pause", "sleep"),
@@ -106,6 +110,9 @@ pub(super) fn read<'a>(id: &str, entry: &'a Entry, report: &mut Report<'a>) -> N
         return Node::task(id, Task::external());
     };
     check_contradictions(&section, report);
+    if section.entry("call").is_some() {
+        return read_call(id, &section, report);
+    }
     let (work, with) = work(&section, report);
     let task = Task {
         title: section.read("title", report, section::text),
@@ -124,6 +131,17 @@ pub(super) fn read<'a>(id: &str, entry: &'a Entry, report: &mut Report<'a>) -> N
         node.label = label;
     }
     node
+}
+
+/// A call of another workflow, which stands among the tasks.
+fn read_call<'a>(id: &str, section: &Section<'a>, report: &mut Report<'a>) -> Node {
+    let title = section.read("title", report, section::text);
+    let label = section.read("label", report, section::text).or(title).unwrap_or_else(|| title_of(id));
+    section.read("labels", report, labels);
+    match call::read(section, report) {
+        Some(kind) => Node { id: id.to_owned(), label, kind },
+        None => Node::task(id, Task::external()),
+    }
 }
 
 fn work<'a>(section: &Section<'a>, report: &mut Report<'a>) -> (Work, Option<Document>) {
@@ -148,6 +166,14 @@ fn check_contradictions<'a>(section: &Section<'a>, report: &mut Report<'a>) {
     const WORK: [&str; 4] = ["handler", "shell", "sleep", "log"];
     let mut works = WORK.into_iter().filter(|key| section.entry(key).is_some());
     let work = works.next();
+    if section.entry("call").is_some() {
+        let reason = "a call is done by the tasks of what it calls";
+        call::NOT_OF_A_CALL.into_iter().for_each(|key| contradiction(section, key, "call", reason, report));
+        if section.entry("input").is_some() {
+            contradiction(section, "with", "input", "both say what the called workflow gets", report);
+        }
+        return;
+    }
     if let Some(first) = work {
         works.for_each(|key| contradiction(section, key, first, "a task does one thing", report));
     }

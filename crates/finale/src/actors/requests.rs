@@ -247,7 +247,7 @@ fn found(state: &Execution, compiled: &Compiled, path: &str) -> FoundNode {
     let Ok(path) = path.parse() else { return FoundNode::Unknown };
     match state.resolve(compiled, &path) {
         Some(key) => FoundNode::There(key),
-        None if compiled.has_path(&path) => FoundNode::Ahead,
+        None if compiled.node_at(&path).is_some() => FoundNode::Ahead,
         None => FoundNode::Unknown,
     }
 }
