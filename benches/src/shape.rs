@@ -98,6 +98,7 @@ impl Shape {
             output: None,
             nodes: self.nodes(),
             edges: self.edges(),
+            workflows: Vec::new(),
         }
     }
 

@@ -30,6 +30,7 @@ pub fn chart(edges: &str) -> Chart {
         output: None,
         nodes: Vec::new(),
         edges: Vec::new(),
+        workflows: Vec::new(),
     });
     for word in edges.split_whitespace() {
         let (from, to) = word.split_once('>').expect("an edge is written from>to");

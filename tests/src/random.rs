@@ -78,6 +78,7 @@ impl Case {
             output: (self.head.1 < 100).then(|| formula(self.head.1, last + 1).source()),
             nodes,
             edges: edges.list.into_iter().enumerate().map(edge).collect(),
+            workflows: Vec::new(),
         }
     }
 }

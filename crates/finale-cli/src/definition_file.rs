@@ -1,10 +1,10 @@
 //! A definition file, and what is wrong with it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use finale::Workflow;
+use finale::{Definition, Workflow};
 use finale_formats::diagnostic::{Diagnostic, Style, render};
-use finale_formats::{Format, Limits, Loaded};
+use finale_formats::{CalledFile, Format, Limits, Loaded};
 
 use crate::file::{self, ReadError};
 use crate::look::Look;
@@ -17,6 +17,8 @@ const SHOWN_MAX: usize = 50;
 pub(crate) struct DefinitionFile {
     name: String,
     bytes: Vec<u8>,
+    /// The files around this one, from the first: none of them may call itself.
+    around: Vec<PathBuf>,
 }
 
 /// What is wrong with a file, or suspicious in it.
@@ -31,13 +33,47 @@ impl DefinitionFile {
     /// Reads a file.
     pub(crate) fn read(path: &Path) -> Result<Self, ReadError> {
         let bytes = file::read(path, Limits::default().bytes_max as u64)?;
-        Ok(Self { name: path.display().to_string(), bytes })
+        Ok(Self { name: path.display().to_string(), bytes, around: vec![path.to_owned()] })
     }
 
-    /// Makes a definition of it.
+    /// Makes a definition of it, with the workflows that it calls in other files.
     pub(crate) fn load(&self, format: Format) -> Result<Loaded, Faulty> {
         let loaded = Limits::default().load(&self.bytes, format, &self.name);
-        loaded.map_err(|error| self.faulty(error.diagnostics()))
+        let mut loaded = loaded.map_err(|error| self.faulty(error.diagnostics()))?;
+        for called in std::mem::take(&mut loaded.called_files) {
+            let definition = self.called(&called)?;
+            loaded.add_called(definition);
+        }
+        Ok(loaded)
+    }
+
+    /// Reads a workflow that is called from another file; what is wrong there is shown there.
+    fn called(&self, called: &CalledFile) -> Result<Definition, Faulty> {
+        let refused = |code: &'static str, message: &str| {
+            let path = format!("workflows.{}", called.id);
+            self.faulty(vec![Diagnostic::error(code, message, path, called.place)])
+        };
+        let of_this = self.around.last().and_then(|this| this.parent()).unwrap_or(Path::new(""));
+        let path = of_this.join(&called.path);
+        let is_same = |around: &PathBuf| match (around.canonicalize(), path.canonicalize()) {
+            (Ok(around), Ok(path)) => around == path,
+            _ => false,
+        };
+        if self.around.iter().any(is_same) {
+            let message = format!("{} calls itself in a circle of files", path.display());
+            return Err(refused("subworkflow_cycle_detected", &message));
+        }
+        let mut file = Self::read(&path)
+            .map_err(|error| refused("subworkflow_not_found", &format!("{}: {error}", path.display())))?;
+        file.around = self.around.iter().cloned().chain([path.clone()]).collect();
+        let loaded = file.load(Format::Auto)?;
+        if loaded.definition.id != called.id {
+            let message = format!("{} defines the workflow {:?}", path.display(), loaded.definition.id);
+            return Err(refused("subworkflow_not_found", &message));
+        }
+        let definition = loaded.definition.clone();
+        file.compile(loaded)?;
+        Ok(definition)
     }
 
     /// Makes something that can run of what was loaded from it.

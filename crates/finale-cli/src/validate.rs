@@ -57,8 +57,6 @@ struct Checked<'a> {
 enum Refused {
     Read(ReadError),
     Faulty(Faulty),
-    /// It may be run by a later release.
-    Unsupported(Vec<String>),
 }
 
 /// Checks files and says what is wrong with them.
@@ -90,13 +88,8 @@ fn try_to_check(path: &Path, format: Format, found: &mut Option<Format>) -> Resu
     let mut warnings: Vec<_> = warnings.iter().map(FileWarning::diagnostic).collect();
     let places = loaded.places.clone();
     let workflow = file.compile(loaded).map_err(Refused::Faulty)?;
-    let unsupported = workflow.compiled().unsupported();
-    if unsupported.is_empty() {
-        warnings.extend(places.warnings(workflow.warnings()));
-        return Ok(file.faulty(warnings));
-    }
-    let asks = unsupported.iter().map(|one| format!("node {:?} asks for {}", one.node, one.feature));
-    Err(Refused::Unsupported(asks.collect()))
+    warnings.extend(places.warnings(workflow.warnings()));
+    Ok(file.faulty(warnings))
 }
 
 fn say(checked: &[Checked<'_>]) {
@@ -107,9 +100,6 @@ fn say(checked: &[Checked<'_>]) {
             Ok(warnings) => console::insist_rendered(&warnings.shown(look)),
             Err(Refused::Read(error)) => console::complain(format_args!("{}: {error}", path.display())),
             Err(Refused::Faulty(faulty)) => console::insist_rendered(&faulty.shown(look)),
-            Err(Refused::Unsupported(all)) => all.iter().for_each(|one| {
-                console::complain(format_args!("{}: {one}, which this release does not run", path.display()));
-            }),
         }
         console::insist("");
     }
@@ -167,7 +157,6 @@ impl Checked<'_> {
             Ok(_) => 0,
             Err(Refused::Read(_)) => 1,
             Err(Refused::Faulty(faulty)) => faulty.diagnostics.len(),
-            Err(Refused::Unsupported(all)) => all.len(),
         }
     }
 
@@ -181,9 +170,6 @@ impl Checked<'_> {
             Ok(_) => Vec::new(),
             Err(Refused::Read(error)) => vec![ShownProblem::without_place("file_unreadable", error.to_string())],
             Err(Refused::Faulty(faulty)) => faulty.diagnostics.iter().map(ShownProblem::from).collect(),
-            Err(Refused::Unsupported(all)) => {
-                all.iter().map(|one| ShownProblem::without_place("unsupported", one.clone())).collect()
-            }
         };
         let file = self.path.display().to_string();
         ShownFile { file, format: self.format.map(Format::name), problems, warnings }

@@ -1,14 +1,16 @@
 //! A definition made ready to run: nodes as numbers, edges as flat slices, expressions compiled.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
 use crate::compile::Warning;
-use crate::definition::{Definition, EdgeKind, Node, NodeKind, Policy, TriggerRule, Verdict};
+use crate::definition::{Declaration, Definition, EdgeKind, Node, NodeKind, Policy, TriggerRule, Verdict};
 use crate::expression::Expression;
 use crate::id::NodeIndex;
+use crate::path::{Instance, NodePath};
 
 /// A checked definition; made only by [`compile`](crate::compile()).
 ///
@@ -17,20 +19,20 @@ use crate::id::NodeIndex;
 pub struct Compiled {
     pub(crate) definition: Definition,
     pub(crate) hash: DefinitionHash,
-    pub(crate) index: FxHashMap<String, u32>,
+    pub(crate) index: Arc<FxHashMap<String, u32>>,
     pub(crate) nodes: Box<[CompiledNode]>,
     pub(crate) edges: Box<[OutEdge]>,
     /// The graph of the definition itself, and behind it those that run inside of it.
     pub(crate) graphs: Box<[Graph]>,
     /// The nodes of the graphs inside, as they were defined; their numbers come after those of the definition's own.
     pub(crate) inner: Box<[Node]>,
-    pub(crate) output: Option<Expression>,
-    pub(crate) unsupported: Box<[Unsupported]>,
     pub(crate) warnings: Box<[Warning]>,
 }
 
 /// A graph that is run as a scope: the definition's own, or one that a node of another graph opens.
-#[derive(Debug)]
+///
+/// Several may have the same nodes: a workflow that is called, and the same one judged by another policy.
+#[derive(Clone, Debug)]
 pub(crate) struct Graph {
     /// The number of its first node; the others follow.
     pub(crate) first: u32,
@@ -42,7 +44,19 @@ pub(crate) struct Graph {
     /// the highest bit is free.
     pub(crate) in_degrees: Box<[u32]>,
     /// What only some graphs need.
-    pub(crate) rules: Option<Box<GraphRules>>,
+    pub(crate) rules: Option<Arc<GraphRules>>,
+    /// Its nodes by id, counted from 0.
+    pub(crate) index: Arc<FxHashMap<String, u32>>,
+    /// What the scope gives, if that is said.
+    pub(crate) output: Option<Arc<Expression>>,
+    /// The `vars` of the whole graph.
+    pub(crate) vars: Arc<Expression>,
+}
+
+impl Graph {
+    fn has(&self, node: NodeIndex) -> bool {
+        node.0.checked_sub(self.first).is_some_and(|place| (place as usize) < self.in_degrees.len())
+    }
 }
 
 /// Marks the in-degree of a node that has another trigger rule than the default.
@@ -94,18 +108,29 @@ impl GraphRules {
     }
 }
 
+/// What a call knows of the workflow that it calls.
+#[derive(Debug)]
+pub(crate) struct Call {
+    /// What the called workflow declares.
+    pub(crate) inputs: Box<[Declaration]>,
+    pub(crate) outputs: Box<[Declaration]>,
+    pub(crate) result: CallResult,
+}
+
+/// What the output of a call is.
+#[derive(Debug)]
+pub(crate) enum CallResult {
+    /// What the called workflow gives.
+    Own,
+    /// What an expression makes of that.
+    Made(Expression),
+    /// The declared outputs, each bound by name; what the called workflow gives is of no interest.
+    Bound(Expression),
+}
+
 /// Names a definition by its content, whatever its version says.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DefinitionHash(pub(crate) [u8; 16]);
-
-/// A feature that a definition may name and this release does not run; activation refuses it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unsupported {
-    /// Id of the node.
-    pub node: String,
-    /// What it asks for.
-    pub feature: &'static str,
-}
 
 /// What the core needs to know of a node on each event.
 #[derive(Debug)]
@@ -129,6 +154,8 @@ pub(crate) struct CompiledNode {
     pub(crate) expression: Option<Expression>,
     /// Who is asked to do the task: its own assignee, else the nearest assignment before it.
     pub(crate) assignee: Option<String>,
+    /// What it calls, if it is a call.
+    pub(crate) call: Option<Box<Call>>,
 }
 
 /// What happens when a node is reached.
@@ -146,10 +173,7 @@ pub(crate) enum Step {
     Handle,
     /// Somebody outside is asked.
     Ask,
-    /// Another workflow is called; refused at activation for now.
-    Call,
-    /// A graph of the definition is run in scopes of its own.
-    #[cfg_attr(not(test), expect(dead_code, reason = "what a file or a builder can say does not ask for it yet"))]
+    /// A graph is run in scopes of its own.
     Open(Opening),
 }
 
@@ -198,6 +222,41 @@ impl Compiled {
     /// The number of the node with that id.
     pub fn position(&self, id: &str) -> Option<NodeIndex> {
         self.index.get(id).copied().map(NodeIndex)
+    }
+
+    /// The numbers of all nodes, those of the workflows that are called behind its own.
+    pub fn all_positions(&self) -> impl DoubleEndedIterator<Item = NodeIndex> + ExactSizeIterator + use<> {
+        (0..self.nodes.len() as u32).map(NodeIndex)
+    }
+
+    /// The node with that id in the graph of another one.
+    pub fn beside(&self, node: NodeIndex, id: &str) -> Option<NodeIndex> {
+        let graph = self.graphs.iter().find(|graph| graph.has(node))?;
+        graph.index.get(id).map(|place| NodeIndex(graph.first + place))
+    }
+
+    /// Whether two nodes are of one graph.
+    pub fn are_beside(&self, one: NodeIndex, other: NodeIndex) -> bool {
+        self.graphs.iter().find(|graph| graph.has(one)).is_some_and(|graph| graph.has(other))
+    }
+
+    /// The node that people name so: by its id in the definition's own graph, else by its path.
+    pub fn find(&self, name: &str) -> Option<NodeIndex> {
+        self.position(name).or_else(|| self.node_at(&name.parse().ok()?))
+    }
+
+    /// The node that a path leads to, now or later; several works may be of one node.
+    pub fn node_at(&self, path: &NodePath) -> Option<NodeIndex> {
+        let mut graph = self.own();
+        for step in path.within() {
+            let place = graph.index.get(&*step.node)?;
+            let Step::Open(opening) = self.nodes[(graph.first + place) as usize].step else { return None };
+            if opening.each != matches!(step.instance, Instance::Item(_)) {
+                return None;
+            }
+            graph = &self.graphs[opening.graph as usize];
+        }
+        graph.index.get(path.node()).map(|place| NodeIndex(graph.first + place))
     }
 
     /// The node with that number, as it was defined.
@@ -266,11 +325,6 @@ impl Compiled {
     /// Whether the handler of a node must never begin a second time; false also for a number that is no node's.
     pub fn is_at_most_once(&self, node: NodeIndex) -> bool {
         self.nodes.get(node.as_usize()).is_some_and(|node| node.at_most_once)
-    }
-
-    /// What it asks for that this release does not run.
-    pub fn unsupported(&self) -> &[Unsupported] {
-        &self.unsupported
     }
 
     /// What is suspicious in it: it runs, and probably does not do what its author meant.

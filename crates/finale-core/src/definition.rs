@@ -3,11 +3,13 @@
 //! Loaders and builders fill these types, [`compile`](crate::compile()) checks them and makes what can be run.
 
 mod builder;
+mod call;
 mod document;
 mod draw;
 mod task;
 
 pub use builder::{DefinitionBuilder, FromDefinition};
+pub use call::Call;
 pub use document::Document;
 
 use std::collections::BTreeMap;
@@ -44,6 +46,19 @@ pub struct Definition {
     pub nodes: Vec<Node>,
     /// The edges between them.
     pub edges: Vec<Edge>,
+    /// The workflows that its calls find; those that are missing here are looked for in a registry.
+    ///
+    /// A [compiled](crate::compile()) definition has here all workflows that it calls and those that they call, each once,
+    /// so that it says by itself what will run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workflows: Vec<Definition>,
+}
+
+impl Definition {
+    /// Its nodes, and those of the workflows that it brings with it.
+    pub fn all_nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter().chain(self.workflows.iter().flat_map(|called| &called.nodes))
+    }
 }
 
 fn first_version() -> String {
@@ -192,6 +207,15 @@ impl Node {
     /// A node of any kind, with the default trigger rule.
     pub fn new(id: impl Into<String>, label: impl Into<String>, kind: NodeKind) -> Self {
         Self { id: id.into(), label: label.into(), kind, trigger_rule: TriggerRule::Default }
+    }
+
+    /// Whether its scope may complete although it failed, and what depends on it goes on.
+    pub(crate) const fn is_optional(&self) -> bool {
+        match &self.kind {
+            NodeKind::Task(task) => task.optional,
+            NodeKind::Subworkflow(call) => call.optional,
+            _ => false,
+        }
     }
 
     /// The rule by which it begins: that of a join follows from its strategy.
@@ -444,7 +468,10 @@ impl Verdict {
     }
 }
 
-/// A call of another workflow.
+/// A call of another workflow: a scope of its own, with its own nodes, policy and output.
+///
+/// What the called workflow is given is said by `input`, `with` or `input_bindings`: one of them. It sees nothing else of
+/// its caller; without any of them it is given an empty object.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Subworkflow {
@@ -454,12 +481,35 @@ pub struct Subworkflow {
     /// Its version; required.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// Input name to value; a text `@parent.path` is looked up in the caller.
+    /// Input name to value; a text `@parent.path` is looked up in the `vars` of the caller.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub input_bindings: BTreeMap<String, Value>,
-    /// Output name to value; a text `@child.path` or `@parent.path` is looked up.
+    /// Output name to value; a text `@child.path` is looked up in the `vars` of the called workflow, `@parent.path` in
+    /// those of the caller. Only beside `input_bindings`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub output_bindings: BTreeMap<String, Value>,
+    /// Expression for the input of the called workflow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+    /// The input of the called workflow as a document, in whose texts templates may stand.
+    #[serde(default, deserialize_with = "some_document", skip_serializing_if = "Option::is_none")]
+    pub with: Option<Document>,
+    /// Expression for the output of the node; in it `output` is what the called workflow gave. By default it is that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    /// How its scope ends; by default as the called workflow says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
+    /// Whether the scope that it is in may complete although it failed: the failure is recorded, what depends on it goes on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
+}
+
+impl Subworkflow {
+    /// Whether it says by `input_bindings` and `output_bindings` what goes in and comes out.
+    pub(crate) fn is_bound_by_name(&self) -> bool {
+        self.input.is_none() && self.with.is_none()
+    }
 }
 
 /// A way from one node to another.

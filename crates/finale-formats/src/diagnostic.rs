@@ -200,6 +200,13 @@ impl Loaded {
     }
 }
 
+impl Diagnostic {
+    /// An error that was found by somebody else than the loader or the compiler; `path` are the keys that lead to it.
+    pub fn error(code: &'static str, message: &str, path: String, place: Option<(u32, u32)>) -> Self {
+        Self { path, ..diagnostic(Severity::Error, code, message, place) }
+    }
+}
+
 fn diagnostic(severity: Severity, code: &'static str, message: &str, place: Option<(u32, u32)>) -> Diagnostic {
     let (message, path) = (message.to_owned(), String::new());
     Diagnostic { severity, code, message, place, path, hint: None, help: None }

@@ -55,7 +55,7 @@ mod yaml;
 pub use diagnostic::Diagnostic;
 pub use error::{FileLimit, FileProblem, LoadError, LoadProblem, Step};
 pub use limits::Limits;
-pub use load::{Format, Loaded, load};
+pub use load::{CalledFile, Format, Loaded, load};
 pub use own::{BadDuration, parse_duration};
 pub use places::Places;
 pub use schema::SCHEMA;

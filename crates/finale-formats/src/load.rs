@@ -10,6 +10,7 @@ use finale_core::Definition;
 
 use crate::error::{Fault, Faults, LoadError, LoadProblem};
 pub use crate::limits::Limits;
+pub use crate::own::CalledFile;
 use crate::places::Places;
 use crate::tree::{Located, Tree};
 use crate::warning::FileWarning;
@@ -36,8 +37,20 @@ pub struct Loaded {
     pub runtimes: BTreeMap<String, Duration>,
     /// Where its nodes stand in the file, for errors that are found later.
     pub places: Places,
+    /// The workflows that it calls and that stand in other files, which nobody has read yet; see
+    /// [`add_called`](Self::add_called).
+    pub called_files: Vec<CalledFile>,
     /// What is suspicious in the file itself, in its order; what is in the definition, compiling it finds.
     pub warnings: Vec<FileWarning>,
+}
+
+impl Loaded {
+    /// Adds a workflow that was read from another file: calls find it by its id, in the version that it has.
+    pub fn add_called(&mut self, called: Definition) {
+        self.definition.workflows.push(called);
+        self.places.workflows.resize_with(self.definition.workflows.len(), Places::default);
+        own::pin(&mut self.definition, &BTreeMap::new());
+    }
 }
 
 /// What a file contains.
@@ -157,8 +170,9 @@ impl Document<'_> {
         let locate = |fault: Fault| fault.located_by(|path| root.place_of(path));
         let format = if format == Format::Auto { detect(&root).map_err(locate)? } else { format };
         if format == Format::Own {
-            let own::Read { definition, places, warnings } = own::read(&root)?;
-            return Ok(Loaded { format, definition, runtimes: BTreeMap::new(), places, warnings });
+            let own::Read { definition, places, warnings, files } = own::read(&root)?;
+            let runtimes = BTreeMap::new();
+            return Ok(Loaded { format, definition, runtimes, places, called_files: files, warnings });
         }
         let (definition, runtimes) = interpret(&root, format).map_err(locate)?;
         let warnings = match format {
@@ -166,7 +180,8 @@ impl Document<'_> {
             Format::Definition if !is_serialized(&root) => synthorg::warnings(&root),
             _ => Vec::new(),
         };
-        Ok(Loaded { format, definition, runtimes, places: Places::of_lists(&root), warnings })
+        let (places, called_files) = (Places::of_lists(&root), Vec::new());
+        Ok(Loaded { format, definition, runtimes, places, called_files, warnings })
     }
 }
 

@@ -38,6 +38,10 @@ pub struct Places {
     pub(crate) inputs: Vec<Option<Place>>,
     pub(crate) outputs: Vec<Option<Place>>,
     pub(crate) edges: Vec<Option<Place>>,
+    /// Those of the workflows that stand in the same file.
+    pub(crate) workflows: Vec<Places>,
+    /// Where the whole of it stands, if it is one of those.
+    pub(crate) whole: Option<Place>,
 }
 
 impl Places {
@@ -107,6 +111,11 @@ impl Places {
 
     /// Where a problem of a definition is: at the entry or the node that it is about, else at the key of the document.
     pub(crate) fn place_of(&self, definition: &Definition, problem: &Problem) -> Option<Place> {
+        if let Some(Part::Workflow(position)) = problem.part {
+            let (places, called) = (self.workflows.get(position)?, definition.workflows.get(position)?);
+            let inside = Problem { part: None, ..problem.clone() };
+            return places.place_of(called, &inside).or(places.whole);
+        }
         let at = |places: &[Option<Place>], position: usize| places.get(position).copied().flatten();
         let part = match problem.part {
             Some(Part::Input(position)) => at(&self.inputs, position),

@@ -60,6 +60,8 @@ fn what_the_reader_takes_the_schema_takes() {
         "{with: null}",
         "{shell: {command: x, env: {A: 3.10, B: true}}, labels: {c: 1.50}}",
         "{handler: h, with: '3.10'}",
+        "{call: w, with: {a: 1}, after: a, when: true, optional: true, title: T, label: L, labels: {a: b}}",
+        "{call: {workflow: w, version: 1.0.0, output: output.x, on_failure: {tolerate: 1}, siblings: finish}, input: input}",
     ];
     let nodes = [
         "{start: true, label: L}",
@@ -81,6 +83,7 @@ fn what_the_reader_takes_the_schema_takes() {
         "x-a: &a {b: 1}\nx-b: *a",
         "on_failure: {tolerate: 0}",
         "edges: [{from: a, to: b, id: x, label: y, on: always}]",
+        "workflows: {c: other.yaml, d: {inputs: {x: json}, tasks: {a: {call: e}}, workflows: {e: {nodes: {}}}}}",
     ];
     let files = tasks.map(task).into_iter().chain(nodes.map(node)).chain(heads.map(head));
     for text in files.chain(["id: w\ntasks: {}".to_owned(), "id: w\nnodes: {}".to_owned()]) {
@@ -90,6 +93,12 @@ fn what_the_reader_takes_the_schema_takes() {
 }
 
 const BAD_TASKS: &[&str] = &[
+    "{call: 5}",
+    "{call: {version: 1.0.0}}",
+    "{call: {workflow: w, inputs: {}}}",
+    "{call: w, handler: h}",
+    "{call: w, timeout: 5s}",
+    "{call: w, input: x, with: y}",
     "null",
     "[]",
     "{needs: a}",

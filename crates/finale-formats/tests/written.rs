@@ -337,7 +337,7 @@ fn kind() -> impl Strategy<Value = NodeKind> {
         }),
         1 => (of(text()), of(text()), bindings(), bindings()).prop_map(
             |(workflow, version, input_bindings, output_bindings)| {
-                NodeKind::Subworkflow(Subworkflow { workflow, version, input_bindings, output_bindings })
+                NodeKind::Subworkflow(Subworkflow { workflow, version, input_bindings, output_bindings, ..Subworkflow::default() })
             }
         ),
     ]
@@ -401,6 +401,7 @@ fn definition() -> impl Strategy<Value = Definition> {
             output,
             nodes,
             edges,
+            workflows: Vec::new(),
         },
     )
 }

@@ -40,14 +40,6 @@ pub enum ActivateError {
     /// The definition does not compile.
     #[error(transparent)]
     Definition(CompileError),
-    /// The definition asks for something that this release does not run.
-    #[error("node {node:?} asks for {feature}, which this release does not run")]
-    Unsupported {
-        /// Id of the node.
-        node: String,
-        /// What it asks for.
-        feature: &'static str,
-    },
     /// No handler of that name was registered.
     #[error("no handler {handler:?} is registered{}", registered_instead(nearest.as_deref(), registered))]
     HandlerNotRegistered {
@@ -121,7 +113,6 @@ impl ActivateError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Definition(_) => "definition_invalid",
-            Self::Unsupported { .. } => "unsupported",
             Self::HandlerNotRegistered { .. } => "handler_not_registered",
             Self::Input(error) => error.code(),
             Self::InputDeclaration(_) => "input_invalid",

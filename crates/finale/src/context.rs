@@ -186,7 +186,7 @@ impl TaskContext {
         self.0.board.bound.data.get()
     }
 
-    /// The output of a task that was done before, decoded from JSON as that type.
+    /// The output of a task that was done before in the same workflow, decoded from JSON as that type.
     ///
     /// # Errors
     /// When there is no such node, it has no output, or the output is of another type.
@@ -212,9 +212,10 @@ impl TaskContext {
     /// # }
     /// ```
     pub fn output<T: DeserializeOwned>(&self, node: &str) -> Result<T, TaskOutputError> {
-        let position = self.0.board.bound.compiled.position(node);
+        let own = self.0.dispatch.key;
+        let position = self.0.board.bound.compiled.beside(own.node, node);
         let position = position.ok_or_else(|| TaskOutputError::Unknown(node.to_owned()))?;
-        let output = self.0.board.output(WorkKey::root(position));
+        let output = self.0.board.output(WorkKey { node: position, ..own });
         decode_output(node, output.as_ref())
     }
 
@@ -335,7 +336,8 @@ impl TaskContext {
         let flag = Arc::new(AtomicBool::new(self.is_cancelled()));
         *self.0.flag.borrow_mut() = Some(Arc::clone(&flag));
         let compiled = &self.0.board.bound.compiled;
-        let outputs = self.0.board.outputs().into_iter();
+        let own = self.0.dispatch.key;
+        let outputs = self.0.board.outputs().into_iter().filter(|(key, _)| key.scope == own.scope);
         BlockingContext {
             task: self.task_id(),
             attempt: self.attempt(),

@@ -299,7 +299,10 @@ impl CancelReceipt {
     ) -> Self {
         let task = |interrupted: &Interrupted| CancelledTask {
             task: TaskId { execution, key: interrupted.key },
-            node: bound.map(|bound| bound.compiled.node(interrupted.key.node).id.clone()).unwrap_or_default(),
+            node: match &interrupted.path {
+                Some(path) => path.to_string(),
+                None => bound.map(|bound| bound.compiled.node(interrupted.key.node).id.clone()).unwrap_or_default(),
+            },
             fate: interrupted.interruption.into(),
         };
         let tasks = interrupted.iter().map(task).collect();

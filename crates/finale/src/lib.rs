@@ -72,11 +72,11 @@ pub use finale_journal::{Filter, JournalError, Summary};
 pub use finale_core::compile::{
     Code, CompileError, InputError, Limits as CompileLimits, Phase, Problem, Registry, Warning, WarningCode,
 };
-pub use finale_core::compiled::{Compiled, DefinitionHash, Unsupported};
+pub use finale_core::compiled::{Compiled, DefinitionHash};
 pub use finale_core::definition::{
-    AgentAssignment, Conditional, Declaration, DeclaredType, Definition, DefinitionBuilder, Delivery, Edge, EdgeKind,
-    FromDefinition, JoinStrategy, Losers, Node, NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy, Retry,
-    Siblings, Subworkflow, Task, TriggerRule, Verdict, Verification, Work,
+    AgentAssignment, Call, Conditional, Declaration, DeclaredType, Definition, DefinitionBuilder, Delivery, Edge,
+    EdgeKind, FromDefinition, JoinStrategy, Losers, Node, NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy,
+    Retry, Siblings, Subworkflow, Task, TriggerRule, Verdict, Verification, Work,
 };
 
 // Executions: where they are, how they ended, and why.

@@ -113,7 +113,7 @@ impl WorkflowMetrics {
             activated: total("activated"),
             ended: ENDS.map(|end| total(end.name())),
             duration: histogram!(metric::EXECUTION_DURATION_SECONDS, "workflow" => workflow.clone()),
-            tasks: compiled.positions().map(task).collect(),
+            tasks: compiled.all_positions().map(task).collect(),
         }
     }
 

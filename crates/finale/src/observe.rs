@@ -82,7 +82,7 @@ pub(crate) fn events(
             let failure = failure.as_ref().map(|failure| failure.class);
             bound.metrics.attempted(key.node, failure, *took);
         }
-        log(bound, execution, &numbered.notice);
+        log(bound, execution, &numbered);
         if let Some(subscribers) = subscribers.as_mut().filter(|subscribers| !subscribers.is_empty())
             && let Some(event) = Event::new(execution, &bound.compiled, numbered)
         {
@@ -146,9 +146,10 @@ pub(crate) fn refused(execution: ExecutionId, cancel: bool, refused: &Refused) {
     }
 }
 
-fn log(bound: &Bound, execution: ExecutionId, notice: &Notice) {
-    let name = |node: NodeIndex| bound.compiled.node(node).id.as_str();
-    match notice {
+fn log(bound: &Bound, execution: ExecutionId, numbered: &NumberedEvent) {
+    let path = numbered.path.as_ref().map(ToString::to_string);
+    let name = |node: NodeIndex| path.as_deref().unwrap_or_else(|| bound.compiled.node(node).id.as_str());
+    match &numbered.notice {
         Notice::Status { from, to } => {
             debug!(target: TARGET, event = event::STATUS_TRANSITIONED, %execution, %from, %to);
         }

@@ -74,7 +74,7 @@ impl OpenTask {
         Some(Self {
             id: task.id,
             workflow: compiled.definition().id.clone(),
-            node: compiled.node(node).id.clone(),
+            node: task.path.map_or_else(|| compiled.node(node).id.clone(), ToString::to_string),
             title: compiled.title(node).to_owned(),
             assignee: compiled.assignee(node).map(str::to_owned),
             attempt: task.dispatch.attempt.get(),

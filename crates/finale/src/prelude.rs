@@ -12,7 +12,7 @@
 //! ```
 
 pub use finale_core::definition::{
-    DeclaredType, JoinStrategy, Losers, OnFailure, Siblings, Task, TriggerRule, Verdict,
+    Call, DeclaredType, JoinStrategy, Losers, OnFailure, Siblings, Task, TriggerRule, Verdict,
 };
 pub use finale_core::{ExecutionId, ExecutionStatus, Outcome};
 

@@ -25,7 +25,7 @@ use crate::actors::ids::Ids;
 use crate::actors::inbox::Inbox;
 use crate::actors::local;
 use crate::actors::past::Past;
-use crate::actors::requests::{Look, NotSeen, Waiting, Watched};
+use crate::actors::requests::{FoundNode, Look, NotSeen, Waiting, Watched};
 use crate::actors::shared::Shared;
 use crate::actors::start::{Ending, Endings};
 use crate::actors::supervisor::Supervisor;
@@ -535,7 +535,11 @@ impl Runtime {
         by: &str,
     ) -> Result<(), CommandError> {
         self.check_text("who judges", Some(by))?;
-        let key = self.key(id, node).await?.ok_or(CommandError::NotFound)?;
+        let key = match self.key(id, node).await? {
+            FoundNode::There(key) => key,
+            FoundNode::Ahead => return Err(CommandError::NotReady(NodeStatus::Pending)),
+            FoundNode::Unknown => return Err(CommandError::NotFound),
+        };
         self.tell(id, Input::Verdict { key, verdict, by: by.into() }, |answer| Waiting::Command(id, answer)).await
     }
 
@@ -922,7 +926,7 @@ impl Runtime {
     }
 
     /// The work that is done at a node, by its path.
-    async fn key(&self, id: ExecutionId, node: &str) -> Result<Option<WorkKey>, CommandError> {
+    async fn key(&self, id: ExecutionId, node: &str) -> Result<FoundNode, CommandError> {
         let path = node.to_owned();
         match self.look(id, |answer| Look::Key(path, answer)).await {
             Ok(key) => Ok(key),
@@ -1032,7 +1036,11 @@ impl Runtime {
         self.put(id, item).map_err(|_| ReportError::Stopped)?;
         if let Ok((report, waiting)) = back.await {
             // The shard had not read it yet, or has it no more: it is looked for.
-            let key = self.key(id, node).await?.ok_or_else(|| ReportError::UnknownNode(node.to_owned()))?;
+            let key = match self.key(id, node).await? {
+                FoundNode::There(key) => key,
+                FoundNode::Ahead => return Err(ReportError::NotReady(NodeStatus::Pending)),
+                FoundNode::Unknown => return Err(ReportError::UnknownNode(node.to_owned())),
+            };
             let input = Box::new(Input::Reported(Report { key, ..report }));
             self.put(id, ToShard::Tell { execution: id, input, waiting }).map_err(|_| ReportError::Stopped)?;
         }

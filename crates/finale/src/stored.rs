@@ -3,10 +3,9 @@
 
 use finale_core::DefinitionHash;
 use finale_core::compile::{Limits, Registry};
-use finale_core::definition::{Definition, NodeKind};
+use finale_core::definition::Definition;
 use finale_core::fact::{Fact, Facts, Recorded};
 use finale_journal::StoredDefinition;
-use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
 use crate::workflow::Workflow;
@@ -14,21 +13,15 @@ use crate::workflow::Workflow;
 /// Everything that is needed to compile a definition again.
 #[derive(Serialize, Deserialize)]
 struct Source {
+    /// With the workflows that it calls.
     definition: Definition,
-    /// The definitions that it calls, and those that they call.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    called: Vec<Definition>,
     limits: Limits,
 }
 
 impl Workflow {
     /// The workflow as a journal keeps it.
     pub(crate) fn stored(&self) -> StoredDefinition {
-        let source = Source {
-            definition: self.definition().clone(),
-            called: called(self.definition(), self.registry()),
-            limits: *self.limits(),
-        };
+        let source = Source { definition: self.definition().clone(), limits: *self.limits() };
         let bytes = serde_json::to_vec(&source).expect("a definition is made of texts, numbers and lists");
         StoredDefinition { hash: self.hash(), workflow: self.compiled().workflow_name(), bytes: bytes.into() }
     }
@@ -37,9 +30,8 @@ impl Workflow {
     pub(crate) fn restore(stored: &StoredDefinition) -> Result<Self, String> {
         let source: Source = serde_json::from_slice(&stored.bytes)
             .map_err(|error| format!("the definition that is kept with it cannot be read: {error}"))?;
-        let registry = source.called.into_iter().collect();
-        let workflow =
-            Self::with_limits(source.definition, registry, source.limits).map_err(|error| error.to_string())?;
+        let workflow = Self::with_limits(source.definition, &Registry::default(), source.limits);
+        let workflow = workflow.map_err(|error| error.to_string())?;
         if workflow.hash() != stored.hash {
             return Err("the definition that is kept with it is not the one it began with".to_owned());
         }
@@ -54,29 +46,6 @@ pub(crate) fn began_with(history: &[u8]) -> Result<DefinitionHash, String> {
         Some(Err(error)) => Err(error.to_string()),
         _ => Err("its history does not begin with its activation".to_owned()),
     }
-}
-
-/// The definitions that can be reached from one, each once.
-fn called(definition: &Definition, registry: &Registry) -> Vec<Definition> {
-    let mut found: Vec<Definition> = Vec::new();
-    let mut seen = FxHashSet::default();
-    let mut waiting = references(definition);
-    while let Some((id, version)) = waiting.pop() {
-        let Some(called) = registry.get(&id, &version) else { continue };
-        if seen.insert((id, version)) {
-            waiting.extend(references(called));
-            found.push(called.clone());
-        }
-    }
-    found
-}
-
-fn references(definition: &Definition) -> Vec<(String, String)> {
-    let reference = |node: &finale_core::definition::Node| match &node.kind {
-        NodeKind::Subworkflow(call) => call.workflow.clone().zip(call.version.clone()),
-        _ => None,
-    };
-    definition.nodes.iter().filter_map(reference).collect()
 }
 
 #[cfg(test)]
@@ -96,6 +65,17 @@ mod tests {
         let restored = Workflow::restore(&workflow.stored()).expect("it can be read back");
         assert_eq!(restored.hash(), workflow.hash());
         assert_eq!(restored.definition(), workflow.definition());
+    }
+
+    /// Whatever is registered by then: it runs what it began with.
+    #[test]
+    fn what_a_workflow_calls_is_kept_with_it() {
+        let order = Definition::builder("order").call("greet", finale_core::definition::Call::to("greet", "1.0.0"));
+        let registry = std::iter::once(greet().definition().clone()).collect();
+        let workflow = Workflow::with_registry(order.build(), &registry).expect("what it calls is registered");
+        let restored = Workflow::restore(&workflow.stored()).expect("it brings what it calls");
+        assert_eq!(restored.hash(), workflow.hash());
+        assert_eq!(restored.definition().workflows[0].id, "greet");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use finale_core::compile::{CompileError, Limits, Registry, Warning, compile_within};
-use finale_core::definition::{DefinitionBuilder, FromDefinition};
+use finale_core::definition::{Call, DefinitionBuilder, FromDefinition};
 use finale_core::{Compiled, Definition, DefinitionHash};
 
 use crate::handler::{Function, OutputChecks};
@@ -27,7 +27,6 @@ pub struct Workflow(Arc<Inner>);
 
 struct Inner {
     compiled: Compiled,
-    registry: Registry,
     limits: Limits,
     /// Those it was built of, if it was built of functions.
     functions: Vec<Function>,
@@ -70,15 +69,16 @@ impl Workflow {
     /// assert_eq!(error.problems.len(), 2);
     /// ```
     pub fn new(definition: Definition) -> Result<Self, CompileError> {
-        Self::with_registry(definition, Registry::default())
+        Self::with_registry(definition, &Registry::default())
     }
 
-    /// Checks a definition whose sub-workflows are found in the registry. They are checked only: to activate it is
-    /// [`Unsupported`](crate::ActivateError::Unsupported) in this release.
+    /// Checks a definition whose calls find the workflows of the registry, beside those that it brings with it.
+    ///
+    /// What is found is kept with the workflow: whatever is registered later, it runs what it was checked with.
     ///
     /// # Errors
     /// All problems of the first phase that has any, each with its code and its nodes.
-    pub fn with_registry(definition: Definition, registry: Registry) -> Result<Self, CompileError> {
+    pub fn with_registry(definition: Definition, registry: &Registry) -> Result<Self, CompileError> {
         Self::with_limits(definition, registry, Limits::default())
     }
 
@@ -95,20 +95,14 @@ impl Workflow {
     ///
     /// let definition = Definition::builder("order").task("pack", "pack").task("ship", "ship").build();
     /// let limits = CompileLimits::new().nodes_max(3); // a start and an end count too
-    /// let error = Workflow::with_limits(definition, Registry::default(), limits).unwrap_err();
+    /// let error = Workflow::with_limits(definition, &Registry::default(), limits).unwrap_err();
     /// assert_eq!(error.problems[0].code.to_string(), "too_many_nodes");
     /// ```
-    pub fn with_limits(definition: Definition, registry: Registry, limits: Limits) -> Result<Self, CompileError> {
+    pub fn with_limits(definition: Definition, registry: &Registry, limits: Limits) -> Result<Self, CompileError> {
         let id = definition.id.clone();
-        let compiled = compile_within(definition, &registry, &limits)
+        let compiled = compile_within(definition, registry, &limits)
             .inspect_err(|error| crate::observe::invalid_definition(&id, error))?;
-        Ok(Self(Arc::new(Inner {
-            compiled,
-            registry,
-            limits,
-            functions: Vec::new(),
-            outputs: OutputChecks::default(),
-        })))
+        Ok(Self(Arc::new(Inner { compiled, limits, functions: Vec::new(), outputs: OutputChecks::default() })))
     }
 
     /// The definition as it was written, with the start and the end that a builder adds.
@@ -166,17 +160,13 @@ impl Workflow {
         &self.0.outputs
     }
 
-    pub(crate) fn registry(&self) -> &Registry {
-        &self.0.registry
-    }
-
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.limits
     }
 
     /// Another compiled copy: threads that share one pay for it with every access.
     pub(crate) fn compile_again(&self) -> Result<Compiled, CompileError> {
-        compile_within(self.definition().clone(), &self.0.registry, &self.0.limits)
+        compile_within(self.definition().clone(), &Registry::default(), &self.0.limits)
     }
 }
 
@@ -219,6 +209,23 @@ impl FromDefinition for Workflow {
 
     fn from_definition(definition: Definition) -> Self::Output {
         Self::new(definition)
+    }
+}
+
+/// A call of this workflow, in this version of it. Its handlers must be registered where the caller runs: by name, or by
+/// [`Builder::workflow`](crate::Builder::workflow).
+///
+/// ```
+/// use finale::{Call, Workflow};
+///
+/// let ship = Workflow::builder("ship").task("label", "print_label").build()?;
+/// let order = Workflow::builder("order").call("to", &ship).call("back", Call::from(&ship).optional()).build()?;
+/// assert_eq!(order.definition().workflows.len(), 1);
+/// # Ok::<(), finale::CompileError>(())
+/// ```
+impl From<&Workflow> for Call {
+    fn from(workflow: &Workflow) -> Self {
+        Self::of(workflow.definition().clone())
     }
 }
 

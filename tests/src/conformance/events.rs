@@ -1,8 +1,8 @@
 //! Events about tasks, and what finale hears of them.
 
-use finale::{ExecutionId, Failure, FailureClass, ReportError, Runtime, TaskId, Workflow};
-use finale_core::WorkKey;
+use finale::{ExecutionId, Failure, FailureClass, ReportError, Runtime, TaskId, TaskReport, Workflow};
 use finale_core::definition::{Node, NodeKind};
+use finale_core::{NodePath, WorkKey};
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
@@ -13,6 +13,8 @@ use super::steps::OPERATOR;
 #[derive(Clone)]
 pub(super) struct Report {
     pub(super) task: TaskId,
+    /// The path of its node, if that is in a workflow that is called: what its task id is then is known when it is.
+    path: Option<String>,
     result: Result<Value, Failure>,
     /// Whether the engine takes it and its execution never hears of it.
     pub(super) lost: bool,
@@ -75,7 +77,10 @@ impl Operation {
             Self::Mutation(mutation) => (&mutation.node, &mutation.task, mutation.result(), false),
             _ => return Ok(None),
         };
+        let is_inside = |node: &&String| workflow.compiled().position(node).is_none() && is_path(workflow, node);
+        let path = node.as_ref().filter(is_inside).cloned();
         let task = match (node, alien) {
+            (Some(_), None) if path.is_some() => TaskId { execution: target, key: WorkKey::default() },
             (Some(node), None) => {
                 let position = workflow.compiled().position(node);
                 let position = position.ok_or_else(|| format!("the definition has no node {node:?}"))?;
@@ -84,7 +89,7 @@ impl Operation {
             (None, Some(_)) => TaskId { execution: runtime.new_execution_id(), key: WorkKey::default() },
             _ => return Err("an event is about either a node or a task".to_owned()),
         };
-        Ok(result.map(|result| Report { task, result, lost }))
+        Ok(result.map(|result| Report { task, path, result, lost }))
     }
 }
 
@@ -114,9 +119,14 @@ impl TaskEvent {
     }
 }
 
+fn is_path(workflow: &Workflow, node: &str) -> bool {
+    node.parse::<NodePath>().is_ok_and(|path| workflow.compiled().node_at(&path).is_some())
+}
+
 fn tries_again(workflow: &Workflow) -> bool {
     let tries_again = |node: &Node| matches!(&node.kind, NodeKind::Task(task) if task.retry.attempts > 1);
-    workflow.definition().nodes.iter().any(tries_again)
+    let called = workflow.definition().workflows.iter().flat_map(|called| &called.nodes);
+    workflow.definition().nodes.iter().chain(called).any(tries_again)
 }
 
 impl Mutation {
@@ -132,9 +142,16 @@ impl Mutation {
 
 /// Reports without waiting: a report on a task that is not open yet is answered when it is.
 pub(super) fn send(runtime: &Runtime, report: Report) -> Sent {
-    let Report { task, result, .. } = report.clone();
+    let Report { task, path, result, .. } = report.clone();
     let runtime = runtime.clone();
     let answering = actix::spawn(async move {
+        if let Some(path) = path {
+            let report = match result {
+                Ok(output) => TaskReport::completed(output),
+                Err(failure) => TaskReport::failed(failure),
+            };
+            return runtime.report_node(task.execution, &path, report).await;
+        }
         match result {
             Ok(output) => runtime.complete_task(task, output).await,
             Err(failure) if failure.class == FailureClass::Cancelled && failure.reason.is_empty() => {

@@ -1,13 +1,13 @@
 //! What an execution looks like, and how that differs from what a case wants.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use finale::{ExecutionId, OpenTask, Runtime};
 use finale_core::compiled::Compiled;
 use finale_core::definition::{Definition, Edge, EdgeKind, NodeKind};
 use finale_core::failure::FailureClass;
 use finale_core::record::{NodeRecord, NodeRecordState, State};
-use finale_core::{Execution, NodeStatus, Record, WorkKey};
+use finale_core::{Execution, NodeStatus, Record};
 
 use super::cases::{Expect, Expected};
 
@@ -118,7 +118,8 @@ impl Differences {
         }
         let ways = Ways { definition: compiled.definition(), compiled, seen, folded };
         for (id, wanted) in &expected.deps {
-            self.unless_same(&format!("what {id} depends on"), &ways.dependencies(id), wanted);
+            let found = ways.dependencies(id);
+            self.unless_same(&format!("what {id} depends on"), &found.iter().map(String::as_str).collect(), wanted);
         }
         for (id, wanted) in &expected.assigned {
             let assignee = compiled.position(id).and_then(|node| compiled.assignee(node));
@@ -195,19 +196,14 @@ struct Ways<'w> {
 }
 
 impl<'w> Ways<'w> {
-    /// The nearest tasks before a node, seen through the nodes that are no work.
-    fn dependencies(&self, id: &str) -> BTreeSet<&'w str> {
-        let mut into: BTreeMap<&str, Vec<&'w Edge>> = BTreeMap::new();
-        for edge in &self.definition.edges {
-            into.entry(&edge.target).or_default().push(edge);
-        }
-        let (mut tasks, mut passed, mut open) = (BTreeSet::new(), BTreeSet::new(), vec![id]);
+    /// The nearest tasks before a node, seen through the nodes that are no work, into what is called and out of it.
+    fn dependencies(&self, id: &str) -> BTreeSet<String> {
+        let (mut tasks, mut passed, mut open) = (BTreeSet::new(), BTreeSet::new(), vec![id.to_owned()]);
         while let Some(node) = open.pop() {
-            for edge in into.get(node).into_iter().flatten().filter(|edge| self.is_way(edge)) {
-                let source = edge.source.as_str();
-                if self.is_task(source) {
+            for source in self.sources(&node) {
+                if matches!(self.kind(&source), Some(NodeKind::Task(_))) {
                     tasks.insert(source);
-                } else if passed.insert(source) {
+                } else if passed.insert(source.clone()) {
                     open.push(source);
                 }
             }
@@ -215,18 +211,50 @@ impl<'w> Ways<'w> {
         tasks
     }
 
+    /// What comes right before a node: behind a call that is the end of what it calls, and before its start what comes
+    /// before the call.
+    fn sources(&self, path: &str) -> Vec<String> {
+        let (within, node) = path.rsplit_once("::").map_or(("", path), |(within, node)| (within, node));
+        let Some(definition) = self.workflow(within) else { return Vec::new() };
+        if matches!(self.kind(path), Some(NodeKind::Start)) && !within.is_empty() {
+            return self.sources(within);
+        }
+        let inside = |id: &str| if within.is_empty() { id.to_owned() } else { format!("{within}::{id}") };
+        let into = definition.edges.iter().filter(|edge| edge.target == node);
+        let sources = into.filter(|edge| self.is_way(&inside(&edge.source), edge)).map(|edge| inside(&edge.source));
+        sources.map(|source| self.end_of(&source).unwrap_or(source)).collect()
+    }
+
+    /// The end of what is called at a node.
+    fn end_of(&self, path: &str) -> Option<String> {
+        let called = self.called(self.kind(path)?)?;
+        let end = called.nodes.iter().find(|node| matches!(node.kind, NodeKind::End))?;
+        Some(format!("{path}::{}", end.id))
+    }
+
     /// Whether nothing was decided that leads past the edge.
-    fn is_way(&self, edge: &Edge) -> bool {
-        let is_skipped = self.seen.node(&edge.source).is_some_and(|node| node.state.status() == NodeStatus::Skipped);
-        !is_skipped && self.taken(&edge.source).is_none_or(|taken| taken == edge.kind)
+    fn is_way(&self, source: &str, edge: &Edge) -> bool {
+        let is_skipped = self.seen.node(source).is_some_and(|node| node.state.status() == NodeStatus::Skipped);
+        !is_skipped && self.taken(source).is_none_or(|taken| taken == edge.kind)
     }
 
-    fn taken(&self, id: &str) -> Option<EdgeKind> {
-        self.folded.taken(WorkKey::root(self.compiled.position(id)?))
+    fn taken(&self, path: &str) -> Option<EdgeKind> {
+        self.folded.taken(self.folded.resolve(self.compiled, &path.parse().ok()?)?)
     }
 
-    fn is_task(&self, id: &str) -> bool {
-        let position = self.compiled.position(id);
-        position.is_some_and(|node| matches!(self.compiled.node(node).kind, NodeKind::Task(_)))
+    fn kind(&self, path: &str) -> Option<&'w NodeKind> {
+        let (within, id) = path.rsplit_once("::").map_or(("", path), |(within, id)| (within, id));
+        self.workflow(within)?.nodes.iter().find(|node| node.id == id).map(|node| &node.kind)
+    }
+
+    /// The workflow that is called by the way of these nodes.
+    fn workflow(&self, within: &str) -> Option<&'w Definition> {
+        if within.is_empty() { Some(self.definition) } else { self.called(self.kind(within)?) }
+    }
+
+    fn called(&self, kind: &NodeKind) -> Option<&'w Definition> {
+        let NodeKind::Subworkflow(call) = kind else { return None };
+        let (id, version) = (call.workflow.as_deref()?, call.version.as_deref()?);
+        self.definition.workflows.iter().find(|called| called.id == id && called.version == version)
     }
 }

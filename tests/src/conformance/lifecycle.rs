@@ -11,7 +11,7 @@ use finale_formats::{Format, LoadError, synthorg};
 use serde_json::Value;
 
 use super::cases::{ActivationFault, CaseOnFailure, CasePolicy, Lifecycle, SHARED_FOLDER, workspace};
-use super::refusal::{Refusal, Unsupported, unsupported};
+use super::refusal::Refusal;
 use super::steps::{Activated, Story};
 use super::surroundings::Surroundings;
 use super::{Judgement, cases};
@@ -30,8 +30,6 @@ pub(super) fn check(body: Value, folder: &Path) -> Judgement {
     match prepare(&case, folder) {
         Ok(Prepared::Ready(workflow)) => live(&case, &workflow),
         Ok(Prepared::Refused(refusal)) => Judgement::of(compare(&refusal, case.expected.activation_error)),
-        Ok(Prepared::Unsupported(Unsupported::Calls)) => Judgement::Skipped("running sub-workflows".to_owned()),
-        Ok(Prepared::Unsupported(Unsupported::Other(what))) => Judgement::failed(what),
         Err(problem) => Judgement::failed(problem),
     }
 }
@@ -40,7 +38,6 @@ pub(super) fn check(body: Value, folder: &Path) -> Judgement {
 enum Prepared {
     Ready(Workflow),
     Refused(Refusal),
-    Unsupported(Unsupported),
 }
 
 fn prepare(case: &Lifecycle, folder: &Path) -> Result<Prepared, String> {
@@ -52,12 +49,9 @@ fn prepare(case: &Lifecycle, folder: &Path) -> Result<Prepared, String> {
     let registry = registry(case.registry.as_deref().unwrap_or_default())?;
     let depth_max = case.policy.subworkflow_depth_max.unwrap_or(Limits::default().subworkflow_depth_max);
     let limits = Limits::default().subworkflow_depth_max(depth_max);
-    Ok(match Workflow::with_limits(definition, registry, limits) {
+    Ok(match Workflow::with_limits(definition, &registry, limits) {
         Err(error) => Prepared::Refused(Refusal::of(&error, case.registry.is_some())),
-        Ok(workflow) => match unsupported(workflow.compiled()) {
-            Some(what) => Prepared::Unsupported(what),
-            None => Prepared::Ready(workflow),
-        },
+        Ok(workflow) => Prepared::Ready(workflow),
     })
 }
 

@@ -1,7 +1,6 @@
 //! Why a definition is not activated, in the words of the cases.
 
 use finale_core::compile::{Code, CompileError, Phase};
-use finale_core::definition::NodeKind;
 
 use super::cases::ActivationFault;
 
@@ -34,23 +33,9 @@ fn fault(code: Code) -> ActivationFault {
     match code {
         Code::SubworkflowNotFound => ActivationFault::SubworkflowNotFound,
         // A circle of calls is deeper than any limit.
-        Code::SubworkflowTooDeep | Code::SubworkflowCycleDetected => ActivationFault::DepthExceeded,
+        Code::SubworkflowTooDeep | Code::SubworkflowTooLarge | Code::SubworkflowCycleDetected => {
+            ActivationFault::DepthExceeded
+        }
         _ => ActivationFault::SubworkflowIo,
     }
-}
-
-/// What a definition asks for that this release does not run.
-pub(super) enum Unsupported {
-    /// It calls other workflows.
-    Calls,
-    Other(String),
-}
-
-pub(super) fn unsupported(compiled: &finale_core::Compiled) -> Option<Unsupported> {
-    let nodes = &compiled.definition().nodes;
-    if nodes.iter().any(|node| matches!(node.kind, NodeKind::Subworkflow(_))) && !compiled.unsupported().is_empty() {
-        return Some(Unsupported::Calls);
-    }
-    let first = compiled.unsupported().first()?;
-    Some(Unsupported::Other(format!("node {:?} asks for {}", first.node, first.feature)))
 }

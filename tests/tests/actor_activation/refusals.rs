@@ -3,9 +3,7 @@
 use finale::{ActivateError, Runtime, Shards, TaskContext, TaskError, Workflow};
 use finale_core::PayloadError;
 use finale_core::compile::{Limits as CompileLimits, Registry};
-use finale_core::definition::{
-    Conditional, Declaration, DeclaredType, Definition, DefinitionBuilder, NodeKind, Subworkflow, Task,
-};
+use finale_core::definition::{Conditional, Declaration, DeclaredType, Definition, DefinitionBuilder, NodeKind, Task};
 use finale_tests::actor::{Dummies, chart, for_each_journal, for_each_journal_in_real_time, runtime, settle, workflow};
 use finale_tests::tasks::{expect_nothing, task_of};
 use serde_json::json;
@@ -72,19 +70,16 @@ async fn a_key_or_a_name_that_is_too_long_is_refused_by_name() {
 }
 
 #[actix::test]
-async fn what_this_release_does_not_run_is_refused_by_the_name_of_its_node() {
+async fn a_missing_handler_of_what_is_called_is_refused_too() {
     for_each_journal(async |journal| {
-        let runtime = runtime(&journal).done("a b").start().unwrap();
-        let called =
-            Subworkflow { workflow: Some("other".into()), version: Some("1.0.0".into()), ..Subworkflow::default() };
-        let mut other = chart("s>a a>e").definition();
-        other.id = "other".into();
-        let mut registry = Registry::default();
-        registry.insert(other);
-        let calls = with_node("s>call call>e", "call", NodeKind::Subworkflow(called));
-        let calls = Workflow::with_registry(calls, registry).unwrap();
+        let runtime = runtime(&journal).done("a").start().unwrap();
+        let other = Workflow::builder("other").task("x", "bill").build().unwrap();
+        let calls = Workflow::builder("calls").task("a", "a").call("other", &other).build().unwrap();
         let refused = runtime.activate(&calls, ()).await.unwrap_err();
-        assert!(matches!(&refused, ActivateError::Unsupported { node, .. } if node == "call"), "{refused}");
+        assert!(
+            matches!(&refused, ActivateError::HandlerNotRegistered { handler, .. } if handler == "bill"),
+            "{refused}"
+        );
         expect_nothing(&runtime).await;
     })
     .await;
@@ -162,7 +157,7 @@ async fn an_input_that_is_not_what_is_declared_is_refused_and_a_default_reaches_
 fn a_workflow_larger_than_its_limits_is_refused() {
     let definition = chart("s>a a>b b>e").definition();
     let limits = CompileLimits::default().nodes_max(3);
-    let error = Workflow::with_limits(definition, Registry::default(), limits).unwrap_err();
+    let error = Workflow::with_limits(definition, &Registry::default(), limits).unwrap_err();
     assert!(error.to_string().contains("too_many_nodes"), "{error}");
 }
 
@@ -175,7 +170,7 @@ async fn a_workflow_that_may_be_larger_than_by_default_may_be_so_where_it_runs()
     };
     let definition = (0..nodes).fold(Definition::builder("long"), asked).build();
     let limits = CompileLimits::default().nodes_max(nodes + 2);
-    let workflow = Workflow::with_limits(definition, Registry::default(), limits).unwrap();
+    let workflow = Workflow::with_limits(definition, &Registry::default(), limits).unwrap();
     let runtime = Runtime::builder().shards(Shards::Current).start().unwrap();
     runtime.activate(&workflow, ()).await.unwrap();
 }

@@ -4,6 +4,7 @@
 
 mod activations;
 mod bounded;
+mod calls;
 mod crash_loops;
 mod damaged;
 mod definitions;

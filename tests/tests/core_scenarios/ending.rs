@@ -42,7 +42,7 @@ fn cancel_closes_what_waits_and_stops_what_runs_before_the_execution_ends() {
                     interrupted(a, stopped),
                     interrupted(b, closed),
                     interrupted(c, closed),
-                    Interrupted { key: v, attempt: None, interruption: closed },
+                    Interrupted { key: v, attempt: None, interruption: closed, path: None },
                 ]
             );
         });

@@ -47,7 +47,7 @@ fn dispatch(scenario: &Scenario, node: &str, number: u16) -> Dispatch {
 }
 
 fn interrupted(Dispatch { key, attempt, .. }: Dispatch, interruption: Interruption) -> Interrupted {
-    Interrupted { key, attempt: Some(attempt), interruption }
+    Interrupted { key, attempt: Some(attempt), interruption, path: None }
 }
 
 fn done(dispatch: Dispatch) -> Input {

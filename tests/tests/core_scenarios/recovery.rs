@@ -266,7 +266,7 @@ fn what_waits_goes_on_waiting_until_the_same_moments() {
     let (o, r) = (in_life(1, &scenario, "o", 1), scenario.key("r"));
     let arm = |timer, due, within| Effect::ArmTimer { timer, due: second(due), within: within * SECOND };
     let waiting = [
-        Effect::Offer { dispatch: o, input: Payload::NULL, since: second(1) },
+        Effect::Offer { dispatch: o, input: Payload::NULL, since: second(1), path: None },
         arm(Timer::Timeout(o.key, attempt(1)), 11, 10),
         arm(Timer::Backoff(r, attempt(2)), 6, 5),
         arm(Timer::Deadline, 61, 60),

@@ -82,7 +82,7 @@ pub(super) struct UnderWay<'a> {
 impl Tally {
     pub(super) fn new(workflow: &Workflow) -> Self {
         let compiled = workflow.compiled();
-        let tasks = compiled.positions().filter(|position| compiled.is_task(*position)).count();
+        let tasks = compiled.all_positions().filter(|position| compiled.is_task(*position)).count();
         let node = |position| {
             let by_handler = compiled.handler(position).is_some();
             let (status, since) = (NodeStatus::Pending, Time::default());
@@ -90,7 +90,7 @@ impl Tally {
         };
         Self {
             workflow: workflow.clone(),
-            nodes: compiled.positions().map(node).collect(),
+            nodes: compiled.all_positions().map(node).collect(),
             counts: Counts { tasks, ..Counts::default() },
             running: BTreeSet::new(),
             queued: BTreeSet::new(),
@@ -140,8 +140,10 @@ impl Tally {
             }
             EventKind::ExpressionFailed { node, reason } => self.note(node, reason.clone()),
             EventKind::NodeTransitioned { node, to, attempt, .. } => {
-                let position = self.workflow.compiled().position(node)?;
-                return self.go(position, *to, *attempt, event.at);
+                let position = self.workflow.compiled().find(node)?;
+                // Its path says more than its id.
+                let news = self.go(position, *to, *attempt, event.at);
+                return news.map(|news| News { node: node.clone(), ..news });
             }
             _ => {}
         }
@@ -156,13 +158,13 @@ impl Tally {
 
     /// An attempt took that long by the record, which the line of its node says too.
     pub(super) fn note_took(&mut self, node: &str, took: Duration) {
-        if let Some(position) = self.workflow.compiled().position(node) {
+        if let Some(position) = self.workflow.compiled().find(node) {
             self.nodes[position.as_usize()].took = Some(took);
         }
     }
 
     pub(super) fn note(&mut self, node: &str, reason: String) {
-        if let Some(position) = self.workflow.compiled().position(node) {
+        if let Some(position) = self.workflow.compiled().find(node) {
             self.nodes[position.as_usize()].failure = Some(reason);
         }
     }

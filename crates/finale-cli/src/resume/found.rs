@@ -62,7 +62,7 @@ impl Found {
             let Some(Surroundings { workflow, simulation, .. }) = self.surroundings(live) else { continue };
             let compiled = workflow.compiled();
             let directory = self.handlers.paths().of(live.id).directory;
-            let commands = compiled.positions().any(|node| runs_command(compiled, node, simulation));
+            let commands = compiled.all_positions().any(|node| runs_command(compiled, node, simulation));
             if commands && !directory.is_dir() {
                 return Err(RunError::NoDirectory { execution: live.id, directory });
             }
@@ -98,7 +98,9 @@ impl Found {
 
     /// How many nodes there can be under way at once.
     pub(super) fn nodes(&self) -> usize {
-        let nodes = |live| self.surroundings(live).map_or(0, |surroundings| surroundings.workflow.compiled().len());
+        let nodes = |live| {
+            self.surroundings(live).map_or(0, |surroundings| surroundings.workflow.compiled().all_positions().len())
+        };
         self.to_go_on().map(nodes).sum()
     }
 }

@@ -83,8 +83,9 @@ fn parts<'t>(
     text: &'t str,
     compiled: &[&Compiled],
 ) -> Result<(&'t str, Option<&'t str>), BadAnswer> {
-    let is_task =
-        |node: &str| compiled.iter().any(|one| one.position(node).is_some_and(|position| one.is_task(position)));
+    let is_task = |node: &str| {
+        compiled.iter().any(|one| one.all_positions().any(|at| one.is_task(at) && one.node(at).id == node))
+    };
     // An id may have a `=` of its own.
     if is_task(text) {
         return Ok((text, None));
@@ -103,7 +104,7 @@ fn parts<'t>(
 
 /// The task whose id is nearest to what was given, if one is near enough to be a slip.
 fn nearest(given: &str, compiled: &[&Compiled]) -> Option<String> {
-    let nodes = compiled.iter().flat_map(|one| &one.definition().nodes);
+    let nodes = compiled.iter().flat_map(|one| one.definition().all_nodes());
     let tasks = nodes.filter(|node| matches!(node.kind, NodeKind::Task(_))).map(|node| node.id.as_str());
     finale_core::nearest::nearest(given, tasks).map(str::to_owned)
 }

@@ -40,7 +40,7 @@ pub(crate) struct Question {
 
 #[derive(Debug)]
 enum About {
-    Task { id: TaskId, attempt: u16, assignee: Option<String> },
+    Task { id: Option<TaskId>, attempt: u16, assignee: Option<String> },
     Verdict,
 }
 
@@ -48,32 +48,32 @@ enum About {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Answer {
     /// The task is done, with that output.
-    Done(TaskId, Value),
+    Done(Value),
     /// The task cannot be done, for that reason.
-    Fail(TaskId, String),
+    Fail(String),
     /// The task is not to be done.
-    Cancel(TaskId),
+    Cancel,
     /// The verification comes to that.
     Verdict(Verdict),
 }
 
 impl Question {
-    /// What became of a task?
-    pub(crate) fn task(node: &Node, id: TaskId, attempt: u16, assignee: Option<&str>) -> Self {
-        Self::new(node, About::Task { id, attempt, assignee: assignee.map(str::to_owned) })
+    /// What became of a task? Of one in a workflow that is called its path says more than its id.
+    pub(crate) fn task(path: &str, node: &Node, id: Option<TaskId>, attempt: u16, assignee: Option<&str>) -> Self {
+        Self::new(path, node, About::Task { id, attempt, assignee: assignee.map(str::to_owned) })
     }
 
     /// What does a verification come to?
-    pub(crate) fn verdict(node: &Node) -> Self {
-        Self::new(node, About::Verdict)
+    pub(crate) fn verdict(path: &str, node: &Node) -> Self {
+        Self::new(path, node, About::Verdict)
     }
 
-    fn new(node: &Node, about: About) -> Self {
+    fn new(path: &str, node: &Node, about: About) -> Self {
         let title = match &node.kind {
             NodeKind::Task(task) => task.title.as_ref(),
             _ => None,
         };
-        Self { node: node.id.clone(), title: title.unwrap_or(&node.label).clone(), about }
+        Self { node: path.to_owned(), title: title.unwrap_or(&node.label).clone(), about }
     }
 
     fn ask(&self) {
@@ -83,7 +83,8 @@ impl Question {
             About::Task { id, attempt, assignee } => {
                 let whom = assignee.as_ref().map_or_else(String::new, |assignee| format!(", for {assignee}"));
                 let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
-                console::insist(format_args!("\ntask {title:?} ({node}){whom}{again}\n  {id}"));
+                console::insist(format_args!("\ntask {title:?} ({node}){whom}{again}"));
+                id.iter().for_each(|id| console::insist(format_args!("  {id}")));
             }
             About::Verdict => console::insist(format_args!("\nverification {title:?} ({node})")),
         }
@@ -115,11 +116,11 @@ impl Question {
         let line = line.trim();
         let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
         match (&self.about, word, rest.trim()) {
-            (About::Task { id, .. }, "done", "") => Some(Answer::Done(*id, Value::Null)),
-            (About::Task { id, .. }, "done", output) => Some(Answer::Done(*id, json_or_text(output))),
+            (About::Task { .. }, "done", "") => Some(Answer::Done(Value::Null)),
+            (About::Task { .. }, "done", output) => Some(Answer::Done(json_or_text(output))),
             (About::Task { .. }, "fail", "") => None,
-            (About::Task { id, .. }, "fail", reason) => Some(Answer::Fail(*id, reason.to_owned())),
-            (About::Task { id, .. }, "cancel", "") => Some(Answer::Cancel(*id)),
+            (About::Task { .. }, "fail", reason) => Some(Answer::Fail(reason.to_owned())),
+            (About::Task { .. }, "cancel", "") => Some(Answer::Cancel),
             (About::Verdict, "pass", "") => Some(Answer::Verdict(Verdict::Pass)),
             (About::Verdict, "fail", "") => Some(Answer::Verdict(Verdict::Fail)),
             (About::Verdict, "refer", "") => Some(Answer::Verdict(Verdict::Refer)),
@@ -233,12 +234,12 @@ mod tests {
 
     #[test]
     fn a_task_is_done_failed_or_cancelled() {
-        let task = question(About::Task { id: id(), attempt: 1, assignee: None });
-        assert_eq!(task.understand("done"), Some(Answer::Done(id(), Value::Null)));
-        assert_eq!(task.understand(" done  {\"boxes\": 2} "), Some(Answer::Done(id(), json!({"boxes": 2}))));
-        assert_eq!(task.understand("done two boxes"), Some(Answer::Done(id(), json!("two boxes"))));
-        assert_eq!(task.understand("fail out of stock"), Some(Answer::Fail(id(), "out of stock".into())));
-        assert_eq!(task.understand("cancel"), Some(Answer::Cancel(id())));
+        let task = question(About::Task { id: Some(id()), attempt: 1, assignee: None });
+        assert_eq!(task.understand("done"), Some(Answer::Done(Value::Null)));
+        assert_eq!(task.understand(" done  {\"boxes\": 2} "), Some(Answer::Done(json!({"boxes": 2}))));
+        assert_eq!(task.understand("done two boxes"), Some(Answer::Done(json!("two boxes"))));
+        assert_eq!(task.understand("fail out of stock"), Some(Answer::Fail("out of stock".into())));
+        assert_eq!(task.understand("cancel"), Some(Answer::Cancel));
     }
 
     #[test]
@@ -250,7 +251,7 @@ mod tests {
 
     #[test]
     fn what_is_no_answer_is_said_with_what_is_one() {
-        let task = question(About::Task { id: id(), attempt: 1, assignee: None });
+        let task = question(About::Task { id: Some(id()), attempt: 1, assignee: None });
         let known = "\"finished\" is no answer; known are: done [OUTPUT], fail REASON or cancel";
         assert_eq!(task.not_understood(" finished "), known);
         assert_eq!(task.not_understood("fail"), "`fail` needs a reason: fail REASON");
@@ -259,7 +260,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_not_understood() {
-        let task = question(About::Task { id: id(), attempt: 1, assignee: None });
+        let task = question(About::Task { id: Some(id()), attempt: 1, assignee: None });
         for line in ["", "fail", "pass", "cancel it", "Done", "donee"] {
             assert_eq!(task.understand(line), None, "{line}");
         }

@@ -113,7 +113,6 @@ impl RunError {
             Self::Activate {
                 error:
                     ActivateError::Definition(_)
-                    | ActivateError::Unsupported { .. }
                     | ActivateError::HandlerNotRegistered { .. }
                     | ActivateError::Input(_)
                     | ActivateError::InputDeclaration(_)

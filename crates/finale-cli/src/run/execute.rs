@@ -83,7 +83,7 @@ async fn activate_and_see_to_end(
 }
 
 fn start(prepared: &Prepared) -> Result<Runtime, RunError> {
-    let nodes = prepared.workflow.compiled().len();
+    let nodes = prepared.workflow.compiled().all_positions().len();
     let builder = Runtime::builder().shards(Shards::Current).limits(limits(nodes));
     let builder = match &prepared.kept {
         // How long things are kept is for the application to say whose journal it is.

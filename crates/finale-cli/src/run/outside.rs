@@ -1,15 +1,14 @@
 //! What is done outside: by the simulation, or by whoever sits at the terminal.
 
 use finale::{
-    CommandError, Event, EventKind, ExecutionHandle, Failure, FailureClass, ReportError, Runtime, TaskId, WaitingFor,
-    Workflow,
+    CommandError, Event, EventKind, ExecutionHandle, Failure, FailureClass, ReportError, Runtime, TaskId, TaskReport,
+    WaitingFor, Workflow,
 };
 use finale_core::definition::{Node, NodeKind, Verdict};
 use finale_core::{NodeIndex, WorkKey};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
-use serde_json::Value;
 
 use super::answers::InAdvance;
 use super::ask::{Answer, Lines, Question, Questions};
@@ -120,25 +119,30 @@ impl<'a> Follower<'a> {
         };
         self.questions.close(node, *to);
         let compiled = self.surroundings.workflow.compiled();
-        if let (Some(WaitingFor::Task | WaitingFor::Verdict), Some(position)) = (waiting_for, compiled.position(node)) {
-            self.wanted(position, compiled.node(position), *attempt);
+        let Some(WaitingFor::Task | WaitingFor::Verdict) = waiting_for else { return };
+        if let Some(position) = compiled.find(node) {
+            self.wanted(node, position, compiled.node(position), *attempt);
         }
     }
 
     /// Something is to be done outside.
-    fn wanted(&mut self, position: NodeIndex, node: &'a Node, attempt: u16) {
-        let task = TaskId { execution: self.handle.id(), key: WorkKey::root(position) };
+    fn wanted(&mut self, path: &str, position: NodeIndex, node: &'a Node, attempt: u16) {
+        let is_own = self.surroundings.workflow.compiled().position(path).is_some();
+        let task = is_own.then(|| TaskId { execution: self.handle.id(), key: WorkKey::root(position) });
+        let (handle, named) = (self.handle, path.to_owned());
         let (runtime, agreeing) = (self.runtime, self.surroundings.outside.agreeing());
         let answer = self.surroundings.simulation.answer(&node.id);
         let report: LocalBoxFuture<'a, _> = match (&node.kind, answer, agreeing) {
-            (NodeKind::Verification(_), _, Some(by)) => Box::pin(judge(runtime, self.handle, &node.id, by)),
-            (NodeKind::Verification(_), ..) => return self.questions.add(Question::verdict(node)),
-            (_, Some(InAdvance::Failed(reason)), _) => Box::pin(report(runtime, task, Err(failed(reason)))),
-            (_, Some(InAdvance::Done(output)), _) => Box::pin(report(runtime, task, Ok(output.clone()))),
-            (_, None, Some(_)) => Box::pin(report(runtime, task, Ok(Value::Null))),
+            (NodeKind::Verification(_), _, Some(by)) => Box::pin(judge(runtime, handle, named, by)),
+            (NodeKind::Verification(_), ..) => return self.questions.add(Question::verdict(path, node)),
+            (_, Some(InAdvance::Failed(reason)), _) => {
+                Box::pin(report(handle, named, TaskReport::failed(failed(reason))))
+            }
+            (_, Some(InAdvance::Done(output)), _) => Box::pin(report(handle, named, TaskReport::completed(output))),
+            (_, None, Some(_)) => Box::pin(report(handle, named, TaskReport::completed(()))),
             (_, None, None) => {
                 let assignee = self.surroundings.workflow.compiled().assignee(position);
-                return self.questions.add(Question::task(node, task, attempt, assignee));
+                return self.questions.add(Question::task(path, node, task, attempt, assignee));
             }
         };
         self.reports.push(report);
@@ -156,9 +160,12 @@ impl<'a> Follower<'a> {
 
     async fn pass_on(&self, node: &str, answer: Answer) -> Result<(), Refusal> {
         match answer {
-            Answer::Done(task, output) => self.runtime.complete_task(task, output).await?,
-            Answer::Fail(task, reason) => self.runtime.fail_task(task, failed(&reason)).await?,
-            Answer::Cancel(task) => self.runtime.cancel_task(task, BY).await?,
+            Answer::Done(output) => self.handle.report(node, TaskReport::completed(output)).await?,
+            Answer::Fail(reason) => self.handle.report(node, TaskReport::failed(failed(&reason))).await?,
+            Answer::Cancel => {
+                let cancelled = Failure::new(FailureClass::Cancelled, format!("by {BY}"));
+                self.handle.report(node, TaskReport::failed(cancelled).by(BY)).await?;
+            }
             Answer::Verdict(verdict) => self.runtime.give_verdict(self.handle.id(), node, verdict, BY).await?,
         }
         Ok(())
@@ -178,20 +185,16 @@ fn failed(reason: &str) -> Failure {
     Failure::new(FailureClass::Failed, reason)
 }
 
-async fn report(runtime: &Runtime, task: TaskId, result: Result<Value, Failure>) -> Result<(), RunError> {
-    let reported = match result {
-        Ok(output) => runtime.complete_task(task, output).await,
-        Err(failure) => runtime.fail_task(task, failure).await,
-    };
-    match reported {
+async fn report(handle: &ExecutionHandle, node: String, report: TaskReport) -> Result<(), RunError> {
+    match handle.report(&node, report).await {
         // The end of the execution, or of its time, can come first.
         Ok(()) | Err(ReportError::AlreadyTerminal(_) | ReportError::AlreadySettled(_)) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
 
-async fn judge(runtime: &Runtime, handle: &ExecutionHandle, node: &str, by: &str) -> Result<(), RunError> {
-    match runtime.give_verdict(handle.id(), node, Verdict::Pass, by).await {
+async fn judge(runtime: &Runtime, handle: &ExecutionHandle, node: String, by: &str) -> Result<(), RunError> {
+    match runtime.give_verdict(handle.id(), &node, Verdict::Pass, by).await {
         // The end of the execution can come first; a verification that it closed takes no verdict.
         Ok(()) | Err(CommandError::AlreadyTerminal(_) | CommandError::Invalid(_)) => Ok(()),
         Err(error) => Err(error.into()),

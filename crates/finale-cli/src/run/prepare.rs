@@ -96,7 +96,7 @@ impl Willing {
         simulation: &Simulation,
         file: &str,
     ) -> Result<Outside, RunError> {
-        let mut all = definition.nodes.iter().filter(|node| is_outside(node)).peekable();
+        let mut all = definition.all_nodes().filter(|node| is_outside(node)).peekable();
         if all.peek().is_none() {
             return Ok(Outside::Nobody);
         }

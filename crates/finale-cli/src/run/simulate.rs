@@ -70,7 +70,7 @@ impl Simulation {
 }
 
 fn handlers(definition: &Definition) -> impl Iterator<Item = (&str, &str)> {
-    definition.nodes.iter().filter_map(|node| match &node.kind {
+    definition.all_nodes().filter_map(|node| match &node.kind {
         NodeKind::Task(task) => match &task.work {
             Work::Handler(handler) => Some((node.id.as_str(), handler.as_str())),
             Work::External => None,

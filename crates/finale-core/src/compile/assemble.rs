@@ -1,57 +1,140 @@
 //! A checked definition made into what is run.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::Member;
 use super::checks::find;
-use super::expressions::Expressions;
 use super::firing::{self, NodeRules, is_ordinary};
 use super::graph::{Graph, numbers};
-use crate::compiled::{self, Compiled, CompiledNode, DefinitionHash, RULED, Step, Unsupported};
-use crate::definition::{Definition, Delivery, Node, NodeKind, Task, TriggerRule, Work};
+use super::network::Network;
+use crate::compiled::{self, CallResult, Compiled, CompiledNode, DefinitionHash, Opening, OutEdge, RULED, Step};
+use crate::definition::{Definition, Delivery, Node, NodeKind, Policy, Subworkflow, Task, TriggerRule, Work};
 use crate::expression::Expression;
 use crate::id::NodeIndex;
 
-/// Puts together what the phases found; the definition has passed them.
-pub(super) fn assemble(definition: Definition, graph: Graph, expressions: Expressions) -> Compiled {
-    let order = graph.topological();
-    let assignees = assignees(&definition, &graph, &order);
-    let (sinks, alternatives) = sinks(&definition, &graph, &order);
-    let node_rules = firing::of_nodes(&definition, &graph, &order);
-    let rules = firing::of_graph(&definition, &graph, &order, alternatives);
+/// By workflow and node, which workflow a call enters.
+pub(super) fn targets(network: &Network<'_>) -> Vec<Vec<Option<u32>>> {
+    let target = |node: &Node| match &node.kind {
+        NodeKind::Subworkflow(call) => network.find(call),
+        _ => None,
+    };
+    network.workflows.iter().map(|workflow| workflow.nodes.iter().map(target).collect()).collect()
+}
+
+/// Puts together what the phases found; the definition and the workflows that it calls have passed them.
+///
+/// `targets` says which calls enter which; there are none if nothing is called.
+pub(super) fn assemble(definition: Definition, parts: Vec<Member>, targets: &[Vec<Option<u32>>]) -> Compiled {
     let hash = hash(&definition);
-    let Graph { index, out, into } = graph;
-    let in_degree = |(node, into): (&Node, &Range<u32>)| {
-        let ruled = if node.rule() == TriggerRule::Default { 0 } else { RULED };
-        (into.end - into.start) | ruled
-    };
-    let in_degrees = definition.nodes.iter().zip(&into.ranges).map(in_degree).collect();
-    let parts = definition.nodes.iter().zip(expressions.nodes).zip(assignees);
-    let nodes = parts.zip(node_rules).zip(out.ranges);
-    let nodes = nodes
-        .map(|((((node, expression), assignee), rules), out)| compiled(node, expression, assignee, rules, out))
-        .collect();
-    let own = compiled::Graph {
-        first: 0,
-        start: NodeIndex(find(&definition, &NodeKind::Start).expect("the structure has exactly one start")),
-        policy: definition.policy,
-        sinks: sinks.into_iter().map(NodeIndex).collect(),
-        in_degrees,
-        rules,
-    };
+    let mut assembly = Assembly::default();
+    let all: Vec<&Definition> = std::iter::once(&definition).chain(&definition.workflows).collect();
+    for (number, part) in parts.into_iter().enumerate() {
+        assembly.add(all[number], part, &all, targets.get(number).map_or(&[], |targets| targets.as_slice()));
+    }
+    assembly.open_others(&all);
+    let Assembly { nodes, edges, graphs, .. } = assembly;
     Compiled {
         hash,
-        index,
-        nodes,
-        edges: out.items,
-        graphs: Box::new([own]),
-        inner: Box::new([]),
-        output: expressions.output,
+        index: Arc::clone(&graphs[0].index),
+        nodes: nodes.into(),
+        edges: edges.into(),
+        graphs: graphs.into(),
+        inner: definition.workflows.iter().flat_map(|called| called.nodes.iter().cloned()).collect(),
         warnings: Box::default(),
-        unsupported: definition.nodes.iter().filter_map(unsupported).collect(),
         definition,
     }
+}
+
+/// All graphs of a definition in the making, one behind the other.
+#[derive(Default)]
+struct Assembly {
+    nodes: Vec<CompiledNode>,
+    edges: Vec<OutEdge>,
+    /// One for each workflow, in their order; behind them the same ones with other policies.
+    graphs: Vec<compiled::Graph>,
+    /// The calls that say how their scope ends.
+    overruled: Vec<(NodeIndex, Policy)>,
+}
+
+impl Assembly {
+    fn add(&mut self, definition: &Definition, part: Member, all: &[&Definition], targets: &[Option<u32>]) {
+        let Member { graph, expressions } = part;
+        let (first, edges) = (self.nodes.len() as u32, self.edges.len() as u32);
+        let order = graph.topological();
+        let (sinks, alternatives) = sinks(definition, &graph, &order);
+        let assignees = assignees(definition, &graph, &order);
+        let node_rules = firing::of_nodes(definition, &graph, &order);
+        let rules = firing::of_graph(definition, &graph, &order, alternatives);
+        let Graph { index, out, into } = graph;
+        let expressions_of = expressions.nodes.into_iter().zip(expressions.results);
+        let each = definition.nodes.iter().zip(expressions_of).zip(assignees).zip(node_rules).zip(out.ranges);
+        for (place, ((((node, (expression, result)), assignee), rules), out)) in each.enumerate() {
+            let out = out.start + edges..out.end + edges;
+            let mut made = compiled(node, expression, assignee, rules, out);
+            if let (NodeKind::Subworkflow(call), Some(Some(target))) = (&node.kind, targets.get(place)) {
+                made.step = Step::Open(Opening { graph: *target, each: false });
+                made.call = Some(Box::new(entered(call, all[*target as usize], result)));
+                let position = NodeIndex(first + place as u32);
+                self.overruled.extend(call.policy.map(|policy| (position, policy)));
+            }
+            self.nodes.push(made);
+        }
+        self.edges.extend(out.items.into_iter().map(|edge| OutEdge { target: edge.target + first, ..edge }));
+        let start = find(definition, &NodeKind::Start).expect("the structure has exactly one start");
+        self.graphs.push(compiled::Graph {
+            first,
+            start: NodeIndex(first + start),
+            policy: definition.policy,
+            sinks: sinks.into_iter().map(|sink| NodeIndex(first + sink)).collect(),
+            in_degrees: definition.nodes.iter().zip(&into.ranges).map(in_degree).collect(),
+            rules,
+            index: Arc::new(index),
+            output: expressions.output.map(Arc::new),
+            vars: Arc::new(expressions.vars),
+        });
+    }
+
+    /// Gives each call that says how its scope ends a graph with that policy: the same nodes, judged otherwise.
+    fn open_others(&mut self, all: &[&Definition]) {
+        let mut known: Vec<(u32, Policy, u32)> = Vec::new();
+        for (position, policy) in std::mem::take(&mut self.overruled) {
+            let Step::Open(opening) = &mut self.nodes[position.as_usize()].step else { continue };
+            let target = opening.graph;
+            if all[target as usize].policy == policy {
+                continue;
+            }
+            let same = known.iter().find(|(graph, other, _)| (*graph, *other) == (target, policy));
+            opening.graph = match same {
+                Some((_, _, number)) => *number,
+                None => {
+                    let number = self.graphs.len() as u32;
+                    known.push((target, policy, number));
+                    let judged = compiled::Graph { policy, ..self.graphs[target as usize].clone() };
+                    self.graphs.push(judged);
+                    number
+                }
+            };
+        }
+    }
+}
+
+/// How many edges lead into a node, and whether another rule than the default counts them.
+fn in_degree((node, into): (&Node, &Range<u32>)) -> u32 {
+    let ruled = if node.rule() == TriggerRule::Default { 0 } else { RULED };
+    (into.end - into.start) | ruled
+}
+
+/// What a call knows of the workflow that it calls.
+fn entered(call: &Subworkflow, callee: &Definition, result: Option<Expression>) -> compiled::Call {
+    let result = match result {
+        None => CallResult::Own,
+        Some(result) if call.is_bound_by_name() => CallResult::Bound(result),
+        Some(result) => CallResult::Made(result),
+    };
+    compiled::Call { inputs: callee.inputs.clone().into(), outputs: callee.outputs.clone().into(), result }
 }
 
 fn compiled(
@@ -70,7 +153,7 @@ fn compiled(
         step: step(&node.kind),
         rule: node.rule(),
         out,
-        optional: task.optional,
+        optional: node.is_optional(),
         is_caught: rules.is_caught,
         is_failure_handler: rules.is_failure_handler,
         is_sheltered: rules.is_sheltered,
@@ -80,6 +163,7 @@ fn compiled(
         timeout: task.timeout,
         expression,
         assignee,
+        call: None,
     }
 }
 
@@ -93,16 +177,9 @@ fn step(kind: &NodeKind) -> Step {
             Work::Handler(_) => Step::Handle,
             Work::External => Step::Ask,
         },
-        NodeKind::Subworkflow(_) => Step::Call,
+        // Which graph it opens is known once all of them are put together.
+        NodeKind::Subworkflow(_) => Step::Pass,
     }
-}
-
-fn unsupported(node: &Node) -> Option<Unsupported> {
-    let feature = match &node.kind {
-        NodeKind::Subworkflow(_) => "a sub-workflow",
-        _ => return None,
-    };
-    Some(Unsupported { node: node.id.clone(), feature })
 }
 
 const fn is_work(kind: &NodeKind) -> bool {

@@ -200,6 +200,7 @@ fn check_node(node: &Node, tally: &Tally, report: &mut Report<'_>) {
         | NodeKind::Subworkflow(_) => {}
     }
     check_outside(&node.kind, tally, report);
+    check_caught(node, tally.of(EdgeKind::OnFailure), report);
 }
 
 fn check_conditional(tally: &Tally, report: &mut Report<'_>) {
@@ -291,7 +292,6 @@ fn check_outside(kind: &NodeKind, tally: &Tally, report: &mut Report<'_>) {
     report.add_if(!branches && tally.of(EdgeKind::ParallelBranch) > 0, Code::BranchEdgeOutside, |node| {
         format!("a parallel_branch edge leaves {node:?}, which is a {name}")
     });
-    check_caught(kind, tally.of(EdgeKind::OnFailure), report);
 }
 
 /// Whether a node of that kind can fail: it does work, or evaluates an expression.
@@ -300,16 +300,15 @@ pub(super) const fn can_fail(kind: &NodeKind) -> bool {
 }
 
 /// Only what can fail has its failure handled, by one node.
-fn check_caught(kind: &NodeKind, count: usize, report: &mut Report<'_>) {
-    let name = kind.name();
-    report.add_if(count > 0 && !can_fail(kind), Code::OnFailureOutside, |node| {
+fn check_caught(node: &Node, count: usize, report: &mut Report<'_>) {
+    let name = node.kind.name();
+    report.add_if(count > 0 && !can_fail(&node.kind), Code::OnFailureOutside, |node| {
         format!("an on_failure edge leaves {node:?}, which is a {name} and cannot fail")
     });
     report.add_if(count > 1, Code::OnFailureDuplicate, |node| {
         format!("{count} nodes are to handle the failure of {node:?}, there can be only one")
     });
-    let is_optional = matches!(kind, NodeKind::Task(task) if task.optional);
-    report.add_if(count > 0 && is_optional, Code::OnFailureOptional, |node| {
+    report.add_if(count > 0 && node.is_optional(), Code::OnFailureOptional, |node| {
         format!("{node:?} is optional, so that its failure is tolerated, and names who handles it: it can have only one of both")
     });
 }

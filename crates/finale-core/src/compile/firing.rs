@@ -1,6 +1,7 @@
 //! What trigger rules, joins, handlers of failures and splits with a limit need to know of the graph.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::graph::{Graph, numbers};
 use super::meetings::Meetings;
@@ -46,7 +47,7 @@ pub(super) fn of_graph(
     graph: &Graph,
     order: &[u32],
     alternatives: Vec<u32>,
-) -> Option<Box<GraphRules>> {
+) -> Option<Arc<GraphRules>> {
     let cancels = |node: &u32| matches!(&definition.nodes[*node as usize].kind, NodeKind::ParallelJoin(join) if join.losers == Losers::Cancel);
     let cancelling: Vec<u32> = numbers(graph.len()).filter(cancels).collect();
     let limit = |node: u32| match &definition.nodes[node as usize].kind {
@@ -67,7 +68,7 @@ pub(super) fn of_graph(
             add_bounds(graph, &meetings, &limited, &mut rules);
         }
     }
-    Some(Box::new(rules))
+    Some(Arc::new(rules))
 }
 
 fn add_losers(meetings: &Meetings, order: &[u32], cancelling: &[u32], rules: &mut GraphRules) {

@@ -48,12 +48,17 @@ impl InputError {
 /// # Errors
 /// When a required input is missing, one is of another type, or the input as a whole is no object.
 pub fn accept_input(definition: &Definition, input: Payload) -> Result<Payload, InputError> {
-    if definition.inputs.is_empty() {
+    accept("input", &definition.inputs, input)
+}
+
+/// Checks the members of a document against declarations and fills in defaults; `what` they are called in problems.
+pub(crate) fn accept(what: &str, declarations: &[Declaration], input: Payload) -> Result<Payload, InputError> {
+    if declarations.is_empty() {
         return Ok(input);
     }
-    let mut given = object(&input)?;
+    let mut given = object(what, &input)?;
     let count = given.len();
-    let problems: Vec<_> = definition.inputs.iter().filter_map(|declared| check(declared, &mut given)).collect();
+    let problems: Vec<_> = declarations.iter().filter_map(|declared| check(what, declared, &mut given)).collect();
     if !problems.is_empty() {
         return Err(InputError { problems });
     }
@@ -65,26 +70,26 @@ pub fn accept_input(definition: &Definition, input: Payload) -> Result<Payload, 
 }
 
 /// The given inputs by name, unparsed; nothing at all counts as none.
-fn object(input: &Payload) -> Result<BTreeMap<String, Box<RawValue>>, InputError> {
+fn object(what: &str, input: &Payload) -> Result<BTreeMap<String, Box<RawValue>>, InputError> {
     let object: Result<Option<_>, _> = input.decode();
-    let problem = |_| InputError { problems: vec!["the workflow declares inputs: an object is needed".to_owned()] };
+    let problem = |_| InputError { problems: vec![format!("the workflow declares {what}s: an object is needed")] };
     object.map(Option::unwrap_or_default).map_err(problem)
 }
 
-fn check(declared: &Declaration, given: &mut BTreeMap<String, Box<RawValue>>) -> Option<String> {
+fn check(what: &str, declared: &Declaration, given: &mut BTreeMap<String, Box<RawValue>>) -> Option<String> {
     let Declaration { name, kind, required, default } = declared;
     let given_value = given.get(name).map(|given| serde_json::from_str::<Value>(given.get()));
     match (given_value, default) {
         (Some(Ok(Value::Null)), _) if !required => None,
         (Some(Ok(value)), _) if types::matches(*kind, &value) => None,
-        (Some(Ok(value)), _) => Some(format!("input {name:?} must be of type {}, not {value}", types::name(*kind))),
-        (Some(Err(error)), _) => Some(format!("input {name:?} cannot be read: {error}")),
+        (Some(Ok(value)), _) => Some(format!("{what} {name:?} must be of type {}, not {value}", types::name(*kind))),
+        (Some(Err(error)), _) => Some(format!("{what} {name:?} cannot be read: {error}")),
         (None, Some(default)) => {
             let default = serde_json::value::to_raw_value(default).expect("a value of JSON has a JSON form");
             given.insert(name.clone(), default);
             None
         }
-        (None, None) if *required => Some(format!("input {name:?} is missing")),
+        (None, None) if *required => Some(format!("{what} {name:?} is missing")),
         (None, None) => None,
     }
 }

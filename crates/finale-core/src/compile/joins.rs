@@ -171,7 +171,6 @@ impl Tolerated {
 
     /// Whether an edge that leaves this node can be blocked or failed.
     fn can_be_failed(&self, definition: &Definition, source: u32) -> bool {
-        let is_optional = matches!(&definition.nodes[source as usize].kind, NodeKind::Task(task) if task.optional);
-        is_optional || self.0[source as usize]
+        definition.nodes[source as usize].is_optional() || self.0[source as usize]
     }
 }

@@ -16,11 +16,21 @@ pub struct Limits {
     pub lookups_max: usize,
     /// The most levels of workflows that call each other, the definition itself not counted; default 16.
     pub subworkflow_depth_max: usize,
+    /// The most nodes of a workflow and all that it calls, each counted as often as it is called; default 100,000.
+    ///
+    /// A workflow that calls no other may have as many as [`nodes_max`](Self::nodes_max).
+    pub expanded_nodes_max: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { nodes_max: 100_000, edges_max: 1_000_000, lookups_max: 10_000_000, subworkflow_depth_max: 16 }
+        Self {
+            nodes_max: 100_000,
+            edges_max: 1_000_000,
+            lookups_max: 10_000_000,
+            subworkflow_depth_max: 16,
+            expanded_nodes_max: 100_000,
+        }
     }
 }
 
@@ -46,6 +56,12 @@ impl Limits {
     #[must_use]
     pub const fn subworkflow_depth_max(self, subworkflow_depth_max: usize) -> Self {
         Self { subworkflow_depth_max, ..self }
+    }
+
+    /// Sets the most nodes of a workflow and all that it calls.
+    #[must_use]
+    pub const fn expanded_nodes_max(self, expanded_nodes_max: usize) -> Self {
+        Self { expanded_nodes_max, ..self }
     }
 
     /// Sets the most nodes and edges that expressions with `vars` may look back at.

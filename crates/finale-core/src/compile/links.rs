@@ -7,17 +7,49 @@ use serde_json::Value;
 
 use super::checks::round;
 use super::graph;
-use super::problem::{Code, Problem};
+use super::limits::Limits;
+use super::network::{Network, calls};
+use super::problem::{Code, Part, Problem};
 use super::registry::Registry;
 use super::structure::is_blank;
 use super::types;
-use crate::definition::{Declaration, Definition, NodeKind, Subworkflow};
+use crate::definition::{Declaration, Definition, Subworkflow};
+use crate::expression::template;
+use crate::nearest::nearest;
 
-/// Checks that each call names a workflow of the registry and binds its inputs and outputs.
+/// Checks that each call names a workflow of the definition or of the registry and binds its inputs and outputs.
 pub fn check_subworkflow_io(definition: &Definition, registry: &Registry) -> Vec<Problem> {
+    check_io_of(&Network::new(definition, registry), 0)
+}
+
+/// Checks all links of a network of workflows: that of the definition, and those inside of what it calls.
+pub(super) fn check_links(network: &Network<'_>, limits: &Limits) -> Vec<Problem> {
+    let mut problems = network.conflicts();
+    problems.extend(check_io_of(network, 0));
+    for workflow in 1..network.workflows.len() as u32 {
+        problems.extend(check_io_of(network, workflow).into_iter().map(|problem| inside(network, workflow, problem)));
+    }
+    let cycles = cycles(network);
+    if cycles.is_empty() {
+        problems.extend(check_depth(network, limits.subworkflow_depth_max));
+        problems.extend(check_expansion(network, limits.expanded_nodes_max));
+    }
+    problems.extend(cycles);
+    problems
+}
+
+/// A problem of a workflow that is called: its nodes are no nodes of the definition.
+pub(super) fn inside(network: &Network<'_>, workflow: u32, problem: Problem) -> Problem {
+    let called = network.workflows[workflow as usize];
+    let brought = network.workflows[0].workflows.iter().position(|brought| std::ptr::eq(brought, called));
+    let message = format!("in {}: {}", network.name(workflow), problem.message);
+    Problem { message, part: brought.map(Part::Workflow), ..problem }
+}
+
+fn check_io_of(network: &Network<'_>, workflow: u32) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for (node, call) in calls(definition) {
-        match target(node, call, registry) {
+    for (node, call) in calls(network.workflows[workflow as usize]) {
+        match target(node, call, network) {
             Ok(callee) => check_bindings(node, call, callee, &mut problems),
             Err(problem) => problems.push(problem),
         }
@@ -25,34 +57,20 @@ pub fn check_subworkflow_io(definition: &Definition, registry: &Registry) -> Vec
     problems
 }
 
-/// Does the same with the workflows that are called, and those that they call.
-pub(super) fn check_called_io(definition: &Definition, registry: &Registry) -> Vec<Problem> {
-    let network = Network::new(definition, registry);
-    let problems_of = |workflow: u32| {
-        let called = network.name(workflow);
-        let problems = check_subworkflow_io(network.workflows[workflow as usize], registry);
-        let found_in =
-            move |problem: Problem| Problem { message: format!("in {called}: {}", problem.message), ..problem };
-        problems.into_iter().map(found_in)
-    };
-    (1..network.workflows.len() as u32).flat_map(problems_of).collect()
-}
-
 /// Checks that no workflow calls itself, by whatever detour; the definition itself takes part.
 ///
 /// Calls that the registry cannot resolve are left to [`check_subworkflow_io`].
 pub fn check_subworkflow_cycle(definition: &Definition, registry: &Registry) -> Vec<Problem> {
-    let network = Network::new(definition, registry);
+    cycles(&Network::new(definition, registry))
+}
+
+fn cycles(network: &Network<'_>) -> Vec<Problem> {
     let next = |workflow: u32, n: usize| network.calls[workflow as usize].get(n).copied();
     let describe = |cycle: Vec<u32>| {
         let names: Vec<String> = cycle.iter().map(|&workflow| network.name(workflow)).collect();
         let message = format!("workflows call each other in a circle: {}", round(&names));
-        Problem {
-            code: Code::SubworkflowCycleDetected,
-            nodes: network.callers_in(definition, cycle[0]),
-            message,
-            part: None,
-        }
+        let nodes = callers_in(network, cycle[0]);
+        Problem { code: Code::SubworkflowCycleDetected, nodes, message, part: None }
     };
     graph::cycles(network.calls.len(), 0, next).into_iter().map(describe).collect()
 }
@@ -61,7 +79,10 @@ pub fn check_subworkflow_cycle(definition: &Definition, registry: &Registry) -> 
 ///
 /// A circle of calls has no depth: it is left to [`check_subworkflow_cycle`].
 pub fn check_subworkflow_depth(definition: &Definition, registry: &Registry, depth_max: usize) -> Vec<Problem> {
-    let network = Network::new(definition, registry);
+    check_depth(&Network::new(definition, registry), depth_max)
+}
+
+fn check_depth(network: &Network<'_>, depth_max: usize) -> Vec<Problem> {
     let mut level = BTreeSet::from([0]);
     // Each pass goes one level down, so that a deep network costs no more than the limit allows.
     for _ in 0..=depth_max {
@@ -72,18 +93,47 @@ pub fn check_subworkflow_depth(definition: &Definition, registry: &Registry, dep
     };
     let message =
         format!("{} is called {} levels down, at most {depth_max} are allowed", network.name(deepest), depth_max + 1);
-    let nodes = calls(definition).map(|(node, _)| node.to_owned()).collect();
-    vec![Problem { code: Code::SubworkflowTooDeep, nodes, message, part: None }]
+    vec![Problem { code: Code::SubworkflowTooDeep, nodes: all_callers(network), message, part: None }]
 }
 
-fn calls(definition: &Definition) -> impl Iterator<Item = (&str, &Subworkflow)> {
-    definition.nodes.iter().filter_map(|node| match &node.kind {
-        NodeKind::Subworkflow(call) => Some((node.id.as_str(), call)),
-        _ => None,
-    })
+/// Checks that not too many nodes run if everything is called that can be; there are no circles.
+///
+/// Workflows that call others twice, which call others twice, are small to write and endless to run.
+fn check_expansion(network: &Network<'_>, nodes_max: usize) -> Vec<Problem> {
+    let mut sizes: Vec<Option<usize>> = vec![None; network.workflows.len()];
+    let mut open = vec![0_u32];
+    while let Some(&workflow) = open.last() {
+        let callees = &network.calls[workflow as usize];
+        let before = open.len();
+        open.extend(callees.iter().filter(|callee| sizes[**callee as usize].is_none()));
+        if open.len() > before {
+            continue;
+        }
+        open.pop();
+        let called = callees.iter().filter_map(|callee| sizes[*callee as usize]);
+        let own = network.workflows[workflow as usize].nodes.len();
+        sizes[workflow as usize] = Some(called.fold(own, usize::saturating_add));
+    }
+    match sizes[0] {
+        Some(nodes) if nodes > nodes_max && !network.calls[0].is_empty() => {
+            let message = format!("with all that it calls it has {nodes} nodes, at most {nodes_max} are allowed");
+            vec![Problem { code: Code::SubworkflowTooLarge, nodes: all_callers(network), message, part: None }]
+        }
+        _ => Vec::new(),
+    }
 }
 
-fn target<'r>(node: &str, call: &Subworkflow, registry: &'r Registry) -> Result<&'r Definition, Problem> {
+fn all_callers(network: &Network<'_>) -> Vec<String> {
+    calls(network.workflows[0]).map(|(node, _)| node.to_owned()).collect()
+}
+
+/// The calls of the definition by which a cycle is entered, if it is not the definition that begins it.
+fn callers_in(network: &Network<'_>, first: u32) -> Vec<String> {
+    let enters = calls(network.workflows[0]).filter(|(_, call)| first == 0 || network.find(call) == Some(first));
+    enters.map(|(node, _)| node.to_owned()).collect()
+}
+
+fn target<'r>(node: &str, call: &Subworkflow, network: &Network<'r>) -> Result<&'r Definition, Problem> {
     let given = |text: &'_ Option<String>| text.clone().filter(|text| !is_blank(text));
     let workflow = given(&call.workflow).ok_or_else(|| {
         Problem::of(Code::SubworkflowRefMissing, node, format!("{node:?} does not say which workflow it calls"))
@@ -92,15 +142,44 @@ fn target<'r>(node: &str, call: &Subworkflow, registry: &'r Registry) -> Result<
         let message = format!("{node:?} does not say which version of {workflow:?} it calls");
         Problem::of(Code::SubworkflowVersionUnpinned, node, message)
     })?;
-    registry.get(&workflow, &version).ok_or_else(|| {
-        let message = format!("{node:?} calls {workflow:?} version {version}, which is not registered");
+    let found = network.find(call).map(|number| network.workflows[number as usize]);
+    found.ok_or_else(|| {
+        let meant = nearest(&workflow, network.known().filter(|known| *known != workflow));
+        let hint = meant.map(|meant| format!("; did you mean {meant:?}?")).unwrap_or_default();
+        let message = format!("{node:?} calls {workflow:?} version {version}, which is not registered{hint}");
         Problem::of(Code::SubworkflowNotFound, node, message)
     })
 }
 
 fn check_bindings(node: &str, call: &Subworkflow, callee: &Definition, problems: &mut Vec<Problem>) {
-    INPUTS.check(node, &call.input_bindings, &callee.inputs, problems);
-    OUTPUTS.check(node, &call.output_bindings, &callee.outputs, problems);
+    if call.is_bound_by_name() {
+        INPUTS.check(node, &call.input_bindings, &callee.inputs, problems);
+        OUTPUTS.check(node, &call.output_bindings, &callee.outputs, problems);
+        if call.output.is_some() && !call.output_bindings.is_empty() {
+            let message =
+                format!("{node:?} says by `output` and by `output_bindings` what comes out of it: one of them");
+            problems.push(Problem::of(Code::SubworkflowBoundTwice, node, message));
+        }
+        return;
+    }
+    if !call.input_bindings.is_empty() || !call.output_bindings.is_empty() {
+        let message = format!("{node:?} binds names beside its `input` or `with`: one of them says what goes in");
+        problems.push(Problem::of(Code::SubworkflowBoundTwice, node, message));
+    }
+    let Some(Ok(given)) = call.with.as_ref().map(|with| with.payload().decode::<Value>()) else { return };
+    match given {
+        Value::Object(given) if !callee.inputs.is_empty() => {
+            WITH.check(node, &given.into_iter().collect(), &callee.inputs, problems);
+        }
+        Value::Object(_) => {}
+        Value::String(text) if text.contains(template::OPEN) => {}
+        other if !callee.inputs.is_empty() => {
+            let message =
+                format!("{node:?} must give an object, because what it calls declares inputs, not {}", shown(&other));
+            problems.push(Problem::of(Code::SubworkflowInputTypeMismatch, node, message));
+        }
+        _ => {}
+    }
 }
 
 /// One direction of bindings.
@@ -111,6 +190,8 @@ struct Side {
     mismatch: Code,
     /// What a text that is looked up at run time begins with.
     lookups: &'static [&'static str],
+    /// Whether texts with templates in them are evaluated at run time; else no text begins with `@` that is no lookup.
+    has_templates: bool,
 }
 
 const INPUTS: Side = Side {
@@ -119,7 +200,11 @@ const INPUTS: Side = Side {
     unknown: Code::SubworkflowInputUnknown,
     mismatch: Code::SubworkflowInputTypeMismatch,
     lookups: &["@parent."],
+    has_templates: false,
 };
+
+/// The members of what a call gives as a document.
+const WITH: Side = Side { lookups: &[], has_templates: true, ..INPUTS };
 
 const OUTPUTS: Side = Side {
     name: "output",
@@ -127,6 +212,7 @@ const OUTPUTS: Side = Side {
     unknown: Code::SubworkflowOutputUnknown,
     mismatch: Code::SubworkflowOutputTypeMismatch,
     lookups: &["@child.", "@parent."],
+    has_templates: false,
 };
 
 impl Side {
@@ -155,7 +241,10 @@ impl Side {
             let message = format!("{node:?} binds {} {name:?}, which the workflow it calls does not have", self.name);
             return Some(Problem::of(self.unknown, node, message));
         };
-        let wanted = match value.as_str().filter(|text| text.starts_with('@')) {
+        if self.has_templates && has_template(value) {
+            return None;
+        }
+        let wanted = match value.as_str().filter(|text| !self.has_templates && text.starts_with('@')) {
             Some(lookup) if self.lookups.iter().any(|prefix| lookup.starts_with(prefix)) => {
                 return None;
             }
@@ -168,6 +257,16 @@ impl Side {
     }
 }
 
+/// Whether a part of a value is known only when it is evaluated. Documents are no deeper than payloads may be.
+fn has_template(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains(template::OPEN),
+        Value::Array(items) => items.iter().any(has_template),
+        Value::Object(members) => members.values().any(has_template),
+        _ => false,
+    }
+}
+
 /// The beginning of a value.
 fn shown(value: &Value) -> String {
     const SHOWN_CHARS_MAX: usize = 60;
@@ -175,53 +274,5 @@ fn shown(value: &Value) -> String {
     match text.char_indices().nth(SHOWN_CHARS_MAX) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text,
-    }
-}
-
-/// Which workflow calls which, from the definition on; the definition is number 0.
-struct Network<'n> {
-    workflows: Vec<&'n Definition>,
-    calls: Vec<Vec<u32>>,
-}
-
-impl<'n> Network<'n> {
-    fn new(root: &'n Definition, registry: &'n Registry) -> Self {
-        let mut index = FxHashMap::from_iter([((root.id.as_str(), root.version.as_str()), 0)]);
-        let mut network = Self { workflows: vec![root], calls: Vec::new() };
-        while let Some(&workflow) = network.workflows.get(network.calls.len()) {
-            let mut callees = Vec::new();
-            for (_, call) in calls(workflow) {
-                let (Some(id), Some(version)) = (call.workflow.as_deref(), call.version.as_deref()) else {
-                    continue;
-                };
-                if let Some(&known) = index.get(&(id, version)) {
-                    callees.push(known);
-                } else if let Some(callee) = registry.get(id, version) {
-                    let number = index.len() as u32;
-                    index.insert((&callee.id, &callee.version), number);
-                    network.workflows.push(callee);
-                    callees.push(number);
-                }
-            }
-            network.calls.push(callees);
-        }
-        network
-    }
-
-    fn name(&self, workflow: u32) -> String {
-        let workflow = self.workflows[workflow as usize];
-        format!("{} {}", workflow.id, workflow.version)
-    }
-
-    /// The calls of the definition by which the cycle is entered, if it is not the definition that begins it.
-    fn callers_in(&self, definition: &Definition, first: u32) -> Vec<String> {
-        let resolved = calls(definition).filter(|(_, call)| {
-            let is = |workflow: u32| {
-                let callee = self.workflows[workflow as usize];
-                call.workflow.as_deref() == Some(&callee.id) && call.version.as_deref() == Some(&callee.version)
-            };
-            first == 0 || is(first)
-        });
-        resolved.map(|(node, _)| node.to_owned()).collect()
     }
 }

@@ -14,6 +14,7 @@ mod joins;
 mod limits;
 mod links;
 mod meetings;
+mod network;
 mod problem;
 mod reading;
 mod registry;
@@ -25,6 +26,7 @@ mod types;
 mod warning;
 mod ways;
 
+pub(crate) use self::inputs::accept;
 pub use self::inputs::{InputError, accept_input};
 pub use self::limits::Limits;
 pub use self::links::{check_subworkflow_cycle, check_subworkflow_depth, check_subworkflow_io};
@@ -35,8 +37,9 @@ pub use self::warning::{Warning, WarningCode};
 
 use self::expressions::Expressions;
 use self::graph::Graph;
+use self::network::Network;
 use crate::compiled::Compiled;
-use crate::definition::{Definition, NodeKind};
+use crate::definition::Definition;
 use crate::expression::Expression;
 
 /// Checks a definition and makes what can be run.
@@ -71,8 +74,66 @@ pub fn compile_within(definition: Definition, registry: &Registry, limits: &Limi
     let graph = Graph::new(&definition);
     let GraphChecked { expressions, problems, warnings } = check_graph_within(&definition, &graph, limits);
     pass(&definition, Phase::Graph, problems)?;
-    pass(&definition, Phase::Links, check_links(&definition, registry, limits))?;
-    Ok(Compiled { warnings: warnings.into(), ..assemble::assemble(definition, graph, expressions) })
+    let own = Member { graph, expressions };
+    if network::calls(&definition).next().is_none() {
+        let definition = Definition { workflows: Vec::new(), ..definition };
+        return Ok(Compiled { warnings: warnings.into(), ..assemble::assemble(definition, vec![own], &[]) });
+    }
+    let network = Network::new(&definition, registry);
+    pass(&definition, Phase::Links, links::check_links(&network, limits))?;
+    let (parts, warnings) = check_called(&definition, &network, limits, own, warnings)?;
+    let targets = assemble::targets(&network);
+    let called = pinned(&network);
+    let definition = Definition { workflows: called, ..definition };
+    Ok(Compiled { warnings: warnings.into(), ..assemble::assemble(definition, parts, &targets) })
+}
+
+/// One workflow of those that are put together.
+struct Member {
+    graph: Graph,
+    expressions: Expressions,
+}
+
+/// Checks the workflows that are called as definitions of their own, in the order of the network.
+fn check_called(
+    definition: &Definition,
+    network: &Network<'_>,
+    limits: &Limits,
+    own: Member,
+    mut warnings: Vec<Warning>,
+) -> Result<(Vec<Member>, Vec<Warning>), CompileError> {
+    let (mut parts, mut of_structure, mut of_graph) = (vec![own], Vec::new(), Vec::new());
+    for (number, called) in (1..).zip(&network.workflows[1..]) {
+        let name = network.name(number);
+        let structure = check_structure(called, limits);
+        if !structure.is_empty() {
+            of_structure.extend(structure.into_iter().map(|problem| links::inside(network, number, problem)));
+            continue;
+        }
+        let graph = Graph::new(called);
+        let checked = check_graph_within(called, &graph, limits);
+        of_graph.extend(checked.problems.into_iter().map(|problem| links::inside(network, number, problem)));
+        // Its nodes are no nodes of the definition.
+        let inside = |warning: Warning| Warning {
+            message: format!("in {name}: {}", warning.message),
+            nodes: Vec::new(),
+            ..warning
+        };
+        let overruled = network.goes_on_after_failures(number);
+        let holds = |warning: &Warning| warning.code != WarningCode::NeverFires || !overruled;
+        warnings.extend(checked.warnings.into_iter().filter(holds).map(inside));
+        parts.push(Member { graph, expressions: checked.expressions });
+    }
+    pass(definition, Phase::Structure, of_structure)?;
+    pass(definition, Phase::Graph, of_graph)?;
+    Ok((parts, warnings))
+}
+
+/// The workflows that are called, as the definition that calls them keeps them: in the order of the network, which is
+/// that of the calls.
+fn pinned(network: &Network<'_>) -> Vec<Definition> {
+    let called = network.workflows[1..].iter();
+    called.map(|&called| Definition { workflows: Vec::new(), ..called.clone() }).collect()
 }
 
 /// What the second phase found.
@@ -101,9 +162,10 @@ fn check_graph_within(definition: &Definition, graph: &Graph, limits: &Limits) -
 
 /// The texts that compile, each with its node; the output has none.
 fn sources(expressions: &Expressions) -> impl Iterator<Item = reading::Source<'_>> {
-    let of_nodes = (0..).zip(&expressions.nodes);
-    let of_nodes = of_nodes.flat_map(|(node, expression)| {
-        expression.iter().flat_map(Expression::sources).map(move |source| (Some(node), source))
+    let of_nodes = (0..).zip(expressions.nodes.iter().zip(&expressions.results));
+    let of_nodes = of_nodes.flat_map(|(node, (expression, result))| {
+        let all = expression.iter().chain(result);
+        all.flat_map(Expression::sources).map(move |source| (Some(node), source))
     });
     of_nodes.chain(expressions.output.iter().flat_map(Expression::sources).map(|source| (None, source)))
 }
@@ -113,20 +175,6 @@ fn sources(expressions: &Expressions) -> impl Iterator<Item = reading::Source<'_
 /// What [`check_structure`] would refuse does no harm here and may go unmentioned.
 pub fn check_graph(definition: &Definition, limits: &Limits) -> Vec<Problem> {
     check_graph_within(definition, &Graph::new(definition), limits).problems
-}
-
-fn check_links(definition: &Definition, registry: &Registry, limits: &Limits) -> Vec<Problem> {
-    if !definition.nodes.iter().any(|node| matches!(node.kind, NodeKind::Subworkflow(_))) {
-        return Vec::new();
-    }
-    let mut problems = check_subworkflow_io(definition, registry);
-    problems.extend(links::check_called_io(definition, registry));
-    let cycles = check_subworkflow_cycle(definition, registry);
-    if cycles.is_empty() {
-        problems.extend(check_subworkflow_depth(definition, registry, limits.subworkflow_depth_max));
-    }
-    problems.extend(cycles);
-    problems
 }
 
 fn pass(definition: &Definition, phase: Phase, problems: Vec<Problem>) -> Result<(), CompileError> {

@@ -134,13 +134,19 @@ pub enum Code {
     SubworkflowCycleDetected,
     /// Workflows call each other through more levels than allowed.
     SubworkflowTooDeep,
+    /// A workflow and those that it calls, each as often as it is called, have more nodes than allowed.
+    SubworkflowTooLarge,
+    /// Two workflows that are called have one id and version and are not the same.
+    SubworkflowConflict,
+    /// What goes in or comes out of a call is said in two ways at once.
+    SubworkflowBoundTwice,
     /// Two functions that a workflow is built of have one name, so that nobody could tell which one does a task.
     HandlerConflict,
 }
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 64] = [
+    pub const ALL: [Self; 67] = [
         Self::TooManyNodes,
         Self::TooManyEdges,
         Self::BlankField,
@@ -204,6 +210,9 @@ impl Code {
         Self::SubworkflowOutputTypeMismatch,
         Self::SubworkflowCycleDetected,
         Self::SubworkflowTooDeep,
+        Self::SubworkflowTooLarge,
+        Self::SubworkflowConflict,
+        Self::SubworkflowBoundTwice,
         Self::HandlerConflict,
     ];
 
@@ -273,6 +282,9 @@ impl Code {
             Self::SubworkflowOutputTypeMismatch => "subworkflow_output_type_mismatch",
             Self::SubworkflowCycleDetected => "subworkflow_cycle_detected",
             Self::SubworkflowTooDeep => "subworkflow_too_deep",
+            Self::SubworkflowTooLarge => "subworkflow_too_large",
+            Self::SubworkflowConflict => "subworkflow_conflict",
+            Self::SubworkflowBoundTwice => "subworkflow_bound_twice",
             Self::HandlerConflict => "handler_conflict",
         }
     }
@@ -307,6 +319,8 @@ pub enum Part {
     Output(usize),
     /// One of [`Definition::edges`].
     Edge(usize),
+    /// One of [`Definition::workflows`]: the nodes of the problem are nodes of that workflow.
+    Workflow(usize),
 }
 
 impl Problem {

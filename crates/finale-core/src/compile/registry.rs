@@ -22,6 +22,11 @@ impl Registry {
         versions.insert(definition.version.clone(), definition)
     }
 
+    /// The ids of its definitions, in no order.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.definitions.keys().map(String::as_str)
+    }
+
     /// The definition with that id and version.
     pub fn get(&self, id: &str, version: &str) -> Option<&Definition> {
         self.definitions.get(id)?.get(version)

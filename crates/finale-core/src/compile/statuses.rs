@@ -76,7 +76,7 @@ impl Statuses<'_, '_> {
     fn failure_is_seen(&mut self, node: u32, may_be_before: bool) -> bool {
         let definition = self.definition;
         let is_caught = self.graph.out.of(node).iter().any(|edge| edge.kind == EdgeKind::OnFailure);
-        if is_caught || matches!(&definition.nodes[node as usize].kind, NodeKind::Task(task) if task.optional) {
+        if is_caught || definition.nodes[node as usize].is_optional() {
             return true;
         }
         match definition.policy.on_failure {

@@ -6,8 +6,8 @@ use std::marker::PhantomData;
 use serde_json::Value;
 
 use super::{
-    Conditional, Declaration, DeclaredType, Definition, EdgeKind, JoinStrategy, Losers, Node, NodeKind, OnFailure,
-    ParallelJoin, ParallelSplit, Policy, Siblings, Task, TriggerRule, Verdict, Verification,
+    Call, Conditional, Declaration, DeclaredType, Definition, EdgeKind, JoinStrategy, Losers, Node, NodeKind,
+    OnFailure, ParallelJoin, ParallelSplit, Policy, Siblings, Task, TriggerRule, Verdict, Verification, title_of,
 };
 
 /// Builds a definition node by node; see [`Definition::builder`].
@@ -242,6 +242,27 @@ impl<Built> DefinitionBuilder<Built> {
     pub fn verification(self, id: impl Into<String>, rubric: impl Into<String>, evaluator: impl Into<String>) -> Self {
         let (rubric, evaluator) = (Some(rubric.into()), Some(evaluator.into()));
         self.node(id, NodeKind::Verification(Verification { rubric, evaluator, preset: None }))
+    }
+
+    /// A call of another workflow: a [`Call`], or the definition that is called. It is labelled by its id in words.
+    ///
+    /// What the called workflow is given is said by the call; without that it is given an empty object. Its nodes run
+    /// inside of this workflow, `ship::label` for the node `label` of what is called at `ship`.
+    ///
+    /// ```
+    /// use finale_core::definition::{Call, Definition, OnFailure};
+    ///
+    /// let notify = Definition::builder("notify").task("mail", "send_mail").build();
+    /// let call = Call::of(notify).input("{'to': input.customer}").on_failure(OnFailure::WaitAll).optional();
+    /// let order = Definition::builder("order").call("notify", call).build();
+    /// assert_eq!(order.workflows[0].id, "notify");
+    /// ```
+    pub fn call(mut self, id: impl Into<String>, call: impl Into<Call>) -> Self {
+        let (id, Call { node, definition }) = (id.into(), call.into());
+        definition.into_iter().for_each(|called| self.definition.keep(called));
+        let label = title_of(&id);
+        self.definition.nodes.push(Node::new(id, label, NodeKind::Subworkflow(node)));
+        self
     }
 
     /// A node of any kind, labelled by its id.

@@ -18,6 +18,7 @@ impl Definition {
             output: None,
             nodes: Vec::new(),
             edges: Vec::new(),
+            workflows: Vec::new(),
         }
     }
 

@@ -88,6 +88,7 @@ impl Execution {
         self.judge(definition, sink);
         while let Some(&key) = self.undecided.front()
             && !matches!(self.state_of(key), Some(NodeState::Ready { .. }))
+            && !self.gives(definition, key)
         {
             // Its scope came to its end meanwhile.
             self.undecided.pop_front();
@@ -128,6 +129,10 @@ impl Execution {
                     self.start_work(definition, key, AttemptNo::FIRST, sink);
                 }
             },
+            Decision::Output(output) => self.settle_scope(definition, key.scope, Ok(output), sink),
+            Decision::Failed(reason) if self.gives(definition, key) => {
+                self.settle_scope(definition, key.scope, Err(&reason), sink);
+            }
             Decision::Failed(reason) => self.undecidable(definition, key, &reason, sink),
             Decision::Verdict(..) => {}
         }
@@ -348,7 +353,8 @@ impl Execution {
         let since = self.at;
         if definition.at(key.node).step == Step::Ask {
             self.move_to(definition, key, NodeState::Waiting(WaitFor::Task { attempt, since }), sink);
-            sink.effect(Effect::Offer { dispatch, input: self.input_of(key), since });
+            let path = self.path_inside(definition, key);
+            sink.effect(Effect::Offer { dispatch, input: self.input_of(key), since, path });
             if let Some(timer) = timeout(definition, key, attempt, since) {
                 sink.effect(timer);
             }

@@ -1,27 +1,40 @@
 //! What is decided by evaluating expressions; the results become facts, so that a replay evaluates nothing.
 
-use super::scope::Scope;
+use super::scope::{Scope, ScopeEnd};
 use super::{Execution, NodeState};
-use crate::compiled::{Compiled, Step};
-use crate::expression::{Facts, NodeView};
+use crate::compile::accept;
+use crate::compiled::{CallResult, Compiled, Graph, Step};
+use crate::expression::{Facts, Local, NodeView};
 use crate::fact::Decision;
 use crate::id::{ScopeId, WorkKey};
 use crate::payload::Payload;
 use crate::record::NodeFailure;
 use crate::status::NodeStatus;
 
+type Evaluated = Result<Payload, Box<str>>;
+
 impl Execution {
-    /// Evaluates what a reached node needs before it can go on.
+    /// Evaluates what a reached node needs before it can go on, or what a scope gives that is settled.
     pub(super) fn decide(&self, definition: &Compiled, key: WorkKey) -> Decision {
+        if self.gives(definition, key) {
+            let given = self.decide_given(definition, key.scope);
+            return given.map_or_else(Decision::Failed, Decision::Output);
+        }
         let compiled = definition.at(key.node);
         let Some(expression) = &compiled.expression else {
             return Decision::Failed("the node has no expression".into());
         };
-        let input = self.scope_input(key.scope);
-        let seen = Seen { execution: self, definition, key: Some(key), scope: self.open_scope(key.scope), input };
-        let decided = match compiled.step {
-            Step::Decide => expression.condition(&seen).map(Decision::Branch),
-            _ => expression.value(&seen).map(Decision::Input),
+        let seen = self.seen(definition, key.scope, Some(key));
+        let decided = match (compiled.step, &compiled.call) {
+            (Step::Decide, _) => expression.condition(&seen).map(Decision::Branch),
+            (_, None) => expression.value(&seen).map(Decision::Input),
+            (_, Some(call)) => match expression.value(&seen) {
+                Ok(value) => {
+                    let accepted = accept("input", &call.inputs, value);
+                    Ok(accepted.map_or_else(|error| Decision::Failed(error.to_string().into()), Decision::Input))
+                }
+                Err(error) => Err(error),
+            },
         };
         decided.unwrap_or_else(|error| Decision::Failed(error.to_string().into()))
     }
@@ -33,14 +46,96 @@ impl Execution {
         nodes.filter_map(|node| self.failure(definition, WorkKey { node, ..key })).collect()
     }
 
+    /// Whether what is decided at this key is what its scope gives.
+    pub(super) fn gives(&self, definition: &Compiled, key: WorkKey) -> bool {
+        let is_due = |scope: &Scope| scope.end == ScopeEnd::Settled && !scope.over;
+        let gives = |scope: &Scope| is_due(scope) && scope.graph(definition).start == key.node;
+        !key.scope.is_root() && self.scope(key.scope).is_some_and(gives)
+    }
+
+    /// Whether what a scope gives must be evaluated: else it is the output of its last tasks.
+    pub(super) fn must_decide_given(definition: &Compiled, scope: &Scope) -> bool {
+        let call = definition.at(scope.parent.node).call.as_deref();
+        let is_made = call.is_some_and(|call| !call.outputs.is_empty() || !matches!(call.result, CallResult::Own));
+        is_made || scope.graph(definition).output.is_some()
+    }
+
+    fn decide_given(&self, definition: &Compiled, id: ScopeId) -> Evaluated {
+        let scope = self.open_scope(id);
+        let graph = scope.graph(definition);
+        let Some(call) = &definition.at(scope.parent.node).call else {
+            return self.decide_output_of(definition, id, graph);
+        };
+        let checked = |given| accept("output", &call.outputs, given).map_err(|error| error.to_string().into());
+        let in_caller = |output, child| Called {
+            caller: self.seen(definition, scope.parent.scope, Some(scope.parent)),
+            output,
+            child,
+        };
+        match &call.result {
+            CallResult::Own => checked(self.decide_output_of(definition, id, graph)?),
+            CallResult::Made(expression) => {
+                let output = checked(self.decide_output_of(definition, id, graph)?)?;
+                expression.value(&in_caller(output, Payload::NULL)).map_err(|error| error.to_string().into())
+            }
+            CallResult::Bound(expression) => {
+                let child = graph.vars.value(&self.seen(definition, id, None)).map_err(|error| error.to_string())?;
+                let bound = expression.value(&in_caller(Payload::NULL, child)).map_err(|error| error.to_string())?;
+                checked(bound)
+            }
+        }
+    }
+
+    /// Evaluates the output expression of a scope; where there is none, its output is that of its last tasks.
+    fn decide_output_of(&self, definition: &Compiled, id: ScopeId, graph: &Graph) -> Evaluated {
+        match &graph.output {
+            Some(expression) => {
+                expression.value(&self.seen(definition, id, None)).map_err(|error| error.to_string().into())
+            }
+            None => Ok(self.sinks_output(definition, id, graph)),
+        }
+    }
+
     /// Evaluates the output expression, where the definition has one.
     pub(super) fn decide_output(&self, definition: &Compiled) -> Result<Option<Payload>, Box<str>> {
-        let Some(expression) = &definition.output else {
+        let Some(expression) = &definition.own().output else {
             return Ok(None);
         };
-        let input = self.scope_input(ScopeId::ROOT);
-        let value = expression.value(&Seen { execution: self, definition, key: None, scope: &self.root, input });
+        let value = expression.value(&self.seen(definition, ScopeId::ROOT, None));
         value.map(Some).map_err(|error| error.to_string().into())
+    }
+
+    /// What an expression of that scope sees, be it one of a node.
+    fn seen<'a>(&'a self, definition: &'a Compiled, id: ScopeId, key: Option<WorkKey>) -> Seen<'a> {
+        Seen { execution: self, definition, key, scope: self.open_scope(id), input: self.scope_input(id) }
+    }
+}
+
+/// What the result of a call sees: the scope of its caller, and what was called.
+struct Called<'a> {
+    caller: Seen<'a>,
+    output: Payload,
+    child: Payload,
+}
+
+impl Facts for Called<'_> {
+    fn input(&self) -> &Payload {
+        self.caller.input()
+    }
+
+    fn node(&self, position: u32) -> NodeView {
+        self.caller.node(position)
+    }
+
+    fn failures(&self) -> Payload {
+        self.caller.failures()
+    }
+
+    fn local(&self, local: Local) -> Payload {
+        match local {
+            Local::Output => self.output.clone(),
+            Local::Child => self.child.clone(),
+        }
     }
 }
 
@@ -48,7 +143,7 @@ impl Execution {
 struct Seen<'a> {
     execution: &'a Execution,
     definition: &'a Compiled,
-    /// The node whose expression it is; none for that of the output.
+    /// The node whose expression it is; none for what the scope gives.
     key: Option<WorkKey>,
     scope: &'a Scope,
     input: Payload,

@@ -5,7 +5,7 @@ use super::scope::LIVE;
 use super::{Effect, EffectSink, Execution, NodeState, Phase, Settled, Skip};
 use crate::compiled::{Compiled, RULED, Step};
 use crate::definition::{EdgeKind, OnFailure};
-use crate::id::{AttemptNo, NodeIndex, WorkKey};
+use crate::id::{AttemptNo, NodeIndex, ScopeId, WorkKey};
 
 /// What is drawn at once from what was said to an execution; the rest is drawn when it is told to go on.
 ///
@@ -29,9 +29,11 @@ impl Execution {
                 self.judge_scope(definition, id, sink);
             } else if self.places.is_some() && self.start_next_queued(definition, sink) {
                 // A handler that has left made room for it.
+            } else if !self.opening.is_empty() && self.open_next(definition) {
+                // What it begins with is reached.
             } else if let Some(key) = self.held_back.pop_front() {
                 self.begin_now(definition, key, sink);
-            } else if self.opening.is_empty() || !self.open_next(definition) {
+            } else {
                 return;
             }
             self.spent += 1;
@@ -150,16 +152,28 @@ impl Execution {
     /// Whether a join may close what this node begins before anybody has heard of it: such work begins last.
     #[inline]
     fn may_be_closed_at_once(&self, definition: &Compiled, key: WorkKey) -> bool {
-        let rules = &self.open_scope(key.scope).graph(definition).rules;
-        rules.as_ref().is_some_and(|rules| !rules.cancelling.is_empty())
-            && !matches!(definition.at(key.node).step, Step::Pass | Step::Join | Step::Judge(Some(_)))
+        !matches!(definition.at(key.node).step, Step::Pass | Step::Join | Step::Judge(Some(_)))
+            && self.is_behind_cancelling_join(definition, key.scope)
+    }
+
+    /// Whether a join of a scope, or of one that it is in, closes losers.
+    #[inline]
+    fn is_behind_cancelling_join(&self, definition: &Compiled, mut id: ScopeId) -> bool {
+        loop {
+            let scope = self.open_scope(id);
+            let rules = scope.graph(definition).rules.as_ref();
+            if rules.is_some_and(|rules| !rules.cancelling.is_empty()) || id.is_root() {
+                return rules.is_some_and(|rules| !rules.cancelling.is_empty());
+            }
+            id = scope.parent.scope;
+        }
     }
 
     #[inline]
     fn begin_step(&mut self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
         let compiled = definition.at(key.node);
         match compiled.step {
-            Step::Pass | Step::Join | Step::Call => self.pass(definition, key, None, sink),
+            Step::Pass | Step::Join => self.pass(definition, key, None, sink),
             Step::Judge(Some(preset)) => self.pass(definition, key, Some(preset.edge()), sink),
             Step::Judge(None) => {
                 let state = NodeState::Waiting(WaitFor::Verdict { since: self.at });

@@ -151,21 +151,20 @@ impl Execution {
             NodeState::Ready { attempt, .. } if attempt.get() > 1 => {
                 let (since, how, attempt) = (self.at, StopOutcome::Closed, attempt.previous());
                 self.move_to(definition, key, NodeState::Cancelled { attempt, since, at: self.at, how }, sink);
-                self.interrupt(key, attempt, Interruption::Stopped(how));
+                self.interrupt(definition, key, attempt, Interruption::Stopped(how));
             }
             NodeState::Pending(_) | NodeState::Ready { .. } => {
                 self.move_to(definition, key, NodeState::Skipped(Skip::Ended), sink);
             }
-            NodeState::Running { attempt, .. } => self.interrupt(key, Some(attempt), Interruption::Stopping),
+            NodeState::Running { attempt, .. } => {
+                self.interrupt(definition, key, Some(attempt), Interruption::Stopping);
+            }
             NodeState::Waiting(WaitFor::Scope { .. }) => {
-                if let Some(nest) = self.nests.get_mut(&key) {
-                    nest.close();
-                    found.extend(nest.all_open());
-                }
+                self.close_nest_in_tree(definition, key, found, sink);
             }
             NodeState::Waiting(wait) => {
                 let attempt = self.close_waiting(definition, key, wait, sink);
-                self.interrupt(key, attempt, Interruption::Stopped(StopOutcome::Closed));
+                self.interrupt(definition, key, attempt, Interruption::Stopped(StopOutcome::Closed));
             }
             _ => {}
         }
@@ -196,9 +195,16 @@ impl Execution {
     }
 
     /// Notes what was in flight when the end of the execution was decided.
-    fn interrupt(&mut self, key: WorkKey, attempt: Option<AttemptNo>, interruption: Interruption) {
+    fn interrupt(
+        &mut self,
+        definition: &Compiled,
+        key: WorkKey,
+        attempt: Option<AttemptNo>,
+        interruption: Interruption,
+    ) {
+        let path = self.path_inside(definition, key);
         if let Phase::Ending(ending) = &mut self.phase {
-            ending.interrupted.push(Interrupted { key, attempt, interruption });
+            ending.interrupted.push(Interrupted { key, attempt, interruption, path });
         }
     }
 

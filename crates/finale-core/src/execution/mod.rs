@@ -33,6 +33,7 @@ mod spare;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod walk;
 
 pub use apply::ReplayError;
 pub use earlier::EARLIER_ATTEMPTS_MAX;
@@ -54,6 +55,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::compiled::{Compiled, Step};
 use crate::fact::{Activation, DecodeError, Facts, Terminal, Timer};
 use crate::id::{AttemptNo, Dispatch, Epoch, ExecutionId, ScopeId, WorkKey};
+use crate::path::NodePath;
 use crate::payload::Payload;
 use crate::record::Counts;
 use crate::status::{ExecutionStatus, NodeStatus};
@@ -142,7 +144,7 @@ struct Sealed {
 }
 
 /// Something that was in flight when the end was decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interrupted {
     /// Which work.
     pub key: WorkKey,
@@ -150,6 +152,8 @@ pub struct Interrupted {
     pub attempt: Option<AttemptNo>,
     /// What became of it.
     pub interruption: Interruption,
+    /// The path of the node, if that is in a scope inside.
+    pub path: Option<Box<NodePath>>,
 }
 
 /// What became of something that was in flight when the end was decided.
@@ -417,7 +421,8 @@ impl Execution {
             }
             NodeState::Waiting(WaitFor::Task { attempt, since }) => {
                 let dispatch = self.dispatch(key, attempt);
-                effects.push(Effect::Offer { dispatch, input: self.input_of(key), since });
+                let path = self.path_inside(definition, key);
+                effects.push(Effect::Offer { dispatch, input: self.input_of(key), since, path });
                 effects.extend(timeout(definition, key, attempt, since));
             }
             NodeState::Waiting(WaitFor::Backoff { attempt, since, until, .. }) => {

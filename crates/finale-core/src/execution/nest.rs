@@ -8,7 +8,7 @@ use super::{EffectSink, EndReason, Execution, NodeState, Phase};
 use crate::compiled::{Compiled, Opening};
 use crate::fact::StopOutcome;
 use crate::failure::{Failure, FailureClass};
-use crate::id::{ScopeId, WorkKey};
+use crate::id::{NodeIndex, ScopeId, WorkKey};
 use crate::payload::Payload;
 
 /// As many causes of a failed scope are said one by one.
@@ -41,6 +41,8 @@ enum Instance {
     Completed(Payload),
     /// It was given back, and it gave nothing.
     Over,
+    /// It is over and kept to be looked at: it is the only one of its node.
+    Kept(ScopeId),
 }
 
 /// A list and where its items begin; each is cut out when it is asked for.
@@ -80,10 +82,10 @@ impl Nest {
         self.opening.each
     }
 
-    /// The scope with that number, if it is open.
-    pub(super) fn open(&self, number: u32) -> Option<ScopeId> {
+    /// The scope with that number, if it was opened and is not given back.
+    pub(super) fn get(&self, number: u32) -> Option<ScopeId> {
         match self.instances.get(number as usize)? {
-            Instance::Open(id) => Some(*id),
+            Instance::Open(id) | Instance::Kept(id) => Some(*id),
             _ => None,
         }
     }
@@ -117,16 +119,12 @@ impl Nest {
         size_of_val(&*self.instances) + items + outputs.sum::<usize>()
     }
 
-    fn output(&self) -> Payload {
+    fn outputs(&self) -> Payload {
         let outputs = self.instances.iter().map(|instance| match instance {
             Instance::Completed(output) => output.as_bytes(),
             _ => b"null",
         });
-        if self.opening.each {
-            return list(outputs);
-        }
-        let mut outputs = outputs;
-        outputs.next().map(Payload::trusted).unwrap_or_default()
+        list(outputs)
     }
 }
 
@@ -153,7 +151,12 @@ impl Execution {
         sink: &mut impl EffectSink,
     ) {
         let items = match opening.each {
-            false => None,
+            false => {
+                if let Some(given) = given {
+                    self.open_scope_mut(key.scope).set_input(key.node, given);
+                }
+                None
+            }
             true => match Items::new(given.unwrap_or_else(|| self.input_of(key))) {
                 Ok(items) => Some(items),
                 Err(reason) => return self.undecidable(definition, key, &reason, sink),
@@ -202,72 +205,166 @@ impl Execution {
 
     /// Judges an inner scope like an execution, and gives it back once it has come to its end and nothing runs in it.
     pub(super) fn judge_scope(&mut self, definition: &Compiled, id: ScopeId, sink: &mut impl EffectSink) {
-        let Some(scope) = self.inner.get(&id) else { return };
-        if scope.end == ScopeEnd::Undecided {
-            match self.end_reason(definition, scope) {
+        let Some(scope) = self.inner.get(&id).filter(|scope| !scope.over) else { return };
+        match scope.end {
+            ScopeEnd::Undecided => match self.end_reason(definition, scope) {
                 None => return,
+                Some(EndReason::Settled) if Self::must_decide_given(definition, scope) => {
+                    let key = WorkKey { scope: id, node: scope.graph(definition).start };
+                    self.open_scope_mut(id).end = ScopeEnd::Settled;
+                    return self.undecided.push_back(key);
+                }
                 Some(EndReason::Settled) => {
                     let output = self.scope_output(definition, id);
                     return self.give_back(definition, id, Instance::Completed(output), sink);
                 }
                 Some(reason) => self.fail_scope(definition, id, &reason, sink),
-            }
+            },
+            ScopeEnd::Settled => return,
+            ScopeEnd::Failed | ScopeEnd::Closed => {}
         }
         if self.inner.get(&id).is_some_and(|scope| scope.is_idle()) {
             self.give_back(definition, id, Instance::Over, sink);
         }
     }
 
-    /// Takes a scope out of the tree; what it gave stays with the node that opened it.
+    /// Ends a scope with what was evaluated: its output, or why there is none.
+    pub(super) fn settle_scope(
+        &mut self,
+        definition: &Compiled,
+        id: ScopeId,
+        output: Result<Payload, &str>,
+        sink: &mut impl EffectSink,
+    ) {
+        let instance = match output {
+            Ok(output) => Instance::Completed(output),
+            Err(reason) => {
+                let opener = self.path(definition, self.open_scope(id).parent).map(|path| path.to_string());
+                let reason = format!("{}: its output could not be evaluated: {reason}", opener.unwrap_or_default());
+                let failure = Box::new(Failure::new(FailureClass::Expression, reason));
+                let scope = self.open_scope_mut(id);
+                (scope.end, scope.failure) = (ScopeEnd::Failed, Some(failure));
+                Instance::Over
+            }
+        };
+        self.give_back(definition, id, instance, sink);
+    }
+
+    /// Ends a scope: that of an item is taken out of the tree, and what it gave stays with the node that opened it.
     fn give_back(&mut self, definition: &Compiled, id: ScopeId, instance: Instance, sink: &mut impl EffectSink) {
-        let Some(scope) = self.inner.remove(&id) else { return };
-        self.count_gone(definition, &scope);
-        self.forget_earlier(id);
-        self.forget_places(id);
-        let key = scope.parent;
+        let Some(scope) = self.inner.get_mut(&id) else { return };
+        let (key, number, failure) = (scope.parent, scope.instance, scope.failure.take());
+        let is_each = self.nests.get(&key).is_some_and(|nest| nest.is_each());
+        if is_each {
+            self.forget_scope(definition, id);
+        } else {
+            scope.over = true;
+            scope.trim();
+            self.forget_places(id);
+        }
         let Some(nest) = self.nests.get_mut(&key) else { return };
         nest.open -= 1;
-        nest.instances[scope.instance as usize] = instance;
-        if let Some(failure) = scope.failure
+        if let Some(failure) = failure
             && nest.failure.is_none()
             && !nest.closed
         {
             nest.failure = Some(failure);
-            for other in nest.all_open().collect::<Vec<_>>() {
+            for other in nest.all_open().filter(|other| *other != id).collect::<Vec<_>>() {
                 self.close_scope(definition, other, sink);
             }
         }
-        if self.nests.get(&key).is_some_and(|nest| nest.is_over()) {
+        if !is_each {
+            return self.settle_single(definition, key, id, instance, sink);
+        }
+        let Some(nest) = self.nests.get_mut(&key) else { return };
+        nest.instances[number as usize] = instance;
+        if nest.is_over() {
             self.settle_nest(definition, key, sink);
         }
+    }
+
+    /// Takes a scope out of the tree, with those inside of it that are over and were kept.
+    fn forget_scope(&mut self, definition: &Compiled, id: ScopeId) {
+        let mut open = vec![id];
+        while let Some(id) = open.pop() {
+            let Some(scope) = self.inner.remove(&id) else { continue };
+            self.count_gone(definition, &scope);
+            self.forget_earlier(id);
+            self.forget_places(id);
+            let key = |node| WorkKey { scope: id, node };
+            let inside = key(NodeIndex(0))..=key(NodeIndex(u32::MAX));
+            let nests: Vec<WorkKey> = self.nests.range(inside).map(|(key, _)| *key).collect();
+            for key in nests {
+                open.extend(self.nests.remove(&key).and_then(|nest| nest.get(0)));
+            }
+        }
+    }
+
+    /// The only scope of a node is over: so is the node. The scope is kept.
+    fn settle_single(
+        &mut self,
+        definition: &Compiled,
+        key: WorkKey,
+        id: ScopeId,
+        instance: Instance,
+        sink: &mut impl EffectSink,
+    ) {
+        let Some(nest) = self.nests.get_mut(&key) else { return };
+        nest.instances[0] = Instance::Kept(id);
+        let (closed, failure) = (nest.closed, nest.failure.take());
+        let output = if let Instance::Completed(output) = instance { output } else { Payload::NULL };
+        self.settle_opener(definition, key, (closed, failure, output), sink);
     }
 
     /// All scopes of a node are over: so is the node.
     fn settle_nest(&mut self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
         let Some(nest) = self.nests.remove(&key) else { return };
+        let output = if nest.closed || nest.failure.is_some() { Payload::NULL } else { nest.outputs() };
+        self.settle_opener(definition, key, (nest.closed, nest.failure, output), sink);
+    }
+
+    fn settle_opener(
+        &mut self,
+        definition: &Compiled,
+        key: WorkKey,
+        (closed, failure, output): (bool, Option<Box<Failure>>, Payload),
+        sink: &mut impl EffectSink,
+    ) {
         let started = self.since(key).unwrap_or(self.at);
         let ended = self.at;
-        if nest.closed {
+        if closed {
             let state = NodeState::Cancelled { attempt: None, since: started, at: ended, how: StopOutcome::Closed };
             return self.move_to(definition, key, state, sink);
         }
-        if let Some(failure) = nest.failure {
+        if let Some(failure) = failure {
             let state = NodeState::Failed { attempt: None, lost: 0, started, ended, failure };
             return self.fail(definition, key, state, sink);
         }
-        let output = nest.output();
         self.move_to(definition, key, NodeState::Completed { attempt: None, started, ended, output }, sink);
         self.follow(key);
     }
 
     /// Closes the scopes of a node that nobody needs any more.
     pub(super) fn close_nest(&mut self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
-        let Some(nest) = self.nests.get_mut(&key) else { return };
-        nest.close();
-        for id in nest.all_open().collect::<Vec<_>>() {
+        let mut open = Vec::new();
+        self.close_nest_in_tree(definition, key, &mut open, sink);
+        for id in open {
             self.close_scope(definition, id, sink);
         }
-        if self.nests.get(&key).is_some_and(|nest| nest.is_over()) {
+    }
+
+    /// Lets no further scope of a node begin, and adds those to close that are open. The node is over if there are none.
+    pub(super) fn close_nest_in_tree(
+        &mut self,
+        definition: &Compiled,
+        key: WorkKey,
+        open: &mut Vec<ScopeId>,
+        sink: &mut impl EffectSink,
+    ) {
+        let Some(nest) = self.nests.get_mut(&key) else { return };
+        nest.close();
+        open.extend(nest.all_open());
+        if nest.is_over() {
             self.settle_nest(definition, key, sink);
         }
     }

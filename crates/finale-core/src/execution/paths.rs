@@ -38,7 +38,7 @@ impl Execution {
                 Instance::Item(index) if nest.is_each() => index,
                 _ => return None,
             };
-            scope = nest.open(number)?;
+            scope = nest.get(number)?;
         }
         Some(WorkKey { scope, node: self.named(definition, scope, path.node())? })
     }
@@ -47,6 +47,8 @@ impl Execution {
         if scope.is_root() {
             return definition.position(id);
         }
-        self.scope(scope)?.positions().find(|node| definition.node(*node).id == id)
+        let scope = self.scope(scope)?;
+        let place = scope.graph(definition).index.get(id)?;
+        Some(scope.position(*place))
     }
 }

@@ -1,6 +1,7 @@
 //! Turns the compact state of an execution into what others see.
 
 use super::scope::Scope;
+use super::walk::Listed;
 use super::{EndReason, Execution, LostAttempts, NodeState, Phase, Skip};
 use crate::compiled::{Compiled, Graph, Step};
 use crate::definition::{EdgeKind, NodeKind};
@@ -30,12 +31,14 @@ impl Execution {
             deadline: self.deadline(),
             state: self.state(definition),
             counts: self.counts(definition),
-            nodes: self
-                .root
-                .iter()
-                .map(|(node, state)| self.node_record(definition, WorkKey::root(node), state))
-                .collect(),
+            nodes: self.node_records(definition),
         }
+    }
+
+    fn node_records(&self, definition: &Compiled) -> Vec<NodeRecord> {
+        let mut records = Vec::with_capacity(definition.len());
+        self.walk(definition, &mut |listed| records.push(self.node_record(definition, listed)));
+        records
     }
 
     /// As what it ended, and when; none as long as it has not.
@@ -161,17 +164,17 @@ impl Execution {
         })
     }
 
-    fn node_record(&self, definition: &Compiled, key: WorkKey, state: &NodeState) -> NodeRecord {
-        let node = definition.node(key.node);
-        let is_task = matches!(node.kind, NodeKind::Task(_)) && state.attempt().is_some();
-        let task_id = TaskId { execution: self.id, key };
+    fn node_record(&self, definition: &Compiled, listed: &Listed<'_>) -> NodeRecord {
+        let node = definition.node(listed.node);
+        let is_task = matches!(node.kind, NodeKind::Task(_)) && listed.state.attempt().is_some();
+        let task_id = listed.key.map(|key| TaskId { execution: self.id, key });
         NodeRecord {
-            id: node.id.clone(),
+            id: listed.name(definition),
             kind: node.kind.name().to_owned(),
-            title: definition.title(key.node).to_owned(),
-            task_id: is_task.then_some(task_id),
-            state: node_record_state(definition, key.node, state),
-            earlier: self.earlier_attempts(key),
+            title: definition.title(listed.node).to_owned(),
+            task_id: task_id.filter(|_| is_task),
+            state: node_record_state(definition, listed.node, listed.state),
+            earlier: listed.key.map(|key| self.earlier_attempts(key)).unwrap_or_default(),
         }
     }
 

@@ -51,9 +51,6 @@ impl Execution {
         if activation.definition != definition.hash {
             return Err(Refused::Invalid("the activation is meant for another definition"));
         }
-        if !definition.unsupported.is_empty() {
-            return Err(Refused::Invalid("the definition asks for what this release does not run"));
-        }
         Ok(())
     }
 
@@ -67,7 +64,10 @@ impl Execution {
                 state => Err(not_now(key, state)),
             };
         }
+        let gives = self.gives(definition, key);
         let fits = match decision {
+            Decision::Output(_) => gives,
+            Decision::Branch(_) | Decision::Input(_) if gives => false,
             Decision::Branch(_) => step == Step::Decide,
             Decision::Input(_) => matches!(step, Step::Handle | Step::Ask | Step::Open(_)),
             Decision::Failed(_) | Decision::Verdict(..) => true,

@@ -37,6 +37,8 @@ pub(super) struct Scope {
     pub(super) failure: Option<Box<Failure>>,
     /// Whether its handlers were told to stop, rather than left to finish.
     pub(super) stopping: bool,
+    /// Whether it is over, and kept only to be looked at.
+    pub(super) over: bool,
     nodes: Box<[NodeState]>,
     /// Edges into each node that are not settled yet; [`LIVE`] says that one of the settled ones is live.
     unsettled: Box<[u32]>,
@@ -61,6 +63,8 @@ struct Lists {
 pub(super) enum ScopeEnd {
     #[default]
     Undecided,
+    /// All that is in it is settled, and nothing of it counts against it; its output is to be evaluated.
+    Settled,
     /// It failed, with [`Scope::failure`]; what still runs in it is being stopped or waited for.
     Failed,
     /// What it is in has come to its end; what still runs in it is being stopped or waited for.
@@ -89,7 +93,8 @@ impl Scope {
         (self.graph, self.first) = (number, graph.first);
         self.open = graph.in_degrees.len() as u32;
         (self.running, self.nested) = (0, 0);
-        (self.end, self.failure, self.stopping) = (ScopeEnd::Undecided, None, false);
+        (self.end, self.failure) = (ScopeEnd::Undecided, None);
+        (self.stopping, self.over) = (false, false);
         if let Some(lists) = &mut self.lists {
             lists.failures.clear();
             lists.ready.clear();

@@ -54,6 +54,8 @@ pub enum Effect {
         input: Payload,
         /// When it was asked for, also if that was in another life.
         since: Time,
+        /// The path of the node, if that is in a scope inside.
+        path: Option<Box<NodePath>>,
     },
     /// Take back what was asked: it is not wanted any more.
     Withdraw {

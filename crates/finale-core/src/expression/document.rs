@@ -2,11 +2,9 @@
 
 use std::fmt;
 
-use rustc_hash::FxHashMap;
-
 use super::scope::Scope;
 use super::template::{self, Part};
-use super::{EvaluationError, ExpressionError, Facts, Formula, json, limits};
+use super::{EvaluationError, ExpressionError, Facts, Formula, Names, json, limits};
 use crate::payload::{self, Payload};
 
 /// Why a document is none.
@@ -56,7 +54,7 @@ impl Document {
     /// The document; nothing if it has no expression in it.
     pub(super) fn compile(
         document: &Payload,
-        names: &FxHashMap<String, u32>,
+        names: Names<'_>,
         upstream: impl FnMut() -> Vec<u32>,
     ) -> Result<Option<Self>, DocumentError> {
         let json = document.as_bytes();
@@ -109,7 +107,7 @@ impl Document {
 }
 
 struct Compiler<'n, U> {
-    names: &'n FxHashMap<String, u32>,
+    names: Names<'n>,
     upstream: U,
     /// JSON since the last expression.
     json: String,

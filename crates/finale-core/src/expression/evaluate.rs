@@ -55,6 +55,7 @@ impl Machine<'_> {
                 let vars = self.vars()?;
                 self.stack.push(vars);
             }
+            Step::Local(local) => self.push(Scope::local(*local, self.facts)?)?,
             Step::Node(place) => self.stack.push(self.scope.node(*place, self.facts)),
             Step::Attribute(name, container) => {
                 let container = self.operand(*container)?;

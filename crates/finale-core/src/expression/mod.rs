@@ -10,6 +10,8 @@
 //! - `failures`, at a node that handles failures: each with its `node`, `title`, `kind`, `class`, `reason`, `attempt` and
 //!   `attempts`, in the order in which they happened; `failure` is the first of them.
 //!
+//! The result of a call and what runs inside of nodes see [more](Local).
+//!
 //! The language is strict: what is undefined may be asked for (`is defined`, `is truthy`, `| default(0)`) and may not be
 //! used, neither as an operand nor as the result. It is deterministic (no clock, no randomness) and bounded:
 //! see [`limits`].
@@ -43,7 +45,7 @@ use minijinja::Value;
 use minijinja::value::ValueKind;
 use rustc_hash::FxHashMap;
 
-use crate::payload::Payload;
+use crate::payload::{self, Payload};
 use crate::status::NodeStatus;
 
 use self::document::Document;
@@ -64,6 +66,8 @@ enum Kind {
     Literal(Payload),
     Formula(Box<Formula>),
     Document(Box<Document>),
+    /// Members of an object, each with its quoted name.
+    Object(Box<[(Box<str>, Expression)]>),
 }
 
 /// What stands between the braces of a template.
@@ -86,6 +90,45 @@ pub trait Facts {
     fn failures(&self) -> Payload {
         Payload::trusted(b"[]")
     }
+
+    /// What a name stands for that is known in some places only; asked for only where the expression was compiled so.
+    fn local(&self, _local: Local) -> Payload {
+        Payload::NULL
+    }
+}
+
+/// A name that expressions see in some places only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Local {
+    /// `output`: what a called workflow gave.
+    Output,
+    /// `child`: the `vars` of a called workflow once it has completed.
+    Child,
+}
+
+impl Local {
+    /// The name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Output => "output",
+            Self::Child => "child",
+        }
+    }
+}
+
+/// The names that an expression may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Names<'n> {
+    /// The numbers of the nodes by id.
+    pub nodes: &'n FxHashMap<String, u32>,
+    /// What is known where it is evaluated, beside `input`, `nodes` and `vars`.
+    pub locals: &'static [Local],
+}
+
+impl<'n> From<&'n FxHashMap<String, u32>> for Names<'n> {
+    fn from(nodes: &'n FxHashMap<String, u32>) -> Self {
+        Self { nodes, locals: &[] }
+    }
 }
 
 /// What an expression sees of a node.
@@ -102,14 +145,14 @@ pub struct NodeView {
 impl Expression {
     /// Compiles an expression.
     ///
-    /// `names` are the numbers of the nodes by id; `upstream` gives the numbers of the tasks whose outputs `vars` shows,
+    /// `names` are the nodes by id, and what else there is; `upstream` gives the numbers of the tasks whose outputs `vars` shows,
     /// in the order of the definition, and is called only if the expression mentions `vars`.
-    pub fn compile(
+    pub fn compile<'n>(
         source: &str,
-        names: &FxHashMap<String, u32>,
+        names: impl Into<Names<'n>>,
         upstream: impl FnOnce() -> Vec<u32>,
     ) -> Result<Self, ExpressionError> {
-        let formula = Formula::compile(source, names, upstream)?;
+        let formula = Formula::compile(source, names.into(), upstream)?;
         if formula.program.is_literal()
             && let Ok(value) = formula.value(&Nothing)
         {
@@ -124,21 +167,40 @@ impl Expression {
     ///
     /// # Errors
     /// When a template cannot be read, or an expression in it cannot be compiled: says where in the document that is.
-    pub fn document(
+    pub fn document<'n>(
         document: &Payload,
-        names: &FxHashMap<String, u32>,
+        names: impl Into<Names<'n>>,
         upstream: impl FnMut() -> Vec<u32>,
     ) -> Result<Self, DocumentError> {
-        Ok(Self(match Document::compile(document, names, upstream)? {
+        Ok(Self(match Document::compile(document, names.into(), upstream)? {
             Some(document) => Kind::Document(Box::new(document)),
             None => Kind::Literal(document.clone()),
         }))
     }
 
+    /// A value that is known.
+    pub(crate) const fn literal(value: Payload) -> Self {
+        Self(Kind::Literal(value))
+    }
+
+    /// An object of these members.
+    pub(crate) fn object(members: impl Iterator<Item = (String, Self)>) -> Self {
+        Self(Kind::Object(members.map(|(name, value)| (json::quoted(&name).into(), value)).collect()))
+    }
+
     /// The texts that are evaluated: none if it is a literal, one for each template of a document.
     pub(crate) fn sources(&self) -> impl Iterator<Item = &str> {
+        let (one, more) = match &self.0 {
+            Kind::Object(members) => (None, &**members),
+            _ => (Some(self), &[][..]),
+        };
+        one.into_iter().chain(more.iter().map(|(_, value)| value)).flat_map(Self::own_sources)
+    }
+
+    /// The same of one that is no object of others.
+    fn own_sources(&self) -> impl Iterator<Item = &str> {
         let (formula, document) = match &self.0 {
-            Kind::Literal(_) => (None, None),
+            Kind::Literal(_) | Kind::Object(_) => (None, None),
             Kind::Formula(formula) => (Some(&*formula.source), None),
             Kind::Document(document) => (None, Some(document.sources())),
         };
@@ -151,6 +213,7 @@ impl Expression {
             Kind::Literal(_) => false,
             Kind::Formula(formula) => formula.scope.failures,
             Kind::Document(document) => document.reads_failures(),
+            Kind::Object(members) => members.iter().any(|(_, value)| value.reads_failures()),
         }
     }
 
@@ -163,7 +226,7 @@ impl Expression {
                 b"false" => Ok(false),
                 _ => Err(not_boolean(literal.decode().map_or("document", |value: Value| kind(&value)))),
             },
-            Kind::Document(_) => Err(not_boolean("document")),
+            Kind::Document(_) | Kind::Object(_) => Err(not_boolean("document")),
             Kind::Formula(formula) => {
                 let value = formula.evaluate(facts)?;
                 match value.kind() {
@@ -180,16 +243,30 @@ impl Expression {
             Kind::Literal(literal) => Ok(literal.clone()),
             Kind::Formula(formula) => formula.value(facts),
             Kind::Document(document) => document.value(facts),
+            Kind::Object(members) => object(members, facts),
         }
     }
 }
 
+/// Evaluates the members of an object and puts it together.
+fn object(members: &[(Box<str>, Expression)], facts: &dyn Facts) -> Result<Payload, EvaluationError> {
+    let mut bytes = vec![b'{'];
+    for (name, value) in members {
+        if bytes.len() > 1 {
+            bytes.push(b',');
+        }
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.push(b':');
+        bytes.extend_from_slice(value.value(facts)?.as_bytes());
+    }
+    bytes.push(b'}');
+    payload::check_depth(&bytes, limits::RESULT_DEPTH_MAX)
+        .map_err(|_| EvaluationError::TooDeep { depth_max: limits::RESULT_DEPTH_MAX })?;
+    Ok(Payload::trusted(&bytes))
+}
+
 impl Formula {
-    fn compile(
-        source: &str,
-        names: &FxHashMap<String, u32>,
-        upstream: impl FnOnce() -> Vec<u32>,
-    ) -> Result<Self, ExpressionError> {
+    fn compile(source: &str, names: Names<'_>, upstream: impl FnOnce() -> Vec<u32>) -> Result<Self, ExpressionError> {
         let tokens = scan::tokens(source)?;
         let (program, scope) = parse::parse(source, &tokens, names, upstream)?;
         let path = Path::of(&program, &scope);

@@ -3,10 +3,8 @@
 mod cursor;
 
 use minijinja::Value;
-use rustc_hash::FxHashMap;
 
 use self::cursor::unexpected;
-use super::environment;
 use super::error::ExpressionError;
 use super::limits::DEPTH_MAX;
 use super::literal;
@@ -14,6 +12,7 @@ use super::program::{Calculation, Call, Callee, Comparison, Operands, Program, S
 use super::references::References;
 use super::scan::{Kind, Token};
 use super::scope::Scope;
+use super::{Names, environment};
 
 /// Filters whose results are nested deeper than what they are given.
 const NESTING_FILTERS: [&str; 4] = ["dictsort", "groupby", "items", "map"];
@@ -22,7 +21,7 @@ const NESTING_FILTERS: [&str; 4] = ["dictsort", "groupby", "items", "map"];
 pub(super) fn parse(
     source: &str,
     tokens: &[Token<'_>],
-    names: &FxHashMap<String, u32>,
+    names: Names<'_>,
     upstream: impl FnOnce() -> Vec<u32>,
 ) -> Result<(Program, Scope), ExpressionError> {
     let references = References::new(source, names);
@@ -436,7 +435,7 @@ impl<'t, 's> Parser<'t, 's, '_> {
             }
             "range" | "dict" => return Err(self.refuse(&format!("`(` behind `{}`", token.text))),
             "and" | "or" | "not" | "if" | "else" | "in" | "is" => return Err(unexpected(token, "an expression")),
-            name => return Err(ExpressionError::UnknownName { name: name.to_owned() }),
+            name => Step::Local(self.references.local(name)?),
         };
         self.steps.push(step);
         Ok(())

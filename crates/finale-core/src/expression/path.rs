@@ -8,9 +8,9 @@ use minijinja::Value;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::Facts;
 use super::program::{Program, Step};
 use super::scope::Scope;
+use super::{Facts, Local};
 use crate::payload::Payload;
 use crate::status::NodeStatus;
 
@@ -26,6 +26,7 @@ enum Root {
     Input,
     Node(u32),
     Vars,
+    Local(Local),
 }
 
 #[derive(Debug)]
@@ -41,6 +42,7 @@ impl Path {
         let root = match first {
             Step::Input => Root::Input,
             Step::Vars => Root::Vars,
+            Step::Local(local) => Root::Local(*local),
             Step::Node(place) => {
                 let (Step::Attribute(name, _), behind) = rest.split_first()? else {
                     return None;
@@ -70,6 +72,7 @@ impl Path {
     pub(super) fn follow(&self, scope: &Scope, facts: &dyn Facts) -> Option<Payload> {
         match self.root {
             Root::Input => self.inside(facts.input()),
+            Root::Local(local) => self.inside(&facts.local(local)),
             Root::Node(position) => self.inside(&output(facts, position)?),
             Root::Vars => {
                 let upstream = scope.vars.as_ref()?.upstream.iter().rev();

@@ -2,6 +2,8 @@
 
 use minijinja::Value;
 
+use super::Local;
+
 /// The steps of an expression.
 #[derive(Debug)]
 pub(super) struct Program {
@@ -30,6 +32,8 @@ pub(super) enum Step {
     Failures,
     /// Pushes what `vars` shows.
     Vars,
+    /// Pushes what is known in some places only.
+    Local(Local),
     /// Pushes the node at a place of the scope's list.
     Node(u32),
     /// Looks into the topmost value under a name.

@@ -1,21 +1,20 @@
 //! What an expression refers to: evaluation then fetches only that.
 
-use rustc_hash::FxHashMap;
-
-use super::environment;
 use super::error::ExpressionError;
 use super::scan::{Kind, Token};
 use super::scope::{NodeReference, Scope, Vars};
+use super::{Local, Names, environment};
 use crate::nearest::nearest;
 
 /// The uses of `input`, `nodes`, `vars` and `failures` that were found so far.
 pub(super) struct References<'s, 'n> {
     source: &'s str,
-    names: &'n FxHashMap<String, u32>,
+    names: Names<'n>,
     input: bool,
     failures: bool,
     nodes: Vec<NodeReference>,
     keys: Option<Keys>,
+    locals: Vec<Local>,
 }
 
 /// Which keys of `vars` are asked for.
@@ -38,13 +37,23 @@ impl Keys {
 }
 
 impl<'s, 'n> References<'s, 'n> {
-    pub(super) fn new(source: &'s str, names: &'n FxHashMap<String, u32>) -> Self {
-        Self { source, names, input: false, failures: false, nodes: Vec::new(), keys: None }
+    pub(super) fn new(source: &'s str, names: Names<'n>) -> Self {
+        Self { source, names, input: false, failures: false, nodes: Vec::new(), keys: None, locals: Vec::new() }
     }
 
     pub(super) fn into_scope(self, upstream: impl FnOnce() -> Vec<u32>) -> Scope {
         let vars = self.keys.map(|keys| Vars { keys: keys.sorted(), upstream: upstream() });
-        Scope { input: self.input, failures: self.failures, nodes: self.nodes, vars }
+        Scope { input: self.input, failures: self.failures, nodes: self.nodes, vars, locals: self.locals }
+    }
+
+    /// A name that is known in some places only.
+    pub(super) fn local(&mut self, name: &str) -> Result<Local, ExpressionError> {
+        let known = self.names.locals.iter().copied().find(|local| local.name() == name);
+        let local = known.ok_or_else(|| ExpressionError::UnknownName { name: name.to_owned() })?;
+        if !self.locals.contains(&local) {
+            self.locals.push(local);
+        }
+        Ok(local)
     }
 
     /// `input` is used.
@@ -75,7 +84,7 @@ impl<'s, 'n> References<'s, 'n> {
             Some(start) => self.refuse_hyphen(name, start)?,
             None => name,
         };
-        let Some(&position) = self.names.get(&id) else {
+        let Some(&position) = self.names.nodes.get(&id) else {
             let nearest = self.nearest(&id);
             return Err(ExpressionError::UnknownNode { id, nearest });
         };
@@ -88,7 +97,7 @@ impl<'s, 'n> References<'s, 'n> {
     }
 
     fn nearest(&self, id: &str) -> Option<String> {
-        nearest(id, self.names.keys().map(String::as_str)).map(str::to_owned)
+        nearest(id, self.names.nodes.keys().map(String::as_str)).map(str::to_owned)
     }
 
     /// `nodes.task-a` is a subtraction for the parser, and never meant so when there is a node `task-a` or no node `task`.
@@ -96,8 +105,8 @@ impl<'s, 'n> References<'s, 'n> {
         let rest = &self.source[start..];
         let length = rest.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte)).count();
         let run = rest[..length].trim_end_matches('-');
-        if run != id && (self.names.contains_key(run) || !self.names.contains_key(&id)) {
-            let meant = match self.names.contains_key(run) {
+        if run != id && (self.names.nodes.contains_key(run) || !self.names.nodes.contains_key(&id)) {
+            let meant = match self.names.nodes.contains_key(run) {
                 true => run.to_owned(),
                 false => self.nearest(run).unwrap_or_else(|| run.to_owned()),
             };

@@ -8,7 +8,7 @@ use minijinja::value::{Enumerator, Object};
 use minijinja::{Error, ErrorKind, Value};
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 
-use super::{EvaluationError, Facts, NodeView};
+use super::{EvaluationError, Facts, Local, NodeView};
 use crate::payload::Payload;
 use crate::status::NodeStatus;
 
@@ -19,6 +19,7 @@ pub(super) struct Scope {
     pub(super) failures: bool,
     pub(super) nodes: Vec<NodeReference>,
     pub(super) vars: Option<Vars>,
+    pub(super) locals: Vec<Local>,
 }
 
 /// A node that an expression names.
@@ -48,6 +49,11 @@ impl Scope {
         parse(&facts.failures()).map_err(|error| unreadable("the failures", &error))
     }
 
+    /// What a name stands for that is known in some places only, parsed.
+    pub(super) fn local(local: Local, facts: &dyn Facts) -> Result<Value, EvaluationError> {
+        parse(&facts.local(local)).map_err(|error| unreadable(local.name(), &error))
+    }
+
     /// What `vars` shows.
     pub(super) fn vars(&self, facts: &dyn Facts) -> Result<Value, EvaluationError> {
         self.vars.as_ref().map_or_else(|| Ok(Value::UNDEFINED), |vars| vars.open(facts))
@@ -64,6 +70,9 @@ impl Scope {
     pub(super) fn add(&mut self, other: &Self) {
         self.input |= other.input;
         self.failures |= other.failures;
+        let locals = other.locals.iter().filter(|local| !self.locals.contains(local));
+        let locals: Vec<_> = locals.copied().collect();
+        self.locals.extend(locals);
         for NodeReference { id, position } in &other.nodes {
             if !self.nodes.iter().any(|node| node.position == *position) {
                 self.nodes.push(NodeReference { id: id.clone(), position: *position });
@@ -82,7 +91,8 @@ impl Scope {
         let nodes = self.nodes.iter().map(|node| node.position);
         let upstream = self.vars.iter().flat_map(|vars| vars.upstream.iter().copied());
         let output = |position| facts.node(position).output.map_or(0, |output| output.size());
-        input + failures + nodes.chain(upstream).map(output).sum::<usize>()
+        let locals = self.locals.iter().map(|local| facts.local(*local).size()).sum::<usize>();
+        input + failures + locals + nodes.chain(upstream).map(output).sum::<usize>()
     }
 }
 

@@ -109,6 +109,7 @@ impl<'a> Reader<'a> {
             kind::VERDICT => self.decided(kind, |from| Ok(Decision::Verdict(from.verdict()?, from.text()?)))?,
             kind::INPUT => self.decided(kind, |from| Ok(Decision::Input(from.payload()?)))?,
             kind::UNDECIDED => self.decided(kind, |from| Ok(Decision::Failed(from.text()?)))?,
+            kind::OUTPUT => self.decided(kind, |from| Ok(Decision::Output(from.payload()?)))?,
             kind::COMPLETED => self.outcome(kind, at, |from| from.payload().map(Ok))?,
             kind::FAILED => self.outcome(kind, at, |from| from.failure().map(Err))?,
             kind::REPORTED => self.reported(kind, |from| from.payload().map(Ok))?,

@@ -165,6 +165,10 @@ impl Described {
                 self.input = Some(input.clone());
                 self.kind("input_evaluated").say(format_args!(" is given {input:?}"))
             }
+            Decision::Output(output) => {
+                self.output = Some(output.clone());
+                self.kind("output_evaluated").say(format_args!(": its scope gives {output:?}"))
+            }
             Decision::Failed(reason) => self
                 .kind("expression_failed")
                 .say(format_args!(": its expression could not be evaluated"))
@@ -328,6 +332,7 @@ mod tests {
             (decided(Decision::Branch(true)), "hello went true"),
             (decided(Decision::Verdict(Verdict::Refer, "me".into())), "hello was given the verdict refer by me"),
             (decided(Decision::Input(Payload::NULL)), "hello is given null"),
+            (decided(Decision::Output(Payload::NULL)), "hello: its scope gives null"),
             (decided(Decision::Failed("no x".into())), "hello: its expression could not be evaluated: no x"),
             (stopped(StopOutcome::Closed), "hello: attempt 1 closed: nobody worked on it here"),
             (stopped(StopOutcome::Aborted), "hello: attempt 1 did not stop in time and was dropped"),

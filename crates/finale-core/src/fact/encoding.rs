@@ -39,6 +39,7 @@ pub(super) mod kind {
     pub(in crate::fact) const ENDED: u8 = 16;
     pub(in crate::fact) const RECOVERED: u8 = 17;
     pub(in crate::fact) const CONTINUED: u8 = 18;
+    pub(in crate::fact) const OUTPUT: u8 = 19;
 
     /// The bits of the kind itself.
     pub(in crate::fact) const MASK: u8 = 0x1f;
@@ -204,6 +205,7 @@ impl Writer<'_> {
             Decision::Verdict(..) => kind::VERDICT,
             Decision::Input(_) => kind::INPUT,
             Decision::Failed(_) => kind::UNDECIDED,
+            Decision::Output(_) => kind::OUTPUT,
         };
         self.work(kind, last, at, key, AttemptNo::FIRST);
         match decision {
@@ -212,7 +214,7 @@ impl Writer<'_> {
                 self.byte(verdict_number(*verdict));
                 self.text(by);
             }
-            Decision::Input(input) => self.payload(input.as_bytes()),
+            Decision::Input(value) | Decision::Output(value) => self.payload(value.as_bytes()),
             Decision::Failed(reason) => self.text(reason),
         }
     }

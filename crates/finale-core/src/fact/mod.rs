@@ -122,6 +122,8 @@ pub enum Decision {
     Input(Payload),
     /// An expression could not be evaluated.
     Failed(Box<str>),
+    /// What a scope gives; said of the node that it begins with.
+    Output(Payload),
 }
 
 /// How far an attempt was stopped.

@@ -5,6 +5,7 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 
 use crate::id::{Dispatch, ExecutionId, TaskId, WorkKey};
 use crate::number::Slot;
+use crate::path::NodePath;
 use crate::payload::Payload;
 use crate::time::Time;
 
@@ -21,6 +22,8 @@ pub struct OpenTask<'a> {
     pub since: Time,
     /// Its input.
     pub input: &'a Payload,
+    /// The path of its node, if that is in a scope inside.
+    pub path: Option<&'a NodePath>,
 }
 
 /// The open tasks of the shard, by id.
@@ -33,6 +36,7 @@ pub(super) struct Open {
     pub(super) dispatch: Dispatch,
     pub(super) since: Time,
     pub(super) input: Payload,
+    pub(super) path: Option<Box<NodePath>>,
 }
 
 impl OpenTasks {
@@ -67,8 +71,8 @@ impl OpenTasks {
         execution: Option<ExecutionId>,
     ) -> impl Iterator<Item = OpenTask<'_>> {
         self.range(after, execution).map(|(id, open)| {
-            let Open { slot, dispatch, since, ref input } = *open;
-            OpenTask { slot, id: *id, dispatch, since, input }
+            let Open { slot, dispatch, since, ref input, ref path } = *open;
+            OpenTask { slot, id: *id, dispatch, since, input, path: path.as_deref() }
         })
     }
 

@@ -45,8 +45,8 @@ impl TaskEngine {
     pub(super) fn perform_one(&mut self, at: Time, slot: Slot, effect: Effect, out: &mut Outbox) {
         match effect {
             Effect::Run { dispatch, input } => self.run(at, slot, dispatch, input, out),
-            Effect::Offer { dispatch, input, since } => {
-                self.open_task(slot, Open { slot, dispatch, since, input }, out);
+            Effect::Offer { dispatch, input, since, path } => {
+                self.open_task(slot, Open { slot, dispatch, since, input, path }, out);
             }
             Effect::Withdraw { dispatch } => self.close_task(slot, dispatch, out),
             Effect::Stop { dispatch, then } => self.stop(at, slot, dispatch, then, out),

@@ -47,7 +47,6 @@ pub(super) const OF_A_TASK: &[(&str, &str)] = &[
     ("split", UNDER_NODES),
     ("verification", UNDER_NODES),
     ("assign", UNDER_NODES),
-    ("subworkflow", UNDER_NODES),
     ("on_success", "what has it in its `after` runs when this one is done"),
     ("finally", WHEN_IT_FAILS),
     ("always", WHEN_IT_FAILS),

@@ -47,7 +47,7 @@ pub(crate) const KEYS: Keys = Keys {
         ("verify", "verification"),
         ("review", "verification"),
         ("workflow", "subworkflow"),
-        ("call", "subworkflow"),
+        ("call", "task: {call: ...}"),
         ("title", "label"),
         ("name", "label"),
         ("depends_on", "after"),
@@ -172,6 +172,7 @@ fn subworkflow<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<NodeKi
         version: section.require("version", report, section::text),
         input_bindings: section.read("inputs", report, bindings).unwrap_or_default(),
         output_bindings: section.read("outputs", report, bindings).unwrap_or_default(),
+        ..Subworkflow::default()
     }))
 }
 

@@ -1,7 +1,7 @@
 //! All keys and words of the format, where the schema has them.
 
 use super::section::Keys;
-use super::{control, declaration, edge, policy, rule, short, task};
+use super::{call, control, declaration, edge, policy, rule, short, task};
 
 pub(crate) use super::control::KINDS;
 pub(crate) use super::edge::ANSWERS;
@@ -9,6 +9,7 @@ pub(crate) use super::edge::ANSWERS;
 /// The keys of each map.
 pub(crate) const MAPS: &[(&str, Keys)] = &[
     ("", super::KEYS),
+    ("/$defs/workflow", super::KEYS),
     ("/$defs/declaration/oneOf/1", declaration::KEYS),
     ("/$defs/tolerate", policy::TOLERATE_KEYS),
     ("/$defs/task", task::KEYS),
@@ -20,6 +21,7 @@ pub(crate) const MAPS: &[(&str, Keys)] = &[
     ("/$defs/join", rule::JOIN_KEYS),
     ("/$defs/split", control::SPLIT_KEYS),
     ("/$defs/verification", control::VERIFICATION_KEYS),
+    ("/$defs/call", call::KEYS),
     ("/$defs/subworkflow", control::SUBWORKFLOW_KEYS),
     ("/$defs/edge", edge::EDGE_KEYS),
 ];

@@ -36,11 +36,14 @@
 //! - A scalar is what was written where text is meant (`env`, `labels`); elsewhere a number is what JSON takes for one, and
 //!   what may be another thing (`0755`, `3.10`) is refused.
 //! - Keys that begin with `x-` are ignored: a place for the anchors of YAML.
+//! - `call` runs another workflow as a task: one of `workflows`, which stand in the same file or in another one, or one that
+//!   the application has registered.
 //! - Durations have units: `500ms`, `2s`, `10m`, `1h30m`, `2d`.
 //!
 //! Everything else is described, key by key, in the [schema](crate::SCHEMA).
 
 mod absent;
+mod call;
 mod command;
 mod control;
 mod declaration;
@@ -60,7 +63,7 @@ mod task;
 use std::collections::{BTreeMap, HashMap};
 
 use finale_core::Definition;
-use finale_core::definition::{Document, EdgeKind, Node, Task, title_of};
+use finale_core::definition::{Document, EdgeKind, Node, NodeKind, Task, title_of};
 
 pub(crate) use self::declaration::type_name;
 pub use self::duration::{BadDuration, parse_duration};
@@ -87,6 +90,7 @@ pub(crate) const KEYS: Keys = Keys {
         "tasks",
         "nodes",
         "edges",
+        "workflows",
         "x-*",
     ],
     slips: &[
@@ -103,6 +107,9 @@ pub(crate) const KEYS: Keys = Keys {
         ("on_error", "on_failure"),
         ("failure_policy", "on_failure"),
         ("policy", "on_failure"),
+        ("subworkflows", "workflows"),
+        ("sub_workflows", "workflows"),
+        ("templates", "workflows"),
         ("links", "edges"),
         ("connections", "edges"),
     ],
@@ -113,24 +120,33 @@ pub(crate) struct Read {
     pub(crate) definition: Definition,
     pub(crate) places: Places,
     pub(crate) warnings: Vec<FileWarning>,
+    pub(crate) files: Vec<CalledFile>,
+}
+
+/// A workflow that stands in another file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CalledFile {
+    /// The id under which it is called; the file must define a workflow of that id.
+    pub id: String,
+    /// Where the file is, as it was written: relative to the file that names it.
+    pub path: String,
+    /// Line and column of the path in the file that names it, both counted from 1.
+    pub place: Option<(u32, u32)>,
 }
 
 /// Reads a document; everything that is wrong with it is reported, and so is what can be told of its graph then.
 pub(crate) fn read(root: &Located) -> Result<Read, Faults> {
     let mut report = Report::default();
-    let mut reader = Reader {
-        definition: Definition::new(""),
-        places: Places::default(),
-        drawing: Drawing::default(),
-        conditions: BTreeMap::new(),
-        guards: HashMap::new(),
-    };
+    let mut reader = Reader::new();
     if let Some(section) = Section::open_within(root, &KEYS, absent::OF_A_FILE, &mut report) {
-        reader.read(&section, &mut report);
+        reader.read(&section, None, &mut report);
     }
-    let (definition, places) = reader.finish();
+    let files = std::mem::take(&mut reader.files);
+    let (mut definition, places) = reader.finish();
+    pin(&mut definition, &BTreeMap::new());
     match report.finish() {
-        Ok(warnings) => Ok(Read { definition, places, warnings }),
+        Ok(warnings) => Ok(Read { definition, places, warnings, files }),
         Err(mut faults) => {
             graph::add_problems(&definition, &places, &mut faults);
             Err(faults)
@@ -146,11 +162,25 @@ struct Reader {
     conditions: BTreeMap<String, String>,
     /// Where that is said, by id.
     guards: HashMap<String, Option<Place>>,
+    /// Workflows that stand in other files.
+    files: Vec<CalledFile>,
 }
 
 impl Reader {
-    fn read<'a>(&mut self, root: &Section<'a>, report: &mut Report<'a>) {
-        self.read_head(root, report);
+    fn new() -> Self {
+        Self {
+            definition: Definition::new(""),
+            places: Places::default(),
+            drawing: Drawing::default(),
+            conditions: BTreeMap::new(),
+            guards: HashMap::new(),
+            files: Vec::new(),
+        }
+    }
+
+    /// Reads a workflow; one that stands in the file of another is called by its key there.
+    fn read<'a>(&mut self, root: &Section<'a>, key: Option<&str>, report: &mut Report<'a>) {
+        self.read_head(root, key, report);
         let mut ends = Ends::new();
         for entry in root.entries() {
             self.places.add_head(&entry.key, entry.value.place);
@@ -165,15 +195,45 @@ impl Reader {
             report.inside(&entry.key, |report| match entry.key.as_str() {
                 "tasks" | "nodes" => self.connect_nodes(&entry.value, &ends, report),
                 "edges" => edge::list(&entry.value, &ends, &mut self.drawing, report),
+                "workflows" => self.read_workflows(&entry.value, report),
                 _ => {}
             });
         }
     }
 
-    fn read_head<'a>(&mut self, root: &Section<'a>, report: &mut Report<'a>) {
+    /// Reads the workflows that are called from here, each under its id: as a whole, or the path of another file.
+    fn read_workflows<'a>(&mut self, value: &'a Located, report: &mut Report<'a>) {
+        for Entry { key: id, value, .. } in section::entries(value, report).unwrap_or_default() {
+            report.inside(id, |report| {
+                if let Tree::Text(_) = value.tree {
+                    let path = section::text(value, report).unwrap_or_default();
+                    let place = value.place.map(|place| (place.line, place.column));
+                    return self.files.push(CalledFile { id: id.clone(), path, place });
+                }
+                let mut reader = Self::new();
+                let Some(section) = Section::open_within(value, &KEYS, absent::OF_A_FILE, report) else { return };
+                reader.read(&section, Some(id), report);
+                self.files.append(&mut reader.files);
+                let (definition, mut places) = reader.finish();
+                places.whole = value.place;
+                self.definition.workflows.push(definition);
+                self.places.workflows.push(places);
+            });
+        }
+    }
+
+    fn read_head<'a>(&mut self, root: &Section<'a>, key: Option<&str>, report: &mut Report<'a>) {
         let definition = &mut self.definition;
-        // Whoever looks for more mistakes must not find one in the id that is missing.
-        definition.id = root.require("id", report, section::text).unwrap_or_else(|| "?".to_owned());
+        definition.id = match key {
+            Some(key) => key.to_owned(),
+            // Whoever looks for more mistakes must not find one in the id that is missing.
+            None => root.require("id", report, section::text).unwrap_or_else(|| "?".to_owned()),
+        };
+        if let (Some(_), Some(entry)) = (key, root.entry("id")) {
+            let reason = "it is called by the key that it stands under";
+            let problem = || LoadProblem::Contradiction { key: "id", other: "workflows", reason };
+            report.inside("id", |report| report.add(entry.key_place, problem));
+        }
         definition.name = root.read("name", report, section::text).unwrap_or_else(|| title_of(&definition.id));
         if let Some(version) = root.read("version", report, section::text) {
             definition.version = version;
@@ -249,7 +309,7 @@ impl Reader {
 
     /// Draws what is implied.
     fn finish(self) -> (Definition, Places) {
-        let Self { mut definition, mut places, mut drawing, conditions, guards } = self;
+        let Self { mut definition, mut places, mut drawing, conditions, guards, files: _ } = self;
         definition.edges = std::mem::take(&mut drawing.edges);
         definition.guard(&conditions);
         for pair in definition.nodes.windows(2) {
@@ -262,6 +322,21 @@ impl Reader {
         places.edges = drawing.places;
         (definition, places)
     }
+}
+
+/// Gives each call that says no version that of the workflow of its id in the same file; `around` are those that stand
+/// further out. The version of one in another file is known when that was read: then it is done once more.
+pub(crate) fn pin(definition: &mut Definition, around: &BTreeMap<String, String>) {
+    let mut versions = around.clone();
+    versions.extend(definition.workflows.iter().map(|called| (called.id.clone(), called.version.clone())));
+    for node in &mut definition.nodes {
+        if let NodeKind::Subworkflow(call) = &mut node.kind
+            && call.version.is_none()
+        {
+            call.version = call.workflow.as_ref().and_then(|workflow| versions.get(workflow).cloned());
+        }
+    }
+    definition.workflows.iter_mut().for_each(|called| pin(called, &versions));
 }
 
 const NODES_EXPECTED: &str =

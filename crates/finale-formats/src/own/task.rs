@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use finale_core::definition::{Delivery, Document, Node, Retry, Task, Work};
+use finale_core::definition::{Delivery, Document, Node, Retry, Task, Work, title_of};
 
 use super::report::Report;
 use super::section::{self, Keys, Section};
-use super::{absent, command, duration, expression, rule, short};
+use super::{absent, call, command, duration, expression, rule, short};
 use crate::error::LoadProblem;
 use crate::tree::{Entry, Located, Tree};
 
@@ -19,6 +19,7 @@ pub(crate) const KEYS: Keys = Keys {
         "shell",
         "sleep",
         "log",
+        "call",
         "input",
         "with",
         "after",
@@ -72,6 +73,9 @@ pub(crate) const KEYS: Keys = Keys {
         ("action", "handler"),
         ("function", "handler"),
         ("type", "handler"),
+        ("subworkflow", "call"),
+        ("sub_workflow", "call"),
+        ("workflow", "call"),
         ("wait", "sleep"),
         ("delay", "sleep"),
         ("pause", "sleep"),
@@ -113,6 +117,9 @@ pub(super) fn read<'a>(id: &str, entry: &'a Entry, report: &mut Report<'a>) -> N
         return Node::task(id, Task::external());
     };
     check_contradictions(&section, report);
+    if section.entry("call").is_some() {
+        return read_call(id, &section, report);
+    }
     let (work, with) = work(&section, report);
     let task = Task {
         title: section.read("title", report, section::text),
@@ -132,6 +139,19 @@ pub(super) fn read<'a>(id: &str, entry: &'a Entry, report: &mut Report<'a>) -> N
     }
     node.trigger_rule = section.read("trigger_rule", report, rule::trigger_rule).unwrap_or_default();
     node
+}
+
+/// A call of another workflow, which stands among the tasks.
+fn read_call<'a>(id: &str, section: &Section<'a>, report: &mut Report<'a>) -> Node {
+    let title = section.read("title", report, section::text);
+    let label = section.read("label", report, section::text).or(title).unwrap_or_else(|| title_of(id));
+    section.read("labels", report, labels);
+    let trigger_rule = section.read("trigger_rule", report, rule::trigger_rule).unwrap_or_default();
+    let node = match call::read(section, report) {
+        Some(kind) => Node::new(id, label, kind),
+        None => Node::task(id, Task::external()),
+    };
+    Node { trigger_rule, ..node }
 }
 
 fn work<'a>(section: &Section<'a>, report: &mut Report<'a>) -> (Work, Option<Document>) {
@@ -159,6 +179,14 @@ fn check_contradictions<'a>(section: &Section<'a>, report: &mut Report<'a>) {
     }
     let mut works = WORK.into_iter().filter(|key| section.entry(key).is_some());
     let work = works.next();
+    if section.entry("call").is_some() {
+        let reason = "a call is done by the tasks of what it calls";
+        call::NOT_OF_A_CALL.into_iter().for_each(|key| contradiction(section, key, "call", reason, report));
+        if section.entry("input").is_some() {
+            contradiction(section, "with", "input", "both say what the called workflow gets", report);
+        }
+        return;
+    }
     if let Some(first) = work {
         works.for_each(|key| contradiction(section, key, first, "a task does one thing", report));
     }

@@ -1,11 +1,12 @@
 //! Definitions in the language of Graphviz.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use finale_core::definition::{EdgeKind, NodeKind};
 use finale_core::{Definition, NodeStatus, Record};
 
-use super::{COLOURS, FAILURE_COLOUR, label, numbers, statuses, word};
+use super::{COLOURS, FAILURE_COLOUR, called, label, numbers, path_of, prefix_of, statuses, word};
 use crate::obeyed::is_obeyed;
 
 /// The definition as a DOT graph; with the record of an execution its nodes have the colours of their states.
@@ -35,33 +36,65 @@ pub fn dot(definition: &Definition, record: Option<&Record>) -> String {
     let mut text = format!("digraph {} {{\n", quoted(&definition.name));
     line(&mut text, format_args!("node [fontname=\"sans-serif\"];"));
     line(&mut text, format_args!("edge [fontname=\"sans-serif\"];"));
-    let statuses = statuses(record);
-    for (number, node) in definition.nodes.iter().enumerate() {
-        let (label, id, shape) = (quoted(&label(node, &node.label)), quoted(&node.id), shape(&node.kind));
-        let colour = statuses.get(node.id.as_str()).map(|status| colour(*status)).unwrap_or_default();
-        line(&mut text, format_args!("n{number} [label={label}, tooltip={id}, shape={shape}{colour}];"));
-    }
-    let numbers = numbers(definition);
-    for edge in &definition.edges {
-        let (Some(source), Some(target)) = (numbers.get(&*edge.source), numbers.get(&*edge.target)) else {
-            continue;
-        };
-        let mut attributes = Vec::new();
-        match word(edge) {
-            "" => {}
-            word => attributes.push(format!("label={}", quoted(word))),
-        }
-        if edge.kind == EdgeKind::ParallelBranch {
-            attributes.push("style=bold".to_owned());
-        }
-        if edge.kind == EdgeKind::OnFailure {
-            attributes.push(format!("style=dashed, color=\"{FAILURE_COLOUR}\", fontcolor=\"{FAILURE_COLOUR}\""));
-        }
-        let attributes = if attributes.is_empty() { String::new() } else { format!(" [{}]", attributes.join(", ")) };
-        line(&mut text, format_args!("n{source} -> n{target}{attributes};"));
-    }
+    let mut drawing = Drawing { root: definition, text: &mut text, statuses: statuses(record) };
+    drawing.graph(definition, "n", "", &mut vec![definition]);
     text.push_str("}\n");
     text
+}
+
+/// A picture in the making.
+struct Drawing<'d> {
+    root: &'d Definition,
+    text: &'d mut String,
+    statuses: HashMap<&'d str, NodeStatus>,
+}
+
+impl<'d> Drawing<'d> {
+    /// Draws a graph; its nodes are called `name` and their numbers, and `prefix` leads to them in the record.
+    fn graph(&mut self, definition: &'d Definition, name: &str, prefix: &str, within: &mut Vec<&'d Definition>) {
+        for (number, node) in definition.nodes.iter().enumerate() {
+            let own = format!("{name}{number}");
+            let (label, id, shape) = (quoted(&label(node, &node.label)), quoted(&node.id), shape(&node.kind));
+            let status = self.statuses.get(path_of(prefix, &node.id).as_str());
+            let colour = status.map(|status| colour(*status)).unwrap_or_default();
+            let node_line = format!("{own} [label={label}, tooltip={id}, shape={shape}{colour}];");
+            let Some(called) = called(self.root, node, within) else {
+                line(self.text, format_args!("{node_line}"));
+                continue;
+            };
+            line(self.text, format_args!("subgraph cluster_{own} {{"));
+            line(self.text, format_args!("label={label};"));
+            line(self.text, format_args!("{node_line}"));
+            within.push(called);
+            self.graph(called, &format!("{own}_"), &prefix_of(prefix, &node.id), within);
+            within.pop();
+            line(self.text, format_args!("}}"));
+        }
+        self.edges(definition, name);
+    }
+
+    fn edges(&mut self, definition: &Definition, name: &str) {
+        let numbers = numbers(definition);
+        for edge in &definition.edges {
+            let (Some(source), Some(target)) = (numbers.get(&*edge.source), numbers.get(&*edge.target)) else {
+                continue;
+            };
+            let mut attributes = Vec::new();
+            match word(edge) {
+                "" => {}
+                word => attributes.push(format!("label={}", quoted(word))),
+            }
+            if edge.kind == EdgeKind::ParallelBranch {
+                attributes.push("style=bold".to_owned());
+            }
+            if edge.kind == EdgeKind::OnFailure {
+                attributes.push(format!("style=dashed, color=\"{FAILURE_COLOUR}\", fontcolor=\"{FAILURE_COLOUR}\""));
+            }
+            let attributes =
+                if attributes.is_empty() { String::new() } else { format!(" [{}]", attributes.join(", ")) };
+            line(self.text, format_args!("{name}{source} -> {name}{target}{attributes};"));
+        }
+    }
 }
 
 fn line(text: &mut String, line: std::fmt::Arguments<'_>) {

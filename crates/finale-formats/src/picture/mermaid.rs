@@ -1,11 +1,12 @@
 //! Definitions in the language of Mermaid.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use finale_core::definition::{EdgeKind, Node, NodeKind};
-use finale_core::{Definition, Record};
+use finale_core::{Definition, NodeStatus, Record};
 
-use super::{COLOURS, FAILURE_COLOUR, label, numbers, statuses, word};
+use super::{COLOURS, FAILURE_COLOUR, called, label, numbers, path_of, prefix_of, statuses, word};
 use crate::obeyed::is_obeyed;
 
 /// The definition as a Mermaid flowchart; with the record of an execution its nodes have the colours of their states.
@@ -38,36 +39,77 @@ use crate::obeyed::is_obeyed;
 /// ```
 pub fn mermaid(definition: &Definition, record: Option<&Record>) -> String {
     let mut text = String::from("flowchart TD\n");
-    for (number, node) in definition.nodes.iter().enumerate() {
-        let (open, close) = brackets(&node.kind);
-        line(&mut text, format_args!("n{number}{open}\"{}\"{close}", escaped(&label(node, name(node)))));
-    }
-    let numbers = numbers(definition);
-    let (mut drawn, mut for_failures) = (0, Vec::new());
-    for edge in &definition.edges {
-        let (Some(source), Some(target)) = (numbers.get(&*edge.source), numbers.get(&*edge.target)) else {
-            continue;
-        };
-        let arrow = match edge.kind {
-            EdgeKind::ParallelBranch => "==>",
-            EdgeKind::OnFailure => {
-                for_failures.push(drawn.to_string());
-                "-.->"
-            }
-            _ => "-->",
-        };
-        drawn += 1;
-        match word(edge) {
-            "" => line(&mut text, format_args!("n{source} {arrow} n{target}")),
-            word => line(&mut text, format_args!("n{source} {arrow}|\"{}\"| n{target}", escaped(word))),
-        }
-    }
+    let statuses = statuses(record);
+    let (coloured, for_failures) = (Vec::new(), Vec::new());
+    let mut drawing = Drawing { root: definition, text: &mut text, statuses, coloured, edges: 0, for_failures };
+    drawing.graph(definition, "n", "", &mut vec![definition]);
+    let Drawing { coloured, for_failures, .. } = drawing;
     if !for_failures.is_empty() {
         let edges = for_failures.join(",");
         line(&mut text, format_args!("linkStyle {edges} stroke:{FAILURE_COLOUR},color:{FAILURE_COLOUR}"));
     }
-    add_classes(definition, record, &mut text);
+    add_classes(&coloured, &mut text);
     text
+}
+
+/// A picture in the making.
+struct Drawing<'d> {
+    root: &'d Definition,
+    text: &'d mut String,
+    statuses: HashMap<&'d str, NodeStatus>,
+    /// The names of nodes in the picture, with where they are.
+    coloured: Vec<(String, NodeStatus)>,
+    /// How many edges are drawn.
+    edges: usize,
+    /// The numbers of the edges that only a failure takes.
+    for_failures: Vec<String>,
+}
+
+impl<'d> Drawing<'d> {
+    /// Draws a graph; its nodes are called `name` and their numbers, and `prefix` leads to them in the record.
+    fn graph(&mut self, definition: &'d Definition, name: &str, prefix: &str, within: &mut Vec<&'d Definition>) {
+        for (number, node) in definition.nodes.iter().enumerate() {
+            let own = format!("{name}{number}");
+            if let Some(status) = self.statuses.get(path_of(prefix, &node.id).as_str()) {
+                self.coloured.push((own.clone(), *status));
+            }
+            let label = escaped(&label(node, self::name(node)));
+            let Some(called) = called(self.root, node, within) else {
+                let (open, close) = brackets(&node.kind);
+                line(self.text, format_args!("{own}{open}\"{label}\"{close}"));
+                continue;
+            };
+            line(self.text, format_args!("subgraph {own}[\"{label}\"]"));
+            within.push(called);
+            self.graph(called, &format!("{own}_"), &prefix_of(prefix, &node.id), within);
+            within.pop();
+            line(self.text, format_args!("end"));
+        }
+        self.edges(definition, name);
+    }
+
+    fn edges(&mut self, definition: &Definition, name: &str) {
+        let numbers = numbers(definition);
+        for edge in &definition.edges {
+            let (Some(source), Some(target)) = (numbers.get(&*edge.source), numbers.get(&*edge.target)) else {
+                continue;
+            };
+            let arrow = match edge.kind {
+                EdgeKind::ParallelBranch => "==>",
+                EdgeKind::OnFailure => {
+                    self.for_failures.push(self.edges.to_string());
+                    "-.->"
+                }
+                _ => "-->",
+            };
+            self.edges += 1;
+            let word = match word(edge) {
+                "" => String::new(),
+                word => format!("|\"{}\"|", escaped(word)),
+            };
+            line(self.text, format_args!("{name}{source} {arrow}{word} {name}{target}"));
+        }
+    }
 }
 
 fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
@@ -93,12 +135,10 @@ const fn brackets(kind: &NodeKind) -> (&'static str, &'static str) {
 }
 
 /// One class for each state that a node is in.
-fn add_classes(definition: &Definition, record: Option<&Record>, text: &mut String) {
-    let statuses = statuses(record);
+fn add_classes(coloured: &[(String, NodeStatus)], text: &mut String) {
     for (status, fill, stroke) in COLOURS {
-        let is_in = |node: &Node| statuses.get(node.id.as_str()) == Some(&status);
-        let nodes = definition.nodes.iter().enumerate().filter(|(_, node)| is_in(node));
-        let names: Vec<_> = nodes.map(|(number, _)| format!("n{number}")).collect();
+        let is_in = coloured.iter().filter(|(_, of_node)| *of_node == status);
+        let names: Vec<_> = is_in.map(|(name, _)| name.as_str()).collect();
         if !names.is_empty() {
             let class = status.name();
             line(text, format_args!("classDef {class} fill:{fill},stroke:{stroke},color:#111827"));

@@ -1,5 +1,7 @@
 //! Definitions as pictures in text: Mermaid and DOT.
 //!
+//! A workflow that is called stands inside of the node that calls it.
+//!
 //! The shape of a node says what kind it is, the word at an edge when it is taken, and a dashed red edge leads to what
 //! handles a failure. Where a node begins by another rule than the default one, that stands below its name, and, where the record of an execution
 //! is given, the colour of a node where it is. Ids and labels may be anything: what stands in a picture is quoted, and
@@ -12,7 +14,7 @@ mod mermaid;
 use std::collections::HashMap;
 
 use finale_core::definition::{Edge, EdgeKind, JoinStrategy, Losers, Node, NodeKind, TriggerRule};
-use finale_core::{Definition, NodeStatus, Record};
+use finale_core::{Definition, NodePath, NodeStatus, Record};
 
 pub use self::dot::dot;
 pub use self::mermaid::mermaid;
@@ -75,6 +77,33 @@ fn numbers(definition: &Definition) -> HashMap<&str, usize> {
         numbers.entry(node.id.as_str()).or_insert(number);
     }
     numbers
+}
+
+/// The workflow that a node calls, if the definition brings it with it; `within` are those that it stands in, so that one
+/// that calls itself is drawn once.
+fn called<'d>(root: &'d Definition, node: &Node, within: &[&Definition]) -> Option<&'d Definition> {
+    let NodeKind::Subworkflow(call) = &node.kind else { return None };
+    let is_called = |known: &&Definition| {
+        call.workflow.as_ref() == Some(&known.id) && call.version.as_ref() == Some(&known.version)
+    };
+    let found = root.workflows.iter().find(is_called)?;
+    let is_new = within.len() < CALLS_MAX && !within.iter().any(|around| std::ptr::eq(*around, found));
+    is_new.then_some(found)
+}
+
+/// Calls inside of more calls than these are drawn as one node.
+const CALLS_MAX: usize = 16;
+
+/// The path of a node, in a record.
+fn path_of(prefix: &str, id: &str) -> String {
+    let own = NodePath::root(id);
+    if prefix.is_empty() { id.to_owned() } else { format!("{prefix}::{own}") }
+}
+
+/// What stands before the path of what is inside of a node.
+fn prefix_of(prefix: &str, id: &str) -> String {
+    let own = NodePath::root(id).to_string();
+    if prefix.is_empty() { own } else { format!("{prefix}::{own}") }
 }
 
 /// Where the nodes of a record are, by id.

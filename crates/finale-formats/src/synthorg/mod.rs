@@ -109,6 +109,7 @@ fn graph(fields: Fields<'_>, id: String, name: String) -> Result<Definition, Fau
         output: None,
         nodes,
         edges,
+        workflows: Vec::new(),
     })
 }
 

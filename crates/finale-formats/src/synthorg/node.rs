@@ -147,6 +147,7 @@ fn subworkflow(config: Fields<'_>) -> Result<NodeKind, Fault> {
         version: version.flatten().map(str::to_owned),
         input_bindings: config.read("input_bindings", bindings)?.unwrap_or_default(),
         output_bindings: config.read("output_bindings", bindings)?.unwrap_or_default(),
+        ..Subworkflow::default()
     }))
 }
 

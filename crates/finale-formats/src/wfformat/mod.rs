@@ -185,6 +185,7 @@ impl<'a> Tasks<'a> {
             output: None,
             nodes,
             edges,
+            workflows: Vec::new(),
         }
     }
 

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use finale_core::Definition;
 use finale_core::definition::{
-    Conditional, Declaration, Edge, EdgeKind, JoinStrategy, Losers, Node, NodeKind, OnFailure, ParallelJoin,
-    ParallelSplit, Siblings, Subworkflow, TriggerRule, Verdict, Verification, title_of,
+    Conditional, Declaration, Edge, EdgeKind, JoinStrategy, Losers, Node, NodeKind, ParallelJoin, ParallelSplit,
+    Subworkflow, TriggerRule, Verdict, Verification, title_of,
 };
 use serde_json::Value;
 
@@ -35,11 +35,24 @@ impl Outline {
         let plan = Plan::new(self, definition)?;
         let mut entries = head(definition);
         plan.add_nodes(&mut entries);
+        let brought: Option<Vec<_>> = definition.workflows.iter().map(|called| self.called(called)).collect();
         let edges: Vec<_> = plan.edges.iter().map(|&(number, edge)| plan.edge(number, edge)).collect();
         if !edges.is_empty() {
             entries.push(Entry::new("edges", Tree::List(edges)));
         }
+        let brought = brought?;
+        if !brought.is_empty() {
+            entries.push(Entry::new("workflows", Tree::Map(brought)));
+        }
         Some(Tree::Map(entries).into())
+    }
+
+    /// A workflow inside: its id is its key.
+    fn called(self, called: &Definition) -> Option<Entry> {
+        let document = self.document(called)?;
+        let Tree::Map(entries) = document.tree else { return None };
+        let entries = entries.into_iter().filter(|entry| entry.key != "id").collect();
+        Some(Entry::new(called.id.clone(), Tree::Map(entries)))
     }
 }
 
@@ -114,7 +127,7 @@ impl<'d> Plan<'d> {
 
     /// Tasks and other nodes, in two groups if their order allows it.
     fn add_nodes(&self, entries: &mut Vec<Entry>) {
-        let is_task = |node: &&Node| matches!(node.kind, NodeKind::Task(_));
+        let is_task = |node: &&Node| matches!(node.kind, NodeKind::Task(_)) || task::is_call(&node.kind);
         let tasks: Vec<_> = self.nodes.iter().copied().filter(is_task).collect();
         let others: Vec<_> = self.nodes.iter().copied().filter(|node| !is_task(node)).collect();
         let group = |name: &str, nodes: &[&Node], nests: bool| {
@@ -139,6 +152,18 @@ impl<'d> Plan<'d> {
     }
 
     fn node(&self, node: &Node, nests: bool) -> Located {
+        if let NodeKind::Subworkflow(call) = &node.kind
+            && task::is_call(&node.kind)
+        {
+            let mut entries = task::call_entries(node, call);
+            self.add_ways(node, &mut entries);
+            if call.optional {
+                entries.push(Entry::new("optional", Tree::Bool(true)));
+            }
+            entries.extend(self.handler(node).map(|handler| text("on_failure", handler)));
+            let call: Located = Tree::Map(entries).into();
+            return if nests { Tree::Map(vec![Entry::new("task", call)]).into() } else { call };
+        }
         let NodeKind::Task(task) = &node.kind else {
             let mut entries = vec![control(&node.kind)];
             if node.label != node.id {
@@ -258,17 +283,7 @@ fn head(definition: &Definition) -> Vec<Entry> {
             entries.push(Entry::new(key, Tree::Map(declarations)));
         }
     }
-    match definition.policy.on_failure {
-        OnFailure::FailFast => {}
-        OnFailure::WaitAll => entries.push(text("on_failure", "wait_all")),
-        OnFailure::Tolerate { count } => {
-            let count = Entry::new("tolerate", number(u64::from(count)));
-            entries.push(Entry::new("on_failure", Tree::Map(vec![count])));
-        }
-    }
-    if definition.policy.siblings == Siblings::Finish {
-        entries.push(text("siblings", "finish"));
-    }
+    entries.extend(task::policy(definition.policy));
     entries.extend(definition.output.as_deref().map(|output| text("output", output)));
     entries
 }

@@ -1,6 +1,8 @@
 //! A task as somebody would write it.
 
-use finale_core::definition::{Delivery, Document, Node, Retry, Task, Work, title_of};
+use finale_core::definition::{
+    Delivery, Document, Node, NodeKind, OnFailure, Policy, Retry, Siblings, Subworkflow, Task, Work, title_of,
+};
 use finale_core::time::format_duration;
 
 use crate::own;
@@ -44,6 +46,50 @@ pub(super) fn settings(task: &Task, on_failure: Option<&str>) -> Vec<Entry> {
     if !task.labels.is_empty() {
         let labels = task.labels.iter().map(|(name, value)| text(name, value)).collect();
         entries.push(Entry::new("labels", Tree::Map(labels)));
+    }
+    entries
+}
+
+/// Whether a node is written among the tasks, as a call.
+pub(super) fn is_call(kind: &NodeKind) -> bool {
+    matches!(kind, NodeKind::Subworkflow(call) if call.workflow.is_some() && (call.input.is_some() || call.with.is_some()))
+}
+
+/// What is said of a call, without what comes before it.
+pub(super) fn call_entries(node: &Node, call: &Subworkflow) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    if node.label != title_of(&node.id) {
+        entries.push(text("title", &node.label));
+    }
+    let mut parts: Vec<_> = call.workflow.iter().map(|workflow| text("workflow", workflow)).collect();
+    parts.extend(call.version.iter().map(|version| text("version", version)));
+    parts.extend(call.output.iter().map(|output| text("output", output)));
+    if let Some(said) = call.policy {
+        parts.extend(policy(said));
+        if said == Policy::default() {
+            parts.push(text("on_failure", "fail_fast"));
+        }
+    }
+    entries.push(Entry::new("call", Tree::Map(parts)));
+    entries.extend(call.input.iter().map(|input| text("input", input)));
+    let with = call.with.as_ref().filter(|with| with.payload().as_bytes() != b"{}");
+    entries.extend(with.and_then(|with| Some(Entry::new("with", value(with)?))));
+    entries
+}
+
+/// How something ends, where that is not the default.
+pub(super) fn policy(policy: Policy) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    match policy.on_failure {
+        OnFailure::FailFast => {}
+        OnFailure::WaitAll => entries.push(text("on_failure", "wait_all")),
+        OnFailure::Tolerate { count } => {
+            let count = Entry::new("tolerate", number(u64::from(count)));
+            entries.push(Entry::new("on_failure", Tree::Map(vec![count])));
+        }
+    }
+    if policy.siblings == Siblings::Finish {
+        entries.push(text("siblings", "finish"));
     }
     entries
 }

@@ -24,6 +24,8 @@ pub(crate) struct Bound {
     /// Whether handlers may ask for the failures that their node handles.
     pub(crate) has_failure_handlers: bool,
     handlers: Box<[Option<Registered>]>,
+    /// Whether no handler is missing.
+    is_complete: bool,
     /// How reports are checked, by the numbers of nodes; none where they are not.
     outputs: Box<[Option<OutputCheck>]>,
     /// Why nothing can be activated with it, if so. What began with it before is looked at for itself.
@@ -34,14 +36,17 @@ impl Bound {
     pub(crate) fn new(workflow: &Workflow, handlers: &Handlers, data: Data) -> Result<Self, ActivateError> {
         let compiled = workflow.compile_again().map_err(ActivateError::Definition)?;
         let handler = |node| compiled.handler(node).and_then(|name| handlers.get(name)).cloned();
-        let bound: Box<[_]> = compiled.positions().map(handler).collect();
+        let bound: Box<[_]> = compiled.all_positions().map(handler).collect();
+        // What is called is built without functions of its own.
         let check = |node| {
             let id = compiled.node(node).id.as_str();
             workflow.outputs().get(id).copied().or_else(|| handlers.output_check(compiled.hash(), id))
         };
         let outputs: Box<[_]> = compiled.positions().map(check).collect();
+        let missing = not_registered(&compiled, handlers);
         Ok(Self {
-            refusal: unsupported(&compiled).or_else(|| not_registered(&compiled, handlers)),
+            is_complete: missing.is_none(),
+            refusal: missing,
             metrics: WorkflowMetrics::new(&compiled),
             has_failure_handlers: compiled.has_failure_handlers(),
             stored: workflow.stored(),
@@ -94,21 +99,16 @@ impl Bound {
 
     /// The name of a handler that an execution still may need and that is not registered.
     pub(crate) fn missing_handler(&self, execution: &Execution) -> Option<&str> {
-        self.compiled.positions().find_map(|node| {
-            let name = self.compiled.handler(node)?;
-            let is_open = !execution.node_status(WorkKey::root(node))?.is_settled();
-            (is_open && self.handler(node).is_none()).then_some(name)
-        })
+        if self.is_complete {
+            return None;
+        }
+        let is_missing = |node| self.handler(node).is_none() && self.compiled.handler(node).is_some();
+        self.compiled.handler(execution.find_ahead(&self.compiled, is_missing)?)
     }
 }
 
-fn unsupported(compiled: &Compiled) -> Option<ActivateError> {
-    let unsupported = compiled.unsupported().first()?;
-    Some(ActivateError::Unsupported { node: unsupported.node.clone(), feature: unsupported.feature })
-}
-
 fn not_registered(compiled: &Compiled, handlers: &Handlers) -> Option<ActivateError> {
-    let mut names = compiled.positions().filter_map(|node| compiled.handler(node));
+    let mut names = compiled.all_positions().filter_map(|node| compiled.handler(node));
     let missing = names.find(|name| handlers.get(name).is_none())?;
     Some(ActivateError::HandlerNotRegistered {
         handler: missing.to_owned(),

@@ -8,7 +8,7 @@ use finale_core::number::{RequestId, Slot};
 use finale_core::record::State;
 use finale_core::supervisor::{NotActivated, NotDone};
 use finale_core::task_engine::EarlyAnswer;
-use finale_core::{Execution, ExecutionId, ExecutionStatus, Record, WorkKey};
+use finale_core::{Compiled, Execution, ExecutionId, ExecutionStatus, Record, WorkKey};
 use finale_journal::JournalError;
 
 use super::bound::Bound;
@@ -52,7 +52,7 @@ pub(crate) enum Look {
     /// What it runs.
     Workflow(Answer<Workflow>),
     /// The work that is done at a node, by its path.
-    Key(String, Answer<Option<WorkKey>>),
+    Key(String, Answer<FoundNode>),
     /// Hears everything that is decided from now on.
     Watch(Subscriber, Answer<Watched>),
 }
@@ -190,10 +190,7 @@ impl Look {
                 let _ = answer.send(Ok(bound.workflow.clone()));
                 Seen::default()
             }
-            Self::Key(path, answer) => {
-                let key = bound.compiled.position(&path).map(WorkKey::root);
-                Seen::later(answer, key)
-            }
+            Self::Key(path, answer) => Seen::later(answer, found(state, &bound.compiled, &path)),
             Self::Watch(mut subscriber, answer) => {
                 let decided = state.sequence();
                 subscriber.begin_after(decided);
@@ -237,6 +234,28 @@ impl Look {
     }
 }
 
+/// What a path leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FoundNode {
+    There(WorkKey),
+    /// What it is in was not begun, or is given back.
+    Ahead,
+    Unknown,
+}
+
+fn found(state: &Execution, compiled: &Compiled, path: &str) -> FoundNode {
+    // An id may be written as it is as long as it is in the definition's own graph.
+    if let Some(own) = compiled.position(path) {
+        return FoundNode::There(WorkKey::root(own));
+    }
+    let Ok(path) = path.parse() else { return FoundNode::Unknown };
+    match state.resolve(compiled, &path) {
+        Some(key) => FoundNode::There(key),
+        None if compiled.node_at(&path).is_some() => FoundNode::Ahead,
+        None => FoundNode::Unknown,
+    }
+}
+
 fn show<T: Send + 'static>(answer: Answer<T>, seen: T) -> Shown {
     Box::new(move |durable| {
         let answered = durable.map(|()| seen).map_err(|error| NotSeen::NotDurable(error.clone()));
@@ -252,13 +271,6 @@ impl Waiting {
             Self::Command(_, sender) => drop(sender.send(Ok(()))),
             Self::Report(sender) => drop(sender.send(Ok(()))),
             Self::Activation(_) | Self::Cancel(..) | Self::Look(_) | Self::Leave => {}
-        }
-    }
-
-    /// A report names a node that is not there.
-    pub(crate) fn unknown_node(self, node: &str) {
-        if let Self::Report(sender) = self {
-            drop(sender.send(Err(ReportError::UnknownNode(node.to_owned()))));
         }
     }
 

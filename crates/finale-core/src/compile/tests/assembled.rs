@@ -83,17 +83,6 @@ fn of_equally_near_assignments_the_last_counts() {
 }
 
 #[test]
-fn what_this_release_does_not_run_is_listed() {
-    let nodes = vec![split("p"), task("a"), call("w", "child"), join("j", JoinStrategy::Any)];
-    let edges = ["s p", "p a parallel_branch", "p w parallel_branch", "a j", "w j", "j e"];
-    let mut child = workflow(vec![], &["s e"]);
-    child.id = "child".to_owned();
-    let compiled = compile(workflow(nodes, &edges), &[child].into_iter().collect()).unwrap();
-    let features: Vec<_> = compiled.unsupported().iter().map(|u| (u.node.as_str(), u.feature)).collect();
-    assert_eq!(features, [("w", "a sub-workflow")]);
-}
-
-#[test]
 fn the_hash_follows_the_content() {
     let hash = |definition| compiled(definition).hash();
     assert_eq!(hash(chain(3)), hash(chain(3)));

@@ -3,6 +3,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
+use crate::definition::NodeKind;
 use crate::definition::{
     AgentAssignment, Conditional, Declaration, DeclaredType, Delivery, Edge, EdgeKind, JoinStrategy, Node,
     ParallelJoin, Retry, Subworkflow, Task, Verification, Work,
@@ -56,6 +57,7 @@ pub(super) fn workflow(nodes: Vec<Node>, edges: &[&str]) -> Definition {
         output: None,
         nodes: ends.into_iter().chain(nodes).collect(),
         edges: edges.iter().enumerate().map(|(number, text)| edge(number, text)).collect(),
+        workflows: Vec::new(),
     }
 }
 

@@ -1,8 +1,12 @@
 //! Tests of what only the core itself can build: definitions whose nodes open scopes.
 
 mod budget;
+mod calls;
+mod calls_with_rules;
 mod outcomes;
 mod tree;
+
+use std::sync::Arc;
 
 use super::*;
 use crate::compile::{Registry, compile};
@@ -76,8 +80,9 @@ fn one_task(node: &'static str) -> Compiled {
     one.nodes = Box::new([all.swap_remove(task.as_usize())]);
     one.definition.nodes = vec![one.definition.nodes.swap_remove(task.as_usize())];
     one.edges = Box::new([]);
-    one.index = std::iter::once((node.to_owned(), 0)).collect();
+    one.index = Arc::new(std::iter::once((node.to_owned(), 0)).collect());
     let graph = &mut one.graphs[0];
+    graph.index = Arc::clone(&one.index);
     (graph.start, graph.sinks, graph.in_degrees) = (NodeIndex(0), Box::new([NodeIndex(0)]), Box::new([0]));
     one
 }
@@ -182,6 +187,12 @@ impl Run {
             execution.apply(&self.definition, at, fact, &mut replayed).expect("it fits");
         }
         assert_eq!(replayed.0, self.effects, "a replay has other effects");
+    }
+
+    fn output_at(&self, path: &str) -> String {
+        let key = self.execution.resolve(&self.definition, &path.parse().unwrap()).unwrap();
+        let output = self.execution.output_of(key).expect("it has an output");
+        String::from_utf8(output.as_bytes().to_vec()).unwrap()
     }
 
     fn output(&self) -> String {

@@ -46,7 +46,11 @@ fn work_in_scopes_is_named_by_paths_and_its_output_stays_with_the_node_that_open
     {
         run.done(path, output);
     }
-    assert!(run.execution.inner.is_empty() && run.execution.nests.is_empty(), "finished scopes are given back");
+    assert_eq!(
+        (run.execution.inner.len(), run.execution.nests.len()),
+        (1, 1),
+        "the items are given back, the call is kept"
+    );
     run.done("after", "null");
     run.check();
     let call = run.work("call").key;
@@ -117,7 +121,11 @@ fn a_failure_ends_its_scope_and_fails_the_node_that_opened_it_with_the_path_to_i
     run.stopped(others[0]);
     run.stopped(others[1]);
     assert_eq!(run.error(), r#"task "Call" (call) failed: call::each[1]::parse failed: bad row"#);
-    assert!(run.execution.inner.is_empty() && run.execution.nests.is_empty());
+    assert_eq!(
+        (run.execution.inner.len(), run.execution.nests.len()),
+        (1, 1),
+        "the items are given back, the call is kept"
+    );
     run.check();
 }
 
@@ -200,7 +208,11 @@ fn a_hundred_thousand_items_fold_replay_encode_and_are_given_back_in_linear_spac
     }
     assert!(halfway.unwrap() < open * 2 / 3, "what is finished is given back while others are open");
     assert!((run.history.len() - facts) / items <= 16, "{} bytes a fact", (run.history.len() - facts) / items);
-    assert!(run.execution.inner.is_empty() && run.execution.nests.is_empty());
+    assert_eq!(
+        (run.execution.inner.len(), run.execution.nests.len()),
+        (1, 1),
+        "the items are given back, the call is kept"
+    );
     run.done("after", "null");
     assert_eq!(run.execution.status(), ExecutionStatus::Completed);
     assert_eq!(run.execution.counts(&run.definition).completed as usize, items + 2);

@@ -122,7 +122,8 @@ fn delays() -> Vec<Fact> {
 /// Every kind of fact with every variant of what is in it.
 fn examples() -> Vec<Fact> {
     let continued = vec![Fact::Continued];
-    [activations(), decisions(), outcomes(), reports(), endings(), recoveries(), delays(), continued].concat()
+    let given = vec![Fact::Decided { key: inside(), decision: Decision::Output(Payload::encode(&7).unwrap()) }];
+    [activations(), decisions(), outcomes(), reports(), endings(), recoveries(), delays(), continued, given].concat()
 }
 
 fn encoded() -> Vec<u8> {

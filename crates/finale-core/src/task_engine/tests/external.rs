@@ -10,10 +10,10 @@ fn ids<'a>(page: impl Iterator<Item = OpenTask<'a>>) -> Vec<(Slot, u32)> {
 fn an_open_task_is_listed_until_it_is_closed() {
     let mut shard = Shard::new(10);
     let (since, input) = (Time::from_micros(5), Payload::encode(&7).unwrap());
-    shard.perform(slot(0), [Effect::Offer { dispatch: first(1), input: input.clone(), since }]);
+    shard.perform(slot(0), [Effect::Offer { dispatch: first(1), input: input.clone(), since, path: None }]);
     let id = TaskId { execution: execution(slot(0)), key: key(1) };
     let tasks: Vec<_> = shard.engine.open_tasks(None, None).collect();
-    assert_eq!(tasks, [OpenTask { slot: slot(0), id, dispatch: first(1), since, input: &input }]);
+    assert_eq!(tasks, [OpenTask { slot: slot(0), id, dispatch: first(1), since, input: &input, path: None }]);
     assert_eq!(shard.engine.counts().open, 1);
     shard.perform(slot(0), [close(first(1)), close(first(1))]);
     assert_eq!(shard.engine.open_tasks(None, None).count(), 0);

@@ -153,7 +153,7 @@ fn run(dispatch: Dispatch) -> Effect {
 }
 
 fn open(dispatch: Dispatch) -> Effect {
-    Effect::Offer { dispatch, input: Payload::NULL, since: Time::from_micros(7) }
+    Effect::Offer { dispatch, input: Payload::NULL, since: Time::from_micros(7), path: None }
 }
 
 fn close(dispatch: Dispatch) -> Effect {

@@ -68,7 +68,8 @@ impl Supervisor {
                         let input = Box::new(execution::Input::Reported(report));
                         self.take_in(ToShard::Tell { execution, input, waiting }, context);
                     }
-                    Some(None) => waiting.unknown_node(&node),
+                    // What is not in its own graph is looked for in its state.
+                    Some(None) => drop(given_back.send((report, waiting))),
                     // Whoever reports may have gone; that is fine.
                     None => drop(given_back.send((report, waiting))),
                 }

@@ -1,0 +1,145 @@
+//! Which workflow calls which, from one definition on.
+
+use rustc_hash::FxHashMap;
+
+use super::problem::{Code, Problem};
+use super::registry::Registry;
+use crate::definition::{Definition, NodeKind, OnFailure, Policy, Subworkflow};
+
+/// A workflow by id and version.
+type Name<'n> = (&'n str, &'n str);
+
+/// The definition, which is number 0, the workflows that it calls and those that they call; each once.
+pub(super) struct Network<'n> {
+    pub(super) workflows: Vec<&'n Definition>,
+    /// By workflow: those that it calls, as often as it calls them.
+    pub(super) calls: Vec<Vec<u32>>,
+    index: FxHashMap<Name<'n>, u32>,
+    library: Library<'n>,
+}
+
+impl<'n> Network<'n> {
+    pub(super) fn new(root: &'n Definition, registry: &'n Registry) -> Self {
+        let mut library = Library { registry, local: FxHashMap::default(), conflicts: Vec::new() };
+        library.add_all(root);
+        let index = FxHashMap::from_iter([(name(root), 0)]);
+        let mut network = Self { workflows: vec![root], calls: Vec::new(), index, library };
+        while let Some(&workflow) = network.workflows.get(network.calls.len()) {
+            let callees = calls(workflow).filter_map(|(_, call)| network.enter(call)).collect();
+            network.calls.push(callees);
+        }
+        network
+    }
+
+    /// The number of the workflow that is called, if it is known.
+    fn enter(&mut self, call: &'n Subworkflow) -> Option<u32> {
+        let name = (call.workflow.as_deref()?, call.version.as_deref()?);
+        if let Some(&known) = self.index.get(&name) {
+            return Some(known);
+        }
+        let callee = self.library.get(name)?;
+        let number = self.workflows.len() as u32;
+        self.index.insert(name, number);
+        self.workflows.push(callee);
+        Some(number)
+    }
+
+    /// The workflow that a call names.
+    pub(super) fn find(&self, call: &Subworkflow) -> Option<u32> {
+        self.index.get(&(call.workflow.as_deref()?, call.version.as_deref()?)).copied()
+    }
+
+    /// Whether some call of a workflow lets it go on after failures, whatever that says itself.
+    pub(super) fn goes_on_after_failures(&self, workflow: u32) -> bool {
+        let mut all = self.workflows.iter().flat_map(|caller| calls(caller));
+        let ends_at_first =
+            |policy: Policy| matches!(policy.on_failure, OnFailure::FailFast | OnFailure::Tolerate { count: 0 });
+        all.any(|(_, call)| {
+            self.find(call) == Some(workflow) && call.policy.is_some_and(|policy| !ends_at_first(policy))
+        })
+    }
+
+    /// A workflow with its version.
+    pub(super) fn name(&self, workflow: u32) -> String {
+        let (id, version) = name(self.workflows[workflow as usize]);
+        format!("{id} {version}")
+    }
+
+    /// The ids of all workflows that can be called.
+    pub(super) fn known(&self) -> impl Iterator<Item = &str> {
+        self.library.local.keys().map(|(id, _)| *id).chain(self.library.registry.ids())
+    }
+
+    /// Workflows of one id and version that are not the same.
+    pub(super) fn conflicts(&self) -> Vec<Problem> {
+        let mut conflicts = self.library.conflicts.clone();
+        conflicts.sort_unstable();
+        conflicts.dedup();
+        let conflict = |(id, version): Name<'_>| {
+            let message = format!(
+                "there are two different workflows {id:?} version {version}; give one of them another version or id"
+            );
+            Problem::new(Code::SubworkflowConflict, message)
+        };
+        conflicts.into_iter().map(conflict).collect()
+    }
+}
+
+/// The workflows that calls may find.
+struct Library<'n> {
+    registry: &'n Registry,
+    /// Those that definitions bring with them.
+    local: FxHashMap<Name<'n>, &'n Definition>,
+    conflicts: Vec<Name<'n>>,
+}
+
+impl<'n> Library<'n> {
+    /// Adds what a definition brings with it, and what that brings with it.
+    fn add_all(&mut self, definition: &'n Definition) {
+        let root = definition;
+        let mut open = vec![definition];
+        while let Some(definition) = open.pop() {
+            for brought in &definition.workflows {
+                let is_root = name(brought) == name(root);
+                let known = if is_root { Some(root) } else { self.local.insert(name(brought), brought) };
+                if known.is_some_and(|known| !is_same(known, brought)) {
+                    self.conflicts.push(name(brought));
+                }
+                open.push(brought);
+            }
+        }
+    }
+
+    fn get(&mut self, wanted: Name<'_>) -> Option<&'n Definition> {
+        let registered = self.registry.get(wanted.0, wanted.1);
+        let Some(&local) = self.local.get(&wanted) else {
+            registered.into_iter().for_each(|found| self.add_all(found));
+            return registered;
+        };
+        if registered.is_some_and(|registered| !is_same(registered, local)) {
+            self.conflicts.push(name(local));
+        }
+        Some(local)
+    }
+}
+
+/// Whether two definitions run the same; what they bring with them is compared where it is called.
+fn is_same(one: &Definition, other: &Definition) -> bool {
+    let Definition { id, name, version, inputs, outputs, policy, output, nodes, edges, workflows: _ } = one;
+    std::ptr::eq(one, other)
+        || (id, name, version, inputs) == (&other.id, &other.name, &other.version, &other.inputs)
+            && (outputs, policy, output) == (&other.outputs, &other.policy, &other.output)
+            && (nodes, edges) == (&other.nodes, &other.edges)
+}
+
+fn name(definition: &Definition) -> Name<'_> {
+    (&definition.id, &definition.version)
+}
+
+/// The calls of a definition, each with the id of its node.
+pub(super) fn calls(definition: &Definition) -> impl Iterator<Item = (&str, &Subworkflow)> {
+    definition.nodes.iter().filter_map(|node| match &node.kind {
+        NodeKind::Subworkflow(call) => Some((node.id.as_str(), call)),
+        _ => None,
+    })
+}

@@ -1,0 +1,72 @@
+//! The tree of an execution as it is listed: each node, and behind it what it calls.
+
+use super::{Execution, NodeState};
+use crate::compiled::{Compiled, Step};
+use crate::id::{NodeIndex, ScopeId, WorkKey};
+use crate::path::{Instance, NodePath, PathStep};
+use crate::status::NodeStatus;
+
+/// A node of the tree, as it is now or as it will be when what it is in is called.
+pub(super) struct Listed<'a> {
+    /// The way to it.
+    within: &'a [PathStep],
+    pub(super) node: NodeIndex,
+    /// Which work it is; none as long as what it is in was not called.
+    pub(super) key: Option<WorkKey>,
+    pub(super) state: &'a NodeState,
+}
+
+impl Listed<'_> {
+    /// What it is called in the whole tree.
+    pub(super) fn name(&self, definition: &Compiled) -> String {
+        let id = definition.node(self.node).id.as_str();
+        if self.within.is_empty() { id.to_owned() } else { NodePath::new(self.within.to_vec(), id).to_string() }
+    }
+}
+
+impl Execution {
+    /// Goes through all nodes but those of items: those of what is called stand behind the call, also before it is reached.
+    ///
+    /// What was passed by calls nothing, so nothing stands behind it. There are no more than
+    /// [`expanded_nodes_max`](crate::compile::Limits::expanded_nodes_max) of them.
+    pub(super) fn walk(&self, definition: &Compiled, visit: &mut impl FnMut(&Listed<'_>)) {
+        self.walk_graph(definition, (0, Some(ScopeId::ROOT)), &mut Vec::new(), visit);
+    }
+
+    /// Calls are no deeper than [`subworkflow_depth_max`](crate::compile::Limits::subworkflow_depth_max).
+    fn walk_graph(
+        &self,
+        definition: &Compiled,
+        (graph, scope): (u32, Option<ScopeId>),
+        within: &mut Vec<PathStep>,
+        visit: &mut impl FnMut(&Listed<'_>),
+    ) {
+        let graph = &definition.graphs[graph as usize];
+        for place in 0..graph.in_degrees.len() as u32 {
+            let node = NodeIndex(graph.first + place);
+            let key = scope.map(|scope| WorkKey { scope, node });
+            let state = key.map_or(&NodeState::PENDING, |key| self.state_at(key));
+            visit(&Listed { within, node, key, state });
+            let Step::Open(opening) = definition.at(node).step else { continue };
+            let opened = key.and_then(|key| self.nests.get(&key)?.get(0));
+            let is_ahead = matches!(state.status(), NodeStatus::Pending | NodeStatus::Ready);
+            if !opening.each && (opened.is_some() || is_ahead) {
+                let id = definition.node(node).id.as_str().into();
+                within.push(PathStep { node: id, instance: Instance::Single });
+                self.walk_graph(definition, (opening.graph, opened), within, visit);
+                within.pop();
+            }
+        }
+    }
+
+    /// The first node that may still begin and for which this holds.
+    pub fn find_ahead(&self, definition: &Compiled, holds: impl Fn(NodeIndex) -> bool) -> Option<NodeIndex> {
+        let mut found = None;
+        self.walk(definition, &mut |listed| {
+            if found.is_none() && !listed.state.status().is_settled() && holds(listed.node) {
+                found = Some(listed.node);
+            }
+        });
+        found
+    }
+}
