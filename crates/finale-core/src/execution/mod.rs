@@ -363,24 +363,23 @@ impl Execution {
         if self.phase == Phase::Running && self.is_busy() {
             effects.push(Effect::Continue);
         }
+        self.stops_under_way(&mut effects);
         effects
     }
 
     /// The stops of what runs although its scope stops or a join went on without it, for an engine that may not have got
-    /// them. They come after [`under_way`](Self::under_way), and stopping twice changes nothing.
-    pub fn stops(&self) -> Vec<Effect> {
-        let mut stops = Vec::new();
+    /// them. They come after the runs, and stopping twice changes nothing.
+    fn stops_under_way(&self, effects: &mut Vec<Effect>) {
         for (scope, all) in self.scopes().filter(|(_, all)| all.running > 0) {
             for (node, state) in all.iter() {
                 if let NodeState::Running { attempt, closed, .. } = *state
                     && (all.stopping || closed)
                 {
                     let dispatch = self.dispatch(WorkKey { scope, node }, attempt);
-                    stops.push(Effect::Stop { dispatch, then: AfterStop::Report });
+                    effects.push(Effect::Stop { dispatch, then: AfterStop::Report });
                 }
             }
         }
-        stops
     }
 
     /// What was in flight when the end was decided, and how far each was stopped.
