@@ -60,6 +60,12 @@ bugs! {
     AcknowledgePassedOn,
     /// A rebuilt task engine does not know which outcomes are on their way.
     ForgetUntaken,
+    /// An actor gives an execution back while the task engine owes it an answer.
+    ParkUnanswered,
+    /// An actor repairs nothing when a message to the task engine or its answer is lost.
+    SkipRepair,
+    /// A process takes up executions although it has not their handlers.
+    IgnoreMissingHandlers,
     /// Permits that are given back never come to the pool.
     LosePermits,
     /// The output of a handler is taken for that of another one.
