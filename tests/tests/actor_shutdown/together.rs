@@ -47,20 +47,20 @@ enum Stage {
 
 impl Gate {
     fn come_to(&self, stage: Stage) {
-        *self.stage.lock().unwrap() = stage;
+        *self.stage.lock().expect("nobody panics while they have it") = stage;
         self.changed.notify_all();
     }
 
     fn wait_for(&self, stage: Stage) {
-        let mut now = self.stage.lock().unwrap();
+        let mut now = self.stage.lock().expect("nobody panics while they have it");
         while *now < stage {
-            now = self.changed.wait(now).unwrap();
+            now = self.changed.wait(now).expect("nobody panics while they have it");
         }
     }
 
     /// Whether it is the first one that comes here, which is held up from now on.
     fn is_first(&self) -> bool {
-        let mut stage = self.stage.lock().unwrap();
+        let mut stage = self.stage.lock().expect("nobody panics while they have it");
         let is_first = *stage == Stage::BothRun;
         if is_first {
             *stage = Stage::OneIsHeldUp;
