@@ -155,7 +155,8 @@ impl Execution {
             && !matches!(definition.at(key.node).step, Step::Pass | Step::Join | Step::Judge(Some(_)))
     }
 
-    #[inline]
+    /// Of its two callers only the one in the loop is of interest: without the attribute neither has it built in.
+    #[inline(always)]
     fn begin_step(&mut self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
         let compiled = definition.at(key.node);
         match compiled.step {
@@ -172,7 +173,8 @@ impl Execution {
         }
     }
 
-    #[inline]
+    /// There are two callers, and only the one in the loop is of interest: without the attribute neither has it built in.
+    #[inline(always)]
     fn settle_edges(&mut self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
         if !self.goes_on(key.scope) {
             return;
