@@ -247,6 +247,11 @@ fn a_rule_that_can_never_hold_is_warned_of() {
     // Its failure is tolerated until the join can go on no more.
     let sheltered = chart("s>a s>b a>cure cure>join b>join join>e").join("join", JoinStrategy::Any, Losers::Finish);
     assert_eq!(warned(sheltered.rule("cure", TriggerRule::OneFailed)), [""; 0]);
+    // With the join that cannot go on they count, so that nothing behind it hears of them.
+    let behind = chart("s>a s>b a>join b>join join>cure cure>e").join("join", JoinStrategy::Any, Losers::Finish);
+    assert_eq!(warned(behind.rule("cure", TriggerRule::OneFailed)).len(), 1);
+    let handled = chart("s>a a>cure cure>e a>e a:failed>other other>e").rule("cure", TriggerRule::OneFailed);
+    assert_eq!(warned(handled).len(), 1, "what is handled is no failure for what comes after");
 }
 
 #[test]

@@ -159,7 +159,9 @@ impl Tolerated {
             let is_tolerated = rule.is_sheltered && !rule.is_caught && can_fail(&node.kind);
             let passes_on =
                 !matches!(node.rule(), TriggerRule::AllDone | TriggerRule::OneFailed | TriggerRule::AllFailed);
-            let is_blocked = blocks[position as usize] && passes_on;
+            // With a join that can go on no more the failures before it count, unless there is another join behind it.
+            let is_last_shelter = is_early_join(node) && !rule.is_sheltered;
+            let is_blocked = blocks[position as usize] && passes_on && !is_last_shelter;
             blocks[position as usize] = is_tolerated || is_blocked;
             if blocks[position as usize] {
                 let ways = graph.out.of(position).iter().filter(|edge| is_ordinary(edge.kind));
