@@ -106,7 +106,7 @@ impl Ledger {
         }
         let dispatch = Dispatch { key, attempt, epoch: self.epoch };
         if matches!(fact, Fact::Reported { .. }) && attempt.get() > 1 && !self.begun.contains_key(&dispatch) {
-            // Cancelled while this attempt waited for a place behind a split.
+            // Cancelled while this attempt waited for a slot behind a split.
             return;
         }
         if self.runs.remove(&dispatch) {

@@ -258,7 +258,7 @@ edges:
     let failures: Vec<_> = failures.map(|edge| (edge.source.as_str(), edge.target.as_str())).collect();
     assert_eq!(failures, [("rush", "tell"), ("a", "tell"), ("c", "tell")]);
     assert!(ways(&definition).contains(&"a sequential heard".to_owned()));
-    assert!(finale_core::compile::compile(definition, &finale_core::compile::Registry::new()).is_ok());
+    assert!(compile(definition, &Registry::new()).is_ok());
 }
 
 #[test]

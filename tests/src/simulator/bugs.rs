@@ -91,9 +91,9 @@ bugs! {
     /// A failure stays handled although what handles it has failed.
     HandledForGood,
     /// A failure before a join that can do without it never counts.
-    ShelteredForGood,
-    /// A task that waits for its next attempt takes a place behind its split.
-    BackoffTakesPlace,
+    JoinToleratesForGood,
+    /// A task that waits for its next attempt takes a slot behind its split.
+    BackoffTakesSlot,
 }
 
 impl Bug {
@@ -106,8 +106,8 @@ impl Bug {
             Self::CancelsWhatOthersNeed => Misreading::CancelsWhatOthersNeed,
             Self::CountsHandled => Misreading::CountsHandled,
             Self::HandledForGood => Misreading::HandledForGood,
-            Self::ShelteredForGood => Misreading::ShelteredForGood,
-            Self::BackoffTakesPlace => Misreading::BackoffTakesPlace,
+            Self::JoinToleratesForGood => Misreading::JoinToleratesForGood,
+            Self::BackoffTakesSlot => Misreading::BackoffTakesSlot,
             _ => return None,
         })
     }

@@ -13,7 +13,8 @@ mod inputs;
 mod joins;
 mod limits;
 mod links;
-mod meetings;
+
+mod post_dominators;
 mod problem;
 mod reading;
 mod registry;

@@ -27,7 +27,7 @@ impl Execution {
                 self.begin(definition, key, sink);
             } else if let Some(id) = self.unjudged.pop() {
                 self.judge_scope(definition, id, sink);
-            } else if self.places.is_some() && self.start_next_queued(definition, sink) {
+            } else if self.split_slots.is_some() && self.start_next_queued(definition, sink) {
                 // A handler that has left made room for it.
             } else if let Some(key) = self.held_back.pop_front() {
                 self.begin_now(definition, key, sink);
@@ -62,7 +62,7 @@ impl Execution {
 
     fn has_left_over(&self) -> bool {
         let drawn = self.settled.is_empty() && self.dispatching.is_empty() && self.unjudged.is_empty();
-        let is_held = !self.held_back.is_empty() || self.has_freed_places();
+        let is_held = !self.held_back.is_empty() || self.has_freed_slots();
         !drawn || is_held || !self.opening.is_empty() || !self.undecided.is_empty()
     }
 

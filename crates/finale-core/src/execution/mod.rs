@@ -24,12 +24,12 @@ mod losers;
 mod nest;
 mod node;
 mod paths;
-mod places;
 mod recover;
 mod render;
 mod rules;
 mod scope;
 mod spare;
+mod split_slots;
 #[cfg(test)]
 mod tests;
 mod turn;
@@ -45,9 +45,9 @@ pub use turn::{AfterStop, Effect, EffectSink, Notice, NumberedEvent, Replay, Tur
 pub(crate) use ending::EndReason;
 use nest::Nest;
 use node::{LostAttempts, NodeState, Settled, Skip, WaitFor};
-use places::SplitPlaces;
 use scope::Scope;
 use spare::Spare;
+use split_slots::SplitSlots;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -105,7 +105,7 @@ pub struct Execution {
     /// Nodes that wait for an expression.
     undecided: VecDeque<WorkKey>,
     /// Who is at work behind splits with a limit, and who waits for a place there.
-    places: Option<Box<SplitPlaces>>,
+    split_slots: Option<Box<SplitSlots>>,
     /// How many tasks of the scopes that were given back ended where.
     gone: Option<Box<Counts>>,
     /// Attempts that were followed by another one.
@@ -210,7 +210,7 @@ impl Execution {
             opening: VecDeque::new(),
             unjudged: Vec::new(),
             undecided: VecDeque::new(),
-            places: None,
+            split_slots: None,
             gone: None,
             earlier: None,
             spare_activation: Spare::default(),
@@ -237,7 +237,7 @@ impl Execution {
         self.opening.clear();
         self.unjudged.clear();
         self.undecided.clear();
-        self.places = None;
+        self.split_slots = None;
         self.gone = None;
         self.earlier = None;
     }

@@ -223,7 +223,7 @@ impl Execution {
         let Some(scope) = self.inner.remove(&id) else { return };
         self.count_gone(definition, &scope);
         self.forget_earlier(id);
-        self.forget_places(id);
+        self.forget_slots(id);
         let key = scope.parent;
         let Some(nest) = self.nests.get_mut(&key) else { return };
         nest.open -= 1;

@@ -26,7 +26,7 @@ fn a_split_bounds_the_handlers_in_all_scopes_inside() {
     assert_eq!(run.status_of("each[0]::parse"), NodeStatus::Running);
     assert_eq!(run.status_of("each[1]::parse"), NodeStatus::Ready);
     let why = run.execution.why(&run.definition).to_string();
-    assert!(why.contains("each[1]::parse) for a place: no more than 2 may be at work behind split"), "{why}");
+    assert!(why.contains("each[1]::parse) for a slot: no more than 2 may be at work behind split"), "{why}");
     run.check();
     run.done("other", "0");
     assert_eq!(run.at_work().len(), 2);
@@ -36,12 +36,12 @@ fn a_split_bounds_the_handlers_in_all_scopes_inside() {
     run.done("each[2]::parse", "3");
     run.done("after", "null");
     assert_eq!(run.execution.status(), ExecutionStatus::Completed);
-    assert!(run.execution.places.as_ref().is_none_or(|places| **places == SplitPlaces::default()), "all were left");
+    assert!(run.execution.split_slots.as_ref().is_none_or(|slots| **slots == SplitSlots::default()), "all were left");
     run.check();
 }
 
 #[test]
-fn items_of_a_scope_that_ends_give_their_places_to_others() {
+fn items_of_a_scope_that_ends_give_their_slots_to_others() {
     let mut run = Run::activated(bounded_map(), "[1, 2, 3]");
     let other = run.work("other");
     run.failed("each[0]::parse", "bad");
@@ -162,5 +162,5 @@ fn a_fan_in_of_failures_before_a_join_is_linear() {
     assert_eq!(run.execution.root.failures().len(), BRANCHES - 1);
     let last = run.at_work();
     run.stopped(last[0]);
-    assert_eq!(run.execution.ended().map(|(status, _)| status), Some(crate::fact::Terminal::Failed));
+    assert_eq!(run.execution.ended().map(|(status, _)| status), Some(Terminal::Failed));
 }
