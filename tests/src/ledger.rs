@@ -76,6 +76,7 @@ impl Ledger {
                 Effect::Offer { dispatch, .. } => self.offers.contains(dispatch),
                 Effect::ArmTimer { timer, .. } => self.armed.contains_key(timer),
                 Effect::Continue => self.continues,
+                Effect::Stop { dispatch, .. } => self.stopping.contains(dispatch),
                 _ => false,
             };
             if !is_known {
@@ -105,7 +106,7 @@ impl Ledger {
         }
         let dispatch = Dispatch { key, attempt, epoch: self.epoch };
         if matches!(fact, Fact::Reported { .. }) && attempt.get() > 1 && !self.begun.contains_key(&dispatch) {
-            // Cancelled while this attempt waited for a place behind a split.
+            // Cancelled while this attempt waited for a slot behind a split.
             return;
         }
         if self.runs.remove(&dispatch) {
@@ -156,18 +157,20 @@ impl Ledger {
     /// The books and the execution agree on what is under way; after the end nothing is.
     pub(crate) fn compare(&self, definition: &Compiled, execution: &Execution) {
         let (mut runs, mut offers) = (BTreeSet::new(), BTreeSet::new());
-        let (mut armed, mut continues) = (BTreeMap::new(), false);
+        let (mut armed, mut continues, mut stops) = (BTreeMap::new(), false, BTreeSet::new());
         for effect in execution.under_way(definition) {
             match effect {
                 Effect::Run { dispatch, .. } => _ = runs.insert(dispatch),
                 Effect::Offer { dispatch, .. } => _ = offers.insert(dispatch),
                 Effect::ArmTimer { timer, due, .. } => _ = armed.insert(timer, due),
                 Effect::Continue => continues = true,
+                Effect::Stop { dispatch, .. } => _ = stops.insert(dispatch),
                 other => panic!("{other:?} is nothing that can be under way"),
             }
         }
         assert_eq!((&runs, &offers), (&self.runs, &self.offers), "what is under way is what was dispatched");
         assert!(self.stopping.is_subset(&runs), "what is being stopped still runs");
+        assert_eq!(stops, self.stopping, "what was told to stop is told so again");
         assert_eq!(armed, self.armed, "timers are armed for what the state says");
         assert!(self.continues || !continues, "more follows, and nobody was told to go on");
         assert_eq!(self.has_ended, execution.status().is_terminal());

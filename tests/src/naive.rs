@@ -71,7 +71,7 @@ enum Place {
     Pending,
     /// It may begin once its expression is evaluated.
     Due,
-    /// It may begin as soon as there is a place for it; whether it has been seen waiting for that.
+    /// It may begin as soon as there is a slot for it; whether it has been seen waiting for that.
     Reached {
         seen: bool,
     },
@@ -383,7 +383,7 @@ impl Naive {
         for node in 0..self.places.len() {
             if let Place::Reached { seen } = &mut self.places[node] {
                 *seen = true;
-                assert!(!self.has_place(node), "node {node} could begin and did not");
+                assert!(!self.has_slot(node), "node {node} could begin and did not");
             }
         }
     }
@@ -461,7 +461,7 @@ impl Naive {
             }
             NodeKind::Conditional(_) => self.places[node] = Place::Passed(Some(EdgeKind::ConditionalFalse)),
             NodeKind::Task(_) => {
-                assert!(self.has_place(node), "node {node} began beyond the limit of a split");
+                assert!(self.has_slot(node), "node {node} began beyond the limit of a split");
                 self.attempts[node] = self.attempts[node].max(1);
                 self.dispatch(node);
             }

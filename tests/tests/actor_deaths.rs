@@ -8,7 +8,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use finale::journal::{Acknowledgement, HeldJournal};
-use finale::{Abandoned, CommandError, ExecutionStatus, Faults, Kill, Runtime, TaskContext, TaskError};
+use finale::{
+    Abandoned, CommandError, ExecutionStatus, Faults, Kill, NodeRecordState, Runtime, TaskContext, TaskError,
+};
 use finale_tests::actor::{Any, Dummies, Gate, chart, runtime, settle, workflow};
 use finale_tests::tasks::task_of;
 
@@ -174,4 +176,63 @@ async fn a_task_engine_that_panics_again_and_again_fails_the_shard() {
 #[actix::test]
 async fn a_supervisor_that_panics_again_and_again_fails_the_shard() {
     a_shard_fails(|faults| &faults.kill_supervisor).await;
+}
+
+#[actix::test]
+async fn messages_behind_one_over_which_an_execution_panics_keep_their_order() {
+    tokio::time::pause();
+    let (faults, gate) = (Arc::<Faults>::default(), Gate::closed());
+    let runtime = started(&HeldJournal::new(Acknowledgement::Immediate), &faults, &gate);
+    let asks = chart("s>x x>y y>e").outside("x").outside("y").workflow();
+    let execution = runtime.activate(&asks, ()).await.unwrap();
+    settle().await;
+    faults.kill_execution.over.store(1, Ordering::Relaxed);
+    let report = |output: &'static str| {
+        let (runtime, task) = (runtime.clone(), task_of(execution.id(), &asks, "x"));
+        actix::spawn(async move { runtime.complete_task(task, output).await })
+    };
+    let (first, second, third) = (report("first"), report("second"), report("third"));
+    settle().await;
+    assert_eq!(first.await.unwrap(), Ok(()));
+    second.await.unwrap().unwrap_err();
+    third.await.unwrap().unwrap_err();
+    let record = execution.snapshot().await.unwrap();
+    let state = record.nodes.into_iter().find(|node| node.id == "x").map(|node| node.state);
+    let Some(NodeRecordState::Completed { output, .. }) = state else { panic!("{state:?}") };
+    assert_eq!(output.decode::<String>().unwrap(), "first");
+}
+
+#[actix::test]
+async fn a_handler_that_may_go_on_and_waits_for_its_permit_does_so_after_its_engine_panicked() {
+    tokio::time::pause();
+    let faults = Arc::<Faults>::default();
+    let (awaited, busy) = (Arc::<tokio::sync::Notify>::default(), Gate::closed());
+    let notified = Arc::clone(&awaited);
+    let waits = move |context: TaskContext, _: Any| {
+        let notified = Arc::clone(&notified);
+        async move {
+            context.waiting_for(notified.notified()).await;
+            Ok::<_, TaskError>(())
+        }
+    };
+    let limits = finale::Limits::new().running_tasks_max(1);
+    let journal = HeldJournal::new(Acknowledgement::Immediate);
+    let builder = runtime(&journal).faults(Arc::clone(&faults)).limits(limits).gated("b", &busy).handler("p", waits);
+    let runtime = builder.start().unwrap();
+    let waits = runtime.activate(&workflow("s>p p>e"), ()).await.unwrap();
+    settle().await;
+    // The permit that it gave back goes to another one.
+    runtime.activate(&workflow("s>b b>e"), ()).await.unwrap();
+    settle().await;
+    awaited.notify_one();
+    settle().await;
+    assert_eq!((runtime.health().suspended_tasks, runtime.health().running_tasks), (1, 1));
+    // The engine panics over the next thing that it hears.
+    faults.kill_engine.over.store(1, Ordering::Relaxed);
+    runtime.activate(&chart("s>x x>e").outside("x").workflow(), ()).await.unwrap();
+    settle().await;
+    assert_eq!(faults.kill_engine.over.load(Ordering::Relaxed), 0);
+    busy.open();
+    let outcome = tokio::time::timeout(PATIENCE, waits.outcome()).await.expect("it hangs").unwrap();
+    assert_eq!(outcome.status(), ExecutionStatus::Completed);
 }

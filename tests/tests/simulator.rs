@@ -6,7 +6,7 @@
 use finale_tests::simulator::{Bug, Campaign, Count, Failed, Report, STEPS, simulate};
 
 /// Within so many seeds each planted bug must be found.
-const FOUND_WITHIN: u64 = 6_000;
+const FOUND_WITHIN: u64 = 10_000;
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number is wanted"))

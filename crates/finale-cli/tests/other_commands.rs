@@ -32,6 +32,26 @@ fn an_execution_becomes_a_picture_with_its_states() {
 }
 
 #[test]
+fn an_execution_is_drawn_as_the_definition_that_it_ran_under() {
+    let journal = Journal::new();
+    let before = "id: w\ntasks:\n  first: {shell: \"true\"}\n";
+    let file = written("changing.yaml", before);
+    let ran = |file: &std::path::Path| journal.ask("run", &[file.to_str().unwrap(), "--simulate"]);
+    ran(&file).with_code(0);
+    std::fs::write(&file, before.replace("first", "other")).unwrap();
+    ran(&file).with_code(0);
+    let listed = journal.list();
+    let pictures: Vec<_> = listed
+        .iter()
+        .map(|execution| journal.ask("graph", &[execution["id"].as_str().unwrap()]).with_code(0).stdout)
+        .collect();
+    let has = |picture: &String, name: &str| picture.contains(name);
+    // The newest is listed first.
+    assert!(has(&pictures[0], "Other") && !has(&pictures[0], "First"), "{pictures:?}");
+    assert!(has(&pictures[1], "First") && !has(&pictures[1], "Other"), "{pictures:?}");
+}
+
+#[test]
 fn what_is_no_definition_becomes_no_picture() {
     let file = written("slip.yaml", "id: w\ntasks:\n  a: {needs: b}\n");
     asked(&["graph", file.to_str().unwrap()]).refused("error[file_unknown_key]: ");

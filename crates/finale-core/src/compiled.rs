@@ -72,7 +72,7 @@ pub(crate) struct GraphRules {
     /// The joins that close losers, in the order of the graph.
     pub(crate) cancelling: Box<[CancellingJoin]>,
     /// The nodes, sorted so that the losers of each join stand together; empty if no join closes any.
-    pub(crate) families: Box<[u32]>,
+    pub(crate) dominated: Box<[u32]>,
     /// By node: which of the bounds hold for it; empty if no split has a limit.
     pub(crate) bounded_by: Box<[Range<u32>]>,
     pub(crate) bounds: Box<[Bound]>,
@@ -82,7 +82,7 @@ pub(crate) struct GraphRules {
 #[derive(Debug)]
 pub(crate) struct CancellingJoin {
     pub(crate) join: u32,
-    /// Where these nodes stand among the families.
+    /// Where these nodes stand among those that are sorted.
     pub(crate) losers: Range<u32>,
 }
 
@@ -98,7 +98,7 @@ impl GraphRules {
     pub(crate) fn losers(&self, join: u32) -> &[u32] {
         let found = self.cancelling.binary_search_by_key(&join, |cancelling| cancelling.join);
         let Range { start, end } = found.map_or(0..0, |found| self.cancelling[found].losers.clone());
-        &self.families[start as usize..end as usize]
+        &self.dominated[start as usize..end as usize]
     }
 
     /// The splits that bound a node.
@@ -145,7 +145,7 @@ pub(crate) struct CompiledNode {
     /// Whether it handles the failures of others.
     pub(crate) is_failure_handler: bool,
     /// Whether every way on leads into a join that may go on without it.
-    pub(crate) is_sheltered: bool,
+    pub(crate) is_join_tolerated: bool,
     pub(crate) at_most_once: bool,
     pub(crate) attempts: u16,
     pub(crate) backoff: Duration,

@@ -436,7 +436,7 @@ pub enum NodeRecordState {
         /// In words; never blank.
         error: String,
     },
-    /// Closed by the end of the execution.
+    /// Closed by the end of the execution, or by a join that went on without it.
     Cancelled {
         /// The last attempt.
         begun: Begun,
@@ -445,7 +445,7 @@ pub enum NodeRecordState {
     },
     /// Never begun.
     Skipped {
-        /// Which decision, failure or end went past it.
+        /// Which decision, failure, rule, join or end went past it.
         reason: String,
     },
 }

@@ -57,7 +57,7 @@ impl std::fmt::Display for ExecutionStatus {
 pub enum NodeStatus {
     /// Not reached yet.
     Pending,
-    /// Reached: nothing but the execution itself keeps it from going on.
+    /// Reached: nothing but the execution itself keeps it from going on, be it that a split has no slot for it.
     Ready,
     /// Handed to its handler, which waits for a limit on handlers. An execution knows no limits, so whoever runs the
     /// handlers says this of a node that is running.
@@ -70,9 +70,10 @@ pub enum NodeStatus {
     Completed,
     /// Not done, and not tried again.
     Failed,
-    /// Begun, and closed by the end of the execution.
+    /// Begun, and closed by the end of the execution or by a join that went on without it.
     Cancelled,
-    /// Never begun: a decision, a failure before it, or the end of the execution went past it.
+    /// Never begun: a decision, a failure before it, its trigger rule, a join that went on without it, or the end of the
+    /// execution went past it.
     Skipped,
 }
 

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use finale_core::Definition;
 use finale_core::compile::{Registry, compile};
-use finale_core::definition::{Delivery, Document, Node, NodeKind, OnFailure, Siblings, Task, Verdict, Work};
+use finale_core::definition::{
+    Delivery, Document, EdgeKind, JoinStrategy, Losers, Node, NodeKind, OnFailure, ParallelJoin, Siblings, Task,
+    TriggerRule, Verdict, Work,
+};
 use finale_formats::{Format, LoadError, load};
 
 fn read(text: &str) -> Definition {
@@ -228,6 +231,37 @@ edges:
 ";
 
 #[test]
+fn rules_joins_and_what_handles_failures_are_those_of_the_definition() {
+    let text = "
+id: order
+nodes:
+  rush: {condition: input.rush, on_failure: tell}
+  heard: {join: {at_least: 2, losers: cancel}, after: [a, b, c]}
+tasks:
+  a: {after: {node: rush, on: true}, on_failure: tell}
+  b: {}
+  c: {}
+  tell: {input: failure.reason}
+  alarm: {after: [b, c], trigger_rule: one_failed, when: input.loud}
+  some: {after: [b, c], trigger_rule: {at_least: 1}}
+edges:
+  - {from: c, to: tell, on: failure}
+";
+    let definition = read(text);
+    let node = |id: &str| definition.nodes.iter().find(|node| node.id == id).unwrap();
+    let heard = ParallelJoin { strategy: JoinStrategy::AtLeast { count: 2 }, losers: Losers::Cancel };
+    assert_eq!(node("heard").kind, NodeKind::ParallelJoin(heard));
+    let rules = ["a", "alarm?", "alarm", "some"].map(|id| node(id).trigger_rule);
+    let (default, one_failed) = (TriggerRule::Default, TriggerRule::OneFailed);
+    assert_eq!(rules, [default, one_failed, default, TriggerRule::AtLeast { count: 1 }]);
+    let failures = definition.edges.iter().filter(|edge| edge.kind == EdgeKind::OnFailure);
+    let failures: Vec<_> = failures.map(|edge| (edge.source.as_str(), edge.target.as_str())).collect();
+    assert_eq!(failures, [("rush", "tell"), ("a", "tell"), ("c", "tell")]);
+    assert!(ways(&definition).contains(&"a sequential heard".to_owned()));
+    assert!(compile(definition, &Registry::new()).is_ok());
+}
+
+#[test]
 fn control_nodes_stand_under_nodes_and_say_which_answer_comes_before() {
     let definition = read(ORDER);
     let kinds: Vec<_> = definition.nodes.iter().map(|node| node.kind.name()).collect();
@@ -305,7 +339,7 @@ edges:
     let expected = [
         "4:5: tasks.a.shell: `shell` and `handler` exclude each other: a task does one thing",
         "6:5: tasks.a.needs: unknown key `needs`, did you mean `after`?; accepted: `title`, `label`, `handler`, `shell`, \
-         `sleep`, `log`, `call`, `input`, `with`, `after`, `when`, `retry`, `timeout`, `optional`, `at_most_once`, `assignee`, \
+         `sleep`, `log`, `call`, `input`, `with`, `after`, `when`, `retry`, `timeout`, `optional`, `on_failure`, `trigger_rule`, `at_most_once`, `assignee`, \
          `labels`",
         "7:14: tasks.a.timeout: `30` is no duration: it has no unit; write `30s` for seconds, `30m` for minutes, `30ms` \
          for milliseconds",
@@ -316,8 +350,8 @@ edges:
         "12:6: nodes.d: the node does not say what it is; accepted: `start`, `end`, `task`, `condition`, `split`, `join`, \
          `assign`, `verification`, `subworkflow`",
         "12:14: nodes.d.after: `choice` is a condition: say after which answer, like `{node: choice, on: true}`; \
-         accepted: `true`, `false`",
-        "14:31: edges[0].on: `choice` is a condition, which does not answer `pass`; accepted after `on`: `true`, `false`",
+         accepted: `true`, `false`, `failure`",
+        "14:31: edges[0].on: `choice` is a condition, which does not answer `pass`; accepted after `on`: `true`, `false`, `failure`",
     ];
     assert_eq!(problems(text), expected);
     let error = refused(text);

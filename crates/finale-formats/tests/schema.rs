@@ -62,6 +62,10 @@ fn what_the_reader_takes_the_schema_takes() {
         "{handler: h, with: '3.10'}",
         "{call: w, with: {a: 1}, after: a, when: true, optional: true, title: T, label: L, labels: {a: b}}",
         "{call: {workflow: w, version: 1.0.0, output: output.x, on_failure: {tolerate: 1}, siblings: finish}, input: input}",
+        "{handler: h, after: a, trigger_rule: all_done}",
+        "{handler: h, after: a, trigger_rule: {at_least: 1}, on_failure: a}",
+        "{handler: h, optional: false, on_failure: a}",
+        "{after: {node: a, on: failure}}",
     ];
     let nodes = [
         "{start: true, label: L}",
@@ -71,6 +75,10 @@ fn what_the_reader_takes_the_schema_takes() {
         "{split: {max_concurrency: 2}}",
         "{join: any, after: {node: a, on: branch}}",
         "{assign: me}",
+        "{join: {at_least: 1, losers: cancel}, after: {node: a, on: branch}}",
+        "{join: {strategy: any}, after: {node: a, on: branch}}",
+        "{condition: input.x, trigger_rule: one_failed, on_failure: t}",
+        "{subworkflow: {workflow: w, version: 1.0.0}, on_failure: t}",
         "{verification: {rubric: r, evaluator: e, preset: pass}}",
         "{subworkflow: {workflow: w, version: 1.0.0, inputs: {a: null}, outputs: {}}}",
         "{task: {shell: x, after: a}}",
@@ -136,6 +144,12 @@ const BAD_TASKS: &[&str] = &[
     "{log: 5}",
     "{after: [7]}",
     "{x-note: 1}",
+    "{trigger_rule: always}",
+    "{trigger_rule: at_least}",
+    "{trigger_rule: {at_least: 0}}",
+    "{trigger_rule: {}}",
+    "{on_failure: [a]}",
+    "{on_failure: a, optional: true}",
 ];
 
 const BAD_NODES: &[&str] = &[
@@ -157,6 +171,15 @@ const BAD_NODES: &[&str] = &[
     "{subworkflow: {workflow: w, version: 1.0.0, inputs: []}}",
     "{task: {}, after: a}",
     "{task: {}, join: all}",
+    "{task: {}, trigger_rule: all_done}",
+    "{task: {}, on_failure: t}",
+    "{start: true, trigger_rule: all_done}",
+    "{join: all, trigger_rule: all_done}",
+    "{join: {at_least: 1, strategy: any}}",
+    "{join: {at_least: many}}",
+    "{join: {losers: keep}}",
+    "{split: true, on_failure: t}",
+    "{join: any, on_failure: t}",
 ];
 
 const BAD_HEADS: &[&str] = &[

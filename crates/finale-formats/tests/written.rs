@@ -420,7 +420,7 @@ fn step() -> impl Strategy<Value = (u8, Task, String, String, Vec<usize>, Trigge
 /// A definition whose edges belong where they are, with ends that are implied.
 fn built() -> impl Strategy<Value = Definition> {
     vec(step(), 0..8).prop_map(|steps| {
-        let mut builder = Definition::builder("w");
+        let (mut builder, count) = (Definition::builder("w"), steps.len());
         let mut kinds = Vec::new();
         for (number, (kind, task, text, expression, after, rule, is_caught)) in steps.into_iter().enumerate() {
             let id = format!("n{number}");
@@ -443,8 +443,7 @@ fn built() -> impl Strategy<Value = Definition> {
                 };
                 builder = builder.edge(format!("n{source}"), &id, edge);
             }
-            // What handles failures comes later, and may not be there.
-            if kind == 9 && is_caught {
+            if kind == 9 && is_caught && number + 1 < count {
                 builder = builder.catch(format!("n{}", number + 1));
             }
             kinds.push(kind);

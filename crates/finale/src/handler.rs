@@ -252,8 +252,9 @@ impl Handle for Asked {
     }
 
     fn call(&self, context: TaskContext, input: Payload) -> TaskFuture {
-        let task =
-            RunTask { task: context.task_id(), attempt: context.attempt(), node: context.node().to_owned(), input };
+        let (task, attempt, node) = (context.task_id(), context.attempt(), context.node().to_owned());
+        // The span of the task is the current one where a handler is called.
+        let task = RunTask { task, attempt, node, input, span: tracing::Span::current() };
         let (asked, bytes_max) = (self.actor.send(task), self.payload_bytes_max);
         Box::pin(async move {
             match asked.await {

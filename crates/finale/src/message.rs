@@ -5,6 +5,7 @@
 
 use actix::Message;
 use finale_core::{Failure, Payload, TaskId};
+use tracing::Span;
 
 use crate::errors::ReportError;
 use crate::task_error::TaskError;
@@ -60,6 +61,21 @@ pub struct RunTask {
     pub node: String,
     /// The input of the task.
     pub input: Payload,
+    pub(crate) span: Span,
+}
+
+impl RunTask {
+    /// The span of the task, [`finale.task`](crate::telemetry::span::TASK): what the actor says within it belongs to the task.
+    ///
+    /// ```
+    /// # use finale::message::RunTask;
+    /// fn print(asked: &RunTask) {
+    ///     asked.span().in_scope(|| tracing::info!("printed"));
+    /// }
+    /// ```
+    pub const fn span(&self) -> &Span {
+        &self.span
+    }
 }
 
 /// Reports that a task was done; for [`Runtime::task_completed`](crate::Runtime::task_completed).
@@ -79,18 +95,43 @@ pub struct RunTask {
 /// # let task = runtime.open_tasks_of(execution.id()).await?[0].id;
 /// let reports = runtime.task_completed(); // an actor keeps this
 /// let output = Payload::encode("well done")?;
-/// reports.send(TaskCompleted { task, output }).await??;
+/// reports.send(TaskCompleted::new(task, output).by("the editor")).await??;
 /// assert_eq!(execution.outcome().await?.output::<String>()?, "well done");
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<(), ReportError>")]
+#[non_exhaustive]
 pub struct TaskCompleted {
     /// Which task.
     pub task: TaskId,
     /// What came of it.
     pub output: Payload,
+    /// Who reports, for the history; blank if nobody is named.
+    pub by: Box<str>,
+    /// Which attempt it is about, counted from 1; none for the one that is open. A report on another one is refused.
+    pub attempt: Option<u16>,
+}
+
+impl TaskCompleted {
+    /// A report on the attempt that is open, by nobody in particular.
+    #[must_use]
+    pub fn new(task: TaskId, output: Payload) -> Self {
+        Self { task, output, by: Box::default(), attempt: None }
+    }
+
+    /// Changes who reports.
+    #[must_use]
+    pub fn by(self, who: impl Into<Box<str>>) -> Self {
+        Self { by: who.into(), ..self }
+    }
+
+    /// Changes which attempt it is about.
+    #[must_use]
+    pub fn attempt(self, attempt: u16) -> Self {
+        Self { attempt: Some(attempt), ..self }
+    }
 }
 
 /// Reports that a task was not done; for [`Runtime::task_failed`](crate::Runtime::task_failed).
@@ -110,16 +151,41 @@ pub struct TaskCompleted {
 /// # let task = runtime.open_tasks_of(execution.id()).await?[0].id;
 /// let reports = runtime.task_failed();
 /// let failure = Failure::new(FailureClass::Rejected, "too long");
-/// reports.send(TaskFailed { task, failure }).await??;
+/// reports.send(TaskFailed::new(task, failure).by("the editor")).await??;
 /// assert_eq!(execution.outcome().await?.status(), ExecutionStatus::Failed);
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<(), ReportError>")]
+#[non_exhaustive]
 pub struct TaskFailed {
     /// Which task.
     pub task: TaskId,
     /// Why.
     pub failure: Failure,
+    /// Who reports, for the history; blank if nobody is named.
+    pub by: Box<str>,
+    /// Which attempt it is about, counted from 1; none for the one that is open. A report on another one is refused.
+    pub attempt: Option<u16>,
+}
+
+impl TaskFailed {
+    /// A report on the attempt that is open, by nobody in particular.
+    #[must_use]
+    pub fn new(task: TaskId, failure: Failure) -> Self {
+        Self { task, failure, by: Box::default(), attempt: None }
+    }
+
+    /// Changes who reports.
+    #[must_use]
+    pub fn by(self, who: impl Into<Box<str>>) -> Self {
+        Self { by: who.into(), ..self }
+    }
+
+    /// Changes which attempt it is about.
+    #[must_use]
+    pub fn attempt(self, attempt: u16) -> Self {
+        Self { attempt: Some(attempt), ..self }
+    }
 }

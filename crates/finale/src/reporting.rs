@@ -51,6 +51,11 @@ impl TaskReport {
         Self { result: Ok(Err(failure)), by: Box::default(), attempt: None }
     }
 
+    /// A report that came as a message.
+    pub(crate) fn of(result: Result<Payload, Failure>, by: Box<str>, attempt: Option<u16>) -> Self {
+        Self { result: Ok(result), by, attempt }
+    }
+
     /// Who reports, for the history; by default nobody is named.
     pub fn by(mut self, who: impl Into<Box<str>>) -> Self {
         self.by = who.into();

@@ -42,7 +42,7 @@ use crate::message::{TaskCompleted, TaskFailed};
 use crate::observe;
 use crate::offline::{self, ReadError};
 use crate::open_tasks::{OpenTask, TaskPage};
-use crate::options::Options;
+use crate::options::{Limits, Options};
 use crate::reporting::TaskReport;
 use crate::vitals::{Health, Vitals};
 use crate::workflow::Workflow;
@@ -845,8 +845,7 @@ impl Runtime {
 
     /// Refuses a text that is longer than allowed.
     pub(crate) fn check_text(&self, what: &'static str, text: Option<&str>) -> Result<(), TooLong> {
-        let (bytes, bytes_max) = (text.map_or(0, str::len), self.0.options.limits.text_bytes_max);
-        if bytes > bytes_max { Err(TooLong { what, bytes, bytes_max }) } else { Ok(()) }
+        fits(what, text, &self.0.options.limits)
     }
 
     pub(crate) async fn snapshot(&self, id: ExecutionId) -> Result<Record, CommandError> {
@@ -1048,10 +1047,7 @@ impl Runtime {
     }
 
     fn checked(&self, report: TaskReport) -> Result<Report, ReportError> {
-        let report = report.into_report()?;
-        limited(&report.result, self.0.options.limits.payload_bytes_max)?;
-        self.check_text("who reports", Some(&report.by))?;
-        Ok(report)
+        checked(report, &self.0.options.limits)
     }
 
     pub(crate) async fn report(
@@ -1085,6 +1081,19 @@ impl From<Stopped> for ReportError {
 const ANSWER_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Refuses a report that is larger than a payload may be.
+/// A report as the core takes it, without its key, if it keeps to the limits.
+pub(crate) fn checked(report: TaskReport, limits: &Limits) -> Result<Report, ReportError> {
+    let report = report.into_report()?;
+    limited(&report.result, limits.payload_bytes_max)?;
+    fits("who reports", Some(&report.by), limits)?;
+    Ok(report)
+}
+
+fn fits(what: &'static str, text: Option<&str>, limits: &Limits) -> Result<(), TooLong> {
+    let (bytes, bytes_max) = (text.map_or(0, str::len), limits.text_bytes_max);
+    if bytes > bytes_max { Err(TooLong { what, bytes, bytes_max }) } else { Ok(()) }
+}
+
 pub(crate) fn limited(result: &Result<Payload, Failure>, bytes_max: usize) -> Result<(), PayloadError> {
     let bytes = match result {
         Ok(output) => output.size(),

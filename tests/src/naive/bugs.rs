@@ -21,15 +21,15 @@ pub enum Misreading {
     /// What comes after a failure that is handled is skipped as by a failure.
     HandledBlocks,
     /// A failure before a join that can do without it never counts.
-    ShelteredForGood,
+    JoinToleratesForGood,
     /// A failure that is tolerated is a success for the join behind it.
     FailedEdgeIsSuccess,
     /// A rule with a count waits until all edges are settled.
     AtLeastWaits,
     /// A node that was to begin after failures passes on failures when it does not.
     FailureRulesBlock,
-    /// A task that waits for its next attempt takes a place behind its split.
-    BackoffTakesPlace,
+    /// A task that waits for its next attempt takes a slot behind its split.
+    BackoffTakesSlot,
 }
 
 impl Misreading {
@@ -41,11 +41,11 @@ impl Misreading {
         Self::CountsHandled,
         Self::HandledForGood,
         Self::HandledBlocks,
-        Self::ShelteredForGood,
+        Self::JoinToleratesForGood,
         Self::FailedEdgeIsSuccess,
         Self::AtLeastWaits,
         Self::FailureRulesBlock,
-        Self::BackoffTakesPlace,
+        Self::BackoffTakesSlot,
     ];
 }
 

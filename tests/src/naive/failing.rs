@@ -8,7 +8,7 @@ impl Naive {
     /// Whether a failure counts, as things are now.
     pub(super) fn counts(&self, node: usize) -> bool {
         let is_handled = self.is_handled(node) && !self.misreads(Misreading::CountsHandled);
-        !is_handled && !self.spared.contains(&node) && !self.is_sheltered(node)
+        !is_handled && !self.spared.contains(&node) && !self.is_join_tolerated(node)
     }
 
     /// Whether another node has handled a failure, or is about to: not if that has failed itself.
@@ -31,12 +31,12 @@ impl Naive {
     }
 
     /// Whether every way on leads into a join that need not have all, one of which has gone on or still may.
-    fn is_sheltered(&self, node: usize) -> bool {
+    fn is_join_tolerated(&self, node: usize) -> bool {
         if !self.leads_only_into(node, |at| self.is_early_join(at)) {
             return false;
         }
         let mut joins = self.ahead_of(node, None, false).into_iter().filter(|&at| self.is_early_join(at));
-        match self.misreads(Misreading::ShelteredForGood) {
+        match self.misreads(Misreading::JoinToleratesForGood) {
             true => true,
             false => joins.any(|join| self.may_fire(join)),
         }

@@ -6,7 +6,7 @@ use super::{Misreading, Naive, Place};
 
 impl Naive {
     /// Whether a node may begin without breaking the limit of a split.
-    pub(super) fn has_place(&self, node: usize) -> bool {
+    pub(super) fn has_slot(&self, node: usize) -> bool {
         if !self.task(node).is_some_and(|task| task.work != Work::External) {
             return true;
         }
@@ -14,16 +14,16 @@ impl Naive {
             let NodeKind::ParallelSplit(kind) = &self.definition.nodes[split].kind else { return true };
             let Some(max) = kind.max_concurrency else { return true };
             let between = self.between(split);
-            let at_work = between.iter().filter(|&&node| self.takes_place(node)).count();
+            let at_work = between.iter().filter(|&&node| self.takes_slot(node)).count();
             !between.contains(&node) || at_work < max as usize
         })
     }
 
     /// Whether a handler is at work on a node.
-    fn takes_place(&self, node: usize) -> bool {
+    fn takes_slot(&self, node: usize) -> bool {
         match self.places[node] {
             Place::Running => true,
-            Place::Backing => self.misreads(Misreading::BackoffTakesPlace),
+            Place::Backing => self.misreads(Misreading::BackoffTakesSlot),
             _ => false,
         }
     }

@@ -66,6 +66,8 @@ pub(super) struct Actor {
     received: BatchNo,
     taken: BatchNo,
     pub(super) unanswered: u32,
+    /// Whether there were such messages at the last probe, and none of them was answered since.
+    is_overdue: bool,
     backlog: VecDeque<Letter>,
     decided: CommittedTurn,
     ending: Vec<Slot>,
@@ -86,6 +88,7 @@ impl Actor {
             received: BatchNo::NONE,
             taken: BatchNo::NONE,
             unanswered: 0,
+            is_overdue: false,
             backlog: VecDeque::new(),
             decided: CommittedTurn::default(),
             ending: Vec::new(),
@@ -144,8 +147,11 @@ impl Actor {
     }
 
     fn answered(&mut self, messages: u32, reach: &mut Reach<'_>) {
+        self.is_overdue &= messages == 0;
         match self.unanswered.checked_sub(messages) {
             Some(left) => self.unanswered = left,
+            // One that was given up as lost may be among them.
+            None if reach.shared.is_lossy => self.unanswered = 0,
             None => {
                 let story = format!("actor {}: {messages} of {}", self.number.0, self.unanswered);
                 reach.shared.audit.violate("each_message_is_answered_once", story);
@@ -266,7 +272,14 @@ impl Actor {
     fn one_turn(&mut self, message: Message, reach: &mut Reach<'_>) -> bool {
         let Some(hosting) = &mut self.hosting else { return false };
         match message.body {
-            Body::Probe => return true,
+            Body::Probe => {
+                let repairs = reach.shared.is_lossy && !reach.shared.has(Bug::SkipRepair);
+                if std::mem::replace(&mut self.is_overdue, self.unanswered > 0) && repairs {
+                    (self.unanswered, self.is_overdue) = (0, false);
+                    hosting.reconciles = true;
+                }
+                return true;
+            }
             Body::Reconcile => {
                 hosting.reconciles = !reach.shared.has(Bug::SkipReconcile);
                 self.commit(reach);
@@ -560,6 +573,9 @@ impl Actor {
     fn tell_engine(&mut self, input: task_engine::Input, reach: &mut Reach<'_>) {
         let is_answered = matches!(input, task_engine::Input::Perform { .. } | task_engine::Input::Reconcile(_));
         self.unanswered += u32::from(is_answered);
+        if is_answered && reach.shared.loses() {
+            return;
+        }
         self.send(ENGINE, Letter::Perform(input), reach);
     }
 
@@ -580,7 +596,8 @@ impl Actor {
     }
 
     fn park(&mut self, reach: &mut Reach<'_>) {
-        let idle = self.unanswered == 0 && self.backlog.is_empty();
+        let is_answered = self.unanswered == 0 || reach.shared.has(Bug::ParkUnanswered);
+        let idle = is_answered && self.backlog.is_empty();
         let Some(hosting) = self.hosting.take_if(|hosting| idle && hosting.pending == 0 && !hosting.reconciles) else {
             return;
         };

@@ -60,6 +60,12 @@ bugs! {
     AcknowledgePassedOn,
     /// A rebuilt task engine does not know which outcomes are on their way.
     ForgetUntaken,
+    /// An actor gives an execution back while the task engine owes it an answer.
+    ParkUnanswered,
+    /// An actor repairs nothing when a message to the task engine or its answer is lost.
+    SkipRepair,
+    /// A process takes up executions although it has not their handlers.
+    IgnoreMissingHandlers,
     /// Permits that are given back never come to the pool.
     LosePermits,
     /// The output of a handler is taken for that of another one.
@@ -85,9 +91,9 @@ bugs! {
     /// A failure stays handled although what handles it has failed.
     HandledForGood,
     /// A failure before a join that can do without it never counts.
-    ShelteredForGood,
-    /// A task that waits for its next attempt takes a place behind its split.
-    BackoffTakesPlace,
+    JoinToleratesForGood,
+    /// A task that waits for its next attempt takes a slot behind its split.
+    BackoffTakesSlot,
 }
 
 impl Bug {
@@ -100,8 +106,8 @@ impl Bug {
             Self::CancelsWhatOthersNeed => Misreading::CancelsWhatOthersNeed,
             Self::CountsHandled => Misreading::CountsHandled,
             Self::HandledForGood => Misreading::HandledForGood,
-            Self::ShelteredForGood => Misreading::ShelteredForGood,
-            Self::BackoffTakesPlace => Misreading::BackoffTakesPlace,
+            Self::JoinToleratesForGood => Misreading::JoinToleratesForGood,
+            Self::BackoffTakesSlot => Misreading::BackoffTakesSlot,
             _ => return None,
         })
     }

@@ -346,6 +346,9 @@ impl Engine {
             return shared.audit.violate("what_begins_is_registered", format!("{attempt:?}"));
         };
         let (execution, definition) = (registration.execution, registration.definition);
+        if shared.without_handlers == Some(definition.0 as usize) {
+            shared.audit.violate("what_has_no_handler_does_not_begin", format!("{execution} {attempt:?}"));
+        }
         let once = shared.flows[definition.0 as usize].nodes[attempt.dispatch.key.node.as_usize()].at_most_once;
         shared.trace.note(now, || format!("a handler begins: {execution} {:?}", attempt.dispatch));
         shared.audit.begins_handler(execution, attempt.dispatch, once, &shared.journal.durable);
@@ -471,6 +474,16 @@ impl Engine {
             {
                 reach.shared.audit.tally.add(Count::Duplicates);
                 reach.post.send(ENGINE, to, Letter::Timers(timers.clone()), 0);
+            }
+            // An execution that is parked has nobody who would miss an answer, and outcomes for it are sent again.
+            if matches!(letter, Letter::Outcomes(_) | Letter::Answered(_)) && reach.shared.loses() {
+                continue;
+            }
+            if let Letter::Outcomes(batch) = &letter
+                && reach.shared.dice.happens(reach.shared.chances.duplicate)
+            {
+                reach.shared.audit.tally.add(Count::Duplicates);
+                reach.post.send(ENGINE, to, Letter::Outcomes(std::sync::Arc::clone(batch)), 0);
             }
             let overtakes = reach.shared.overtakes();
             reach.post.send(ENGINE, to, letter, overtakes);

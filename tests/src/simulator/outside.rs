@@ -8,7 +8,7 @@ use finale_core::{AttemptNo, ExecutionId, Failure, FailureClass, NodeIndex, Payl
 
 use super::shared::ToShard;
 use super::tally::Count;
-use super::world::World;
+use super::world::{Shard, World};
 
 /// How many keys there are that activations share.
 const KEYS: usize = 12;
@@ -53,7 +53,8 @@ impl World {
         };
         let waits = !dice.one_in(5);
         let deadline = dice.one_in(6).then(|| std::time::Duration::from_micros(dice.below(2_000) as u64));
-        let definition = (!dice.one_in(30)).then_some(DefinitionNo(flow as u32));
+        let is_refused = dice.one_in(30) || shared.without_handlers == Some(flow);
+        let definition = (!is_refused).then_some(DefinitionNo(flow as u32));
         let input = Payload::from_json(format!("{{\"x\":{x}}}").as_bytes()).expect("it is JSON");
         if shared.gone[usize::from(to)] {
             return;
@@ -196,6 +197,10 @@ impl World {
         for (execution, _) in &wants {
             let shard = shards[usize::from(self.shard_of(*execution))].as_ref();
             let slot = shard.and_then(|shard| shard.supervisor.slots.iter().find(|(_, other)| *other == execution));
+            // What was lost is found to be missing when the engine or the supervisor looks next.
+            let looks =
+                |shard: &&Shard| shard.engine.wake_at().is_some() || shard.supervisor.machine().wake_at().is_some();
+            let shard = shard.filter(|shard| !(self.shared.is_lossy && looks(shard)));
             let missing = shard.zip(slot).and_then(|(shard, (slot, _))| shard.missing(*slot, &self.shared));
             if let Some(missing) = missing.filter(|_| !quarantined) {
                 self.shared.audit.violate("what_must_be_under_way_is", missing);

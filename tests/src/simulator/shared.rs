@@ -48,6 +48,8 @@ pub(super) struct Chances {
     pub(super) read_failure: u32,
     pub(super) stuck_read: u32,
     pub(super) overtake: u32,
+    /// Messages between a task engine and the actors that are lost.
+    pub(super) loss: u32,
 }
 
 #[derive(Debug)]
@@ -73,6 +75,10 @@ pub(super) struct Shared {
     pub(super) outputs: u64,
     /// The execution over which its machine panics again and again.
     pub(super) poisoned: Option<ExecutionId>,
+    /// Whether messages can be lost in this run: then actors repair what is not answered.
+    pub(super) is_lossy: bool,
+    /// The workflow of which this process has not all handlers.
+    pub(super) without_handlers: Option<usize>,
 }
 
 impl Shared {
@@ -95,6 +101,8 @@ impl Shared {
             requests_given: 0,
             outputs: 0,
             poisoned: None,
+            is_lossy: false,
+            without_handlers: None,
         }
     }
 
@@ -126,6 +134,15 @@ impl Shared {
             self.audit.violate("everybody_is_answered_once", format!("request {} again: {with}", request.0));
         }
         self.audit.tally.add(if with == "done" { Count::Done } else { Count::Refused });
+    }
+
+    /// Whether a message is lost.
+    pub(super) fn loses(&mut self) -> bool {
+        let loses = self.dice.happens(self.chances.loss);
+        if loses {
+            self.audit.tally.add(Count::Lost);
+        }
+        loses
     }
 
     /// How many letters the next one may overtake.

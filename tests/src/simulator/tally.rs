@@ -74,6 +74,10 @@ counts! {
     Forwarded,
     /// Batches with outcomes that an actor passed on.
     PassedOn,
+    /// Messages between a task engine and an actor that were lost.
+    Lost,
+    /// Executions that were found in a process that has not all their handlers.
+    WithoutHandlers,
     /// Messages that came twice.
     Duplicates,
     /// Activations that were answered with the execution of their key.

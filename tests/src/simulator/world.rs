@@ -82,6 +82,7 @@ impl World {
         let mut shared = Shared::new(dice, bug, flows, shards, lines);
         shared.audit.tally.add(Count::Seeds);
         shared.chances = chances(&mut shared.dice);
+        shared.is_lossy = shared.chances.loss > 0;
         shared.journal.full = if shared.dice.one_in(3) { 1 + shared.dice.below(4) } else { 1_000 };
         let (shards, next) = (Vec::new(), Vec::new());
         let mut world = Self { shared, shards, calm: false, options, limits, open_max, step: 0, in_order: true, next };
@@ -100,6 +101,7 @@ impl World {
         shared.inboxes.clear();
         shared.requests.clear();
         shared.poisoned = None;
+        shared.without_handlers = (!self.calm && shared.dice.one_in(6)).then(|| shared.dice.below(4));
         (self.shards, self.in_order) = (Vec::new(), true);
         for number in 0..shared.shards {
             let found = shared.journal.found(|execution| shard_of(execution, shared.shards) == ShardNo(number));
@@ -185,7 +187,9 @@ impl World {
             read.not_before = self.shared.now;
         }
         let fails = |shard: &Shard| shard.supervisor.machine().health().shard_failed;
-        if self.shared.journal.failed || self.shards.iter().flatten().any(fails) || self.shared.dice.one_in(4) {
+        let lacks = self.shared.without_handlers.is_some();
+        if self.shared.journal.failed || lacks || self.shards.iter().flatten().any(fails) || self.shared.dice.one_in(4)
+        {
             self.crash();
         }
     }
@@ -478,7 +482,8 @@ impl Shard {
 
     fn check_quiet(&self, shared: &mut Shared) {
         for (number, actor) in self.actors.iter().enumerate() {
-            if !actor.is_idle() || actor.unanswered > 0 {
+            // What was lost is repaired when it is looked for next.
+            if !shared.is_lossy && (!actor.is_idle() || actor.unanswered > 0) {
                 let story = format!("actor {number} of shard {}: {}", self.number, actor.story());
                 shared.audit.violate("what_only_waits_is_parked", story);
             }
@@ -532,7 +537,15 @@ fn find(read: &Read, shared: &mut Shared) -> Input {
     let error = || Box::<str>::from("it cannot be read now");
     match &read.what {
         ReadWhat::History(execution) => {
-            let restored = shared.journal.restore(*execution, &shared.flows);
+            let mut restored = shared.journal.restore(*execution, &shared.flows);
+            if let Some(restored) =
+                restored.as_mut().filter(|it| shared.without_handlers == Some(it.definition.0 as usize))
+                && restored.outcome.is_none()
+            {
+                shared.audit.tally.add(Count::WithoutHandlers);
+                let missing = !shared.has(Bug::IgnoreMissingHandlers);
+                restored.missing_handler = missing.then(|| "a handler".into());
+            }
             Input::Restored { read: number, restored: if fails { Err(error()) } else { Ok(restored) } }
         }
         ReadWhat::Key(key) => {
@@ -593,5 +606,6 @@ fn chances(dice: &mut Dice) -> Chances {
         read_failure: often(4, 500),
         stuck_read: often(4, 2_000),
         overtake: often(2, 3_000),
+        loss: often(4, 200),
     }
 }

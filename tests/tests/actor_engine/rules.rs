@@ -8,7 +8,12 @@ use finale_tests::actor::{Dummies, for_each_journal, for_each_journal_in_real_ti
 use serde_json::{Value, json};
 
 fn order() -> Workflow {
-    Workflow::builder("order").task("ship", "ship").catch("refund").task("refund", "refund").build().unwrap()
+    Workflow::builder("order")
+        .task("ship", "ship")
+        .catch("refund")
+        .task("refund", "refund")
+        .build()
+        .expect("it compiles")
 }
 
 #[actix::test]

@@ -2,8 +2,7 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
@@ -12,29 +11,64 @@ use finale::journal::{
     Claim, Filter, Journal, JournalError, JournalReader, Listener, LiveExecution, MemoryJournal, Purge, Purged,
     Released, StoredDefinition, Summary, Writer,
 };
-use finale::{DefinitionHash, ExecutionId, Runtime, Shards, Time};
+use finale::{DefinitionHash, ExecutionId, Keep, Retention, Runtime, Shards, Time};
 use finale_core::Epoch;
 use finale_core::fact::Terminal;
 
-/// A journal that holds the first one up that asks whether reads block, once it is armed: the first shard that ends.
-#[derive(Debug)]
+/// A journal that holds the first one up that asks whether reads block: the first shard that ends.
+#[derive(Debug, Default)]
 struct Slow {
     journal: MemoryJournal,
-    is_armed: Arc<AtomicBool>,
+    gate: Option<Arc<Gate>>,
     /// The shard that gets no writer, if there is one.
     refuses: Option<u16>,
     /// Dropped with the journal.
     _held: Arc<()>,
 }
 
-impl Slow {
-    fn new(is_armed: &Arc<AtomicBool>) -> Self {
-        let journal = MemoryJournal::new();
-        Self { journal, is_armed: Arc::clone(is_armed), refuses: None, _held: Arc::default() }
-    }
+/// How far two shards have come that end at the same time.
+#[derive(Debug, Default)]
+struct Gate {
+    stage: Mutex<Stage>,
+    changed: Condvar,
 }
 
-const HELD_UP: Duration = Duration::from_millis(200);
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    #[default]
+    BothRun,
+    /// One is held up at its end.
+    OneIsHeldUp,
+    /// The other one has found that all have ended in order, and has released the journal.
+    Released,
+    /// The one that was held up goes on.
+    GoesOn,
+}
+
+impl Gate {
+    fn come_to(&self, stage: Stage) {
+        *self.stage.lock().expect("nobody panics while they have it") = stage;
+        self.changed.notify_all();
+    }
+
+    fn wait_for(&self, stage: Stage) {
+        let mut now = self.stage.lock().expect("nobody panics while they have it");
+        while *now < stage {
+            now = self.changed.wait(now).expect("nobody panics while they have it");
+        }
+    }
+
+    /// Whether it is the first one that comes here, which is held up from now on.
+    fn is_first(&self) -> bool {
+        let mut stage = self.stage.lock().expect("nobody panics while they have it");
+        let is_first = *stage == Stage::BothRun;
+        if is_first {
+            *stage = Stage::OneIsHeldUp;
+            self.changed.notify_all();
+        }
+        is_first
+    }
+}
 
 impl Journal for Slow {
     fn claim(&self) -> Result<Claim, JournalError> {
@@ -53,7 +87,11 @@ impl Journal for Slow {
     }
 
     fn release(&self, epoch: Epoch) -> Result<Released, JournalError> {
-        self.journal.release(epoch)
+        let released = self.journal.release(epoch);
+        if let Some(gate) = &self.gate {
+            gate.come_to(Stage::Released);
+        }
+        released
     }
 }
 
@@ -91,8 +129,9 @@ impl JournalReader for Slow {
     }
 
     fn reads_block(&self) -> bool {
-        if self.is_armed.swap(false, Ordering::SeqCst) {
-            thread::sleep(HELD_UP);
+        if let Some(gate) = self.gate.as_ref().filter(|gate| gate.is_first()) {
+            gate.wait_for(Stage::Released);
+            gate.come_to(Stage::GoesOn);
         }
         false
     }
@@ -100,15 +139,16 @@ impl JournalReader for Slow {
 
 #[actix::test]
 async fn a_shard_that_is_held_up_at_its_end_does_not_hide_that_the_others_have_ended() {
-    let is_armed = Arc::<AtomicBool>::default();
-    let runtime = Runtime::builder().shards(Shards::Own(2)).journal(Slow::new(&is_armed)).start().unwrap();
-    // Nothing is read any more once both have looked at what there was at the start.
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    is_armed.store(true, Ordering::SeqCst);
+    let gate = Arc::<Gate>::default();
+    let journal = Slow { gate: Some(Arc::clone(&gate)), ..Slow::default() };
+    // Nothing is in the journal and nothing is ever to be forgotten, so nothing is read before the end.
+    let retention = Retention::all(Keep::for_ever());
+    let builder = Runtime::builder().shards(Shards::Own(2)).journal(journal).retention(retention);
+    let runtime = builder.start().unwrap();
     let mut ends = pin!(runtime.shutdown(Duration::from_secs(60)));
     assert!(ends.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-    // Whoever waits looks when the last of them has spoken.
-    thread::sleep(HELD_UP * 3);
+    // Whoever waits looks only when the one that was held up goes on: the other one has spoken long before.
+    gate.wait_for(Stage::GoesOn);
     let report = tokio::time::timeout(Duration::from_secs(10), ends).await.expect("both shards have ended");
     assert_eq!((report.unfinished, report.unresponsive, report.gone), (0, 0, 0));
 }
@@ -116,7 +156,7 @@ async fn a_shard_that_is_held_up_at_its_end_does_not_hide_that_the_others_have_e
 #[actix::test]
 async fn where_one_shard_does_not_start_the_others_let_go_of_the_journal() {
     let held = Arc::new(());
-    let journal = Slow { refuses: Some(2), _held: Arc::clone(&held), ..Slow::new(&Arc::default()) };
+    let journal = Slow { refuses: Some(2), _held: Arc::clone(&held), ..Slow::default() };
     let refused = Runtime::builder().shards(Shards::Own(3)).journal(journal).start().unwrap_err();
     assert_eq!(refused.code(), "journal_failed");
     let begin = std::time::Instant::now();

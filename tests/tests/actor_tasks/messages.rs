@@ -32,9 +32,9 @@ impl Handler<Decide> for Clerk {
         let (completed, failed) = (self.completed.clone(), self.failed.clone());
         Box::pin(async move {
             let sent = match decision {
-                Ok(output) => completed.send(TaskCompleted { task, output: Payload::encode(output)? }).await,
+                Ok(output) => completed.send(TaskCompleted::new(task, Payload::encode(output)?).by("a clerk")).await,
                 Err(reason) => {
-                    failed.send(TaskFailed { task, failure: Failure::new(FailureClass::Rejected, reason) }).await
+                    failed.send(TaskFailed::new(task, Failure::new(FailureClass::Rejected, reason)).by("a clerk")).await
                 }
             };
             sent.expect("the runtime is there")
@@ -88,6 +88,26 @@ async fn a_message_finds_its_task_in_whatever_shard_it_is() {
 }
 
 #[actix::test]
+async fn a_message_says_who_reports_and_on_which_attempt() {
+    for_each_journal(async |journal| {
+        let runtime = runtime(&journal).start().unwrap();
+        let completed = runtime.task_completed();
+        for attempt in [2, 0] {
+            let (_execution, task) = waiting(&runtime).await;
+            let report = TaskCompleted::new(task, Payload::NULL).attempt(attempt);
+            assert_eq!(completed.send(report).await.unwrap(), Err(ReportError::StaleAttempt { attempt }));
+        }
+        let (execution, task) = waiting(&runtime).await;
+        let report = TaskCompleted::new(task, Payload::NULL).by("the chief clerk").attempt(1);
+        assert_eq!(completed.send(report).await.unwrap(), Ok(()));
+        let history = finale::offline::read(&journal, execution.id()).unwrap();
+        let told: Vec<_> = history.history().iter().map(|described| format!("{described:?}")).collect();
+        assert!(told.iter().any(|line| line.contains("the chief clerk")), "{told:?}");
+    })
+    .await;
+}
+
+#[actix::test]
 async fn a_message_may_carry_as_much_as_a_call() {
     for_each_journal(async |journal| {
         let limits = finale::Limits::new().payload_bytes_max(10);
@@ -108,7 +128,7 @@ async fn after_the_runtime_has_stopped_a_message_is_not_taken() {
         let completed = runtime.task_completed();
         let (_execution, task) = waiting(&runtime).await;
         runtime.shutdown(std::time::Duration::from_secs(1)).await;
-        assert!(completed.send(TaskCompleted { task, output: Payload::NULL }).await.is_err());
+        assert!(completed.send(TaskCompleted::new(task, Payload::NULL)).await.is_err());
     })
     .await;
 }

@@ -158,6 +158,35 @@ async fn handlers_run_in_spans_below_the_one_that_activated_them() {
     .await;
 }
 
+/// An actor that does tasks, and says so within the span of each.
+struct Printer;
+
+impl actix::Actor for Printer {
+    type Context = actix::Context<Self>;
+}
+
+impl actix::Handler<finale::message::RunTask> for Printer {
+    type Result = Result<finale::Payload, TaskError>;
+
+    fn handle(&mut self, asked: finale::message::RunTask, _context: &mut Self::Context) -> Self::Result {
+        asked.span().in_scope(|| info!("prints"));
+        Ok(finale::Payload::NULL)
+    }
+}
+
+#[actix::test]
+async fn an_actor_that_does_a_task_is_told_its_span() {
+    let traced = Traced::default();
+    let _guard = tracing::subscriber::set_default(traced.clone());
+    let journal = finale::journal::MemoryJournal::new();
+    let builder = finale::Runtime::builder().shards(finale::Shards::Current).journal(journal);
+    let printer = actix::Actor::start(Printer).recipient();
+    let runtime = builder.actor_handler("a", printer).start().unwrap();
+    let execution = runtime.activate(&workflow("s>a a>e"), ()).await.unwrap();
+    execution.outcome().await.unwrap();
+    assert_eq!(traced.0.lock().unwrap().said, [expected("", execution.id(), "a")]);
+}
+
 #[actix::test]
 async fn an_execution_that_is_found_has_spans_of_its_own() {
     for_each_journal(async |journal| {

@@ -39,7 +39,7 @@ fn a_failure_that_is_handled_counts_for_no_policy() {
 
 #[test]
 fn what_handles_no_failure_is_skipped() {
-    Scenario::new(order())
+    let _story = Scenario::new(order())
         .activate()
         .complete("charge", json!(1))
         .complete("ship", json!(2))
@@ -50,7 +50,7 @@ fn what_handles_no_failure_is_skipped() {
 
 #[test]
 fn a_task_that_somebody_cancels_is_handled_like_any_failure() {
-    Scenario::new(order())
+    let _story = Scenario::new(order())
         .activate()
         .complete("charge", json!(1))
         .cancel_task("ship", "not today")
@@ -71,14 +71,16 @@ fn a_node_that_handles_several_waits_for_all_of_them() {
         .fail("a", "too")
         .expect_node("cure", NodeStatus::Running);
     assert_eq!(input(&story, "cure"), json!({"first": "b", "all": ["second to none", "too"]}));
-    story.complete("cure", json!(2)).expect_status(ExecutionStatus::Completed);
+    let _story = story.complete("cure", json!(2)).expect_status(ExecutionStatus::Completed);
 }
 
 /// What the handler of a node was given last.
 fn input(story: &Scenario, node: &str) -> Value {
     let key = story.key(node);
     let given = |effect: &Effect| match effect {
-        Effect::Run { dispatch, input } if dispatch.key == key => input.as_ref().map(|input| input.decode().unwrap()),
+        Effect::Run { dispatch, input } if dispatch.key == key => {
+            input.as_ref().map(|input| input.decode().expect("inputs are JSON"))
+        }
         _ => None,
     };
     story.driven().effects().iter().rev().find_map(given).expect("it was given something")
@@ -98,10 +100,10 @@ fn a_node_that_handles_failures_is_given_them() {
         "reason": "no driver",
     });
     assert_eq!(input(&story, "refund"), expected);
-    story.look(|driven| {
-        let refund = driven.definition().position("refund").unwrap();
+    let _story = story.look(|driven| {
+        let refund = driven.definition().position("refund").expect("it is there");
         let failures = driven.execution().handled_failures(driven.definition(), finale_core::WorkKey::root(refund));
-        assert_eq!(serde_json::to_value(&failures).unwrap(), json!([expected]));
+        assert_eq!(serde_json::to_value(&failures).expect("it is JSON"), json!([expected]));
     });
 }
 
@@ -120,13 +122,13 @@ fn a_failure_counts_when_what_handles_it_has_failed() {
         .complete("charge", json!(1))
         .fail("ship", "no van")
         .fail("refund", "no money");
-    two.expect_error(words);
+    let _story = two.expect_error(words);
 }
 
 #[test]
 fn a_failure_counts_also_if_what_handles_it_is_optional_and_has_failed() {
     let chart = order().task("refund", |task| task.optional = true);
-    Scenario::new(chart)
+    let _story = Scenario::new(chart)
         .activate()
         .complete("charge", json!(1))
         .fail("ship", "no van")
@@ -140,7 +142,7 @@ fn who_handles_failures_can_have_its_own_handled() {
     let begun = || Scenario::new(chart(edges)).activate().fail("a", "first").fail("cure", "second");
     let story = begun().complete("call", json!("somebody came")).expect_output(json!("somebody came"));
     assert_eq!(story.outcome().counts.handled, 2);
-    begun().fail("call", "third").expect_error(
+    let _story = begun().fail("call", "third").expect_error(
         r#"task "Do a" (a) failed: first; task "Do cure" (cure) failed: second; task "Do call" (call) failed: third"#,
     );
 }
@@ -148,10 +150,14 @@ fn who_handles_failures_can_have_its_own_handled() {
 #[test]
 fn what_handles_the_failure_of_the_last_task_gives_the_output_instead() {
     let begun = || Scenario::new(chart("s>a a>e a:failed>cure cure>e")).activate();
-    begun().complete("a", json!("done")).expect_output(json!("done"));
-    begun().fail("a", "no").complete("cure", json!("cured")).expect_output(json!("cured"));
+    let _story = begun().complete("a", json!("done")).expect_output(json!("done"));
+    let _story = begun().fail("a", "no").complete("cure", json!("cured")).expect_output(json!("cured"));
     let two = || Scenario::new(chart("s>a s>b a>e b>e a:failed>cure cure>e")).activate();
-    two().fail("a", "no").complete("b", json!(1)).complete("cure", json!(2)).expect_output(json!({"b": 1, "cure": 2}));
+    let _story = two()
+        .fail("a", "no")
+        .complete("b", json!(1))
+        .complete("cure", json!(2))
+        .expect_output(json!({"b": 1, "cure": 2}));
 }
 
 #[test]
@@ -169,7 +175,7 @@ fn nothing_is_handled_once_the_end_is_decided() {
 #[test]
 fn a_condition_that_cannot_be_evaluated_can_be_handled() {
     let chart = chart("s>c c:true>a c:false>e a>e c:failed>cure cure>e").condition("c", "input.missing > 3");
-    Scenario::new(chart)
+    let _story = Scenario::new(chart)
         .activate()
         .expect_node("cure", NodeStatus::Running)
         .expect_skipped("a", "c failed, which cure handles")
@@ -181,7 +187,7 @@ fn a_condition_that_cannot_be_evaluated_can_be_handled() {
 fn a_failure_that_counts_again_is_still_one_that_a_join_can_do_without() {
     let chart =
         chart("s>a s>b a>join b>join join>e a:failed>cure cure>join").join("join", JoinStrategy::Any, Losers::Finish);
-    Scenario::new(chart)
+    let _story = Scenario::new(chart)
         .activate()
         .fail("a", "no")
         .fail("cure", "neither")
@@ -192,7 +198,7 @@ fn a_failure_that_counts_again_is_still_one_that_a_join_can_do_without() {
 
 #[test]
 fn a_cancel_ends_what_handles_a_failure_too() {
-    Scenario::new(order())
+    let _story = Scenario::new(order())
         .activate()
         .complete("charge", json!(1))
         .fail("ship", "no van")

@@ -19,12 +19,8 @@ fn four(max: u32) -> Chart {
 fn a_split_lets_no_more_handlers_work_than_its_limit() {
     let story = Scenario::new(four(2)).activate().expect_nodes(&["a", "b"], NodeStatus::Running);
     let story = story.expect_nodes(&["c", "d"], NodeStatus::Ready);
-    assert!(
-        story.why().contains("\"Do c\" (c) for a place: no more than 2 may be at work behind p"),
-        "{}",
-        story.why()
-    );
-    story
+    assert!(story.why().contains("\"Do c\" (c) for a slot: no more than 2 may be at work behind p"), "{}", story.why());
+    let _story = story
         .complete("b", json!(1))
         .expect_node("c", NodeStatus::Running)
         .expect_node("d", NodeStatus::Ready)
@@ -37,11 +33,11 @@ fn a_split_lets_no_more_handlers_work_than_its_limit() {
 }
 
 #[test]
-fn places_behind_a_split_are_given_in_order() {
+fn slots_behind_a_split_are_given_in_order() {
     // A second task of a branch waits behind those that were there before it, and so does a further attempt.
     let edges = "s>p p:branch>a p:branch>b p:branch>c a>a2 a2>join b>join c>join join>e";
     let chart = chart(edges).at_once("p", 1).retry("b", 2, Duration::ZERO);
-    Scenario::new(chart)
+    let _story = Scenario::new(chart)
         .activate()
         .complete("a", json!(1))
         .expect_node("b", NodeStatus::Running)
@@ -58,9 +54,9 @@ fn places_behind_a_split_are_given_in_order() {
 }
 
 #[test]
-fn what_waits_takes_no_place_behind_a_split() {
+fn what_waits_takes_no_slot_behind_a_split() {
     let chart = four(1).outside("a").retry("b", 2, Duration::from_secs(60));
-    Scenario::new(chart)
+    let _story = Scenario::new(chart)
         .activate()
         .expect_node("a", NodeStatus::Waiting)
         .expect_node("b", NodeStatus::Running)
@@ -80,10 +76,10 @@ fn what_waits_takes_no_place_behind_a_split() {
 }
 
 #[test]
-fn a_task_behind_two_splits_needs_two_places() {
+fn a_task_behind_two_splits_needs_two_slots() {
     let edges = "s>p p:branch>a p:branch>q q:branch>b q:branch>c b>join2 c>join2 join2>join a>join join>e";
     let chart = chart(edges).at_once("p", 2).at_once("q", 1);
-    Scenario::new(chart)
+    let _story = Scenario::new(chart)
         .activate()
         .expect_nodes(&["a", "b"], NodeStatus::Running)
         .expect_node("c", NodeStatus::Ready)
@@ -99,7 +95,7 @@ fn a_task_behind_two_splits_needs_two_places() {
 fn what_handles_a_failure_is_behind_the_split_if_it_leads_back_into_the_branches() {
     let edges = "s>p p:branch>a p:branch>b a>join b>join join>e a:failed>cure cure>join b:failed>tell tell>e";
     let chart = chart(edges).at_once("p", 1);
-    Scenario::new(chart)
+    let _story = Scenario::new(chart)
         .activate()
         .fail("a", "no")
         .expect_node("b", NodeStatus::Running)
@@ -112,18 +108,18 @@ fn what_handles_a_failure_is_behind_the_split_if_it_leads_back_into_the_branches
 }
 
 #[test]
-fn a_retry_that_waits_for_a_place_can_be_cancelled_and_is_closed_with_its_execution() {
+fn a_retry_that_waits_for_a_slot_can_be_cancelled_and_is_closed_with_its_execution() {
     let begun = || {
         let story = Scenario::new(four(1).retry("a", 3, Duration::ZERO)).activate().fail("a", "once more");
         story.expect_node("a", NodeStatus::Ready).expect_node("b", NodeStatus::Running)
     };
-    begun().cancel_task("a", "leave it").expect_status(ExecutionStatus::Ending);
-    begun().cancel().expect_node("a", NodeStatus::Cancelled).stopped("b", StopOutcome::Stopped);
+    let _story = begun().cancel_task("a", "leave it").expect_status(ExecutionStatus::Ending);
+    let _story = begun().cancel().expect_node("a", NodeStatus::Cancelled).stopped("b", StopOutcome::Stopped);
 }
 
 #[test]
-fn a_crash_gives_back_no_place_that_is_taken_again() {
-    Scenario::new(four(2).at_most_once("b").join("join", JoinStrategy::Any, Losers::Finish))
+fn a_crash_gives_back_no_slot_that_is_taken_again() {
+    let _story = Scenario::new(four(2).at_most_once("b").join("join", JoinStrategy::Any, Losers::Finish))
         .activate()
         .crash()
         .expect_node("b", NodeStatus::Failed)
@@ -134,8 +130,8 @@ fn a_crash_gives_back_no_place_that_is_taken_again() {
 }
 
 #[test]
-fn the_failure_that_decides_the_end_gives_its_place_to_nobody() {
-    Scenario::new(four(1))
+fn the_failure_that_decides_the_end_gives_its_slot_to_nobody() {
+    let _story = Scenario::new(four(1))
         .activate()
         .fail("a", "no")
         .expect_nodes(&["b", "c", "d"], NodeStatus::Skipped)

@@ -156,7 +156,7 @@ fn compiled(
         optional: node.is_optional(),
         is_caught: rules.is_caught,
         is_failure_handler: rules.is_failure_handler,
-        is_sheltered: rules.is_sheltered,
+        is_join_tolerated: rules.is_join_tolerated,
         at_most_once: task.delivery == Delivery::AtMostOnce,
         attempts: task.retry.attempts,
         backoff: task.retry.backoff,

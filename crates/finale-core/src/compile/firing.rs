@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::graph::{Graph, numbers};
-use super::meetings::Meetings;
+use super::post_dominators::PostDominators;
 use crate::compiled::{Bound, CancellingJoin, GraphRules};
 use crate::definition::{Definition, EdgeKind, Losers, Node, NodeKind};
 
@@ -13,7 +13,7 @@ use crate::definition::{Definition, EdgeKind, Losers, Node, NodeKind};
 pub(super) struct NodeRules {
     pub(super) is_caught: bool,
     pub(super) is_failure_handler: bool,
-    pub(super) is_sheltered: bool,
+    pub(super) is_join_tolerated: bool,
 }
 
 /// Whether a node is a join that may go on before all its edges are settled.
@@ -35,8 +35,8 @@ pub(super) fn of_nodes(definition: &Definition, graph: &Graph, order: &[u32]) ->
         }
         let mut ways = graph.out.of(node).iter().filter(|edge| is_ordinary(edge.kind)).peekable();
         let leads_into_join =
-            |target: u32| is_early_join(&definition.nodes[target as usize]) || rules[target as usize].is_sheltered;
-        rules[node as usize].is_sheltered = ways.peek().is_some() && ways.all(|edge| leads_into_join(edge.target));
+            |target: u32| is_early_join(&definition.nodes[target as usize]) || rules[target as usize].is_join_tolerated;
+        rules[node as usize].is_join_tolerated = ways.peek().is_some() && ways.all(|edge| leads_into_join(edge.target));
     }
     rules
 }
@@ -60,20 +60,20 @@ pub(super) fn of_graph(
     }
     let mut rules = GraphRules { alternatives: alternatives.into(), ..GraphRules::default() };
     if !cancelling.is_empty() || !limited.is_empty() {
-        let meetings = Meetings::new(graph, order);
+        let dominators = PostDominators::new(graph, order);
         if !cancelling.is_empty() {
-            add_losers(&meetings, order, &cancelling, &mut rules);
+            add_losers(&dominators, order, &cancelling, &mut rules);
         }
         if !limited.is_empty() {
-            add_bounds(graph, &meetings, &limited, &mut rules);
+            add_bounds(graph, &dominators, &limited, &mut rules);
         }
     }
     Some(Arc::new(rules))
 }
 
-fn add_losers(meetings: &Meetings, order: &[u32], cancelling: &[u32], rules: &mut GraphRules) {
-    let (sorted, places) = meetings.families(order);
-    rules.families = sorted.into();
+fn add_losers(dominators: &PostDominators, order: &[u32], cancelling: &[u32], rules: &mut GraphRules) {
+    let (sorted, places) = dominators.subtrees(order);
+    rules.dominated = sorted.into();
     let join = |&join: &u32| {
         let (place, size) = places[join as usize];
         CancellingJoin { join, losers: place + 1..place + 1 + size }
@@ -82,11 +82,11 @@ fn add_losers(meetings: &Meetings, order: &[u32], cancelling: &[u32], rules: &mu
 }
 
 /// Notes at each node which splits bound it.
-fn add_bounds(graph: &Graph, meetings: &Meetings, limited: &[(u32, u32)], rules: &mut GraphRules) {
+fn add_bounds(graph: &Graph, dominators: &PostDominators, limited: &[(u32, u32)], rules: &mut GraphRules) {
     let mut region = Region { ahead: vec![0; graph.len()], behind: vec![0; graph.len()], search: 0 };
     let mut bounds: Vec<(u32, Bound)> = Vec::new();
     for &(split, max) in limited {
-        for node in region.of(graph, meetings, split) {
+        for node in region.of(graph, dominators, split) {
             bounds.push((node, Bound { split, max }));
         }
     }
@@ -111,10 +111,10 @@ struct Region {
 
 impl Region {
     /// A way through a handler of a failure belongs to the region if it leads back into it.
-    fn of(&mut self, graph: &Graph, meetings: &Meetings, split: u32) -> Vec<u32> {
+    fn of(&mut self, graph: &Graph, dominators: &PostDominators, split: u32) -> Vec<u32> {
         self.search += 1;
         let branches = || graph.out.of(split).iter().filter(|edge| edge.kind == EdgeKind::ParallelBranch);
-        let meeting = branches().map(|edge| Some(edge.target)).reduce(|a, b| meetings.of_both(a?, b?)).flatten();
+        let meeting = branches().map(|edge| Some(edge.target)).reduce(|a, b| dominators.common(a?, b?)).flatten();
         let mut open: Vec<u32> = branches().map(|edge| edge.target).collect();
         let mut ahead = Vec::new();
         while let Some(node) = open.pop() {

@@ -156,10 +156,12 @@ impl Tolerated {
         let mut blocks = vec![false; graph.len()];
         for &position in order {
             let (rule, node) = (rules[position as usize], &definition.nodes[position as usize]);
-            let is_tolerated = rule.is_sheltered && !rule.is_caught && can_fail(&node.kind);
+            let is_tolerated = rule.is_join_tolerated && !rule.is_caught && can_fail(&node.kind);
             let passes_on =
                 !matches!(node.rule(), TriggerRule::AllDone | TriggerRule::OneFailed | TriggerRule::AllFailed);
-            let is_blocked = blocks[position as usize] && passes_on;
+            // With a join that can go on no more the failures before it count, unless there is another join behind it.
+            let is_last_join = is_early_join(node) && !rule.is_join_tolerated;
+            let is_blocked = blocks[position as usize] && passes_on && !is_last_join;
             blocks[position as usize] = is_tolerated || is_blocked;
             if blocks[position as usize] {
                 let ways = graph.out.of(position).iter().filter(|edge| is_ordinary(edge.kind));

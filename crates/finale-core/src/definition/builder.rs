@@ -212,7 +212,7 @@ impl<Built> DefinitionBuilder<Built> {
 
     /// A failure of the node that was added last is handled by that node, also if that is added later: it is recorded and
     /// counts for no policy. What handles failures comes after nothing else; in its expressions `failure` is the first
-    /// failure it handles and `failures` are all. Fails what handles it, the failure counts after all.
+    /// failure it handles and `failures` are all. If that handler fails, the failure counts after all.
     ///
     /// ```
     /// use finale_core::compile::{Registry, compile};

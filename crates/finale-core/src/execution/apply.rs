@@ -206,7 +206,7 @@ impl Execution {
         match *self.state_at(key) {
             NodeState::Waiting(wait) => self.leave_wait(definition, (key, attempt), wait, sink),
             // A handler leaves by itself.
-            NodeState::Running { .. } if self.places.is_some() => self.leave_places(definition, key),
+            NodeState::Running { .. } if self.split_slots.is_some() => self.leave_slots(definition, key),
             _ => {}
         }
     }

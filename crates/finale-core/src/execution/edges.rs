@@ -27,7 +27,7 @@ impl Execution {
                 self.begin(definition, key, sink);
             } else if let Some(id) = self.unjudged.pop() {
                 self.judge_scope(definition, id, sink);
-            } else if self.places.is_some() && self.start_next_queued(definition, sink) {
+            } else if self.split_slots.is_some() && self.start_next_queued(definition, sink) {
                 // A handler that has left made room for it.
             } else if !self.opening.is_empty() && self.open_next(definition) {
                 // What it begins with is reached.
@@ -64,7 +64,7 @@ impl Execution {
 
     fn has_left_over(&self) -> bool {
         let drawn = self.settled.is_empty() && self.dispatching.is_empty() && self.unjudged.is_empty();
-        let is_held = !self.held_back.is_empty() || self.has_freed_places();
+        let is_held = !self.held_back.is_empty() || self.has_freed_slots();
         !drawn || is_held || !self.opening.is_empty() || !self.undecided.is_empty()
     }
 
@@ -169,7 +169,8 @@ impl Execution {
         }
     }
 
-    #[inline]
+    /// Of its two callers only the one in the loop is of interest: without the attribute neither has it built in.
+    #[inline(always)]
     fn begin_step(&mut self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
         let compiled = definition.at(key.node);
         match compiled.step {
@@ -186,7 +187,8 @@ impl Execution {
         }
     }
 
-    #[inline]
+    /// There are two callers, and only the one in the loop is of interest: without the attribute neither has it built in.
+    #[inline(always)]
     fn settle_edges(&mut self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
         if !self.goes_on(key.scope) {
             return;

@@ -140,7 +140,7 @@ impl Execution {
             NodeState::Waiting(WaitFor::Backoff { attempt, since, until, .. }) => {
                 (format!("attempt {attempt} at {until}"), since)
             }
-            NodeState::Ready { .. } => (self.awaited_place(definition, key), self.at),
+            NodeState::Ready { .. } => (self.awaited_turn(definition, key), self.at),
             _ => return None,
         };
         Some(Awaited {
@@ -159,11 +159,11 @@ impl Execution {
 
 impl Execution {
     /// What a node waits for that could begin.
-    fn awaited_place(&self, definition: &Compiled, key: WorkKey) -> String {
+    fn awaited_turn(&self, definition: &Compiled, key: WorkKey) -> String {
         match self.queued_behind(key) {
             Some((split, max)) => {
                 let split = self.path(definition, split).map(|path| path.to_string()).unwrap_or_default();
-                format!("a place: no more than {max} may be at work behind {split}")
+                format!("a slot: no more than {max} may be at work behind {split}")
             }
             None => "its turn".to_owned(),
         }

@@ -18,7 +18,7 @@ pub(super) struct UncountedFailures {
     /// Nodes whose failure is handled by another node, in the order in which they failed.
     handled: Vec<NodeIndex>,
     /// Nodes that failed and lead only into joins that can do without them, by a join that has gone on or still may.
-    sheltered: BTreeMap<NodeIndex, Vec<NodeIndex>>,
+    tolerated: BTreeMap<NodeIndex, Vec<NodeIndex>>,
 }
 
 impl Execution {
@@ -44,7 +44,7 @@ impl Execution {
 
     /// Counts a failure, unless a join can go on without it.
     fn count_failure(&mut self, definition: &Compiled, key: WorkKey) {
-        let join = match definition.at(key.node).is_sheltered {
+        let join = match definition.at(key.node).is_join_tolerated {
             true => self.join_that_may_fire(definition, key),
             false => None,
         };
@@ -52,20 +52,20 @@ impl Execution {
         if let Some(join) = join {
             let uncounted = scope.uncounted_mut();
             uncounted.number(key.node);
-            uncounted.sheltered.entry(join).or_default().push(key.node);
+            uncounted.tolerated.entry(join).or_default().push(key.node);
         } else {
             scope.add_failure(key.node);
         }
     }
 
-    /// A join cannot go on any more: the failures that it sheltered count, unless another join shelters them.
+    /// A join cannot go on any more: the failures that it tolerated count, unless another join tolerates them.
     pub(super) fn count_failures_behind(&mut self, definition: &Compiled, join: WorkKey) {
         let scope = self.open_scope_mut(join.scope);
         if scope.uncounted().is_none() {
             return;
         }
-        let sheltered = scope.uncounted_mut().sheltered.remove(&join.node);
-        for node in sheltered.into_iter().flatten() {
+        let tolerated = scope.uncounted_mut().tolerated.remove(&join.node);
+        for node in tolerated.into_iter().flatten() {
             self.count_failure(definition, WorkKey { node, ..join });
         }
     }
@@ -142,8 +142,8 @@ impl Scope {
     /// How many nodes have failed whose failure is handled, and how many that a join can do without, of those that are
     /// looked for.
     pub(super) fn count_uncounted(&self, is_wanted: impl Fn(NodeIndex) -> bool) -> (u32, u32) {
-        let Some(UncountedFailures { handled, sheltered, .. }) = self.uncounted() else { return (0, 0) };
+        let Some(UncountedFailures { handled, tolerated, .. }) = self.uncounted() else { return (0, 0) };
         let count = |nodes: &Vec<NodeIndex>| nodes.iter().filter(|node| is_wanted(**node)).count() as u32;
-        (count(handled), sheltered.values().map(count).sum())
+        (count(handled), tolerated.values().map(count).sum())
     }
 }

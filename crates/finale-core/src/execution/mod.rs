@@ -24,12 +24,12 @@ mod losers;
 mod nest;
 mod node;
 mod paths;
-mod places;
 mod recover;
 mod render;
 mod rules;
 mod scope;
 mod spare;
+mod split_slots;
 #[cfg(test)]
 mod tests;
 mod turn;
@@ -46,9 +46,9 @@ pub use turn::{AfterStop, Effect, EffectSink, Notice, NumberedEvent, Replay, Tur
 pub(crate) use ending::EndReason;
 use nest::Nest;
 use node::{LostAttempts, NodeState, Settled, Skip, WaitFor};
-use places::SplitPlaces;
 use scope::Scope;
 use spare::Spare;
+use split_slots::SplitSlots;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -107,7 +107,7 @@ pub struct Execution {
     /// Nodes that wait for an expression.
     undecided: VecDeque<WorkKey>,
     /// Who is at work behind splits with a limit, and who waits for a place there.
-    places: Option<Box<SplitPlaces>>,
+    split_slots: Option<Box<SplitSlots>>,
     /// How many tasks of the scopes that were given back ended where.
     gone: Option<Box<Counts>>,
     /// Attempts that were followed by another one.
@@ -214,7 +214,7 @@ impl Execution {
             opening: VecDeque::new(),
             unjudged: Vec::new(),
             undecided: VecDeque::new(),
-            places: None,
+            split_slots: None,
             gone: None,
             earlier: None,
             spare_activation: Spare::default(),
@@ -241,7 +241,7 @@ impl Execution {
         self.opening.clear();
         self.unjudged.clear();
         self.undecided.clear();
-        self.places = None;
+        self.split_slots = None;
         self.gone = None;
         self.earlier = None;
     }
@@ -367,24 +367,23 @@ impl Execution {
         if self.phase == Phase::Running && self.is_busy() {
             effects.push(Effect::Continue);
         }
+        self.stops_under_way(&mut effects);
         effects
     }
 
     /// The stops of what runs although its scope stops or a join went on without it, for an engine that may not have got
-    /// them. They come after [`under_way`](Self::under_way), and stopping twice changes nothing.
-    pub fn stops(&self) -> Vec<Effect> {
-        let mut stops = Vec::new();
+    /// them. They come after the runs, and stopping twice changes nothing.
+    fn stops_under_way(&self, effects: &mut Vec<Effect>) {
         for (scope, all) in self.scopes().filter(|(_, all)| all.running > 0) {
             for (node, state) in all.iter() {
                 if let NodeState::Running { attempt, closed, .. } = *state
                     && (all.stopping || closed)
                 {
                     let dispatch = self.dispatch(WorkKey { scope, node }, attempt);
-                    stops.push(Effect::Stop { dispatch, then: AfterStop::Report });
+                    effects.push(Effect::Stop { dispatch, then: AfterStop::Report });
                 }
             }
         }
-        stops
     }
 
     /// What was in flight when the end was decided, and how far each was stopped.

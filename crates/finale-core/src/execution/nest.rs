@@ -260,7 +260,7 @@ impl Execution {
         } else {
             scope.over = true;
             scope.trim();
-            self.forget_places(id);
+            self.forget_slots(id);
         }
         let Some(nest) = self.nests.get_mut(&key) else { return };
         nest.open -= 1;
@@ -290,7 +290,7 @@ impl Execution {
             let Some(scope) = self.inner.remove(&id) else { continue };
             self.count_gone(definition, &scope);
             self.forget_earlier(id);
-            self.forget_places(id);
+            self.forget_slots(id);
             let key = |node| WorkKey { scope: id, node };
             let inside = key(NodeIndex(0))..=key(NodeIndex(u32::MAX));
             let nests: Vec<WorkKey> = self.nests.range(inside).map(|(key, _)| *key).collect();

@@ -110,7 +110,7 @@ impl Execution {
             NodeState::Running { attempt, .. } | NodeState::Waiting(WaitFor::Backoff { attempt, .. }) if is_cancel => {
                 Ok(*attempt)
             }
-            // Between two attempts it waits for a place behind a split.
+            // Between two attempts it waits for a slot behind a split.
             NodeState::Ready { attempt, .. } if is_cancel && attempt.get() > 1 => Ok(*attempt),
             NodeState::Running { .. } => {
                 Err(Refused::Invalid("a handler works on this task; it can only be cancelled"))

@@ -52,6 +52,43 @@ fn mermaid_draws_every_kind_of_node_and_edge() {
     assert_eq!(mermaid(&all_kinds(), None), expected);
 }
 
+const RULES: &str = "
+id: order
+nodes:
+  ask: {split: {max_concurrency: 2}}
+  enough: {join: {at_least: 2, losers: cancel}, after: [north, south, east]}
+  first: {join: any, after: [north, south]}
+tasks:
+  north: {after: ask}
+  south: {after: ask}
+  east: {after: ask, on_failure: cure}
+  cure: {}
+  alarm: {after: [north, south], trigger_rule: one_failed}
+";
+
+#[test]
+fn pictures_tell_rules_limits_and_what_handles_failures() {
+    let definition = load(RULES.as_bytes(), Format::Own, "f.yaml").unwrap().definition;
+    let text = mermaid(&definition, None);
+    for line in [
+        r#"    n0[/"ask<br>(at most 2 at once)"\]"#,
+        r#"    n1[\"enough<br>(at least 2, cancels losers)"/]"#,
+        r#"    n2[\"first<br>(any)"/]"#,
+        r#"    n7["Alarm<br>(one_failed)"]"#,
+        r#"    n5 -.->|"on failure"| n6"#,
+        "    linkStyle 8 stroke:#dc2626,color:#dc2626",
+    ] {
+        assert!(text.lines().any(|known| known == line), "{line}: {text}");
+    }
+    let arrows: Vec<_> =
+        text.lines().filter(|line| line.contains("--") || line.contains("==") || line.contains("-.")).collect();
+    assert!(arrows[8].contains("-.->"), "the style is that of the edge for failures: {arrows:?}");
+    let text = dot(&definition, None);
+    let edge = r##"n5 -> n6 [label="on failure", style=dashed, color="#dc2626", fontcolor="#dc2626"];"##;
+    assert!(text.contains(edge), "{text}");
+    assert!(text.contains(r#"[label="enough\n(at least 2, cancels losers)""#), "{text}");
+}
+
 #[test]
 fn dot_draws_every_kind_of_node_and_edge() {
     let expected = r#"digraph "Order" {

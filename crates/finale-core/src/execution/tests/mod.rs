@@ -4,6 +4,7 @@ mod budget;
 mod calls;
 mod calls_with_rules;
 mod outcomes;
+mod rules;
 mod tree;
 
 use std::sync::Arc;
@@ -224,7 +225,8 @@ impl Execution {
         let scopes =
             self.inner.values().map(|scope| size_of::<Scope>() + scope.allocated() + 2 * (4 + 8)).sum::<usize>();
         let nests = self.nests.values().map(|nest| size_of::<Nest>() + nest.allocated() + 2 * (8 + 8)).sum::<usize>();
-        let keys = self.settled.capacity() + self.opening.capacity() + self.undecided.capacity();
+        let keys =
+            self.settled.capacity() + self.opening.capacity() + self.undecided.capacity() + self.held_back.capacity();
         let lists = 8 * keys + 4 * self.dispatching.capacity() + 4 * self.unjudged.capacity();
         size_of::<Self>() + self.root.allocated() + scopes + nests + lists
     }

@@ -71,7 +71,7 @@ impl ExecutionActor {
             from: self.number,
             taken: self.taken,
             ending: state.status() == ExecutionStatus::Ending,
-            under_way: state.under_way(compiled).into_iter().chain(state.stops()).collect(),
+            under_way: state.under_way(compiled),
         };
         self.outputs.extend(state.outputs().map(|(key, output)| (slot, key, output.clone())));
         let failures = hosting.bound.failures(state, &reconcile.under_way);

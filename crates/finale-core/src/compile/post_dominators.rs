@@ -4,7 +4,7 @@ use super::graph::{Graph, numbers};
 use crate::definition::EdgeKind;
 
 /// By node: the nearest node that every way on leads through. Ways that only a failure takes do not count.
-pub(super) struct Meetings {
+pub(super) struct PostDominators {
     /// By node: that nearest node; the node itself if there is none.
     next: Vec<u32>,
     /// By node: a node further on, so that no search takes more than a logarithm of steps.
@@ -12,23 +12,23 @@ pub(super) struct Meetings {
     depth: Vec<u32>,
 }
 
-impl Meetings {
+impl PostDominators {
     /// Finds them in a graph whose topological order is given.
     pub(super) fn new(graph: &Graph, order: &[u32]) -> Self {
         let own: Vec<u32> = numbers(graph.len()).collect();
-        let mut meetings = Self { next: own.clone(), jump: own, depth: vec![0; graph.len()] };
+        let mut dominators = Self { next: own.clone(), jump: own, depth: vec![0; graph.len()] };
         for &node in order.iter().rev() {
             let ways = graph.out.of(node).iter().filter(|edge| edge.kind != EdgeKind::OnFailure);
-            let met = ways.map(|edge| Some(edge.target)).reduce(|a, b| meetings.of_both(a?, b?));
+            let met = ways.map(|edge| Some(edge.target)).reduce(|a, b| dominators.common(a?, b?));
             if let Some(Some(met)) = met {
-                meetings.add(node, met);
+                dominators.add(node, met);
             }
         }
-        meetings
+        dominators
     }
 
     /// The nearest node that every way from both leads through; each counts as on its own way.
-    pub(super) fn of_both(&self, mut a: u32, mut b: u32) -> Option<u32> {
+    pub(super) fn common(&self, mut a: u32, mut b: u32) -> Option<u32> {
         if self.depth[a as usize] < self.depth[b as usize] {
             std::mem::swap(&mut a, &mut b);
         }
@@ -57,7 +57,7 @@ impl Meetings {
 
     /// The nodes in an order in which all nodes whose every way on leads through one node stand right behind that one, and
     /// by node where it stands and how many stand behind it.
-    pub(super) fn families(&self, order: &[u32]) -> (Vec<u32>, Vec<(u32, u32)>) {
+    pub(super) fn subtrees(&self, order: &[u32]) -> (Vec<u32>, Vec<(u32, u32)>) {
         let mut sizes = vec![0_u32; self.next.len()];
         for &node in order {
             let next = self.next[node as usize];
@@ -86,9 +86,9 @@ mod tests {
     use super::super::tests::{chain, task, workflow};
     use super::*;
 
-    fn meetings(graph: &Graph) -> (Meetings, Vec<u32>) {
+    fn dominators(graph: &Graph) -> (PostDominators, Vec<u32>) {
         let order = graph.topological();
-        (Meetings::new(graph, &order), order)
+        (PostDominators::new(graph, &order), order)
     }
 
     #[test]
@@ -96,12 +96,12 @@ mod tests {
         let nodes = ["a", "b", "c", "d", "x", "y"].map(task).to_vec();
         let definition = workflow(nodes, &["s a", "a b", "a c", "b d", "c d", "c x", "x d", "s y", "d e", "y e"]);
         let graph = Graph::new(&definition);
-        let (meetings, order) = meetings(&graph);
+        let (dominators, order) = dominators(&graph);
         let end = graph.index["e"];
-        let (sorted, places) = meetings.families(&order);
+        let (sorted, places) = dominators.subtrees(&order);
         for through in numbers(graph.len()) {
             let (place, size) = places[through as usize];
-            let family = &sorted[place as usize + 1..][..size as usize];
+            let subtree = &sorted[place as usize + 1..][..size as usize];
             for node in numbers(graph.len()).filter(|&node| node != through) {
                 let mut open = vec![node];
                 let mut goes_round = node == end;
@@ -111,27 +111,27 @@ mod tests {
                         open.push(edge.target);
                     }
                 }
-                assert_eq!(family.contains(&node), !goes_round, "from {node} through {through}");
+                assert_eq!(subtree.contains(&node), !goes_round, "from {node} through {through}");
             }
         }
         let [a, b, c, d] = ["a", "b", "c", "d"].map(|id| graph.index[id]);
-        assert_eq!((meetings.of_both(b, c), meetings.of_both(a, b)), (Some(d), Some(d)));
-        assert_eq!((meetings.of_both(c, d), meetings.of_both(b, graph.index["y"])), (Some(d), Some(end)));
+        assert_eq!((dominators.common(b, c), dominators.common(a, b)), (Some(d), Some(d)));
+        assert_eq!((dominators.common(c, d), dominators.common(b, graph.index["y"])), (Some(d), Some(end)));
     }
 
     #[test]
     fn a_long_chain_is_searched_in_few_steps() {
         let definition = chain(5_000);
         let graph = Graph::new(&definition);
-        let (meetings, _) = meetings(&graph);
+        let (dominators, _) = dominators(&graph);
         let (first, last) = (graph.index["t0"], graph.index["t4999"]);
-        assert_eq!(meetings.of_both(first, last), Some(last));
+        assert_eq!(dominators.common(first, last), Some(last));
         let mut steps = 0;
         let mut at = first;
         while at != last {
-            let jump = meetings.jump[at as usize];
-            let reaches = meetings.depth[jump as usize] >= meetings.depth[last as usize];
-            at = if reaches { jump } else { meetings.next[at as usize] };
+            let jump = dominators.jump[at as usize];
+            let reaches = dominators.depth[jump as usize] >= dominators.depth[last as usize];
+            at = if reaches { jump } else { dominators.next[at as usize] };
             steps += 1;
         }
         assert!(steps < 50, "{steps} steps");

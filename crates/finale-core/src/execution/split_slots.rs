@@ -1,4 +1,4 @@
-//! How many handlers are at work behind a split with a limit, and who waits for a place there.
+//! How many handlers are at work behind a split with a limit, and who waits for a slot there.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,25 +6,25 @@ use super::{EffectSink, Execution, NodeState};
 use crate::compiled::Compiled;
 use crate::id::{AttemptNo, NodeIndex, ScopeId, WorkKey};
 
-/// The places behind all splits with a limit that anybody works behind.
+/// The slots behind all splits with a limit that anybody works behind.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct SplitPlaces {
+pub(super) struct SplitSlots {
     /// By split.
-    splits: BTreeMap<WorkKey, Places>,
-    /// Splits behind which a place has become free while somebody waited.
+    splits: BTreeMap<WorkKey, SplitLimit>,
+    /// Splits behind which a slot has become free while somebody waited.
     freed: VecDeque<WorkKey>,
 }
 
-/// The places behind one split. As long as somebody waits none is free, or the split is among those that were freed.
+/// The slots behind one split. As long as somebody waits none is free, or the split is among those that were freed.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Places {
+struct SplitLimit {
     max: u32,
     taken: u32,
     /// Who waits, in order.
     queue: VecDeque<WorkKey>,
 }
 
-impl Places {
+impl SplitLimit {
     fn is_full(&self) -> bool {
         self.taken >= self.max
     }
@@ -38,7 +38,7 @@ pub(super) struct Bound {
 }
 
 impl Execution {
-    /// Hands the work of a handler to it, or lets it wait for a place behind the splits that it is behind.
+    /// Hands the work of a handler to it, or lets it wait for a slot behind the splits that it is behind.
     #[inline]
     pub(super) fn start_work(
         &mut self,
@@ -61,16 +61,16 @@ impl Execution {
         if bounds.is_empty() {
             return self.dispatch_work(definition, key, attempt, sink);
         }
-        let places = self.places.get_or_insert_default();
+        let slots = self.split_slots.get_or_insert_default();
         // Who comes now does not overtake those that wait, be it for a further attempt.
         let full = bounds.iter().find(|bound| {
-            let places = places.splits.entry(bound.split).or_default();
-            places.max = bound.max;
-            places.is_full() || !places.queue.is_empty()
+            let slots = slots.splits.entry(bound.split).or_default();
+            slots.max = bound.max;
+            slots.is_full() || !slots.queue.is_empty()
         });
         match full.map(|bound| bound.split) {
             None => {
-                self.take_places(&bounds);
+                self.take_slots(&bounds);
                 self.dispatch_work(definition, key, attempt, sink);
             }
             Some(split) => {
@@ -83,7 +83,7 @@ impl Execution {
         }
     }
 
-    /// Begins what has waited longest behind a split where a place is free; says whether there was something.
+    /// Begins what has waited longest behind a split where a slot is free; says whether there was something.
     pub(super) fn start_next_queued(&mut self, definition: &Compiled, sink: &mut impl EffectSink) -> bool {
         if self.has_failed_enough(definition, &self.root) {
             return false;
@@ -95,12 +95,13 @@ impl Execution {
                 continue;
             }
             let bounds = self.bounds(definition, key);
-            let splits = self.places.as_deref().map(|places| &places.splits);
-            let is_full = |bound: &&Bound| splits.is_some_and(|all| all.get(&bound.split).is_some_and(Places::is_full));
+            let splits = self.split_slots.as_deref().map(|slots| &slots.splits);
+            let is_full =
+                |bound: &&Bound| splits.is_some_and(|all| all.get(&bound.split).is_some_and(SplitLimit::is_full));
             match bounds.iter().find(is_full).map(|bound| bound.split) {
                 Some(split) => self.queue_behind(split, key),
                 None => {
-                    self.take_places(&bounds);
+                    self.take_slots(&bounds);
                     self.dispatch_work(definition, key, attempt, sink);
                     return true;
                 }
@@ -109,16 +110,16 @@ impl Execution {
         false
     }
 
-    /// Whether somebody waits for a place that is free.
-    pub(super) fn has_freed_places(&self) -> bool {
-        self.places.as_ref().is_some_and(|places| !places.freed.is_empty())
+    /// Whether somebody waits for a slot that is free.
+    pub(super) fn has_freed_slots(&self) -> bool {
+        self.split_slots.as_ref().is_some_and(|slots| !slots.freed.is_empty())
     }
 
-    /// Takes the first one out of the queue of a split where a place is free.
+    /// Takes the first one out of the queue of a split where a slot is free.
     fn next_queued(&mut self) -> Option<WorkKey> {
-        let SplitPlaces { splits, freed } = self.places.as_deref_mut()?;
+        let SplitSlots { splits, freed } = self.split_slots.as_deref_mut()?;
         while let Some(split) = freed.front() {
-            match splits.get_mut(split).filter(|places| !places.is_full()).and_then(|places| places.queue.pop_front()) {
+            match splits.get_mut(split).filter(|slots| !slots.is_full()).and_then(|slots| slots.queue.pop_front()) {
                 Some(key) => return Some(key),
                 None => freed.pop_front(),
             };
@@ -127,40 +128,43 @@ impl Execution {
     }
 
     fn queue_behind(&mut self, split: WorkKey, key: WorkKey) {
-        let places = self.places.get_or_insert_default();
-        places.splits.entry(split).or_default().queue.push_back(key);
+        let slots = self.split_slots.get_or_insert_default();
+        slots.splits.entry(split).or_default().queue.push_back(key);
     }
 
-    fn take_places(&mut self, bounds: &[Bound]) {
-        let places = self.places.get_or_insert_default();
+    fn take_slots(&mut self, bounds: &[Bound]) {
+        let slots = self.split_slots.get_or_insert_default();
         for bound in bounds {
-            places.splits.entry(bound.split).or_insert_with(|| Places { max: bound.max, ..Places::default() }).taken +=
-                1;
+            slots
+                .splits
+                .entry(bound.split)
+                .or_insert_with(|| SplitLimit { max: bound.max, ..SplitLimit::default() })
+                .taken += 1;
         }
     }
 
-    /// Gives back the places of a handler that has left.
+    /// Gives back the slots of a handler that has left.
     #[cold]
-    pub(super) fn leave_places(&mut self, definition: &Compiled, key: WorkKey) {
+    pub(super) fn leave_slots(&mut self, definition: &Compiled, key: WorkKey) {
         for bound in self.bounds(definition, key) {
-            let Some(SplitPlaces { splits, freed }) = self.places.as_deref_mut() else { return };
-            let Some(places) = splits.get_mut(&bound.split) else { continue };
-            places.taken = places.taken.saturating_sub(1);
-            if !places.queue.is_empty() {
+            let Some(SplitSlots { splits, freed }) = self.split_slots.as_deref_mut() else { return };
+            let Some(slots) = splits.get_mut(&bound.split) else { continue };
+            slots.taken = slots.taken.saturating_sub(1);
+            if !slots.queue.is_empty() {
                 freed.push_back(bound.split);
-            } else if places.taken == 0 {
+            } else if slots.taken == 0 {
                 splits.remove(&bound.split);
             }
         }
     }
 
     /// Forgets the splits of a scope that is given back.
-    pub(super) fn forget_places(&mut self, scope: ScopeId) {
-        let Some(places) = self.places.as_deref_mut() else { return };
+    pub(super) fn forget_slots(&mut self, scope: ScopeId) {
+        let Some(slots) = self.split_slots.as_deref_mut() else { return };
         let key = |node| WorkKey { scope, node: NodeIndex(node) };
-        let of_scope: Vec<_> = places.splits.range(key(0)..=key(u32::MAX)).map(|(key, _)| *key).collect();
+        let of_scope: Vec<_> = slots.splits.range(key(0)..=key(u32::MAX)).map(|(key, _)| *key).collect();
         for key in of_scope {
-            places.splits.remove(&key);
+            slots.splits.remove(&key);
         }
     }
 
@@ -184,10 +188,10 @@ impl Execution {
         bounds
     }
 
-    /// The split behind which some work waits for a place.
+    /// The split behind which some work waits for a slot.
     pub(super) fn queued_behind(&self, key: WorkKey) -> Option<(WorkKey, u32)> {
-        let splits = &self.places.as_deref()?.splits;
-        let split = splits.iter().find(|(_, places)| places.queue.contains(&key));
-        split.map(|(split, places)| (*split, places.max))
+        let splits = &self.split_slots.as_deref()?.splits;
+        let split = splits.iter().find(|(_, slots)| slots.queue.contains(&key));
+        split.map(|(split, slots)| (*split, slots.max))
     }
 }
