@@ -5,6 +5,7 @@
 //! evaluated first. That order is handed in; the naive reading checks only that it was possible.
 
 mod no;
+mod tree;
 
 use finale_core::definition::{
     Definition, Delivery, EdgeKind, Node, NodeKind, OnFailure, Siblings, Task, Verdict, Work,
@@ -16,6 +17,7 @@ use finale_core::{AttemptNo, Epoch, ExecutionStatus, NodeIndex, NodeStatus, Payl
 use serde_json::Value;
 
 pub use no::No;
+pub use tree::{Told, Tree};
 
 use crate::formula::Formula;
 
