@@ -370,6 +370,11 @@ impl Naive {
             OnFailure::FailFast => !self.failures.is_empty(),
             OnFailure::WaitAll => false,
             OnFailure::Tolerate { count } => self.failures.len() > count as usize,
+            OnFailure::ToleratePercent { percent } => {
+                let is_work = |node: &&Node| matches!(node.kind, NodeKind::Task(_) | NodeKind::Subworkflow(_));
+                let total = self.definition.nodes.iter().filter(is_work).count();
+                self.failures.len() * 100 > usize::from(percent) * total
+            }
         }
     }
 
@@ -379,7 +384,10 @@ impl Naive {
         let into = self.definition.edges.iter().filter(|edge| edge.target == *id);
         let ways: Vec<Way> = into.map(|edge| self.way(&edge.source, edge.kind)).collect();
         let is_tolerant = matches!(kind, NodeKind::ParallelJoin(_))
-            && matches!(self.definition.policy.on_failure, OnFailure::Tolerate { .. });
+            && matches!(
+                self.definition.policy.on_failure,
+                OnFailure::Tolerate { .. } | OnFailure::ToleratePercent { .. }
+            );
         let (is_live, is_blocked) = (ways.contains(&Way::Live), ways.contains(&Way::Blocked));
         if ways.contains(&Way::Pending) {
             Way::Pending

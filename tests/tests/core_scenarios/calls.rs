@@ -16,7 +16,8 @@ const STEPS: usize = 40;
 
 /// Tasks beside and behind each other, some of which are done outside, and calls of these workflows.
 fn workflow(dice: &mut Dice, id: &str, called: &[&str]) -> Definition {
-    let ways = [OnFailure::FailFast, OnFailure::WaitAll, OnFailure::Tolerate { count: 1 }];
+    let share = OnFailure::ToleratePercent { percent: *dice.choose(&[0, 34, 50, 100]) };
+    let ways = [OnFailure::FailFast, OnFailure::WaitAll, OnFailure::Tolerate { count: 1 }, share];
     let siblings = *dice.choose(&[Siblings::Cancel, Siblings::Finish]);
     let mut builder = Definition::builder(id).policy(Policy { on_failure: *dice.choose(&ways), siblings });
     let count = dice.below(4);
