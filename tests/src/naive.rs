@@ -10,8 +10,11 @@ mod failing;
 mod firing;
 mod no;
 mod splits;
+mod tree;
 
-use finale_core::definition::{Definition, Delivery, EdgeKind, NodeKind, OnFailure, Siblings, Task, Verdict, Work};
+use finale_core::definition::{
+    Definition, Delivery, EdgeKind, Node, NodeKind, OnFailure, Siblings, Task, Verdict, Work,
+};
 use finale_core::execution::{Command, Input, Report};
 use finale_core::fact::Timer;
 use finale_core::failure::{Failure, FailureClass};
@@ -21,6 +24,7 @@ use serde_json::Value;
 pub use bugs::Misreading;
 use firing::Fired;
 pub use no::No;
+pub use tree::{Told, Tree};
 
 use crate::formula::Formula;
 
@@ -449,6 +453,11 @@ impl Naive {
             OnFailure::FailFast => !self.failures().is_empty(),
             OnFailure::WaitAll => false,
             OnFailure::Tolerate { count } => self.failures().len() > count as usize,
+            OnFailure::ToleratePercent { percent } => {
+                let is_work = |node: &&Node| matches!(node.kind, NodeKind::Task(_) | NodeKind::Subworkflow(_));
+                let total = self.definition.nodes.iter().filter(is_work).count();
+                self.failures().len() * 100 > usize::from(percent) * total
+            }
         }
     }
 

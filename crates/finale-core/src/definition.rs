@@ -61,6 +61,29 @@ impl Definition {
     }
 }
 
+impl OnFailure {
+    /// The same with a number of failures instead of a share of that many tasks and calls.
+    pub(crate) fn counted(self, total: usize) -> Self {
+        match self {
+            Self::ToleratePercent { percent } => {
+                // More than that are more than the share: failures * 100 > percent * total.
+                let count = total.saturating_mul(usize::from(percent)) / 100;
+                Self::Tolerate { count: u32::try_from(count).unwrap_or(u32::MAX) }
+            }
+            other => other,
+        }
+    }
+}
+
+impl Policy {
+    /// The policy as it judges a definition: a share is a number of failures there.
+    pub(crate) fn counted(self, definition: &Definition) -> Self {
+        let is_work = |node: &&Node| matches!(node.kind, NodeKind::Task(_) | NodeKind::Subworkflow(_));
+        let total = definition.nodes.iter().filter(is_work).count();
+        Self { on_failure: self.on_failure.counted(total), ..self }
+    }
+}
+
 fn first_version() -> String {
     "1.0.0".to_owned()
 }
@@ -637,6 +660,11 @@ pub enum OnFailure {
     Tolerate {
         /// How many.
         count: u32,
+    },
+    /// That share of its tasks and calls may fail, those included that are skipped; one failure beyond it ends it.
+    ToleratePercent {
+        /// How many of a hundred, at most 100.
+        percent: u8,
     },
 }
 

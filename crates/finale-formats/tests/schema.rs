@@ -90,6 +90,8 @@ fn what_the_reader_takes_the_schema_takes() {
         "on_failure: wait_all",
         "x-a: &a {b: 1}\nx-b: *a",
         "on_failure: {tolerate: 0}",
+        "on_failure: {tolerate: {percent: 10}}",
+        "on_failure: {tolerate: {count: 10}}",
         "edges: [{from: a, to: b, id: x, label: y, on: always}]",
         "workflows: {c: other.yaml, d: {inputs: {x: json}, tasks: {a: {call: e}}, workflows: {e: {nodes: {}}}}}",
     ];

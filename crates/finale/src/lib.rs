@@ -35,6 +35,7 @@ mod runtime;
 mod stored;
 mod task_error;
 mod typed;
+mod typed_call;
 mod vitals;
 mod workflow;
 
@@ -61,6 +62,7 @@ pub use reporting::TaskReport;
 pub use runtime::{Page, Runtime, ShutdownReport, StartError};
 pub use task_error::{ResultExt, TaskError};
 pub use typed::{Branch, ConditionNode, Source, TaskNode, TypedBuilder, VerificationNode};
+pub use typed_call::CallNode;
 pub use vitals::{BlockedShard, Health};
 pub use workflow::{Workflow, WorkflowBuilder};
 

@@ -29,13 +29,13 @@ pub struct TypedBuilder(RefCell<Draft>);
 
 /// What is known of the workflow so far; nodes are known by their index.
 #[derive(Debug)]
-struct Draft {
-    definition: Definition,
+pub(crate) struct Draft {
+    pub(crate) definition: Definition,
     edges: Vec<(Origin, usize, EdgeKind)>,
     conditions: BTreeMap<usize, String>,
     /// Whose output is whose input.
     inputs: Vec<(usize, Origin)>,
-    functions: Vec<Function>,
+    pub(crate) functions: Vec<Function>,
     /// What is done outside, and the check of what is reported.
     outputs: Vec<(usize, OutputCheck)>,
     /// How often each id was wanted.
@@ -99,10 +99,10 @@ pub struct Branch<'w> {
     kind: EdgeKind,
 }
 
-/// What something can come after: a [`TaskNode`] or a [`Branch`]. Nobody else can implement it.
+/// What something can come after: a [`TaskNode`], a [`CallNode`](crate::CallNode) or a [`Branch`]. Nobody else can implement it.
 pub trait Source<'w>: private::Way<'w> {}
 
-mod private {
+pub(crate) mod private {
     use finale_core::definition::EdgeKind;
 
     use super::TypedBuilder;
@@ -330,12 +330,12 @@ impl TypedBuilder {
         Ok(Workflow::new(draft.definition)?.with_functions(draft.functions, outputs))
     }
 
-    fn draft(&self) -> RefMut<'_, Draft> {
+    pub(crate) fn draft(&self) -> RefMut<'_, Draft> {
         self.0.borrow_mut()
     }
 
     /// Adds a node; its id is the wanted one, with a number if that is taken.
-    fn add(&self, wanted: &str, node: impl FnOnce(String) -> Node) -> usize {
+    pub(crate) fn add(&self, wanted: &str, node: impl FnOnce(String) -> Node) -> usize {
         let mut draft = self.draft();
         let times = draft.ids.entry(wanted.to_owned()).or_default();
         *times += 1;
@@ -344,7 +344,7 @@ impl TypedBuilder {
         draft.definition.nodes.len() - 1
     }
 
-    fn task_at<Input, Output>(&self, index: usize) -> TaskNode<'_, Input, Output> {
+    pub(crate) fn task_at<Input, Output>(&self, index: usize) -> TaskNode<'_, Input, Output> {
         TaskNode { builder: self, index, types: PhantomData }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use finale::{ExecutionId, TaskId, Workflow};
+use finale::{Definition, ExecutionId, TaskId, Workflow};
 use finale_core::{NodeIndex, WorkKey};
 
 use super::entry::Entry;
@@ -83,7 +83,8 @@ impl Book {
         let mut waiting = vec![task.key.node];
         while let Some(node) = waiting.pop() {
             for source in sources(workflow, node) {
-                if self.settled.insert(TaskId { execution: task.execution, key: WorkKey::root(source) }) {
+                let key = WorkKey { node: source, ..task.key };
+                if self.settled.insert(TaskId { execution: task.execution, key }) {
                     waiting.push(source);
                 }
             }
@@ -123,10 +124,13 @@ impl Book {
     }
 }
 
-/// The numbers of the nodes with an edge to this one.
+/// The numbers of the nodes with an edge to this one, in the workflow that it is in.
 fn sources(workflow: &Workflow, node: NodeIndex) -> Vec<NodeIndex> {
     let compiled = workflow.compiled();
     let target = &compiled.node(node).id;
-    let edges = workflow.definition().edges.iter().filter(|edge| edge.target == *target);
-    edges.filter_map(|edge| compiled.position(&edge.source)).collect()
+    let own = workflow.definition();
+    let is_of = |one: &&Definition| one.nodes.iter().all(|other| compiled.beside(node, &other.id).is_some());
+    let of_node = std::iter::once(own).chain(&own.workflows).find(is_of).expect("it is a node of one of them");
+    let edges = of_node.edges.iter().filter(|edge| edge.target == *target);
+    edges.filter_map(|edge| compiled.beside(node, &edge.source)).collect()
 }

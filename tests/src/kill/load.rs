@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use finale::Workflow;
-use finale_core::definition::{Delivery, OnFailure, Retry};
+use finale_core::definition::{Call, Definition, Delivery, OnFailure, Retry};
 
 use crate::chart::{Chart, chart};
 
@@ -24,10 +24,13 @@ pub(super) enum Kind {
     Once,
     /// A task that takes long, with a time limit for each attempt.
     Slow,
+    /// A workflow of three tasks in a row that is called, with tasks before and behind it.
+    Call,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 6] = [Self::Chain, Self::Fan, Self::Ask, Self::Flaky, Self::Once, Self::Slow];
+    pub(super) const ALL: [Self; 7] =
+        [Self::Chain, Self::Fan, Self::Ask, Self::Flaky, Self::Once, Self::Slow, Self::Call];
 
     pub(super) const fn name(self) -> &'static str {
         match self {
@@ -37,6 +40,7 @@ impl Kind {
             Self::Flaky => "flaky",
             Self::Once => "once",
             Self::Slow => "slow",
+            Self::Call => "call",
         }
     }
 
@@ -44,6 +48,12 @@ impl Kind {
     pub(super) fn workflow(self) -> Workflow {
         let mut definition = self.chart().definition();
         self.name().clone_into(&mut definition.id);
+        if self == Self::Call {
+            let called = Definition { id: "called".to_owned(), ..chart("s>x x>y y>z z>e").definition() };
+            let call = definition.nodes.iter_mut().find(|node| node.id == "call").expect("it is in the chart");
+            call.kind = Call::to("called", "1.0.0").input("input").into();
+            definition.workflows = vec![called];
+        }
         Workflow::new(definition).expect("the workflows of the load are sound")
     }
 
@@ -58,6 +68,7 @@ impl Kind {
             Self::Once => chart("s>once s>a once>b a>e b>e")
                 .on_failure(OnFailure::WaitAll)
                 .task("once", |task| task.delivery = Delivery::AtMostOnce),
+            Self::Call => chart("s>a a>call call>b b>e"),
             Self::Slow => chart("s>slow slow>b b>e").task("slow", |task| {
                 task.timeout = Some(Duration::from_millis(20));
                 task.retry = Retry { attempts: 3, backoff: Duration::ZERO };
@@ -72,7 +83,10 @@ impl Kind {
             .map(|kind| kind.workflow())
             .flat_map(|workflow| {
                 let compiled = workflow.compiled();
-                compiled.positions().filter_map(|node| compiled.handler(node).map(str::to_owned)).collect::<Vec<_>>()
+                compiled
+                    .all_positions()
+                    .filter_map(|node| compiled.handler(node).map(str::to_owned))
+                    .collect::<Vec<_>>()
             })
             .collect();
         names.sort_unstable();

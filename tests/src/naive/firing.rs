@@ -66,7 +66,10 @@ impl Naive {
     /// Whether a node goes on without what the policy tolerates.
     fn is_tolerant(&self, node: usize) -> bool {
         matches!(self.definition.nodes[node].kind, NodeKind::ParallelJoin(_))
-            && matches!(self.definition.policy.on_failure, OnFailure::Tolerate { .. })
+            && matches!(
+                self.definition.policy.on_failure,
+                OnFailure::Tolerate { .. } | OnFailure::ToleratePercent { .. }
+            )
     }
 
     pub(super) fn ways_into(&self, node: usize) -> Vec<Way> {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use finale_core::compile::{self, Registry};
-use finale_core::definition::{OnFailure, Policy, Siblings};
+use finale_core::definition::{Call, Definition, NodeKind, OnFailure, Policy, Siblings};
 use finale_core::number::HandlerNo;
 use finale_core::task_engine::TaskNode;
-use finale_core::{Compiled, NodeStatus, WorkKey};
+use finale_core::{Compiled, WaitingFor, WorkKey};
 
 use crate::dice::Dice;
 use crate::random::Case;
@@ -23,12 +23,10 @@ pub(super) struct Flow {
 impl Flow {
     pub(super) fn random(dice: &mut Dice) -> Self {
         loop {
-            let nodes =
-                (0..dice.below(9)).map(|_| (dice.byte(), dice.byte(), dice.byte(), dice.byte(), dice.byte())).collect();
-            let case = Case { nodes, inputs: Vec::new(), head: (dice.byte(), dice.byte(), dice.one_in(2)) };
-            let ways = [OnFailure::FailFast, OnFailure::WaitAll, OnFailure::Tolerate { count: 1 }];
-            let siblings = *dice.choose(&[Siblings::Cancel, Siblings::Finish]);
-            let definition = case.definition(Policy { on_failure: *dice.choose(&ways), siblings });
+            let mut definition = graph(dice, 9);
+            if dice.one_in(3) {
+                add_calls(&mut definition, dice);
+            }
             let Ok(compiled) = compile::compile(definition, &Registry::new()) else { continue };
             let mut nodes = TaskNode::all_of(&compiled, |_| Some(HandlerNo(0)));
             for node in &mut nodes {
@@ -38,12 +36,50 @@ impl Flow {
         }
     }
 
-    /// The verifications that wait for a verdict.
+    /// The verifications that wait for a verdict, also in what is called.
     pub(super) fn judged(&self, state: &finale_core::Execution) -> Vec<WorkKey> {
-        let is_judged = |key: &WorkKey| {
-            let is_verification = self.compiled.node(key.node).kind.name() == "verification";
-            is_verification && state.node_status(*key) == Some(NodeStatus::Waiting)
-        };
-        self.compiled.positions().map(WorkKey::root).filter(is_judged).collect()
+        let awaited = state.why(&self.compiled).awaited.into_iter();
+        let judged = awaited.filter(|awaited| awaited.waiting_for == Some(WaitingFor::Verdict));
+        judged.filter_map(|awaited| state.resolve(&self.compiled, &awaited.node.parse().ok()?)).collect()
+    }
+}
+
+fn graph(dice: &mut Dice, nodes_max: usize) -> Definition {
+    let node = |dice: &mut Dice| (dice.byte(), dice.byte(), dice.byte(), dice.byte(), dice.byte());
+    let nodes = (0..dice.below(nodes_max)).map(|_| node(dice)).collect();
+    let case = Case { nodes, inputs: Vec::new(), head: (dice.byte(), dice.byte(), dice.one_in(2)) };
+    case.definition(policy(dice))
+}
+
+fn policy(dice: &mut Dice) -> Policy {
+    let ways = [OnFailure::FailFast, OnFailure::WaitAll, OnFailure::Tolerate { count: 1 }];
+    let siblings = *dice.choose(&[Siblings::Cancel, Siblings::Finish]);
+    Policy { on_failure: *dice.choose(&ways), siblings }
+}
+
+/// Lets some tasks of a definition be done by other workflows, and some tasks of one of these by the other.
+fn add_calls(definition: &mut Definition, dice: &mut Dice) {
+    let mut inner = Definition { id: "inner".to_owned(), ..graph(dice, 4) };
+    let mut outer = Definition { id: "outer".to_owned(), ..graph(dice, 5) };
+    replace_tasks(&mut outer, &["inner"], dice);
+    replace_tasks(definition, &["inner", "outer"], dice);
+    // What its own output is is said by its definition; half of the time it is that of the last tasks.
+    if dice.one_in(2) {
+        (inner.output, outer.output) = (None, None);
+    }
+    definition.workflows = vec![inner, outer];
+}
+
+fn replace_tasks(definition: &mut Definition, called: &[&str], dice: &mut Dice) {
+    for node in &mut definition.nodes {
+        if matches!(node.kind, NodeKind::Task(_)) && dice.one_in(3) {
+            let call = Call::to(*dice.choose(called), "1.0.0").input("input");
+            let call = if dice.one_in(4) { call.optional() } else { call };
+            let call = if dice.one_in(4) { call.output("output") } else { call };
+            node.kind = call.into();
+            if let (NodeKind::Subworkflow(call), true) = (&mut node.kind, dice.one_in(3)) {
+                call.policy = Some(policy(dice));
+            }
+        }
     }
 }

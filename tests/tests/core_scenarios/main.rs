@@ -1,5 +1,6 @@
 //! How executions go, told one by one: the semantics as sentences.
 
+mod calls;
 mod edges;
 mod ending;
 mod handled;

@@ -50,6 +50,8 @@ fn said(what: &What) -> String {
             format!("attempt {attempt} failed, to be retried: {}", one_line(reason))
         }
         What::Completed { took } => format!("completed in {}", duration(*took)),
+        // A call says by what is inside of it why it failed.
+        What::Failed { took, reason } if reason.is_empty() => format!("failed after {}", duration(*took)),
         What::Failed { took, reason } => format!("failed after {}: {}", duration(*took), one_line(reason)),
         What::Cancelled { took } => format!("cancelled after {}", duration(*took)),
         What::Skipped => "skipped".to_owned(),

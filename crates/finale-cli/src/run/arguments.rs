@@ -68,7 +68,7 @@ pub(crate) struct Arguments {
     pub(crate) answered: Answered,
 
     /// What a failed task does to the execution; by default what the file says.
-    #[arg(long, value_name = "fail_fast|wait_all|tolerate=N", value_parser = on_failure)]
+    #[arg(long, value_name = "fail_fast|wait_all|tolerate=N|tolerate=N%", value_parser = on_failure)]
     pub(crate) on_failure: Option<OnFailure>,
 
     /// Keep what happens in this file; made if there is none.
@@ -112,7 +112,7 @@ pub(crate) enum ArgumentError {
     NotANumber,
     #[error("expected a finite number that is not negative")]
     NotAFactor,
-    #[error("expected fail_fast, wait_all or tolerate=N")]
+    #[error("expected fail_fast, wait_all, tolerate=N or tolerate=N%")]
     NotAPolicy,
     #[error("expected full or relaxed")]
     NotADurability,
@@ -156,10 +156,16 @@ fn on_failure(text: &str) -> Result<OnFailure, ArgumentError> {
     match text.split_once('=') {
         None if text == "fail_fast" => Ok(OnFailure::FailFast),
         None if text == "wait_all" => Ok(OnFailure::WaitAll),
-        Some(("tolerate", count)) => {
-            let count = count.parse().map_err(|_| ArgumentError::NotAPolicy)?;
-            Ok(OnFailure::Tolerate { count })
-        }
+        Some(("tolerate", share)) => match share.strip_suffix('%') {
+            Some(percent) => {
+                let percent = percent.parse().ok().filter(|percent| *percent <= 100);
+                percent.map(|percent| OnFailure::ToleratePercent { percent }).ok_or(ArgumentError::NotAPolicy)
+            }
+            None => {
+                let count = share.parse().map_err(|_| ArgumentError::NotAPolicy)?;
+                Ok(OnFailure::Tolerate { count })
+            }
+        },
         _ => Err(ArgumentError::NotAPolicy),
     }
 }
@@ -198,7 +204,17 @@ mod tests {
     fn a_policy_is_one_of_three() {
         assert_eq!(on_failure("wait_all"), Ok(OnFailure::WaitAll));
         assert_eq!(on_failure("tolerate=2"), Ok(OnFailure::Tolerate { count: 2 }));
-        for text in ["tolerate", "tolerate=", "tolerate=-1", "tolerate=4294967296", "fail_fast=1", ""] {
+        assert_eq!(on_failure("tolerate=10%"), Ok(OnFailure::ToleratePercent { percent: 10 }));
+        for text in [
+            "tolerate",
+            "tolerate=",
+            "tolerate=-1",
+            "tolerate=4294967296",
+            "tolerate=101%",
+            "tolerate=1%%",
+            "fail_fast=1",
+            "",
+        ] {
             assert_eq!(on_failure(text), Err(ArgumentError::NotAPolicy), "{text}");
         }
     }

@@ -87,7 +87,7 @@ impl Assembly {
         self.graphs.push(compiled::Graph {
             first,
             start: NodeIndex(first + start),
-            policy: definition.policy,
+            policy: definition.policy.counted(definition),
             sinks: sinks.into_iter().map(|sink| NodeIndex(first + sink)).collect(),
             in_degrees: definition.nodes.iter().zip(&into.ranges).map(in_degree).collect(),
             rules,
@@ -103,7 +103,9 @@ impl Assembly {
         for (position, policy) in std::mem::take(&mut self.overruled) {
             let Step::Open(opening) = &mut self.nodes[position.as_usize()].step else { continue };
             let target = opening.graph;
-            if all[target as usize].policy == policy {
+            let callee = all[target as usize];
+            let policy = policy.counted(callee);
+            if callee.policy.counted(callee) == policy {
                 continue;
             }
             let same = known.iter().find(|(graph, other, _)| (*graph, *other) == (target, policy));

@@ -6,7 +6,7 @@ use super::graph::Graph;
 use super::problem::Code;
 use super::reading::guarded;
 use super::warning::{Warning, WarningCode};
-use crate::definition::{Definition, Losers, Node, NodeKind, OnFailure, TriggerRule};
+use crate::definition::{Definition, Losers, Node, NodeKind, OnFailure, Policy, TriggerRule};
 
 /// By node: what kinds of edges lead to it.
 #[derive(Clone, Copy, Default)]
@@ -117,10 +117,15 @@ fn check_guard(
     });
 }
 
+/// Whether the first failure that counts ends a definition that is judged by this policy.
+pub(super) fn ends_at_first(definition: &Definition, policy: Policy) -> bool {
+    matches!(policy.counted(definition).on_failure, OnFailure::FailFast | OnFailure::Tolerate { count: 0 })
+}
+
 /// Warns of rules about failures that can never hold, because the first failure that counts ends the execution.
 pub(super) fn warn(definition: &Definition, graph: &Graph, order: &[u32]) -> Vec<Warning> {
     let needs_failures = |node: &Node| matches!(node.rule(), TriggerRule::OneFailed | TriggerRule::AllFailed);
-    let ends_at_first = matches!(definition.policy.on_failure, OnFailure::FailFast | OnFailure::Tolerate { count: 0 });
+    let ends_at_first = ends_at_first(definition, definition.policy);
     if !ends_at_first || !definition.nodes.iter().any(needs_failures) {
         return Vec::new();
     }

@@ -2,9 +2,10 @@
 
 use rustc_hash::FxHashMap;
 
+use super::joins;
 use super::problem::{Code, Problem};
 use super::registry::Registry;
-use crate::definition::{Definition, NodeKind, OnFailure, Policy, Subworkflow};
+use crate::definition::{Definition, NodeKind, Subworkflow};
 
 /// A workflow by id and version.
 type Name<'n> = (&'n str, &'n str);
@@ -51,12 +52,10 @@ impl<'n> Network<'n> {
 
     /// Whether some call of a workflow lets it go on after failures, whatever that says itself.
     pub(super) fn goes_on_after_failures(&self, workflow: u32) -> bool {
+        let callee = self.workflows[workflow as usize];
+        let goes_on = |call: &Subworkflow| call.policy.is_some_and(|policy| !joins::ends_at_first(callee, policy));
         let mut all = self.workflows.iter().flat_map(|caller| calls(caller));
-        let ends_at_first =
-            |policy: Policy| matches!(policy.on_failure, OnFailure::FailFast | OnFailure::Tolerate { count: 0 });
-        all.any(|(_, call)| {
-            self.find(call) == Some(workflow) && call.policy.is_some_and(|policy| !ends_at_first(policy))
-        })
+        all.any(|(_, call)| self.find(call) == Some(workflow) && goes_on(call))
     }
 
     /// A workflow with its version.

@@ -16,6 +16,8 @@ pub enum Code {
     BlankField,
     /// The version is not `MAJOR.MINOR.PATCH` without leading zeros.
     BadVersion,
+    /// A share of failures is more than 100 percent.
+    BadTolerance,
     /// Two nodes have one id.
     DuplicateNodeId,
     /// Two edges have one id.
@@ -146,11 +148,12 @@ pub enum Code {
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 67] = [
+    pub const ALL: [Self; 68] = [
         Self::TooManyNodes,
         Self::TooManyEdges,
         Self::BlankField,
         Self::BadVersion,
+        Self::BadTolerance,
         Self::DuplicateNodeId,
         Self::DuplicateEdgeId,
         Self::UnknownEdgeSource,
@@ -223,6 +226,7 @@ impl Code {
             Self::TooManyEdges => "too_many_edges",
             Self::BlankField => "blank_field",
             Self::BadVersion => "bad_version",
+            Self::BadTolerance => "bad_tolerance",
             Self::DuplicateNodeId => "duplicate_node_id",
             Self::DuplicateEdgeId => "duplicate_edge_id",
             Self::UnknownEdgeSource => "unknown_edge_source",

@@ -79,12 +79,12 @@ impl Statuses<'_, '_> {
         if is_caught || definition.nodes[node as usize].is_optional() {
             return true;
         }
-        match definition.policy.on_failure {
+        match definition.policy.counted(definition).on_failure {
             // Nothing begins any more, and no condition is evaluated.
             OnFailure::FailFast | OnFailure::Tolerate { count: 0 } => false,
             OnFailure::WaitAll => !may_be_before,
             // A join goes on without branches whose failure is tolerated; every other node behind them is skipped.
-            OnFailure::Tolerate { .. } => {
+            OnFailure::Tolerate { .. } | OnFailure::ToleratePercent { .. } => {
                 let is_join = |node: u32| matches!(definition.nodes[node as usize].kind, NodeKind::ParallelJoin(_));
                 self.ways.leads_around(node, self.reader, is_join) != Some(true)
             }
@@ -116,7 +116,7 @@ impl Statuses<'_, '_> {
         let mut unseen = nodes.iter().zip(possible).filter(|(_, possible)| !possible.contains(&Seen::Failed));
         if let Some((failing, _)) = unseen.find(|(node, _)| claim.names(**node, NodeStatus::Failed)) {
             let failing = id(*failing);
-            let instead = match self.definition.policy.on_failure {
+            let instead = match self.definition.policy.counted(self.definition).on_failure {
                 OnFailure::FailFast | OnFailure::Tolerate { count: 0 } => "the execution ends".to_owned(),
                 _ => format!("{:?} is skipped", self.reader_id),
             };

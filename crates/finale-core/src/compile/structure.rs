@@ -5,7 +5,7 @@ use rustc_hash::FxHashSet;
 use super::limits::Limits;
 use super::problem::{Code, Part, Problem};
 use super::types;
-use crate::definition::{Declaration, Definition, Edge, Node, NodeKind, Work};
+use crate::definition::{Declaration, Definition, Edge, Node, NodeKind, OnFailure, Work};
 use crate::nearest::nearest;
 
 /// Checks ids, names, version, declarations and the ends of edges.
@@ -45,6 +45,16 @@ fn check_head(definition: &Definition, problems: &mut Vec<Problem>) {
     for (what, text) in [("id", &definition.id), ("name", &definition.name)] {
         if is_blank(text) {
             problems.push(Problem::new(Code::BlankField, format!("the {what} of the workflow is blank")));
+        }
+    }
+    let of_calls = definition.nodes.iter().filter_map(|node| match &node.kind {
+        NodeKind::Subworkflow(call) => call.policy,
+        _ => None,
+    });
+    for policy in of_calls.chain([definition.policy]) {
+        if let OnFailure::ToleratePercent { percent: percent @ 101.. } = policy.on_failure {
+            let message = format!("{percent} percent of failures cannot be tolerated: at most 100");
+            problems.push(Problem::new(Code::BadTolerance, message));
         }
     }
     if !is_version(&definition.version) {

@@ -78,6 +78,8 @@ impl Execution {
                     .map(|&node| EndReason::Tolerance { node, count })
                     .or_else(|| (scope.open == 0).then_some(EndReason::Settled))
             }
+            // A compiled graph has it counted.
+            OnFailure::ToleratePercent { .. } => Some(EndReason::FailFast { node: first }),
             OnFailure::WaitAll => (scope.open == 0).then_some(EndReason::WaitAll { node: first }),
         }
     }

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::node::WaitFor;
 use super::scope::{Scope, ScopeEnd};
-use super::{EffectSink, EndReason, Execution, NodeState, Phase};
+use super::{EffectSink, EndReason, Execution, NodeState, Notice, Phase};
 use crate::compiled::{Compiled, Opening};
 use crate::fact::StopOutcome;
 use crate::failure::{Failure, FailureClass};
@@ -239,7 +239,12 @@ impl Execution {
         let instance = match output {
             Ok(output) => Instance::Completed(output),
             Err(reason) => {
-                let opener = self.path(definition, self.open_scope(id).parent).map(|path| path.to_string());
+                let opener = self.open_scope(id).parent;
+                if sink.watched() {
+                    let notice = Notice::ExpressionFailed { key: opener, reason: reason.into() };
+                    sink.notice(notice, self.path_inside(definition, opener));
+                }
+                let opener = self.path(definition, opener).map(|path| path.to_string());
                 let reason = format!("{}: its output could not be evaluated: {reason}", opener.unwrap_or_default());
                 let failure = Box::new(Failure::new(FailureClass::Expression, reason));
                 let scope = self.open_scope_mut(id);

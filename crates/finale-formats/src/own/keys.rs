@@ -12,6 +12,7 @@ pub(crate) const MAPS: &[(&str, Keys)] = &[
     ("/$defs/workflow", super::KEYS),
     ("/$defs/declaration/oneOf/1", declaration::KEYS),
     ("/$defs/tolerate", policy::TOLERATE_KEYS),
+    ("/$defs/share", policy::SHARE_KEYS),
     ("/$defs/task", task::KEYS),
     ("/$defs/shell", short::SHELL_KEYS),
     ("/$defs/retry", task::RETRY_KEYS),

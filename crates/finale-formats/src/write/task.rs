@@ -81,12 +81,17 @@ pub(super) fn call_entries(node: &Node, call: &Subworkflow) -> Vec<Entry> {
 pub(super) fn policy(policy: Policy) -> Vec<Entry> {
     let mut entries = Vec::new();
     match policy.on_failure {
-        OnFailure::FailFast => {}
+        OnFailure::FailFast | OnFailure::ToleratePercent { .. } => {}
         OnFailure::WaitAll => entries.push(text("on_failure", "wait_all")),
         OnFailure::Tolerate { count } => {
             let count = Entry::new("tolerate", number(u64::from(count)));
             entries.push(Entry::new("on_failure", Tree::Map(vec![count])));
         }
+    }
+    if let OnFailure::ToleratePercent { percent } = policy.on_failure {
+        let share = Entry::new("percent", number(u64::from(percent)));
+        let share = Entry::new("tolerate", Tree::Map(vec![share]));
+        entries.push(Entry::new("on_failure", Tree::Map(vec![share])));
     }
     if policy.siblings == Siblings::Finish {
         entries.push(text("siblings", "finish"));

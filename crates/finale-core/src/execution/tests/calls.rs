@@ -277,3 +277,35 @@ fn whatever_is_called_within_the_definition_is_in_its_hash() {
     let again = compiled(registered.definition().clone());
     assert_eq!(again.hash(), registered.hash(), "what was compiled brings all it needs");
 }
+
+#[test]
+fn a_share_of_failures_is_of_all_tasks_and_calls_of_the_graph_and_decided_as_early_as_it_is_certain() {
+    let count = |percent, total| match (OnFailure::ToleratePercent { percent }).counted(total) {
+        OnFailure::Tolerate { count } => count,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        [count(0, 7), count(25, 4), count(25, 3), count(33, 3), count(34, 3), count(100, 5)],
+        [0, 1, 0, 0, 1, 5]
+    );
+    let four = |id: &str| {
+        let tasks = ["a", "b", "c"].into_iter();
+        let graph = tasks.fold(Definition::builder(id), |graph, task| graph.task(task, "work"));
+        graph.task("d", "work").when("input.never is defined")
+    };
+    let tolerant = Call::of(four("inner").build()).on_failure(OnFailure::ToleratePercent { percent: 50 });
+    let mut run = Run::activated(compiled(Definition::builder("order").call("call", tolerant).build()), "null");
+    run.failed("call::a", "no");
+    run.failed("call::b", "no");
+    assert_eq!(run.execution.status(), ExecutionStatus::Running, "two of four, one of which is skipped");
+    run.failed("call::c", "no");
+    assert_eq!(run.execution.status(), ExecutionStatus::Failed);
+    run.check();
+    let own = four("own").on_failure(OnFailure::ToleratePercent { percent: 50 }).build();
+    let mut run = Run::activated(compiled(own), "null");
+    run.failed("a", "no");
+    run.done("b", "1");
+    run.failed("c", "no");
+    assert_eq!(run.execution.status(), ExecutionStatus::Completed);
+    run.check();
+}
