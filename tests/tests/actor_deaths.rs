@@ -210,7 +210,10 @@ async fn a_handler_that_may_go_on_and_waits_for_its_permit_does_so_after_its_eng
     let notified = Arc::clone(&awaited);
     let waits = move |context: TaskContext, _: Any| {
         let notified = Arc::clone(&notified);
-        async move { Ok::<_, TaskError>(context.waiting_for(notified.notified()).await) }
+        async move {
+            context.waiting_for(notified.notified()).await;
+            Ok::<_, TaskError>(())
+        }
     };
     let limits = finale::Limits::new().running_tasks_max(1);
     let journal = HeldJournal::new(Acknowledgement::Immediate);

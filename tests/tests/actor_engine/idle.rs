@@ -15,12 +15,12 @@ const MANY: u32 = 1_000_000;
 async fn inputs_in_three_days(builder: Builder) -> [u32; 3] {
     let faults = Arc::<Faults>::default();
     let gate = Gate::default();
-    let runtime = builder.faults(Arc::clone(&faults)).gated("a", &gate).start().unwrap();
+    let runtime = builder.faults(Arc::clone(&faults)).gated("a", &gate).start().expect("it starts");
     let outside = chart("s>o o>e").outside("o").workflow();
     let handled = chart("s>a a>e").workflow();
     for number in 0..100 {
-        runtime.activate(&outside, number).deadline(Duration::from_secs(30 * 86_400)).await.unwrap();
-        runtime.activate(&handled, number).await.unwrap();
+        runtime.activate(&outside, number).deadline(Duration::from_secs(30 * 86_400)).await.expect("it is activated");
+        runtime.activate(&handled, number).await.expect("it is activated");
     }
     // What is left to do after an activation is done at once; then nothing is due for a month.
     tokio::time::pause();
