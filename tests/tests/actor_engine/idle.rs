@@ -19,8 +19,8 @@ async fn inputs_in_three_days(builder: Builder) -> [u32; 3] {
     let outside = chart("s>o o>e").outside("o").workflow();
     let handled = chart("s>a a>e").workflow();
     for number in 0..100 {
-        runtime.activate(&outside, number).deadline(Duration::from_secs(30 * 86_400)).await.expect("it begins");
-        runtime.activate(&handled, number).await.expect("it begins");
+        runtime.activate(&outside, number).deadline(Duration::from_secs(30 * 86_400)).await.expect("it is activated");
+        runtime.activate(&handled, number).await.expect("it is activated");
     }
     // What is left to do after an activation is done at once; then nothing is due for a month.
     tokio::time::pause();

@@ -36,10 +36,10 @@ async fn without_first_shard(machine: impl Fn(&Faults) -> &Kill) -> Runtime {
     let limits = Limits::new().running_tasks_max(1);
     let builder = Runtime::builder().shards(Shards::Own(2)).limits(limits).faults(Arc::clone(&faults));
     let pending = async |_: TaskContext, _: Any| std::future::pending::<Result<(), TaskError>>().await;
-    let runtime = builder.done("a").handler("pending", pending).start().unwrap();
+    let runtime = builder.done("a").handler("pending", pending).start().expect("it starts");
     let flow = workflow("s>pending pending>e");
-    let there = soon(runtime.activate(&flow, ()).id(id_on(&runtime, DEAD)).start()).await.unwrap();
-    while soon(there.snapshot()).await.unwrap().counts.running == 0 {
+    let there = soon(runtime.activate(&flow, ()).id(id_on(&runtime, DEAD)).start()).await.expect("it is activated");
+    while soon(there.snapshot()).await.expect("it is there").counts.running == 0 {
         tokio::task::yield_now().await;
     }
     while runtime.health().dead_shards.is_empty() {
@@ -55,7 +55,9 @@ async fn without_first_shard(machine: impl Fn(&Faults) -> &Kill) -> Runtime {
 #[actix::test]
 async fn the_permits_of_a_shard_that_has_failed_are_for_the_others() {
     let runtime = without_first_shard(|faults| &faults.kill_engine).await;
-    let execution = soon(runtime.activate(&workflow("s>a a>e"), ()).id(id_on(&runtime, LEFT)).start()).await.unwrap();
+    let execution = soon(runtime.activate(&workflow("s>a a>e"), ()).id(id_on(&runtime, LEFT)).start())
+        .await
+        .expect("it is activated");
     assert_eq!(soon(execution.outcome()).await.unwrap().status(), ExecutionStatus::Completed);
 }
 
@@ -70,5 +72,5 @@ async fn an_activation_whose_key_or_id_belongs_to_a_shard_that_has_failed_is_ref
     }
     // The key of the second one is free again.
     let again = runtime.activate(&flow, ()).idempotency_key(key_of(LEFT)).id(id_on(&runtime, LEFT));
-    soon(again.start()).await.unwrap();
+    soon(again.start()).await.expect("it is activated");
 }
