@@ -32,6 +32,8 @@ use crate::formula::Formula;
 #[derive(Clone, Debug)]
 pub struct Naive {
     definition: Definition,
+    /// The edges with the numbers of their nodes.
+    edges: Vec<(usize, EdgeKind, usize)>,
     input: Value,
     has_deadline: bool,
     phase: Phase,
@@ -105,7 +107,10 @@ impl Naive {
     /// An execution to which nothing has happened.
     pub fn new(definition: Definition) -> Self {
         let count = definition.nodes.len();
+        let number = |id: &str| definition.nodes.iter().position(|node| node.id == id).expect("the node exists");
+        let edges = definition.edges.iter().map(|edge| (number(&edge.source), edge.kind, number(&edge.target)));
         Self {
+            edges: edges.collect(),
             definition,
             input: Value::Null,
             has_deadline: false,

@@ -157,13 +157,15 @@ fn an_expression_that_loops_fails_its_task() {
 }
 
 #[test]
-fn what_this_release_does_not_run_is_named() {
+fn a_join_of_strategy_any_runs_and_one_that_can_never_go_on_is_refused() {
     let nodes = json!([
         {"id": "start", "type": "start", "label": "start"}, task("a"), task("b"),
         {"id": "first", "type": "parallel_join", "label": "first", "config": {"join_strategy": "any"}}, {"id": "end", "type": "end", "label": "end"},
     ]);
     let edges = [("start", "a"), ("start", "b"), ("a", "first"), ("b", "first"), ("first", "end")];
-    refused("first.json", definition(&nodes, &edges), "node \"first\" asks for join strategy any");
+    run(written("first.json", definition(&nodes, &edges)), &["--yes"]).with_code(0);
+    let text = "id: w\nnodes: {j: {join: {at_least: 3}, after: [a, b]}}\ntasks: {a: {log: a}, b: {log: b}}";
+    refused("never.yaml", text, "bad_join");
 }
 
 #[test]

@@ -23,7 +23,7 @@ use std::borrow::Cow;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 use finale_core::Definition;
-use finale_core::compile::{self, Code, Problem, Warning};
+use finale_core::compile::{self, Code, Problem, Warning, WarningCode};
 
 use crate::error::{LoadError, LoadProblem, Path, list, quote_hint};
 use crate::load::Loaded;
@@ -165,6 +165,8 @@ impl Places {
     pub fn warnings(&self, warnings: &[Warning]) -> Vec<Diagnostic> {
         let diagnostic = |warning: &Warning| {
             let place = match warning.nodes.first() {
+                // What is suspicious about it is no expression.
+                Some(node) if warning.code == WarningCode::NeverFires => self.node(node),
                 Some(node) => self.expression(node).or_else(|| self.node(node)),
                 None => self.head("output"),
             };

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use finale::Workflow;
-use finale_core::definition::{Call, Definition, Delivery, OnFailure, Retry};
+use finale_core::definition::{Call, Definition, Delivery, JoinStrategy, Losers, OnFailure, Retry};
 
 use crate::chart::{Chart, chart};
 
@@ -26,11 +26,13 @@ pub(super) enum Kind {
     Slow,
     /// A workflow of three tasks in a row that is called, with tasks before and behind it.
     Call,
+    /// Two at a time behind a split, a join that stops who is late, and a task whose failure another one handles.
+    Race,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 7] =
-        [Self::Chain, Self::Fan, Self::Ask, Self::Flaky, Self::Once, Self::Slow, Self::Call];
+    pub(super) const ALL: [Self; 8] =
+        [Self::Chain, Self::Fan, Self::Ask, Self::Flaky, Self::Once, Self::Slow, Self::Call, Self::Race];
 
     pub(super) const fn name(self) -> &'static str {
         match self {
@@ -41,6 +43,7 @@ impl Kind {
             Self::Once => "once",
             Self::Slow => "slow",
             Self::Call => "call",
+            Self::Race => "race",
         }
     }
 
@@ -73,6 +76,14 @@ impl Kind {
                 task.timeout = Some(Duration::from_millis(20));
                 task.retry = Retry { attempts: 3, backoff: Duration::ZERO };
             }),
+            Self::Race => {
+                let branches = "s>p p:branch>u p:branch>v p:branch>w p:branch>x u>join v>join w>join x>join";
+                chart(&format!("{branches} join>flaky flaky>b b>e flaky:failed>a a>e")).at_once("p", 2).join(
+                    "join",
+                    JoinStrategy::AtLeast { count: 2 },
+                    Losers::Cancel,
+                )
+            }
         }
     }
 

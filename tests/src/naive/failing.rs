@@ -20,9 +20,8 @@ impl Naive {
 
     /// The node that is to handle the failure of another one.
     pub(super) fn failure_handler(&self, node: usize) -> Option<usize> {
-        let id = &self.definition.nodes[node].id;
-        let mut edges = self.definition.edges.iter();
-        edges.find(|edge| edge.source == *id && edge.kind == EdgeKind::OnFailure).map(|edge| self.number(&edge.target))
+        let mut edges = self.edges.iter();
+        edges.find(|(source, kind, _)| *source == node && *kind == EdgeKind::OnFailure).map(|(_, _, target)| *target)
     }
 
     /// How many failures a node handles.

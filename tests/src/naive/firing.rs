@@ -73,13 +73,8 @@ impl Naive {
     }
 
     pub(super) fn ways_into(&self, node: usize) -> Vec<Way> {
-        let id = &self.definition.nodes[node].id;
-        let into = self.definition.edges.iter().filter(|edge| edge.target == *id);
-        into.map(|edge| self.way(self.number(&edge.source), edge.kind)).collect()
-    }
-
-    pub(super) fn number(&self, id: &str) -> usize {
-        self.definition.nodes.iter().position(|node| node.id == id).expect("the node exists")
+        let into = self.edges.iter().filter(|(_, _, target)| *target == node);
+        into.map(|(source, kind, _)| self.way(*source, *kind)).collect()
     }
 
     fn way(&self, source: usize, kind: EdgeKind) -> Way {
@@ -168,10 +163,8 @@ impl Naive {
 
     /// The nodes right behind a node.
     pub(super) fn next(&self, node: usize, with_failures: bool) -> impl Iterator<Item = usize> {
-        let id = &self.definition.nodes[node].id;
-        let edges = self.definition.edges.iter().filter(move |edge| edge.source == *id);
-        let edges = edges.filter(move |edge| with_failures || edge.kind != EdgeKind::OnFailure);
-        edges.map(|edge| self.number(&edge.target))
+        let edges = self.edges.iter().filter(move |(source, _, _)| *source == node);
+        edges.filter(move |(_, kind, _)| with_failures || *kind != EdgeKind::OnFailure).map(|(_, _, target)| *target)
     }
 
     /// The nodes that a way leads to from a node, none of which goes through that one.

@@ -30,10 +30,9 @@ impl Naive {
 
     /// The nodes between a split and where its branches meet.
     fn between(&self, split: usize) -> Vec<usize> {
-        let id = &self.definition.nodes[split].id;
-        let edges = self.definition.edges.iter();
-        let branches = edges.filter(|edge| edge.source == *id && edge.kind == EdgeKind::ParallelBranch);
-        let branches: Vec<usize> = branches.map(|edge| self.number(&edge.target)).collect();
+        let branches =
+            self.edges.iter().filter(|(source, kind, _)| *source == split && *kind == EdgeKind::ParallelBranch);
+        let branches: Vec<usize> = branches.map(|(_, _, target)| *target).collect();
         let end = self.definition.nodes.iter().position(|node| node.kind == NodeKind::End).expect("an end");
         let is_on_all_ways = |from: usize, at: usize| {
             from == at || at == end || from != end && !self.ahead_of(from, Some(at), false).contains(&end)
