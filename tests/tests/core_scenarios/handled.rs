@@ -7,8 +7,9 @@ use finale_core::definition::{Definition, JoinStrategy, Losers, OnFailure, Task}
 use finale_core::execution::Effect;
 use finale_core::fact::StopOutcome;
 use finale_core::failure::FailureClass;
-use finale_core::{ExecutionStatus, NodeStatus};
+use finale_core::{ExecutionStatus, NodeStatus, Payload, Time};
 use finale_tests::chart::{Chart, chart};
+use finale_tests::driven::Driven;
 use finale_tests::scenario::Scenario;
 use serde_json::{Value, json};
 
@@ -181,6 +182,19 @@ fn a_condition_that_cannot_be_evaluated_can_be_handled() {
         .expect_skipped("a", "c failed, which cure handles")
         .complete("cure", json!(1))
         .expect_status(ExecutionStatus::Completed);
+}
+
+#[test]
+fn the_condition_of_a_task_is_not_handled_with_it() {
+    let ship = Definition::builder("w").task("ship", "ship").when("input.missing").catch("refund");
+    let mut driven = Driven::new(ship.task("refund", "refund").build());
+    let activation = driven.activation(Payload::NULL, None);
+    driven.tell(Time::default(), activation).expect("it is activated");
+    assert_eq!(driven.execution().status(), ExecutionStatus::Failed);
+    let statuses = driven.definition().positions().zip(driven.nodes());
+    let failed = statuses.filter(|(_, status)| *status == NodeStatus::Failed).map(|(node, _)| node);
+    let failed: Vec<_> = failed.map(|node| driven.definition().node(node).id.as_str()).collect();
+    assert_eq!(failed, ["ship?"]);
 }
 
 #[test]
