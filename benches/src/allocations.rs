@@ -79,11 +79,11 @@ pub struct Report {
 
 /// What is promised of finale on the thread that calls it, shape by shape: as measured, and a little room.
 const ALLOCATIONS_MAX: [(&str, f64); 5] = [
-    ("single", 25.0),
-    ("chain-10", 70.0),
-    ("fan-out-1-100-1", 40.0),
-    ("layers-10x10", 117.0),
-    ("layers-10x10-yield", 1_010.0),
+    ("single", 13.0),
+    ("chain-10", 32.0),
+    ("fan-out-1-100-1", 20.0),
+    ("layers-10x10", 76.0),
+    ("layers-10x10-yield", 640.0),
 ];
 
 /// A handler that is at work and not ready.
