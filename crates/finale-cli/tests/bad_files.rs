@@ -157,16 +157,6 @@ fn an_expression_that_loops_fails_its_task() {
 }
 
 #[test]
-fn what_this_release_does_not_run_is_named() {
-    let nodes = json!([
-        {"id": "start", "type": "start", "label": "start"}, task("a"), task("b"),
-        {"id": "first", "type": "parallel_join", "label": "first", "config": {"join_strategy": "any"}}, {"id": "end", "type": "end", "label": "end"},
-    ]);
-    let edges = [("start", "a"), ("start", "b"), ("a", "first"), ("b", "first"), ("first", "end")];
-    refused("first.json", definition(&nodes, &edges), "node \"first\" asks for join strategy any");
-}
-
-#[test]
 fn a_file_cannot_give_orders_to_the_terminal() {
     let file = written("escape.json", r#"{"id": "w", "name": "W", "nodes": [{"\u001b[2Jkey": 1}]}"#);
     let ended = run(&file, &[]);

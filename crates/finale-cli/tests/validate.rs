@@ -35,30 +35,6 @@ fn every_problem_of_every_file_is_shown_with_its_line() {
 }
 
 #[test]
-fn what_this_release_does_not_run_is_a_problem() {
-    let nodes = json!([
-        {"id": "start", "label": "S", "kind": "start"},
-        {"id": "both", "label": "B", "kind": {"parallel_split": {}}},
-        {"id": "a", "label": "A", "kind": {"task": {"title": "A"}}},
-        {"id": "b", "label": "B", "kind": {"task": {"title": "B"}}},
-        {"id": "first", "label": "F", "kind": {"parallel_join": {"strategy": "any"}}},
-        {"id": "end", "label": "E", "kind": "end"},
-    ]);
-    let edge = |id: &str, source: &str, target: &str| json!({"id": id, "source": source, "target": target});
-    let edges = [
-        edge("1", "start", "a"),
-        edge("2", "start", "b"),
-        edge("3", "a", "first"),
-        edge("4", "b", "first"),
-        edge("5", "first", "end"),
-    ];
-    let nodes: Vec<_> = nodes.as_array().unwrap().iter().filter(|node| node["id"] != "both").cloned().collect();
-    let file = written("first.json", json!({"id": "w", "name": "W", "nodes": nodes, "edges": edges}).to_string());
-    validate(&[file.to_str().unwrap()])
-        .refused("node \"first\" asks for join strategy any, which this release does not run");
-}
-
-#[test]
 fn programs_read_the_problems_as_json() {
     let file = written("slip.yaml", SLIP);
     let fine = own("parcel.json");
