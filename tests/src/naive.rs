@@ -31,6 +31,8 @@ use crate::formula::Formula;
 /// An execution as the semantics has it.
 #[derive(Clone, Debug)]
 pub struct Naive {
+    /// Whether nobody says what begins.
+    begins_by_itself: bool,
     definition: Definition,
     /// The edges with the numbers of their nodes.
     edges: Vec<(usize, EdgeKind, usize)>,
@@ -125,7 +127,13 @@ impl Naive {
             closed: vec![false; count],
             output: None,
             misreading: None,
+            begins_by_itself: false,
         }
+    }
+
+    /// The same, but what can begin does, in the order of the nodes, without anybody who says so.
+    pub fn beginning_by_itself(self) -> Self {
+        Self { begins_by_itself: true, ..self }
     }
 
     /// One that has misread a rule: whoever compares it with the core must find that.
@@ -413,9 +421,18 @@ impl Naive {
             if self.has_failed_enough() {
                 break;
             }
-            let Some((Step::Begin(node), rest)) = steps.split_first() else { break };
-            *steps = rest;
-            self.begin(node.as_usize());
+            let node = match steps.split_first() {
+                Some((Step::Begin(node), rest)) => {
+                    *steps = rest;
+                    node.as_usize()
+                }
+                None if self.begins_by_itself => match self.next_to_begin() {
+                    Some(node) => node,
+                    None => break,
+                },
+                _ => break,
+            };
+            self.begin(node);
         }
         if self.phase != Phase::Running {
             return;
@@ -429,6 +446,11 @@ impl Naive {
         } else if is_all_settled {
             self.decide_end(ExecutionStatus::Completed, true);
         }
+    }
+
+    fn next_to_begin(&self) -> Option<usize> {
+        let may_begin = |&node: &usize| matches!(self.places[node], Place::Reached { .. }) && self.has_slot(node);
+        (0..self.places.len()).find(may_begin)
     }
 
     /// Draws what follows from the edges alone, before anything begins.

@@ -28,7 +28,7 @@ impl Tree {
     /// An execution to which nothing has happened; `library` are the workflows that it calls, by their ids.
     pub fn new(definition: Definition, library: Vec<Definition>) -> Self {
         let nodes = definition.nodes.iter().map(as_task).collect();
-        let naive = Naive::new(Definition { nodes, ..definition.clone() });
+        let naive = Naive::new(Definition { nodes, ..definition.clone() }).beginning_by_itself();
         Self { definition, library, naive, children: BTreeMap::new(), lives: 0 }
     }
 
