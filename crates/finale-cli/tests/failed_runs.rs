@@ -68,7 +68,9 @@ fn the_progress_the_table_and_the_record_tell_the_same_of_a_task() {
     let logs = fresh("logs");
     let file = tasks("w.json", &[("a", shell("echo done")), ("b", shell("echo no flour; exit 3"))]);
     let mut command = journal.command("run");
-    let ran = ended(command.arg(file).args(["--logs", logs.to_str().unwrap()])).with_code(1);
+    // All run to their ends: else the failure may come before the other task is done.
+    command.arg(file).args(["--on-failure", "wait_all"]);
+    let ran = ended(command.args(["--logs", logs.to_str().unwrap()])).with_code(1);
     let cells = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     let row = |text: &str, id: &str| cells(text.lines().find(|line| line.starts_with(&format!("{id} "))).unwrap());
     let shown = journal.ask("show", &["0"]).with_code(0).stdout;

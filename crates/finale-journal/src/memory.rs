@@ -2,6 +2,7 @@
 
 mod arena;
 mod ended;
+mod kept;
 mod read;
 
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::Member;
-use super::checks::find;
 use super::firing::{self, NodeRules, is_ordinary};
 use super::graph::{Graph, numbers};
 use super::network::Network;
+use super::nodes::find;
 use crate::compiled::{self, CallResult, Compiled, CompiledNode, DefinitionHash, Opening, OutEdge, RULED, Step};
 use crate::definition::{Definition, Delivery, Node, NodeKind, Policy, Subworkflow, Task, TriggerRule, Work};
 use crate::expression::Expression;

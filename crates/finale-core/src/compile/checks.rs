@@ -4,6 +4,7 @@ use rustc_hash::FxHashSet;
 
 use super::graph::{self, Graph, numbers};
 use super::joins;
+use super::nodes::{Report, can_fail, find};
 use super::problem::{Code, Part, Problem};
 use super::structure::is_blank;
 use crate::definition::{Definition, Delivery, EdgeKind, Node, NodeKind, ParallelSplit, Task, Verification, Work};
@@ -81,12 +82,6 @@ fn check_ways(definition: &Definition, graph: &Graph, explained: &Explained, pro
         };
         problems.push(problem);
     }
-}
-
-/// The first node of a kind without content.
-pub(super) fn find(definition: &Definition, kind: &NodeKind) -> Option<u32> {
-    let position = definition.nodes.iter().position(|node| node.kind == *kind)?;
-    u32::try_from(position).ok()
 }
 
 fn check_cycles(definition: &Definition, graph: &Graph, problems: &mut Vec<Problem>) {
@@ -170,20 +165,6 @@ impl Tally {
 
     fn verdicts(&self) -> usize {
         self.of(EdgeKind::VerificationPass) + self.of(EdgeKind::VerificationFail) + self.of(EdgeKind::VerificationRefer)
-    }
-}
-
-/// Where the problems of one node go.
-pub(super) struct Report<'r> {
-    pub(super) node: &'r str,
-    pub(super) problems: &'r mut Vec<Problem>,
-}
-
-impl Report<'_> {
-    pub(super) fn add_if(&mut self, is_wrong: bool, code: Code, message: impl FnOnce(&str) -> String) {
-        if is_wrong {
-            self.problems.push(Problem::of(code, self.node, message(self.node)));
-        }
     }
 }
 
@@ -292,11 +273,6 @@ fn check_outside(kind: &NodeKind, tally: &Tally, report: &mut Report<'_>) {
     report.add_if(!branches && tally.of(EdgeKind::ParallelBranch) > 0, Code::BranchEdgeOutside, |node| {
         format!("a parallel_branch edge leaves {node:?}, which is a {name}")
     });
-}
-
-/// Whether a node of that kind can fail: it does work, or evaluates an expression.
-pub(super) const fn can_fail(kind: &NodeKind) -> bool {
-    matches!(kind, NodeKind::Task(_) | NodeKind::Conditional(_) | NodeKind::Subworkflow(_))
 }
 
 /// Only what can fail has its failure handled, by one node.

@@ -1,8 +1,8 @@
 //! What is wrong with trigger rules, joins and handlers of failures, and what of them can never fire.
 
-use super::checks::{Report, can_fail};
 use super::firing::{self, is_early_join, is_ordinary};
 use super::graph::Graph;
+use super::nodes::{Report, can_fail};
 use super::problem::Code;
 use super::reading::guarded;
 use super::warning::{Warning, WarningCode};

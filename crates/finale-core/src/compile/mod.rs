@@ -14,6 +14,7 @@ mod joins;
 mod limits;
 mod links;
 mod network;
+mod nodes;
 mod post_dominators;
 mod problem;
 mod reading;

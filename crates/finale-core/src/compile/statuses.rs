@@ -1,7 +1,7 @@
 //! Which statuses a node can have when a condition asks about it, and whether the condition can be true then.
 
-use super::checks::find;
 use super::graph::Graph;
+use super::nodes::find;
 use super::ways::Ways;
 use crate::definition::{Definition, EdgeKind, NodeKind, OnFailure};
 use crate::expression::claim::{Claim, NoStatus, claim};

@@ -1,25 +1,13 @@
 //! Which failures count: not those that another node handles, nor those that a join can go on without.
 
-use std::collections::BTreeMap;
-
 use rustc_hash::FxHashSet;
 
 use super::Execution;
 use super::scope::Scope;
+use super::uncounted::UncountedFailures;
 use crate::compiled::{Compiled, Step};
 use crate::definition::EdgeKind;
 use crate::id::{NodeIndex, WorkKey};
-
-/// The failures of a scope that do not count.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct UncountedFailures {
-    /// When each node failed, those that count included: failures are listed in that order, whenever they begin to count.
-    order: BTreeMap<NodeIndex, u32>,
-    /// Nodes whose failure is handled by another node, in the order in which they failed.
-    handled: Vec<NodeIndex>,
-    /// Nodes that failed and lead only into joins that can do without them, by a join that has gone on or still may.
-    tolerated: BTreeMap<NodeIndex, Vec<NodeIndex>>,
-}
 
 impl Execution {
     /// Takes in that a node has failed for good.
@@ -122,19 +110,6 @@ impl Execution {
         let uncounted = self.scope(handler.scope).and_then(Scope::uncounted);
         let handled = uncounted.into_iter().flat_map(|uncounted| uncounted.handled.iter().copied());
         handled.filter(move |node| definition.failure_handler(*node) == Some(handler.node))
-    }
-}
-
-impl UncountedFailures {
-    /// Notes that a node has failed now, unless that is known.
-    pub(super) fn number(&mut self, node: NodeIndex) -> u32 {
-        let next = self.order.len() as u32;
-        *self.order.entry(node).or_insert(next)
-    }
-
-    /// Where a failure belongs among those that count.
-    pub(super) fn place_among(&self, failures: &[NodeIndex], number: u32) -> usize {
-        failures.partition_point(|node| self.order.get(node).is_some_and(|other| *other < number))
     }
 }
 

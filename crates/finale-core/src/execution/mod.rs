@@ -33,6 +33,7 @@ mod split_slots;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod uncounted;
 mod walk;
 
 pub use apply::ReplayError;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::failures::UncountedFailures;
 use super::node::Counted;
+use super::uncounted::UncountedFailures;
 use super::{Execution, NodeState, Notice};
 use crate::compiled::{Compiled, Graph};
 use crate::failure::Failure;

@@ -1,10 +1,11 @@
 //! What is kept of the executions of one writer.
 
-use finale_core::fact::{Activation, Fact, Facts, Terminal};
-use finale_core::{ExecutionId, ExecutionStatus, Time};
+use finale_core::fact::Terminal;
+use finale_core::{ExecutionId, Time};
 use rustc_hash::FxHashMap;
 
 use super::ended::{Ended, Keys};
+use super::kept::{Kept, Stands};
 use crate::{Append, Ends, JournalError, Quarantine, Standing};
 
 /// As much storage of logs is kept for those that begin.
@@ -29,21 +30,6 @@ struct Log {
     count: u64,
     ending: bool,
     has_key: bool,
-}
-
-/// What is kept of an execution.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Kept<'a> {
-    pub(super) facts: &'a [u8],
-    pub(super) standing: Stands<'a>,
-}
-
-/// Where an execution is.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Stands<'a> {
-    Running,
-    Ending,
-    Ended { status: Terminal, at: Time, error: Option<&'a str> },
 }
 
 impl Arena {
@@ -174,36 +160,6 @@ impl Arena {
             *byte ^= 0x7f;
         }
         self.ended.damage(execution);
-    }
-}
-
-/// How an execution was activated; none if its facts cannot be read.
-pub(super) fn activation_of(facts: &[u8]) -> Option<Activation> {
-    match Facts::new(facts).next()?.ok()?.fact {
-        Fact::Activated(activation) => Some(activation),
-        _ => None,
-    }
-}
-
-impl Kept<'_> {
-    /// When it ended, if it ended so.
-    pub(super) fn ended_as(&self, wanted: Terminal) -> Option<Time> {
-        match self.standing {
-            Stands::Ended { status, at, .. } if status == wanted => Some(at),
-            _ => None,
-        }
-    }
-
-    pub(super) fn created_at(&self) -> Time {
-        Facts::new(self.facts).next().and_then(Result::ok).map(|first| first.at).unwrap_or_default()
-    }
-
-    pub(super) fn status(&self) -> ExecutionStatus {
-        match self.standing {
-            Stands::Running => ExecutionStatus::Running,
-            Stands::Ending => ExecutionStatus::Ending,
-            Stands::Ended { status, .. } => status.into(),
-        }
     }
 }
 

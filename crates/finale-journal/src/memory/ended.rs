@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use finale_core::fact::Terminal;
 use finale_core::{ExecutionId, Time};
 
-use super::arena::{Kept, Stands, activation_of};
+use super::kept::{Kept, Stands, activation_of};
 
 /// A chunk takes no more histories once it has this many bytes, or this many entries.
 const CHUNK_BYTES: usize = 64 << 10;

@@ -8,7 +8,8 @@ use finale_core::fact::Terminal;
 use finale_core::record::WorkflowName;
 use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus, Time};
 
-use super::arena::{Arena, Kept, Stands, activation_of};
+use super::arena::Arena;
+use super::kept::{Kept, Stands, activation_of};
 use super::{Inner, MemoryJournal, lock};
 use crate::purge::in_turn;
 use crate::{Expired, Filter, JournalError, JournalReader, LiveExecution, Purge, Purged, StoredDefinition, Summary};

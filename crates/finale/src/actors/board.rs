@@ -7,10 +7,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use finale_core::record::NodeFailure;
-use finale_core::{Dispatch, ExecutionId, NodeIndex, Payload, WorkKey};
+use finale_core::{Dispatch, ExecutionId, Payload, WorkKey};
 use tracing::Span;
 
-use super::bound::Bound;
+use super::bound::{Bound, FAILURES_FROM, failures_key};
 use crate::observe;
 
 pub(crate) struct Board {
@@ -80,12 +80,4 @@ impl Board {
         let outputs = self.outputs.borrow();
         outputs.iter().filter(|(key, _)| key.node.0 < FAILURES_FROM).cloned().collect()
     }
-}
-
-/// No definition has as many nodes: what a node handles stands among the outputs under a number that is no node's.
-const FAILURES_FROM: u32 = 1 << 31;
-
-/// Where the failures stand that a piece of work handles.
-pub(crate) fn failures_key(WorkKey { scope, node }: WorkKey) -> WorkKey {
-    WorkKey { scope, node: NodeIndex(node.0 | FAILURES_FROM) }
 }

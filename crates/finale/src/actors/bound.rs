@@ -6,7 +6,6 @@ use finale_core::{Compiled, Execution, NodeIndex, NodeStatus, Payload, WorkKey};
 use finale_journal::StoredDefinition;
 
 use crate::activation::ActivateError;
-use crate::actors::board::failures_key;
 use crate::context::Data;
 use crate::handler::{Handlers, OutputCheck, Registered};
 use crate::metering::WorkflowMetrics;
@@ -115,4 +114,12 @@ fn not_registered(compiled: &Compiled, handlers: &Handlers) -> Option<ActivateEr
         nearest: nearest(missing, handlers.names()).map(str::to_owned),
         registered: handlers.names().map(str::to_owned).collect(),
     })
+}
+
+/// No definition has as many nodes: what a node handles stands among the outputs under a number that is no node's.
+pub(crate) const FAILURES_FROM: u32 = 1 << 31;
+
+/// Where the failures stand that a piece of work handles.
+pub(crate) fn failures_key(WorkKey { scope, node }: WorkKey) -> WorkKey {
+    WorkKey { scope, node: NodeIndex(node.0 | FAILURES_FROM) }
 }
