@@ -75,7 +75,8 @@ fn the_progress_the_table_and_the_record_tell_the_same_of_a_task() {
     let row = |text: &str, id: &str| cells(text.lines().find(|line| line.starts_with(&format!("{id} "))).unwrap());
     let shown = journal.ask("show", &["0"]).with_code(0).stdout;
     for (id, told) in [("a", "completed in"), ("b", "failed after")] {
-        let line = ran.stderr.lines().find(|line| line.starts_with(&format!("{id}: {told} "))).unwrap();
+        let line = ran.stderr.lines().find(|line| line.starts_with(&format!("{id}: {told} ")));
+        let line = line.unwrap_or_else(|| panic!("nothing is said of {id}: {ran:?}"));
         let took = line.split_whitespace().nth(3).unwrap().trim_end_matches(':').to_owned();
         assert_eq!(row(&ran.stdout, id)[3], took, "{ran:?}");
         assert!(row(&shown, id).contains(&took), "{took}: {shown}");

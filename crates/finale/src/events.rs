@@ -164,6 +164,8 @@ struct Gate {
     execution: ExecutionId,
     /// Told when they are.
     durable: oneshot::Receiver<()>,
+    /// Whether that was heard.
+    told: bool,
     /// The number of the last of them.
     up_to: u64,
     journal: Arc<dyn Journal>,
@@ -270,13 +272,16 @@ impl Events {
                 }
             }
             let Some(gate) = &mut self.gate else { break };
-            if (&mut gate.durable).await.is_err() {
+            if !gate.told && (&mut gate.durable).await.is_err() {
                 // They never will be: the journal has failed, or the runtime has stopped.
                 self.gate = None;
                 return Ok(None);
             }
-            let Gate { execution, up_to, journal, .. } = self.gate.take().expect("it was there before the wait");
-            let read = reading::read(&journal, move |journal| offline::read(journal, execution)).await;
+            gate.told = true;
+            let (execution, up_to) = (gate.execution, gate.up_to);
+            let read = reading::read(&gate.journal, move |journal| offline::read(journal, execution)).await;
+            // Not before: whoever drops this future while it is read reads it the next time.
+            self.gate = None;
             self.past = read.and_then(Result::ok).map(|reading| Box::new(Past::new(reading, up_to)));
         }
         while let Some(event) = self.receiver.recv().await {
@@ -299,7 +304,7 @@ impl Events {
         let Watched { durable, decided, gate } = watched;
         self.past = past.map(|reading| Box::new(Past::new(reading, durable)));
         let gate = gate.filter(|_| decided > durable);
-        self.gate = gate.map(|durable| Gate { execution, durable, up_to: decided, journal });
+        self.gate = gate.map(|durable| Gate { execution, durable, told: false, up_to: decided, journal });
         self
     }
 }

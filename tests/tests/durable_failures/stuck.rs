@@ -6,6 +6,7 @@ use finale::journal::SqliteJournal;
 use finale::journal::sqlite::SqliteFaults;
 use finale::{Filter, Health};
 use finale_tests::actor::Gate;
+use futures_util::FutureExt;
 
 use super::{ask, expect_all, runtime, until, without_handlers};
 
@@ -53,4 +54,36 @@ async fn a_shutdown_holds_its_deadline_while_the_disk_hangs() {
     // The deadline passed with a commit under way: its thread leaves the file when the disk has answered.
     until(|| SqliteJournal::builder(folder.path().join("journal.db")).open().is_ok()).await;
     expect_all(folder.path(), &[acknowledged]).await;
+}
+
+#[actix::test]
+async fn a_reader_of_events_that_is_dropped_again_and_again_misses_none() {
+    let (folder, faults) = (tempfile::tempdir().unwrap(), SqliteFaults::new());
+    let runtime = runtime(folder.path(), &faults).start().unwrap();
+    let execution = runtime.activate(&ask(), ()).await.unwrap();
+    while runtime.open_tasks_of(execution.id()).await.unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    faults.hold();
+    let reporting = execution.clone();
+    let report = actix::spawn(async move { reporting.complete("b", "done").await });
+    until(|| runtime.health().journal_lag.is_some()).await;
+    // What was decided is not durable: it is read when it is.
+    let mut events = execution.events().await.unwrap();
+    faults.release();
+    let mut seen = Vec::new();
+    loop {
+        match events.next().now_or_never() {
+            Some(Ok(Some(event))) => seen.push(event),
+            Some(end) => break assert_eq!(end, Ok(None)),
+            None => tokio::task::yield_now().await,
+        }
+    }
+    report.await.unwrap().unwrap();
+    let (mut events, mut all) = (execution.events().await.unwrap(), Vec::new());
+    while let Some(event) = events.next().await.unwrap() {
+        all.push(event);
+    }
+    assert_eq!(seen, all);
+    runtime.shutdown(Duration::from_secs(5)).await;
 }
