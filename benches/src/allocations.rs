@@ -83,7 +83,7 @@ const ALLOCATIONS_MAX: [(&str, f64); 5] = [
     ("chain-10", 32.0),
     ("fan-out-1-100-1", 20.0),
     ("layers-10x10", 76.0),
-    ("layers-10x10-yield", 640.0),
+    ("layers-10x10-yield", 780.0),
 ];
 
 /// A handler that is at work and not ready.
