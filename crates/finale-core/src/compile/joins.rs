@@ -84,7 +84,7 @@ fn check_join(node: &Node, into: usize, report: &mut Report<'_>) {
     });
 }
 
-/// Why so many edges cannot be live; none if they can.
+/// Why that many edges can never be live at once; none if they can be.
 fn impossible(count: u32, into: usize) -> Option<String> {
     match count as usize {
         0 => Some("at least 1 edge must be live".to_owned()),

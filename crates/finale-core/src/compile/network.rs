@@ -122,7 +122,7 @@ impl<'n> Library<'n> {
     }
 }
 
-/// Whether two definitions run the same; what they bring with them is compared where it is called.
+/// Whether two definitions run the same; the workflows that they bring with them are compared where they are called.
 fn is_same(one: &Definition, other: &Definition) -> bool {
     let Definition { id, name, version, inputs, outputs, policy, output, nodes, edges, workflows: _ } = one;
     std::ptr::eq(one, other)

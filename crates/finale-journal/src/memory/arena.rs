@@ -85,13 +85,11 @@ impl Arena {
         let execution = append.execution;
         if let Some(log) = self.open.get_mut(&execution) {
             log.check(append)?;
-            return match &append.standing {
+            match &append.standing {
                 Standing::Ended(ends) => self.end(execution, append.facts, ends),
-                standing => {
-                    log.add(append, standing);
-                    Ok(())
-                }
-            };
+                standing => log.add(append, standing),
+            }
+            return Ok(());
         }
         if self.ended.has(execution) {
             return Err(JournalError::Ended(execution));
@@ -113,8 +111,9 @@ impl Arena {
         Ok(())
     }
 
-    fn end(&mut self, execution: ExecutionId, facts: &[u8], ends: &Ends<'_>) -> Result<(), JournalError> {
-        let Some(mut log) = self.open.remove(&execution) else { return Ok(()) };
+    /// Keeps an open execution as one that has ended; one that is not open is left as it is.
+    fn end(&mut self, execution: ExecutionId, facts: &[u8], ends: &Ends<'_>) {
+        let Some(mut log) = self.open.remove(&execution) else { return };
         let Ends { status, at, error } = *ends;
         self.ended.keep(execution, [&log.facts, facts], log.has_key, (status, at, error));
         if !self.quarantined.is_empty() {
@@ -124,7 +123,6 @@ impl Arena {
             log.facts.clear();
             self.spare.push(log.facts);
         }
-        Ok(())
     }
 
     pub(super) fn quarantine(&mut self, execution: ExecutionId, quarantine: Option<Quarantine>) {
@@ -139,9 +137,7 @@ impl Arena {
     }
 
     pub(super) fn write_off(&mut self, execution: ExecutionId, at: Time, error: &str) {
-        let ends = Ends { status: Terminal::Failed, at, error: Some(error) };
-        // One that is not open is left as it is.
-        let _ = self.end(execution, &[], &ends);
+        self.end(execution, &[], &Ends { status: Terminal::Failed, at, error: Some(error) });
     }
 
     pub(super) fn forget(&mut self, executions: &[ExecutionId]) -> Keys {
