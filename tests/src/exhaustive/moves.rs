@@ -1,0 +1,127 @@
+//! What may come next.
+
+use finale_core::definition::Verdict;
+use finale_core::execution::{Command, Execution, Input, Report};
+use finale_core::fact::{StopOutcome, Timer};
+use finale_core::failure::{Failure, FailureClass};
+use finale_core::{Compiled, Dispatch, NodeIndex, NodeStatus, Payload, ScopeId, Time, WorkKey};
+
+use super::open::Open;
+
+/// What may still happen that happens once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Budget {
+    has_cancelled: bool,
+    has_crashed: bool,
+}
+
+/// Something that may be told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Move {
+    /// It begins.
+    Activate,
+    /// A handler came to its result.
+    Outcome(Dispatch, bool),
+    /// A handler that was told to stop has stopped.
+    Stopped(Dispatch),
+    /// Somebody outside reports.
+    Reported(Dispatch, bool),
+    /// Somebody judges.
+    Judged(WorkKey, Verdict),
+    /// A timer fires.
+    Fired(Timer),
+    /// More of what followed is drawn.
+    Continue,
+    /// An operator cancels it.
+    Cancel,
+    /// The process is gone, and another one takes over.
+    Crash,
+}
+
+impl Budget {
+    /// What is left after that.
+    pub(super) fn spend(self, told: &Move) -> Self {
+        match told {
+            Move::Cancel => Self { has_cancelled: true, ..self },
+            Move::Crash => Self { has_crashed: true, ..self },
+            _ => self,
+        }
+    }
+}
+
+impl Move {
+    /// Whether it comes by itself, rather than from somebody who may never say it.
+    pub(super) fn is_progress(&self) -> bool {
+        !matches!(self, Self::Cancel | Self::Crash)
+    }
+
+    /// The input that says so.
+    pub(super) fn input(&self, execution: &Execution) -> Input {
+        match self.clone() {
+            Self::Activate => unreachable!("an execution is activated before anything is told to it"),
+            Self::Outcome(dispatch, is_good) => {
+                let now = Time::default();
+                Input::Outcome { dispatch, result: result(is_good), started: now, ended: now }
+            }
+            Self::Stopped(dispatch) => Input::Stopped { dispatch, how: StopOutcome::Stopped },
+            Self::Reported(dispatch, is_good) => {
+                let report = Report::new(dispatch.key, result(is_good));
+                Input::Reported(Report { attempt: Some(dispatch.attempt), ..report })
+            }
+            Self::Judged(key, verdict) => Input::Verdict { key, verdict, by: "a judge".into() },
+            Self::Fired(timer) => Input::TimerFired(timer),
+            Self::Continue => Input::Continue,
+            Self::Cancel => Input::Command(Command::Cancel { by: "an operator".into() }),
+            Self::Crash => Input::Recovered { epoch: execution.epoch().next(), crashed: true },
+        }
+    }
+}
+
+fn result(is_good: bool) -> Result<Payload, Failure> {
+    if is_good {
+        Ok(Payload::from_json(&b"true"[..]).expect("it is JSON"))
+    } else {
+        Err(Failure::new(FailureClass::Failed, "so it is"))
+    }
+}
+
+/// Everything that may come next.
+pub(super) fn moves(
+    execution: &Execution,
+    definition: &Compiled,
+    verifications: &[NodeIndex],
+    budget: Budget,
+) -> Vec<Move> {
+    let open = Open::of(execution, definition);
+    let mut moves = Vec::new();
+    for &run in &open.runs {
+        moves.extend([Move::Outcome(run, true), Move::Outcome(run, false)]);
+    }
+    moves.extend(open.stops.iter().map(|stop| Move::Stopped(*stop)));
+    for &offer in &open.offers {
+        moves.extend([Move::Reported(offer, true), Move::Reported(offer, false)]);
+    }
+    for key in judged(execution, verifications) {
+        let verdicts = [Verdict::Pass, Verdict::Fail, Verdict::Refer];
+        moves.extend(verdicts.map(|verdict| Move::Judged(key, verdict)));
+    }
+    moves.extend(open.armed.iter().map(|timer| Move::Fired(*timer)));
+    if open.continues {
+        moves.push(Move::Continue);
+    }
+    if !budget.has_cancelled {
+        moves.push(Move::Cancel);
+    }
+    if !budget.has_crashed {
+        moves.push(Move::Crash);
+    }
+    moves
+}
+
+/// The nodes that wait for a verdict, in the first scopes.
+fn judged(execution: &Execution, verifications: &[NodeIndex]) -> Vec<WorkKey> {
+    const SCOPES_MAX: u32 = 16;
+    let all = (0..SCOPES_MAX).flat_map(|scope| verifications.iter().map(move |node| (ScopeId(scope), *node)));
+    let keys = all.map(|(scope, node)| WorkKey { scope, node });
+    keys.filter(|key| execution.node_status(*key) == Some(NodeStatus::Waiting)).collect()
+}
