@@ -1,6 +1,7 @@
 //! Activating a workflow.
 
 use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use finale_journal::JournalError;
 use tracing::Span;
 
 use crate::completion::Completion;
+use crate::declared::Undeclared;
 use crate::errors::TooLong;
 use crate::handle::ExecutionHandle;
 use crate::runtime::Runtime;
@@ -161,9 +163,10 @@ fn registered_instead(nearest: Option<&str>, registered: &[String]) -> String {
 /// ```
 #[must_use = "nothing is activated before this is awaited"]
 #[derive(Debug)]
-pub struct Activate {
+pub struct Activate<Output = Undeclared> {
     pub(crate) runtime: Runtime,
     pub(crate) request: Result<Request, ActivateError>,
+    pub(crate) output: PhantomData<fn() -> Output>,
 }
 
 /// What a shard needs to know to begin an execution.
@@ -232,7 +235,7 @@ impl Drop for Pledge {
     }
 }
 
-impl Activate {
+impl<Output> Activate<Output> {
     /// Who activates it; by default `unknown`. It is kept, and shown in [`Record::activated_by`](crate::Record).
     pub fn by(self, who: impl Into<Box<str>>) -> Self {
         self.with(|request| request.by = who.into())
@@ -332,7 +335,7 @@ impl Activate {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn start(self) -> Result<ExecutionHandle, ActivateError> {
+    pub async fn start(self) -> Result<ExecutionHandle<Output>, ActivateError> {
         let request = self.request?;
         self.runtime.check_text("who activates it", Some(&request.by))?;
         self.runtime.check_text("the idempotency key", request.idempotency_key.as_deref())?;
@@ -341,7 +344,7 @@ impl Activate {
         let completion = request.pledge.completion();
         self.runtime.hand_in(request);
         let (id, completion) = completion.acknowledged().await?;
-        Ok(ExecutionHandle { runtime: self.runtime, id, completion })
+        Ok(ExecutionHandle::new(self.runtime, id, completion))
     }
 
     fn with(mut self, change: impl FnOnce(&mut Request)) -> Self {
@@ -366,9 +369,9 @@ fn refuse_nothing(request: &Request) -> Result<(), ActivateError> {
     Ok(())
 }
 
-impl IntoFuture for Activate {
-    type Output = Result<ExecutionHandle, ActivateError>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+impl<Output: 'static> IntoFuture for Activate<Output> {
+    type Output = Result<ExecutionHandle<Output>, ActivateError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = <Self as IntoFuture>::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.start())

@@ -256,7 +256,7 @@ impl Builder {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn workflow(mut self, workflow: &Workflow) -> Self {
+    pub fn workflow<Input, Output>(mut self, workflow: &Workflow<Input, Output>) -> Self {
         if !workflow.outputs().is_empty() {
             self.outputs.insert(workflow.hash(), workflow.outputs().clone());
         }

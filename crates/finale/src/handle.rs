@@ -2,15 +2,18 @@
 
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use finale_core::execution::{Interrupted, Interruption, Why};
 use finale_core::fact::StopOutcome;
 use finale_core::{ExecutionId, ExecutionStatus, Outcome, Record, TaskId, Time};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::actors::bound::Bound;
 use crate::completion::{Abandoned, Completion};
+use crate::declared::{DeclaredOutcome, Undeclared};
 use crate::errors::CommandError;
 use crate::events::{EventNumber, Events};
 use crate::runtime::Runtime;
@@ -21,25 +24,30 @@ use crate::workflow::Workflow;
 /// Dropping the last handle changes nothing: the execution goes on.
 ///
 /// It comes from [`Runtime::activate`], and from [`Runtime::execution`] by its id.
-#[derive(Clone)]
-pub struct ExecutionHandle {
+///
+/// `Output` is what its workflow gives, where the compiler knows: of an activation of a workflow that was
+/// [built with its types](crate::TypedBuilder::build_as).
+pub struct ExecutionHandle<Output = Undeclared> {
     pub(crate) runtime: Runtime,
     pub(crate) id: ExecutionId,
     pub(crate) completion: Arc<Completion>,
+    pub(crate) output: PhantomData<fn() -> Output>,
 }
 
-impl fmt::Debug for ExecutionHandle {
+// By hand: the derived ones would ask the same of the output.
+impl<Output> Clone for ExecutionHandle<Output> {
+    fn clone(&self) -> Self {
+        Self::new(self.runtime.clone(), self.id, Arc::clone(&self.completion))
+    }
+}
+
+impl<Output> fmt::Debug for ExecutionHandle<Output> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ExecutionHandle").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
 impl ExecutionHandle {
-    /// Its id; written and parsed as a UUID.
-    pub fn id(&self) -> ExecutionId {
-        self.id
-    }
-
     /// Waits until it has ended, durably.
     ///
     /// Everybody who asks gets the same, before and after the end. A failed execution is no error here:
@@ -69,6 +77,34 @@ impl ExecutionHandle {
     pub fn outcome(&self) -> impl Future<Output = Result<Arc<Outcome>, Abandoned>> + Send + use<> {
         let completion = Arc::clone(&self.completion);
         async move { completion.outcome().await }
+    }
+}
+
+impl<Output: DeserializeOwned> ExecutionHandle<Output> {
+    /// Waits until it has ended, durably: the same as of an execution whose types are not declared, with an output that is
+    /// of its type.
+    ///
+    /// # Errors
+    /// When the runtime stops first. That says nothing about the execution: ask the next runtime.
+    pub fn outcome(&self) -> impl Future<Output = Result<DeclaredOutcome<Output>, Abandoned>> + Send + use<Output> {
+        let completion = Arc::clone(&self.completion);
+        async move { completion.outcome().await.map(DeclaredOutcome::new) }
+    }
+}
+
+impl<Output> ExecutionHandle<Output> {
+    pub(crate) fn new(runtime: Runtime, id: ExecutionId, completion: Arc<Completion>) -> Self {
+        Self { runtime, id, completion, output: PhantomData }
+    }
+
+    /// The same, without the type that its workflow gives.
+    pub fn undeclared(&self) -> ExecutionHandle {
+        ExecutionHandle::new(self.runtime.clone(), self.id, Arc::clone(&self.completion))
+    }
+
+    /// Its id; written and parsed as a UUID.
+    pub fn id(&self) -> ExecutionId {
+        self.id
     }
 
     /// Where it is, as far as that is durable.

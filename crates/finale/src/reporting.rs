@@ -79,7 +79,7 @@ impl TaskReport {
 }
 
 /// What can be done to an execution by its id can be done by its handle.
-impl ExecutionHandle {
+impl<Output> ExecutionHandle<Output> {
     /// Reports that the task at a node was done; returns when that is durable.
     ///
     /// A report that comes before its task is asked for is kept until then, and this returns then.

@@ -1,6 +1,7 @@
 //! What an application holds of finale.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -33,6 +34,7 @@ use crate::actors::way_in::{LookAtTasks, ToShard};
 use crate::actors::{past, reading};
 use crate::builder::Builder;
 use crate::completion::Completion;
+use crate::declared::Fits;
 use crate::errors::{CommandError, ReportError, TooLong};
 use crate::events::{EventNumber, Events, Subscriber};
 use crate::handle::{CancelReceipt, ExecutionHandle};
@@ -238,18 +240,23 @@ impl Runtime {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn activate<I: Serialize>(&self, workflow: &Workflow, input: I) -> Activate {
-        let request = self.accept_input(workflow, input).map(|input| Request {
-            workflow: workflow.clone(),
+    pub fn activate<I: Fits<Input>, Input, Output>(
+        &self,
+        workflow: &Workflow<Input, Output>,
+        input: I,
+    ) -> Activate<Output> {
+        let workflow = workflow.undeclared();
+        let request = self.accept_input(&workflow, input).map(|input| Request {
+            pledge: Pledge::new(observe::activation_span(&workflow.definition().id)),
+            workflow,
             input,
             by: "unknown".into(),
             idempotency_key: None,
             business_key: None,
             deadline: None,
             id: None,
-            pledge: Pledge::new(observe::activation_span(&workflow.definition().id)),
         });
-        Activate { runtime: self.clone(), request }
+        Activate { runtime: self.clone(), request, output: PhantomData }
     }
 
     fn accept_input(&self, workflow: &Workflow, input: impl Serialize) -> Result<Payload, ActivateError> {
@@ -326,7 +333,7 @@ impl Runtime {
                 Err(NotSeen::Failed(error)) => return Err(error),
             },
         };
-        Ok(ExecutionHandle { runtime: self.clone(), id, completion })
+        Ok(ExecutionHandle::new(self.clone(), id, completion))
     }
 
     /// An execution of which nobody will tell any more how it ends, because writing has failed.

@@ -13,6 +13,7 @@ use finale_core::definition::{
 use serde::de::DeserializeOwned;
 
 use crate::handler::{Function, Handler, OutputCheck};
+use crate::typed_ends::Gives;
 use crate::workflow::Workflow;
 
 /// Builds a workflow of functions; see [`Workflow::typed`].
@@ -40,6 +41,15 @@ pub(crate) struct Draft {
     outputs: Vec<(usize, OutputCheck)>,
     /// How often each id was wanted.
     ids: HashMap<String, usize>,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum Feed<'w> {
+    /// The input of the workflow.
+    Input(&'w TypedBuilder),
+    /// The output of a node.
+    Output(&'w TypedBuilder, usize),
 }
 
 /// Where an edge begins.
@@ -145,7 +155,7 @@ impl Workflow {
     ///
     /// What does not fit does not compile:
     ///
-    /// ```compile_fail,E0308
+    /// ```compile_fail,E0277
     /// # use finale::{TaskContext, TaskError, Workflow};
     /// # async fn reserve_stock(_: TaskContext, item: String) -> Result<u32, TaskError> { Ok(1) }
     /// # async fn write_letter(_: TaskContext, text: String) -> Result<(), TaskError> { Ok(()) }
@@ -330,6 +340,21 @@ impl TypedBuilder {
         Ok(Workflow::new(draft.definition)?.with_functions(draft.functions, outputs))
     }
 
+    /// Lets what a node gives be what the workflow gives.
+    pub(crate) fn give(&self, from: &Feed<'_>) {
+        let Feed::Output(builder, index) = *from else { return };
+        let is_own = std::ptr::eq(builder, self);
+        if is_own && self.draft().is_only_sink(index) {
+            // That is the output anyway, and nothing needs to be evaluated for it.
+            return;
+        }
+        let id = match self.origin(builder, index) {
+            Origin::Node(index) => self.draft().definition.nodes[index].id.clone(),
+            Origin::Stranger(id) => id,
+        };
+        self.draft().definition.output = Some(format!("nodes[{}].output", serde_json::Value::from(id)));
+    }
+
     pub(crate) fn draft(&self) -> RefMut<'_, Draft> {
         self.0.borrow_mut()
     }
@@ -393,6 +418,13 @@ impl Draft {
         }
     }
 
+    /// Whether it is the one task behind which nothing comes.
+    fn is_only_sink(&self, index: usize) -> bool {
+        let is_left =
+            |node: usize| self.edges.iter().any(|(from, ..)| matches!(from, Origin::Node(source) if *source == node));
+        (0..self.definition.nodes.len()).all(|node| is_left(node) != (node == index))
+    }
+
     fn id_of(&self, from: Origin) -> String {
         match from {
             Origin::Node(index) => self.definition.nodes[index].id.clone(),
@@ -443,10 +475,26 @@ impl<'w, Input, Output> TaskNode<'w, Input, Output> {
     }
 
     /// Lets the task come after `source`, whose output is its input. Takes precedence over [`input`](Self::input).
-    pub fn input_from<Any>(self, source: TaskNode<'w, Any, Input>) -> Self {
-        let from = self.builder.origin(source.builder, source.index);
-        self.builder.draft().inputs.push((self.index, from));
-        self.after(source)
+    pub fn input_from(self, source: impl Gives<'w, Input>) -> Self {
+        match source.feed() {
+            Feed::Output(builder, index) => {
+                let from = self.builder.origin(builder, index);
+                self.builder.draft().inputs.push((self.index, from));
+                self.after(builder.task_at::<(), ()>(index))
+            }
+            Feed::Input(builder) if std::ptr::eq(builder, self.builder) => self.input("input"),
+            Feed::Input(builder) => {
+                let stranger = builder.draft().definition.id.clone();
+                let from = Origin::Stranger(format!("the input of workflow {stranger}"));
+                self.builder.draft().edges.push((from, self.index, EdgeKind::Sequential));
+                self
+            }
+        }
+    }
+
+    /// Where its output comes from.
+    pub(crate) fn output(self) -> Feed<'w> {
+        Feed::Output(self.builder, self.index)
     }
 
     /// Sets the expression that gives the input; by default the input of the execution.

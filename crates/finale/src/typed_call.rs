@@ -52,7 +52,11 @@ impl TypedBuilder {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn call<Output>(&self, id: impl Into<String>, workflow: &Workflow) -> CallNode<'_, Output> {
+    pub fn call<Output>(
+        &self,
+        id: impl Into<String>,
+        workflow: &Workflow<impl Sized, impl Sized>,
+    ) -> CallNode<'_, Output> {
         let index = self.add(&id.into(), |id| {
             let kind = NodeKind::from(Call::from(workflow));
             let label = title_of(&id);
@@ -71,11 +75,16 @@ impl TypedBuilder {
 impl<'w, Input, Output> TaskNode<'w, Input, Output> {
     /// Lets the task come after a call, whose output is its input. Takes precedence over [`input`](Self::input).
     pub fn input_from_call(self, source: CallNode<'w, Input>) -> Self {
-        self.input_from(source.builder.task_at::<(), Input>(source.index))
+        self.input_from(source)
     }
 }
 
 impl<'w, Output> CallNode<'w, Output> {
+    /// The call as something that gives an output and is given nothing.
+    pub(crate) fn result(self) -> TaskNode<'w, (), Output> {
+        self.builder.task_at(self.index)
+    }
+
     /// Lets the call come after `source`; called several times, after all of them.
     pub fn after(self, source: impl Source<'w>) -> Self {
         self.builder.task_at::<(), ()>(self.index).after(source);

@@ -1,12 +1,14 @@
 //! A definition that was checked and can be activated.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use finale_core::compile::{CompileError, Limits, Registry, Warning, compile_within};
 use finale_core::definition::{Call, DefinitionBuilder, FromDefinition};
 use finale_core::{Compiled, Definition, DefinitionHash};
 
+use crate::declared::Undeclared;
 use crate::handler::{Function, OutputChecks};
 
 /// A checked definition; a clone is the same one.
@@ -22,8 +24,13 @@ use crate::handler::{Function, OutputChecks};
 /// assert_eq!(format!("{workflow:?}"), "Workflow(order 1.0.0)");
 /// # Ok::<(), finale::CompileError>(())
 /// ```
-#[derive(Clone)]
-pub struct Workflow(Arc<Inner>);
+///
+/// `Input` and `Output` are what it takes and gives, where the compiler is to know: see
+/// [`TypedBuilder::build_as`](crate::TypedBuilder::build_as). By default it does not.
+pub struct Workflow<Input = Undeclared, Output = Undeclared> {
+    inner: Arc<Inner>,
+    types: PhantomData<fn(Input) -> Output>,
+}
 
 struct Inner {
     compiled: Compiled,
@@ -102,17 +109,30 @@ impl Workflow {
         let id = definition.id.clone();
         let compiled = compile_within(definition, registry, &limits)
             .inspect_err(|error| crate::observe::invalid_definition(&id, error))?;
-        Ok(Self(Arc::new(Inner { compiled, limits, functions: Vec::new(), outputs: OutputChecks::default() })))
+        let inner = Inner { compiled, limits, functions: Vec::new(), outputs: OutputChecks::default() };
+        Ok(Self { inner: Arc::new(inner), types: PhantomData })
+    }
+}
+
+impl<Input, Output> Workflow<Input, Output> {
+    /// The same, without the types that it takes and gives.
+    pub fn undeclared(&self) -> Workflow {
+        self.declared()
+    }
+
+    /// The same, said to take and give other types.
+    pub(crate) fn declared<I, O>(&self) -> Workflow<I, O> {
+        Workflow { inner: Arc::clone(&self.inner), types: PhantomData }
     }
 
     /// The definition as it was written, with the start and the end that a builder adds.
     pub fn definition(&self) -> &Definition {
-        self.0.compiled.definition()
+        self.inner.compiled.definition()
     }
 
     /// The definition made ready to run.
     pub fn compiled(&self) -> &Compiled {
-        &self.0.compiled
+        &self.inner.compiled
     }
 
     /// What names the definition by its content: the same for the same definition, wherever it was read or built.
@@ -126,7 +146,7 @@ impl Workflow {
     /// # Ok::<(), finale::CompileError>(())
     /// ```
     pub fn hash(&self) -> DefinitionHash {
-        self.0.compiled.hash()
+        self.inner.compiled.hash()
     }
 
     /// What is suspicious in it: it runs, and probably does not do what its author meant. Errors are
@@ -141,32 +161,32 @@ impl Workflow {
     /// # Ok::<(), finale::CompileError>(())
     /// ```
     pub fn warnings(&self) -> &[Warning] {
-        self.0.compiled.warnings()
+        self.inner.compiled.warnings()
     }
 
     /// The same, built of these functions; nobody else has it yet.
     pub(crate) fn with_functions(mut self, functions: Vec<Function>, outputs: OutputChecks) -> Self {
-        if let Some(inner) = Arc::get_mut(&mut self.0) {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
             (inner.functions, inner.outputs) = (functions, outputs);
         }
         self
     }
 
     pub(crate) fn functions(&self) -> &[Function] {
-        &self.0.functions
+        &self.inner.functions
     }
 
     pub(crate) fn outputs(&self) -> &OutputChecks {
-        &self.0.outputs
+        &self.inner.outputs
     }
 
     pub(crate) fn limits(&self) -> &Limits {
-        &self.0.limits
+        &self.inner.limits
     }
 
     /// Another compiled copy: threads that share one pay for it with every access.
     pub(crate) fn compile_again(&self) -> Result<Compiled, CompileError> {
-        compile_within(self.definition().clone(), &Registry::default(), &self.0.limits)
+        compile_within(self.definition().clone(), &Registry::default(), &self.inner.limits)
     }
 }
 
@@ -223,13 +243,20 @@ impl FromDefinition for Workflow {
 /// assert_eq!(order.definition().workflows.len(), 1);
 /// # Ok::<(), finale::CompileError>(())
 /// ```
-impl From<&Workflow> for Call {
-    fn from(workflow: &Workflow) -> Self {
+impl<Input, Output> From<&Workflow<Input, Output>> for Call {
+    fn from(workflow: &Workflow<Input, Output>) -> Self {
         Self::of(workflow.definition().clone())
     }
 }
 
-impl fmt::Debug for Workflow {
+// By hand: the derived ones would ask the same of the input and the output.
+impl<Input, Output> Clone for Workflow<Input, Output> {
+    fn clone(&self) -> Self {
+        self.declared()
+    }
+}
+
+impl<Input, Output> fmt::Debug for Workflow<Input, Output> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let definition = self.definition();
         write!(f, "Workflow({} {})", definition.id, definition.version)
