@@ -73,6 +73,8 @@ pub(crate) struct TaskEngine {
     early: Vec<EarlyReport>,
     /// When a machine panicked.
     deaths: Vec<Time>,
+    /// Whether too many panicked: nothing is begun here any more.
+    has_failed: bool,
     /// What there is to do, as was said last.
     counts: Counts,
 }
@@ -123,6 +125,7 @@ impl TaskEngine {
             drain: None,
             early: Vec::new(),
             deaths: Vec::new(),
+            has_failed: false,
             counts: Counts::default(),
         }
     }
@@ -148,6 +151,8 @@ impl TaskEngine {
     fn decide(&mut self, at: Time, input: Input) {
         if let Input::Drain { deadline } = input {
             self.drain.get_or_insert(deadline);
+        } else if self.has_failed {
+            return;
         }
         let again = cannot_be_reconciled(&input);
         let (machine, out, shared) = (&mut self.machine, &mut self.out, &self.shared);
@@ -437,9 +442,12 @@ impl TaskEngine {
         }
         let is_final = self.dies_too_often();
         if is_final {
-            // The machine is empty, and nothing is registered with it any more.
+            // What is on its way here would begin handlers that nobody waits for, and that hold what others need.
+            self.has_failed = true;
+            self.machine = Machine::new(self.options.clone());
             self.at_work.clear();
             (self.deferred, self.again) = (None, None);
+            self.permits.remove(ShardNo(self.shared.index));
         } else {
             self.deferred.get_or_insert_default();
         }
