@@ -51,6 +51,8 @@ pub(crate) struct Graph {
     pub(crate) output: Option<Arc<Expression>>,
     /// The `vars` of the whole graph.
     pub(crate) vars: Arc<Expression>,
+    /// The nodes around it that it looks at, if it is written inside of a node: as places in the graph of that node.
+    pub(crate) captures: Arc<[u32]>,
 }
 
 impl Graph {
@@ -182,8 +184,36 @@ pub(crate) enum Step {
 pub(crate) struct Opening {
     /// Which of the graphs of the definition.
     pub(crate) graph: u32,
-    /// Whether it runs once for each item of the list that the node is given, rather than once.
-    pub(crate) each: bool,
+    pub(crate) kind: OpeningKind,
+}
+
+/// How often a node runs a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OpeningKind {
+    /// Once.
+    Single,
+    /// Once for each item of the list that the node is given.
+    #[allow(dead_code, reason = "tests build it by hand")]
+    Items,
+}
+
+impl OpeningKind {
+    /// What a scope that was opened so is called in paths; `number` counts from 0.
+    pub(crate) const fn instance(self, number: u32) -> Instance {
+        match self {
+            Self::Single => Instance::Single,
+            Self::Items => Instance::Item(number),
+        }
+    }
+
+    /// Which of the scopes is meant in a path, counted from 0; none if no scope of the node is called so.
+    pub(crate) const fn number(self, instance: Instance) -> Option<u32> {
+        match (self, instance) {
+            (Self::Single, Instance::Single) => Some(0),
+            (Self::Items, Instance::Item(index)) => Some(index),
+            _ => None,
+        }
+    }
 }
 
 /// An edge, seen from its source.
@@ -251,9 +281,7 @@ impl Compiled {
         for step in path.within() {
             let place = graph.index.get(&*step.node)?;
             let Step::Open(opening) = self.nodes[(graph.first + place) as usize].step else { return None };
-            if opening.each != matches!(step.instance, Instance::Item(_)) {
-                return None;
-            }
+            opening.kind.number(step.instance)?;
             graph = &self.graphs[opening.graph as usize];
         }
         graph.index.get(path.node()).map(|place| NodeIndex(graph.first + place))

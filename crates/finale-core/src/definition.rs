@@ -2,12 +2,15 @@
 //!
 //! Loaders and builders fill these types, [`compile`](crate::compile()) checks them and makes what can be run.
 
+mod body;
 mod builder;
 mod call;
 mod document;
 mod draw;
 mod task;
 
+pub(crate) use body::InsideRef;
+pub use body::{Body, Graph, Group, Inside};
 pub use builder::{DefinitionBuilder, FromDefinition};
 pub use call::Call;
 pub use document::Document;
@@ -54,13 +57,6 @@ pub struct Definition {
     pub workflows: Vec<Definition>,
 }
 
-impl Definition {
-    /// Its nodes, and those of the workflows that it brings with it.
-    pub fn all_nodes(&self) -> impl Iterator<Item = &Node> {
-        self.nodes.iter().chain(self.workflows.iter().flat_map(|called| &called.nodes))
-    }
-}
-
 impl OnFailure {
     /// The same with a number of failures instead of a share of that many tasks and calls.
     pub(crate) fn counted(self, total: usize) -> Self {
@@ -78,8 +74,7 @@ impl OnFailure {
 impl Policy {
     /// The policy as it judges a definition: a share is a number of failures there.
     pub(crate) fn counted(self, definition: &Definition) -> Self {
-        let is_work = |node: &&Node| matches!(node.kind, NodeKind::Task(_) | NodeKind::Subworkflow(_));
-        let total = definition.nodes.iter().filter(is_work).count();
+        let total = definition.nodes.iter().filter(|node| node.kind.is_work()).count();
         Self { on_failure: self.on_failure.counted(total), ..self }
     }
 }
@@ -217,6 +212,8 @@ pub enum NodeKind {
     Verification(Verification),
     /// Runs another workflow as a step.
     Subworkflow(Subworkflow),
+    /// Runs a graph that is written inside of it.
+    Group(Group),
 }
 
 impl Node {
@@ -237,6 +234,7 @@ impl Node {
         match &self.kind {
             NodeKind::Task(task) => task.optional,
             NodeKind::Subworkflow(call) => call.optional,
+            NodeKind::Group(group) => group.optional,
             _ => false,
         }
     }
@@ -274,7 +272,13 @@ impl NodeKind {
             Self::AgentAssignment(_) => "agent_assignment",
             Self::Verification(_) => "verification",
             Self::Subworkflow(_) => "subworkflow",
+            Self::Group(_) => "group",
         }
+    }
+
+    /// Whether it does something that can be done or fail, and has an output: a task, or what runs in scopes of its own.
+    pub const fn is_work(&self) -> bool {
+        matches!(self, Self::Task(_) | Self::Subworkflow(_) | Self::Group(_))
     }
 }
 
@@ -532,6 +536,11 @@ impl Subworkflow {
     /// Whether it says by `input_bindings` and `output_bindings` what goes in and comes out.
     pub(crate) fn is_bound_by_name(&self) -> bool {
         self.input.is_none() && self.with.is_none()
+    }
+
+    /// Whether it says nothing of what goes in.
+    pub(crate) fn binds_nothing(&self) -> bool {
+        self.is_bound_by_name() && self.input_bindings.is_empty()
     }
 }
 

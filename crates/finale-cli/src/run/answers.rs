@@ -104,7 +104,7 @@ fn parts<'t>(
 
 /// The task whose id is nearest to what was given, if one is near enough to be a slip.
 fn nearest(given: &str, compiled: &[&Compiled]) -> Option<String> {
-    let nodes = compiled.iter().flat_map(|one| one.definition().all_nodes());
+    let nodes = compiled.iter().flat_map(|one| one.all_positions().map(|position| one.node(position)));
     let tasks = nodes.filter(|node| matches!(node.kind, NodeKind::Task(_))).map(|node| node.id.as_str());
     finale_core::nearest::nearest(given, tasks).map(str::to_owned)
 }

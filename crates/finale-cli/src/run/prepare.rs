@@ -72,10 +72,7 @@ fn load(arguments: &Arguments, file: &str) -> Result<(Workflow, BTreeMap<String,
 pub(crate) fn check_handlers(simulation: &Simulation, definition: &Definition, file: &str) -> Result<(), RunError> {
     match simulation.missing(definition) {
         None => Ok(()),
-        Some((node, handler)) => {
-            let (node, handler) = (node.to_owned(), handler.to_owned());
-            Err(RunError::NoHandler { file: file.to_owned(), node, handler })
-        }
+        Some((node, handler)) => Err(RunError::NoHandler { file: file.to_owned(), node, handler }),
     }
 }
 
@@ -96,7 +93,7 @@ impl Willing {
         simulation: &Simulation,
         file: &str,
     ) -> Result<Outside, RunError> {
-        let mut all = definition.all_nodes().filter(|node| is_outside(node)).peekable();
+        let mut all = definition.all_nodes().into_iter().filter(|node| is_outside(node)).peekable();
         if all.peek().is_none() {
             return Ok(Outside::Nobody);
         }

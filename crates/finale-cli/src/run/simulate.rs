@@ -38,13 +38,13 @@ impl Simulation {
 
     /// Stands in for all handlers of the definition, not only for those of recorded runs.
     pub(crate) fn of_all_handlers(mut self, definition: &Definition) -> Self {
-        self.handlers.extend(handlers(definition).map(|(_, handler)| handler.to_owned()));
+        self.handlers.extend(handlers(definition).map(|(_, handler)| handler));
         self
     }
 
     /// The first task of a handler that finale has not and nobody stands in for: its node and the handler.
-    pub(crate) fn missing<'d>(&self, definition: &'d Definition) -> Option<(&'d str, &'d str)> {
-        handlers(definition).find(|(_, handler)| !self.handlers.contains(*handler) && !NAMES.contains(handler))
+    pub(crate) fn missing(&self, definition: &Definition) -> Option<(String, String)> {
+        handlers(definition).find(|(_, handler)| !self.handlers.contains(handler) && !NAMES.contains(&handler.as_str()))
     }
 
     /// Whether it stands in for the handler of that name.
@@ -69,10 +69,10 @@ impl Simulation {
     }
 }
 
-fn handlers(definition: &Definition) -> impl Iterator<Item = (&str, &str)> {
-    definition.all_nodes().filter_map(|node| match &node.kind {
+fn handlers(definition: &Definition) -> impl Iterator<Item = (String, String)> {
+    definition.all_nodes().into_iter().filter_map(|node| match &node.kind {
         NodeKind::Task(task) => match &task.work {
-            Work::Handler(handler) => Some((node.id.as_str(), handler.as_str())),
+            Work::Handler(handler) => Some((node.id.clone(), handler.clone())),
             Work::External => None,
         },
         _ => None,

@@ -3,65 +3,116 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
 use super::Member;
+use super::bodies::Opener;
+use super::expressions::Expressions;
 use super::firing::{self, NodeRules, is_ordinary};
 use super::graph::{Graph, numbers};
 use super::network::Network;
 use super::nodes::find;
-use crate::compiled::{self, CallResult, Compiled, CompiledNode, DefinitionHash, Opening, OutEdge, RULED, Step};
+use crate::compiled::{
+    self, CallResult, Compiled, CompiledNode, DefinitionHash, Opening, OpeningKind, OutEdge, RULED, Step,
+};
 use crate::definition::{Definition, Delivery, Node, NodeKind, Policy, Subworkflow, Task, TriggerRule, Work};
 use crate::expression::Expression;
 use crate::id::NodeIndex;
 
-/// By workflow and node, which workflow a call enters.
-pub(super) fn targets(network: &Network<'_>) -> Vec<Vec<Option<u32>>> {
-    let target = |node: &Node| match &node.kind {
-        NodeKind::Subworkflow(call) => network.find(call),
-        _ => None,
-    };
-    network.workflows.iter().map(|workflow| workflow.nodes.iter().map(target).collect()).collect()
+/// The numbers of the workflows that are called, by id and version.
+pub(super) type Targets = FxHashMap<(String, String), u32>;
+
+/// Which workflow a call enters.
+pub(super) fn targets(network: &Network<'_>) -> Targets {
+    let name = |workflow: &&Definition| (workflow.id.clone(), workflow.version.clone());
+    network.workflows.iter().map(name).zip(0..).collect()
+}
+
+fn target(call: &Subworkflow, targets: &Targets) -> Option<u32> {
+    targets.get(&(call.workflow.clone()?, call.version.clone()?)).copied()
 }
 
 /// Puts together what the phases found; the definition and the workflows that it calls have passed them.
 ///
-/// `targets` says which calls enter which; there are none if nothing is called.
-pub(super) fn assemble(definition: Definition, parts: Vec<Member>, targets: &[Vec<Option<u32>>]) -> Compiled {
+/// `all` has the graphs of each workflow, in the order of the workflows.
+pub(super) fn assemble(definition: Definition, all: Vec<Vec<Member>>, targets: &Targets) -> Compiled {
     let hash = hash(&definition);
-    let mut assembly = Assembly::default();
-    let all: Vec<&Definition> = std::iter::once(&definition).chain(&definition.workflows).collect();
-    for (number, part) in parts.into_iter().enumerate() {
-        assembly.add(all[number], part, &all, targets.get(number).map_or(&[], |targets| targets.as_slice()));
+    let workflows: Vec<&Definition> = std::iter::once(&definition).chain(&definition.workflows).collect();
+    let firsts = all.iter().scan(0, |next, members| {
+        let first = *next;
+        *next += members.len() as u32;
+        Some(first)
+    });
+    let mut assembly = Assembly {
+        workflows,
+        targets,
+        firsts: firsts.collect(),
+        nodes: Vec::new(),
+        inner: Vec::new(),
+        edges: Vec::new(),
+        graphs: Vec::new(),
+        overruled: Vec::new(),
+    };
+    for (workflow, members) in all.into_iter().enumerate() {
+        assembly.add_all(workflow, members);
     }
-    assembly.open_others(&all);
-    let Assembly { nodes, edges, graphs, .. } = assembly;
+    assembly.open_others();
+    let Assembly { nodes, edges, graphs, inner, .. } = assembly;
     Compiled {
         hash,
         index: Arc::clone(&graphs[0].index),
         nodes: nodes.into(),
         edges: edges.into(),
         graphs: graphs.into(),
-        inner: definition.workflows.iter().flat_map(|called| called.nodes.iter().cloned()).collect(),
+        inner: inner.into(),
         warnings: Box::default(),
         definition,
     }
 }
 
 /// All graphs of a definition in the making, one behind the other.
-#[derive(Default)]
-struct Assembly {
+struct Assembly<'d> {
+    workflows: Vec<&'d Definition>,
+    targets: &'d Targets,
+    /// By workflow: the number of its own graph; those inside of it come behind it.
+    firsts: Vec<u32>,
     nodes: Vec<CompiledNode>,
+    /// The nodes of all graphs but the definition's own.
+    inner: Vec<Node>,
     edges: Vec<OutEdge>,
-    /// One for each workflow, in their order; behind them the same ones with other policies.
+    /// In the order of the workflows; behind them the same ones with other policies.
     graphs: Vec<compiled::Graph>,
-    /// The calls that say how their scope ends.
-    overruled: Vec<(NodeIndex, Policy)>,
+    /// The calls that say how their scope ends, each with the number of the workflow.
+    overruled: Vec<(NodeIndex, Policy, u32)>,
 }
 
-impl Assembly {
-    fn add(&mut self, definition: &Definition, part: Member, all: &[&Definition], targets: &[Option<u32>]) {
-        let Member { graph, expressions } = part;
+/// Which graph of the workflow is inside of a node, by place; in the order of the places.
+type Bodies = Vec<(u32, u32)>;
+
+impl Assembly<'_> {
+    fn add_all(&mut self, workflow: usize, members: Vec<Member>) {
+        let mut bodies: Vec<Bodies> = vec![Vec::new(); members.len()];
+        for (number, member) in (0..).zip(&members) {
+            if let Some(Opener { part, place }) = member.outer {
+                bodies[part].push((place, self.firsts[workflow] + number));
+            }
+        }
+        let own = self.workflows[workflow];
+        for (member, bodies) in members.into_iter().zip(bodies) {
+            let Member { body, graph, expressions, captures, .. } = member;
+            let definition = body.as_ref().unwrap_or(own);
+            if !self.graphs.is_empty() {
+                self.inner.extend(definition.nodes.iter().cloned());
+            }
+            self.add(definition, graph, expressions, &bodies);
+            if let Some(graph) = self.graphs.last_mut() {
+                graph.captures = captures.into();
+            }
+        }
+    }
+
+    fn add(&mut self, definition: &Definition, graph: Graph, expressions: Expressions, bodies: &Bodies) {
         let (first, edges) = (self.nodes.len() as u32, self.edges.len() as u32);
         let order = graph.topological();
         let (sinks, alternatives) = sinks(definition, &graph, &order);
@@ -71,19 +122,18 @@ impl Assembly {
         let Graph { index, out, into } = graph;
         let expressions_of = expressions.nodes.into_iter().zip(expressions.results);
         let each = definition.nodes.iter().zip(expressions_of).zip(assignees).zip(node_rules).zip(out.ranges);
-        for (place, ((((node, (expression, result)), assignee), rules), out)) in each.enumerate() {
+        for (place, ((((node, (expression, result)), assignee), rules), out)) in (0..).zip(each) {
             let out = out.start + edges..out.end + edges;
             let mut made = compiled(node, expression, assignee, rules, out);
-            if let (NodeKind::Subworkflow(call), Some(Some(target))) = (&node.kind, targets.get(place)) {
-                made.step = Step::Open(Opening { graph: *target, each: false });
-                made.call = Some(Box::new(entered(call, all[*target as usize], result)));
-                let position = NodeIndex(first + place as u32);
-                self.overruled.extend(call.policy.map(|policy| (position, policy)));
+            match &node.kind {
+                NodeKind::Subworkflow(call) => self.enter(NodeIndex(first + place), call, result, &mut made),
+                kind => open_body(kind, bodies, place, &mut made),
             }
             self.nodes.push(made);
         }
         self.edges.extend(out.items.into_iter().map(|edge| OutEdge { target: edge.target + first, ..edge }));
-        let start = find(definition, &NodeKind::Start).expect("the structure has exactly one start");
+        // A body of one task or call has no start: it begins with its only node.
+        let start = find(definition, &NodeKind::Start).unwrap_or_default();
         self.graphs.push(compiled::Graph {
             first,
             start: NodeIndex(first + start),
@@ -94,16 +144,25 @@ impl Assembly {
             index: Arc::new(index),
             output: expressions.output.map(Arc::new),
             vars: Arc::new(expressions.vars),
+            captures: Arc::default(),
         });
     }
 
+    /// Lets a call open the graph of the workflow that it calls.
+    fn enter(&mut self, position: NodeIndex, call: &Subworkflow, result: Option<Expression>, made: &mut CompiledNode) {
+        let Some(workflow) = target(call, self.targets) else { return };
+        made.step = Step::Open(Opening { graph: self.firsts[workflow as usize], kind: OpeningKind::Single });
+        made.call = Some(Box::new(entered(call, self.workflows[workflow as usize], result)));
+        self.overruled.extend(call.policy.map(|policy| (position, policy, workflow)));
+    }
+
     /// Gives each call that says how its scope ends a graph with that policy: the same nodes, judged otherwise.
-    fn open_others(&mut self, all: &[&Definition]) {
+    fn open_others(&mut self) {
         let mut known: Vec<(u32, Policy, u32)> = Vec::new();
-        for (position, policy) in std::mem::take(&mut self.overruled) {
+        for (position, policy, workflow) in std::mem::take(&mut self.overruled) {
             let Step::Open(opening) = &mut self.nodes[position.as_usize()].step else { continue };
             let target = opening.graph;
-            let callee = all[target as usize];
+            let callee = self.workflows[workflow as usize];
             let policy = policy.counted(callee);
             if callee.policy.counted(callee) == policy {
                 continue;
@@ -123,6 +182,17 @@ impl Assembly {
     }
 }
 
+/// Lets a node open the graph that is written inside of it, if there is one.
+fn open_body(kind: &NodeKind, bodies: &Bodies, place: u32, made: &mut CompiledNode) {
+    let Ok(found) = bodies.binary_search_by_key(&place, |(place, _)| *place) else { return };
+    let (_, graph) = bodies[found];
+    let opening = match kind {
+        NodeKind::Group(_) => OpeningKind::Single,
+        _ => return,
+    };
+    made.step = Step::Open(Opening { graph, kind: opening });
+}
+
 /// How many edges lead into a node, and whether another rule than the default counts them.
 fn in_degree((node, into): (&Node, &Range<u32>)) -> u32 {
     let ruled = if node.rule() == TriggerRule::Default { 0 } else { RULED };
@@ -133,7 +203,7 @@ fn in_degree((node, into): (&Node, &Range<u32>)) -> u32 {
 fn entered(call: &Subworkflow, callee: &Definition, result: Option<Expression>) -> compiled::Call {
     let result = match result {
         None => CallResult::Own,
-        Some(result) if call.is_bound_by_name() => CallResult::Bound(result),
+        Some(result) if call.output.is_none() => CallResult::Bound(result),
         Some(result) => CallResult::Made(result),
     };
     compiled::Call { inputs: callee.inputs.clone().into(), outputs: callee.outputs.clone().into(), result }
@@ -180,12 +250,8 @@ fn step(kind: &NodeKind) -> Step {
             Work::External => Step::Ask,
         },
         // Which graph it opens is known once all of them are put together.
-        NodeKind::Subworkflow(_) => Step::Pass,
+        NodeKind::Subworkflow(_) | NodeKind::Group(_) => Step::Pass,
     }
-}
-
-const fn is_work(kind: &NodeKind) -> bool {
-    matches!(kind, NodeKind::Task(_) | NodeKind::Subworkflow(_))
 }
 
 /// By node: its own assignee, else that of the nearest assignment before it; of several equally near the last one counts.
@@ -213,7 +279,7 @@ struct Assignment {
 fn handed_on(definition: &Definition, nearest: &[Option<Assignment>], node: u32) -> Option<Assignment> {
     match &definition.nodes[node as usize].kind {
         NodeKind::AgentAssignment(_) => Some(Assignment { distance: 1, position: std::cmp::Reverse(node) }),
-        kind if is_work(kind) => None,
+        kind if kind.is_work() => None,
         _ => nearest[node as usize].map(|far| Assignment { distance: far.distance + 1, ..far }),
     }
 }
@@ -227,7 +293,7 @@ fn agent(definition: &Definition, assignment: Assignment) -> Option<String> {
 
 /// The work behind which only control nodes come, and apart from it that to which only the failure of another node leads.
 fn sinks(definition: &Definition, graph: &Graph, order: &[u32]) -> (Vec<u32>, Vec<u32>) {
-    let works = |node: u32| is_work(&definition.nodes[node as usize].kind);
+    let works = |node: u32| definition.nodes[node as usize].kind.is_work();
     let ways = |node: u32| graph.out.of(node).iter().filter(|edge| is_ordinary(edge.kind)).map(|edge| edge.target);
     let mut is_before_work = vec![false; graph.len()];
     for &node in order.iter().rev() {

@@ -13,11 +13,15 @@ use crate::definition::{Definition, Delivery, EdgeKind, Node, NodeKind, Parallel
 const CYCLE_SHOWN_MAX: usize = 12;
 
 /// Checks ways, cycles and what each kind of node needs; expressions are checked where they are compiled.
-pub(super) fn check(definition: &Definition, graph: &Graph) -> Vec<Problem> {
+///
+/// A single task or call has no start and no end: no ways are looked for then.
+pub(super) fn check(definition: &Definition, graph: &Graph, is_single: bool) -> Vec<Problem> {
     let mut problems = Vec::new();
     check_cycles(definition, graph, &mut problems);
-    let explained = Explained::new(definition, graph, !problems.is_empty());
-    check_ways(definition, graph, &explained, &mut problems);
+    if !is_single {
+        let explained = Explained::new(definition, graph, !problems.is_empty());
+        check_ways(definition, graph, &explained, &mut problems);
+    }
     check_duplicate_edges(definition, graph, &mut problems);
     let incoming = joins::Incoming::of_all(graph);
     for (position, node) in (0..).zip(&definition.nodes) {
@@ -178,7 +182,8 @@ fn check_node(node: &Node, tally: &Tally, report: &mut Report<'_>) {
         | NodeKind::End
         | NodeKind::ParallelJoin(_)
         | NodeKind::AgentAssignment(_)
-        | NodeKind::Subworkflow(_) => {}
+        | NodeKind::Subworkflow(_)
+        | NodeKind::Group(_) => {}
     }
     check_outside(&node.kind, tally, report);
     check_caught(node, tally.of(EdgeKind::OnFailure), report);

@@ -9,7 +9,7 @@ use super::joins::Incoming;
 use super::limits::Limits;
 use super::problem::{Code, Problem};
 use crate::definition::{Definition, Document, Node, NodeKind};
-use crate::expression::{Expression, ExpressionError, Local, Names};
+use crate::expression::{Around, Expression, ExpressionError, Local, Names};
 use crate::payload::Payload;
 
 /// The expressions of a definition.
@@ -24,15 +24,48 @@ pub(super) struct Expressions {
     pub(super) output: Option<Expression>,
 }
 
-/// Compiles all expressions, and reports those that are none.
+/// A graph around the one whose expressions are compiled.
+#[derive(Clone, Copy)]
+pub(super) struct Level<'c> {
+    pub(super) definition: &'c Definition,
+    pub(super) graph: &'c Graph,
+    /// The node of it that has the nearer graph inside.
+    pub(super) opener: u32,
+    /// What is added to the numbers of its nodes.
+    pub(super) first: u32,
+}
+
+/// What expressions may be about.
+pub(super) struct Scenery<'c> {
+    pub(super) definition: &'c Definition,
+    pub(super) graph: &'c Graph,
+    /// The graphs around that, the nearest first.
+    pub(super) around: &'c [Level<'c>],
+    /// What is known beside `input`, `nodes` and `vars`.
+    pub(super) locals: &'c [Local],
+    /// Whether it is one task or call that is the whole body of a node.
+    pub(super) is_single: bool,
+}
+
+impl Expressions {
+    /// All of them that are evaluated in the graph itself.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Expression> {
+        self.nodes.iter().chain(&self.results).flatten().chain(&self.output)
+    }
+}
+
+/// Compiles all expressions, and reports those that are none; `lookups` is what they may still look back at.
 pub(super) fn compile(
-    definition: &Definition,
-    graph: &Graph,
+    scenery: &Scenery<'_>,
     limits: &Limits,
+    lookups: &mut usize,
     problems: &mut Vec<Problem>,
 ) -> Expressions {
-    let mut compiler =
-        Compiler { definition, graph, upstream: Upstream::new(graph.len(), limits.lookups_max), problems };
+    let Scenery { definition, graph, around, locals, is_single } = *scenery;
+    let names: Vec<Around<'_>> =
+        around.iter().map(|level| Around { nodes: &level.graph.index, first: level.first }).collect();
+    let upstream = Upstream::new(graph.len(), around, lookups);
+    let mut compiler = Compiler { definition, graph, around: &names, locals, is_single, upstream, problems };
     let incoming = Incoming::of_all(graph);
     let nodes = (0..).zip(definition.nodes.iter().zip(&incoming));
     let nodes = nodes.map(|(position, (node, into))| compiler.node(position, node, into.has_caught)).collect();
@@ -53,24 +86,37 @@ pub(super) fn compile(
 struct Compiler<'c> {
     definition: &'c Definition,
     graph: &'c Graph,
-    upstream: Upstream,
+    around: &'c [Around<'c>],
+    locals: &'c [Local],
+    is_single: bool,
+    upstream: Upstream<'c>,
     problems: &'c mut Vec<Problem>,
 }
 
-impl Compiler<'_> {
+impl<'c> Compiler<'c> {
+    /// The names that an expression of the graph may use.
+    fn names(&self) -> Names<'c> {
+        Names { nodes: &self.graph.index, around: self.around, locals: self.locals }
+    }
+
     fn node(&mut self, position: u32, node: &Node, handles_failures: bool) -> Option<Expression> {
+        let names = self.names();
         let (definition, graph, upstream) = (self.definition, self.graph, &mut self.upstream);
         let mut tasks = || upstream.tasks(definition, graph, position);
         let id = &node.id;
         let compiled = match &node.kind {
             NodeKind::Conditional(conditional) => {
-                let compiled = Expression::compile(conditional.condition.as_deref()?, &graph.index, tasks);
+                let compiled = Expression::compile(conditional.condition.as_deref()?, names, tasks);
                 compiled.map_err(|error| format!("the condition of {id:?} is no expression: {error}"))
             }
-            NodeKind::Task(task) => input(id, task.input.as_deref(), task.with.as_ref(), graph, tasks)?,
-            NodeKind::Subworkflow(call) if call.is_bound_by_name() => bound(&call.input_bindings, graph, &mut tasks)
+            NodeKind::Task(task) => input(id, task.input.as_deref(), task.with.as_ref(), names, tasks)?,
+            NodeKind::Subworkflow(call) if self.is_single && call.binds_nothing() => {
+                // It is given what its body is given.
+                Expression::compile("input", names, tasks).map_err(|error| error.to_string())
+            }
+            NodeKind::Subworkflow(call) if call.is_bound_by_name() => bound(&call.input_bindings, names, &mut tasks)
                 .map_err(|error| format!("the input of {id:?} cannot be made: {error}")),
-            NodeKind::Subworkflow(call) => input(id, call.input.as_deref(), call.with.as_ref(), graph, tasks)?,
+            NodeKind::Subworkflow(call) => input(id, call.input.as_deref(), call.with.as_ref(), names, tasks)?,
             _ => return None,
         };
         let compiled = compiled.and_then(|expression| knows_failures(id, expression, handles_failures));
@@ -81,15 +127,16 @@ impl Compiler<'_> {
     /// What becomes of the output of a workflow that is called.
     fn result(&mut self, position: u32, node: &Node, handles_failures: bool) -> Option<Expression> {
         let NodeKind::Subworkflow(call) = &node.kind else { return None };
+        let names = self.names();
         let (definition, graph, upstream) = (self.definition, self.graph, &mut self.upstream);
         let mut tasks = || upstream.tasks(definition, graph, position);
         let compiled = match &call.output {
             Some(output) => {
-                let names = Names { nodes: &graph.index, locals: &[Local::Output] };
-                Expression::compile(output, names, tasks)
+                let locals = with_local(Local::Output, names.locals);
+                Expression::compile(output, Names { locals: &locals, ..names }, tasks)
             }
             None if call.output_bindings.is_empty() => return None,
-            None => bound(&call.output_bindings, graph, &mut tasks),
+            None => bound(&call.output_bindings, names, &mut tasks),
         };
         let id = &node.id;
         let compiled = compiled.map_err(|error| format!("the output of {id:?} is no expression: {error}"));
@@ -101,13 +148,17 @@ impl Compiler<'_> {
     /// What `vars` shows when all is done.
     fn whole_vars(&mut self) -> Expression {
         let tasks = || numbers(self.graph.len()).filter(|&node| is_work(self.definition, node)).collect();
+        // Only who calls a workflow asks for them, and around that there is nothing.
         Expression::compile("vars", &self.graph.index, tasks).expect("it is one name that is always known")
     }
 
     fn output(&mut self) -> Option<Expression> {
         let source = self.definition.output.as_deref()?;
-        let tasks = || numbers(self.graph.len()).filter(|&node| is_work(self.definition, node)).collect();
-        let compiled = Expression::compile(source, &self.graph.index, tasks).map_err(|error| error.to_string());
+        let names = self.names();
+        let (definition, graph, upstream) = (self.definition, self.graph, &mut self.upstream);
+        let own = || numbers(graph.len()).filter(|&node| is_work(definition, node));
+        let tasks = || upstream.around().chain(own()).collect();
+        let compiled = Expression::compile(source, names, tasks).map_err(|error| error.to_string());
         let compiled = compiled.and_then(|expression| match expression.reads_failures() {
             true => Err("it reads `failure`, which is known only where a failure is handled".to_owned()),
             false => Ok(expression),
@@ -131,7 +182,12 @@ fn knows_failures(id: &str, expression: Expression, handles_failures: bool) -> R
 }
 
 fn is_work(definition: &Definition, node: u32) -> bool {
-    matches!(definition.nodes[node as usize].kind, NodeKind::Task(_) | NodeKind::Subworkflow(_))
+    definition.nodes[node as usize].kind.is_work()
+}
+
+/// One name more than there are.
+fn with_local(local: Local, locals: &[Local]) -> Vec<Local> {
+    locals.iter().copied().filter(|known| *known != local).chain([local]).collect()
 }
 
 /// The input of a node, from an expression or from a document; nothing if it says neither.
@@ -139,18 +195,18 @@ fn input(
     id: &str,
     input: Option<&str>,
     with: Option<&Document>,
-    graph: &Graph,
+    names: Names<'_>,
     mut tasks: impl FnMut() -> Vec<u32>,
 ) -> Option<Result<Expression, String>> {
     Some(match (input, with) {
         (None, None) => return None,
         (Some(_), Some(_)) => Err(format!("{id:?} has both an `input` and a `with`: one of them is its input")),
         (Some(input), None) => {
-            let compiled = Expression::compile(input, &graph.index, tasks);
+            let compiled = Expression::compile(input, names, tasks);
             compiled.map_err(|error| format!("the input of {id:?} is no expression: {error}"))
         }
         (None, Some(document)) => {
-            let compiled = Expression::document(document.payload(), &graph.index, &mut tasks);
+            let compiled = Expression::document(document.payload(), names, &mut tasks);
             compiled.map_err(|error| format!("the input of {id:?} cannot be made: {error}"))
         }
     })
@@ -159,10 +215,11 @@ fn input(
 /// An object of values and of look-ups: `@parent.a.b` in the `vars` of the caller, `@child.a.b` in those of the called.
 fn bound(
     bindings: &BTreeMap<String, Value>,
-    graph: &Graph,
+    names: Names<'_>,
     tasks: &mut impl FnMut() -> Vec<u32>,
 ) -> Result<Expression, ExpressionError> {
-    let names = Names { nodes: &graph.index, locals: &[Local::Child] };
+    let locals = with_local(Local::Child, names.locals);
+    let names = Names { locals: &locals, ..names };
     let binding = |(name, value): (&String, &Value)| {
         let lookup = value.as_str().and_then(lookup);
         let value = match lookup {
@@ -187,23 +244,53 @@ fn lookup(text: &str) -> Option<String> {
     Some(std::iter::once(root.to_owned()).chain(keys).collect())
 }
 
-/// Finds the tasks before a node, within a budget for all nodes together.
-struct Upstream {
-    /// By node: the search that saw it last.
+/// Finds the tasks before a node, within a budget for all nodes of the workflow together.
+struct Upstream<'c> {
+    /// By node: the search that saw it last; empty as long as nobody asked.
     seen: Vec<u32>,
+    count: usize,
     search: u32,
-    budget: usize,
+    around: &'c [Level<'c>],
+    /// The tasks before the nodes that this graph is inside of, once somebody asked.
+    of_around: Option<Vec<u32>>,
+    budget: &'c mut usize,
     is_exhausted: bool,
 }
 
-impl Upstream {
-    fn new(count: usize, budget: usize) -> Self {
-        Self { seen: vec![0; count], search: 0, budget, is_exhausted: false }
+impl<'c> Upstream<'c> {
+    fn new(count: usize, around: &'c [Level<'c>], budget: &'c mut usize) -> Self {
+        Self { seen: Vec::new(), count, search: 0, around, of_around: None, budget, is_exhausted: false }
     }
 
-    /// The tasks before a node in the order of the definition.
+    /// The tasks before a node in the order of the definition, those around the graph first.
     fn tasks(&mut self, definition: &Definition, graph: &Graph, node: u32) -> Vec<u32> {
         self.search += 1;
+        self.seen.resize(self.count, 0);
+        let mut seen = std::mem::take(&mut self.seen);
+        let own = self.walk(definition, graph, node, &mut seen);
+        self.seen = seen;
+        self.around().chain(own).collect()
+    }
+
+    /// The tasks before the nodes that the graph is inside of, the outermost first.
+    fn around(&mut self) -> std::vec::IntoIter<u32> {
+        if self.of_around.is_none() {
+            let mut tasks = Vec::new();
+            self.search += 1;
+            for level in self.around.iter().rev() {
+                let count = level.graph.len();
+                if !self.spend(count) {
+                    break;
+                }
+                let before = self.walk(level.definition, level.graph, level.opener, &mut vec![0; count]);
+                tasks.extend(before.into_iter().map(|node| level.first + node));
+            }
+            self.of_around = Some(tasks);
+        }
+        self.of_around.clone().unwrap_or_default().into_iter()
+    }
+
+    fn walk(&mut self, definition: &Definition, graph: &Graph, node: u32, seen: &mut [u32]) -> Vec<u32> {
         let mut tasks = Vec::new();
         let mut open = vec![node];
         while let Some(node) = open.pop() {
@@ -212,7 +299,7 @@ impl Upstream {
                 return Vec::new();
             }
             for &source in before {
-                if std::mem::replace(&mut self.seen[source as usize], self.search) != self.search {
+                if std::mem::replace(&mut seen[source as usize], self.search) != self.search {
                     open.push(source);
                     tasks.extend(is_work(definition, source).then_some(source));
                 }
@@ -224,7 +311,7 @@ impl Upstream {
 
     fn spend(&mut self, cost: usize) -> bool {
         match self.budget.checked_sub(cost) {
-            Some(budget) => self.budget = budget,
+            Some(budget) => *self.budget = budget,
             None => self.is_exhausted = true,
         }
         !self.is_exhausted
@@ -234,5 +321,5 @@ impl Upstream {
 /// The tasks that `vars` shows to the expression of a node.
 #[cfg(test)]
 pub(super) fn upstream_of(definition: &Definition, graph: &Graph, node: u32) -> Vec<u32> {
-    Upstream::new(graph.len(), usize::MAX).tasks(definition, graph, node)
+    Upstream::new(graph.len(), &[], &mut usize::MAX.clone()).tasks(definition, graph, node)
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::checks::round;
 use super::graph;
 use super::limits::Limits;
-use super::network::{Network, calls};
+use super::network::{self, CallSite, Network, calls};
 use super::problem::{Code, Part, Problem};
 use super::registry::Registry;
 use super::structure::is_blank;
@@ -48,9 +48,9 @@ pub(super) fn inside(network: &Network<'_>, workflow: u32, problem: Problem) -> 
 
 fn check_io_of(network: &Network<'_>, workflow: u32) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for (node, call) in calls(network.workflows[workflow as usize]) {
-        match target(node, call, network) {
-            Ok(callee) => check_bindings(node, call, callee, &mut problems),
+    for site in calls(network.workflows[workflow as usize]) {
+        match target(&site.node, site.call, network) {
+            Ok(callee) => check_bindings(&site, callee, &mut problems),
             Err(problem) => problems.push(problem),
         }
     }
@@ -65,7 +65,7 @@ pub fn check_subworkflow_cycle(definition: &Definition, registry: &Registry) -> 
 }
 
 fn cycles(network: &Network<'_>) -> Vec<Problem> {
-    let next = |workflow: u32, n: usize| network.calls[workflow as usize].get(n).copied();
+    let next = |workflow: u32, n: usize| network.calls[workflow as usize].get(n).map(|(callee, _)| *callee);
     let describe = |cycle: Vec<u32>| {
         let names: Vec<String> = cycle.iter().map(|&workflow| network.name(workflow)).collect();
         let message = format!("workflows call each other in a circle: {}", round(&names));
@@ -83,16 +83,29 @@ pub fn check_subworkflow_depth(definition: &Definition, registry: &Registry, dep
 }
 
 fn check_depth(network: &Network<'_>, depth_max: usize) -> Vec<Problem> {
-    let mut level = BTreeSet::from([0]);
-    // Each pass goes one level down, so that a deep network costs no more than the limit allows.
-    for _ in 0..=depth_max {
-        level = level.iter().flat_map(|&workflow: &u32| &network.calls[workflow as usize]).copied().collect();
+    // By level: the workflows whose own nodes are there. A deep network costs no more than the limit allows.
+    let mut levels = vec![BTreeSet::new(); depth_max + 1];
+    levels[0].insert(0);
+    for depth in 0..=depth_max {
+        for workflow in std::mem::take(&mut levels[depth]) {
+            let (_, inside) = network::size(network.workflows[workflow as usize]);
+            if depth + inside > depth_max {
+                let name = network.name(workflow);
+                return too_deep(network, &format!("{name} has graphs inside of its nodes"), depth_max);
+            }
+            for &(callee, within) in &network.calls[workflow as usize] {
+                match levels.get_mut(depth + 1 + within) {
+                    Some(level) => level.insert(callee),
+                    None => return too_deep(network, &format!("{} is called", network.name(callee)), depth_max),
+                };
+            }
+        }
     }
-    let Some(&deepest) = level.first() else {
-        return Vec::new();
-    };
-    let message =
-        format!("{} is called {} levels down, at most {depth_max} are allowed", network.name(deepest), depth_max + 1);
+    Vec::new()
+}
+
+fn too_deep(network: &Network<'_>, what: &str, depth_max: usize) -> Vec<Problem> {
+    let message = format!("{what} {} levels down, at most {depth_max} are allowed", depth_max + 1);
     vec![Problem { code: Code::SubworkflowTooDeep, nodes: all_callers(network), message, part: None }]
 }
 
@@ -105,18 +118,22 @@ fn check_expansion(network: &Network<'_>, nodes_max: usize) -> Vec<Problem> {
     while let Some(&workflow) = open.last() {
         let callees = &network.calls[workflow as usize];
         let before = open.len();
-        open.extend(callees.iter().filter(|callee| sizes[**callee as usize].is_none()));
+        let unsized_callees =
+            callees.iter().map(|(callee, _)| *callee).filter(|callee| sizes[*callee as usize].is_none());
+        open.extend(unsized_callees);
         if open.len() > before {
             continue;
         }
         open.pop();
-        let called = callees.iter().filter_map(|callee| sizes[*callee as usize]);
-        let own = network.workflows[workflow as usize].nodes.len();
+        let called = callees.iter().filter_map(|(callee, _)| sizes[*callee as usize]);
+        let (own, _) = network::size(network.workflows[workflow as usize]);
         sizes[workflow as usize] = Some(called.fold(own, usize::saturating_add));
     }
     match sizes[0] {
-        Some(nodes) if nodes > nodes_max && !network.calls[0].is_empty() => {
-            let message = format!("with all that it calls it has {nodes} nodes, at most {nodes_max} are allowed");
+        Some(nodes) if nodes > nodes_max && nodes > network.workflows[0].nodes.len() => {
+            let message = format!(
+                "with all that it calls and has inside of its nodes it has {nodes} nodes, at most {nodes_max} are allowed"
+            );
             vec![Problem { code: Code::SubworkflowTooLarge, nodes: all_callers(network), message, part: None }]
         }
         _ => Vec::new(),
@@ -124,13 +141,13 @@ fn check_expansion(network: &Network<'_>, nodes_max: usize) -> Vec<Problem> {
 }
 
 fn all_callers(network: &Network<'_>) -> Vec<String> {
-    calls(network.workflows[0]).map(|(node, _)| node.to_owned()).collect()
+    calls(network.workflows[0]).into_iter().map(|site| site.node).collect()
 }
 
 /// The calls of the definition by which a cycle is entered, if it is not the definition that begins it.
 fn callers_in(network: &Network<'_>, first: u32) -> Vec<String> {
-    let enters = calls(network.workflows[0]).filter(|(_, call)| first == 0 || network.find(call) == Some(first));
-    enters.map(|(node, _)| node.to_owned()).collect()
+    let calls = calls(network.workflows[0]).into_iter();
+    calls.filter(|site| first == 0 || network.find(site.call) == Some(first)).map(|site| site.node).collect()
 }
 
 fn target<'r>(node: &str, call: &Subworkflow, network: &Network<'r>) -> Result<&'r Definition, Problem> {
@@ -151,10 +168,16 @@ fn target<'r>(node: &str, call: &Subworkflow, network: &Network<'r>) -> Result<&
     })
 }
 
-fn check_bindings(node: &str, call: &Subworkflow, callee: &Definition, problems: &mut Vec<Problem>) {
+fn check_bindings(site: &CallSite<'_>, callee: &Definition, problems: &mut Vec<Problem>) {
+    let (node, call) = (site.node.as_str(), site.call);
     if call.is_bound_by_name() {
-        INPUTS.check(node, &call.input_bindings, &callee.inputs, problems);
-        OUTPUTS.check(node, &call.output_bindings, &callee.outputs, problems);
+        // What is a whole body and binds nothing is given what that is given, which is known only then.
+        let is_given = site.is_body && call.binds_nothing();
+        let declared: &[Declaration] = if is_given { &[] } else { &callee.inputs };
+        INPUTS.check(node, &call.input_bindings, declared, problems);
+        let gives_all = site.is_body && call.output_bindings.is_empty();
+        let declared: &[Declaration] = if gives_all { &[] } else { &callee.outputs };
+        OUTPUTS.check(node, &call.output_bindings, declared, problems);
         if call.output.is_some() && !call.output_bindings.is_empty() {
             let message =
                 format!("{node:?} says by `output` and by `output_bindings` what comes out of it: one of them");

@@ -5,6 +5,7 @@
 //! All checks are iterative and linear in the size of the definition.
 
 mod assemble;
+mod bodies;
 mod checks;
 mod expressions;
 mod firing;
@@ -36,7 +37,9 @@ pub use self::registry::Registry;
 pub use self::structure::check_structure;
 pub use self::warning::{Warning, WarningCode};
 
-use self::expressions::Expressions;
+use self::assemble::Targets;
+use self::bodies::{Opener, WorkflowGraph, parts};
+use self::expressions::{Expressions, Level, Scenery};
 use self::graph::Graph;
 use self::network::Network;
 use crate::compiled::Compiled;
@@ -72,27 +75,34 @@ pub fn compile(definition: Definition, registry: &Registry) -> Result<Compiled, 
 /// Like [`compile()`], with other limits than the default ones.
 pub fn compile_within(definition: Definition, registry: &Registry, limits: &Limits) -> Result<Compiled, CompileError> {
     pass(&definition, Phase::Structure, check_structure(&definition, limits))?;
-    let graph = Graph::new(&definition);
-    let GraphChecked { expressions, problems, warnings } = check_graph_within(&definition, &graph, limits);
+    let GraphChecked { members, problems, warnings } = check_graph_within(&definition, limits);
     pass(&definition, Phase::Graph, problems)?;
-    let own = Member { graph, expressions };
-    if network::calls(&definition).next().is_none() {
+    if members.len() == 1 && network::calls(&definition).is_empty() {
         let definition = Definition { workflows: Vec::new(), ..definition };
-        return Ok(Compiled { warnings: warnings.into(), ..assemble::assemble(definition, vec![own], &[]) });
+        return Ok(Compiled {
+            warnings: warnings.into(),
+            ..assemble::assemble(definition, vec![members], &Targets::default())
+        });
     }
     let network = Network::new(&definition, registry);
     pass(&definition, Phase::Links, links::check_links(&network, limits))?;
-    let (parts, warnings) = check_called(&definition, &network, limits, own, warnings)?;
+    let (all, warnings) = check_called(&definition, &network, limits, members, warnings)?;
     let targets = assemble::targets(&network);
     let called = pinned(&network);
     let definition = Definition { workflows: called, ..definition };
-    Ok(Compiled { warnings: warnings.into(), ..assemble::assemble(definition, parts, &targets) })
+    Ok(Compiled { warnings: warnings.into(), ..assemble::assemble(definition, all, &targets) })
 }
 
-/// One workflow of those that are put together.
+/// One graph of those that are put together.
 struct Member {
+    /// The graph as a definition, if it is written inside of a node; else it is that of the workflow.
+    body: Option<Definition>,
+    /// Where it is written.
+    outer: Option<Opener>,
     graph: Graph,
     expressions: Expressions,
+    /// The nodes around it that it looks at, as places in the graph that it is written in.
+    captures: Vec<u32>,
 }
 
 /// Checks the workflows that are called as definitions of their own, in the order of the network.
@@ -100,10 +110,10 @@ fn check_called(
     definition: &Definition,
     network: &Network<'_>,
     limits: &Limits,
-    own: Member,
+    own: Vec<Member>,
     mut warnings: Vec<Warning>,
-) -> Result<(Vec<Member>, Vec<Warning>), CompileError> {
-    let (mut parts, mut of_structure, mut of_graph) = (vec![own], Vec::new(), Vec::new());
+) -> Result<(Vec<Vec<Member>>, Vec<Warning>), CompileError> {
+    let (mut all, mut of_structure, mut of_graph) = (vec![own], Vec::new(), Vec::new());
     for (number, called) in (1..).zip(&network.workflows[1..]) {
         let name = network.name(number);
         let structure = check_structure(called, limits);
@@ -111,8 +121,7 @@ fn check_called(
             of_structure.extend(structure.into_iter().map(|problem| links::inside(network, number, problem)));
             continue;
         }
-        let graph = Graph::new(called);
-        let checked = check_graph_within(called, &graph, limits);
+        let checked = check_graph_within(called, limits);
         of_graph.extend(checked.problems.into_iter().map(|problem| links::inside(network, number, problem)));
         // Its nodes are no nodes of the definition.
         let inside = |warning: Warning| Warning {
@@ -123,11 +132,11 @@ fn check_called(
         let overruled = network.goes_on_after_failures(number);
         let holds = |warning: &Warning| warning.code != WarningCode::NeverFires || !overruled;
         warnings.extend(checked.warnings.into_iter().filter(holds).map(inside));
-        parts.push(Member { graph, expressions: checked.expressions });
+        all.push(checked.members);
     }
     pass(definition, Phase::Structure, of_structure)?;
     pass(definition, Phase::Graph, of_graph)?;
-    Ok((parts, warnings))
+    Ok((all, warnings))
 }
 
 /// The workflows that are called, as the definition that calls them keeps them: in the order of the network, which is
@@ -139,26 +148,103 @@ fn pinned(network: &Network<'_>) -> Vec<Definition> {
 
 /// What the second phase found.
 struct GraphChecked {
-    expressions: Expressions,
+    /// The graphs of the workflow, each before those inside of it.
+    members: Vec<Member>,
     problems: Vec<Problem>,
     warnings: Vec<Warning>,
 }
 
-fn check_graph_within(definition: &Definition, graph: &Graph, limits: &Limits) -> GraphChecked {
-    let mut problems = checks::check(definition, graph);
-    let expressions = expressions::compile(definition, graph, limits, &mut problems);
-    // In a cycle every node is before and behind every other one: nothing could be said of what is read.
-    let order = graph.topological();
-    let warnings = match order.len() == graph.len() {
-        true => {
-            let sources = sources(&expressions);
-            let mut warnings = reading::check(definition, graph, sources, limits.lookups_max, &mut problems);
-            warnings.extend(joins::warn(definition, graph, &order));
-            warnings
+fn check_graph_within(definition: &Definition, limits: &Limits) -> GraphChecked {
+    // What is nested too deep was refused as structure.
+    let (parts, _) = parts(definition, limits.subworkflow_depth_max);
+    let graphs: Vec<Graph> = parts.iter().map(|part| Graph::new(&part.definition)).collect();
+    let (mut problems, mut lookups) = (Vec::new(), limits.lookups_max);
+    let mut compiled = Vec::new();
+    for (part, graph) in parts.iter().zip(&graphs) {
+        let mut of_part = checks::check(&part.definition, graph, part.is_single);
+        let around = around(&parts, &graphs, part);
+        let definition = &*part.definition;
+        let scenery = Scenery { definition, graph, around: &around, locals: &part.locals, is_single: part.is_single };
+        compiled.push(expressions::compile(&scenery, limits, &mut lookups, &mut of_part));
+        problems.extend(of_part.into_iter().map(|problem| part.located(problem)));
+    }
+    let captures = captures(&parts, &graphs, &compiled);
+    let captured = captured(&parts, &captures);
+    let mut warnings = Vec::new();
+    for (number, (part, graph)) in parts.iter().zip(&graphs).enumerate() {
+        // In a cycle every node is before and behind every other one: nothing could be said of what is read.
+        let order = graph.topological();
+        if order.len() < graph.len() {
+            continue;
         }
-        false => Vec::new(),
-    };
-    GraphChecked { expressions, problems, warnings }
+        let (definition, sources) = (&*part.definition, sources(&compiled[number]));
+        let mut of_part = Vec::new();
+        let budget = limits.lookups_max;
+        let mut of_graph = reading::check(definition, graph, sources, &captured[number], budget, &mut of_part);
+        of_graph.extend(joins::warn(definition, graph, &order));
+        warnings.extend(of_graph.into_iter().map(|warning| part.warned(warning)));
+        problems.extend(of_part.into_iter().map(|problem| part.located(problem)));
+    }
+    let members = parts.into_iter().zip(graphs).zip(compiled).zip(captures);
+    let members = members.map(|(((part, graph), expressions), captures)| Member {
+        outer: part.outer,
+        body: part.into_body(),
+        graph,
+        expressions,
+        captures,
+    });
+    GraphChecked { members: members.collect(), problems, warnings }
+}
+
+/// By part: which of its nodes have something inside that looks at which other nodes of it.
+fn captured(parts: &[WorkflowGraph<'_>], captures: &[Vec<u32>]) -> Vec<Vec<(u32, u32)>> {
+    let mut captured = vec![Vec::new(); parts.len()];
+    for (part, read) in parts.iter().zip(captures) {
+        if let Some(Opener { part: outer, place }) = part.outer {
+            captured[outer].extend(read.iter().map(|read| (place, *read)));
+        }
+    }
+    captured
+}
+
+/// The graphs around a part, the nearest first.
+fn around<'p>(parts: &'p [WorkflowGraph<'_>], graphs: &'p [Graph], part: &WorkflowGraph<'_>) -> Vec<Level<'p>> {
+    let (mut around, mut outer) = (Vec::new(), part.outer);
+    let mut first = part.definition.nodes.len() as u32;
+    while let Some(Opener { part, place }) = outer {
+        let definition = &*parts[part].definition;
+        around.push(Level { definition, graph: &graphs[part], opener: place, first });
+        first += definition.nodes.len() as u32;
+        outer = parts[part].outer;
+    }
+    around
+}
+
+/// By part: the nodes around it that it or what is inside of it looks at, as places in the graph that it is written in.
+fn captures(parts: &[WorkflowGraph<'_>], graphs: &[Graph], compiled: &[Expressions]) -> Vec<Vec<u32>> {
+    let mut captures = vec![Vec::new(); parts.len()];
+    for (number, (part, expressions)) in parts.iter().zip(compiled).enumerate() {
+        let around = around(parts, graphs, part);
+        let own = part.definition.nodes.len() as u32;
+        for node in expressions.all().flat_map(Expression::nodes).filter(|node| *node >= own) {
+            let (mut inside, mut at) = (number, parts[number].outer);
+            for level in &around {
+                let place = node.checked_sub(level.first);
+                if let Some(place) = place.filter(|place| (*place as usize) < level.definition.nodes.len()) {
+                    captures[inside].push(place);
+                    break;
+                }
+                if let Some(outer) = at {
+                    (inside, at) = (outer.part, parts[outer.part].outer);
+                }
+            }
+        }
+    }
+    for places in &mut captures {
+        places.sort_unstable();
+        places.dedup();
+    }
+    captures
 }
 
 /// The texts that compile, each with its node; the output has none.
@@ -175,7 +261,7 @@ fn sources(expressions: &Expressions) -> impl Iterator<Item = reading::Source<'_
 ///
 /// What [`check_structure`] would refuse does no harm here and may go unmentioned.
 pub fn check_graph(definition: &Definition, limits: &Limits) -> Vec<Problem> {
-    check_graph_within(definition, &Graph::new(definition), limits).problems
+    check_graph_within(definition, limits).problems
 }
 
 fn pass(definition: &Definition, phase: Phase, problems: Vec<Problem>) -> Result<(), CompileError> {

@@ -5,7 +5,8 @@ use rustc_hash::FxHashMap;
 use super::joins;
 use super::problem::{Code, Problem};
 use super::registry::Registry;
-use crate::definition::{Definition, NodeKind, Subworkflow};
+use crate::definition::{Definition, InsideRef, Node, NodeKind, Subworkflow};
+use crate::path::{Instance, NodePath, PathStep};
 
 /// A workflow by id and version.
 type Name<'n> = (&'n str, &'n str);
@@ -13,8 +14,8 @@ type Name<'n> = (&'n str, &'n str);
 /// The definition, which is number 0, the workflows that it calls and those that they call; each once.
 pub(super) struct Network<'n> {
     pub(super) workflows: Vec<&'n Definition>,
-    /// By workflow: those that it calls, as often as it calls them.
-    pub(super) calls: Vec<Vec<u32>>,
+    /// By workflow: those that it calls, as often as it calls them, and how deep inside of its nodes it does so.
+    pub(super) calls: Vec<Vec<(u32, usize)>>,
     index: FxHashMap<Name<'n>, u32>,
     library: Library<'n>,
 }
@@ -26,7 +27,8 @@ impl<'n> Network<'n> {
         let index = FxHashMap::from_iter([(name(root), 0)]);
         let mut network = Self { workflows: vec![root], calls: Vec::new(), index, library };
         while let Some(&workflow) = network.workflows.get(network.calls.len()) {
-            let callees = calls(workflow).filter_map(|(_, call)| network.enter(call)).collect();
+            let enter = |site: CallSite<'n>| Some((network.enter(site.call)?, site.levels));
+            let callees = calls(workflow).into_iter().filter_map(enter).collect();
             network.calls.push(callees);
         }
         network
@@ -55,7 +57,7 @@ impl<'n> Network<'n> {
         let callee = self.workflows[workflow as usize];
         let goes_on = |call: &Subworkflow| call.policy.is_some_and(|policy| !joins::ends_at_first(callee, policy));
         let mut all = self.workflows.iter().flat_map(|caller| calls(caller));
-        all.any(|(_, call)| self.find(call) == Some(workflow) && goes_on(call))
+        all.any(|site| self.find(site.call) == Some(workflow) && goes_on(site.call))
     }
 
     /// A workflow with its version.
@@ -135,10 +137,67 @@ fn name(definition: &Definition) -> Name<'_> {
     (&definition.id, &definition.version)
 }
 
-/// The calls of a definition, each with the id of its node.
-pub(super) fn calls(definition: &Definition) -> impl Iterator<Item = (&str, &Subworkflow)> {
-    definition.nodes.iter().filter_map(|node| match &node.kind {
-        NodeKind::Subworkflow(call) => Some((node.id.as_str(), call)),
-        _ => None,
-    })
+/// Where another workflow is called.
+pub(super) struct CallSite<'d> {
+    /// The node, by the way to it through the nodes that it is inside of.
+    pub(super) node: String,
+    pub(super) call: &'d Subworkflow,
+    /// How many nodes it is inside of.
+    pub(super) levels: usize,
+    /// Whether it is the whole body of the node that it is inside of.
+    pub(super) is_body: bool,
+}
+
+/// The calls of a definition, those inside of its nodes included.
+pub(super) fn calls(definition: &Definition) -> Vec<CallSite<'_>> {
+    let (mut found, mut next) = (Vec::new(), 0);
+    let mut open: Vec<(&[Node], Vec<PathStep>)> = vec![(&definition.nodes, Vec::new())];
+    while let Some((nodes, within)) = open.get(next).cloned() {
+        next += 1;
+        let name = |within: &[PathStep], id: &str| match within {
+            [] => id.to_owned(),
+            within => NodePath::new(within.to_vec(), id).to_string(),
+        };
+        for node in nodes {
+            let inside = || {
+                let step = PathStep { node: node.id.as_str().into(), instance: Instance::Single };
+                within.iter().cloned().chain([step]).collect::<Vec<_>>()
+            };
+            let levels = within.len();
+            if let NodeKind::Subworkflow(call) = &node.kind {
+                found.push(CallSite { node: name(&within, &node.id), call, levels, is_body: false });
+            }
+            match node.inside() {
+                Some(InsideRef::Graph(graph)) => open.push((&graph.nodes, inside())),
+                Some(InsideRef::Call(call)) => {
+                    let node = name(&inside(), &node.id);
+                    found.push(CallSite { node, call, levels: levels + 1, is_body: true });
+                }
+                Some(InsideRef::Task(_)) | None => {}
+            }
+        }
+    }
+    found
+}
+
+/// How many nodes a definition has in all, those inside of its nodes included, and how deep they are inside of each other.
+pub(super) fn size(definition: &Definition) -> (usize, usize) {
+    let (mut count, mut depth, mut next) = (0, 0, 0);
+    let mut open: Vec<(&[Node], usize)> = vec![(&definition.nodes, 0)];
+    while let Some(&(nodes, level)) = open.get(next) {
+        next += 1;
+        count += nodes.len();
+        depth = depth.max(level);
+        for node in nodes {
+            match node.inside() {
+                Some(InsideRef::Graph(graph)) => open.push((&graph.nodes, level + 1)),
+                Some(InsideRef::Task(_) | InsideRef::Call(_)) => {
+                    count += 1;
+                    depth = depth.max(level + 1);
+                }
+                None => {}
+            }
+        }
+    }
+    (count, depth)
 }

@@ -11,7 +11,7 @@ pub(super) fn find(definition: &Definition, kind: &NodeKind) -> Option<u32> {
 
 /// Whether a node of that kind can fail: it does work, or evaluates an expression.
 pub(super) const fn can_fail(kind: &NodeKind) -> bool {
-    matches!(kind, NodeKind::Task(_) | NodeKind::Conditional(_) | NodeKind::Subworkflow(_))
+    kind.is_work() || matches!(kind, NodeKind::Conditional(_))
 }
 
 /// Where the problems of one node go.

@@ -15,10 +15,13 @@ use crate::nearest::nearest;
 pub(super) type Source<'e> = (Option<u32>, &'e str);
 
 /// Checks the expressions of an acyclic graph: problems where one can never work, warnings where it may not.
+///
+/// `captured` are the nodes that what is inside of others looks at: the node that it is inside of, and the one it looks at.
 pub(super) fn check<'e>(
     definition: &Definition,
     graph: &Graph,
     sources: impl Iterator<Item = Source<'e>>,
+    captured: &[(u32, u32)],
     budget: usize,
     problems: &mut Vec<Problem>,
 ) -> Vec<Warning> {
@@ -29,7 +32,18 @@ pub(super) fn check<'e>(
     for source in sources {
         checker.check(source);
     }
+    for &(opener, read) in captured {
+        checker.check_order(&Reader::Inside(opener), read);
+    }
     checker.warnings
+}
+
+/// Who reads a node.
+enum Reader {
+    /// The expression of that node.
+    Node(u32),
+    /// Something inside of that node.
+    Inside(u32),
 }
 
 struct Checker<'c> {
@@ -53,7 +67,7 @@ impl<'c> Checker<'c> {
         }
         // The output is evaluated when every node is settled.
         let Some(reader) = node else { return };
-        let too_early = reads.nodes.iter().filter(|read| self.check_order(reader, **read)).count();
+        let too_early = reads.nodes.iter().filter(|read| self.check_order(&Reader::Node(reader), **read)).count();
         if too_early == 0 && !reads.nodes.is_empty() {
             self.check_truth(reader, source);
         }
@@ -65,12 +79,16 @@ impl<'c> Checker<'c> {
     }
 
     /// Reports a node that is not settled when it is read; whether that is a problem.
-    fn check_order(&mut self, reader: u32, read: u32) -> bool {
+    fn check_order(&mut self, reader: &Reader, read: u32) -> bool {
+        let (expression, reader) = match *reader {
+            Reader::Node(node) => (self.place(node), node),
+            Reader::Inside(node) => (format!("what is inside of {:?}", self.id(node)), node),
+        };
         let is_later = reader == read || self.comes_later(reader, read);
         if !is_later && self.ways().leads(read, reader) != Some(false) {
             return false;
         }
-        let (expression, node, other) = (self.place(reader), self.written_id(reader), self.id(read));
+        let (node, other) = (self.written_id(reader), self.id(read));
         let nodes = vec![self.id(reader).to_owned(), other.to_owned()];
         if is_later {
             let why =

@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashSet;
 
+use super::bodies::{WorkflowGraph, parts};
 use super::limits::Limits;
 use super::problem::{Code, Part, Problem};
 use super::types;
@@ -16,13 +17,29 @@ pub fn check_structure(definition: &Definition, limits: &Limits) -> Vec<Problem>
     if !too_large.is_empty() {
         return too_large;
     }
+    let (parts, too_deep) = parts(definition, limits.subworkflow_depth_max);
+    if let Some(too_deep) = too_deep {
+        return vec![too_deep];
+    }
+    let located = |part: &WorkflowGraph<'_>| {
+        let problems = check_part(part).into_iter();
+        problems.map(|problem| part.located(problem)).collect::<Vec<_>>()
+    };
+    parts.iter().flat_map(located).collect()
+}
+
+/// Checks one of the graphs of a workflow.
+fn check_part(part: &WorkflowGraph<'_>) -> Vec<Problem> {
+    let definition = &*part.definition;
     let mut problems = Vec::new();
     check_head(definition, &mut problems);
     check_declarations("input", Code::DuplicateInput, Part::Input, &definition.inputs, &mut problems);
     check_declarations("output", Code::DuplicateOutput, Part::Output, &definition.outputs, &mut problems);
     check_outputs(&definition.outputs, &mut problems);
     check_nodes(&definition.nodes, &mut problems);
-    check_counts(&definition.nodes, &mut problems);
+    if !part.is_single {
+        check_counts(&definition.nodes, &mut problems);
+    }
     check_edges(definition, &mut problems);
     problems
 }

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use serde_json::Value;
 
 use super::{
-    Call, Conditional, Declaration, DeclaredType, Definition, EdgeKind, JoinStrategy, Losers, Node, NodeKind,
+    Call, Conditional, Declaration, DeclaredType, Definition, EdgeKind, Group, JoinStrategy, Losers, Node, NodeKind,
     OnFailure, ParallelJoin, ParallelSplit, Policy, Siblings, Task, TriggerRule, Verdict, Verification, title_of,
 };
 
@@ -258,10 +258,49 @@ impl<Built> DefinitionBuilder<Built> {
     /// assert_eq!(order.workflows[0].id, "notify");
     /// ```
     pub fn call(mut self, id: impl Into<String>, call: impl Into<Call>) -> Self {
-        let (id, Call { node, definition }) = (id.into(), call.into());
+        let (id, Call { node, definition, .. }) = (id.into(), call.into());
         definition.into_iter().for_each(|called| self.definition.keep(called));
         let label = title_of(&id);
         self.definition.nodes.push(Node::new(id, label, NodeKind::Subworkflow(node)));
+        self
+    }
+
+    /// A graph that runs once, as a scope of its own: that of a definition, whose id and name are of no interest. Its nodes
+    /// are named `checks::lint` for the node `lint` inside of `checks`, and see the nodes around the group.
+    ///
+    /// ```
+    /// use finale_core::compile::{Registry, compile};
+    /// use finale_core::definition::{Definition, OnFailure, Task};
+    ///
+    /// let checks = Definition::builder("checks")
+    ///     .on_failure(OnFailure::Tolerate { count: 1 })
+    ///     .task("lint", Task::handler("lint").input("nodes.fetch.output"))
+    ///     .task("test", "test");
+    /// let build = Definition::builder("build").task("fetch", "fetch").group("checks", checks.build()).after("fetch");
+    /// assert!(compile(build.build(), &Registry::new()).is_ok());
+    /// ```
+    pub fn group(mut self, id: impl Into<String>, mut definition: Definition) -> Self {
+        std::mem::take(&mut definition.workflows).into_iter().for_each(|brought| self.definition.keep(brought));
+        let group = Group { graph: definition.into(), optional: false };
+        self.add(id.into(), NodeKind::Group(group))
+    }
+
+    /// A node that is labelled by its id in words.
+    fn add(mut self, id: String, kind: NodeKind) -> Self {
+        let label = title_of(&id);
+        self.definition.nodes.push(Node::new(id, label, kind));
+        self
+    }
+
+    /// The execution may complete although the node that was added last failed: the failure is recorded, what depends on it
+    /// goes on. Said of a node that is no task, no call and no group it changes nothing.
+    pub fn optional(mut self) -> Self {
+        match self.definition.nodes.last_mut().map(|node| &mut node.kind) {
+            Some(NodeKind::Task(task)) => task.optional = true,
+            Some(NodeKind::Subworkflow(call)) => call.optional = true,
+            Some(NodeKind::Group(group)) => group.optional = true,
+            _ => {}
+        }
         self
     }
 

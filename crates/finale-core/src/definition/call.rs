@@ -21,6 +21,8 @@ use super::{Definition, Document, NodeKind, OnFailure, Policy, Siblings, Subwork
 pub struct Call {
     pub(super) node: Subworkflow,
     pub(super) definition: Option<Definition>,
+    /// Whether it says what the called workflow is given.
+    pub(super) is_bound: bool,
 }
 
 impl Call {
@@ -34,14 +36,18 @@ impl Call {
     pub fn to(workflow: impl Into<String>, version: impl Into<String>) -> Self {
         let with = Document::from_json(b"{}").expect("an empty object is a document");
         let (workflow, version) = (Some(workflow.into()), Some(version.into()));
-        Self { node: Subworkflow { workflow, version, with: Some(with), ..Subworkflow::default() }, definition: None }
+        Self {
+            node: Subworkflow { workflow, version, with: Some(with), ..Subworkflow::default() },
+            definition: None,
+            is_bound: false,
+        }
     }
 
     /// The expression that gives the input of the called workflow; by default that is an empty object.
     ///
     /// Takes the place of [`with`](Self::with).
     pub fn input(mut self, expression: impl Into<String>) -> Self {
-        (self.node.input, self.node.with) = (Some(expression.into()), None);
+        (self.node.input, self.node.with, self.is_bound) = (Some(expression.into()), None, true);
         self
     }
 
@@ -49,7 +55,7 @@ impl Call {
     ///
     /// Takes the place of [`input`](Self::input).
     pub fn with(mut self, document: Document) -> Self {
-        (self.node.with, self.node.input) = (Some(document), None);
+        (self.node.with, self.node.input, self.is_bound) = (Some(document), None, true);
         self
     }
 

@@ -160,17 +160,33 @@ impl Facts for Seen<'_> {
     }
 
     fn node(&self, position: u32) -> NodeView {
-        let state = self.scope.at(self.scope.position(position));
+        let Some((state, unsettled)) = self.execution.seen_node(self.scope, position) else {
+            return NodeView { status: NodeStatus::Pending, output: None, error: None };
+        };
+        if let Some(status) = unsettled {
+            return NodeView { status, output: None, error: None };
+        }
         let (output, error) = match state {
             NodeState::Completed { output, .. } => (Some(output.clone()), None),
             NodeState::Failed { failure, .. } => (None, Some(failure.to_string())),
             _ => (None, None),
         };
-        let status = match state {
-            // Whether it could begin by now is nothing to depend on.
-            NodeState::Ready { .. } => NodeStatus::Pending,
-            other => other.status(),
-        };
-        NodeView { status, output, error }
+        NodeView { status: state.seen_status(), output, error }
+    }
+}
+
+impl Execution {
+    /// The node that an expression in this scope calls by that number; behind the nodes of the scope come those around it.
+    ///
+    /// With it goes what the node was when the scope was opened, if it was not settled then.
+    fn seen_node<'a>(&'a self, mut scope: &'a Scope, mut position: u32) -> Option<(&'a NodeState, Option<NodeStatus>)> {
+        let mut unsettled = None;
+        while position >= scope.len() {
+            position -= scope.len();
+            let nest = self.nests.get(&scope.parent)?;
+            scope = self.scope(scope.parent.scope)?;
+            unsettled = (position < scope.len()).then(|| nest.unsettled_then(scope.position(position))).flatten();
+        }
+        Some((scope.at(scope.position(position)), unsettled))
     }
 }

@@ -5,11 +5,12 @@ use serde_json::value::RawValue;
 use super::node::WaitFor;
 use super::scope::{Scope, ScopeEnd};
 use super::{EffectSink, EndReason, Execution, NodeState, Notice, Phase};
-use crate::compiled::{Compiled, Opening};
+use crate::compiled::{Compiled, Opening, OpeningKind};
 use crate::fact::StopOutcome;
 use crate::failure::{Failure, FailureClass};
 use crate::id::{NodeIndex, ScopeId, WorkKey};
 use crate::payload::Payload;
+use crate::status::NodeStatus;
 
 /// As many causes of a failed scope are said one by one.
 const CAUSES_MAX: usize = 20;
@@ -29,6 +30,8 @@ pub(super) struct Nest {
     failure: Option<Box<Failure>>,
     /// Whether the scope of the node has come to its end: nothing that its own scopes come to counts.
     closed: bool,
+    /// The nodes around its scopes that they look at and that were not settled when it was reached: they are seen so for ever.
+    unsettled: Box<[(NodeIndex, NodeStatus)]>,
 }
 
 /// One of the scopes that a node opens.
@@ -77,9 +80,19 @@ impl Nest {
         self.items.as_ref()?.get(number)
     }
 
-    /// Whether each scope has an item.
-    pub(super) fn is_each(&self) -> bool {
-        self.opening.each
+    pub(super) fn kind(&self) -> OpeningKind {
+        self.opening.kind
+    }
+
+    /// Whether its scopes are given back when they are over.
+    fn is_each(&self) -> bool {
+        self.opening.kind != OpeningKind::Single
+    }
+
+    /// What a node around its scopes was when they were opened, if it was not settled then.
+    pub(super) fn unsettled_then(&self, node: NodeIndex) -> Option<NodeStatus> {
+        let found = self.unsettled.binary_search_by_key(&node, |(node, _)| *node).ok()?;
+        Some(self.unsettled[found].1)
     }
 
     /// The scope with that number, if it was opened and is not given back.
@@ -150,14 +163,14 @@ impl Execution {
         given: Option<Payload>,
         sink: &mut impl EffectSink,
     ) {
-        let items = match opening.each {
-            false => {
+        let items = match opening.kind {
+            OpeningKind::Single => {
                 if let Some(given) = given {
                     self.open_scope_mut(key.scope).set_input(key.node, given);
                 }
                 None
             }
-            true => match Items::new(given.unwrap_or_else(|| self.input_of(key))) {
+            OpeningKind::Items => match Items::new(given.unwrap_or_else(|| self.input_of(key))) {
                 Ok(items) => Some(items),
                 Err(reason) => return self.undecidable(definition, key, &reason, sink),
             },
@@ -166,7 +179,8 @@ impl Execution {
         let mut instances = Vec::with_capacity(count);
         instances.resize_with(count, Instance::default);
         let instances = instances.into_boxed_slice();
-        let nest = Nest { opening, items, instances, opened: 0, open: 0, failure: None, closed: false };
+        let unsettled = self.unsettled_around(definition, key.scope, opening.graph);
+        let nest = Nest { opening, items, instances, opened: 0, open: 0, failure: None, closed: false, unsettled };
         let state = NodeState::Waiting(WaitFor::Scope { since: self.at });
         self.move_to(definition, key, state, sink);
         let is_over = nest.is_over();
@@ -176,6 +190,17 @@ impl Execution {
         } else {
             self.opening.push_back(key);
         }
+    }
+
+    /// The nodes that a graph looks at around itself and that are not settled.
+    fn unsettled_around(&self, definition: &Compiled, id: ScopeId, graph: u32) -> Box<[(NodeIndex, NodeStatus)]> {
+        let scope = self.open_scope(id);
+        let captures = definition.graphs[graph as usize].captures.iter();
+        let states = captures.map(|place| {
+            let node = scope.position(*place);
+            (node, scope.at(node).seen_status())
+        });
+        states.filter(|(_, status)| !status.is_settled()).collect()
     }
 
     /// Opens the next scope of the node that has waited longest for that; says whether there was one.

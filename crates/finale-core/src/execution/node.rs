@@ -142,6 +142,14 @@ impl NodeState {
         }
     }
 
+    /// What expressions take it for: whether it could begin by now is nothing to depend on.
+    pub(crate) const fn seen_status(&self) -> NodeStatus {
+        match self {
+            Self::Ready { .. } => NodeStatus::Pending,
+            other => other.status(),
+        }
+    }
+
     #[inline]
     pub(super) const fn counted(&self) -> Counted {
         match self {

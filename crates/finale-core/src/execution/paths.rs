@@ -3,7 +3,7 @@
 use super::Execution;
 use crate::compiled::Compiled;
 use crate::id::{NodeIndex, ScopeId, WorkKey};
-use crate::path::{Instance, NodePath, PathStep};
+use crate::path::{NodePath, PathStep};
 
 impl Execution {
     /// The path of a piece of work; none if its scope is not open, or its graph has no such node.
@@ -13,8 +13,7 @@ impl Execution {
         let mut at = key.scope;
         while !at.is_root() {
             let scope = self.scope(at)?;
-            let is_each = self.nests.get(&scope.parent)?.is_each();
-            let instance = if is_each { Instance::Item(scope.instance) } else { Instance::Single };
+            let instance = self.nests.get(&scope.parent)?.kind().instance(scope.instance);
             within.push(PathStep { node: definition.node(scope.parent.node).id.as_str().into(), instance });
             at = scope.parent.scope;
         }
@@ -33,12 +32,7 @@ impl Execution {
         for step in path.within() {
             let key = WorkKey { scope, node: self.named(definition, scope, &step.node)? };
             let nest = self.nests.get(&key)?;
-            let number = match step.instance {
-                Instance::Single if !nest.is_each() => 0,
-                Instance::Item(index) if nest.is_each() => index,
-                _ => return None,
-            };
-            scope = nest.get(number)?;
+            scope = nest.get(nest.kind().number(step.instance)?)?;
         }
         Some(WorkKey { scope, node: self.named(definition, scope, path.node())? })
     }

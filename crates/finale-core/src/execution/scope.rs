@@ -144,6 +144,11 @@ impl Scope {
         (self.first..self.first + self.nodes.len() as u32).map(NodeIndex)
     }
 
+    /// How many nodes its graph has.
+    pub(super) fn len(&self) -> u32 {
+        self.nodes.len() as u32
+    }
+
     /// The number of the node at that place of its graph.
     pub(super) fn position(&self, place: u32) -> NodeIndex {
         NodeIndex(self.first + place)

@@ -1,7 +1,7 @@
 //! The tree of an execution as it is listed: each node, and behind it what it calls.
 
 use super::{Execution, NodeState};
-use crate::compiled::{Compiled, Step};
+use crate::compiled::{Compiled, OpeningKind, Step};
 use crate::id::{NodeIndex, ScopeId, WorkKey};
 use crate::path::{Instance, NodePath, PathStep};
 use crate::status::NodeStatus;
@@ -50,7 +50,7 @@ impl Execution {
             let Step::Open(opening) = definition.at(node).step else { continue };
             let opened = key.and_then(|key| self.nests.get(&key)?.get(0));
             let is_ahead = matches!(state.status(), NodeStatus::Pending | NodeStatus::Ready);
-            if !opening.each && (opened.is_some() || is_ahead) {
+            if opening.kind == OpeningKind::Single && (opened.is_some() || is_ahead) {
                 let id = definition.node(node).id.as_str().into();
                 within.push(PathStep { node: id, instance: Instance::Single });
                 self.walk_graph(definition, (opening.graph, opened), within, visit);

@@ -78,6 +78,11 @@ impl Document {
         self.scope.failures
     }
 
+    /// What its expressions refer to, all together.
+    pub(super) const fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
     /// The texts of its expressions.
     pub(super) fn sources(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().filter_map(|piece| match piece {

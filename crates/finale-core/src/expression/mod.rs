@@ -121,13 +121,38 @@ impl Local {
 pub struct Names<'n> {
     /// The numbers of the nodes by id.
     pub nodes: &'n FxHashMap<String, u32>,
+    /// The nodes around the graph that the expression is in, the nearest first; a node of the graph itself, or nearer by,
+    /// hides those with the same id.
+    pub around: &'n [Around<'n>],
     /// What is known where it is evaluated, beside `input`, `nodes` and `vars`.
-    pub locals: &'static [Local],
+    pub locals: &'n [Local],
+}
+
+/// The nodes of a graph around the one that an expression is in.
+#[derive(Clone, Copy, Debug)]
+pub struct Around<'n> {
+    /// The numbers of the nodes by id.
+    pub nodes: &'n FxHashMap<String, u32>,
+    /// What is added to these numbers in the expression: the number of nodes of all graphs that are nearer.
+    pub first: u32,
+}
+
+impl Names<'_> {
+    /// The number of the node with that id.
+    fn node(&self, id: &str) -> Option<u32> {
+        let around = || self.around.iter().find_map(|around| Some(around.first + around.nodes.get(id)?));
+        self.nodes.get(id).copied().or_else(around)
+    }
+
+    fn ids(&self) -> impl Iterator<Item = &str> {
+        let around = self.around.iter().flat_map(|around| around.nodes.keys());
+        self.nodes.keys().chain(around).map(String::as_str)
+    }
 }
 
 impl<'n> From<&'n FxHashMap<String, u32>> for Names<'n> {
     fn from(nodes: &'n FxHashMap<String, u32>) -> Self {
-        Self { nodes, locals: &[] }
+        Self { nodes, around: &[], locals: &[] }
     }
 }
 
@@ -205,6 +230,23 @@ impl Expression {
             Kind::Document(document) => (None, Some(document.sources())),
         };
         formula.into_iter().chain(document.into_iter().flatten())
+    }
+
+    /// The numbers of the nodes that it looks at, be it through `vars`; some of them more than once.
+    pub(crate) fn nodes(&self) -> Vec<u32> {
+        let mut nodes = Vec::new();
+        self.add_nodes(&mut nodes);
+        nodes
+    }
+
+    fn add_nodes(&self, nodes: &mut Vec<u32>) {
+        match &self.0 {
+            Kind::Literal(_) => {}
+            Kind::Formula(formula) => nodes.extend(formula.scope.all_nodes()),
+            Kind::Document(document) => nodes.extend(document.scope().all_nodes()),
+            // Members are no objects of others themselves.
+            Kind::Object(members) => members.iter().for_each(|(_, value)| value.add_nodes(nodes)),
+        }
     }
 
     /// Whether it asks for the failures that its node handles.

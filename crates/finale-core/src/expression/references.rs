@@ -84,7 +84,7 @@ impl<'s, 'n> References<'s, 'n> {
             Some(start) => self.refuse_hyphen(name, start)?,
             None => name,
         };
-        let Some(&position) = self.names.nodes.get(&id) else {
+        let Some(position) = self.names.node(&id) else {
             let nearest = self.nearest(&id);
             return Err(ExpressionError::UnknownNode { id, nearest });
         };
@@ -97,7 +97,7 @@ impl<'s, 'n> References<'s, 'n> {
     }
 
     fn nearest(&self, id: &str) -> Option<String> {
-        nearest(id, self.names.nodes.keys().map(String::as_str)).map(str::to_owned)
+        nearest(id, self.names.ids()).map(str::to_owned)
     }
 
     /// `nodes.task-a` is a subtraction for the parser, and never meant so when there is a node `task-a` or no node `task`.
@@ -105,8 +105,8 @@ impl<'s, 'n> References<'s, 'n> {
         let rest = &self.source[start..];
         let length = rest.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte)).count();
         let run = rest[..length].trim_end_matches('-');
-        if run != id && (self.names.nodes.contains_key(run) || !self.names.nodes.contains_key(&id)) {
-            let meant = match self.names.nodes.contains_key(run) {
+        if run != id && (self.names.node(run).is_some() || self.names.node(&id).is_none()) {
+            let meant = match self.names.node(run).is_some() {
                 true => run.to_owned(),
                 false => self.nearest(run).unwrap_or_else(|| run.to_owned()),
             };

@@ -66,6 +66,12 @@ impl Scope {
         Value::from_object(SeenNode { id: id.clone(), view, output: OnceLock::new() })
     }
 
+    /// The numbers of the nodes that are looked at.
+    pub(super) fn all_nodes(&self) -> impl Iterator<Item = u32> {
+        let named = self.nodes.iter().map(|node| node.position);
+        named.chain(self.vars.iter().flat_map(|vars| vars.upstream.iter().copied()))
+    }
+
     /// Adds what another expression refers to.
     pub(super) fn add(&mut self, other: &Self) {
         self.input |= other.input;

@@ -130,7 +130,7 @@ const fn brackets(kind: &NodeKind) -> (&'static str, &'static str) {
         NodeKind::ParallelJoin(_) => ("[\\", "/]"),
         NodeKind::AgentAssignment(_) => (">", "]"),
         NodeKind::Verification(_) => ("{{", "}}"),
-        NodeKind::Subworkflow(_) => ("[[", "]]"),
+        NodeKind::Subworkflow(_) | NodeKind::Group(_) => ("[[", "]]"),
     }
 }
 

@@ -317,6 +317,8 @@ fn control(kind: &NodeKind) -> Entry {
         NodeKind::AgentAssignment(assignment) => text("assign", assignment.agent.as_deref().unwrap_or_default()),
         NodeKind::Verification(verification) => Entry::new("verification", map(judgement(verification))),
         NodeKind::Subworkflow(subworkflow) => Entry::new("subworkflow", map(call(subworkflow))),
+        // The format has no words for it yet: the serialized form is written instead.
+        NodeKind::Group(_) => Entry::new("group", map(Vec::new())),
     }
 }
 

@@ -253,7 +253,7 @@ fn a_recovery_takes_up_what_was_called() {
 fn what_is_called_in_an_item_is_given_back_with_the_item() {
     let nested = compile(Definition::builder("body").call("ship", ship().build()).build(), &Registry::new()).unwrap();
     let root = Definition::builder("root").task("each", "work").task("after", "work").after("each").build();
-    let map = compiled(root).with_bodies(vec![Body { node: "each", each: true, definition: nested }]);
+    let map = compiled(root).with_bodies(vec![Body { node: "each", kind: OpeningKind::Items, definition: nested }]);
     let mut run = Run::activated(map, "[1,2]");
     for item in 0..2 {
         run.done(&format!("each[{item}]::ship::label"), "null");

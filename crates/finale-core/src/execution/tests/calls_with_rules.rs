@@ -196,7 +196,7 @@ fn what_loses_before_anybody_has_heard_of_it_begins_nothing_inside() {
         .losers(Losers::Cancel)
         .task("report", "work")
         .after("heard");
-    let body = |node, definition| Body { node, each: false, definition: compiled(definition) };
+    let body = |node, definition| Body { node, kind: OpeningKind::Single, definition: compiled(definition) };
     let nothing = Definition::builder("nothing").build();
     let bodies = vec![body("left", ship()), body("right", nothing)];
     let mut run = Run::activated(compiled(race.build()).with_bodies(bodies), "null");
@@ -374,8 +374,8 @@ fn rules_of_a_called_workflow_are_warned_of_unless_its_caller_lets_it_go_on() {
 #[test]
 fn what_waits_for_its_first_scope_ends_with_what_it_is_in() {
     let both = Definition::builder("both").task("each", "work").task("one", "work").build();
-    let bodies = [("each", true), ("one", false)];
-    let bodies = bodies.map(|(node, each)| Body { node, each, definition: one_task("task") });
+    let bodies = [("each", OpeningKind::Items), ("one", OpeningKind::Single)];
+    let bodies = bodies.map(|(node, kind)| Body { node, kind, definition: one_task("task") });
     let items = format!("[{}]", vec!["1"; 3 * edges::CONSEQUENCES_MAX as usize].join(","));
     let mut run = Run::activated(compiled(both).with_bodies(bodies.into()), &items);
     assert!(run.execution.continuing, "scopes are still to be opened");

@@ -3,6 +3,7 @@
 mod budget;
 mod calls;
 mod calls_with_rules;
+mod groups;
 mod outcomes;
 mod rules;
 mod tree;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::compile::{Registry, compile};
-use crate::compiled::Opening;
+use crate::compiled::{Opening, OpeningKind};
 use crate::definition::{Definition, OnFailure, Policy, Task};
 use crate::fact::Recorded;
 use crate::failure::{Failure, FailureClass};
@@ -22,7 +23,7 @@ use crate::status::WaitingFor;
 /// A node that opens scopes, by its id in the graph that it is in, and what runs there.
 struct Body {
     node: &'static str,
-    each: bool,
+    kind: OpeningKind,
     definition: Compiled,
 }
 
@@ -31,9 +32,9 @@ impl Compiled {
     ///
     /// A body may have bodies itself.
     fn with_bodies(mut self, bodies: Vec<Body>) -> Self {
-        for Body { node, each, definition } in bodies {
+        for Body { node, kind, definition } in bodies {
             let opener = self.position(node).expect("the graph has the node that opens the body");
-            let opening = Opening { graph: self.graphs.len() as u32, each };
+            let opening = Opening { graph: self.graphs.len() as u32, kind };
             self.nodes[opener.as_usize()].step = Step::Open(opening);
             self.append(definition);
         }

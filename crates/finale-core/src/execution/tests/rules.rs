@@ -16,7 +16,7 @@ fn bounded_map() -> Compiled {
         .task("after", "work")
         .after("all")
         .build();
-    compiled(root).with_bodies(vec![Body { node: "each", each: true, definition: one_task("parse") }])
+    compiled(root).with_bodies(vec![Body { node: "each", kind: OpeningKind::Items, definition: one_task("parse") }])
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn race(losers: Losers) -> Compiled {
         .task("after", "work")
         .after("any")
         .build();
-    compiled(root).with_bodies(vec![Body { node: "call", each: false, definition: compiled(inside) }])
+    compiled(root).with_bodies(vec![Body { node: "call", kind: OpeningKind::Single, definition: compiled(inside) }])
 }
 
 #[test]
@@ -100,8 +100,13 @@ fn a_scope_that_fails_is_a_failure_that_a_join_can_do_without() {
 fn a_node_with_scopes_can_have_its_failure_handled_and_so_can_what_is_in_them() {
     let inside = || Definition::builder("inside").task("ship", "work").catch("cure").task("cure", "work").build();
     let root = Definition::builder("root").task("call", "work").catch("refund").task("refund", "work").build();
-    let definition =
-        || compiled(root.clone()).with_bodies(vec![Body { node: "call", each: false, definition: compiled(inside()) }]);
+    let definition = || {
+        compiled(root.clone()).with_bodies(vec![Body {
+            node: "call",
+            kind: OpeningKind::Single,
+            definition: compiled(inside()),
+        }])
+    };
     let mut run = Run::activated(definition(), "null");
     run.failed("call::ship", "no van");
     let cure = run.work("call::cure").key;
@@ -134,7 +139,11 @@ fn rules_hold_in_scopes_inside() {
         .trigger_rule(TriggerRule::OneFailed)
         .build();
     let root = Definition::builder("root").task("call", "work").build();
-    let definition = compiled(root).with_bodies(vec![Body { node: "call", each: false, definition: compiled(inside) }]);
+    let definition = compiled(root).with_bodies(vec![Body {
+        node: "call",
+        kind: OpeningKind::Single,
+        definition: compiled(inside),
+    }]);
     let mut run = Run::activated(definition, "null");
     run.failed("call::a", "no");
     assert_eq!(run.status_of("call::alarm"), NodeStatus::Running, "it does not wait for the other one");

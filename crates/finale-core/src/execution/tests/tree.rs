@@ -7,9 +7,9 @@ fn three_levels(policy: Policy) -> Compiled {
     let mut items = Definition::builder("items").task("before", "work").task("each", "work").after("before").build();
     items.policy = policy;
     let map = compiled(with_input(items, "each", "nodes.before.output"));
-    let map = map.with_bodies(vec![Body { node: "each", each: true, definition: one_task("parse") }]);
+    let map = map.with_bodies(vec![Body { node: "each", kind: OpeningKind::Items, definition: one_task("parse") }]);
     let root = Definition::builder("root").task("call", "work").task("after", "work").after("call").build();
-    compiled(root).with_bodies(vec![Body { node: "call", each: false, definition: map }])
+    compiled(root).with_bodies(vec![Body { node: "call", kind: OpeningKind::Single, definition: map }])
 }
 
 fn with_input(mut definition: Definition, id: &str, input: &str) -> Definition {
