@@ -1,79 +1,69 @@
 //! What actors of one thread send to one of them, in one order.
 //!
-//! A message of actix costs two allocations and a walk through a mailbox, and many small ones go the same way at the same
-//! time. So senders put what they have into a vector, and only who finds it empty sends a message: it stays open for the
-//! others until its receiver has its turn.
+//! A message of actix costs two allocations and a walk through a mailbox that other threads may use as well. What the actors
+//! of a shard say to each other goes through a queue instead that only wakes its receiver. The receiver takes it with a
+//! future of its own, the way actix takes the messages of a stream, and hands each message to its `Handler`.
+//!
+//! What comes by mailbox is handled behind what came by lane before it: each handler of such a message takes the lane first.
 
 use std::cell::RefCell;
-use std::marker::PhantomData;
+use std::collections::VecDeque;
 use std::rc::Rc;
+use std::task::{Context, Waker};
 
-use actix::{Actor, Addr, Context, Handler, Message};
+/// The way to one actor; a clone leads to the same.
+pub(crate) struct Lane<T>(Rc<Queue<T>>);
 
-/// Tells the receiver of a lane that there is something for it.
-pub(crate) struct Arrived<T>(PhantomData<fn() -> T>);
-
-impl<T: 'static> Message for Arrived<T> {
-    type Result = ();
+struct Queue<T> {
+    items: RefCell<VecDeque<T>>,
+    /// The actor that takes the items; none before it has had its first turn, which comes by itself.
+    receiver: RefCell<Option<Waker>>,
 }
 
-/// The way to one actor.
-pub(crate) struct Lane<T, A: Actor> {
-    items: Items<T>,
-    receiver: Addr<A>,
-}
-
-/// What waits for the receiver; for it to take.
-pub(crate) struct Items<T>(Rc<RefCell<Vec<T>>>);
-
-impl<T> Default for Items<T> {
+impl<T> Default for Lane<T> {
     fn default() -> Self {
-        Self(Rc::default())
+        Self(Rc::new(Queue { items: RefCell::default(), receiver: RefCell::default() }))
     }
 }
 
-impl<T> Clone for Items<T> {
+impl<T> Clone for Lane<T> {
     fn clone(&self) -> Self {
         Self(Rc::clone(&self.0))
     }
 }
 
-impl<T, A: Actor> Clone for Lane<T, A> {
-    fn clone(&self) -> Self {
-        Self { items: self.items.clone(), receiver: self.receiver.clone() }
-    }
-}
-
-impl<T: 'static, A: Actor<Context = Context<A>> + Handler<Arrived<T>>> Lane<T, A> {
-    /// The way to the actor that takes these items.
-    pub(crate) fn new(items: &Items<T>, receiver: Addr<A>) -> Self {
-        Self { items: items.clone(), receiver }
-    }
-
+impl<T> Lane<T> {
     /// Sends something; it comes after everything that was sent this way before.
     pub(crate) fn send(&self, item: T) {
-        let mut items = self.items.0.borrow_mut();
-        items.push(item);
-        if items.len() == 1 {
-            self.receiver.do_send(Arrived(PhantomData));
+        let mut items = self.0.items.borrow_mut();
+        let was_empty = items.is_empty();
+        items.push_back(item);
+        if was_empty && let Some(receiver) = &*self.0.receiver.borrow() {
+            receiver.wake_by_ref();
         }
     }
 
-    /// The receiver, for messages that go another way.
-    pub(crate) fn receiver(&self) -> &Addr<A> {
-        &self.receiver
+    /// Has the actor that is polled here woken by what is sent from now on.
+    pub(crate) fn wakes(&self, polling: &Context<'_>) {
+        let mut receiver = self.0.receiver.borrow_mut();
+        if !receiver.as_ref().is_some_and(|known| known.will_wake(polling.waker())) {
+            *receiver = Some(polling.waker().clone());
+        }
     }
-}
 
-impl<T> Items<T> {
-    /// Takes what has come, in its order, and leaves this storage in its place.
-    pub(crate) fn take(&self, storage: Vec<T>) -> Vec<T> {
-        self.0.replace(storage)
+    /// Takes the oldest item.
+    pub(crate) fn next(&self) -> Option<T> {
+        self.0.items.borrow_mut().pop_front()
+    }
+
+    /// Takes what has come, in its order, and leaves this empty storage in its place.
+    pub(crate) fn take(&self, storage: VecDeque<T>) -> VecDeque<T> {
+        self.0.items.replace(storage)
     }
 }
 
 /// Empties storage for what comes next; a burst must not hold on to its memory for ever.
-pub(crate) fn emptied<T>(mut storage: Vec<T>) -> Vec<T> {
+pub(crate) fn emptied<T>(mut storage: VecDeque<T>) -> VecDeque<T> {
     const STORAGE_MAX: usize = 4_096;
     storage.clear();
     storage.shrink_to(STORAGE_MAX);

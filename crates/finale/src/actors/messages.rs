@@ -11,13 +11,13 @@ use actix::{Addr, Message};
 use finale_core::execution::{Effect, Input, NumberedEvent, Refused};
 use finale_core::number::{ActorNo, RequestId, Slot};
 use finale_core::supervisor::{self, Begin, Ended, Hosted, LateEvent, Panicked, Resume, WriteNo};
-use finale_core::task_engine::{self, Batch, EarlyReport, FiredTimer, TaskOutcome, TaskResult};
+use finale_core::task_engine::{self, Batch, Delivery, EarlyReport, FiredTimer, TaskOutcome, TaskResult};
 use finale_core::{ExecutionId, ExecutionStatus, FailureClass, NodeIndex, Payload, WorkKey};
 use finale_journal::JournalError;
 use tracing::Span;
 
 use super::directory::Directory;
-use super::execution_actor::ExecutionActor;
+use super::lane::Lane;
 use super::requests::Look;
 use super::supervisor::Supervisor;
 use super::way_in::LookAtTasks;
@@ -65,6 +65,22 @@ pub(crate) struct Tell(
 /// Shows what was seen when it is durable, or says why it never will be.
 pub(crate) type Shown = Box<dyn FnOnce(Result<(), &JournalError>) + Send>;
 
+/// What the Supervisor and the `TaskEngine` send to an `ExecutionActor`, in one order.
+pub(crate) enum ForExecution {
+    /// Supervisor.
+    Attach(Attach),
+    /// Supervisor.
+    Reattach(Reattach),
+    /// Supervisor. Boxed, because it is large and not among what every execution hears.
+    Tell(Box<Tell>),
+    /// `TaskEngine`.
+    Delivered(Delivery),
+    /// Supervisor.
+    GiveUp(GiveUp),
+    /// Supervisor.
+    Dismiss(Dismiss),
+}
+
 /// `TaskEngine` to the callback of some executions: their tasks were done.
 #[derive(Clone, Message)]
 #[rtype(result = "()")]
@@ -110,7 +126,7 @@ pub(crate) enum ForEngine {
     /// Supervisor: everything is registered again, after [`EngineLost`].
     Registered,
     /// Supervisor: the next `ExecutionActor` of the pool; before anything it is the callback of.
-    NewActor(Addr<ExecutionActor>),
+    NewActor(Lane<ForExecution>),
 }
 
 impl ForEngine {
@@ -190,12 +206,14 @@ pub(crate) enum PortNews {
     Failed,
 }
 
-/// What the actors of executions send to their Supervisor, in one order.
-pub(crate) enum FromActor {
-    /// What became of an execution.
+/// What the other actors of a shard send to its Supervisor, in one order.
+pub(crate) enum ForSupervisor {
+    /// `ExecutionActor`: what became of an execution.
     News(ActorNo, ActorNews),
-    /// An execution has ended.
+    /// `ExecutionActor`: an execution has ended.
     Ended(ExecutionEnded),
+    /// `TaskEngine`: something for executions that are parked.
+    Delivered(Delivery),
 }
 
 /// Something that the Supervisor hears from an actor.

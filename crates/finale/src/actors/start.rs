@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::inbox::Inbox;
-use super::lane::{Items, Lane};
+use super::lane::Lane;
 use super::local;
 use super::messages::{Connect, Restart};
 use super::open_limit::OpenLimit;
@@ -51,9 +51,9 @@ impl Launch {
         let (permits, open) = (Arc::clone(&parts.permits), Arc::clone(&parts.open));
         let shared = Rc::new(Shared::new(parts, Rc::new(port)));
         let handlers = shared.handlers.by_number().into_iter().map(|registered| Arc::clone(&registered.handle).local());
-        let (options, messages) = (engine_options(&shared, &permits), Items::default());
-        let engine = TaskEngine::new(Rc::clone(&shared), options, handlers.collect(), permits, messages.clone());
-        let engine = engine.start();
+        let (to_engine, to_supervisor) = (Lane::default(), Lane::default());
+        let (options, lanes) = (engine_options(&shared, &permits), (to_engine.clone(), to_supervisor.clone()));
+        let engine = TaskEngine::new(Rc::clone(&shared), options, handlers.collect(), permits, lanes).start();
         let open = OpenLimit::new(open, shard);
         let recover = Recover {
             epoch: claim.epoch,
@@ -62,9 +62,8 @@ impl Launch {
             found: found.into_iter().map(to_found).collect(),
         };
         let options = supervisor_options(&shared, &open);
-        let to_engine = Lane::new(&messages, engine.clone());
-        let supervisor =
-            Supervisor::new(Rc::clone(&shared), options, Arc::clone(&inbox), to_engine, peers, open).start();
+        let (inboxes, engine_way) = ((Arc::clone(&inbox), to_supervisor), (to_engine, engine.clone()));
+        let supervisor = Supervisor::new(Rc::clone(&shared), options, inboxes, engine_way, peers, open).start();
         engine.do_send(Connect(supervisor.clone()));
         supervisor.do_send(Restart(recover));
         let durable_after = {

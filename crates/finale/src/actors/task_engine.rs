@@ -18,12 +18,10 @@ use tracing::Span;
 use super::alarm::Alarm;
 use super::at_work::{AtWork, Progress};
 use super::board::Board;
-use super::execution_actor::ExecutionActor;
 use super::handlers::{Begun, LocalHandler};
-use super::lane::{Arrived, Items, emptied};
+use super::lane::{Lane, emptied};
 use super::messages::{
-    Answered, Connect, Continue, Dismiss, EngineAnswers, EngineLost, EngineQuery, ForEngine, PermitNews, TaskCompleted,
-    TaskFailed, TaskReported, TimerFired,
+    Connect, Dismiss, EngineAnswers, EngineLost, EngineQuery, ForEngine, ForExecution, ForSupervisor, PermitNews,
 };
 use super::permits::Permits;
 use super::shared::Shared;
@@ -49,10 +47,13 @@ pub(crate) struct TaskEngine {
     at_work: AtWork,
     permits: Arc<Permits>,
     /// By their numbers.
-    actors: Vec<Addr<ExecutionActor>>,
-    messages: Items<ForEngine>,
-    /// Storage for messages.
-    spare_messages: Vec<ForEngine>,
+    actors: Vec<Lane<ForExecution>>,
+    /// What the other actors of the shard send here.
+    own: Lane<ForEngine>,
+    /// Storage for what they send.
+    spare_messages: VecDeque<ForEngine>,
+    to_supervisor: Lane<ForSupervisor>,
+    /// For what it hears by mailbox.
     supervisor: Option<Addr<Supervisor>>,
     alarm: Alarm,
     /// How many handlers more may begin before other actors of the thread get their turn.
@@ -98,7 +99,7 @@ impl TaskEngine {
         options: Options,
         handlers: Vec<Box<dyn LocalHandler>>,
         permits: Arc<Permits>,
-        messages: Items<ForEngine>,
+        (own, to_supervisor): (Lane<ForEngine>, Lane<ForSupervisor>),
     ) -> Self {
         Self {
             at_work: AtWork::new(shared.options.limits.payload_bytes_max),
@@ -113,8 +114,9 @@ impl TaskEngine {
             spare_task: None,
             permits,
             actors: Vec::new(),
-            messages,
-            spare_messages: Vec::new(),
+            own,
+            spare_messages: VecDeque::new(),
+            to_supervisor,
             supervisor: None,
             left: TURN_MAX,
             calls: 0,
@@ -365,12 +367,8 @@ impl TaskEngine {
                 continue;
             }
             match callback {
-                Callback::Actor(number) => deliver(&self.actors[number.0 as usize], delivery),
-                Callback::Supervisor => {
-                    if let Some(supervisor) = &self.supervisor {
-                        deliver(supervisor, delivery);
-                    }
-                }
+                Callback::Actor(number) => self.actors[number.0 as usize].send(ForExecution::Delivered(delivery)),
+                Callback::Supervisor => self.to_supervisor.send(ForSupervisor::Delivered(delivery)),
             }
         }
         self.out.deliveries = deliveries;
@@ -559,27 +557,8 @@ fn cannot_be_reconciled(input: &Input) -> Option<Input> {
     }
 }
 
-fn deliver<A>(callback: &Addr<A>, delivery: Delivery)
-where
-    A: Actor<Context = Context<A>>
-        + Handler<TaskCompleted>
-        + Handler<TaskFailed>
-        + Handler<TimerFired>
-        + Handler<TaskReported>
-        + Handler<Continue>
-        + Handler<Answered>,
-{
-    match delivery {
-        Delivery::TaskCompleted(batch) => callback.do_send(TaskCompleted(batch)),
-        Delivery::TaskFailed(batch) => callback.do_send(TaskFailed(batch)),
-        Delivery::TimerFired(timers) => callback.do_send(TimerFired(timers)),
-        Delivery::TaskReported(reports) => callback.do_send(TaskReported(reports)),
-        Delivery::Continue(slots) => callback.do_send(Continue(slots)),
-        Delivery::Answered(messages) => callback.do_send(Answered(messages)),
-    }
-}
-
-/// Polls the handlers and the clock as part of the engine's own future, after its mailbox is empty.
+/// Takes what the other actors have sent, and polls the handlers and the clock, as part of the engine's own future, after its
+/// mailbox is empty.
 struct Drive;
 
 impl ActorFuture<TaskEngine> for Drive {
@@ -591,6 +570,8 @@ impl ActorFuture<TaskEngine> for Drive {
         _actor: &mut Context<TaskEngine>,
         context: &mut Polling<'_>,
     ) -> Poll<()> {
+        engine.own.wakes(context);
+        engine.take_lane();
         engine.drive(context);
         Poll::Pending
     }
@@ -612,32 +593,31 @@ impl Handler<Connect> for TaskEngine {
     }
 }
 
-impl Handler<Arrived<ForEngine>> for TaskEngine {
-    type Result = ();
-
-    /// All that has come is decided first: nothing begins that the last of it is against.
-    fn handle(&mut self, _arrived: Arrived<ForEngine>, _context: &mut Self::Context) {
-        let mut messages = self.messages.take(std::mem::take(&mut self.spare_messages));
-        let now = self.shared.clock.now();
-        for message in messages.drain(..) {
-            match message {
-                ForEngine::Change(change) => self.change(now, change),
-                ForEngine::Perform { outputs, input } => self.perform(now, outputs, input),
-                ForEngine::Span(slot, span) => {
-                    if let Some(board) = self.board(slot) {
-                        board.put_span(span);
+impl TaskEngine {
+    /// Takes what the other actors of the shard have sent. All of it is decided first: nothing begins that the last of it is
+    /// against.
+    fn take_lane(&mut self) {
+        let mut messages = self.own.take(std::mem::take(&mut self.spare_messages));
+        if !messages.is_empty() {
+            let now = self.shared.clock.now();
+            for message in messages.drain(..) {
+                match message {
+                    ForEngine::Change(change) => self.change(now, change),
+                    ForEngine::Perform { outputs, input } => self.perform(now, outputs, input),
+                    ForEngine::Span(slot, span) => {
+                        if let Some(board) = self.board(slot) {
+                            board.put_span(span);
+                        }
                     }
+                    ForEngine::Registered => self.registered_again(),
+                    ForEngine::NewActor(actor) => self.actors.push(actor),
                 }
-                ForEngine::Registered => self.registered_again(),
-                ForEngine::NewActor(actor) => self.actors.push(actor),
             }
+            self.carry_out(now);
         }
         self.spare_messages = emptied(messages);
-        self.carry_out(now);
     }
-}
 
-impl TaskEngine {
     /// An execution begins, moves or ends. That is never put off: everything is registered again so.
     fn change(&mut self, now: Time, change: Input) {
         match &change {
@@ -668,6 +648,7 @@ impl Handler<PermitNews> for TaskEngine {
     type Result = ();
 
     fn handle(&mut self, PermitNews(input): PermitNews, _context: &mut Self::Context) {
+        self.take_lane();
         self.tell(input);
     }
 }
@@ -676,6 +657,7 @@ impl Handler<EngineQuery> for TaskEngine {
     type Result = ();
 
     fn handle(&mut self, EngineQuery(look): EngineQuery, _context: &mut Self::Context) {
+        self.take_lane();
         look(&self.machine, &self.shared);
     }
 }

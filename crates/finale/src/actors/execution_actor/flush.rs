@@ -9,7 +9,7 @@ use finale_core::number::Callback;
 use finale_core::supervisor::Hosted;
 use finale_core::task_engine::{self, Reconcile};
 
-use crate::actors::messages::{ActorNews, ForEngine, FromActor};
+use crate::actors::messages::{ActorNews, ForEngine, ForSupervisor};
 
 use super::ExecutionActor;
 use super::hosting::Hosting;
@@ -50,7 +50,7 @@ impl ExecutionActor {
 
     pub(super) fn flush_news(&mut self) {
         for news in self.news.drain(..) {
-            self.supervisor.send(FromActor::News(self.number, news));
+            self.supervisor.send(ForSupervisor::News(self.number, news));
         }
     }
 
@@ -97,7 +97,7 @@ pub(super) const fn is_answered(input: &task_engine::Input) -> bool {
     matches!(input, task_engine::Input::Perform { .. } | task_engine::Input::Reconcile(_))
 }
 
-/// Sends what has gathered after the mailbox is empty: one message for each receiver, and what was decided last counts for
+/// Takes what was sent here, and sends what has gathered after that, when the mailbox is empty as well: one message for each receiver, and what was decided last counts for
 /// all of it, so that nothing begins of an execution whose end was decided in the same turn.
 pub(super) struct Flush;
 
@@ -107,9 +107,11 @@ impl ActorFuture<ExecutionActor> for Flush {
     fn poll(
         self: Pin<&mut Self>,
         actor: &mut ExecutionActor,
-        _context: &mut Context<ExecutionActor>,
-        _polling: &mut Polling<'_>,
+        context: &mut Context<ExecutionActor>,
+        polling: &mut Polling<'_>,
     ) -> Poll<()> {
+        actor.lane.wakes(polling);
+        actor.take_lane(context);
         actor.flush();
         Poll::Pending
     }

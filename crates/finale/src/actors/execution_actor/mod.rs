@@ -18,10 +18,8 @@ use finale_core::number::{ActorNo, BatchNo, Slot};
 use finale_core::{Dispatch, Execution, Payload, WorkKey};
 
 use super::lane::Lane;
-use super::messages::{ActorNews, CommittedTurn, Dismiss, ForEngine, FromActor};
+use super::messages::{ActorNews, CommittedTurn, Dismiss, ForEngine, ForExecution, ForSupervisor};
 use super::shared::Shared;
-use super::supervisor::Supervisor;
-use super::task_engine::TaskEngine;
 
 use flush::Flush;
 use hosting::Hosting;
@@ -33,8 +31,10 @@ pub(crate) struct ExecutionActor {
     /// Where what is for this actor is sent; once it runs.
     own: Option<Rc<Addr<Self>>>,
     shared: Rc<Shared>,
-    engine: Lane<ForEngine, TaskEngine>,
-    supervisor: Lane<FromActor, Supervisor>,
+    /// What the Supervisor and the task engine send here.
+    lane: Lane<ForExecution>,
+    engine: Lane<ForEngine>,
+    supervisor: Lane<ForSupervisor>,
     hosting: Option<Hosting>,
     turn: Turn,
     /// The storage of an execution that has ended.
@@ -69,13 +69,15 @@ impl ExecutionActor {
     pub(crate) fn new(
         number: ActorNo,
         shared: Rc<Shared>,
-        engine: Lane<ForEngine, TaskEngine>,
-        supervisor: Lane<FromActor, Supervisor>,
+        lane: Lane<ForExecution>,
+        engine: Lane<ForEngine>,
+        supervisor: Lane<ForSupervisor>,
     ) -> Self {
         Self {
             number,
             own: None,
             shared,
+            lane,
             engine,
             supervisor,
             hosting: None,

@@ -9,7 +9,7 @@ use finale_core::task_engine;
 use finale_core::{ExecutionStatus, NodeStatus};
 use finale_journal::JournalError;
 
-use crate::actors::messages::{ActorNews, CommittedTurn, Durable, ExecutionEnded, FromActor, GiveUp};
+use crate::actors::messages::{ActorNews, CommittedTurn, Durable, ExecutionEnded, ForSupervisor, GiveUp};
 use crate::observe;
 
 use super::ExecutionActor;
@@ -114,7 +114,7 @@ impl ExecutionActor {
         // What comes before the end in the news must not come after it.
         self.flush_news();
         let ended = ExecutionEnded(execution, Ended { slot, outcome, cancels, interrupted }, side);
-        self.supervisor.send(FromActor::Ended(ended));
+        self.supervisor.send(ForSupervisor::Ended(ended));
     }
 }
 

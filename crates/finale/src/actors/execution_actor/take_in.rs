@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use actix::Handler;
+use actix::{Context, Handler};
 use finale_core::execution::Input;
 use finale_core::number::{Callback, Slot};
 use finale_core::supervisor::{self, AttachmentNo, Begin, Body, Message, Resume};
-use finale_core::task_engine::{self, Batch, EarlyReport, FiredTimer, TaskOutcome, TaskResult};
+use finale_core::task_engine::{self, Batch, Delivery, EarlyReport, FiredTimer, TaskOutcome, TaskResult};
 use finale_core::{ExecutionId, Failure, Payload, Time};
 
 use crate::actors::messages::{
-    ActorNews, Answered, Attach, Attempted, Continue, JournalHasRoom, Reattach, Side, TaskCompleted, TaskFailed,
-    TaskReported, Tell, TimerFired,
+    ActorNews, Answered, Attach, Attempted, Continue, ForExecution, JournalHasRoom, Reattach, Side, TaskCompleted,
+    TaskFailed, TaskReported, Tell, TimerFired,
 };
 use crate::actors::requests::Look;
 use crate::fence::fenced;
@@ -31,6 +31,31 @@ pub(super) enum Incoming {
 }
 
 impl ExecutionActor {
+    /// Takes what was sent here: each message goes to its handler.
+    pub(super) fn take_lane(&mut self, context: &mut Context<Self>) {
+        while let Some(message) = self.lane.next() {
+            match message {
+                ForExecution::Attach(attach) => self.handle(attach, context),
+                ForExecution::Reattach(reattach) => self.handle(reattach, context),
+                ForExecution::Tell(tell) => self.handle(*tell, context),
+                ForExecution::Delivered(delivery) => self.take_delivery(delivery, context),
+                ForExecution::GiveUp(give_up) => self.handle(give_up, context),
+                ForExecution::Dismiss(dismiss) => self.handle(dismiss, context),
+            }
+        }
+    }
+
+    fn take_delivery(&mut self, delivery: Delivery, context: &mut Context<Self>) {
+        match delivery {
+            Delivery::TaskCompleted(batch) => self.handle(TaskCompleted(batch), context),
+            Delivery::TaskFailed(batch) => self.handle(TaskFailed(batch), context),
+            Delivery::TimerFired(timers) => self.handle(TimerFired(timers), context),
+            Delivery::TaskReported(reports) => self.handle(TaskReported(reports), context),
+            Delivery::Continue(slots) => self.handle(Continue(slots), context),
+            Delivery::Answered(messages) => self.handle(Answered(messages), context),
+        }
+    }
+
     /// Takes something in, or keeps it until the journal has room for what comes of it.
     pub(super) fn take(&mut self, incoming: Incoming) {
         if !self.backlog.is_empty() {

@@ -7,7 +7,7 @@ use finale_core::Time;
 use finale_core::supervisor::{Input, Left};
 use finale_core::task_engine::{self, Drained};
 
-use crate::actors::messages::{Dismiss, ForEngine, GiveUp};
+use crate::actors::messages::{Dismiss, ForEngine, ForExecution, GiveUp};
 use crate::actors::requests::Waiting;
 use crate::actors::start::Ending;
 use crate::telemetry::TARGET;
@@ -54,8 +54,8 @@ impl Supervisor {
         let in_order = left.in_order && !hangs;
         let ending = Ending { unfinished: left.unfinished, dropped: drained.dropped, in_order, gone: false };
         self.shared.ends_with(ending);
-        self.actors.drain(..).for_each(|actor| actor.do_send(Dismiss));
-        self.engine.receiver().do_send(Dismiss);
+        self.actors.drain(..).for_each(|actor| actor.send(ForExecution::Dismiss(Dismiss)));
+        self.engine_address.do_send(Dismiss);
         self.shared.port.close();
         context.stop();
     }
@@ -64,7 +64,7 @@ impl Supervisor {
     pub(super) fn shard_failed(&mut self) {
         tracing::error!(target: TARGET, shard = self.shared.index, "a shard has failed: nothing goes on there");
         for actor in &self.actors {
-            actor.do_send(GiveUp(None));
+            actor.send(ForExecution::GiveUp(GiveUp(None)));
         }
         self.sides.iter().flatten().for_each(|side| side.completion.abandon());
         self.unreadable.values().for_each(|completion| completion.abandon());

@@ -10,7 +10,7 @@ use finale_core::task_engine::{self, TaskNode};
 use finale_journal::{Appended, JournalError, Writer};
 
 use crate::activation::ActivateError;
-use crate::actors::messages::{ForEngine, GiveUp, PortNews};
+use crate::actors::messages::{ForEngine, ForExecution, GiveUp, PortNews};
 use crate::actors::shared::Released;
 use crate::actors::{past, reading};
 use crate::telemetry::TARGET;
@@ -114,7 +114,7 @@ impl Supervisor {
         tracing::error!(target: TARGET, %error, "the journal failed: nothing goes on");
         self.engine.send(ForEngine::perform(task_engine::Input::JournalFailed));
         for actor in &self.actors {
-            actor.do_send(GiveUp(Some(error.clone())));
+            actor.send(ForExecution::GiveUp(GiveUp(Some(error.clone()))));
         }
         self.sides.iter().flatten().for_each(|side| side.completion.abandon());
         self.unreadable.values().for_each(|completion| completion.abandon());
@@ -144,6 +144,7 @@ impl Handler<PortNews> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, news: PortNews, context: &mut Self::Context) {
+        self.take_lane(context);
         match news {
             PortNews::Written(number) => self.tell(Input::Written(number), context),
             PortNews::Found(input) => {

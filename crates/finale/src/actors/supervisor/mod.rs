@@ -26,11 +26,10 @@ use crate::fence::fenced;
 use crate::telemetry::TARGET;
 
 use super::alarm::Alarm;
-use super::execution_actor::ExecutionActor;
 use super::inbox::Inbox;
-use super::lane::{Items, Lane};
+use super::lane::Lane;
 use super::local;
-use super::messages::{ForEngine, FromActor, Restart, Side};
+use super::messages::{ForEngine, ForExecution, ForSupervisor, Restart, Side};
 use super::open_limit::OpenLimit;
 use super::requests::Requests;
 use super::shared::Shared;
@@ -56,12 +55,14 @@ pub(crate) struct Supervisor {
     held_reads: u32,
     /// Executions whose end is being published, with what belongs to them.
     ending: VecDeque<(ExecutionId, Side)>,
-    engine: Lane<ForEngine, TaskEngine>,
-    from_actors: Items<FromActor>,
-    /// Storage for what actors send.
-    spare: Vec<FromActor>,
+    engine: Lane<ForEngine>,
+    engine_address: Addr<TaskEngine>,
+    /// What the other actors of the shard send here.
+    own: Lane<ForSupervisor>,
+    /// Storage for what they send.
+    spare: VecDeque<ForSupervisor>,
     /// By their numbers; started when they are needed for the first time.
-    actors: Vec<Addr<ExecutionActor>>,
+    actors: Vec<Lane<ForExecution>>,
     peers: Peers,
     open: OpenLimit,
     alarm: Alarm,
@@ -82,8 +83,8 @@ impl Supervisor {
     pub(crate) fn new(
         shared: Rc<Shared>,
         options: Options,
-        inbox: Arc<Inbox<ToShard>>,
-        engine: Lane<ForEngine, TaskEngine>,
+        (inbox, own): (Arc<Inbox<ToShard>>, Lane<ForSupervisor>),
+        (engine, engine_address): (Lane<ForEngine>, Addr<TaskEngine>),
         peers: Peers,
         open: OpenLimit,
     ) -> Self {
@@ -101,8 +102,9 @@ impl Supervisor {
             held_reads: 0,
             ending: VecDeque::new(),
             engine,
-            from_actors: Items::default(),
-            spare: Vec::new(),
+            engine_address,
+            own,
+            spare: VecDeque::new(),
             actors: Vec::new(),
             peers,
             open,
@@ -146,7 +148,7 @@ impl Supervisor {
         loop {
             let left = self.send_to_engine();
             if !self.out.actors.is_empty() {
-                self.send_to_actors(context);
+                self.send_to_actors();
             }
             if !self.out.published.is_empty() {
                 let mut published = std::mem::take(&mut self.out.published);
@@ -221,7 +223,7 @@ impl Supervisor {
     }
 }
 
-/// Looks at the clock, and sends what has gathered, after the mailbox is empty.
+/// Takes what the other actors have sent, looks at the clock, and sends what has gathered, after the mailbox is empty.
 struct Drive;
 
 impl ActorFuture<Supervisor> for Drive {
@@ -235,7 +237,9 @@ impl ActorFuture<Supervisor> for Drive {
     ) -> Poll<()> {
         if !supervisor.drive.will_wake(context.waker()) {
             supervisor.drive = context.waker().clone();
+            supervisor.own.wakes(context);
         }
+        supervisor.take_lane(actor);
         while supervisor.alarm.has_come(supervisor.machine.wake_at(), context) {
             supervisor.tell(Input::Wake, actor);
         }
@@ -256,6 +260,7 @@ impl Handler<Restart> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, Restart(recover): Restart, context: &mut Self::Context) {
+        self.take_lane(context);
         self.tell(Input::Recover(recover), context);
     }
 }

@@ -5,12 +5,12 @@ use finale_core::Time;
 use finale_core::execution;
 use finale_core::number::{ActorNo, Slot};
 use finale_core::supervisor::{Body, Input, Message};
-use finale_core::task_engine::{self, Batch, EarlyReport, FiredTimer};
+use finale_core::task_engine::{self, Batch, Delivery, EarlyReport, FiredTimer};
 
 use crate::actors::execution_actor::told;
-use crate::actors::lane::{Arrived, emptied};
+use crate::actors::lane::emptied;
 use crate::actors::messages::{
-    ActorNews, Answered, Continue, EngineAnswers, EngineLost, ExecutionEnded, ForEngine, FromActor, TaskCompleted,
+    ActorNews, Answered, Continue, EngineAnswers, EngineLost, ExecutionEnded, ForEngine, ForSupervisor, TaskCompleted,
     TaskFailed, TaskReported, TimerFired,
 };
 use crate::actors::requests::Waiting;
@@ -83,24 +83,40 @@ impl Supervisor {
     }
 }
 
-impl Handler<Arrived<FromActor>> for Supervisor {
-    type Result = ();
-
-    fn handle(&mut self, _arrived: Arrived<FromActor>, context: &mut Self::Context) {
-        let mut messages = self.from_actors.take(std::mem::take(&mut self.spare));
-        let now = self.shared.clock.now();
-        self.look_at_journal();
-        for message in messages.drain(..) {
-            match message {
-                FromActor::Ended(ExecutionEnded(execution, ended, side)) => {
-                    self.ending.push_back((execution, side));
-                    self.decide(now, Input::Ended(ended));
+impl Supervisor {
+    /// Takes what the other actors of the shard have sent.
+    pub(super) fn take_lane(&mut self, context: &mut Context<Self>) {
+        let mut messages = self.own.take(std::mem::take(&mut self.spare));
+        if !messages.is_empty() {
+            self.look_at_journal();
+            let now = self.shared.clock.now();
+            for message in messages.drain(..) {
+                match message {
+                    ForSupervisor::Ended(ended) => self.ended(now, ended),
+                    ForSupervisor::News(from, news) => self.hear(now, from, news),
+                    ForSupervisor::Delivered(delivery) => self.take_delivery(delivery, context),
                 }
-                FromActor::News(from, news) => self.hear(now, from, news),
             }
+            self.carry_out(context);
         }
         self.spare = emptied(messages);
-        self.carry_out(context);
+    }
+
+    /// An execution has ended, durably.
+    fn ended(&mut self, now: Time, ExecutionEnded(execution, ended, side): ExecutionEnded) {
+        self.ending.push_back((execution, side));
+        self.decide(now, Input::Ended(ended));
+    }
+
+    fn take_delivery(&mut self, delivery: Delivery, context: &mut Context<Self>) {
+        match delivery {
+            Delivery::TaskCompleted(batch) => self.handle(TaskCompleted(batch), context),
+            Delivery::TaskFailed(batch) => self.handle(TaskFailed(batch), context),
+            Delivery::TimerFired(timers) => self.handle(TimerFired(timers), context),
+            Delivery::TaskReported(reports) => self.handle(TaskReported(reports), context),
+            Delivery::Continue(slots) => self.handle(Continue(slots), context),
+            Delivery::Answered(messages) => self.handle(Answered(messages), context),
+        }
     }
 }
 
@@ -164,6 +180,7 @@ impl Handler<EngineAnswers> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, EngineAnswers { replies, drained }: EngineAnswers, context: &mut Self::Context) {
+        self.take_lane(context);
         for task_engine::Reply { request, answer } in replies {
             self.requests.take(request).into_iter().for_each(|waiting| waiting.early(answer));
         }
@@ -177,6 +194,7 @@ impl Handler<EngineLost> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, EngineLost { is_final }: EngineLost, context: &mut Self::Context) {
+        self.take_lane(context);
         if is_final {
             return self.tell(Input::EngineFailed, context);
         }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use actix::{Actor, AsyncContext, Context};
+use actix::Actor;
 use finale_core::number::{ActorNo, Callback, ShardNo};
 use finale_core::supervisor::{
     Body, Input, NotActivated, PermitChange, Registration, ToActor, ToEngine, ToShard as ToPeer,
@@ -11,47 +11,49 @@ use finale_core::task_engine;
 
 use crate::actors::execution_actor::ExecutionActor;
 use crate::actors::lane::Lane;
-use crate::actors::messages::{Attach, ForEngine, Reattach, Tell};
+use crate::actors::messages::{Attach, ForEngine, ForExecution, Reattach, Tell};
 use crate::actors::way_in::ToShard;
 
 use super::Supervisor;
 
 impl Supervisor {
-    pub(super) fn send_to_actors(&mut self, context: &mut Context<Self>) {
+    pub(super) fn send_to_actors(&mut self) {
         let mut messages = std::mem::take(&mut self.out.actors);
         for (number, message) in messages.drain(..) {
-            self.start_actors(number, context);
-            match message {
+            self.start_actors(number);
+            let message = match message {
                 ToActor::Begin(begin) => {
                     let side = self.new_side(&begin);
-                    self.actors[number.0 as usize].do_send(Attach(begin, side));
+                    ForExecution::Attach(Attach(begin, side))
                 }
                 ToActor::Resume(resume) => {
                     let side = self.take_side(resume.hosted.slot, resume.hosted.state.id());
                     let queries = resume.messages.iter().filter(|message| matches!(message.body, Body::Query));
                     let looks = queries.filter_map(|message| self.requests.take_look(message.request?)).collect();
-                    self.actors[number.0 as usize].do_send(Reattach(Box::new(resume), side, looks));
+                    ForExecution::Reattach(Reattach(Box::new(resume), side, looks))
                 }
                 ToActor::Tell(told) => {
                     let is_query = matches!(told.message.body, Body::Query);
                     let look = told.message.request.filter(|_| is_query);
                     let look = look.and_then(|request| self.requests.take_look(request));
-                    self.actors[number.0 as usize].do_send(Tell(told, look));
+                    ForExecution::Tell(Box::new(Tell(told, look)))
                 }
-            }
+            };
+            self.actors[number.0 as usize].send(message);
         }
         self.out.actors = messages;
     }
 
     /// Starts the actors up to that one that are not there yet.
-    fn start_actors(&mut self, number: ActorNo, context: &mut Context<Self>) {
+    fn start_actors(&mut self, number: ActorNo) {
         while self.actors.len() <= number.0 as usize {
             let next = ActorNo(self.actors.len() as u32);
-            let (shared, engine) = (Rc::clone(&self.shared), self.engine.clone());
-            let supervisor = Lane::new(&self.from_actors, context.address());
-            let actor = ExecutionActor::new(next, shared, engine, supervisor).start();
-            self.engine.send(ForEngine::NewActor(actor.clone()));
-            self.actors.push(actor);
+            let (shared, engine, supervisor) = (Rc::clone(&self.shared), self.engine.clone(), self.own.clone());
+            let own = Lane::default();
+            // It lives until it is dismissed.
+            let _address = ExecutionActor::new(next, shared, own.clone(), engine, supervisor).start();
+            self.engine.send(ForEngine::NewActor(own.clone()));
+            self.actors.push(own);
         }
     }
 

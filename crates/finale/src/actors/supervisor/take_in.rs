@@ -83,7 +83,7 @@ impl Supervisor {
                 let request = Some(self.requests.put(waiting));
                 self.decide(now, Input::Ask(Ask { execution, what: Question::Release(request) }));
             }
-            ToShard::Tasks(look) => self.engine.receiver().do_send(EngineQuery(look)),
+            ToShard::Tasks(look) => self.engine_address.do_send(EngineQuery(look)),
             ToShard::LateEvents(execution, answer) => {
                 // Whoever asked may have gone; that is fine.
                 let _ = answer.send(self.machine.late_events(execution).map(LateEvent::new).collect());
@@ -103,7 +103,7 @@ impl Supervisor {
                     self.decide(now, Input::PermitsGranted(permits));
                 }
             }
-            ToShard::Permits(input) => self.engine.receiver().do_send(PermitNews(input)),
+            ToShard::Permits(input) => self.engine_address.do_send(PermitNews(input)),
             ToShard::Shutdown(within) => self.shut_down(now, within),
         }
     }
@@ -146,6 +146,7 @@ impl Handler<Knock> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, _knock: Knock, context: &mut Self::Context) {
+        self.take_lane(context);
         let mut items = self.inbox.take();
         self.waiting.extend(items.drain(..));
         self.inbox.reuse(items);
