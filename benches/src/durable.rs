@@ -13,6 +13,7 @@ pub mod recovery;
 pub mod restart;
 pub mod row;
 pub mod scale;
+mod usage;
 pub mod verify;
 
 use std::path::Path;
@@ -20,7 +21,7 @@ use std::path::Path;
 use serde::Serialize;
 use tempfile::TempDir;
 
-use self::floor::Floors;
+use self::floor::{Bare, Floors};
 use self::load::{Case, Sample};
 use self::recovery::Recovery;
 use self::row::Row;
@@ -44,7 +45,7 @@ pub struct Durable {
 /// How often what was measured, in the order of the repetitions.
 struct Series {
     syncs: Vec<f64>,
-    group_commits: Vec<(usize, Vec<f64>)>,
+    group_commits: Vec<(usize, Vec<Bare>)>,
     loads: Vec<(Case, Vec<Sample>)>,
 }
 

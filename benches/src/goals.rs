@@ -122,10 +122,10 @@ pub fn judge_durable(durable: &Durable, scale: &Scale) -> Vec<Goal> {
     let went_on = first.recovered_s.max(first.dispatched_s);
     let extra = (first.appends_of_waiting + second.appends_of_waiting) as f64;
     vec![
-        Goal::at_least("rows / bare group commit, single, 1,000 at once", 0.2, to_group_commit("single")),
-        Goal::at_least("rows / bare group commit, chain-10, 1,000 at once", 0.2, to_group_commit("chain-10")),
+        Goal::at_least("rows / bare group commit, single, 1,000 at once", 0.25, to_group_commit("single")),
+        Goal::at_least("rows / bare group commit, chain-10, 1,000 at once", 0.45, to_group_commit("chain-10")),
         tasks,
-        Goal::at_most("syncs of a task, lone chain-10", 1.3, "syncs", lone.map(|row| row.syncs_per_task)).deciding(),
+        Goal::at_most("syncs of a task, lone chain-10", 1.1, "syncs", lone.map(|row| row.syncs_per_task)).deciding(),
         Goal::at_most("appends of a lone chain-10", 11.0, "", lone.map(|row| row.appends_per_execution)).deciding(),
         Goal::at_most("100,000 executions go on", 30.0, "s", Some(went_on)),
         Goal::at_most("memory of the process then, at most", 1_024.0, "MiB", peak).deciding(),

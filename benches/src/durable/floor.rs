@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, params};
 use serde::Serialize;
 
+use super::usage::{Usage, this_thread};
 use crate::contender::BoxError;
-use crate::stats::Spread;
+use crate::stats::{Spread, median};
 
 /// What a file system writes at least.
 const BLOCK: [u8; 4_096] = [1; 4_096];
@@ -37,44 +38,75 @@ pub struct GroupCommit {
     pub rows_per_commit: usize,
     /// Over the repetitions.
     pub rows_per_second: Spread,
+    /// The median of what a row takes of a processor; none if the system does not say.
+    pub cpu_us_per_row: Option<f64>,
+    /// The median of what is written for a row; none if the system does not say.
+    pub bytes_per_row: Option<f64>,
+}
+
+/// Bare rows of one repetition.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bare {
+    pub(super) rows_per_second: f64,
+    cpu_us_per_row: Option<f64>,
+    bytes_per_row: Option<f64>,
 }
 
 impl Floors {
-    pub(super) fn of(syncs: &[f64], group_commits: &[(usize, Vec<f64>)]) -> Self {
-        let group_commit = group_commits
-            .iter()
-            .map(|(rows, rates)| GroupCommit { rows_per_commit: *rows, rows_per_second: Spread::of(rates) })
-            .collect();
+    pub(super) fn of(syncs: &[f64], group_commits: &[(usize, Vec<Bare>)]) -> Self {
+        let group_commit = group_commits.iter().map(|(rows, bare)| GroupCommit::of(*rows, bare)).collect();
         Self { syncs_per_second: Spread::of(syncs), group_commit }
+    }
+}
+
+impl GroupCommit {
+    pub(super) fn of(rows_per_commit: usize, bare: &[Bare]) -> Self {
+        let all = |value: fn(&Bare) -> Option<f64>| bare.iter().map(value).collect::<Option<Vec<_>>>();
+        let rates: Vec<_> = bare.iter().map(|bare| bare.rows_per_second).collect();
+        Self {
+            rows_per_commit,
+            rows_per_second: Spread::of(&rates),
+            cpu_us_per_row: all(|bare| bare.cpu_us_per_row).map(|all| median(&all)),
+            bytes_per_row: all(|bare| bare.bytes_per_row).map(|all| median(&all)),
+        }
     }
 }
 
 /// Appends and syncs, one after the other.
 pub(super) fn syncs(folder: &Path, window: Duration) -> Result<f64, BoxError> {
     let mut file = File::create(folder.join("log"))?;
-    repeat(window, || {
+    let (times, elapsed) = repeat(window, || {
         file.write_all(&BLOCK)?;
         Ok(file.sync_data()?)
-    })
+    })?;
+    Ok(times / elapsed.as_secs_f64())
 }
 
 /// Inserts rows, that many in each transaction.
-pub(super) fn group_commit(folder: &Path, rows: usize, window: Duration) -> Result<f64, BoxError> {
+pub(super) fn group_commit(folder: &Path, rows: usize, window: Duration) -> Result<Bare, BoxError> {
     let connection = Connection::open(folder.join("rows.db"))?;
     connection.execute_batch(TABLE)?;
     let mut insert = connection.prepare(INSERT)?;
-    let commits = repeat(window, || {
+    let (before, began) = (Usage::now(), this_thread());
+    let (commits, elapsed) = repeat(window, || {
         let transaction = connection.unchecked_transaction()?;
         for _ in 0..rows {
             insert.execute(params![&ROW[..]])?;
         }
         Ok(transaction.commit()?)
     })?;
-    Ok(commits * rows as f64)
+    let (used, ran) = (Usage::now().since(&before), this_thread());
+    // The first one is not among those that were timed.
+    let (timed, all) = (commits * rows as f64, (commits + 1.0) * rows as f64);
+    Ok(Bare {
+        rows_per_second: timed / elapsed.as_secs_f64(),
+        cpu_us_per_row: ran.zip(began).map(|(ran, began)| (ran - began).as_secs_f64() * 1e6 / all),
+        bytes_per_row: used.written.map(|written| written as f64 / all),
+    })
 }
 
-/// How often a second something can be done.
-fn repeat(window: Duration, mut once: impl FnMut() -> Result<(), BoxError>) -> Result<f64, BoxError> {
+/// How often something can be done, and in what time.
+fn repeat(window: Duration, mut once: impl FnMut() -> Result<(), BoxError>) -> Result<(f64, Duration), BoxError> {
     // The first one creates files and fills caches.
     once()?;
     let began = Instant::now();
@@ -83,7 +115,7 @@ fn repeat(window: Duration, mut once: impl FnMut() -> Result<(), BoxError>) -> R
         once()?;
         times += 1;
     }
-    Ok(times as f64 / began.elapsed().as_secs_f64())
+    Ok((times as f64, began.elapsed()))
 }
 
 #[cfg(test)]
@@ -93,7 +125,8 @@ mod tests {
     #[test]
     fn every_row_is_in_the_table() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(group_commit(folder.path(), 7, Duration::from_millis(5)).unwrap() > 0.0);
+        let bare = group_commit(folder.path(), 7, Duration::from_millis(5)).unwrap();
+        assert!(bare.rows_per_second > 0.0 && bare.bytes_per_row.is_none_or(|bytes| bytes > 128.0), "{bare:?}");
         let connection = Connection::open(folder.path().join("rows.db")).unwrap();
         let rows: i64 = connection.query_row("SELECT count(*) FROM facts", [], |row| row.get(0)).unwrap();
         assert!(rows > 0 && rows % 7 == 0, "{rows}");

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use actix::System;
 use finale::journal::{Durability, SqliteJournal, SqliteStats};
-use finale::{Outcome, Runtime, Shards, Workflow};
+use finale::{Limits, Outcome, Runtime, Shards, Workflow};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::scale::Scale;
+use super::usage::Usage;
 use super::{journal, verify};
 use crate::contender::{BoxError, names};
 use crate::finale_side::{self, noop};
@@ -74,6 +75,7 @@ pub(super) struct Sample {
     pub(super) checkpoints: u64,
     /// The most appends that were in one commit, in the window or out of it.
     pub(super) appends_max: u64,
+    pub(super) used: Usage,
 }
 
 /// Runs a case in that folder.
@@ -81,7 +83,9 @@ pub(super) fn run(folder: &Path, case: &Case, window: Duration) -> Result<Sample
     let path = folder.join("journal.db");
     let (sample, executions) = System::new().block_on(async {
         let journal = journal::open(&path, case.durability)?.journal;
-        let runtime = Runtime::builder().journal(journal.clone()).handler(HANDLER, noop).start()?;
+        // As many may be active as are in flight: those that wait for the disk count among them.
+        let limits = Limits::new().active_executions_max(case.at_once);
+        let runtime = Runtime::builder().journal(journal.clone()).limits(limits).handler(HANDLER, noop).start()?;
         let workflow = Workflow::new(case.shape.definition())?;
         let mut drive = Drive { case, runtime: &runtime, workflow, journal: &journal, tally: Tally::default() };
         let (sample, executions) = drive.through(window).await?;
@@ -106,6 +110,7 @@ struct Drive<'a> {
 struct Window {
     began: Instant,
     stats: SqliteStats,
+    used: Usage,
     latencies: Vec<Duration>,
 }
 
@@ -140,11 +145,11 @@ impl Drive<'_> {
 
 impl Window {
     fn open(journal: &SqliteJournal) -> Self {
-        Self { began: Instant::now(), stats: journal.stats(), latencies: Vec::new() }
+        Self { began: Instant::now(), stats: journal.stats(), used: Usage::now(), latencies: Vec::new() }
     }
 
     fn close(self, journal: &SqliteJournal) -> Sample {
-        let Self { began, stats, latencies } = self;
+        let Self { began, stats, used, latencies } = self;
         let (elapsed, now) = (began.elapsed(), journal.stats());
         Sample {
             elapsed,
@@ -153,6 +158,7 @@ impl Window {
             commits: now.commits - stats.commits,
             checkpoints: now.checkpoints - stats.checkpoints,
             appends_max: now.appends_max,
+            used: Usage::now().since(&used),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::floor::{Bare, GroupCommit};
 use super::load::{Case, Sample};
 use crate::stats::{Spread, median, paired_ratio, percentile};
 
@@ -43,10 +44,16 @@ pub struct Row {
     pub appends_max: u64,
     /// Commits and checkpoints for each task that was done.
     pub syncs_per_task: f64,
+    /// Bytes that the process wrote for each task that was done; none if the system does not say.
+    pub bytes_per_task: Option<f64>,
+    /// What an append took of the journal's own thread; none if the system does not say.
+    pub journal_us_per_append: Option<f64>,
+    /// That beside what a bare row takes; none if the system does not say.
+    pub to_bare_cpu: Option<f64>,
 }
 
 impl Row {
-    pub(super) fn of(case: &Case, samples: &[Sample], group_commits: &[(usize, Vec<f64>)]) -> Self {
+    pub(super) fn of(case: &Case, samples: &[Sample], group_commits: &[(usize, Vec<Bare>)]) -> Self {
         let rates = |count: fn(&Sample) -> f64| -> Vec<f64> {
             samples.iter().map(|sample| count(sample) / sample.elapsed.as_secs_f64()).collect()
         };
@@ -59,6 +66,12 @@ impl Row {
         let checkpoints = sum(|sample| sample.checkpoints);
         let tasks = case.shape.tasks() as f64;
         let bare = group_commits.iter().find(|(rows, _)| *rows == case.at_once && case.is_synced());
+        let total = |value: fn(&Sample) -> Option<f64>| samples.iter().map(value).sum::<Option<f64>>();
+        let written = total(|sample| sample.used.written.map(|written| written as f64));
+        let journal = total(|sample| sample.used.journal.map(|ran| ran.as_secs_f64() * 1e6));
+        let journal_us_per_append = journal.map(|us| us / appends as f64);
+        let bare_rates = bare.map(|(_, bare)| bare.iter().map(|bare| bare.rows_per_second).collect::<Vec<_>>());
+        let bare_cpu = bare.and_then(|(rows, bare)| GroupCommit::of(*rows, bare).cpu_us_per_row);
         Self {
             shape: case.shape.name,
             contender: case.contender(),
@@ -67,7 +80,7 @@ impl Row {
             executions_per_second,
             tasks_per_second: executions_per_second.median * tasks,
             rows_per_second: median(&rows),
-            to_group_commit: bare.map(|(_, bare)| paired_ratio(&rows, bare)),
+            to_group_commit: bare_rates.map(|bare| paired_ratio(&rows, &bare)),
             p50_us: percentile(&latencies, 0.5),
             p99_us: percentile(&latencies, 0.99),
             appends_per_execution: appends as f64 / latencies.len() as f64,
@@ -75,6 +88,9 @@ impl Row {
             checkpoints,
             appends_per_commit: appends as f64 / commits as f64,
             appends_max: samples.iter().map(|sample| sample.appends_max).max().unwrap_or_default(),
+            bytes_per_task: written.map(|bytes| bytes / (latencies.len() as f64 * tasks)),
+            journal_us_per_append,
+            to_bare_cpu: journal_us_per_append.zip(bare_cpu).map(|(append, row)| append / row),
             syncs_per_task: (commits + checkpoints) as f64 / (latencies.len() as f64 * tasks),
         }
     }

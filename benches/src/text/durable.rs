@@ -19,11 +19,15 @@ pub(super) fn write(out: &mut impl Write, durable: &Durable) -> io::Result<()> {
 
 fn write_floors(out: &mut impl Write, floors: &Floors) -> io::Result<()> {
     let title = "floors: synced appends of 4 KiB, and bare rows of 128 bytes in SQLite (WAL, synchronous = FULL)";
-    let mut table = Table::new(title.to_owned(), head(&["a second", "min", "max"]));
-    table.row("syncs", spread(floors.syncs_per_second));
+    let mut table = Table::new(title.to_owned(), head(&["a second", "min", "max", "cpu us", "bytes"]));
+    let mut syncs = spread(floors.syncs_per_second);
+    syncs.extend(["-".to_owned(), "-".to_owned()]);
+    table.row("syncs", syncs);
     for floor in &floors.group_commit {
         let name = format!("rows, {} in a transaction", count(floor.rows_per_commit as f64));
-        table.row(&name, spread(floor.rows_per_second));
+        let mut cells = spread(floor.rows_per_second);
+        cells.extend([maybe(floor.cpu_us_per_row, times_of), maybe(floor.bytes_per_row, count)]);
+        table.row(&name, cells);
     }
     table.write(out)
 }
@@ -35,7 +39,7 @@ fn write_rates(out: &mut impl Write, rows: &[Row]) -> io::Result<()> {
     for row in rows {
         let mut cells = spread(row.executions_per_second);
         cells.extend([row.tasks_per_second, row.rows_per_second].map(count));
-        cells.push(row.to_group_commit.map_or_else(|| "-".to_owned(), times));
+        cells.push(maybe(row.to_group_commit, times));
         cells.extend([row.p50_us, row.p99_us].map(count));
         table.row(&name(row), cells);
     }
@@ -43,8 +47,21 @@ fn write_rates(out: &mut impl Write, rows: &[Row]) -> io::Result<()> {
 }
 
 fn write_commits(out: &mut impl Write, rows: &[Row]) -> io::Result<()> {
-    let columns = ["appends each", "commits", "checkpoints", "appends/commit", "at most", "syncs/task"];
-    let mut table = Table::new("their commits".to_owned(), head(&columns));
+    let columns = [
+        "appends each",
+        "commits",
+        "checkpoints",
+        "appends/commit",
+        "at most",
+        "syncs/task",
+        "bytes/task",
+        "cpu us",
+        "/ bare",
+    ];
+    let mut table = Table::new(
+        "their commits; cpu is that of the journal's thread for an append, and beside it that of a bare row".to_owned(),
+        head(&columns),
+    );
     for row in rows {
         let cells = vec![
             format!("{:.2}", row.appends_per_execution),
@@ -53,6 +70,9 @@ fn write_commits(out: &mut impl Write, rows: &[Row]) -> io::Result<()> {
             format!("{:.1}", row.appends_per_commit),
             count(row.appends_max as f64),
             format!("{:.3}", row.syncs_per_task),
+            maybe(row.bytes_per_task, count),
+            maybe(row.journal_us_per_append, times_of),
+            maybe(row.to_bare_cpu, times),
         ];
         table.row(&name(row), cells);
     }
@@ -80,6 +100,14 @@ fn restart(restart: &Restart) -> Vec<String> {
         .chain(counts.into_iter().map(|number| count(number as f64)))
         .chain(memory.into_iter().map(mebibytes))
         .collect()
+}
+
+fn maybe(value: Option<f64>, text: fn(f64) -> String) -> String {
+    value.map_or_else(|| "-".to_owned(), text)
+}
+
+fn times_of(value: f64) -> String {
+    format!("{value:.2}")
 }
 
 fn name(row: &Row) -> String {

@@ -21,9 +21,12 @@ pub(crate) const fn of_status(status: ExecutionStatus) -> u8 {
 
 /// What says why a journal was of no use: a wrong file is bad input, a file that somebody else has is not.
 pub(crate) const fn of_journal(error: &JournalError) -> u8 {
-    use OpenProblem::{Empty, Foreign, Link, NetworkFileSystem, Newer, NoFile, NoFolder, SeveralNames};
+    use OpenProblem::{Empty, Foreign, Link, NetworkFileSystem, Newer, NoFile, NoFolder, Older, SeveralNames};
     match error {
-        JournalError::Open { problem: NoFile | NoFolder | Link | Empty | Foreign | Newer { .. }, .. }
+        JournalError::Open {
+            problem: NoFile | NoFolder | Link | Empty | Foreign | Newer { .. } | Older { .. },
+            ..
+        }
         | JournalError::Open { problem: SeveralNames { .. } | NetworkFileSystem { .. }, .. } => BAD_INPUT,
         _ => FAILED,
     }

@@ -133,6 +133,16 @@ pub enum OpenProblem {
         /// The newest format this release knows.
         known: i64,
     },
+    /// An older release of finale has written it, and what only reads a journal changes nothing in it.
+    #[error(
+        "the journal has format {found}: the first runtime of this release that opens it brings it to format {known}"
+    )]
+    Older {
+        /// Its format.
+        found: i64,
+        /// The format that this release reads.
+        known: i64,
+    },
     /// Acknowledged facts are missing at its end: the log was damaged, or the file replaced by an older copy.
     #[error(
         "{missing} acknowledged batches are missing at the end of the journal: its log is damaged or the file is missing or an older copy; restore it, or accept the loss (--accept-lost-tail, accept_lost_tail)"

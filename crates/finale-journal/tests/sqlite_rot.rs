@@ -6,7 +6,7 @@ mod sqlite_support;
 
 use std::fs;
 
-use finale_journal::{JournalError, JournalReader, OpenProblem, SqliteJournal};
+use finale_journal::{JournalError, JournalReader, OpenProblem, SqliteJournal, SqliteReader};
 use sqlite_support::{Hand, Place, id};
 
 const EXECUTIONS: u128 = 20;
@@ -26,23 +26,30 @@ fn killed() -> Place {
     let place = Place::new();
     let journal = place.open();
     let mut hand = Hand::of(&journal);
-    for sequence in 1..=FACTS {
-        for number in 1..=EXECUTIONS {
-            match sequence {
-                1 => hand.begin(number, &fact(number, sequence)),
-                _ => hand.more(number, sequence, &fact(number, sequence)),
-            }
-            hand.settle();
-        }
-    }
-    place.copy()
+    (1..=FACTS).for_each(|sequence| append(&mut hand, sequence));
+    // When nothing else is to be done it would come into the tables.
+    place.faults.hold();
+    let killed = place.copy();
+    place.faults.release();
+    killed
 }
 
-/// The same, closed in order: all of it is in the database.
+/// The same, closed in order after each fact: all of it is in the tables of the database, and each fact is a row.
 fn closed() -> Place {
-    let place = killed();
-    drop(place.open());
+    let place = Place::new();
+    (1..=FACTS).for_each(|sequence| append(&mut Hand::of(&place.open()), sequence));
     place
+}
+
+/// One fact for each execution, each in a commit of its own.
+fn append(hand: &mut Hand, sequence: u64) {
+    for number in 1..=EXECUTIONS {
+        match sequence {
+            1 => hand.begin(number, &fact(number, sequence)),
+            _ => hand.more(number, sequence, &fact(number, sequence)),
+        }
+        hand.settle();
+    }
 }
 
 fn open(place: &Place) -> Result<SqliteJournal, JournalError> {
@@ -143,6 +150,53 @@ fn a_byte_of_the_log_that_rotted_takes_nothing_acknowledged_away_in_silence() {
         }
     }
     assert!(said > 50, "{said} of 100 were said, {whole} hurt nothing");
+}
+
+/// Something is wrong with batches that were durable and not in the tables when the process was killed.
+#[test]
+fn a_batch_that_was_changed_or_taken_away_before_it_came_into_the_tables_is_a_lost_tail() {
+    let changes = [
+        ("UPDATE batches SET bytes = zeroblob(length(bytes)) WHERE batch = 50", 49),
+        ("UPDATE batches SET bytes = substr(bytes, 2) WHERE batch = 50", 49),
+        ("UPDATE batches SET hash = hash + 1 WHERE batch = 50", 49),
+        ("DELETE FROM batches WHERE batch = 50", 49),
+        ("DELETE FROM batches WHERE batch = (SELECT max(batch) FROM batches)", 100),
+        ("UPDATE batches SET batch = 1000 WHERE batch = 50", 49),
+        ("UPDATE meta SET unmerged_hash = unmerged_hash + 1", 101),
+    ];
+    for (change, left) in changes {
+        let place = killed();
+        let whole = place.count("batches");
+        place.alter(change);
+        let missing = lost_tail(open(&place));
+        let reader = SqliteReader::open(place.path()).map(drop).unwrap_err();
+        assert_eq!(missing, lost_tail(Err(reader)), "{change}: owner and reader say the same");
+        let reader = SqliteReader::builder(place.path()).accept_lost_tail().open().unwrap();
+        assert_eq!(reader.lost_batches(), missing, "{change}");
+        let seen: Vec<_> = (1..=EXECUTIONS).map(|number| reader.history(id(number)).unwrap()).collect();
+        let journal = SqliteJournal::builder(place.path()).accept_lost_tail().open().unwrap();
+        for (number, seen) in (1..=EXECUTIONS).zip(seen) {
+            assert_eq!(journal.history(id(number)).unwrap(), seen, "{change}: they see the same");
+            assert!(facts(number).starts_with(&seen.unwrap_or_default()), "{change}: execution {number}");
+        }
+        // One batch is the claim, which changes nothing else.
+        assert_eq!(place.count("batches"), whole.min(left - 1), "{change}");
+        Hand::of(&journal).begin(1_000, b"goes on");
+        drop(journal);
+        assert_eq!(open(&place).unwrap().history(id(1_000)).unwrap().unwrap(), b"goes on");
+    }
+}
+
+#[test]
+fn a_batch_that_rots_under_its_owner_is_said_by_reads_and_health() {
+    let place = Place::new();
+    let journal = place.open();
+    let mut hand = Hand::of(&journal);
+    hand.begin(1, b"a");
+    hand.settle();
+    place.alter("UPDATE batches SET bytes = zeroblob(length(bytes))");
+    assert!(matches!(journal.summary(id(1)), Err(JournalError::Unreadable(_))));
+    assert!(matches!(journal.health(), Err(JournalError::Unreadable(_))));
 }
 
 #[test]

@@ -76,11 +76,8 @@ pub(super) struct Begin {
 pub(super) struct Facts {
     pub(super) id: ExecutionId,
     pub(super) number: i64,
-    pub(super) place: i64,
-    pub(super) previous: i64,
     pub(super) first_sequence: u64,
     pub(super) count: u32,
-    pub(super) chain: u64,
     pub(super) facts: Span,
 }
 
@@ -94,13 +91,11 @@ pub(super) struct Stand {
     pub(super) error: Option<Span>,
     pub(super) quarantine: Option<Span>,
     pub(super) until_released: bool,
-    /// Its last fact, once it has ended.
-    pub(super) tip: Tip,
     /// Whether its summary was damaged, and counts as whole from now on.
     pub(super) reseal: bool,
 }
 
-/// The newest facts of an execution.
+/// The newest facts of an execution that are in the tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tip {
     /// Number of the last one.
@@ -120,15 +115,6 @@ impl Batch {
 
     pub(super) fn bytes(&self, span: Span) -> &[u8] {
         self.arena.get(span.start..span.start + span.length).unwrap_or_default()
-    }
-
-    /// Texts come from `str` alone.
-    pub(super) fn text(&self, span: Span) -> &str {
-        std::str::from_utf8(self.bytes(span)).unwrap_or_default()
-    }
-
-    pub(super) fn maybe_text(&self, span: Option<Span>) -> Option<&str> {
-        span.map(|span| self.text(span))
     }
 
     /// The steps that are written in one transaction, from that one on.

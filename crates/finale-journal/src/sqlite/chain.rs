@@ -17,6 +17,11 @@ pub(super) fn batch(before: u64, next: u64) -> u64 {
     XxHash3_64::oneshot_with_seed(before, &next.to_le_bytes())
 }
 
+/// The hash over the batches that are not in the tables yet.
+pub(super) fn recent(before: u64, number: u64, bytes: &[u8]) -> u64 {
+    XxHash3_64::oneshot_with_seed(batch(before, number), bytes)
+}
+
 /// A hash over the fields of a row.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Check(u64);

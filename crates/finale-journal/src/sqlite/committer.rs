@@ -27,8 +27,9 @@ use super::fence::{StoreFence, Token};
 use super::forget;
 use super::lock::{DatabaseLock, Lock};
 use super::mark::{Mark, MarkFile};
-use super::purge::{Ended, PurgeTask};
+use super::purge::{Ended, PurgeTask, Stepped};
 use super::queue::Taken;
+use super::recent::Recent;
 use super::shared::{Shared, TellsEnd};
 use super::transaction::{Steps, Written};
 use super::trouble::failed;
@@ -37,7 +38,8 @@ use super::watch::{self, FileWatch};
 
 /// Only the newest claim changes it, and nobody else may have changed it since: even without a lock on the file an owner
 /// that is none any more writes nothing.
-const SEAL: &str = "UPDATE meta SET batch = ?1, running = ?2, place = ?3, completed = ?5, failed = ?6, cancelled = ?7";
+const SEAL: &str = "UPDATE meta SET batch = ?1, running = ?2, place = ?3, completed = ?5, failed = ?6, cancelled = ?7, \
+     merged = ?8, unmerged_hash = ?9";
 
 /// What the thread needs.
 #[derive(Debug)]
@@ -47,6 +49,8 @@ pub(super) struct Start {
     /// How far the database has come.
     pub(super) reached: Mark,
     pub(super) place: i64,
+    /// What is not in the tables yet.
+    pub(super) recent: Recent,
     /// None if the log is not synced with each commit.
     pub(super) mark: Option<MarkFile>,
     pub(super) faults: Option<SqliteFaults>,
@@ -63,7 +67,7 @@ pub(super) fn start(start: Start) -> std::io::Result<thread::JoinHandle<()>> {
 }
 
 fn run(start: Start) {
-    let Start { shared, connection, reached, place, mark, faults, locks, fence, watch, lock_patience } = start;
+    let Start { shared, connection, reached, place, recent, mark, faults, locks, fence, watch, lock_patience } = start;
     // Dropped in this order, from the last: who is told that it ended finds everything free. The connection goes before
     // the lock on its file, because closing that file frees the locks of SQLite.
     let _ends = TellsEnd(Arc::clone(&shared));
@@ -72,11 +76,13 @@ fn run(start: Start) {
     let connection = connection;
     let drive = |fence| {
         let ended = Ended::read(&connection).map_err(failed)?;
-        let written = Written { place, running: reached.running, ended, ..Written::default() };
+        let merged =
+            connection.query_row("SELECT merged FROM meta", [], |row| row.get::<_, i64>(0)).map_err(failed)? as u64;
+        let written = Written { place, running: reached.running, ended, merged, ..Written::default() };
         Committer {
             shared: &shared,
             connection: &connection,
-            steps: Steps::new(&connection).map_err(failed)?,
+            steps: Steps::new(&connection, recent).map_err(failed)?,
             checkpoints: Checkpoints::new(&connection).map_err(failed)?,
             mark,
             faults,
@@ -87,6 +93,7 @@ fn run(start: Start) {
             written,
             is_claimed: false,
             sweeps: forget::is_left(&connection).map_err(failed)?,
+            merges: false,
             purges: VecDeque::new(),
             vacuum: Vacuum::default(),
             watermarks: Vec::new(),
@@ -126,6 +133,8 @@ struct Committer<'c> {
     is_claimed: bool,
     /// Whether facts of forgotten executions are left to delete.
     sweeps: bool,
+    /// Whether the next commit is to bring everything into the tables.
+    merges: bool,
     /// What has expired and is being forgotten, for whoever asked first.
     purges: VecDeque<PurgeTask>,
     vacuum: Vacuum,
@@ -160,15 +169,24 @@ impl Committer<'_> {
     fn tidy_up(&mut self) -> Result<(), JournalError> {
         self.check_ownership()?;
         if !self.has_housekeeping() {
+            if self.is_claimed && !self.steps.recent().is_empty() {
+                self.merges = true;
+                self.commit_unsynced()?;
+            }
             self.vacuum.look(self.connection).map_err(failed)?;
             return self.checkpoint(true);
         }
-        // It need not be on the disk: the log keeps the order, so whatever is synced later takes it along.
+        self.commit_unsynced()?;
+        if self.vacuum.is_under_way { self.vacuum.look(self.connection).map_err(failed) } else { Ok(()) }
+    }
+
+    /// Commits housekeeping. It need not be on the disk: the log keeps the order, so whatever is synced later takes it
+    /// along.
+    fn commit_unsynced(&mut self) -> Result<(), JournalError> {
         self.set_sync(Durability::Relaxed)?;
         let outcome = self.commit(&Batch::default(), 0..0).and_then(|()| self.checkpoint(false));
         self.set_sync(Durability::Full)?;
-        outcome?;
-        if self.vacuum.is_under_way { self.vacuum.look(self.connection).map_err(failed) } else { Ok(()) }
+        outcome
     }
 
     fn work(&mut self, batch: &Batch) -> Result<(), JournalError> {
@@ -191,9 +209,13 @@ impl Committer<'_> {
     fn commit(&mut self, batch: &Batch, part: Range<usize>) -> Result<(), JournalError> {
         let steps = &batch.steps[part.clone()];
         let begun = Instant::now();
-        let before = Written { appends: 0, bytes: 0, ..self.written };
         self.begin()?;
-        self.written = self.steps.write(batch, steps, before).map_err(failed)?;
+        self.written = Written { batch: self.reached.batch + 1, appends: 0, bytes: 0, ..self.written };
+        self.steps.write(batch, steps, &mut self.written).map_err(failed)?;
+        self.merges |= self.faults.as_ref().is_some_and(SqliteFaults::merges);
+        if std::mem::take(&mut self.merges) {
+            self.steps.merge(&mut self.written).map_err(failed)?;
+        }
         self.sweeps |= steps.iter().any(|step| matches!(step.change, Change::Forget(_)));
         if self.sweeps {
             self.sweeps = forget::sweep(self.connection).map_err(failed)?;
@@ -202,8 +224,10 @@ impl Committer<'_> {
             Vacuum::step(self.connection).map_err(failed)?;
         }
         if let Some(purge) = self.purges.front_mut() {
-            let leaves = purge.step(self.connection, &mut self.written.ended, !steps.is_empty());
-            self.sweeps |= leaves.map_err(failed)?;
+            let stepped = purge.step(self.connection, self.steps.recent(), &mut self.written.ended, !steps.is_empty());
+            let Stepped { leaves, needs_merge } = stepped.map_err(failed)?;
+            self.sweeps |= leaves;
+            self.merges |= needs_merge;
         }
         self.seal("")?;
         self.shared.counters.committed(self.written.appends, self.written.bytes, begun.elapsed());
@@ -272,7 +296,9 @@ impl Committer<'_> {
             self.reached.epoch,
             completed,
             of_failed,
-            cancelled
+            cancelled,
+            self.written.merged as i64,
+            self.steps.recent().hash() as i64
         ];
         let mut update = self.connection.prepare_cached(&update).map_err(failed)?;
         if update.execute(values).map_err(failed)? != 1 {
@@ -350,6 +376,7 @@ impl Committer<'_> {
         let next = found.checked_add(1).ok_or_else(|| failed("no claims are left"))?;
         self.reached.epoch = found;
         let token: Token = self.connection.query_row("SELECT randomblob(16)", [], |row| row.get(0)).map_err(failed)?;
+        self.merge()?;
         let hex = token.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         self.seal(&format!(", epoch = epoch + 1, claimed = 1, token = x'{hex}'"))?;
         self.reached.epoch = next;
@@ -374,6 +401,7 @@ impl Committer<'_> {
         let mut released = Released::default();
         if epoch.0 == self.reached.epoch {
             self.begin()?;
+            self.merge()?;
             self.seal(", claimed = 0")?;
             self.note();
             self.shared.activities.begin(Activity::Checkpoint);
@@ -382,6 +410,12 @@ impl Committer<'_> {
         }
         answer(reply, Ok(released));
         Ok(())
+    }
+
+    /// Brings everything into the tables, in a transaction that is under way.
+    fn merge(&mut self) -> Result<(), JournalError> {
+        self.written.batch = self.reached.batch + 1;
+        self.steps.merge(&mut self.written).map_err(failed)
     }
 
     fn checkpoint(&mut self, is_idle: bool) -> Result<(), JournalError> {
@@ -400,6 +434,10 @@ impl Committer<'_> {
 
     fn close(&mut self) -> Result<(), JournalError> {
         self.check_ownership()?;
+        if self.is_claimed && !self.steps.recent().is_empty() {
+            self.merges = true;
+            self.commit_unsynced()?;
+        }
         self.checkpoints.finish(&self.shared.counters).map_err(failed)?;
         checkpoint_on_close(self.connection, true).map_err(failed)
     }

@@ -19,6 +19,8 @@ struct State {
     held: bool,
     ignores_locks: bool,
     waiting: bool,
+    /// After how many commits everything is merged, and after how many more it is next.
+    merges: Option<(u64, u64)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +61,12 @@ impl SqliteFaults {
         self.state().ignores_locks = true;
     }
 
+    /// Every nth commit brings everything into the tables, which is otherwise done when enough has gathered. That is no
+    /// fault: it is to make no difference to whoever reads.
+    pub fn merge_every(&self, nth: u64) {
+        self.state().merges = Some((nth, nth));
+    }
+
     /// Commits are stuck from now on.
     pub fn hold(&self) {
         self.state().held = true;
@@ -77,6 +85,20 @@ impl SqliteFaults {
 
     pub(super) fn ignores_locks(&self) -> bool {
         self.state().ignores_locks
+    }
+
+    pub(super) fn merges(&self) -> bool {
+        match &mut self.state().merges {
+            Some((every, left)) => {
+                *left = left.saturating_sub(1);
+                let now = *left == 0;
+                if now {
+                    *left = *every;
+                }
+                now
+            }
+            None => false,
+        }
     }
 
     pub(super) fn before_commit(&self) -> Result<(), String> {

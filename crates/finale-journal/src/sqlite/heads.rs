@@ -8,7 +8,6 @@ use rustc_hash::FxHashMap;
 
 use crate::{Append, JournalError, Position, Quarantine};
 
-use super::batch::Tip;
 use super::begun::Begun;
 use super::history::{Known, known};
 use super::readers::Readers;
@@ -28,7 +27,8 @@ pub(super) struct Heads {
 pub(super) struct Head {
     pub(super) number: i64,
     pub(super) status: u8,
-    pub(super) tip: Tip,
+    /// Number of its last fact.
+    pub(super) sequence: u64,
     pub(super) quarantine: Option<Box<Quarantine>>,
     /// What is wrong with what was kept of it.
     pub(super) problem: Option<&'static str>,
@@ -46,7 +46,7 @@ impl Heads {
             Entry::Occupied(place) => return Ok(Some(place.into_mut())),
             Entry::Vacant(place) => place,
         };
-        let found = readers.with(|connection| known(connection, execution).map_err(|error| reading(execution, &error)));
+        let found = readers.view(|view| known(view, execution).map_err(|error| reading(execution, &error)));
         let Some(head) = found?.map(Head::from) else {
             return Ok(None);
         };
@@ -61,7 +61,7 @@ impl Heads {
     pub(super) fn check(&mut self, append: &Append<'_>, readers: &Readers) -> Result<Option<&Head>, JournalError> {
         let Append { execution, first_sequence: found, .. } = *append;
         let head = if append.begins.is_some() && self.is_new(execution) { None } else { self.get(execution, readers)? };
-        let expected = head.as_ref().map_or(0, |head| head.tip.sequence) + 1;
+        let expected = head.as_ref().map_or(0, |head| head.sequence) + 1;
         match &head {
             Some(head) if head.has_ended() => return Err(JournalError::Ended(execution)),
             Some(Head { problem: Some(problem), .. }) => return Err(damaged(execution, problem)),
@@ -109,7 +109,7 @@ impl Head {
 
 impl From<Known> for Head {
     fn from(known: Known) -> Self {
-        let Known { number, status, quarantine, tip, problem } = known;
-        Self { number, status, tip, quarantine: quarantine.map(Box::new), problem }
+        let Known { number, status, quarantine, sequence, problem, .. } = known;
+        Self { number, status, sequence, quarantine: quarantine.map(Box::new), problem }
     }
 }

@@ -5,9 +5,10 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::JournalError;
 
-use super::batch::Pending;
-use super::batch::Tip;
+use super::batch::{Pending, Tip};
 use super::chain;
+use super::readers::View;
+use super::recent::{Entry, Recent};
 use super::summary::{COLUMNS, COMPLETED, ENDING, SummaryRow, tip};
 use super::transaction::bytes;
 use super::trouble::{damaged, reading};
@@ -21,7 +22,10 @@ pub(super) struct Known {
     pub(super) number: i64,
     pub(super) status: u8,
     pub(super) quarantine: Option<crate::Quarantine>,
+    /// Its facts in the tables.
     pub(super) tip: Tip,
+    /// Number of its last fact, wherever that is.
+    pub(super) sequence: u64,
     /// What is wrong with it.
     pub(super) problem: Option<&'static str>,
 }
@@ -29,11 +33,11 @@ pub(super) struct Known {
 /// All facts that are kept of an execution; none if it is unknown. Those that are pending come after those that are
 /// durable; some may be both.
 pub(super) fn read(
-    connection: &Connection,
+    view: &View<'_>,
     execution: ExecutionId,
     pending: &[Pending],
 ) -> Result<Option<Vec<u8>>, JournalError> {
-    let (mut facts, mut sequence) = match durable(connection, execution)? {
+    let (mut facts, mut sequence) = match durable(view, execution)? {
         Some(found) => found,
         // Unknown; or it became durable, ended and was forgotten since the pending facts were copied.
         None if pending.first().is_none_or(|first| first.first_sequence > 1) => return Ok(None),
@@ -51,14 +55,24 @@ pub(super) fn read(
 }
 
 /// What is known of an execution. A head that is no head of its facts is a problem as well.
-pub(super) fn known(connection: &Connection, execution: ExecutionId) -> rusqlite::Result<Option<Known>> {
+pub(super) fn known(view: &View<'_>, execution: ExecutionId) -> rusqlite::Result<Option<Known>> {
+    let entry = view.recent.get(execution);
+    if let Some(entry) = entry.filter(|entry| entry.is_new()) {
+        return Ok(Some(Known { number: entry.number, problem: None, ..Known::hidden() }.with(&view.recent, entry)));
+    }
+    let known = in_tables(view.connection, execution)?;
+    // What is not in the tables yet goes on with what is there: if nothing is, that has rotted.
+    Ok(entry.map_or(known.clone(), |entry| Some(known.unwrap_or(Known::hidden()).with(&view.recent, entry))))
+}
+
+fn in_tables(connection: &Connection, execution: ExecutionId) -> rusqlite::Result<Option<Known>> {
     let select = format!("SELECT {COLUMNS} FROM executions e WHERE e.id = ?1");
     let mut statement = connection.prepare_cached(&select)?;
     let found = statement.query_row([bytes(&execution)], |row| Ok(Known::of(&SummaryRow::read(row)))).optional()?;
     let head = head(connection, execution)?;
     let Some(mut known) = found else {
         // An index that has rotted hides a summary. The head of an execution that is open tells that.
-        return Ok(head.map(|(number, tip)| Known { number, tip, ..Known::hidden() }));
+        return Ok(head.map(|(number, tip)| Known { number, tip, sequence: tip.sequence, ..Known::hidden() }));
     };
     match head {
         Some((number, tip)) => known.has_head(number, tip),
@@ -80,18 +94,34 @@ impl Known {
             status: standing.status,
             quarantine: standing.quarantine(),
             tip: standing.tip,
+            sequence: standing.tip.sequence,
             problem,
         }
+    }
+
+    /// With what is not in the tables yet.
+    fn with(mut self, recent: &Recent, entry: &Entry) -> Self {
+        if let Some(status) = entry.status() {
+            self.status = status;
+            self.quarantine = recent.quarantine(entry);
+        }
+        if entry.first_sequence > 0 {
+            if entry.first_sequence != self.sequence + 1 && self.problem.is_none() {
+                self.problem = Some("facts before its last ones are missing");
+            }
+            self.sequence = entry.last_sequence;
+        }
+        self
     }
 
     /// An execution that is open, and whose summary is not found.
     const fn hidden() -> Self {
         let tip = Tip { sequence: 0, chain: 0, last: 0 };
-        Self { number: 0, status: ENDING, quarantine: None, tip, problem: Some(HIDDEN) }
+        Self { number: 0, status: ENDING, quarantine: None, tip, sequence: 0, problem: Some(HIDDEN) }
     }
 
     fn has_head(&mut self, number: i64, tip: Tip) {
-        self.tip = tip;
+        (self.tip, self.sequence) = (tip, tip.sequence);
         if number != self.number || self.status >= COMPLETED {
             // The head is what says that it is open.
             self.status = self.status.min(ENDING);
@@ -108,17 +138,20 @@ struct Link {
     start: usize,
 }
 
-fn durable(connection: &Connection, execution: ExecutionId) -> Result<Option<(Vec<u8>, u64)>, JournalError> {
-    let reading = |error| reading(execution, &error);
-    // One state of the database, however many rows are read.
-    let snapshot = connection.unchecked_transaction().map_err(reading)?;
-    let Some(known) = known(&snapshot, execution).map_err(reading)? else {
+fn durable(view: &View<'_>, execution: ExecutionId) -> Result<Option<(Vec<u8>, u64)>, JournalError> {
+    let Some(known) = known(view, execution).map_err(|error| reading(execution, &error))? else {
         return Ok(None);
     };
-    match known.problem {
-        Some(problem) => Err(damaged(execution, problem)),
-        None => follow(&snapshot, execution, &known).map(Some),
+    if let Some(problem) = known.problem {
+        return Err(damaged(execution, problem));
     }
+    let (mut facts, _) = follow(view.connection, execution, &known)?;
+    if let Some(entry) = view.recent.get(execution) {
+        let mut appends = Vec::new();
+        view.recent.facts(entry, &mut appends);
+        appends.iter().for_each(|(_, _, more)| facts.extend_from_slice(more));
+    }
+    Ok(Some((facts, known.sequence)))
 }
 
 /// Follows the rows back from the newest, then checks them in the order in which they were written.

@@ -40,6 +40,7 @@ mod identity;
 mod list;
 mod lock;
 mod mark;
+mod merge;
 mod network;
 mod open;
 mod private;
@@ -48,6 +49,9 @@ mod queue;
 mod read;
 mod reader;
 mod readers;
+mod recent;
+mod recent_cache;
+mod record;
 mod schema;
 mod shared;
 mod stats;
@@ -171,7 +175,7 @@ impl JournalReader for SqliteJournal {
     fn history(&self, execution: ExecutionId) -> Result<Option<Vec<u8>>, JournalError> {
         // In this order: what becomes durable in between is found twice, rather than not at all.
         let pending = self.0.shared.queue.pending(execution);
-        self.0.shared.readers.with(|connection| history::read(connection, execution, &pending))
+        self.0.shared.readers.view(|view| history::read(view, execution, &pending))
     }
 
     fn definition(&self, hash: DefinitionHash) -> Result<Option<StoredDefinition>, JournalError> {

@@ -10,6 +10,10 @@ impl SqliteFaults {
         match *self {}
     }
 
+    pub(super) fn merges(&self) -> bool {
+        match *self {}
+    }
+
     pub(super) fn before_commit(&self) -> Result<(), String> {
         match *self {}
     }

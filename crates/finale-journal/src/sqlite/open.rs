@@ -20,7 +20,9 @@ use super::files::{Files, io_problem};
 use super::lock::{DatabaseLock, Lock};
 use super::mark::{Mark, MarkFile};
 use super::queue::{Counts, Queue};
-use super::readers::Readers;
+use super::readers::{Readers, Tail};
+use super::recent::Recent;
+use super::recent_cache::{Loaded, cut_off, load};
 use super::schema::{self, APPLICATION_ID, MIGRATIONS};
 use super::shared::{Ended, Shared};
 use super::stats::Counters;
@@ -128,13 +130,25 @@ impl SqliteBuilder {
         if let Some(mark) = mark {
             mark.check(&reached)?;
         }
+        let recent = self.recent(&connection)?;
         schema::note_format(&connection)?;
         let mut mark = self.mark_file(files).map_err(io_problem)?;
         if let (Some(mark), true) = (&mut mark, self.accept_lost_tail) {
             // What was accepted once is not asked about again.
             mark.put(&reached).map_err(io_problem)?;
         }
-        self.start(files, connection, reached, mark, (lock, database_lock))
+        self.start(files, connection, (reached, recent), mark, (lock, database_lock))
+    }
+
+    /// What is not in the tables yet. What is damaged of it is missing at the end of the journal.
+    fn recent(&self, connection: &Connection) -> Result<Recent, OpenProblem> {
+        let Loaded { recent, missing } = load(connection).map_err(open_problem)?;
+        match missing {
+            0 => {}
+            _ if self.accept_lost_tail => cut_off(connection, &recent).map_err(open_problem)?,
+            missing => return Err(OpenProblem::LostTail { missing }),
+        }
+        Ok(Arc::unwrap_or_clone(recent))
     }
 
     /// Creates the database if there is none; gives the mark if there is one.
@@ -166,28 +180,40 @@ impl SqliteBuilder {
         self,
         files: &Files,
         connection: Connection,
-        reached: Mark,
+        (reached, recent): (Mark, Recent),
         mark: Option<MarkFile>,
         locks: (Option<Lock>, DatabaseLock),
     ) -> Result<Owner, OpenProblem> {
-        let counts = counts(&connection).map_err(open_problem)?;
+        let (mut counts, place) = counts(&connection).map_err(open_problem)?;
+        counts.number = recent.entries().iter().map(|entry| entry.number).fold(counts.number, i64::max);
         let database = locks.1.file().map_err(io_problem)?;
         let fence = StoreFence::find(database, &connection).map_err(open_problem)?;
         let watch = FileWatch::begin(files, mark.is_some()).map_err(io_problem)?;
         let definitions = definitions(&connection).map_err(open_problem)?;
         let shared = Arc::new(Shared {
             queue: Queue::new(Epoch(reached.epoch), counts, definitions),
-            readers: Readers::new(files.clone(), false),
+            readers: Readers::new(files.clone(), Tail::Owned),
             counters: Counters::default(),
             activities: Activities::default(),
             queue_bytes_max: self.queue_bytes_max,
             ended: Ended::default(),
         });
-        let (place, faults, lock_patience) = (counts.place, self.faults, self.lock_patience);
+        let (faults, lock_patience) = (self.faults, self.lock_patience);
         connection.busy_timeout(connection::BUSY_SLICE).map_err(open_problem)?;
         let shared_too = Arc::clone(&shared);
-        let start =
-            Start { shared: shared_too, connection, reached, place, mark, faults, locks, fence, watch, lock_patience };
+        let start = Start {
+            shared: shared_too,
+            connection,
+            reached,
+            place,
+            recent,
+            mark,
+            faults,
+            locks,
+            fence,
+            watch,
+            lock_patience,
+        };
         let committer = committer::start(start).map_err(io_problem)?.thread().id();
         Ok(Owner { shared, committer })
     }
@@ -223,13 +249,12 @@ pub(super) fn reached(connection: &Connection) -> rusqlite::Result<Mark> {
     })
 }
 
-/// Where the numbers go on. Those of what was forgotten may be used again.
-fn counts(connection: &Connection) -> rusqlite::Result<Counts> {
+/// Where the numbers go on, and the places of facts. Those of what was forgotten may be used again.
+fn counts(connection: &Connection) -> rusqlite::Result<(Counts, i64)> {
     let select = "SELECT (SELECT coalesce(max(number), 0) FROM executions), \
-         max((SELECT place FROM meta), (SELECT coalesce(max(place), 0) FROM facts)), \
-         (SELECT coalesce(max(number), 0) FROM definitions)";
-    connection
-        .query_row(select, [], |row| Ok(Counts { number: row.get(0)?, place: row.get(1)?, definition: row.get(2)? }))
+         (SELECT coalesce(max(number), 0) FROM definitions), \
+         max((SELECT place FROM meta), (SELECT coalesce(max(place), 0) FROM facts))";
+    connection.query_row(select, [], |row| Ok((Counts { number: row.get(0)?, definition: row.get(1)? }, row.get(2)?)))
 }
 
 fn definitions(connection: &Connection) -> rusqlite::Result<FxHashMap<DefinitionHash, i64>> {

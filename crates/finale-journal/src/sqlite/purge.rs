@@ -15,6 +15,7 @@ use crate::{Expired, JournalError, Purge, Purged};
 
 use super::forget;
 use super::read::code;
+use super::recent::Recent;
 use super::summary::COMPLETED;
 
 /// How many of one kind are forgotten before it is the turn of the next kind.
@@ -75,6 +76,15 @@ pub(super) struct PurgeTask {
     is_over: bool,
 }
 
+/// What came of one step.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Stepped {
+    /// Whether facts of those that were forgotten are left to delete.
+    pub(super) leaves: bool,
+    /// Whether what comes next is not in the tables yet.
+    pub(super) needs_merge: bool,
+}
+
 /// One row that has expired.
 struct Row {
     number: i64,
@@ -88,21 +98,22 @@ impl PurgeTask {
         Self { purge, limit, reply, purged, stepped_at: Instant::now(), is_over: limit == 0 }
     }
 
-    /// Forgets some, in a transaction that is under way; gives whether facts of them are left to delete.
+    /// Forgets some, in a transaction that is under way.
     pub(super) fn step(
         &mut self,
         connection: &Connection,
+        recent: &Recent,
         ended: &mut Ended,
         others_wait: bool,
-    ) -> rusqlite::Result<bool> {
+    ) -> rusqlite::Result<Stepped> {
         let begun = Instant::now();
         let budget = if others_wait { ((begun - self.stepped_at) / SHARE).min(BUSY_MAX) } else { IDLE };
-        let mut leaves = false;
-        while !self.is_over && begun.elapsed() < budget {
-            leaves |= self.round(connection, ended)?;
+        let mut stepped = Stepped::default();
+        while !self.is_over && !stepped.needs_merge && begun.elapsed() < budget {
+            self.round(connection, recent, ended, &mut stepped)?;
         }
         self.stepped_at = Instant::now();
-        Ok(leaves)
+        Ok(stepped)
     }
 
     /// What is forgotten is committed: answers, if that was all.
@@ -121,19 +132,27 @@ impl PurgeTask {
     }
 
     /// Some of each kind.
-    fn round(&mut self, connection: &Connection, ended: &mut Ended) -> rusqlite::Result<bool> {
-        let (before, mut leaves) = (self.purged.executions.len(), false);
+    fn round(
+        &mut self,
+        connection: &Connection,
+        recent: &Recent,
+        ended: &mut Ended,
+        stepped: &mut Stepped,
+    ) -> rusqlite::Result<()> {
+        let before = self.purged.executions.len();
         for status in Purge::KINDS {
             let left = (self.limit - self.purged.executions.len()) as u64;
-            for row in expired(connection, ended, status, self.purge.of(status), left.min(AT_ONCE))? {
-                leaves |= forget::one(connection, row.number, row.last)?;
+            let found = expired(connection, recent, ended, (status, self.purge.of(status)), left.min(AT_ONCE))?;
+            stepped.needs_merge |= found.goes_on_in_recent;
+            for row in found.rows {
+                stepped.leaves |= forget::one(connection, row.number, row.last)?;
                 ended.add(code(status), -1);
                 self.purged.executions.push(row.id);
             }
         }
-        self.purged.more = self.purged.executions.len() > before;
+        self.purged.more = self.purged.executions.len() > before || stepped.needs_merge;
         self.is_over = !self.purged.more || self.purged.executions.len() == self.limit;
-        Ok(leaves)
+        Ok(())
     }
 }
 
@@ -146,37 +165,53 @@ pub(super) fn first_end(connection: &Connection, status: Terminal) -> rusqlite::
     select.query_row([code(status)], |row| row.get(0)).optional().map(|at| at.map(Time::from_micros))
 }
 
+/// Some of those that have expired.
+#[derive(Default)]
+struct Found {
+    rows: Vec<Row>,
+    /// Whether the next one is not in the tables yet.
+    goes_on_in_recent: bool,
+}
+
 /// The first of those that have expired. An execution that has a head is open, whatever its row says.
 fn expired(
     connection: &Connection,
+    recent: &Recent,
     ended: &mut Ended,
-    status: Terminal,
-    expired: Expired,
+    (status, expired): (Terminal, Expired),
     limit: u64,
-) -> rusqlite::Result<Vec<Row>> {
-    let beyond = expired.all_but.map_or(0, |kept| ended.of(status).saturating_sub(kept));
+) -> rusqlite::Result<Found> {
+    let kept = ended.of(status) + recent.ended(status);
+    let beyond = expired.all_but.map_or(0, |all_but| kept.saturating_sub(all_but));
+    let mut found = Found::default();
     if limit == 0 || (beyond == 0 && expired.ended_before.is_none()) {
-        return Ok(Vec::new());
+        return Ok(found);
     }
+    let is_expired = |completed_at: i64, found: usize| {
+        let before = expired.ended_before.map(Time::as_micros);
+        before.is_some_and(|before| completed_at < before) || (found as u64) < beyond
+    };
+    let first_recent = recent.first_end(status).map(Time::as_micros);
     let mut select = connection.prepare_cached(
         "SELECT number, id, last, completed_at FROM executions e WHERE status = ?1 AND completed_at IS NOT NULL \
          AND NOT EXISTS(SELECT 1 FROM heads WHERE heads.id = e.id) ORDER BY completed_at LIMIT ?2",
     )?;
     let mut rows = select.query(params![code(status), limit.cast_signed()])?;
-    let (mut found, mut all) = (Vec::new(), true);
     while let Some(row) = rows.next()? {
-        let old = expired
-            .ended_before
-            .map(Time::as_micros)
-            .is_some_and(|before| row.get::<_, i64>(3).is_ok_and(|completed_at| completed_at < before));
-        if !old && found.len() as u64 >= beyond {
-            all = false;
+        let completed_at = row.get::<_, i64>(3)?;
+        if first_recent.is_some_and(|first| first < completed_at) {
             break;
         }
-        found.push(Row { number: row.get(0)?, id: super::summary::id(row, 1), last: row.get(2)? });
+        if !is_expired(completed_at, found.rows.len()) {
+            return Ok(found);
+        }
+        found.rows.push(Row { number: row.get(0)?, id: super::summary::id(row, 1), last: row.get(2)? });
     }
-    if all && (found.len() as u64) < limit.min(beyond) {
-        ended.count(connection, status)?;
+    if (found.rows.len() as u64) < limit {
+        found.goes_on_in_recent = first_recent.is_some_and(|first| is_expired(first, found.rows.len()));
+        if !found.goes_on_in_recent && (found.rows.len() as u64) < beyond {
+            ended.count(connection, status)?;
+        }
     }
     Ok(found)
 }

@@ -29,7 +29,6 @@ pub(super) struct Queue {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
     pub(super) number: i64,
-    pub(super) place: i64,
     pub(super) definition: i64,
 }
 
@@ -258,11 +257,6 @@ impl Entrance<'_> {
     pub(super) fn next_number(&mut self) -> i64 {
         self.state.last.number += 1;
         self.state.last.number
-    }
-
-    pub(super) fn next_place(&mut self) -> i64 {
-        self.state.last.place += 1;
-        self.state.last.place
     }
 
     /// The number of a definition, and whether it is a new one.

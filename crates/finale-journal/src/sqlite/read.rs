@@ -4,15 +4,17 @@ use finale_core::fact::Terminal;
 use finale_core::record::WorkflowName;
 use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus, Time};
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
 use crate::{Filter, JournalError, JournalReader, LiveExecution, Quarantine, StoredDefinition, Summary};
 
+use super::batch::Tip;
 use super::history;
 use super::list::Question;
 use super::purge::first_end;
-use super::readers::{Readers, definition};
-use super::summary::{CANCELLED, COLUMNS, COMPLETED, FAILED, SummaryRow};
+use super::readers::{Readers, View, definition};
+use super::recent::Entry;
+use super::summary::{Beginning, CANCELLED, COLUMNS, COMPLETED, FAILED, StandingRow, SummaryRow};
 use super::transaction::bytes;
 use super::trouble::{damaged, is_rot, reading, unreadable};
 
@@ -20,7 +22,7 @@ const DAMAGED: &str = "what is kept of it is damaged: its summary is not what wa
 
 impl JournalReader for Readers {
     fn history(&self, execution: ExecutionId) -> Result<Option<Vec<u8>>, JournalError> {
-        self.with(|connection| history::read(connection, execution, &[]))
+        self.view(|view| history::read(view, execution, &[]))
     }
 
     fn definition(&self, hash: DefinitionHash) -> Result<Option<StoredDefinition>, JournalError> {
@@ -28,23 +30,29 @@ impl JournalReader for Readers {
     }
 
     fn live(&self, after: Option<ExecutionId>, limit: usize) -> Result<Vec<LiveExecution>, JournalError> {
-        self.with(|connection| live(self, connection, after, limit))
+        self.view(|view| live(self, view, after, limit))
     }
 
     fn summary(&self, execution: ExecutionId) -> Result<Option<Summary>, JournalError> {
-        self.with(|connection| summary(self, connection, execution))
+        self.view(|view| summary(self, view, execution))
     }
 
     fn list(&self, filter: &Filter) -> Result<Vec<Summary>, JournalError> {
-        self.with(|connection| list(self, connection, filter))
+        self.view(|view| list(self, view, filter))
     }
 
     fn keyed(&self, idempotency_key: &str) -> Result<Option<ExecutionId>, JournalError> {
-        self.with(|connection| keyed(connection, idempotency_key))
+        self.view(|view| match view.recent.keyed(idempotency_key) {
+            Some(newest) => Ok(Some(newest)),
+            None => keyed(view.connection, idempotency_key),
+        })
     }
 
     fn first_end(&self, status: Terminal) -> Result<Option<Time>, JournalError> {
-        self.with(|connection| first_end(connection, status).map_err(unreadable))
+        self.view(|view| {
+            let in_tables = first_end(view.connection, status).map_err(unreadable)?;
+            Ok(in_tables.into_iter().chain(view.recent.first_end(status)).min())
+        })
     }
 
     fn health(&self) -> Result<(), JournalError> {
@@ -65,54 +73,141 @@ pub(super) const fn code(status: Terminal) -> u8 {
 
 fn live(
     readers: &Readers,
-    connection: &Connection,
+    view: &View<'_>,
     after: Option<ExecutionId>,
     limit: usize,
 ) -> Result<Vec<LiveExecution>, JournalError> {
-    let snapshot = connection.unchecked_transaction().map_err(unreadable)?;
-    let mut select = snapshot
-        .prepare_cached("SELECT id, number FROM heads WHERE id > ?1 ORDER BY id LIMIT ?2")
-        .map_err(unreadable)?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let View { connection, recent } = view;
+    let mut select =
+        connection.prepare_cached("SELECT id, number FROM heads WHERE id > ?1 ORDER BY id").map_err(unreadable)?;
     // No bytes sort before all ids.
-    let after = after.as_ref().map_or(&[][..], bytes);
-    let heads = select.query_map(params![after, limit], |row| Ok((super::summary::id(row, 0), row.get(1)?)));
-    // Each by itself: one that is damaged does not hide the others.
-    heads.map_err(unreadable)?.map(|head| one_live(readers, &snapshot, head.map_err(unreadable)?)).collect()
+    let heads = select.query_map([after.as_ref().map_or(&[][..], bytes)], |row| {
+        Ok((super::summary::id(row, 0), row.get::<_, i64>(1)?))
+    });
+    let mut heads = heads.map_err(unreadable)?.peekable();
+    let begun = |entry: &&Entry| entry.is_new() && !entry.has_ended() && Some(entry.id) > after;
+    let mut begun: Vec<_> = recent.entries().iter().filter(begun).collect();
+    begun.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.id));
+    let mut found = Vec::new();
+    while found.len() < limit {
+        let is_next = |entry: &mut &Entry| match heads.peek() {
+            Some(Ok((head, _))) => entry.id < *head,
+            Some(Err(_)) => false,
+            None => true,
+        };
+        if let Some(entry) = begun.pop_if(is_next) {
+            found.push(recent_live(readers, view, entry));
+            continue;
+        }
+        let Some(head) = heads.next() else { break };
+        let (id, number) = head.map_err(unreadable)?;
+        match recent.get(id) {
+            Some(entry) if entry.has_ended() => {}
+            // Each by itself: one that is damaged does not hide the others.
+            entry => found.push(one_live(readers, view, (id, number), entry)?),
+        }
+    }
+    Ok(found)
 }
 
-fn summary(
-    readers: &Readers,
-    connection: &Connection,
-    execution: ExecutionId,
-) -> Result<Option<Summary>, JournalError> {
+fn summary(readers: &Readers, view: &View<'_>, execution: ExecutionId) -> Result<Option<Summary>, JournalError> {
+    if let Some(entry) = view.recent.get(execution).filter(|entry| entry.changes_summary()) {
+        return recent_summary(readers, view, entry).map(Some);
+    }
     let select = format!("SELECT {COLUMNS} FROM executions e WHERE e.id = ?1");
-    let mut statement = connection.prepare_cached(&select).map_err(unreadable)?;
-    let found =
-        statement.query_row([bytes(&execution)], |row| Ok(to_summary(readers, connection, &SummaryRow::read(row))));
-    let found = found.optional().map_err(|error| reading(execution, &error))?;
+    let mut statement = view.connection.prepare_cached(&select).map_err(unreadable)?;
+    let found = statement
+        .query_row([bytes(&execution)], |row| Ok(to_summary(readers, view.connection, &SummaryRow::read(row))))
+        .optional();
+    let found = found.map_err(|error| reading(execution, &error))?;
     match found {
-        None if history::head(connection, execution).map_err(|error| reading(execution, &error))?.is_some() => {
+        None if history::head(view.connection, execution).map_err(|error| reading(execution, &error))?.is_some() => {
             Err(damaged(execution, history::HIDDEN))
         }
         found => Ok(found),
     }
 }
 
-fn list(readers: &Readers, connection: &Connection, filter: &Filter) -> Result<Vec<Summary>, JournalError> {
+fn list(readers: &Readers, view: &View<'_>, filter: &Filter) -> Result<Vec<Summary>, JournalError> {
+    let View { connection, recent } = view;
     let question = Question::of(filter, connection)?;
     let mut select = connection.prepare_cached(&question.sql).map_err(unreadable)?;
     let mut rows = select.query(params_from_iter(&question.values)).map_err(unreadable)?;
+    let mut changed = changed(readers, view, filter)?;
     let mut found = Vec::new();
     while found.len() < filter.limited()
         && let Some(row) = rows.next().map_err(unreadable)?
     {
-        let summary = to_summary(readers, connection, &SummaryRow::read(row));
+        let row = SummaryRow::read(row);
+        let id = row.beginning.id;
+        while found.len() < filter.limited()
+            && let Some(newer) = changed.pop_if(|changed| changed.id > id)
+        {
+            found.push(newer);
+        }
+        if recent.get(id).is_some_and(Entry::changes_summary) || found.len() == filter.limited() {
+            continue;
+        }
+        let summary = to_summary(readers, connection, &row);
         if filter.takes(&summary) {
             found.push(summary);
         }
     }
+    let left = filter.limited() - found.len();
+    found.extend(changed.into_iter().rev().take(left));
     Ok(found)
+}
+
+/// Those that a filter takes of the executions whose summaries in the tables are not the newest, oldest first.
+fn changed(readers: &Readers, view: &View<'_>, filter: &Filter) -> Result<Vec<Summary>, JournalError> {
+    let mut changed = Vec::new();
+    for entry in view.recent.entries().iter().filter(|entry| entry.changes_summary()) {
+        if filter.before.is_some_and(|before| entry.id >= before) {
+            continue;
+        }
+        match recent_summary(readers, view, entry) {
+            Ok(summary) if filter.takes(&summary) => changed.push(summary),
+            // As in the tables, one that is hidden is not listed.
+            Ok(_) | Err(JournalError::Damaged { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    changed.sort_unstable_by_key(|summary| summary.id);
+    Ok(changed)
+}
+
+/// The summary of an execution that has begun, or stands elsewhere, since everything was in the tables.
+fn recent_summary(readers: &Readers, view: &View<'_>, entry: &Entry) -> Result<Summary, JournalError> {
+    let View { connection, recent } = view;
+    // Nobody sees where its facts lie.
+    let standing = recent.standing(entry, Tip::default());
+    let merged = |beginning: Beginning<'_>, begin_intact, standing_intact, old: StandingRow<'_>| {
+        let standing = standing.unwrap_or(old);
+        let row = SummaryRow { number: entry.number, beginning, standing, begin_intact, standing_intact };
+        to_summary(readers, connection, &row)
+    };
+    if let Some(beginning) = recent.beginning(entry) {
+        return Ok(merged(beginning, true, true, StandingRow::running(entry.id)));
+    }
+    let select = format!("SELECT {COLUMNS} FROM executions e WHERE e.id = ?1");
+    let mut statement = connection.prepare_cached(&select).map_err(unreadable)?;
+    let found = statement.query_row([bytes(&entry.id)], |row| {
+        let row = SummaryRow::read(row);
+        Ok(merged(row.beginning, row.begin_intact, row.standing_intact, row.standing))
+    });
+    let found = found.optional().map_err(|error| reading(entry.id, &error))?;
+    found.ok_or_else(|| damaged(entry.id, history::HIDDEN))
+}
+
+/// An execution that has begun since everything was in the tables, and is open.
+fn recent_live(readers: &Readers, view: &View<'_>, entry: &Entry) -> LiveExecution {
+    let definition = view.recent.beginning(entry).map(|beginning| beginning.definition);
+    match definition.and_then(|definition| readers.named(view.connection, definition)) {
+        Some(named) => {
+            LiveExecution { id: entry.id, definition: named.hash, quarantine: view.recent.quarantine(entry) }
+        }
+        None => damaged_live(entry.id, None),
+    }
 }
 
 fn keyed(connection: &Connection, key: &str) -> Result<Option<ExecutionId>, JournalError> {
@@ -130,19 +225,21 @@ fn keyed(connection: &Connection, key: &str) -> Result<Option<ExecutionId>, Jour
 
 fn one_live(
     readers: &Readers,
-    connection: &Connection,
+    view: &View<'_>,
     (id, number): (ExecutionId, i64),
+    entry: Option<&Entry>,
 ) -> Result<LiveExecution, JournalError> {
+    let View { connection, recent } = view;
     let select = format!("SELECT {COLUMNS} FROM executions e WHERE e.number = ?1");
     let mut statement = connection.prepare_cached(&select).map_err(unreadable)?;
     let found = statement.query_row([number], |row| {
         let row = SummaryRow::read(row);
         let named = readers.named(connection, row.beginning.definition);
         let intact = row.is_intact() && row.beginning.id == id && row.standing.status < COMPLETED;
+        let newer = entry.and_then(|entry| recent.standing(entry, Tip::default()));
+        let quarantine = newer.unwrap_or(row.standing).quarantine();
         Ok(match named {
-            Some(named) if intact => {
-                LiveExecution { id, definition: named.hash, quarantine: row.standing.quarantine() }
-            }
+            Some(named) if intact => LiveExecution { id, definition: named.hash, quarantine },
             named => damaged_live(id, named.map(|named| named.hash)),
         })
     });

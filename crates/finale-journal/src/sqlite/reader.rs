@@ -12,7 +12,8 @@ use crate::{Filter, JournalError, JournalReader, LiveExecution, OpenProblem, Sto
 use super::files::Files;
 use super::mark::Mark;
 use super::open::{identify, reached};
-use super::readers::Readers;
+use super::readers::{Readers, Tail};
+use super::recent_cache::load;
 use super::schema::{self, MIGRATIONS};
 use super::trouble::open_problem;
 use super::version;
@@ -70,11 +71,16 @@ impl SqliteReaderBuilder {
         let connection = reading.connection();
         check(connection)?;
         let lost = mark.map_or(Ok(()), |mark| mark.check(&reached(connection).map_err(open_problem)?));
+        let lost = lost.and_then(|()| match load(connection).map_err(open_problem)?.missing {
+            0 => Ok(()),
+            missing => Err(OpenProblem::LostTail { missing }),
+        });
         let lost_batches = match lost {
             Err(OpenProblem::LostTail { missing }) if self.accept_lost_tail => missing,
             lost => lost.map(|()| 0)?,
         };
-        Ok(Opened { readers: Readers::new(files.clone(), !self.accept_lost_tail), lost_batches })
+        let tail = if self.accept_lost_tail { Tail::Accepted } else { Tail::Checked };
+        Ok(Opened { readers: Readers::new(files.clone(), tail), lost_batches })
     }
 }
 
@@ -147,6 +153,9 @@ fn check(connection: &Connection) -> Result<(), OpenProblem> {
     identify(connection)?;
     match schema::check_version(connection, MIGRATIONS)? {
         0 => Err(OpenProblem::Foreign),
+        found if found < MIGRATIONS.len() => {
+            Err(OpenProblem::Older { found: found as i64, known: MIGRATIONS.len() as i64 })
+        }
         _ => schema::check_format(connection),
     }
 }

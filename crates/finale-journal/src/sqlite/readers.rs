@@ -7,25 +7,45 @@ use finale_core::{DefinitionHash, ExecutionId};
 use rusqlite::{Connection, OptionalExtension, Row};
 use rustc_hash::FxHashMap;
 
-use crate::{JournalError, StoredDefinition};
+use crate::{JournalError, OpenProblem, StoredDefinition};
 
 use super::connection::{self, Reading};
 use super::files::Files;
 use super::mark::Mark;
 use super::open::reached;
+use super::recent::Recent;
+use super::recent_cache::{Loaded, RecentCache};
 use super::transaction::definition_check;
-use super::trouble::{is_damage, unreadable};
+use super::trouble::{batches_damaged, is_damage, unreadable};
 
 /// The most connections that are kept open while nobody reads.
 const IDLE_MAX: usize = 4;
+
+/// Who reads, and what it takes batches for that are missing at the end of the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tail {
+    /// The owner: everything was there when it began, so that the database has been damaged since.
+    Owned,
+    /// Somebody else: it has come as far as the mark says, or what is read is an older state.
+    Checked,
+    /// Somebody who takes an older state.
+    Accepted,
+}
+
+/// One state of the journal: what is in the tables, and what comes on top of it.
+#[derive(Debug)]
+pub(super) struct View<'c> {
+    pub(super) connection: &'c Connection,
+    pub(super) recent: Arc<Recent>,
+}
 
 /// Connections that read, and what never changes.
 #[derive(Debug)]
 pub(super) struct Readers {
     files: Files,
-    /// Whether what is read must have come as far as the mark says. The owner knows that without a mark.
-    checks_mark: bool,
+    tail: Tail,
     idle: Mutex<Vec<Connection>>,
+    recent: RecentCache,
     /// The first sign that the database as such is damaged.
     damage: OnceLock<JournalError>,
     /// What definitions are called; read often, written once.
@@ -40,14 +60,21 @@ pub(super) struct Named {
 }
 
 impl Readers {
-    pub(super) fn new(files: Files, checks_mark: bool) -> Self {
-        Self { files, checks_mark, idle: Mutex::default(), damage: OnceLock::new(), named: Mutex::default() }
+    pub(super) fn new(files: Files, tail: Tail) -> Self {
+        Self {
+            files,
+            tail,
+            idle: Mutex::default(),
+            recent: RecentCache::default(),
+            damage: OnceLock::new(),
+            named: Mutex::default(),
+        }
     }
 
     /// Lends a connection.
     pub(super) fn with<T>(&self, read: impl FnOnce(&Connection) -> Result<T, JournalError>) -> Result<T, JournalError> {
         // Before the database is looked at: an owner at work goes on with both, and the database comes first there.
-        let mark = if self.checks_mark { Mark::read(&self.files.mark) } else { None };
+        let mark = if self.tail == Tail::Checked { Mark::read(&self.files.mark) } else { None };
         let idle = lock(&self.idle).pop();
         let reading = idle.map_or_else(|| connection::reading(&self.files), |idle| Ok(Reading::Shared(idle)));
         let reading = reading.map_err(unreadable)?;
@@ -69,6 +96,28 @@ impl Readers {
             }
         }
         found
+    }
+
+    /// Lends a connection that sees one state of the journal, with what is not in the tables yet.
+    pub(super) fn view<T>(&self, read: impl FnOnce(&View<'_>) -> Result<T, JournalError>) -> Result<T, JournalError> {
+        self.with(|connection| {
+            let snapshot = connection.unchecked_transaction().map_err(unreadable)?;
+            let Loaded { recent, missing } = self.recent.at(&snapshot).map_err(unreadable)?;
+            match self.tail {
+                Tail::Checked if missing > 0 => return Err(self.files.error(OpenProblem::LostTail { missing })),
+                Tail::Owned if missing > 0 => return Err(batches_damaged(missing)),
+                _ => {}
+            }
+            read(&View { connection: &snapshot, recent })
+        })
+    }
+
+    /// The newest of the executions that are kept.
+    pub(super) fn newest(&self) -> Result<Option<ExecutionId>, JournalError> {
+        self.view(|view| {
+            let recent = view.recent.entries().iter().map(|entry| entry.id).max();
+            Ok(newest(view.connection)?.max(recent))
+        })
     }
 
     /// Whether a read has found the database damaged. It stays so: what is damaged does not heal.
@@ -111,8 +160,8 @@ pub(super) fn definition(
     Ok(Some(found))
 }
 
-/// The newest of the executions that are kept.
-pub(super) fn newest(connection: &Connection) -> Result<Option<ExecutionId>, JournalError> {
+/// The newest of the executions in the tables.
+fn newest(connection: &Connection) -> Result<Option<ExecutionId>, JournalError> {
     let select = "SELECT id FROM executions ORDER BY id DESC LIMIT 1";
     connection.query_row(select, [], |row| Ok(super::summary::id(row, 0))).optional().map_err(unreadable)
 }

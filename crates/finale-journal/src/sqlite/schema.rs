@@ -1,8 +1,10 @@
 //! How a journal lies in its database, and how older ones become newer ones.
 //!
-//! Facts lie in the order in which they were written: a batch touches the end of one table, not a page per execution.
-//! Each row points to the one before it of the same execution; where the newest one lies is in `heads` as long as the
-//! execution is open, and in its summary afterwards. So `heads` also says which executions are open.
+//! What a transaction writes lies in `batches` at first, one row for all of it, and is merged into the other tables later.
+//!
+//! Facts lie in the order in which they were merged: that touches the end of one table, not a page per execution. Each row
+//! points to the one before it of the same execution; where the newest one lies is in `heads` as long as the execution is
+//! open, and in its summary afterwards. So `heads` also says which executions are open.
 
 use finale_core::fact::FORMAT;
 use rusqlite::{Connection, TransactionBehavior};
@@ -15,7 +17,7 @@ use super::trouble::open_problem;
 pub(super) const APPLICATION_ID: i32 = 0x4649_4e4c;
 
 /// Each makes a database of the version that is its index into one of the next version. Append-only.
-pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
+pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
 
 const VERSION_1: &str = "
 CREATE TABLE meta(
@@ -92,6 +94,14 @@ UPDATE meta SET
     completed = (SELECT count(*) FROM executions WHERE status = 2 AND completed_at IS NOT NULL),
     failed = (SELECT count(*) FROM executions WHERE status = 3 AND completed_at IS NOT NULL),
     cancelled = (SELECT count(*) FROM executions WHERE status = 4 AND completed_at IS NOT NULL);
+";
+
+/// Batches that are durable and not in the other tables yet, up to which batch everything is there, and the hash over the
+/// others.
+const VERSION_3: &str = "
+CREATE TABLE batches(batch INTEGER PRIMARY KEY, hash INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;
+ALTER TABLE meta ADD COLUMN merged INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE meta ADD COLUMN unmerged_hash INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// Brings the database to the newest version; each step is all or nothing.

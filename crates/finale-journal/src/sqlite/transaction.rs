@@ -1,176 +1,137 @@
 //! Writing steps into the database, within a transaction.
 
 use rusqlite::{Connection, Statement, params};
-use rustc_hash::FxHashMap;
 
 use finale_core::ExecutionId;
 
 use crate::StoredDefinition;
 
-use super::batch::{Batch, Begin, Change, Facts, Stand, Step, Tip};
+use super::batch::{Batch, Change, Stand, Step};
 use super::chain::{self, Check};
 use super::forget;
+use super::merge::Merge;
 use super::purge::Ended;
-use super::summary::{Beginning, COMPLETED, StandingRow};
+use super::recent::Recent;
+use super::record::Recorder;
+use super::summary::Beginning;
 
-const BEGIN: &str = "INSERT INTO executions(number, id, definition, activated_by, created_at, idempotency_key, \
-     business_key, begin_intact, status, until_released, sequence, chain, last, standing_intact) \
-     VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, 0, 0, 0, ?9)";
-const FACTS: &str = "INSERT INTO facts(place, previous, execution, sequence, count, chain, facts) \
-     VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-const STAND: &str = "UPDATE executions SET status = ?2, completed_at = ?3, error = ?4, quarantine = ?5, \
-     until_released = ?6, sequence = ?7, chain = ?8, last = ?9, standing_intact = ?10 WHERE number = ?1";
-const HEAD: &str = "INSERT OR REPLACE INTO heads(id, number, sequence, chain, last) VALUES(?1, ?2, ?3, ?4, ?5)";
-const NO_HEAD: &str = "DELETE FROM heads WHERE id = ?1";
+const KEEP: &str = "INSERT INTO batches(batch, hash, bytes) VALUES(?1, ?2, ?3)";
 const DEFINE: &str =
     "INSERT INTO definitions(number, hash, id, name, version, bytes, intact) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
-/// The statements that are run for every append, and what they have left to write in this transaction.
+/// Batches are merged when so many executions have ended in them: whoever waits for that commit waits for the merge.
+const ENDED_MAX: u64 = 4_096;
+/// Batches are merged when they have so many bytes: whoever opens the journal after a crash reads them first.
+const BYTES_MAX: usize = 4 << 20;
+/// A batch with so many bytes, if each append has [`LARGE_APPEND`] of them, is merged at once: that saves writing them
+/// twice, and the rows are few.
+const LARGE_BATCH: u64 = 64 << 10;
+const LARGE_APPEND: u64 = 2 << 10;
+
+/// What is not in the tables yet, and the statements that bring it there.
 pub(super) struct Steps<'c> {
     connection: &'c Connection,
-    begin: Statement<'c>,
-    facts: Statement<'c>,
-    stand: Statement<'c>,
-    head: Statement<'c>,
-    no_head: Statement<'c>,
-    /// The heads that moved: each is written once, however often it did.
-    heads: FxHashMap<ExecutionId, Head>,
-    sorted: Vec<(ExecutionId, Head)>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Head {
-    number: i64,
-    tip: Tip,
-    /// Whether the execution began in this transaction: it has no head in the database.
-    is_new: bool,
-    has_ended: bool,
+    keep: Statement<'c>,
+    merge: Merge<'c>,
+    recorder: Recorder,
+    recent: Recent,
 }
 
 /// What a transaction wrote.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Written {
+    /// The number of its batch.
+    pub(super) batch: u64,
     pub(super) appends: u64,
     pub(super) bytes: u64,
     /// The newest row of facts.
     pub(super) place: i64,
     /// The hash over all batches.
     pub(super) running: u64,
-    /// How many executions have ended.
+    /// How many executions have ended, as far as the tables know.
     pub(super) ended: Ended,
+    /// The newest batch that brought everything into the tables.
+    pub(super) merged: u64,
 }
 
 impl<'c> Steps<'c> {
-    pub(super) fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
+    pub(super) fn new(connection: &'c Connection, recent: Recent) -> rusqlite::Result<Self> {
         Ok(Self {
             connection,
-            begin: connection.prepare(BEGIN)?,
-            facts: connection.prepare(FACTS)?,
-            stand: connection.prepare(STAND)?,
-            head: connection.prepare(HEAD)?,
-            no_head: connection.prepare(NO_HEAD)?,
-            heads: FxHashMap::default(),
-            sorted: Vec::new(),
+            keep: connection.prepare(KEEP)?,
+            merge: Merge::new(connection)?,
+            recorder: Recorder::default(),
+            recent,
         })
     }
 
-    /// Writes steps, beginning with what was written before.
-    pub(super) fn write(&mut self, batch: &Batch, steps: &[Step], mut written: Written) -> rusqlite::Result<Written> {
-        self.heads.clear();
+    /// What is not in the tables yet.
+    pub(super) const fn recent(&self) -> &Recent {
+        &self.recent
+    }
+
+    /// Writes steps, as one row or into the tables.
+    pub(super) fn write(&mut self, batch: &Batch, steps: &[Step], written: &mut Written) -> rusqlite::Result<()> {
         for step in steps {
-            self.write_one(batch, &step.change, &mut written)?;
+            self.write_one(batch, &step.change, written)?;
         }
-        self.write_heads()?;
-        Ok(written)
+        if self.is_due(written) {
+            return self.merge(written);
+        }
+        let Some(records) = self.recorder.take() else {
+            return Ok(());
+        };
+        let hash = self.recent.hash_with(written.batch, &records);
+        self.keep.execute(params![written.batch as i64, hash as i64, records])?;
+        self.note(records, written);
+        Ok(())
+    }
+
+    /// Brings everything into the tables.
+    pub(super) fn merge(&mut self, written: &mut Written) -> rusqlite::Result<()> {
+        if let Some(records) = self.recorder.take() {
+            self.note(records, written);
+        }
+        if self.recent.is_empty() {
+            return Ok(());
+        }
+        written.merged = written.batch;
+        self.merge.run(&mut self.recent, &mut written.place, &mut written.ended)
+    }
+
+    fn is_due(&self, written: &Written) -> bool {
+        let is_large = written.bytes >= LARGE_BATCH && written.bytes >= LARGE_APPEND * written.appends;
+        is_large || self.recent.bytes() >= BYTES_MAX || self.recent.ended_in_all() >= ENDED_MAX
+    }
+
+    fn note(&mut self, records: Vec<u8>, written: &mut Written) {
+        written.running = chain::recent(written.running, written.batch, &records);
+        let is_whole = self.recent.push(written.batch, records.into());
+        debug_assert!(is_whole, "what was recorded can be read");
     }
 
     fn write_one(&mut self, batch: &Batch, change: &Change, written: &mut Written) -> rusqlite::Result<()> {
         match change {
-            Change::Define(define) => define_one(self.connection, define.0, &define.1),
-            Change::Begin(begin) => self.begin(batch, begin),
-            Change::Facts(facts) => self.facts(batch, facts, written),
-            Change::Stand(stand) => self.stand(batch, stand, written),
-            Change::Forget(executions) => {
-                // Those that ended in this transaction have no head any more.
-                self.write_heads()?;
-                forget::hide(self.connection, executions, &mut written.ended)
+            Change::Define(define) => define_one(self.connection, define.0, &define.1)?,
+            Change::Begin(begin) => self.recorder.begin(batch, begin),
+            Change::Facts(facts) => {
+                self.recorder.facts(batch, facts);
+                written.appends += 1;
+                written.bytes += batch.bytes(facts.facts).len() as u64;
             }
-            Change::Nothing | Change::Claim(_) | Change::Release(..) | Change::Purge(..) | Change::Flush(_) => Ok(()),
-        }
-    }
-
-    fn begin(&mut self, batch: &Batch, begin: &Begin) -> rusqlite::Result<()> {
-        let Begin { id, number, definition, at, .. } = *begin;
-        let idempotency_key = batch.maybe_text(begin.idempotency_key);
-        let business_key = batch.maybe_text(begin.business_key);
-        let row = Beginning { id, definition, by: batch.text(begin.by), at, idempotency_key, business_key };
-        self.begin.execute(params![
-            number,
-            bytes(&id),
-            definition,
-            row.by,
-            at.as_micros(),
-            idempotency_key,
-            business_key,
-            row.check(),
-            StandingRow::running(id).check()
-        ])?;
-        self.heads.insert(id, Head { number, is_new: true, ..Head::default() });
-        Ok(())
-    }
-
-    fn facts(&mut self, batch: &Batch, facts: &Facts, written: &mut Written) -> rusqlite::Result<()> {
-        let Facts { id, number, place, previous, first_sequence, count, chain, .. } = *facts;
-        let content = batch.bytes(facts.facts);
-        self.facts.execute(params![place, previous, number, first_sequence as i64, count, chain as i64, content])?;
-        let head = self.heads.entry(id).or_default();
-        head.number = number;
-        head.tip = Tip { sequence: first_sequence + u64::from(count) - 1, chain, last: place };
-        written.appends += 1;
-        written.bytes += content.len() as u64;
-        written.place = place;
-        written.running = chain::batch(written.running, chain);
-        Ok(())
-    }
-
-    fn stand(&mut self, batch: &Batch, stand: &Stand, written: &mut Written) -> rusqlite::Result<()> {
-        let Stand { id, number, status, completed_at, until_released, tip, .. } = *stand;
-        let error = batch.maybe_text(stand.error);
-        let quarantine = batch.maybe_text(stand.quarantine);
-        let row = StandingRow { id, status, completed_at, error, quarantine, until_released, tip };
-        self.stand.execute(params![
-            number,
-            status,
-            completed_at.map(finale_core::Time::as_micros),
-            error,
-            quarantine,
-            until_released,
-            tip.sequence as i64,
-            tip.chain as i64,
-            tip.last,
-            row.check()
-        ])?;
-        if status >= COMPLETED {
-            self.heads.entry(id).or_default().has_ended = true;
-            written.ended.add(status, 1);
-        }
-        if stand.reseal { reseal(self.connection, stand) } else { Ok(()) }
-    }
-
-    /// In the order of their ids: neighbours lie on one page.
-    fn write_heads(&mut self) -> rusqlite::Result<()> {
-        self.sorted.clear();
-        self.sorted.extend(self.heads.drain());
-        self.sorted.sort_unstable_by_key(|(id, _)| *id);
-        for (id, head) in &self.sorted {
-            let Tip { sequence, chain, last } = head.tip;
-            match head {
-                Head { is_new: true, has_ended: true, .. } => 0,
-                Head { has_ended: true, .. } => self.no_head.execute([bytes(id)])?,
-                Head { number, .. } => {
-                    self.head.execute(params![bytes(id), number, sequence as i64, chain as i64, last])?
+            Change::Stand(stand) => {
+                self.recorder.stand(batch, stand);
+                if stand.reseal {
+                    self.merge(written)?;
+                    reseal(self.connection, stand)?;
                 }
-            };
+            }
+            Change::Forget(executions) => {
+                // Those that ended just now are in the tables then.
+                self.merge(written)?;
+                forget::hide(self.connection, executions, &mut written.ended)?;
+            }
+            Change::Nothing | Change::Claim(_) | Change::Release(..) | Change::Purge(..) | Change::Flush(_) => {}
         }
         Ok(())
     }

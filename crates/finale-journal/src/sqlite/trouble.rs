@@ -21,6 +21,12 @@ pub(super) fn unreadable(error: Error) -> JournalError {
     JournalError::Unreadable(text(&error).into())
 }
 
+/// What was acknowledged last and is not in the tables yet has rotted under whoever owns the journal.
+pub(super) fn batches_damaged(missing: u64) -> JournalError {
+    let what = format!("{DATABASE_DAMAGED}: {missing} batches at its end are not what was written");
+    JournalError::Unreadable(what.into())
+}
+
 /// Whether an error comes from damage to the database as such: more than what was read may be concerned.
 pub(super) fn is_damage(error: &JournalError) -> bool {
     match error {

@@ -10,12 +10,10 @@ use crate::{
 };
 
 use super::Owner;
-use super::batch::{Begin, Change, Facts, Stand, Ticket, Tip};
-use super::chain;
+use super::batch::{Begin, Change, Facts, Stand, Ticket};
 use super::heads::{Head, Heads};
 use super::queue::Entrance;
 use super::read::code;
-use super::readers::newest;
 use super::summary::{ENDING, FAILED, RUNNING};
 use super::watermark::WriterEnd;
 
@@ -41,7 +39,7 @@ impl SqliteWriter {
         let end = owner.shared.queue.register(epoch, listener)?;
         // What an earlier writer of this claim wrote is read from the database.
         owner.flush()?;
-        let newest = owner.shared.readers.with(newest)?;
+        let newest = owner.shared.readers.newest()?;
         Ok(Self { owner, end, heads: Heads::after(newest), position: Position(0) })
     }
 
@@ -93,15 +91,14 @@ impl Writer for SqliteWriter {
         self.heads.let_go(self.end.durable());
         let execution = append.execution;
         let before = self.heads.check(&append, &self.owner.shared.readers)?;
-        let (tip, old) = before.map_or((Tip::default(), None), |head| (head.tip, Some(head.clone())));
-        let chain = chain::link(tip.chain, execution, append.first_sequence, append.count, append.facts);
+        let old = before.cloned();
         let (mut entrance, position) = Self::enter(&self.owner, &self.end, self.position)?;
         let number = match (&old, &append.begins) {
             (Some(head), _) => head.number,
             (None, begins) => begin(&mut entrance, execution, begins.as_ref()),
         };
-        let tip = put_facts(&mut entrance, &append, number, tip, chain);
-        let head = put_standing(&mut entrance, &append, number, tip, old);
+        put_facts(&mut entrance, &append, number);
+        let head = put_standing(&mut entrance, &append, number, old);
         entrance.close();
         self.heads.put(execution, head, position);
         Ok(self.appended(position))
@@ -168,19 +165,18 @@ fn define(entrance: &mut Entrance<'_>, definition: &StoredDefinition) -> i64 {
     number
 }
 
-fn put_facts(entrance: &mut Entrance<'_>, append: &Append<'_>, number: i64, before: Tip, chain: u64) -> Tip {
+fn put_facts(entrance: &mut Entrance<'_>, append: &Append<'_>, number: i64) {
     let Append { execution: id, first_sequence, count, .. } = *append;
-    let (place, facts) = (entrance.next_place(), entrance.keep(append.facts));
-    let previous = before.last;
-    entrance.put(Change::Facts(Facts { id, number, place, previous, first_sequence, count, chain, facts }));
-    Tip { sequence: before.sequence + u64::from(count), chain, last: place }
+    let facts = entrance.keep(append.facts);
+    entrance.put(Change::Facts(Facts { id, number, first_sequence, count, facts }));
 }
 
 /// Puts in where the execution stands after an append, if it stands elsewhere.
-fn put_standing(entrance: &mut Entrance<'_>, append: &Append<'_>, number: i64, tip: Tip, old: Option<Head>) -> Head {
+fn put_standing(entrance: &mut Entrance<'_>, append: &Append<'_>, number: i64, old: Option<Head>) -> Head {
     let was = old.as_ref().map_or(RUNNING, |head| head.status);
     let quarantine = old.and_then(|head| head.quarantine);
-    let mut head = Head { number, status: RUNNING, tip, quarantine, problem: None };
+    let sequence = append.first_sequence + u64::from(append.count) - 1;
+    let mut head = Head { number, status: RUNNING, sequence, quarantine, problem: None };
     let end = match append.standing {
         Standing::Running => None,
         Standing::Ending => {
@@ -209,7 +205,6 @@ fn stand(entrance: &mut Entrance<'_>, id: ExecutionId, head: &Head, end: Option<
         error: entrance.keep_text(end.and_then(|end| end.error)),
         quarantine: entrance.keep_text(quarantine.map(|quarantine| quarantine.reason.as_str())),
         until_released: quarantine.is_some_and(|quarantine| quarantine.until_released),
-        tip: end.map_or_else(Tip::default, |_| head.tip),
         reseal: end.is_some_and(|end| end.reseal),
     }
 }
