@@ -36,8 +36,6 @@ mod runtime;
 mod stored;
 mod task_error;
 mod typed;
-mod typed_call;
-mod typed_ends;
 mod vitals;
 mod workflow;
 
@@ -64,9 +62,7 @@ pub use options::{Keep, Limits, Retention, Shards};
 pub use reporting::TaskReport;
 pub use runtime::{Page, Runtime, ShutdownReport, StartError};
 pub use task_error::{ResultExt, TaskError};
-pub use typed::{Branch, ConditionNode, Source, TaskNode, TypedBuilder, VerificationNode};
-pub use typed_call::CallNode;
-pub use typed_ends::{Gives, InputNode};
+pub use typed::{Branch, CallNode, ConditionNode, Gives, InputNode, Source, TaskNode, TypedBuilder, VerificationNode};
 pub use vitals::{BlockedShard, Health};
 pub use workflow::{Workflow, WorkflowBuilder};
 

@@ -1,5 +1,11 @@
 //! Workflows of functions: a task that does not exist, or whose types do not fit, does not compile.
 
+mod call;
+mod ends;
+
+pub use call::CallNode;
+pub use ends::{Gives, InputNode};
+
 use std::cell::{RefCell, RefMut};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -13,7 +19,6 @@ use finale_core::definition::{
 use serde::de::DeserializeOwned;
 
 use crate::handler::{Function, Handler, OutputCheck};
-use crate::typed_ends::Gives;
 use crate::workflow::Workflow;
 
 /// Builds a workflow of functions; see [`Workflow::typed`].

@@ -6,9 +6,8 @@
 use finale_core::ExecutionId;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::purge::Ended;
-use super::summary::COMPLETED;
-use super::transaction::bytes;
+use super::ended::Ended;
+use super::summary::{COMPLETED, bytes};
 
 /// The most rows of facts that one transaction deletes.
 const ROWS_MAX: usize = 4_096;

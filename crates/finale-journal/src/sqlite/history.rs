@@ -9,8 +9,7 @@ use super::batch::{Pending, Tip};
 use super::chain;
 use super::readers::View;
 use super::recent::{Entry, Recent};
-use super::summary::{COLUMNS, COMPLETED, ENDING, SummaryRow, tip};
-use super::transaction::bytes;
+use super::summary::{COLUMNS, COMPLETED, ENDING, SummaryRow, bytes, tip};
 use super::trouble::{damaged, reading};
 
 /// What is wrong with an execution that is open, and whose summary is not found.

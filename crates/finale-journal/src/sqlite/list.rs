@@ -11,9 +11,8 @@ use rusqlite::types::Value;
 
 use crate::{Filter, JournalError};
 
-use super::read::definitions_of;
-use super::summary::{CANCELLED, COLUMNS, COMPLETED, FAILED};
-use super::transaction::bytes;
+use super::summary::{CANCELLED, COLUMNS, COMPLETED, FAILED, bytes};
+use super::trouble::unreadable;
 
 pub(super) struct Question {
     pub(super) sql: String,
@@ -85,4 +84,11 @@ fn from(filter: &Filter) -> (&'static str, &'static str) {
         Some(status) if !status.is_terminal() => ("heads h CROSS JOIN executions e ON e.id = h.id", "h.id"),
         _ => ("executions e", "e.id"),
     }
+}
+
+/// The numbers of the definitions of a workflow.
+fn definitions_of(connection: &Connection, workflow: &str) -> Result<Vec<Value>, JournalError> {
+    let mut select = connection.prepare_cached("SELECT number FROM definitions WHERE id = ?1").map_err(unreadable)?;
+    let numbers = select.query_map([workflow], |row| row.get::<_, i64>(0).map(Value::from)).map_err(unreadable)?;
+    numbers.map(|number| number.map_err(unreadable)).collect()
 }

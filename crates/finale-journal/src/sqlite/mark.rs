@@ -10,6 +10,7 @@ use std::path::Path;
 
 use super::private::private;
 
+use rusqlite::Connection;
 use twox_hash::XxHash3_64;
 
 use crate::OpenProblem;
@@ -86,6 +87,14 @@ impl MarkFile {
         self.0.seek(SeekFrom::Start(0))?;
         self.0.write_all(&mark.encode())
     }
+}
+
+/// How far a database has come.
+pub(super) fn reached(connection: &Connection) -> rusqlite::Result<Mark> {
+    connection.query_row("SELECT identity, epoch, batch, running FROM meta", [], |row| {
+        let (batch, running) = (row.get::<_, i64>(2)? as u64, row.get::<_, i64>(3)? as u64);
+        Ok(Mark { identity: row.get(0)?, epoch: row.get(1)?, batch, running })
+    })
 }
 
 #[cfg(test)]

@@ -9,11 +9,10 @@ use finale_core::ExecutionId;
 
 use super::batch::Tip;
 use super::chain;
+use super::ended::Ended;
 use super::history::head;
-use super::purge::Ended;
 use super::recent::{Entry, Recent};
-use super::summary::{Beginning, StandingRow};
-use super::transaction::bytes;
+use super::summary::{Beginning, StandingRow, bytes};
 
 const BEGIN: &str = "INSERT INTO executions(number, id, definition, activated_by, created_at, idempotency_key, \
      business_key, begin_intact, status, completed_at, error, quarantine, until_released, sequence, chain, last, \

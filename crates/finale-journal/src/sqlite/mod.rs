@@ -26,6 +26,7 @@ mod chain;
 mod checkpoint;
 mod committer;
 mod connection;
+mod ended;
 #[cfg(feature = "_test")]
 mod faults;
 #[cfg(not(feature = "_test"))]

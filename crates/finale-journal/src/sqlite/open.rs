@@ -18,7 +18,7 @@ use super::faults::SqliteFaults;
 use super::fence::StoreFence;
 use super::files::{Files, io_problem};
 use super::lock::{DatabaseLock, Lock};
-use super::mark::{Mark, MarkFile};
+use super::mark::{Mark, MarkFile, reached};
 use super::queue::{Counts, Queue};
 use super::readers::{Readers, Tail};
 use super::recent::Recent;
@@ -239,14 +239,6 @@ pub(super) fn identify(connection: &Connection) -> Result<(), OpenProblem> {
         0 if is_empty => Ok(()),
         _ => Err(OpenProblem::Foreign),
     }
-}
-
-/// How far a database has come.
-pub(super) fn reached(connection: &Connection) -> rusqlite::Result<Mark> {
-    connection.query_row("SELECT identity, epoch, batch, running FROM meta", [], |row| {
-        let (batch, running) = (row.get::<_, i64>(2)? as u64, row.get::<_, i64>(3)? as u64);
-        Ok(Mark { identity: row.get(0)?, epoch: row.get(1)?, batch, running })
-    })
 }
 
 /// Where the numbers go on, and the places of facts. Those of what was forgotten may be used again.

@@ -3,7 +3,6 @@
 use finale_core::fact::Terminal;
 use finale_core::record::WorkflowName;
 use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus, Time};
-use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
 use crate::{Filter, JournalError, JournalReader, LiveExecution, Quarantine, StoredDefinition, Summary};
@@ -14,8 +13,7 @@ use super::list::Question;
 use super::purge::first_end;
 use super::readers::{Readers, View, definition};
 use super::recent::Entry;
-use super::summary::{Beginning, CANCELLED, COLUMNS, COMPLETED, FAILED, StandingRow, SummaryRow};
-use super::transaction::bytes;
+use super::summary::{Beginning, COLUMNS, COMPLETED, StandingRow, SummaryRow, bytes};
 use super::trouble::{damaged, is_rot, reading, unreadable};
 
 const DAMAGED: &str = "what is kept of it is damaged: its summary is not what was written";
@@ -59,15 +57,6 @@ impl JournalReader for Readers {
         let read = |connection: &Connection| connection.query_row("SELECT batch FROM meta", [], |_| Ok(()));
         self.with(|connection| read(connection).map_err(unreadable))?;
         self.damage()
-    }
-}
-
-/// How a terminal status is kept.
-pub(super) const fn code(status: Terminal) -> u8 {
-    match status {
-        Terminal::Completed => COMPLETED,
-        Terminal::Failed => FAILED,
-        Terminal::Cancelled => CANCELLED,
     }
 }
 
@@ -278,11 +267,4 @@ fn to_summary(readers: &Readers, connection: &Connection, row: &SummaryRow<'_>) 
 
 fn unknown() -> WorkflowName {
     WorkflowName { id: String::new(), name: String::new(), version: String::new() }
-}
-
-/// The numbers of the definitions of a workflow.
-pub(super) fn definitions_of(connection: &Connection, workflow: &str) -> Result<Vec<Value>, JournalError> {
-    let mut select = connection.prepare_cached("SELECT number FROM definitions WHERE id = ?1").map_err(unreadable)?;
-    let numbers = select.query_map([workflow], |row| row.get::<_, i64>(0).map(Value::from)).map_err(unreadable)?;
-    numbers.map(|number| number.map_err(unreadable)).collect()
 }

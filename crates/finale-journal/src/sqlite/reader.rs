@@ -10,8 +10,8 @@ use rusqlite::Connection;
 use crate::{Filter, JournalError, JournalReader, LiveExecution, OpenProblem, StoredDefinition, Summary};
 
 use super::files::Files;
-use super::mark::Mark;
-use super::open::{identify, reached};
+use super::mark::{Mark, reached};
+use super::open::identify;
 use super::readers::{Readers, Tail};
 use super::recent_cache::load;
 use super::schema::{self, MIGRATIONS};

@@ -11,11 +11,10 @@ use crate::{JournalError, OpenProblem, StoredDefinition};
 
 use super::connection::{self, Reading};
 use super::files::Files;
-use super::mark::Mark;
-use super::open::reached;
+use super::mark::{Mark, reached};
 use super::recent::Recent;
 use super::recent_cache::{Loaded, RecentCache};
-use super::transaction::definition_check;
+use super::summary::definition_check;
 use super::trouble::{batches_damaged, is_damage, unreadable};
 
 /// The most connections that are kept open while nobody reads.

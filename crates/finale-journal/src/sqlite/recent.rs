@@ -15,9 +15,8 @@ use crate::Quarantine;
 
 use super::batch::Tip;
 use super::chain;
-use super::read::code;
 use super::record::{BeginRecord, FactsRecord, Part, Record, Records, StandRecord, What};
-use super::summary::{Beginning, COMPLETED, RUNNING, StandingRow};
+use super::summary::{Beginning, COMPLETED, RUNNING, StandingRow, code};
 
 /// Batches, and what they say of each execution.
 #[derive(Clone, Debug, Default)]

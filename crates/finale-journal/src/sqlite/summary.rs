@@ -3,11 +3,12 @@
 //! Half of it is written when the execution begins, the other half whenever it stands elsewhere. Each half has a hash,
 //! which tells whether it is what was written.
 
+use finale_core::fact::Terminal;
 use finale_core::{ExecutionId, ExecutionStatus, Time};
 use rusqlite::Row;
 use uuid::Uuid;
 
-use crate::Quarantine;
+use crate::{Quarantine, StoredDefinition};
 
 use super::batch::Tip;
 use super::chain::Check;
@@ -149,4 +150,25 @@ fn maybe_number(row: &Row<'_>, column: usize) -> Option<i64> {
 
 fn text<'a>(row: &'a Row<'_>, column: usize) -> Option<&'a str> {
     row.get_ref(column).ok().and_then(|value| value.as_str().ok())
+}
+
+/// How a terminal status is kept.
+pub(super) const fn code(status: Terminal) -> u8 {
+    match status {
+        Terminal::Completed => COMPLETED,
+        Terminal::Failed => FAILED,
+        Terminal::Cancelled => CANCELLED,
+    }
+}
+
+/// An id as SQLite keeps it.
+pub(super) fn bytes(id: &ExecutionId) -> &[u8] {
+    id.as_uuid().as_bytes()
+}
+
+/// The hash over a definition.
+pub(super) fn definition_check(definition: &StoredDefinition) -> i64 {
+    let name = &definition.workflow;
+    let check = Check::new().bytes(definition.hash.as_bytes()).text(Some(&name.id)).text(Some(&name.name));
+    check.text(Some(&name.version)).bytes(&definition.bytes).sum()
 }

@@ -2,18 +2,16 @@
 
 use rusqlite::{Connection, Statement, params};
 
-use finale_core::ExecutionId;
-
 use crate::StoredDefinition;
 
 use super::batch::{Batch, Change, Stand, Step};
-use super::chain::{self, Check};
+use super::chain;
+use super::ended::Ended;
 use super::forget;
 use super::merge::Merge;
-use super::purge::Ended;
 use super::recent::Recent;
 use super::record::Recorder;
-use super::summary::Beginning;
+use super::summary::{Beginning, bytes, definition_check};
 
 const KEEP: &str = "INSERT INTO batches(batch, hash, bytes) VALUES(?1, ?2, ?3)";
 const DEFINE: &str =
@@ -135,18 +133,6 @@ impl<'c> Steps<'c> {
         }
         Ok(())
     }
-}
-
-/// An id as SQLite keeps it.
-pub(super) fn bytes(id: &ExecutionId) -> &[u8] {
-    id.as_uuid().as_bytes()
-}
-
-/// The hash over a definition.
-pub(super) fn definition_check(definition: &StoredDefinition) -> i64 {
-    let name = &definition.workflow;
-    let check = Check::new().bytes(definition.hash.as_bytes()).text(Some(&name.id)).text(Some(&name.name));
-    check.text(Some(&name.version)).bytes(&definition.bytes).sum()
 }
 
 fn define_one(connection: &Connection, number: i64, definition: &StoredDefinition) -> rusqlite::Result<()> {

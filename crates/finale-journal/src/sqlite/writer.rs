@@ -13,8 +13,7 @@ use super::Owner;
 use super::batch::{Begin, Change, Facts, Stand, Ticket};
 use super::heads::{Head, Heads};
 use super::queue::Entrance;
-use super::read::code;
-use super::summary::{ENDING, FAILED, RUNNING};
+use super::summary::{ENDING, FAILED, RUNNING, code};
 use super::watermark::WriterEnd;
 
 /// How many executions are forgotten in one step, and so at least in one transaction.

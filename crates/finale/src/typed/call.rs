@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 
 use finale_core::definition::{Call, Document, EdgeKind, Node, NodeKind, OnFailure, Subworkflow, title_of};
 
-use crate::typed::private::Way;
-use crate::typed::{Source, TaskNode, TypedBuilder};
+use super::private::Way;
+use super::{Source, TaskNode, TypedBuilder};
 use crate::workflow::Workflow;
 
 /// A call of a workflow in the making; from [`TypedBuilder::call`]. A copy is the same call.

@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 
 use finale_core::compile::CompileError;
 
-use crate::typed::{Feed, TaskNode, TypedBuilder};
-use crate::typed_call::CallNode;
+use super::call::CallNode;
+use super::{Feed, TaskNode, TypedBuilder};
 use crate::workflow::Workflow;
 
 /// The input of a workflow in the making, for [`TaskNode::input_from`]; from [`TypedBuilder::build_as`]. A copy is the same.
@@ -27,7 +27,7 @@ pub struct InputNode<'w, Input> {
 pub trait Gives<'w, Value>: private::Gives<'w, Value> {}
 
 pub(crate) mod private {
-    use crate::typed::Feed;
+    use super::super::Feed;
 
     /// Where a value comes from.
     pub trait Gives<'w, Value> {
