@@ -4,7 +4,8 @@
 //! of a shard say to each other goes through a queue instead that only wakes its receiver. The receiver takes it with a
 //! future of its own, the way actix takes the messages of a stream, and hands each message to its `Handler`.
 //!
-//! What comes by mailbox is handled behind what came by lane before it: each handler of such a message takes the lane first.
+//! The Supervisor and the task engine take their lanes before each message that comes by mailbox, so that what was sent first
+//! is handled first. What comes to the actor of an execution by mailbox is about turns that it has decided before.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

@@ -699,6 +699,7 @@ impl Handler<Dismiss> for TaskEngine {
     type Result = ();
 
     fn handle(&mut self, _dismiss: Dismiss, context: &mut Self::Context) {
+        self.take_lane();
         self.at_work.clear();
         context.stop();
     }
