@@ -1,5 +1,6 @@
 //! Activating a workflow.
 
+use std::borrow::Cow;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -174,7 +175,7 @@ pub struct Activate<Output = Undeclared> {
 pub(crate) struct Request {
     pub(crate) workflow: Workflow,
     pub(crate) input: Payload,
-    pub(crate) by: Box<str>,
+    pub(crate) by: Cow<'static, str>,
     pub(crate) idempotency_key: Option<Box<str>>,
     pub(crate) business_key: Option<Box<str>>,
     pub(crate) deadline: Option<Duration>,
@@ -238,7 +239,7 @@ impl Drop for Pledge {
 impl<Output> Activate<Output> {
     /// Who activates it; by default `unknown`. It is kept, and shown in [`Record::activated_by`](crate::Record).
     pub fn by(self, who: impl Into<Box<str>>) -> Self {
-        self.with(|request| request.by = who.into())
+        self.with(|request| request.by = Cow::Owned(String::from(who.into())))
     }
 
     /// What a repetition is known by: with the same key, workflow and input it gives the same execution, also after a
@@ -336,15 +337,23 @@ impl<Output> Activate<Output> {
     /// # }
     /// ```
     pub async fn start(self) -> Result<ExecutionHandle<Output>, ActivateError> {
-        let request = self.request?;
-        self.runtime.check_text("who activates it", Some(&request.by))?;
-        self.runtime.check_text("the idempotency key", request.idempotency_key.as_deref())?;
-        self.runtime.check_text("the business key", request.business_key.as_deref())?;
+        let (runtime, completion) = self.hand_in()?;
+        let (id, completion) = completion.acknowledged().await?;
+        Ok(ExecutionHandle::new(runtime, id, completion))
+    }
+
+    /// Hands the activation in; gives what its acknowledgement is waited for with. Apart from the waiting, so that its future
+    /// does not hold what only this needs.
+    fn hand_in(self) -> Result<(Runtime, Arc<Completion>), ActivateError> {
+        let Self { runtime, request, .. } = self;
+        let request = request?;
+        runtime.check_text("who activates it", Some(&request.by))?;
+        runtime.check_text("the idempotency key", request.idempotency_key.as_deref())?;
+        runtime.check_text("the business key", request.business_key.as_deref())?;
         refuse_nothing(&request)?;
         let completion = request.pledge.completion();
-        self.runtime.hand_in(request);
-        let (id, completion) = completion.acknowledged().await?;
-        Ok(ExecutionHandle::new(self.runtime, id, completion))
+        runtime.hand_in(request);
+        Ok((runtime, completion))
     }
 
     fn with(mut self, change: impl FnOnce(&mut Request)) -> Self {

@@ -61,7 +61,7 @@ enum Stage {
     Acknowledged(ExecutionId),
     /// The activation was a repetition: this is the execution it repeats.
     Repeated(Arc<Completion>),
-    Refused(ActivateError),
+    Refused(Box<ActivateError>),
     Ended(ExecutionId, Arc<Outcome>),
     Abandoned(Option<ExecutionId>),
 }
@@ -202,7 +202,7 @@ impl Completion {
 
     /// Says that nothing was activated.
     pub(crate) fn refuse(&self, error: ActivateError) {
-        self.advance(Stage::Refused(error));
+        self.advance(Stage::Refused(Box::new(error)));
     }
 
     /// Says that the execution has ended.
@@ -227,7 +227,7 @@ impl Completion {
                 Some(Answered::First(Ok((*execution, Arc::clone(self)))))
             }
             Stage::Repeated(of) => Some(Answered::Repetition(Arc::clone(of))),
-            Stage::Refused(error) => Some(Answered::First(Err(error.clone()))),
+            Stage::Refused(error) => Some(Answered::First(Err((**error).clone()))),
             Stage::Abandoned(None) => Some(Answered::First(Err(ActivateError::Stopped))),
         }
     }

@@ -157,7 +157,7 @@ impl<Output> ExecutionHandle<Output> {
     /// # }
     /// ```
     pub async fn snapshot(&self) -> Result<Record, CommandError> {
-        self.runtime.snapshot(self.id).await
+        Box::pin(self.runtime.snapshot(self.id)).await
     }
 
     /// The definition that it runs under: the one that it began with, whatever the application activates by now. With it a
@@ -178,7 +178,7 @@ impl<Output> ExecutionHandle<Output> {
     /// # }
     /// ```
     pub async fn workflow(&self) -> Result<Workflow, CommandError> {
-        self.runtime.workflow(self.id).await
+        Box::pin(self.runtime.workflow(self.id)).await
     }
 
     /// What it waits for, or why it ended so; why it is parked, if it is quarantined. It can be printed as a text.
@@ -202,7 +202,7 @@ impl<Output> ExecutionHandle<Output> {
     /// # }
     /// ```
     pub async fn why(&self) -> Result<Why, CommandError> {
-        self.runtime.why(self.id).await
+        Box::pin(self.runtime.why(self.id)).await
     }
 
     /// What happened and happens to it, from its beginning to its end; see [`Events`].
@@ -210,7 +210,7 @@ impl<Output> ExecutionHandle<Output> {
     /// # Errors
     /// When it is forgotten, it or the journal cannot be read, or the runtime has stopped.
     pub async fn events(&self) -> Result<Events, CommandError> {
-        self.runtime.events(self.id, EventNumber::default()).await
+        Box::pin(self.runtime.events(self.id, EventNumber::default())).await
     }
 
     /// Like [`events`](Self::events), without those up to and including that one: without a gap and without repetition,
@@ -236,7 +236,7 @@ impl<Output> ExecutionHandle<Output> {
     /// # }
     /// ```
     pub async fn events_after(&self, after: EventNumber) -> Result<Events, CommandError> {
-        self.runtime.events(self.id, after).await
+        Box::pin(self.runtime.events(self.id, after)).await
     }
 
     /// Cancels it, and waits until nothing of it runs any more.
@@ -264,7 +264,7 @@ impl<Output> ExecutionHandle<Output> {
     /// # }
     /// ```
     pub async fn cancel(&self, by: &str) -> Result<CancelReceipt, CommandError> {
-        self.runtime.cancel_execution(self.id, by).await
+        Box::pin(self.runtime.cancel_execution(self.id, by)).await
     }
 }
 

@@ -276,14 +276,35 @@ pub(crate) fn encode_output<T: Serialize>(output: T, bytes_max: usize) -> TaskRe
     encoded.map_err(|error| unusable(&error)).and_then(|output| limit_output(output, bytes_max))
 }
 
+/// Writes the output of a handler behind what is in the buffer already; nothing of one that cannot be used.
+pub(crate) fn write_output<T: Serialize>(output: T, bytes_max: usize, buffer: &mut Vec<u8>) -> Result<(), Failure> {
+    let before = buffer.len();
+    let written = Payload::encode_into(&output, buffer);
+    spare_the_stack(output, written.as_ref().err());
+    let bytes = buffer.len() - before;
+    let written = match written {
+        Ok(()) if bytes > bytes_max => {
+            buffer.truncate(before);
+            Err(PayloadError::TooLarge { bytes, bytes_max })
+        }
+        written => written,
+    };
+    written.map_err(|error| unusable(&error))
+}
+
 /// Encodes a value and drops it, unless that could take the process with it.
 pub(crate) fn encode_owned<T: Serialize>(value: T) -> Result<Payload, PayloadError> {
     let encoded = Payload::encode(&value);
-    if matches!(encoded, Err(PayloadError::TooDeep { .. })) {
+    spare_the_stack(value, encoded.as_ref().err());
+    encoded
+}
+
+/// Drops a value that was encoded, or was not for that reason.
+fn spare_the_stack<T>(value: T, error: Option<&PayloadError>) {
+    if matches!(error, Some(PayloadError::TooDeep { .. })) {
         // What is nested without bound is mostly dropped by recursion, which overflows the stack: better to leak it.
         let _leaked = std::mem::ManuallyDrop::new(value);
     }
-    encoded
 }
 
 fn limit_output(output: Payload, bytes_max: usize) -> TaskResult {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
-use finale::{ExecutionStatus, TaskContext, TaskError};
+use finale::{ExecutionStatus, Faults, Runtime, Shards, TaskContext, TaskError};
 use finale_tests::actor::{Any, Dummies, Gate, for_each_journal, outcome_of, runtime, settle, workflow};
 
 fn chain(length: usize) -> String {
@@ -35,6 +35,35 @@ async fn one_turn() {
         Poll::Pending
     })
     .await;
+}
+
+/// Inputs of the Supervisor's machine over one execution of a fan whose handlers give way that often.
+async fn inputs_of_a_fan(width: usize, turns: usize) -> u32 {
+    const MANY: u32 = 1_000_000;
+    let faults = Arc::<Faults>::default();
+    let gives_way = move |_: TaskContext, _: Any| async move {
+        for _ in 0..turns {
+            one_turn().await;
+        }
+        Ok::<_, TaskError>(())
+    };
+    let names = names(width) + "join";
+    let builder = Runtime::builder().shards(Shards::Current).faults(Arc::clone(&faults));
+    let builder = names.split_whitespace().fold(builder, |builder, name| builder.handler(name, gives_way));
+    let runtime = builder.start().expect("it starts");
+    settle().await;
+    faults.kill_supervisor.over.store(MANY, Ordering::Relaxed);
+    let outcome = outcome_of(&runtime, &workflow(&fan(width))).await;
+    assert_eq!(outcome.status(), ExecutionStatus::Completed);
+    MANY - faults.kill_supervisor.over.swap(0, Ordering::Relaxed)
+}
+
+/// Its handlers are ready soon: to give the execution back and to take it again for each of them costs more than they do.
+#[actix::test]
+async fn an_execution_keeps_its_actor_while_its_handlers_give_way() {
+    for width in [3, 600] {
+        assert_eq!(inputs_of_a_fan(width, 1).await, inputs_of_a_fan(width, 0).await, "of {width}");
+    }
 }
 
 /// The names of the handlers of a chain or fan.

@@ -173,3 +173,5 @@ async fn ids_that_others_minted_work_as_well() {
     })
     .await;
 }
+
+mod futures;

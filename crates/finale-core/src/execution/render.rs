@@ -23,7 +23,7 @@ impl Execution {
         Record {
             id: self.id,
             workflow: definition.workflow_name(),
-            activated_by: text(activation.map(|activation| &activation.by)).unwrap_or_default(),
+            activated_by: activation.map(|activation| activation.by.to_string()).unwrap_or_default(),
             created_at: self.created_at,
             input: activation.map(|activation| activation.input.clone()).unwrap_or_default(),
             idempotency_key: text(activation.and_then(|activation| activation.idempotency_key.as_ref())),

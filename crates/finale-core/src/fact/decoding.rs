@@ -1,5 +1,6 @@
 //! Reads facts back from their bytes, which may be damaged: everything is checked, and nothing panics.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::encoding::{activated, failed, kind};
@@ -152,7 +153,7 @@ impl<'a> Reader<'a> {
             definition,
             semantics,
             input,
-            by,
+            by: Cow::Owned(by.into()),
             deadline: if says(activated::DEADLINE) { Some(self.later(at)?) } else { None },
             idempotency_key: if says(activated::IDEMPOTENCY_KEY) { Some(self.text()?) } else { None },
             business_key: if says(activated::BUSINESS_KEY) { Some(self.text()?) } else { None },

@@ -12,6 +12,8 @@ pub use describe::Described;
 pub use encoding::FORMAT;
 pub(crate) use encoding::{encode, encode_outcome};
 
+use std::borrow::Cow;
+
 use crate::compiled::DefinitionHash;
 use crate::definition::Verdict;
 use crate::failure::Failure;
@@ -101,8 +103,8 @@ pub struct Activation {
     pub semantics: u16,
     /// What was handed in.
     pub input: Payload,
-    /// Who activated it.
-    pub by: Box<str>,
+    /// Who activated it; borrowed where nobody said so, as that is the same word for all of them.
+    pub by: Cow<'static, str>,
     /// When it must be over.
     pub deadline: Option<Time>,
     /// What a second activation of the same thing is known by.

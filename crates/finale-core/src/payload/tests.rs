@@ -153,3 +153,42 @@ proptest::proptest! {
         proptest::prop_assert_eq!(Payload::from_json(payload.as_bytes()).unwrap(), payload);
     }
 }
+
+#[test]
+fn what_is_encoded_behind_other_bytes_is_what_is_encoded_alone() {
+    let mut buffer = b"before".to_vec();
+    for value in [json!(null), json!(7), json!({"a": ["b", 1.5]})] {
+        let before = buffer.len();
+        Payload::encode_into(&value, &mut buffer).unwrap();
+        assert_eq!(&buffer[before..], Payload::encode(&value).unwrap().as_bytes());
+    }
+    Payload::encode_into(&(), &mut buffer).unwrap();
+    assert!(buffer.ends_with(b"null"));
+    let whole = buffer.clone();
+    let refused = Payload::encode_into(&("some text", f64::NAN), &mut buffer);
+    assert_eq!((refused, buffer), (Err(PayloadError::NotFinite), whole));
+}
+
+#[test]
+fn a_null_is_read_without_a_parser_as_with_one() {
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    struct Wrapped(Option<u8>);
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    struct Nothing;
+    fn read<T: DeserializeOwned + fmt::Debug>() -> (Result<T, String>, Result<T, String>) {
+        let parsed = serde_json::from_str("null").map_err(|error| error.to_string());
+        let decoded = Payload::NULL.decode().map_err(|error| match error {
+            PayloadError::Json(words) => words,
+            other => other.to_string(),
+        });
+        (decoded, parsed)
+    }
+    macro_rules! same {
+        ($($type:ty),*) => {$(
+            let (decoded, parsed) = read::<$type>();
+            assert_eq!(decoded, parsed);
+        )*};
+    }
+    same!((), Option<u32>, Option<Option<u32>>, Wrapped, Nothing, Value, Payload);
+    same!(u32, f64, bool, String, Vec<u8>, (u8, u8));
+}

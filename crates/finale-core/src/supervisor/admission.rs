@@ -7,7 +7,7 @@ use super::closing::Failure;
 use super::ids::{IdGenerator, shard_of};
 use super::input::{Ask, Question};
 use super::message::{Acknowledge, Activate, Begin, ClaimNo, Message, NotActivated, ToShard};
-use super::outbox::{Answer, Outbox, PermitChange, ToActor, ToEngine};
+use super::outbox::{Answer, Outbox, PermitChange, ToEngine};
 use super::permits::Permits;
 use super::reads::Purpose;
 use super::slots::Place;
@@ -216,7 +216,8 @@ impl Supervisor {
                 Asker::Claim(_) | Asker::Shard(..) => Acknowledge::Supervisor,
             },
         };
-        out.actors.push((actor, ToActor::Begin(Box::new(begin))));
+        let begin = out.begin(begin);
+        out.actors.push((actor, begin));
         if id.is_some() {
             for what in self.admission.take_expected(id) {
                 self.ask(at, Ask { execution, what }, out);

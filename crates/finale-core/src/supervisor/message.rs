@@ -1,5 +1,6 @@
 //! The values that inputs and outputs share: activations, messages for executions, and parked executions.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::execution::{self, Execution};
@@ -25,7 +26,7 @@ pub struct Activate {
     /// What people find it by.
     pub business_key: Option<Box<str>>,
     /// Who activates it.
-    pub by: Box<str>,
+    pub by: Cow<'static, str>,
     /// How long it may take.
     pub deadline: Option<Duration>,
     /// What it is given.
@@ -53,7 +54,7 @@ pub struct Begin {
     /// What it is given.
     pub input: Payload,
     /// Who activated it.
-    pub by: Box<str>,
+    pub by: Cow<'static, str>,
     /// When it must be over.
     pub deadline: Option<Time>,
     /// What repetitions are known by.

@@ -46,9 +46,23 @@ pub struct Outbox {
     pub notices: Vec<Notice>,
     /// The shard is at its end, with this report: every actor, the engine and the port can go.
     pub left: Option<Left>,
+    /// Storage of [`ToActor::Begin`]s that are not needed any more: what the owner puts here is used again.
+    pub spare_begins: Vec<Box<Begin>>,
 }
 
 impl Outbox {
+    /// How an execution begins, in storage that is used again.
+    pub(super) fn begin(&mut self, begin: Begin) -> ToActor {
+        let boxed = match self.spare_begins.pop() {
+            Some(mut spare) => {
+                *spare = begin;
+                spare
+            }
+            None => Box::new(begin),
+        };
+        ToActor::Begin(boxed)
+    }
+
     /// Whether nothing is left to be done.
     pub fn is_empty(&self) -> bool {
         let Self {
@@ -64,6 +78,7 @@ impl Outbox {
             forgotten,
             notices,
             left,
+            spare_begins: _,
         } = self;
         let sends_nothing = engine.is_empty() && actors.is_empty() && shards.is_empty();
         let says_nothing = published.is_empty() && replies.is_empty() && queries.is_empty() && notices.is_empty();

@@ -210,11 +210,11 @@ impl Deliveries {
     }
 
     /// Sends all unsent messages, and all answers but those about executions of which a handler is about to begin.
-    pub(super) fn flush(&mut self, slots: &Slots, out: &mut Outbox) {
+    pub(super) fn flush(&mut self, slots: &Slots, begins_outside: impl Fn(Slot) -> bool, out: &mut Outbox) {
         let mut dirty = std::mem::take(&mut out.dirty);
         dirty.retain(|&callback| {
             let unsent = &mut out.unsent[callback.index()];
-            let is_beginning = |slot| slots.get(slot).is_some_and(|entry| entry.starting > 0);
+            let is_beginning = |slot| begins_outside(slot) || slots.get(slot).is_some_and(|entry| entry.starting > 0);
             let waits = unsent.answers > 0 && unsent.about.is_some_and(is_beginning);
             unsent.listed = waits;
             let answers = if waits { 0 } else { std::mem::take(&mut unsent.answers) };

@@ -81,10 +81,15 @@ impl ConcurrencyLimiter {
 
     /// Releases the permits of a handler.
     pub(super) fn give(&mut self, own: Option<LimitNo>, changes: &mut Vec<PermitChange>) {
-        for limit in own.into_iter().chain([LimitNo::RUNTIME]) {
-            let permits = self.limits[limit.index()].lease.give();
-            give_back(limit, permits, changes);
+        if let Some(own) = own {
+            self.give_one(own, changes);
         }
+        self.give_one(LimitNo::RUNTIME, changes);
+    }
+
+    fn give_one(&mut self, limit: LimitNo, changes: &mut Vec<PermitChange>) {
+        let permits = self.limits[limit.index()].lease.give();
+        give_back(limit, permits, changes);
     }
 
     /// Puts a task into the queue of its limit.
@@ -185,7 +190,12 @@ impl ConcurrencyLimiter {
         self.limits[limit.index()].queue.remove(number)
     }
 
+    #[inline]
     pub(super) fn waits(&self, slot: Slot, dispatch: Dispatch) -> bool {
+        !self.waiting.is_empty() && self.finds(slot, dispatch)
+    }
+
+    fn finds(&self, slot: Slot, dispatch: Dispatch) -> bool {
         let Some((limit, number)) = self.waiting.get(&(slot, dispatch.key)) else { return false };
         let task = self.limits[limit.index()].queue.get(*number);
         task.is_some_and(|task| task.attempt.dispatch == dispatch)

@@ -191,7 +191,14 @@ impl TaskEngine {
     ///
     /// A message of a callback whose handlers have not all begun is answered by a later flush.
     pub fn flush(&mut self, out: &mut Outbox) {
-        self.deliveries.flush(&self.slots, out);
+        self.flush_but(|_| false, out);
+    }
+
+    /// Like [`flush`](Self::flush), for an owner that knows of executions whose handlers have begun and are about to be polled
+    /// again: their callbacks are answered later, too. A callback that has its answers may give its execution back, and
+    /// would have to take it again for what these handlers return then.
+    pub fn flush_but(&mut self, is_beginning: impl Fn(Slot) -> bool, out: &mut Outbox) {
+        self.deliveries.flush(&self.slots, is_beginning, out);
     }
 
     /// When [`Input::Wake`] is due next; none if no timer is armed and every batch is acknowledged.

@@ -67,6 +67,12 @@ impl Outbox {
         None
     }
 
+    /// Whether there is anything to be carried out before the next handler begins.
+    pub fn has_changes(&self) -> bool {
+        let Self { permits, stops, resumes, drops, leaks, .. } = self;
+        !(permits.is_empty() && stops.is_empty() && resumes.is_empty() && drops.is_empty() && leaks.is_empty())
+    }
+
     /// Keeps a bounded number of vectors for reuse.
     pub(super) fn keep_spent(&mut self, effects: Vec<(Slot, Effect)>) {
         if self.spent.len() < SPENT_MAX && effects.capacity() <= SPENT_EFFECTS_MAX {

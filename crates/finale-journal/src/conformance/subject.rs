@@ -205,7 +205,7 @@ impl Subject {
             definition: self.workflow.stored.hash,
             semantics: finale_core::execution::SEMANTICS,
             input: self.input.clone(),
-            by: self.by.as_str().into(),
+            by: self.by.clone().into(),
             deadline: None,
             idempotency_key: self.idempotency_key.as_deref().map(Into::into),
             business_key: self.business_key.as_deref().map(Into::into),

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use finale_core::Time;
-use finale_core::number::FutureNo;
+use finale_core::number::{FutureNo, Slot};
 use finale_core::task_engine::{Adopted, AdoptedState, Attempt};
 use futures_util::stream::{FuturesUnordered, Stream};
 use tracing::Span;
@@ -26,9 +26,16 @@ pub(crate) struct AtWork {
     /// By their numbers; none where a number is free.
     known: Vec<Option<Known>>,
     free: Vec<FutureNo>,
-    /// What handlers said while they were polled.
-    said: Rc<RefCell<VecDeque<Progress>>>,
+    said: Rc<Said>,
     bytes_max: usize,
+}
+
+/// What handlers said while they were polled.
+#[derive(Default)]
+struct Said {
+    progress: RefCell<VecDeque<Progress>>,
+    /// How many handlers of each execution were kept and have not had their first turn since, by the indices of slots.
+    new: RefCell<Vec<u32>>,
 }
 
 /// What is known of a handler besides its future.
@@ -54,7 +61,9 @@ struct Running {
     number: FutureNo,
     task: Rc<Task>,
     future: Option<Pin<Box<dyn Pending>>>,
-    said: Rc<RefCell<VecDeque<Progress>>>,
+    said: Rc<Said>,
+    /// The execution, as long as the handler has not had a turn here.
+    new: Option<Slot>,
     bytes_max: usize,
     /// What the handler is polled in, if anybody looks at it.
     span: Option<Box<Span>>,
@@ -77,9 +86,15 @@ impl AtWork {
         let number = self.reserve();
         let known = Known { task: Rc::clone(&task), attempt, started, leaked: false };
         self.known[number.index()] = Some(known);
-        let (said, bytes_max) = (Rc::clone(&self.said), self.bytes_max);
-        self.futures.push(Running { number, task, future: Some(future), said, bytes_max, span });
+        let (said, bytes_max, new) = (Rc::clone(&self.said), self.bytes_max, Some(attempt.slot));
+        said.begins(attempt.slot);
+        self.futures.push(Running { number, task, future: Some(future), said, new, bytes_max, span });
         number
+    }
+
+    /// Whether handlers of the execution in that slot were kept that have their first turn here soon: many are ready then.
+    pub(crate) fn is_beginning(&self, slot: Slot) -> bool {
+        self.said.new.borrow().get(slot.index()).is_some_and(|new| *new > 0)
     }
 
     /// Tells a handler that it is to stop.
@@ -149,12 +164,12 @@ impl AtWork {
     /// Polls handlers that were woken, until one of them has something to say.
     pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Progress> {
         loop {
-            if let Some(said) = self.said.borrow_mut().pop_front() {
+            if let Some(said) = self.said.progress.borrow_mut().pop_front() {
                 return Poll::Ready(said);
             }
             let Poll::Ready(ended) = Pin::new(&mut self.futures).poll_next(context) else {
                 // What one of them said on the way is still to be told.
-                return self.said.borrow_mut().pop_front().map_or(Poll::Pending, Poll::Ready);
+                return self.said.progress.borrow_mut().pop_front().map_or(Poll::Pending, Poll::Ready);
             };
             match ended {
                 Some(Some((future, result))) => {
@@ -192,6 +207,7 @@ impl Future for Running {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        this.has_begun();
         this.task.polled_by(context.waker());
         if this.task.stop_asked() == StopAsked::Now {
             this.drop_handler();
@@ -208,7 +224,7 @@ impl Future for Running {
                     Suspension::Resuming => Progress::Resumed(this.number),
                     _ => Progress::Suspended(this.number),
                 });
-                this.said.borrow_mut().extend(said);
+                this.said.progress.borrow_mut().extend(said);
                 return Poll::Pending;
             }
             Ok(Poll::Ready(result)) => result,
@@ -219,7 +235,24 @@ impl Future for Running {
     }
 }
 
+impl Said {
+    fn begins(&self, slot: Slot) {
+        let mut new = self.new.borrow_mut();
+        if new.len() <= slot.index() {
+            new.resize(slot.index() + 1, 0);
+        }
+        new[slot.index()] += 1;
+    }
+}
+
 impl Running {
+    /// It has its first turn, or never will.
+    fn has_begun(&mut self) {
+        if let Some(slot) = self.new.take() {
+            self.said.new.borrow_mut()[slot.index()] -= 1;
+        }
+    }
+
     fn drop_handler(&mut self) {
         if let Some(future) = self.future.take() {
             fenced_drop(future);
@@ -229,6 +262,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.has_begun();
         self.drop_handler();
     }
 }

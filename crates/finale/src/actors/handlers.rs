@@ -9,7 +9,7 @@ use finale_core::{Failure, Payload};
 use serde::Serialize;
 
 use crate::context::TaskContext;
-use crate::handler::{Handler, TaskFuture, TaskResult, decode_input, encode_output};
+use crate::handler::{Handler, TaskFuture, TaskResult, decode_input, encode_output, write_output};
 use crate::task_error::TaskError;
 
 /// What came of beginning a handler.
@@ -69,7 +69,9 @@ impl<H: Handler<Arguments>, Arguments> LocalHandler for Function<H, Arguments> {
             Some(Poll::Ready(result)) => {
                 place.set(None);
                 self.spare = Some(place);
-                written(result.map_err(Failure::from).and_then(|value| encode_output(value, self.bytes_max)), output)
+                let written = result.map_err(Failure::from);
+                let written = written.and_then(|value| write_output(value, self.bytes_max, output));
+                written.map_or_else(|failure| Begun::Failed(Box::new(failure)), |()| Begun::Completed)
             }
             _ => Begun::Pending(place),
         }

@@ -6,11 +6,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::Addr;
-use finale_core::Epoch;
 use finale_core::execution::{Effect, Input};
 use finale_core::number::{DefinitionNo, ShardNo, Slot};
-use finale_core::supervisor::{self, WriteNo};
+use finale_core::supervisor::{self, Begin, WriteNo};
 use finale_core::task_engine::{self, Leak};
+use finale_core::{Epoch, Payload};
 use finale_journal::{Journal, JournalError};
 
 use super::bound::Bound;
@@ -47,6 +47,9 @@ pub(crate) struct Shared {
     pub(crate) directory: Arc<Directory>,
     /// The storage of effects that the task engine has performed, to be used again.
     spent_effects: RefCell<Vec<Vec<(Slot, Effect)>>>,
+    /// The storage of what executions have begun with, to be used again.
+    #[expect(clippy::vec_box, reason = "the boxes are what is used again")]
+    spent_begins: RefCell<Vec<Box<Begin>>>,
     pub(crate) definitions: RefCell<Definitions>,
     waiting_for_room: RefCell<Vec<Rc<Addr<ExecutionActor>>>>,
     /// Dropped last: when the end of the shard is reported, nothing of it is left.
@@ -104,6 +107,7 @@ impl Shared {
             vitals,
             directory,
             spent_effects: RefCell::default(),
+            spent_begins: RefCell::default(),
             definitions: RefCell::default(),
             waiting_for_room: RefCell::default(),
             leaving,
@@ -125,6 +129,21 @@ impl Shared {
     /// Empty storage for effects.
     pub(crate) fn room_for_effects(&self) -> Vec<(Slot, Effect)> {
         self.spent_effects.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Keeps the storage of what an execution has begun with; what it holds may be large, and is let go.
+    pub(crate) fn keep_begin(&self, mut begin: Box<Begin>) {
+        let mut kept = self.spent_begins.borrow_mut();
+        if kept.len() < self.options.limits.active_executions_max {
+            begin.input = Payload::NULL;
+            kept.push(begin);
+        }
+    }
+
+    /// Gives the storage of what executions have begun with.
+    #[expect(clippy::vec_box, reason = "the boxes are what is used again")]
+    pub(crate) fn take_begins(&self, taken: &mut Vec<Box<Begin>>) {
+        taken.append(&mut self.spent_begins.borrow_mut());
     }
 
     /// How the shard ends is known; it is reported when nothing of it is left.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context as Polling, Poll, Waker};
 
 use actix::{Actor, ActorContext, ActorFuture, Addr, AsyncContext, Context, Handler};
-use finale_core::number::{BatchNo, Callback, ShardNo, Slot};
+use finale_core::number::{ActorNo, BatchNo, Callback, FutureNo, ShardNo, Slot};
 use finale_core::task_engine::{
     Adopted, AdoptedState, Attempt, Counts, Delivery, EarlyReport, HandlerResult, Input, Options, Outbox, OutputRange,
     PermitChange, Reconcile, Registration, Start, TaskEngine as Machine,
@@ -156,7 +156,7 @@ impl TaskEngine {
         } else if self.has_failed {
             return;
         }
-        let again = cannot_be_reconciled(&input);
+        let missing = Missing::if_lost(&input);
         let (machine, out, shared) = (&mut self.machine, &mut self.out, &self.shared);
         let handled = fenced(|| {
             shared.strike_engine(&input);
@@ -164,22 +164,28 @@ impl TaskEngine {
         });
         if let Err(panicked) = handled {
             tracing::error!(target: TARGET, shard = self.shared.index, reason = %panicked.reason, "the task engine panicked");
-            let again = again.and_then(|input| self.again(input));
+            let again = self.again(missing);
             self.rebuild(again);
         }
     }
 
     /// What is to be told again of an input over which the machine panicked; its outputs are still where they were written.
-    fn again(&mut self, input: Input) -> Option<Again> {
-        let (attempt, started, state, ended, result) = match input {
-            Input::HandlerReady { attempt, started, ended, result } => {
+    fn again(&mut self, missing: Missing) -> Option<Again> {
+        let (attempt, started, state, ended, result) = match missing {
+            Missing::Nothing => return None,
+            Missing::Ready { attempt, started, ended, result } => {
                 (attempt, started, AdoptedState::Working, ended, result)
             }
-            Input::HandlerEnded { future, ended, result } => {
+            Missing::Ended { future, ended, result } => {
                 let Adopted { attempt, started, state, .. } = self.ended.filter(|handler| handler.future == future)?;
                 (attempt, started, state, ended, result)
             }
-            other => return Some(Again::Input(other)),
+            // What is to be performed is found out when the execution reconciles; its actor waits for the answer.
+            Missing::Answer(from) => {
+                let (taken, ending, effects) = (BatchNo::NONE, Vec::new(), Vec::new());
+                return Some(Again::Input(Input::Perform { from, taken, ending, effects }));
+            }
+            Missing::Input(input) => return Some(Again::Input(*input)),
         };
         let result = match result {
             HandlerResult::Completed(OutputRange { start, length }) => {
@@ -197,7 +203,9 @@ impl TaskEngine {
     /// Does what the machine wants done, until nothing is left, or enough was begun for this turn.
     fn carry_out(&mut self, mut now: Time) {
         loop {
-            self.carry_out_changes(now);
+            if self.out.has_changes() {
+                self.carry_out_changes(now);
+            }
             if self.left == 0 {
                 break;
             }
@@ -207,6 +215,7 @@ impl TaskEngine {
         }
     }
 
+    #[cold]
     fn carry_out_changes(&mut self, now: Time) {
         // First: what a grant lets go on is among the rest.
         while let Some(change) = self.out.permits.pop() {
@@ -358,8 +367,8 @@ impl TaskEngine {
 
     /// Sends what has gathered for the callbacks.
     fn flush(&mut self) {
-        let (machine, out) = (&mut self.machine, &mut self.out);
-        machine.flush(out);
+        let (machine, out, at_work) = (&mut self.machine, &mut self.out, &self.at_work);
+        machine.flush_but(|slot| at_work.is_beginning(slot), out);
         let mut deliveries = std::mem::take(&mut self.out.deliveries);
         for (callback, delivery) in deliveries.drain(..) {
             if matches!(delivery, Delivery::TaskCompleted(_) | Delivery::TaskFailed(_)) && self.shared.loses_outcomes()
@@ -543,17 +552,41 @@ fn completed(before: usize, output: &[u8]) -> HandlerResult {
     HandlerResult::Completed(OutputRange { start: before as u32, length: (output.len() - before) as u32 })
 }
 
-/// What must be told again after a panic, because no execution knows that it is missing.
-fn cannot_be_reconciled(input: &Input) -> Option<Input> {
-    match input {
-        Input::HandlerReady { .. } | Input::HandlerEnded { .. } | Input::KeepEarly(_) | Input::Drain { .. } => {
-            Some(input.clone())
+/// What must be told again after a panic over an input, because no execution knows that it is missing. It is noted before
+/// each input, so it is small where the input is a usual one.
+enum Missing {
+    Nothing,
+    /// A handler was ready at once.
+    Ready {
+        attempt: Attempt,
+        started: Time,
+        ended: Time,
+        result: HandlerResult,
+    },
+    /// A handler that was kept came to its result.
+    Ended {
+        future: FutureNo,
+        ended: Time,
+        result: HandlerResult,
+    },
+    /// An actor waits for an answer.
+    Answer(ActorNo),
+    Input(Box<Input>),
+}
+
+impl Missing {
+    fn if_lost(input: &Input) -> Self {
+        match input {
+            Input::HandlerReady { attempt, started, ended, result } => {
+                Self::Ready { attempt: *attempt, started: *started, ended: *ended, result: result.clone() }
+            }
+            Input::HandlerEnded { future, ended, result } => {
+                Self::Ended { future: *future, ended: *ended, result: result.clone() }
+            }
+            Input::Perform { from, .. } | Input::Reconcile(Reconcile { from, .. }) => Self::Answer(*from),
+            Input::KeepEarly(_) | Input::Drain { .. } => Self::Input(Box::new(input.clone())),
+            _ => Self::Nothing,
         }
-        // What is to be performed is found out when the execution reconciles; its actor waits for the answer.
-        Input::Perform { from, .. } | Input::Reconcile(Reconcile { from, .. }) => {
-            Some(Input::Perform { from: *from, taken: BatchNo::NONE, ending: Vec::new(), effects: Vec::new() })
-        }
-        _ => None,
     }
 }
 
@@ -666,6 +699,7 @@ impl Handler<Dismiss> for TaskEngine {
     type Result = ();
 
     fn handle(&mut self, _dismiss: Dismiss, context: &mut Self::Context) {
+        self.take_lane();
         self.at_work.clear();
         context.stop();
     }

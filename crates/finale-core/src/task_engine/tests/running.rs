@@ -93,6 +93,24 @@ fn a_message_is_answered_when_all_its_handlers_have_begun() {
     assert!(matches!(seen[..], [Seen::Began(_), Seen::Completed(..), Seen::Answered(2)]), "{seen:?}");
 }
 
+/// The owner knows of handlers that have begun and are ready as soon as they are polled again.
+#[test]
+fn a_message_is_not_answered_while_its_handlers_are_about_to_be_polled_again() {
+    let mut shard = Shard::new(10);
+    shard.tell(Input::Perform {
+        from: ActorNo(0),
+        taken: BatchNo::NONE,
+        ending: Vec::new(),
+        effects: vec![(slot(0), run(first(READY))), (slot(0), run(scoped(1, PENDING)))],
+    });
+    shard.engine.flush_but(|about| about == slot(0), &mut shard.out);
+    shard.carry_out();
+    assert!(matches!(shard.take_seen()[..], [Seen::Began(_), Seen::Began(_), Seen::Completed(..)]));
+    shard.engine.flush_but(|about| about == slot(1), &mut shard.out);
+    shard.carry_out();
+    assert_eq!(shard.take_seen(), [Seen::Answered(1)]);
+}
+
 #[test]
 fn every_message_is_answered_also_one_without_effects() {
     let mut shard = Shard::new(10);

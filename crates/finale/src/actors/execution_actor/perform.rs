@@ -77,7 +77,9 @@ impl ExecutionActor {
     fn begun(&mut self) {
         let Some(hosting) = &mut self.hosting else { return };
         let id = hosting.state.id();
-        hosting.begin = None;
+        if let Some(begin) = hosting.begin.take() {
+            self.shared.keep_begin(begin);
+        }
         observe::activated(&hosting.bound, id);
         hosting.side.completion.acknowledge(id);
         if hosting.acknowledge == Acknowledge::Supervisor {

@@ -64,7 +64,7 @@ impl Supervisor {
         let shared = &self.shared;
         let (definition, is_new) = shared.definitions.borrow_mut().number(workflow, &shared.handlers, &shared.data)?;
         if is_new {
-            self.engine.send(ForEngine::Change(self.define(definition)));
+            self.engine.put(ForEngine::Change(self.define(definition)));
         }
         Ok(definition)
     }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::task::{Context as Polling, Poll, Waker};
 
 use actix::{Actor, ActorFuture, Addr, AsyncContext, Context, Handler};
-use finale_core::number::BatchNo;
+use finale_core::number::{BatchNo, Callback};
 use finale_core::supervisor::{Health, Input, Options, Outbox, Supervisor as Machine, ToEngine};
 use finale_core::{ExecutionId, Time};
 use rustc_hash::FxHashMap;
@@ -171,7 +171,10 @@ impl Supervisor {
                 // One that ended with its actor left nothing here.
                 left.extend(self.sides.get_mut(slot.index()).and_then(Option::take));
             }
-            self.engine.send(ForEngine::Change(to_engine(message)));
+            // Nothing comes of it that an actor has an execution before the actor has something to be done.
+            let waits = matches!(message, ToEngine::Register(_) | ToEngine::Moved { callback: Callback::Actor(_), .. });
+            let message = ForEngine::Change(to_engine(message));
+            if waits { self.engine.put(message) } else { self.engine.send(message) }
         }
         left
     }

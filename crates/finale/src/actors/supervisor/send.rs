@@ -42,6 +42,7 @@ impl Supervisor {
             self.actors[number.0 as usize].send(message);
         }
         self.out.actors = messages;
+        self.shared.take_begins(&mut self.out.spare_begins);
     }
 
     /// Starts the actors up to that one that are not there yet.
@@ -52,7 +53,7 @@ impl Supervisor {
             let own = Lane::default();
             // It lives until it is dismissed.
             let _address = ExecutionActor::new(next, shared, own.clone(), engine, supervisor).start();
-            self.engine.send(ForEngine::NewActor(own.clone()));
+            self.engine.put(ForEngine::NewActor(own.clone()));
             self.actors.push(own);
         }
     }

@@ -25,7 +25,7 @@ impl Supervisor {
                 Some(Waiting::Activation(mut waiting)) => {
                     if let Some(span) = waiting.pledge.take_span() {
                         observe::identify(&span, begin.execution);
-                        self.engine.send(ForEngine::Span(begin.slot, span));
+                        self.engine.put(ForEngine::Span(begin.slot, span));
                     }
                     waiting.pledge.redeem()
                 }

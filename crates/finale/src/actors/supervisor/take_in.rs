@@ -33,12 +33,13 @@ impl Supervisor {
     /// Takes in what waits, as far as this turn goes.
     pub(super) fn take_waiting(&mut self, context: &mut Context<Self>) {
         self.look_at_journal();
+        let now = self.shared.clock.now();
         let mut left = TURN_MAX;
         while left > 0
             && let Some(item) = self.waiting.pop_front()
         {
             left -= 1;
-            self.take_in(item, context);
+            self.take_in(now, item, context);
         }
         self.carry_out(context);
         if !self.waiting.is_empty() {
@@ -51,8 +52,7 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn take_in(&mut self, item: ToShard, context: &mut Context<Self>) {
-        let now = self.shared.clock.now();
+    pub(super) fn take_in(&mut self, now: Time, item: ToShard, context: &mut Context<Self>) {
         match item {
             ToShard::Activate(request) => self.activate(now, request, Repetition::First),
             ToShard::Tell { execution, input, waiting } => {
@@ -66,7 +66,7 @@ impl Supervisor {
                     Some(Some(position)) => {
                         let report = Report { key: WorkKey::root(position), ..report };
                         let input = Box::new(execution::Input::Reported(report));
-                        self.take_in(ToShard::Tell { execution, input, waiting }, context);
+                        self.take_in(now, ToShard::Tell { execution, input, waiting }, context);
                     }
                     // What is not in its own graph is looked for in its state.
                     Some(None) => drop(given_back.send((report, waiting))),
