@@ -367,6 +367,7 @@ impl Naive {
                 }
                 self.places[node] = Place::Reached { seen: true };
             }
+            Timer::Round(..) => return Err(No::Invalid),
         }
         Ok(())
     }

@@ -192,6 +192,8 @@ mod tests {
             task_id: None,
             state,
             earlier: Vec::new(),
+            items: None,
+            rounds: None,
         };
         let skipped = || NodeRecordState::Skipped { reason: "a reason that goes on and on ".repeat(9) };
         let nodes = [node(&"long-id-".repeat(9), "agent_assignment", skipped()), node("注文", "task", skipped())];
@@ -225,6 +227,8 @@ mod tests {
             task_id: None,
             state,
             earlier: Vec::new(),
+            items: None,
+            rounds: None,
         };
         let nodes = [
             node("start", "start", passed()),

@@ -111,7 +111,7 @@ const fn shape(kind: &NodeKind) -> &'static str {
         NodeKind::AgentAssignment(_) => "cds",
         NodeKind::Verification(_) => "hexagon",
         NodeKind::Subworkflow(_) => "component",
-        NodeKind::Group(_) => "tab",
+        NodeKind::Group(_) | NodeKind::Map(_) | NodeKind::Loop(_) => "tab",
     }
 }
 

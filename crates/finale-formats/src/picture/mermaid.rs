@@ -130,7 +130,7 @@ const fn brackets(kind: &NodeKind) -> (&'static str, &'static str) {
         NodeKind::ParallelJoin(_) => ("[\\", "/]"),
         NodeKind::AgentAssignment(_) => (">", "]"),
         NodeKind::Verification(_) => ("{{", "}}"),
-        NodeKind::Subworkflow(_) | NodeKind::Group(_) => ("[[", "]]"),
+        NodeKind::Subworkflow(_) | NodeKind::Group(_) | NodeKind::Map(_) | NodeKind::Loop(_) => ("[[", "]]"),
     }
 }
 

@@ -318,7 +318,7 @@ fn control(kind: &NodeKind) -> Entry {
         NodeKind::Verification(verification) => Entry::new("verification", map(judgement(verification))),
         NodeKind::Subworkflow(subworkflow) => Entry::new("subworkflow", map(call(subworkflow))),
         // The format has no words for it yet: the serialized form is written instead.
-        NodeKind::Group(_) => Entry::new("group", map(Vec::new())),
+        NodeKind::Group(_) | NodeKind::Map(_) | NodeKind::Loop(_) => Entry::new("group", map(Vec::new())),
     }
 }
 
