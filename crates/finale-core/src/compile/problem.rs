@@ -229,6 +229,7 @@ impl Code {
     ];
 
     /// The name in messages and records; it never changes.
+    #[expect(clippy::too_many_lines, reason = "there is a line for each")]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::TooManyNodes => "too_many_nodes",
