@@ -8,6 +8,7 @@
 mod bugs;
 mod failing;
 mod firing;
+mod inside;
 mod no;
 mod splits;
 mod tree;
@@ -23,6 +24,7 @@ use serde_json::Value;
 
 pub use bugs::Misreading;
 use firing::Fired;
+pub use inside::{Mistake, graph as graph_inside};
 pub use no::No;
 pub use tree::{Told, Tree};
 
@@ -367,6 +369,7 @@ impl Naive {
                 }
                 self.places[node] = Place::Reached { seen: true };
             }
+            Timer::Round(..) => return Err(No::Invalid),
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ mod common;
 use std::fs;
 use std::path::PathBuf;
 
-use common::{Ended, finale, fresh, node, run, shell, task, tasks};
+use common::{Ended, finale, fresh, node, run, shell, task, tasks, written};
 use serde_json::{Value, json};
 
 /// Runs one task and gives the record.
@@ -107,6 +107,25 @@ fn each_attempt_has_a_log_of_its_own() {
     let log = |name: &str| fs::read_to_string(logs.join(name)).unwrap();
     assert_eq!((log("a%2Fb.1.log"), log("a%2Fb.2.log")), ("attempt 1\n".into(), "attempt 2\n".into()));
     fs::remove_file(mark).unwrap();
+}
+
+#[test]
+fn each_item_and_each_round_has_a_log_of_its_own() {
+    let file = written(
+        "w.yaml",
+        "id: w
+tasks:
+  each: {map: [ann, bob, eve], shell: {command: 'echo $WHO', env: {WHO: '${{ item }}'}}}
+  twice: {loop: {until: round == 2, rounds_max: 2, delay: 10ms}, shell: 'echo ${{ round }}', after: each}
+",
+    );
+    let logs = fresh("logs");
+    let record = run(file, &["--json", "--logs", logs.to_str().unwrap()]).with_code(0).record();
+    assert_eq!(node(&record, "each")["items"]["completed"], 3);
+    assert_eq!(node(&record, "twice")["rounds"], 2);
+    let log = |name: &str| fs::read_to_string(logs.join(name)).unwrap();
+    let all = ["each.1.1", "each.2.1", "each.3.1", "twice.4.1", "twice.5.1"].map(|name| log(&format!("{name}.log")));
+    assert_eq!(all, ["ann\n", "bob\n", "eve\n", "1\n", "2\n"]);
 }
 
 #[test]
@@ -231,7 +250,7 @@ fn what_is_left_for_another_time_is_asked_to_end_too() {
 #[test]
 fn a_quoted_value_is_one_word_of_a_command_and_runs_nothing() {
     let text = "id: w\ninputs: {who: string}\ntasks:\n  a:\n    shell: printf '<%s>' ${{ input.who | quote }} end\n";
-    let file = common::written("quote.yaml", text);
+    let file = written("quote.yaml", text);
     let logs = fresh("logs");
     for who in ["$(echo ran)", "'; echo ran #", "a b\nc", "`echo ran`"] {
         let input = format!("who={}", Value::from(who));

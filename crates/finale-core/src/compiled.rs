@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use crate::compile::Warning;
-use crate::definition::{Declaration, Definition, EdgeKind, Node, NodeKind, Policy, TriggerRule, Verdict};
+use crate::definition::{Declaration, Definition, EdgeKind, Node, NodeKind, Policy, Tolerance, TriggerRule, Verdict};
 use crate::expression::Expression;
 use crate::id::NodeIndex;
 use crate::path::{Instance, NodePath};
@@ -27,6 +27,8 @@ pub struct Compiled {
     /// The nodes of the graphs inside, as they were defined; their numbers come after those of the definition's own.
     pub(crate) inner: Box<[Node]>,
     pub(crate) warnings: Box<[Warning]>,
+    /// How many items a map may have.
+    pub(crate) items_max: u32,
 }
 
 /// A graph that is run as a scope: the definition's own, or one that a node of another graph opens.
@@ -152,12 +154,55 @@ pub(crate) struct CompiledNode {
     pub(crate) attempts: u16,
     pub(crate) backoff: Duration,
     pub(crate) timeout: Option<Duration>,
-    /// The condition of a conditional, the input of a task.
+    /// The condition of a conditional or a loop, the input of a task, the items of a map.
     pub(crate) expression: Option<Expression>,
     /// Who is asked to do the task: its own assignee, else the nearest assignment before it.
     pub(crate) assignee: Option<String>,
     /// What it calls, if it is a call.
     pub(crate) call: Option<Box<Call>>,
+    /// How it repeats what it has inside, if it is a map or a loop.
+    pub(crate) repeated: Option<Box<Repeated>>,
+}
+
+/// How a node repeats what it has inside.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Repeated {
+    Items(ItemLimits),
+    Rounds(Rounds),
+}
+
+/// What holds for the items of a map.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ItemLimits {
+    pub(crate) max_concurrency: Option<u32>,
+    pub(crate) tolerate: Option<Tolerance>,
+}
+
+/// What holds for the rounds of a loop.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rounds {
+    /// Whether the condition is asked before each round, and must be true for it to begin; else after it, and ends the loop.
+    pub(crate) asks_before: bool,
+    pub(crate) max: u32,
+    pub(crate) delay: Duration,
+}
+
+impl CompiledNode {
+    /// What holds for its rounds, if it is a loop.
+    pub(crate) fn rounds(&self) -> Option<Rounds> {
+        match self.repeated.as_deref() {
+            Some(Repeated::Rounds(rounds)) => Some(*rounds),
+            _ => None,
+        }
+    }
+
+    /// What holds for its items, if it is a map.
+    pub(crate) fn item_limits(&self) -> Option<ItemLimits> {
+        match self.repeated.as_deref() {
+            Some(Repeated::Items(limits)) => Some(*limits),
+            _ => None,
+        }
+    }
 }
 
 /// What happens when a node is reached.
@@ -193,8 +238,9 @@ pub(crate) enum OpeningKind {
     /// Once.
     Single,
     /// Once for each item of the list that the node is given.
-    #[allow(dead_code, reason = "tests build it by hand")]
     Items,
+    /// Round by round.
+    Rounds,
 }
 
 impl OpeningKind {
@@ -203,6 +249,7 @@ impl OpeningKind {
         match self {
             Self::Single => Instance::Single,
             Self::Items => Instance::Item(number),
+            Self::Rounds => Instance::Round(number + 1),
         }
     }
 
@@ -211,6 +258,7 @@ impl OpeningKind {
         match (self, instance) {
             (Self::Single, Instance::Single) => Some(0),
             (Self::Items, Instance::Item(index)) => Some(index),
+            (Self::Rounds, Instance::Round(round)) => round.checked_sub(1),
             _ => None,
         }
     }

@@ -7,6 +7,7 @@ mod builder;
 mod call;
 mod document;
 mod draw;
+mod repeated;
 mod task;
 
 pub(crate) use body::InsideRef;
@@ -14,6 +15,7 @@ pub use body::{Body, Graph, Group, Inside};
 pub use builder::{DefinitionBuilder, FromDefinition};
 pub use call::Call;
 pub use document::Document;
+pub use repeated::{Items, Loop, LoopCondition, Map, Tolerance};
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -214,6 +216,10 @@ pub enum NodeKind {
     Subworkflow(Subworkflow),
     /// Runs a graph that is written inside of it.
     Group(Group),
+    /// Runs what is inside of it once for each item of a list.
+    Map(Map),
+    /// Runs what is inside of it round by round.
+    Loop(Loop),
 }
 
 impl Node {
@@ -235,6 +241,8 @@ impl Node {
             NodeKind::Task(task) => task.optional,
             NodeKind::Subworkflow(call) => call.optional,
             NodeKind::Group(group) => group.optional,
+            NodeKind::Map(map) => map.optional,
+            NodeKind::Loop(repeated) => repeated.optional,
             _ => false,
         }
     }
@@ -273,12 +281,14 @@ impl NodeKind {
             Self::Verification(_) => "verification",
             Self::Subworkflow(_) => "subworkflow",
             Self::Group(_) => "group",
+            Self::Map(_) => "map",
+            Self::Loop(_) => "loop",
         }
     }
 
     /// Whether it does something that can be done or fail, and has an output: a task, or what runs in scopes of its own.
     pub const fn is_work(&self) -> bool {
-        matches!(self, Self::Task(_) | Self::Subworkflow(_) | Self::Group(_))
+        matches!(self, Self::Task(_) | Self::Subworkflow(_) | Self::Group(_) | Self::Map(_) | Self::Loop(_))
     }
 }
 

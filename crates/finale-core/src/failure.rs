@@ -26,11 +26,15 @@ pub enum FailureClass {
     Lost,
     /// An expression of the node could not be evaluated.
     Expression,
+    /// A list has more items than a map may have.
+    Limit,
+    /// The rounds of a loop are used up.
+    Exhausted,
 }
 
 impl FailureClass {
     /// All classes.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Failed,
         Self::Cancelled,
         Self::Rejected,
@@ -39,6 +43,8 @@ impl FailureClass {
         Self::Panicked,
         Self::Lost,
         Self::Expression,
+        Self::Limit,
+        Self::Exhausted,
     ];
 
     /// The name in records, logs and metrics.
@@ -52,6 +58,8 @@ impl FailureClass {
             Self::Panicked => "panicked",
             Self::Lost => "lost",
             Self::Expression => "expression",
+            Self::Limit => "limit",
+            Self::Exhausted => "exhausted",
         }
     }
 
@@ -66,6 +74,7 @@ impl fmt::Display for FailureClass {
         f.write_str(match self {
             Self::TimedOut => "timed out",
             Self::Expression => "could not be evaluated",
+            Self::Limit => "is over a limit",
             other => other.name(),
         })
     }

@@ -4,6 +4,7 @@
 
 mod counts;
 mod flat;
+mod items;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use crate::status::{ExecutionStatus, NodeStatus, WaitingFor};
 use crate::time::Time;
 
 pub use flat::RecordError;
+pub use items::ItemCounts;
 pub use queue::{ConcurrencyLimit, HeldUp, HeldUpBy, QueuePosition};
 
 /// Everything there is to know about one execution.
@@ -374,6 +376,10 @@ pub struct NodeRecord {
     pub state: NodeRecordState,
     /// The attempts before that one, oldest first; only the last 100 of more.
     pub earlier: Vec<AttemptRecord>,
+    /// How many items are where, of a map that was reached.
+    pub items: Option<ItemCounts>,
+    /// How many rounds have begun, of a loop that was reached.
+    pub rounds: Option<u32>,
 }
 
 /// An attempt that was followed by another one.

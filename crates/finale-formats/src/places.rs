@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use finale_core::Definition;
+use finale_core::NodePath;
 use finale_core::compile::{Code, Part, Problem};
 use finale_core::expression::{Expression, template};
 use rustc_hash::FxHashMap;
@@ -40,19 +41,21 @@ pub struct Places {
     pub(crate) edges: Vec<Option<Place>>,
     /// Those of the workflows that stand in the same file.
     pub(crate) workflows: Vec<Places>,
+    /// Those of what is inside of nodes, by the ids of the nodes.
+    pub(crate) bodies: HashMap<String, Places>,
     /// Where the whole of it stands, if it is one of those.
     pub(crate) whole: Option<Place>,
 }
 
 impl Places {
-    /// Line and column of the node with that id, both counted from 1.
+    /// Line and column of the node with that id, both counted from 1. One that is inside of another is named by its path.
     pub fn node(&self, id: &str) -> Option<(u32, u32)> {
-        self.nodes.get(id).map(|place| (place.line, place.column))
+        self.node_place(id).map(|place| (place.line, place.column))
     }
 
     /// Line and column of the expression of the node with that id: the input of a task, the condition of a decision.
     pub fn expression(&self, id: &str) -> Option<(u32, u32)> {
-        self.expressions.get(id).map(|place| (place.line, place.column))
+        self.expression_at(id).map(|place| (place.line, place.column))
     }
 
     /// Line and column of the value under that key of the document itself, like `version` or `output`.
@@ -127,12 +130,16 @@ impl Places {
         part.or_else(|| {
             nodes().find_map(|node| match problem.code {
                 Code::ExpressionInvalid => self.expression_place(definition, node),
-                Code::ReadsLaterNode | Code::ConditionNeverTrue => self.expressions.get(node).copied(),
-                Code::DuplicateNodeId => self.repeated.get(node).copied(),
+                Code::ReadsLaterNode
+                | Code::ConditionNeverTrue
+                | Code::BadItems
+                | Code::TooManyItems
+                | Code::BadRounds => self.expression_at(node),
+                Code::DuplicateNodeId => self.within(node, |places, id| places.repeated.get(id).copied()),
                 _ => None,
             })
         })
-        .or_else(|| nodes().find_map(|node| self.nodes.get(node).copied()))
+        .or_else(|| nodes().find_map(|node| self.node_place(node)))
         .or_else(|| self.heads.get(head_of(problem.code)?).copied())
     }
 
@@ -144,7 +151,28 @@ impl Places {
             let is_wrong = |source: &str| Expression::compile(source, &names, Vec::new).is_err();
             templates.iter().find(|(source, _)| is_wrong(source)).and_then(|(_, place)| *place)
         });
-        wrong.or_else(|| self.expressions.get(node).copied())
+        wrong.or_else(|| self.expression_at(node))
+    }
+
+    fn node_place(&self, name: &str) -> Option<Place> {
+        self.within(name, |places, id| places.nodes.get(id).copied())
+    }
+
+    fn expression_at(&self, name: &str) -> Option<Place> {
+        self.within(name, |places, id| places.expressions.get(id).copied())
+    }
+
+    /// What is found of a node, by its id or by the way that leads to it through the nodes that it is inside of.
+    fn within(&self, name: &str, find: impl Fn(&Self, &str) -> Option<Place>) -> Option<Place> {
+        if let Some(place) = find(self, name) {
+            return Some(place);
+        }
+        let path: NodePath = name.parse().ok()?;
+        let mut places = self;
+        for step in path.within() {
+            places = places.bodies.get(&*step.node)?;
+        }
+        find(places, path.node())
     }
 }
 

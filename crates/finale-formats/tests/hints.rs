@@ -16,10 +16,12 @@ fn told(text: &str, parts: &[&str]) {
 
 #[test]
 fn a_task_says_what_other_tools_say_in_other_words() {
-    let cases: [(&str, &[&str]); 16] = [
+    let cases: [(&str, &[&str]); 18] = [
         ("needs: b", &["did you mean `after`?"]),
-        ("matrix: {os: [a, b]}", &["there is no `matrix` here: write a task for each value"]),
-        ("for-each: [a, b]", &["there is no `for-each` here: write a task for each value"]),
+        ("matrix: {os: [a, b]}", &["did you mean `map: {matrix: ...}`?"]),
+        ("for-each: [a, b]", &["did you mean `map`?"]),
+        ("while: input.x", &["did you mean `loop: {while: ..., rounds_max: ...}`?"]),
+        ("loop: {until: a, while: b}", &["`rounds_max`", "one of them says when it ends"]),
         (
             "if: always()",
             &["did you mean `when`?", "there is no `always()` here: name the node that handles the failure"],

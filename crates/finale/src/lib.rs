@@ -76,9 +76,10 @@ pub use finale_core::compile::{
 };
 pub use finale_core::compiled::{Compiled, DefinitionHash};
 pub use finale_core::definition::{
-    AgentAssignment, Call, Conditional, Declaration, DeclaredType, Definition, DefinitionBuilder, Delivery, Edge,
-    EdgeKind, FromDefinition, JoinStrategy, Losers, Node, NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy,
-    Retry, Siblings, Subworkflow, Task, TriggerRule, Verdict, Verification, Work,
+    AgentAssignment, Body, Call, Conditional, Declaration, DeclaredType, Definition, DefinitionBuilder, Delivery, Edge,
+    EdgeKind, FromDefinition, Graph, Group, Inside, Items, JoinStrategy, Loop, LoopCondition, Losers, Map, Node,
+    NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy, Retry, Siblings, Subworkflow, Task, Tolerance,
+    TriggerRule, Verdict, Verification, Work,
 };
 
 // Executions: where they are, how they ended, and why.
@@ -86,8 +87,8 @@ pub use finale_core::execution::{Awaited, Why};
 pub use finale_core::fact::Described;
 pub use finale_core::id::ParseIdError;
 pub use finale_core::record::{
-    AttemptRecord, Begun, ConcurrencyLimit, Counts, DecidedBy, End, ExecutionError, NodeFailure, NodeRecord,
-    NodeRecordState, OutputError, QueuePosition, Record, State, WorkflowName,
+    AttemptRecord, Begun, ConcurrencyLimit, Counts, DecidedBy, End, ExecutionError, ItemCounts, NodeFailure,
+    NodeRecord, NodeRecordState, OutputError, QueuePosition, Record, State, WorkflowName,
 };
 pub use finale_core::{
     ExecutionId, ExecutionStatus, Failure, FailureClass, NodeStatus, Outcome, Payload, PayloadError, TaskId, Time,

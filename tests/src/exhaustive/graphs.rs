@@ -1,6 +1,10 @@
 //! Small graphs of all kinds of nodes, from numbers.
 
-use finale_core::definition::{Call, Definition, OnFailure, Policy, Siblings};
+use std::time::Duration;
+
+use finale_core::definition::{
+    Call, Definition, Document, Inside, LoopCondition, OnFailure, Policy, Siblings, Task, Tolerance,
+};
 
 use crate::dice::Dice;
 use crate::random::Case;
@@ -11,14 +15,23 @@ enum Place {
     Alone,
     /// A workflow calls it, beside another task.
     Called,
+    /// It runs for two items, beside another task.
+    Mapped,
+    /// It runs in up to three rounds, beside another task.
+    Repeated,
+    /// It stands inside of a node, beside another task.
+    Grouped,
 }
 
 /// A definition of at most `inner_max` nodes beside start and end; the same number gives the same one.
 pub fn graph(seed: u64, inner_max: usize) -> Definition {
     let mut dice = Dice::new(seed);
-    match *dice.choose(&[Place::Alone, Place::Alone, Place::Alone, Place::Called]) {
+    let places =
+        [Place::Alone, Place::Alone, Place::Alone, Place::Called, Place::Mapped, Place::Repeated, Place::Grouped];
+    match dice.choose(&places) {
         Place::Alone => case(&mut dice, inner_max),
         Place::Called => called(&mut dice, inner_max),
+        place => inside(&mut dice, place, inner_max),
     }
 }
 
@@ -44,6 +57,42 @@ fn called(dice: &mut Dice, inner_max: usize) -> Definition {
         0 => builder,
         1 => builder.after("call"),
         _ => builder.task("after", "h").after("call"),
+    }
+    .build()
+}
+
+/// A graph, or a single task, inside of a node that stands beside another task.
+fn inside(dice: &mut Dice, place: &Place, inner_max: usize) -> Definition {
+    let graph = case(dice, inner_max.saturating_sub(2).max(1));
+    let body = |dice: &mut Dice, graph: Definition| match dice.below(3) {
+        0 => Inside::from("h"),
+        1 => Task::external().into(),
+        _ => graph.into(),
+    };
+    let builder = Definition::builder("outer").policy(policy(dice));
+    let builder = match place {
+        Place::Mapped => {
+            let list = Document::from_json(br#"[{"x": 1}, {"x": 3}]"#).expect("it is a document");
+            let builder = builder.map("inside", list, body(dice, graph));
+            let builder = if dice.one_in(3) { builder.max_concurrency(1) } else { builder };
+            if dice.one_in(3) { builder.tolerate(Tolerance::Count(1)) } else { builder }
+        }
+        Place::Repeated => {
+            let conditions = [
+                LoopCondition::until("round >= 2"),
+                LoopCondition::until("output"),
+                LoopCondition::while_true("round <= 2"),
+            ];
+            let builder = builder.repeat("inside", body(dice, graph), dice.choose(&conditions).clone(), 3);
+            if dice.one_in(2) { builder.round_delay(Duration::from_micros(5)) } else { builder }
+        }
+        _ => builder.group("inside", graph),
+    };
+    let builder = if dice.one_in(4) { builder.optional() } else { builder };
+    match dice.below(3) {
+        0 => builder.task("beside", "h"),
+        1 => builder.task("beside", "h").after("inside"),
+        _ => builder.task("after", "h").after("inside"),
     }
     .build()
 }

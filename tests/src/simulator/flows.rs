@@ -1,9 +1,13 @@
 //! Random workflows, in a form that all lives of a process share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use finale_core::compile::{self, Registry};
-use finale_core::definition::{Call, Definition, NodeKind, OnFailure, Policy, Siblings};
+use finale_core::definition::{
+    Body, Call, Definition, Document, Group, Items, Loop, LoopCondition, Map, NodeKind, OnFailure, Policy, Siblings,
+    Task, Tolerance,
+};
 use finale_core::number::HandlerNo;
 use finale_core::task_engine::TaskNode;
 use finale_core::{Compiled, WaitingFor, WorkKey};
@@ -26,6 +30,9 @@ impl Flow {
             let mut definition = graph(dice, 9);
             if dice.one_in(3) {
                 add_calls(&mut definition, dice);
+            }
+            if dice.one_in(3) {
+                add_bodies(&mut definition, dice);
             }
             let Ok(compiled) = compile::compile(definition, &Registry::new()) else { continue };
             let mut nodes = TaskNode::all_of(&compiled, |_| Some(HandlerNo(0)));
@@ -68,6 +75,51 @@ fn add_calls(definition: &mut Definition, dice: &mut Dice) {
         (inner.output, outer.output) = (None, None);
     }
     definition.workflows = vec![inner, outer];
+}
+
+/// Lets some tasks of a definition be done for each item of a list, round by round, or by a graph inside.
+fn add_bodies(definition: &mut Definition, dice: &mut Dice) {
+    let list = |dice: &mut Dice| {
+        let items = vec![r#"{"x": 2}"#; dice.below(4)].join(",");
+        Items::List(Document::from_json(format!("[{items}]").as_bytes()).expect("it is a document"))
+    };
+    for node in &mut definition.nodes {
+        let NodeKind::Task(task) = &node.kind else { continue };
+        if !dice.one_in(3) {
+            continue;
+        }
+        let optional = task.optional;
+        let single = Task { optional: false, input: None, ..task.clone() };
+        let body = match dice.below(3) {
+            0 => Body::Graph(graph(dice, 3).into()),
+            _ => Body::Task(Box::new(single)),
+        };
+        node.kind = match dice.below(5) {
+            0 | 1 => NodeKind::Map(Map {
+                items: list(dice),
+                body,
+                max_concurrency: dice.one_in(2).then(|| 1 + dice.below(2) as u32),
+                tolerate: dice.one_in(2).then(|| *dice.choose(&[Tolerance::Count(1), Tolerance::Percent(50)])),
+                optional,
+            }),
+            2 | 3 => {
+                let conditions = [
+                    LoopCondition::until("round >= 2"),
+                    LoopCondition::until("output"),
+                    LoopCondition::while_true("round <= 2"),
+                ];
+                let delay = *dice.choose(&[Duration::ZERO, Duration::from_secs(3)]);
+                NodeKind::Loop(Loop {
+                    body,
+                    condition: dice.choose(&conditions).clone(),
+                    rounds_max: 3,
+                    delay,
+                    optional,
+                })
+            }
+            _ => NodeKind::Group(Group { graph: graph(dice, 4).into(), optional }),
+        };
+    }
 }
 
 fn replace_tasks(definition: &mut Definition, called: &[&str], dice: &mut Dice) {

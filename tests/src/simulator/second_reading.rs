@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use finale_core::definition::{Node, NodeKind};
 use finale_core::execution::{Command, EffectSink, Input, Notice, Report};
 use finale_core::fact::{Decision, EndRequest, Fact, Facts};
 use finale_core::{Dispatch, Epoch, Execution, ExecutionId, NodePath, WorkKey};
@@ -30,7 +31,7 @@ struct Said {
     steps: Vec<Step>,
 }
 
-/// How an ended execution differs from the naive reading of its history; nothing if it does not, or if it calls others.
+/// How an ended execution differs from the naive reading of its history; nothing if it does not, or if it has others inside.
 pub(super) fn difference(
     id: ExecutionId,
     flow: &Flow,
@@ -38,8 +39,11 @@ pub(super) fn difference(
     misreading: Option<Misreading>,
 ) -> Option<String> {
     let definition = flow.compiled.definition().clone();
-    if !definition.workflows.is_empty() {
-        // It reads one graph; workflows that call others have a naive reading of their own, which is compared elsewhere.
+    let has_inside = |node: &Node| {
+        matches!(node.kind, NodeKind::Subworkflow(_) | NodeKind::Group(_) | NodeKind::Map(_) | NodeKind::Loop(_))
+    };
+    if definition.nodes.iter().any(has_inside) {
+        // It reads one graph; those with others inside have a naive reading of their own, which is compared elsewhere.
         return None;
     }
     let mut naive = match misreading {

@@ -15,6 +15,7 @@ mod fenced;
 mod full;
 mod half_way;
 mod keys;
+mod maps;
 mod missing_handlers;
 mod once;
 mod outside;

@@ -137,6 +137,7 @@ impl Twins {
                 // One of an earlier life is stale for both; that is tested elsewhere.
                 let dispatch = Dispatch { epoch: Epoch(self.epoch), ..dispatch };
                 let answer = self.tell(told.input(dispatch));
+                let way: Vec<_> = way.into_iter().map(|node| (node, 0)).collect();
                 let naive = self.tree.tell(&way, dispatch.attempt, &told, &activation);
                 // Of what is over it need not be known which attempt was the last.
                 let late = |no| if no == No::Stale { No::Late } else { no };

@@ -1,5 +1,6 @@
 //! How executions go, told one by one: the semantics as sentences.
 
+mod bodies;
 mod calls;
 mod edges;
 mod ending;

@@ -127,6 +127,14 @@ async fn try_to_run(
     }
 }
 
+/// What the log of a command is called by: its node, and which of those it is that run inside of others, be it for items.
+fn log_name(context: &TaskContext) -> String {
+    match context.task_id().key.scope {
+        scope if scope.is_root() => context.node().to_owned(),
+        scope => format!("{}.{}", context.node(), scope.0),
+    }
+}
+
 /// A running command that is recorded in the run file.
 struct RecordedCommand {
     group: Group,
@@ -143,8 +151,9 @@ impl RecordedCommand {
         directory: &Path,
     ) -> Result<(Self, Capture), Failed> {
         let (execution, node, attempt) = (context.execution_id(), context.node(), context.attempt());
-        let log = paths.create_log(execution, node, attempt);
-        let log = log.map_err(|error| Failed::Log { path: paths.log(execution, node, attempt), error })?;
+        let name = log_name(context);
+        let log = paths.create_log(execution, &name, attempt);
+        let log = log.map_err(|error| Failed::Log { path: paths.log(execution, &name, attempt), error })?;
         let (reader, writer) = pipe().map_err(Failed::Start)?;
         let command = command(context, input, directory, writer).map_err(Failed::Start)?;
         let mark = Mark::new().map_err(Failed::Start)?;

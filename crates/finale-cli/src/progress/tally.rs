@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use finale::{Event, EventKind, Failure, NodeStatus, Time, Workflow};
 use finale_core::definition::{NodeKind, title_of};
-use finale_core::{Compiled, FailureClass, NodeIndex};
+use finale_core::path::Instance;
+use finale_core::{Compiled, FailureClass, NodeIndex, NodePath};
 
 /// Something that happened to a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +54,8 @@ pub(super) struct Tally {
     /// Those whose handler waits for its turn.
     queued: BTreeSet<(Time, NodeIndex)>,
     waiting: BTreeSet<(Time, NodeIndex)>,
+    /// The tasks inside of maps and loops of which one has begun.
+    repeated: BTreeSet<NodeIndex>,
 }
 
 #[derive(Clone, Debug)]
@@ -95,6 +98,7 @@ impl Tally {
             running: BTreeSet::new(),
             queued: BTreeSet::new(),
             waiting: BTreeSet::new(),
+            repeated: BTreeSet::new(),
         }
     }
 
@@ -139,8 +143,12 @@ impl Tally {
                 }
             }
             EventKind::ExpressionFailed { node, reason } => self.note(node, reason.clone()),
-            EventKind::NodeTransitioned { node, to, attempt, .. } => {
+            EventKind::NodeTransitioned { node, from, to, attempt, .. } => {
                 let position = self.workflow.compiled().find(node)?;
+                if is_repeated(node) {
+                    let news = self.go_repeated(position, (*from, *to), *attempt, event.at);
+                    return news.map(|news| News { node: node.clone(), ..news });
+                }
                 // Its path says more than its id.
                 let news = self.go(position, *to, *attempt, event.at);
                 return news.map(|news| News { node: node.clone(), ..news });
@@ -153,7 +161,7 @@ impl Tally {
     /// The number of a node.
     #[cfg(test)]
     pub(super) fn position(&self, node: &str) -> NodeIndex {
-        self.workflow.compiled().position(node).unwrap()
+        self.workflow.compiled().find(node).unwrap()
     }
 
     /// An attempt took that long by the record, which the line of its node says too.
@@ -187,11 +195,38 @@ impl Tally {
         self.nodes[position.as_usize()].attempt >= attempt
     }
 
+    /// A node that is there many times, for items or in rounds, comes to another status: it is counted, and only its failure
+    /// is told. Whoever waits for a line for each of a hundred thousand items does not read them.
+    pub(super) fn go_repeated(
+        &mut self,
+        position: NodeIndex,
+        (from, to): (NodeStatus, NodeStatus),
+        attempt: u16,
+        at: Time,
+    ) -> Option<News> {
+        let node = &mut self.nodes[position.as_usize()];
+        // What its handler says is shown from now on.
+        node.attempt = node.attempt.max(attempt);
+        let reason = node.failure.take();
+        let is_new = matches!(from, NodeStatus::Pending | NodeStatus::Ready);
+        if self.workflow.compiled().is_task(position) {
+            // The first one is counted already.
+            let is_another = is_new && !matches!(to, NodeStatus::Pending | NodeStatus::Ready);
+            if is_another && !self.repeated.insert(position) {
+                self.counts.tasks += 1;
+            }
+            self.count(from, |count| count.saturating_sub(1));
+            self.count(to, |count| count + 1);
+        }
+        let failed = || What::Failed { took: Duration::ZERO, reason: reason.unwrap_or_default() };
+        (to == NodeStatus::Failed).then(|| self.news(position, at, failed()))
+    }
+
     /// A node comes to another status.
     pub(super) fn go(&mut self, position: NodeIndex, to: NodeStatus, attempt: u16, at: Time) -> Option<News> {
         let compiled = self.workflow.compiled();
         let kind = &compiled.node(position).kind;
-        if !matches!(kind, NodeKind::Task(_) | NodeKind::Verification(_) | NodeKind::Subworkflow(_)) {
+        if !kind.is_work() && !matches!(kind, NodeKind::Verification(_)) {
             return None;
         }
         let counted = compiled.is_task(position);
@@ -243,6 +278,12 @@ impl Tally {
     }
 }
 
+/// Whether a path leads to one of many: through an item of a map, or a round of a loop.
+fn is_repeated(path: &str) -> bool {
+    let path = path.parse::<NodePath>().ok();
+    path.is_some_and(|path| path.within().iter().any(|step| step.instance != Instance::Single))
+}
+
 fn what(before: &Node, to: NodeStatus, attempt: u16, at: Time) -> Option<What> {
     let took = before.took.unwrap_or_else(|| match before.status {
         NodeStatus::Running | NodeStatus::Waiting => at.since(before.since),
@@ -252,6 +293,8 @@ fn what(before: &Node, to: NodeStatus, attempt: u16, at: Time) -> Option<What> {
     Some(match (to, &before.failure) {
         (NodeStatus::Running | NodeStatus::Waiting, Some(reason)) => again(reason),
         (NodeStatus::Running, None) => What::Started { attempt },
+        // A loop waits for its next round instead of the one that it waited for.
+        (NodeStatus::Waiting, None) if before.status == NodeStatus::Waiting => return None,
         (NodeStatus::Waiting, None) => What::Waits,
         (NodeStatus::Completed, _) => What::Completed { took },
         (NodeStatus::Failed, reason) => What::Failed { took, reason: reason.clone().unwrap_or_default() },

@@ -1,11 +1,13 @@
 //! What a terminal is shown.
 
+use std::time::Duration;
+
 use finale::{NodeStatus, Time, Workflow};
 use finale_core::definition::Task;
 
 use super::frame::Frame;
 use super::news::coloured;
-use super::tally::{News, Tally};
+use super::tally::{News, Tally, What};
 use crate::look::Look;
 use crate::text::columns;
 
@@ -91,7 +93,7 @@ fn what_a_task_took_is_what_its_record_says() {
     let mut tally = handled();
     go(&mut tally, "t0", NodeStatus::Running, 1);
     tally.begin(tally.position("t0"), 1, second(4));
-    tally.note_took("t0", std::time::Duration::from_millis(3_500));
+    tally.note_took("t0", Duration::from_millis(3_500));
     let done = go(&mut tally, "t0", NodeStatus::Completed, 5).unwrap();
     assert_eq!(coloured(&[done], look(false, true), COLUMNS), "✓ t0  3.5s\n");
 }
@@ -127,4 +129,19 @@ fn the_nodes_that_are_skipped_at_once_share_a_line() {
     let skipped: Vec<_> =
         (0..9).filter_map(|number| go(&mut tally, &format!("t{number}"), NodeStatus::Skipped, 1)).collect();
     assert_eq!(coloured(&skipped, look(false, true), COLUMNS), "– t0, t1, t2 and 6 more skipped\n");
+}
+
+#[test]
+fn items_are_counted_one_by_one_and_only_their_failures_are_told() {
+    let mut tally = tally(Workflow::builder("w").map("each", "input", "log"));
+    let task = tally.position("each[0]::each");
+    let mut go = |from, to, at| tally.go_repeated(task, (from, to), 1, second(at));
+    assert_eq!(go(NodeStatus::Pending, NodeStatus::Running, 1), None);
+    assert_eq!(go(NodeStatus::Pending, NodeStatus::Running, 1), None);
+    assert_eq!(go(NodeStatus::Running, NodeStatus::Completed, 2), None);
+    let failed = go(NodeStatus::Running, NodeStatus::Failed, 3).unwrap();
+    assert_eq!((failed.what, failed.at), (What::Failed { took: Duration::ZERO, reason: String::new() }, second(3)));
+    let counts = tally.counts();
+    assert_eq!((counts.tasks, counts.running, counts.completed, counts.failed), (2, 0, 1, 1));
+    assert!(tally.has_begun(task, 1), "what its handler says is shown");
 }

@@ -61,13 +61,7 @@ pub(super) fn write_brief(nodes: &[NodeRecord], shown: Shown, room: Room, out: &
         Column::new("OUTPUT OR REASON").flexible().optional(2),
     ];
     let row = |node: &NodeRecord| {
-        [
-            node.id.clone(),
-            node.kind.clone(),
-            node.state.status().to_string(),
-            took(&node.state),
-            note(&node.state, room),
-        ]
+        [node.id.clone(), node.kind.clone(), node.state.status().to_string(), took(&node.state), said(node, room)]
     };
     let rows: Vec<_> = nodes.iter().filter(|node| shown.has(node)).map(row).collect();
     table::write(titles, &rows, room, out)?;
@@ -103,7 +97,7 @@ pub(super) fn write_all(
             attempt.unwrap_or_default(),
             begun.map(|begun| shown(begun.started_at, room)).unwrap_or_default(),
             took(&node.state),
-            note(&node.state, room),
+            said(node, room),
         ]
     };
     let rows: Vec<_> = nodes.iter().filter(|node| which.has(node)).map(row).collect();
@@ -146,6 +140,20 @@ fn took(state: &NodeRecordState) -> String {
     }
 }
 
+/// What became of a node, and of its items or rounds.
+fn said(node: &NodeRecord, room: Room) -> String {
+    let inside = match (node.items, node.rounds) {
+        (Some(items), _) => items.to_string(),
+        (None, Some(1)) => "1 round".to_owned(),
+        (None, Some(rounds)) => format!("{rounds} rounds"),
+        (None, None) => return note(&node.state, room),
+    };
+    match note(&node.state, room) {
+        note if note.is_empty() => inside,
+        note => format!("{inside}: {note}"),
+    }
+}
+
 fn note(state: &NodeRecordState, room: Room) -> String {
     match state {
         NodeRecordState::Completed { output, .. } if output.is_null() => String::new(),
@@ -184,6 +192,28 @@ mod tests {
     use crate::text::columns;
 
     #[test]
+    fn a_map_says_where_its_items_are_and_a_loop_how_many_rounds_it_had() {
+        let begun = Begun { attempt: None, started_at: Time::from_micros(0) };
+        let waiting = NodeRecordState::Waiting { begun, waiting_for: WaitingFor::Scope };
+        let mut node = NodeRecord {
+            id: "each".into(),
+            kind: "map".into(),
+            title: String::new(),
+            task_id: None,
+            state: waiting,
+            earlier: Vec::new(),
+            items: serde_json::from_str(
+                r#"{"total": 9, "pending": 2, "open": 3, "completed": 4, "failed": 0, "cancelled": 0, "skipped": 0}"#,
+            )
+            .ok(),
+            rounds: None,
+        };
+        assert_eq!(said(&node, Room::Columns(80)), "4 of 9: 4 completed, 3 open, 2 pending");
+        (node.items, node.rounds) = (None, Some(3));
+        assert_eq!(said(&node, Room::Columns(80)), "3 rounds");
+    }
+
+    #[test]
     fn no_line_is_wider_than_a_terminal() {
         let node = |id: &str, kind: &str, state| NodeRecord {
             id: id.into(),
@@ -192,6 +222,8 @@ mod tests {
             task_id: None,
             state,
             earlier: Vec::new(),
+            items: None,
+            rounds: None,
         };
         let skipped = || NodeRecordState::Skipped { reason: "a reason that goes on and on ".repeat(9) };
         let nodes = [node(&"long-id-".repeat(9), "agent_assignment", skipped()), node("注文", "task", skipped())];
@@ -225,6 +257,8 @@ mod tests {
             task_id: None,
             state,
             earlier: Vec::new(),
+            items: None,
+            rounds: None,
         };
         let nodes = [
             node("start", "start", passed()),

@@ -14,9 +14,12 @@ use super::graph::{Graph, numbers};
 use super::network::Network;
 use super::nodes::find;
 use crate::compiled::{
-    self, CallResult, Compiled, CompiledNode, DefinitionHash, Opening, OpeningKind, OutEdge, RULED, Step,
+    self, CallResult, Compiled, CompiledNode, DefinitionHash, ItemLimits, Opening, OpeningKind, OutEdge, RULED,
+    Repeated, Rounds, Step,
 };
-use crate::definition::{Definition, Delivery, Node, NodeKind, Policy, Subworkflow, Task, TriggerRule, Work};
+use crate::definition::{
+    Definition, Delivery, LoopCondition, Node, NodeKind, Policy, Subworkflow, Task, TriggerRule, Work,
+};
 use crate::expression::Expression;
 use crate::id::NodeIndex;
 
@@ -67,6 +70,7 @@ pub(super) fn assemble(definition: Definition, all: Vec<Vec<Member>>, targets: &
         graphs: graphs.into(),
         inner: inner.into(),
         warnings: Box::default(),
+        items_max: u32::MAX,
         definition,
     }
 }
@@ -188,6 +192,8 @@ fn open_body(kind: &NodeKind, bodies: &Bodies, place: u32, made: &mut CompiledNo
     let (_, graph) = bodies[found];
     let opening = match kind {
         NodeKind::Group(_) => OpeningKind::Single,
+        NodeKind::Map(_) => OpeningKind::Items,
+        NodeKind::Loop(_) => OpeningKind::Rounds,
         _ => return,
     };
     made.step = Step::Open(Opening { graph, kind: opening });
@@ -236,7 +242,21 @@ fn compiled(
         expression,
         assignee,
         call: None,
+        repeated: repeated(&node.kind),
     }
+}
+
+fn repeated(kind: &NodeKind) -> Option<Box<Repeated>> {
+    Some(Box::new(match kind {
+        NodeKind::Map(map) => {
+            Repeated::Items(ItemLimits { max_concurrency: map.max_concurrency, tolerate: map.tolerate })
+        }
+        NodeKind::Loop(repeated) => {
+            let asks_before = matches!(repeated.condition, LoopCondition::While(_));
+            Repeated::Rounds(Rounds { asks_before, max: repeated.rounds_max, delay: repeated.delay })
+        }
+        _ => return None,
+    }))
 }
 
 fn step(kind: &NodeKind) -> Step {
@@ -250,7 +270,7 @@ fn step(kind: &NodeKind) -> Step {
             Work::External => Step::Ask,
         },
         // Which graph it opens is known once all of them are put together.
-        NodeKind::Subworkflow(_) | NodeKind::Group(_) => Step::Pass,
+        NodeKind::Subworkflow(_) | NodeKind::Group(_) | NodeKind::Map(_) | NodeKind::Loop(_) => Step::Pass,
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::problem::{Code, Problem};
 use super::warning::Warning;
-use crate::definition::{Definition, InsideRef, Node};
+use crate::definition::{Definition, InsideRef, Node, NodeKind};
 use crate::expression::Local;
 use crate::path::{Instance, NodePath, PathStep};
 
@@ -71,7 +71,10 @@ impl<'d> WorkflowGraph<'d> {
         let step = PathStep { node: node.id.as_str().into(), instance: Instance::Single };
         let within = self.within.iter().cloned().chain([step]).collect();
         let outer = Some(Opener { part, place });
-        Some(Self { definition: Cow::Owned(definition), outer, within, is_single, locals: self.locals.clone() })
+        let own = own_locals(&node.kind);
+        let locals =
+            self.locals.iter().copied().filter(|local| !own.contains(local)).chain(own.iter().copied()).collect();
+        Some(Self { definition: Cow::Owned(definition), outer, within, is_single, locals })
     }
 
     /// The graph as a definition, if it is not the workflow's own.
@@ -110,6 +113,15 @@ impl<'d> WorkflowGraph<'d> {
         }
         let message = format!("inside of {opener:?}: {}", problem.message);
         Problem { code: problem.code, nodes, message, part: None }
+    }
+}
+
+/// What is known in what a node of that kind has inside, and not around it.
+const fn own_locals(kind: &NodeKind) -> &'static [Local] {
+    match kind {
+        NodeKind::Map(_) => &[Local::Item, Local::Index],
+        NodeKind::Loop(_) => &[Local::Round, Local::Previous],
+        _ => &[],
     }
 }
 

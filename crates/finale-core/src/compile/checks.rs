@@ -178,6 +178,12 @@ fn check_node(node: &Node, tally: &Tally, report: &mut Report<'_>) {
         NodeKind::Verification(verification) => check_verification(verification, tally, report),
         NodeKind::ParallelSplit(split) => check_split(split, tally, report),
         NodeKind::Task(task) => check_task(task, report),
+        NodeKind::Map(map) => report.add_if(map.max_concurrency == Some(0), Code::BadConcurrency, |node| {
+            format!("map {node:?} lets no item run; a max_concurrency of 1 is the least")
+        }),
+        NodeKind::Loop(repeated) => report.add_if(repeated.rounds_max == 0, Code::BadRounds, |node| {
+            format!("loop {node:?} has no round; a rounds_max of 1 is the least")
+        }),
         NodeKind::Start
         | NodeKind::End
         | NodeKind::ParallelJoin(_)

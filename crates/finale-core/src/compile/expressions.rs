@@ -8,14 +8,14 @@ use super::graph::{Graph, numbers};
 use super::joins::Incoming;
 use super::limits::Limits;
 use super::problem::{Code, Problem};
-use crate::definition::{Definition, Document, Node, NodeKind};
+use crate::definition::{Definition, Document, Items, LoopCondition, Map, Node, NodeKind};
 use crate::expression::{Around, Expression, ExpressionError, Local, Names};
 use crate::payload::Payload;
 
 /// The expressions of a definition.
 #[derive(Debug)]
 pub(super) struct Expressions {
-    /// By node: its condition or its input.
+    /// By node: its condition, its input or its items.
     pub(super) nodes: Vec<Option<Expression>>,
     /// By node: what becomes of the output of what it calls, if that is not simply its own.
     pub(super) results: Vec<Option<Expression>>,
@@ -68,7 +68,10 @@ pub(super) fn compile(
     let mut compiler = Compiler { definition, graph, around: &names, locals, is_single, upstream, problems };
     let incoming = Incoming::of_all(graph);
     let nodes = (0..).zip(definition.nodes.iter().zip(&incoming));
-    let nodes = nodes.map(|(position, (node, into))| compiler.node(position, node, into.has_caught)).collect();
+    let nodes: Vec<_> = nodes.map(|(position, (node, into))| compiler.node(position, node, into.has_caught)).collect();
+    for (node, expression) in definition.nodes.iter().zip(&nodes) {
+        compiler.check_items(node, expression.as_ref(), limits);
+    }
     let results = (0..).zip(definition.nodes.iter().zip(&incoming));
     let results = results.map(|(position, (node, into))| compiler.result(position, node, into.has_caught)).collect();
     let output = compiler.output();
@@ -109,6 +112,22 @@ impl<'c> Compiler<'c> {
                 let compiled = Expression::compile(conditional.condition.as_deref()?, names, tasks);
                 compiled.map_err(|error| format!("the condition of {id:?} is no expression: {error}"))
             }
+            NodeKind::Map(Map { items: Items::Expression(items), .. }) => Expression::compile(items, names, tasks)
+                .map_err(|error| format!("what {id:?} goes over is no expression: {error}")),
+            NodeKind::Map(Map { items: Items::List(list), .. }) => {
+                let compiled = Expression::document(list.payload(), names, &mut tasks);
+                compiled.map_err(|error| format!("what {id:?} goes over cannot be made: {error}"))
+            }
+            NodeKind::Loop(repeated) => {
+                let known: &[Local] = match repeated.condition {
+                    LoopCondition::Until(_) => &[Local::Output, Local::Round, Local::Previous],
+                    LoopCondition::While(_) => &[Local::Round, Local::Previous],
+                };
+                let locals = known.iter().fold(names.locals.to_vec(), |locals, local| with_local(*local, &locals));
+                let names = Names { locals: &locals, ..names };
+                let compiled = Expression::compile(repeated.condition.expression(), names, tasks);
+                compiled.map_err(|error| format!("the condition of {id:?} is no expression: {error}"))
+            }
             NodeKind::Task(task) => input(id, task.input.as_deref(), task.with.as_ref(), names, tasks)?,
             NodeKind::Subworkflow(call) if self.is_single && call.binds_nothing() => {
                 // It is given what its body is given.
@@ -122,6 +141,26 @@ impl<'c> Compiler<'c> {
         let compiled = compiled.and_then(|expression| knows_failures(id, expression, handles_failures));
         let report = |message| self.problems.push(Problem::of(Code::ExpressionInvalid, id, message));
         compiled.map_err(report).ok()
+    }
+
+    /// Whether what a map goes over is a list that is not too long, where that is known already.
+    fn check_items(&mut self, node: &Node, expression: Option<&Expression>, limits: &Limits) {
+        let NodeKind::Map(map) = &node.kind else { return };
+        let id = &node.id;
+        let list = match &map.items {
+            Items::List(document) => Some(document.payload()),
+            Items::Expression(_) => expression.and_then(Expression::as_literal),
+        };
+        let Some(list) = list else { return };
+        let (code, message) = match count_items(list) {
+            Err(_) => (Code::BadItems, format!("what map {id:?} goes over is no list")),
+            Ok(count) if count > limits.items_max as usize => {
+                let message = format!("map {id:?} has {count} items, at most {} are allowed", limits.items_max);
+                (Code::TooManyItems, message)
+            }
+            Ok(_) => return,
+        };
+        self.problems.push(Problem::of(code, id, message));
     }
 
     /// What becomes of the output of a workflow that is called.
@@ -169,6 +208,11 @@ impl<'c> Compiler<'c> {
         };
         compiled.map_err(report).ok()
     }
+}
+
+/// How many items a list has.
+fn count_items(list: &Payload) -> serde_json::Result<usize> {
+    serde_json::from_slice::<Vec<serde::de::IgnoredAny>>(list.as_bytes()).map(|items| items.len())
 }
 
 /// The expression, unless it reads failures at a node that handles none.

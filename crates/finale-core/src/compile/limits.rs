@@ -20,6 +20,13 @@ pub struct Limits {
     ///
     /// A workflow that calls no other may have as many as [`nodes_max`](Self::nodes_max).
     pub expanded_nodes_max: usize,
+    /// The most items of a map; default 100,000.
+    #[serde(default = "items_max")]
+    pub items_max: u32,
+}
+
+const fn items_max() -> u32 {
+    100_000
 }
 
 impl Default for Limits {
@@ -30,6 +37,7 @@ impl Default for Limits {
             lookups_max: 10_000_000,
             subworkflow_depth_max: 16,
             expanded_nodes_max: 100_000,
+            items_max: items_max(),
         }
     }
 }
@@ -62,6 +70,12 @@ impl Limits {
     #[must_use]
     pub const fn expanded_nodes_max(self, expanded_nodes_max: usize) -> Self {
         Self { expanded_nodes_max, ..self }
+    }
+
+    /// Sets the most items of a map.
+    #[must_use]
+    pub const fn items_max(self, items_max: u32) -> Self {
+        Self { items_max, ..self }
     }
 
     /// Sets the most nodes and edges that expressions with `vars` may look back at.

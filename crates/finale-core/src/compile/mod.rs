@@ -81,6 +81,7 @@ pub fn compile_within(definition: Definition, registry: &Registry, limits: &Limi
         let definition = Definition { workflows: Vec::new(), ..definition };
         return Ok(Compiled {
             warnings: warnings.into(),
+            items_max: limits.items_max,
             ..assemble::assemble(definition, vec![members], &Targets::default())
         });
     }
@@ -90,7 +91,8 @@ pub fn compile_within(definition: Definition, registry: &Registry, limits: &Limi
     let targets = assemble::targets(&network);
     let called = pinned(&network);
     let definition = Definition { workflows: called, ..definition };
-    Ok(Compiled { warnings: warnings.into(), ..assemble::assemble(definition, all, &targets) })
+    let items_max = limits.items_max;
+    Ok(Compiled { warnings: warnings.into(), items_max, ..assemble::assemble(definition, all, &targets) })
 }
 
 /// One graph of those that are put together.

@@ -142,13 +142,19 @@ pub enum Code {
     SubworkflowConflict,
     /// What goes in or comes out of a call is said in two ways at once.
     SubworkflowBoundTwice,
+    /// What a map goes over is no list.
+    BadItems,
+    /// A list that is written down has more items than allowed.
+    TooManyItems,
+    /// A loop has no round.
+    BadRounds,
     /// Two functions that a workflow is built of have one name, so that nobody could tell which one does a task.
     HandlerConflict,
 }
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 68] = [
+    pub const ALL: [Self; 71] = [
         Self::TooManyNodes,
         Self::TooManyEdges,
         Self::BlankField,
@@ -216,10 +222,14 @@ impl Code {
         Self::SubworkflowTooLarge,
         Self::SubworkflowConflict,
         Self::SubworkflowBoundTwice,
+        Self::BadItems,
+        Self::TooManyItems,
+        Self::BadRounds,
         Self::HandlerConflict,
     ];
 
     /// The name in messages and records; it never changes.
+    #[expect(clippy::too_many_lines, reason = "there is a line for each")]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::TooManyNodes => "too_many_nodes",
@@ -289,6 +299,9 @@ impl Code {
             Self::SubworkflowTooLarge => "subworkflow_too_large",
             Self::SubworkflowConflict => "subworkflow_conflict",
             Self::SubworkflowBoundTwice => "subworkflow_bound_twice",
+            Self::BadItems => "bad_items",
+            Self::TooManyItems => "too_many_items",
+            Self::BadRounds => "bad_rounds",
             Self::HandlerConflict => "handler_conflict",
         }
     }

@@ -6,7 +6,7 @@ use super::bodies::{WorkflowGraph, parts};
 use super::limits::Limits;
 use super::problem::{Code, Part, Problem};
 use super::types;
-use crate::definition::{Declaration, Definition, Edge, Node, NodeKind, OnFailure, Work};
+use crate::definition::{Declaration, Definition, Edge, Map, Node, NodeKind, OnFailure, Tolerance, Work};
 use crate::nearest::nearest;
 
 /// Checks ids, names, version, declarations and the ends of edges.
@@ -73,6 +73,14 @@ fn check_head(definition: &Definition, problems: &mut Vec<Problem>) {
             let message = format!("{percent} percent of failures cannot be tolerated: at most 100");
             problems.push(Problem::new(Code::BadTolerance, message));
         }
+    }
+    let of_maps = definition.nodes.iter().filter_map(|node| match &node.kind {
+        NodeKind::Map(Map { tolerate: Some(Tolerance::Percent(percent @ 101..)), .. }) => Some((&node.id, *percent)),
+        _ => None,
+    });
+    for (id, percent) in of_maps {
+        let message = format!("map {id:?} cannot tolerate the failure of {percent} percent of its items: at most 100");
+        problems.push(Problem::of(Code::BadTolerance, id, message));
     }
     if !is_version(&definition.version) {
         let message = format!("version {:?} is not MAJOR.MINOR.PATCH, like 1.0.0", definition.version);

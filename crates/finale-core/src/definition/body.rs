@@ -58,7 +58,6 @@ pub struct Group {
 /// It is made of the name of a handler, of a [`Task`], of a [`Call`], or of a [`Definition`] whose graph is taken; the id, the
 /// name, the version and the declarations of that are of no interest.
 #[derive(Clone, Debug)]
-#[allow(dead_code, reason = "read by the builders of maps and loops")]
 pub struct Inside {
     pub(super) body: Body,
     pub(super) brought: Vec<Definition>,
@@ -102,7 +101,6 @@ impl From<Definition> for Graph {
 
 /// What is inside of a node, borrowed.
 #[derive(Clone, Copy, Debug)]
-#[allow(dead_code, reason = "what maps and loops have inside of them")]
 pub(crate) enum InsideRef<'d> {
     Task(&'d Task),
     Graph(&'d Graph),
@@ -110,7 +108,6 @@ pub(crate) enum InsideRef<'d> {
 }
 
 impl Body {
-    #[allow(dead_code, reason = "for maps and loops")]
     pub(crate) fn as_inside(&self) -> InsideRef<'_> {
         match self {
             Self::Task(task) => InsideRef::Task(task),
@@ -125,6 +122,8 @@ impl Node {
     pub(crate) fn inside(&self) -> Option<InsideRef<'_>> {
         match &self.kind {
             NodeKind::Group(group) => Some(InsideRef::Graph(&group.graph)),
+            NodeKind::Map(map) => Some(map.body.as_inside()),
+            NodeKind::Loop(repeated) => Some(repeated.body.as_inside()),
             _ => None,
         }
     }

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::{
-    Call, Conditional, Declaration, DeclaredType, Definition, EdgeKind, Group, JoinStrategy, Losers, Node, NodeKind,
-    OnFailure, ParallelJoin, ParallelSplit, Policy, Siblings, Task, TriggerRule, Verdict, Verification, title_of,
+    Body, Call, Conditional, Declaration, DeclaredType, Definition, EdgeKind, Group, Inside, Items, JoinStrategy, Loop,
+    LoopCondition, Losers, Map, Node, NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy, Siblings, Task,
+    Tolerance, TriggerRule, Verdict, Verification, title_of,
 };
 
 /// Builds a definition node by node; see [`Definition::builder`].
@@ -285,6 +287,90 @@ impl<Built> DefinitionBuilder<Built> {
         self.add(id.into(), NodeKind::Group(group))
     }
 
+    /// Runs a body once for each item of a list: an expression that gives it, or the list as a document. The body is the
+    /// name of a handler, a task, a call, or a definition whose graph is taken. In it `item` is the item and `index` its
+    /// place from 0; the output of the node is the list of what the items gave.
+    ///
+    /// ```
+    /// use finale_core::compile::{Registry, compile};
+    /// use finale_core::definition::{Definition, Task, Tolerance};
+    ///
+    /// let thumbnails = Definition::builder("thumbnails")
+    ///     .task("list", "list_pictures")
+    ///     .map("resize", "nodes.list.output", Task::handler("resize").input("{'picture': item, 'number': index}"))
+    ///     .after("list")
+    ///     .max_concurrency(4)
+    ///     .tolerate(Tolerance::Percent(10));
+    /// assert!(compile(thumbnails.build(), &Registry::new()).is_ok());
+    /// ```
+    pub fn map(mut self, id: impl Into<String>, items: impl Into<Items>, body: impl Into<Inside>) -> Self {
+        let body = self.take_in(body.into());
+        let map = Map { items: items.into(), body, max_concurrency: None, tolerate: None, optional: false };
+        self.add(id.into(), NodeKind::Map(map))
+    }
+
+    /// Runs a body round by round, `rounds_max` times at most. In the body `round` is the number of the round from 1, and
+    /// `previous` what the round before gave; the output of the node is that of the last round.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use finale_core::compile::{Registry, compile};
+    /// use finale_core::definition::{Definition, LoopCondition};
+    ///
+    /// let deploy = Definition::builder("deploy")
+    ///     .task("roll_out", "roll_out")
+    ///     .repeat("poll", "look_at_the_servers", LoopCondition::until("output.healthy"), 20)
+    ///     .after("roll_out")
+    ///     .round_delay(Duration::from_secs(30));
+    /// assert!(compile(deploy.build(), &Registry::new()).is_ok());
+    /// ```
+    pub fn repeat(
+        mut self,
+        id: impl Into<String>,
+        body: impl Into<Inside>,
+        condition: LoopCondition,
+        rounds_max: u32,
+    ) -> Self {
+        let body = self.take_in(body.into());
+        let repeated = Loop { body, condition, rounds_max, delay: Duration::ZERO, optional: false };
+        self.add(id.into(), NodeKind::Loop(repeated))
+    }
+
+    /// How many items may be under way at once in the map that was added last, or handlers at work behind the split that was
+    /// added last; by default there is no limit. Said of any other node it changes nothing.
+    pub fn max_concurrency(mut self, count: u32) -> Self {
+        match self.definition.nodes.last_mut().map(|node| &mut node.kind) {
+            Some(NodeKind::Map(map)) => map.max_concurrency = Some(count),
+            Some(NodeKind::ParallelSplit(split)) => split.max_concurrency = Some(count),
+            _ => {}
+        }
+        self
+    }
+
+    /// How many items may fail in the map that was added last; by default none. Said of any other node it changes nothing.
+    pub fn tolerate(mut self, tolerance: Tolerance) -> Self {
+        if let Some(Node { kind: NodeKind::Map(map), .. }) = self.definition.nodes.last_mut() {
+            map.tolerate = Some(tolerance);
+        }
+        self
+    }
+
+    /// How long the loop that was added last waits between two rounds; by default it does not. Said of any other node it
+    /// changes nothing.
+    pub fn round_delay(mut self, delay: Duration) -> Self {
+        if let Some(Node { kind: NodeKind::Loop(repeated), .. }) = self.definition.nodes.last_mut() {
+            repeated.delay = delay;
+        }
+        self
+    }
+
+    /// The body of a node; the definition keeps what its calls bring with them.
+    fn take_in(&mut self, Inside { body, brought }: Inside) -> Body {
+        brought.into_iter().for_each(|brought| self.definition.keep(brought));
+        body
+    }
+
     /// A node that is labelled by its id in words.
     fn add(mut self, id: String, kind: NodeKind) -> Self {
         let label = title_of(&id);
@@ -293,12 +379,14 @@ impl<Built> DefinitionBuilder<Built> {
     }
 
     /// The execution may complete although the node that was added last failed: the failure is recorded, what depends on it
-    /// goes on. Said of a node that is no task, no call and no group it changes nothing.
+    /// goes on. Said of a node that does no work it changes nothing.
     pub fn optional(mut self) -> Self {
         match self.definition.nodes.last_mut().map(|node| &mut node.kind) {
             Some(NodeKind::Task(task)) => task.optional = true,
             Some(NodeKind::Subworkflow(call)) => call.optional = true,
             Some(NodeKind::Group(group)) => group.optional = true,
+            Some(NodeKind::Map(map)) => map.optional = true,
+            Some(NodeKind::Loop(repeated)) => repeated.optional = true,
             _ => {}
         }
         self

@@ -89,6 +89,7 @@ impl Execution {
         while let Some(&key) = self.undecided.front()
             && !matches!(self.state_of(key), Some(NodeState::Ready { .. }))
             && !self.gives(definition, key)
+            && !self.is_between_rounds(key)
         {
             // Its scope came to its end meanwhile.
             self.undecided.pop_front();
@@ -119,6 +120,9 @@ impl Execution {
                 if sink.watched() {
                     sink.notice(Notice::Condition { key, value }, self.path_inside(definition, key));
                 }
+                if self.is_between_rounds(key) {
+                    return self.round_decided(definition, key, value, sink);
+                }
                 let taken = if value { EdgeKind::ConditionalTrue } else { EdgeKind::ConditionalFalse };
                 self.pass(definition, key, Some(taken), sink);
             }
@@ -133,7 +137,11 @@ impl Execution {
             Decision::Failed(reason) if self.gives(definition, key) => {
                 self.settle_scope(definition, key.scope, Err(&reason), sink);
             }
-            Decision::Failed(reason) => self.undecidable(definition, key, &reason, sink),
+            Decision::Failed(reason) if self.is_between_rounds(key) => {
+                self.round_undecidable(definition, key, &reason, sink);
+            }
+            Decision::Failed(reason) => self.undecidable(definition, key, FailureClass::Expression, &reason, sink),
+            Decision::TooMany(reason) => self.undecidable(definition, key, FailureClass::Limit, &reason, sink),
             Decision::Verdict(..) => {}
         }
     }
@@ -146,14 +154,15 @@ impl Execution {
         &mut self,
         definition: &Compiled,
         key: WorkKey,
+        class: FailureClass,
         reason: &str,
         sink: &mut impl EffectSink,
     ) {
-        if sink.watched() {
+        if sink.watched() && class == FailureClass::Expression {
             let notice = Notice::ExpressionFailed { key, reason: reason.into() };
             sink.notice(notice, self.path_inside(definition, key));
         }
-        let (at, failure) = (self.at, Box::new(Failure::new(FailureClass::Expression, reason)));
+        let (at, failure) = (self.at, Box::new(Failure::new(class, reason)));
         let state = NodeState::Failed { attempt: None, lost: 0, started: at, ended: at, failure };
         self.fail(definition, key, state, sink);
     }
@@ -225,7 +234,7 @@ impl Execution {
             }
             // Cancelled while it waited for its next attempt.
             WaitFor::Backoff { .. } => sink.effect(Effect::DisarmTimer { timer: Timer::Backoff(key, attempt) }),
-            WaitFor::Verdict { .. } | WaitFor::Scope { .. } => {}
+            WaitFor::Verdict { .. } | WaitFor::Scope { .. } | WaitFor::Round { .. } => {}
         }
     }
 
@@ -304,6 +313,7 @@ impl Execution {
                 self.outcome(definition, Attempted { key, attempt, result: Err(failure), started, ended }, sink);
             }
             Timer::Backoff(key, attempt) => self.start_work(definition, key, attempt, sink),
+            Timer::Round(key, _) => self.round_due(definition, key, sink),
         }
     }
 

@@ -1,9 +1,10 @@
 //! What is decided by evaluating expressions; the results become facts, so that a replay evaluates nothing.
 
+use super::instances::Items;
 use super::scope::{Scope, ScopeEnd};
 use super::{Execution, NodeState};
 use crate::compile::accept;
-use crate::compiled::{CallResult, Compiled, Graph, Step};
+use crate::compiled::{CallResult, Compiled, Graph, Opening, OpeningKind, Step};
 use crate::expression::{Facts, Local, NodeView};
 use crate::fact::Decision;
 use crate::id::{ScopeId, WorkKey};
@@ -24,9 +25,15 @@ impl Execution {
         let Some(expression) = &compiled.expression else {
             return Decision::Failed("the node has no expression".into());
         };
+        if self.is_between_rounds(key) {
+            return self.decide_round(definition, key, expression);
+        }
         let seen = self.seen(definition, key.scope, Some(key));
         let decided = match (compiled.step, &compiled.call) {
             (Step::Decide, _) => expression.condition(&seen).map(Decision::Branch),
+            (Step::Open(Opening { kind: OpeningKind::Items, .. }), None) => {
+                expression.value(&seen).map(|list| decide_items(definition, list))
+            }
             (_, None) => expression.value(&seen).map(Decision::Input),
             (_, Some(call)) => match expression.value(&seen) {
                 Ok(value) => {
@@ -106,8 +113,32 @@ impl Execution {
     }
 
     /// What an expression of that scope sees, be it one of a node.
-    fn seen<'a>(&'a self, definition: &'a Compiled, id: ScopeId, key: Option<WorkKey>) -> Seen<'a> {
-        Seen { execution: self, definition, key, scope: self.open_scope(id), input: self.scope_input(id) }
+    pub(super) fn seen<'a>(&'a self, definition: &'a Compiled, id: ScopeId, key: Option<WorkKey>) -> Seen<'a> {
+        Seen { execution: self, definition, key, id, scope: self.open_scope(id), input: self.scope_input(id) }
+    }
+
+    /// What a name stands for that the nearest map or loop around a scope gives its meaning.
+    fn local(&self, mut id: ScopeId, local: Local) -> Payload {
+        while !id.is_root() {
+            let scope = self.open_scope(id);
+            if let Some(value) = self.nests.get(&scope.parent).and_then(|nest| nest.local(scope.instance, local)) {
+                return value;
+            }
+            id = scope.parent.scope;
+        }
+        Payload::NULL
+    }
+}
+
+/// What a map goes over, if that is a list that is not too long.
+fn decide_items(definition: &Compiled, list: Payload) -> Decision {
+    match Items::new(list.clone()) {
+        Ok(items) if items.len() > definition.items_max as usize => {
+            let (count, max) = (items.len(), definition.items_max);
+            Decision::TooMany(format!("{count} items are more than the {max} allowed").into())
+        }
+        Ok(_) => Decision::Input(list),
+        Err(reason) => Decision::Failed(reason.into()),
     }
 }
 
@@ -135,16 +166,18 @@ impl Facts for Called<'_> {
         match local {
             Local::Output => self.output.clone(),
             Local::Child => self.child.clone(),
+            other => self.caller.local(other),
         }
     }
 }
 
 /// What expressions see: the scope they are in.
-struct Seen<'a> {
+pub(super) struct Seen<'a> {
     execution: &'a Execution,
     definition: &'a Compiled,
     /// The node whose expression it is; none for what the scope gives.
     key: Option<WorkKey>,
+    id: ScopeId,
     scope: &'a Scope,
     input: Payload,
 }
@@ -152,6 +185,10 @@ struct Seen<'a> {
 impl Facts for Seen<'_> {
     fn input(&self) -> &Payload {
         &self.input
+    }
+
+    fn local(&self, local: Local) -> Payload {
+        self.execution.local(self.id, local)
     }
 
     fn failures(&self) -> Payload {

@@ -3,7 +3,7 @@
 use super::node::{IncomingEdges, WaitFor};
 use super::scope::LIVE;
 use super::{Effect, EffectSink, Execution, NodeState, Phase, Settled, Skip};
-use crate::compiled::{Compiled, RULED, Step};
+use crate::compiled::{Compiled, Opening, OpeningKind, RULED, Step};
 use crate::definition::{EdgeKind, OnFailure};
 use crate::id::{AttemptNo, NodeIndex, ScopeId, WorkKey};
 
@@ -179,6 +179,9 @@ impl Execution {
             Step::Judge(None) => {
                 let state = NodeState::Waiting(WaitFor::Verdict { since: self.at });
                 self.move_to(definition, key, state, sink);
+            }
+            Step::Open(opening @ Opening { kind: OpeningKind::Rounds, .. }) => {
+                self.open_nest(definition, key, opening, None, sink);
             }
             _ if compiled.expression.is_some() => self.undecided.push_back(key),
             Step::Decide => self.pass(definition, key, Some(EdgeKind::ConditionalFalse), sink),

@@ -189,6 +189,14 @@ impl Execution {
                 sink.effect(Effect::DisarmTimer { timer: Timer::Backoff(key, attempt) });
                 attempt.previous()
             }
+            WaitFor::Round { .. } => {
+                sink.effect(Effect::DisarmTimer { timer: Timer::Round(key, self.awaited_round(key)) });
+                if let Some(nest) = self.nests.get_mut(&key) {
+                    nest.close();
+                    nest.trim();
+                }
+                None
+            }
             WaitFor::Verdict { .. } | WaitFor::Scope { .. } => None,
         };
         let (since, how) = (wait.since(), StopOutcome::Closed);

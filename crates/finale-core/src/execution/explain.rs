@@ -140,6 +140,9 @@ impl Execution {
             NodeState::Waiting(WaitFor::Backoff { attempt, since, until, .. }) => {
                 (format!("attempt {attempt} at {until}"), since)
             }
+            NodeState::Waiting(WaitFor::Round { since, until }) => {
+                (format!("round {} at {until}", self.awaited_round(key)), since)
+            }
             NodeState::Ready { .. } => (self.awaited_turn(definition, key), self.at),
             _ => return None,
         };

@@ -20,12 +20,14 @@ mod failures;
 mod firing;
 mod handle;
 mod input;
+mod instances;
 mod losers;
 mod nest;
 mod node;
 mod paths;
 mod recover;
 mod render;
+mod rounds;
 mod rules;
 mod scope;
 mod spare;
@@ -45,13 +47,14 @@ pub use input::{Command, Input, Refused, Report};
 pub use turn::{AfterStop, Effect, EffectSink, Notice, NumberedEvent, Replay, Turn};
 
 pub(crate) use ending::EndReason;
-use nest::Nest;
+use instances::Nest;
 use node::{LostAttempts, NodeState, Settled, Skip, WaitFor};
 use scope::Scope;
 use spare::Spare;
 use split_slots::SplitSlots;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use crate::compiled::{Compiled, Step};
 use crate::fact::{Activation, DecodeError, Facts, Terminal, Timer};
@@ -89,7 +92,7 @@ pub struct Execution {
     next_scope: u32,
     /// Nodes a handler works on, in all scopes.
     running: u32,
-    /// Nodes that wait for the outside, a verdict or their next attempt, in all scopes.
+    /// Nodes that wait for the outside, a verdict, their next attempt or their next round, in all scopes.
     waiting: u32,
     /// How much was drawn and decided of what was said last.
     spent: u32,
@@ -428,6 +431,11 @@ impl Execution {
             NodeState::Waiting(WaitFor::Backoff { attempt, since, until, .. }) => {
                 let timer = Timer::Backoff(key, attempt);
                 effects.push(Effect::ArmTimer { timer, due: until, within: until.since(since) });
+            }
+            NodeState::Waiting(WaitFor::Round { until, .. }) => {
+                let timer = Timer::Round(key, self.awaited_round(key));
+                let within = definition.at(key.node).rounds().map_or(Duration::ZERO, |rounds| rounds.delay);
+                effects.push(Effect::ArmTimer { timer, due: until, within });
             }
             _ => {}
         }

@@ -1,7 +1,6 @@
 //! Scopes that nodes open: how they begin, how they are judged, and what comes of them.
 
-use serde_json::value::RawValue;
-
+use super::instances::{CAUSES_MAX, Instance, Items, Nest};
 use super::node::WaitFor;
 use super::scope::{Scope, ScopeEnd};
 use super::{EffectSink, EndReason, Execution, NodeState, Notice, Phase};
@@ -11,147 +10,6 @@ use crate::failure::{Failure, FailureClass};
 use crate::id::{NodeIndex, ScopeId, WorkKey};
 use crate::payload::Payload;
 use crate::status::NodeStatus;
-
-/// As many causes of a failed scope are said one by one.
-const CAUSES_MAX: usize = 20;
-
-/// The scopes of one node that waits for them.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Nest {
-    opening: Opening,
-    /// What each scope is given; none if they are given what the node is.
-    items: Option<Items>,
-    instances: Box<[Instance]>,
-    /// How many of them were opened.
-    opened: u32,
-    /// How many of them are open.
-    open: u32,
-    /// The first failure: no other is opened then, and the open ones are closed.
-    failure: Option<Box<Failure>>,
-    /// Whether the scope of the node has come to its end: nothing that its own scopes come to counts.
-    closed: bool,
-    /// The nodes around its scopes that they look at and that were not settled when it was reached: they are seen so for ever.
-    unsettled: Box<[(NodeIndex, NodeStatus)]>,
-}
-
-/// One of the scopes that a node opens.
-#[derive(Clone, Debug, Default, PartialEq)]
-enum Instance {
-    #[default]
-    Unopened,
-    Open(ScopeId),
-    /// It was given back, and this is what it gave.
-    Completed(Payload),
-    /// It was given back, and it gave nothing.
-    Over,
-    /// It is over and kept to be looked at: it is the only one of its node.
-    Kept(ScopeId),
-}
-
-/// A list and where its items begin; each is cut out when it is asked for.
-#[derive(Clone, Debug, PartialEq)]
-struct Items {
-    list: Payload,
-    starts: Box<[u32]>,
-}
-
-impl Items {
-    fn new(list: Payload) -> Result<Self, String> {
-        let items: Vec<&RawValue> =
-            serde_json::from_slice(list.as_bytes()).map_err(|error| format!("the items are no list: {error}"))?;
-        let base = list.as_bytes().as_ptr().addr();
-        let start = |item: &&RawValue| u32::try_from(item.get().as_ptr().addr() - base);
-        let starts: Result<_, _> = items.iter().map(start).collect();
-        let starts = starts.map_err(|_| "the list of items is longer than 4 GiB".to_owned())?;
-        Ok(Self { list, starts })
-    }
-
-    fn get(&self, number: u32) -> Option<Payload> {
-        let rest = self.list.as_bytes().get(*self.starts.get(number as usize)? as usize..)?;
-        let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<&RawValue>();
-        let item = values.next()?.ok()?;
-        Some(Payload::trusted(item.get().as_bytes()))
-    }
-}
-
-impl Nest {
-    /// What that one of the scopes is given, if it is an item.
-    pub(super) fn item(&self, number: u32) -> Option<Payload> {
-        self.items.as_ref()?.get(number)
-    }
-
-    pub(super) fn kind(&self) -> OpeningKind {
-        self.opening.kind
-    }
-
-    /// Whether its scopes are given back when they are over.
-    fn is_each(&self) -> bool {
-        self.opening.kind != OpeningKind::Single
-    }
-
-    /// What a node around its scopes was when they were opened, if it was not settled then.
-    pub(super) fn unsettled_then(&self, node: NodeIndex) -> Option<NodeStatus> {
-        let found = self.unsettled.binary_search_by_key(&node, |(node, _)| *node).ok()?;
-        Some(self.unsettled[found].1)
-    }
-
-    /// The scope with that number, if it was opened and is not given back.
-    pub(super) fn get(&self, number: u32) -> Option<ScopeId> {
-        match self.instances.get(number as usize)? {
-            Instance::Open(id) | Instance::Kept(id) => Some(*id),
-            _ => None,
-        }
-    }
-
-    pub(super) fn all_open(&self) -> impl Iterator<Item = ScopeId> {
-        let open = |instance: &Instance| if let Instance::Open(id) = instance { Some(*id) } else { None };
-        self.instances.iter().filter_map(open)
-    }
-
-    pub(super) fn close(&mut self) {
-        self.closed = true;
-    }
-
-    /// Whether another scope is to be opened.
-    fn wants_another(&self) -> bool {
-        !self.closed && self.failure.is_none() && (self.opened as usize) < self.instances.len()
-    }
-
-    fn is_over(&self) -> bool {
-        self.open == 0 && !self.wants_another()
-    }
-
-    /// How many bytes it takes beside itself.
-    #[cfg(test)]
-    pub(super) fn allocated(&self) -> usize {
-        let items = self.items.as_ref().map_or(0, |items| items.list.size() + size_of_val(&*items.starts));
-        let outputs = self.instances.iter().map(|instance| match instance {
-            Instance::Completed(output) if !output.is_null() => output.size() + 16,
-            _ => 0,
-        });
-        size_of_val(&*self.instances) + items + outputs.sum::<usize>()
-    }
-
-    fn outputs(&self) -> Payload {
-        let outputs = self.instances.iter().map(|instance| match instance {
-            Instance::Completed(output) => output.as_bytes(),
-            _ => b"null",
-        });
-        list(outputs)
-    }
-}
-
-fn list<'a>(items: impl Iterator<Item = &'a [u8]>) -> Payload {
-    let mut bytes = vec![b'['];
-    for item in items {
-        if bytes.len() > 1 {
-            bytes.push(b',');
-        }
-        bytes.extend_from_slice(item);
-    }
-    bytes.push(b']');
-    Payload::trusted(&bytes)
-}
 
 impl Execution {
     /// Lets a node wait for scopes of its own; they are opened one by one, as consequences of the same fact.
@@ -164,7 +22,7 @@ impl Execution {
         sink: &mut impl EffectSink,
     ) {
         let items = match opening.kind {
-            OpeningKind::Single => {
+            OpeningKind::Single | OpeningKind::Rounds => {
                 if let Some(given) = given {
                     self.open_scope_mut(key.scope).set_input(key.node, given);
                 }
@@ -172,22 +30,30 @@ impl Execution {
             }
             OpeningKind::Items => match Items::new(given.unwrap_or_else(|| self.input_of(key))) {
                 Ok(items) => Some(items),
-                Err(reason) => return self.undecidable(definition, key, &reason, sink),
+                Err(reason) => return self.undecidable(definition, key, FailureClass::Expression, &reason, sink),
             },
         };
-        let count = items.as_ref().map_or(1, |items| items.starts.len());
-        let mut instances = Vec::with_capacity(count);
-        instances.resize_with(count, Instance::default);
-        let instances = instances.into_boxed_slice();
         let unsettled = self.unsettled_around(definition, key.scope, opening.graph);
-        let nest = Nest { opening, items, instances, opened: 0, open: 0, failure: None, closed: false, unsettled };
+        let nest = Nest::new(definition.at(key.node), opening, items, unsettled);
         let state = NodeState::Waiting(WaitFor::Scope { since: self.at });
         self.move_to(definition, key, state, sink);
-        let is_over = nest.is_over();
+        let (is_over, wants_another) = (nest.is_over(), nest.wants_another());
         self.nests.insert(key, Box::new(nest));
         if is_over {
             self.settle_nest(definition, key, sink);
+        } else if wants_another {
+            self.queue_opening(key);
         } else {
+            // The condition of a loop is asked first.
+            self.undecided.push_back(key);
+        }
+    }
+
+    /// Queues a node that has a scope to open.
+    pub(super) fn queue_opening(&mut self, key: WorkKey) {
+        if let Some(nest) = self.nests.get_mut(&key)
+            && !std::mem::replace(&mut nest.is_queued, true)
+        {
             self.opening.push_back(key);
         }
     }
@@ -204,26 +70,24 @@ impl Execution {
     }
 
     /// Opens the next scope of the node that has waited longest for that; says whether there was one.
-    ///
-    /// This is where a limit of scopes that are open at once will hold the queue.
     pub(super) fn open_next(&mut self, definition: &Compiled) -> bool {
         while let Some(&key) = self.opening.front() {
             let id = ScopeId(self.next_scope);
             match self.nests.get_mut(&key) {
                 Some(nest) if nest.wants_another() => {
-                    let number = nest.opened;
-                    nest.opened += 1;
-                    nest.open += 1;
-                    nest.instances[number as usize] = Instance::Open(id);
+                    let number = nest.opened_next(id);
                     self.next_scope = self.next_scope.checked_add(1).expect("a history has fewer than 2^32 scopes");
-                    let graph = &definition.graphs[nest.opening.graph as usize];
-                    let scope = Scope::new(graph, nest.opening.graph, key, number);
+                    let graph = &definition.graphs[nest.graph() as usize];
+                    let scope = Scope::new(graph, nest.graph(), key, number);
                     self.inner.insert(id, Box::new(scope));
                     self.reach(WorkKey { scope: id, node: graph.start });
                     return true;
                 }
-                _ => self.opening.pop_front(),
-            };
+                // When one of them is over it comes again.
+                Some(nest) => nest.is_queued = false,
+                None => {}
+            }
+            self.opening.pop_front();
         }
         false
     }
@@ -293,12 +157,7 @@ impl Execution {
             self.forget_slots(id);
         }
         let Some(nest) = self.nests.get_mut(&key) else { return };
-        nest.open -= 1;
-        if let Some(failure) = failure
-            && nest.failure.is_none()
-            && !nest.closed
-        {
-            nest.failure = Some(failure);
+        if nest.one_is_over(&instance, failure.map(|failure| *failure)) {
             for other in nest.all_open().filter(|other| *other != id).collect::<Vec<_>>() {
                 self.close_scope(definition, other, sink);
             }
@@ -307,9 +166,17 @@ impl Execution {
             return self.settle_single(definition, key, id, instance, sink);
         }
         let Some(nest) = self.nests.get_mut(&key) else { return };
-        nest.instances[number as usize] = instance;
         if nest.is_over() {
+            nest.set(number, instance);
             self.settle_nest(definition, key, sink);
+        } else if nest.rounds.is_some() {
+            nest.set(number, Instance::Over);
+            self.round_over(key, &instance);
+        } else {
+            nest.set(number, instance);
+            if nest.wants_another() {
+                self.queue_opening(key);
+            }
         }
     }
 
@@ -340,20 +207,22 @@ impl Execution {
         sink: &mut impl EffectSink,
     ) {
         let Some(nest) = self.nests.get_mut(&key) else { return };
-        nest.instances[0] = Instance::Kept(id);
-        let (closed, failure) = (nest.closed, nest.failure.take());
+        nest.set(0, Instance::Kept(id));
+        let (closed, failure) = (nest.is_closed(), nest.failure());
         let output = if let Instance::Completed(output) = instance { output } else { Payload::NULL };
         self.settle_opener(definition, key, (closed, failure, output), sink);
     }
 
-    /// All scopes of a node are over: so is the node.
+    /// All scopes of a node are over: so is the node. How many there were is kept.
     fn settle_nest(&mut self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
-        let Some(nest) = self.nests.remove(&key) else { return };
-        let output = if nest.closed || nest.failure.is_some() { Payload::NULL } else { nest.outputs() };
-        self.settle_opener(definition, key, (nest.closed, nest.failure, output), sink);
+        let Some(nest) = self.nests.get_mut(&key) else { return };
+        let (closed, failure) = (nest.is_closed(), nest.failure());
+        let output = if closed || failure.is_some() { Payload::NULL } else { nest.outputs() };
+        nest.trim();
+        self.settle_opener(definition, key, (closed, failure, output), sink);
     }
 
-    fn settle_opener(
+    pub(super) fn settle_opener(
         &mut self,
         definition: &Compiled,
         key: WorkKey,

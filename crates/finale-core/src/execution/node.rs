@@ -45,6 +45,8 @@ pub(crate) enum WaitFor {
     Backoff { attempt: AttemptNo, since: Time, until: Time, lost: LostAttempts },
     /// The scopes it opened.
     Scope { since: Time },
+    /// The moment at which its next round begins.
+    Round { since: Time, until: Time },
 }
 
 /// How many attempts at a piece of work were lost with the process they ran in.
@@ -209,6 +211,7 @@ impl WaitFor {
             Self::Verdict { .. } => WaitingFor::Verdict,
             Self::Backoff { .. } => WaitingFor::Backoff,
             Self::Scope { .. } => WaitingFor::Scope,
+            Self::Round { .. } => WaitingFor::Time,
         }
     }
 
@@ -217,7 +220,8 @@ impl WaitFor {
             Self::Task { since, .. }
             | Self::Verdict { since }
             | Self::Backoff { since, .. }
-            | Self::Scope { since } => since,
+            | Self::Scope { since }
+            | Self::Round { since, .. } => since,
         }
     }
 }

@@ -167,6 +167,7 @@ impl Execution {
     fn node_record(&self, definition: &Compiled, listed: &Listed<'_>) -> NodeRecord {
         let node = definition.node(listed.node);
         let is_task = matches!(node.kind, NodeKind::Task(_)) && listed.state.attempt().is_some();
+        let nest = listed.key.and_then(|key| self.nests.get(&key));
         let task_id = listed.key.map(|key| TaskId { execution: self.id, key });
         NodeRecord {
             id: listed.name(definition),
@@ -175,6 +176,8 @@ impl Execution {
             task_id: task_id.filter(|_| is_task),
             state: node_record_state(definition, listed.node, listed.state),
             earlier: listed.key.map(|key| self.earlier_attempts(key)).unwrap_or_default(),
+            items: nest.and_then(|nest| nest.item_counts(listed.state.status().is_settled())),
+            rounds: nest.and_then(|nest| nest.rounds_begun()),
         }
     }
 

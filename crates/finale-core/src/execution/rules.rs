@@ -6,7 +6,7 @@
 use super::edges::CONSEQUENCES_MAX;
 use super::node::WaitFor;
 use super::{Execution, NodeState, Phase, Refused};
-use crate::compiled::{Compiled, Step};
+use crate::compiled::{Compiled, Opening, OpeningKind, Step};
 use crate::fact::{Activation, Decision, EndRequest, Ended, Fact, Timer};
 use crate::failure::{Failure, FailureClass};
 use crate::id::{AttemptNo, Epoch, WorkKey};
@@ -67,8 +67,10 @@ impl Execution {
         let gives = self.gives(definition, key);
         let fits = match decision {
             Decision::Output(_) => gives,
-            Decision::Branch(_) | Decision::Input(_) if gives => false,
-            Decision::Branch(_) => step == Step::Decide,
+            Decision::Branch(_) | Decision::Input(_) | Decision::TooMany(_) if gives => false,
+            Decision::Branch(_) => step == Step::Decide || self.is_between_rounds(key),
+            Decision::TooMany(_) => matches!(step, Step::Open(Opening { kind: OpeningKind::Items, .. })),
+            Decision::Input(_) if self.is_between_rounds(key) => false,
             Decision::Input(_) => matches!(step, Step::Handle | Step::Ask | Step::Open(_)),
             Decision::Failed(_) | Decision::Verdict(..) => true,
         };
@@ -135,6 +137,10 @@ impl Execution {
             Timer::Backoff(key, attempt) => match self.work(key)? {
                 NodeState::Waiting(WaitFor::Backoff { attempt: next, .. }) if *next == attempt => Ok(()),
                 _ => Err(Refused::Stale { key, attempt }),
+            },
+            Timer::Round(key, round) => match self.work(key)? {
+                NodeState::Waiting(WaitFor::Round { .. }) if self.awaited_round(key) == round => Ok(()),
+                _ => Err(NOT_ARMED),
             },
         }
     }

@@ -100,10 +100,18 @@ pub trait Facts {
 /// A name that expressions see in some places only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Local {
-    /// `output`: what a called workflow gave.
+    /// `output`: what a called workflow gave, or the round of a loop.
     Output,
     /// `child`: the `vars` of a called workflow once it has completed.
     Child,
+    /// `item`: the item of a map.
+    Item,
+    /// `index`: the place of that item, from 0.
+    Index,
+    /// `round`: the number of the round of a loop, from 1.
+    Round,
+    /// `previous`: what the round before gave; `null` in the first.
+    Previous,
 }
 
 impl Local {
@@ -112,6 +120,10 @@ impl Local {
         match self {
             Self::Output => "output",
             Self::Child => "child",
+            Self::Item => "item",
+            Self::Index => "index",
+            Self::Round => "round",
+            Self::Previous => "previous",
         }
     }
 }
@@ -201,6 +213,14 @@ impl Expression {
             Some(document) => Kind::Document(Box::new(document)),
             None => Kind::Literal(document.clone()),
         }))
+    }
+
+    /// Its value, if that is known without evaluating anything.
+    pub(crate) const fn as_literal(&self) -> Option<&Payload> {
+        match &self.0 {
+            Kind::Literal(value) => Some(value),
+            _ => None,
+        }
     }
 
     /// A value that is known.

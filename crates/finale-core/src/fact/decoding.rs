@@ -111,6 +111,7 @@ impl<'a> Reader<'a> {
             kind::INPUT => self.decided(kind, |from| Ok(Decision::Input(from.payload()?)))?,
             kind::UNDECIDED => self.decided(kind, |from| Ok(Decision::Failed(from.text()?)))?,
             kind::OUTPUT => self.decided(kind, |from| Ok(Decision::Output(from.payload()?)))?,
+            kind::TOO_MANY => self.decided(kind, |from| Ok(Decision::TooMany(from.text()?)))?,
             kind::COMPLETED => self.outcome(kind, at, |from| from.payload().map(Ok))?,
             kind::FAILED => self.outcome(kind, at, |from| from.failure().map(Err))?,
             kind::REPORTED => self.reported(kind, |from| from.payload().map(Ok))?,
@@ -121,6 +122,10 @@ impl<'a> Reader<'a> {
             }
             kind::TIMEOUT => work(self).map(|(key, attempt)| Fact::TimerFired(Timer::Timeout(key, attempt)))?,
             kind::BACKOFF => work(self).map(|(key, attempt)| Fact::TimerFired(Timer::Backoff(key, attempt)))?,
+            kind::ROUND => {
+                let (key, _) = work(self)?;
+                Fact::TimerFired(Timer::Round(key, self.narrow()?))
+            }
             // These are about no work: a flag of one is damage.
             _ => self.of_execution(kind, at)?,
         })
@@ -193,6 +198,8 @@ impl<'a> Reader<'a> {
             5 => FailureClass::Panicked,
             6 => FailureClass::Lost,
             7 => FailureClass::Expression,
+            8 => FailureClass::Limit,
+            9 => FailureClass::Exhausted,
             _ => return Err("the class of failure is unknown"),
         };
         let said = self.flags(failed::ALL)?;

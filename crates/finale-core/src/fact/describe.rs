@@ -169,6 +169,9 @@ impl Described {
                 self.output = Some(output.clone());
                 self.kind("output_evaluated").say(format_args!(": its scope gives {output:?}"))
             }
+            Decision::TooMany(reason) => {
+                self.kind("items_refused").say(format_args!(" has too many items")).failed(reason)
+            }
             Decision::Failed(reason) => self
                 .kind("expression_failed")
                 .say(format_args!(": its expression could not be evaluated"))
@@ -225,6 +228,7 @@ impl Described {
                 about.of_attempt(definition, key, attempt).say(format_args!("took longer than allowed"))
             }
             Timer::Backoff(key, attempt) => about.of_attempt(definition, key, attempt).say(format_args!("may begin")),
+            Timer::Round(key, round) => about.of_node(definition, key).say(format_args!(": round {round} may begin")),
         }
     }
 
@@ -333,6 +337,8 @@ mod tests {
             (decided(Decision::Verdict(Verdict::Refer, "me".into())), "hello was given the verdict refer by me"),
             (decided(Decision::Input(Payload::NULL)), "hello is given null"),
             (decided(Decision::Output(Payload::NULL)), "hello: its scope gives null"),
+            (decided(Decision::TooMany("3 are more than 2".into())), "hello has too many items: 3 are more than 2"),
+            (Fact::TimerFired(Timer::Round(key, 2)), "hello: round 2 may begin"),
             (decided(Decision::Failed("no x".into())), "hello: its expression could not be evaluated: no x"),
             (stopped(StopOutcome::Closed), "hello: attempt 1 closed: nobody worked on it here"),
             (stopped(StopOutcome::Aborted), "hello: attempt 1 did not stop in time and was dropped"),

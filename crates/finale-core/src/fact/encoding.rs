@@ -40,6 +40,8 @@ pub(super) mod kind {
     pub(in crate::fact) const RECOVERED: u8 = 17;
     pub(in crate::fact) const CONTINUED: u8 = 18;
     pub(in crate::fact) const OUTPUT: u8 = 19;
+    pub(in crate::fact) const TOO_MANY: u8 = 20;
+    pub(in crate::fact) const ROUND: u8 = 21;
 
     /// The bits of the kind itself.
     pub(in crate::fact) const MASK: u8 = 0x1f;
@@ -124,6 +126,10 @@ impl Writer<'_> {
             Fact::TimerFired(Timer::Deadline) => self.head(kind::DEADLINE, last, at),
             Fact::TimerFired(Timer::Timeout(key, attempt)) => self.work(kind::TIMEOUT, last, at, *key, *attempt),
             Fact::TimerFired(Timer::Backoff(key, attempt)) => self.work(kind::BACKOFF, last, at, *key, *attempt),
+            Fact::TimerFired(Timer::Round(key, round)) => {
+                self.work(kind::ROUND, last, at, *key, AttemptNo::FIRST);
+                self.number(u64::from(*round));
+            }
             Fact::Ending(request) => {
                 self.head(kind::ENDING, last, at);
                 self.end_request(request);
@@ -206,6 +212,7 @@ impl Writer<'_> {
             Decision::Input(_) => kind::INPUT,
             Decision::Failed(_) => kind::UNDECIDED,
             Decision::Output(_) => kind::OUTPUT,
+            Decision::TooMany(_) => kind::TOO_MANY,
         };
         self.work(kind, last, at, key, AttemptNo::FIRST);
         match decision {
@@ -215,7 +222,7 @@ impl Writer<'_> {
                 self.text(by);
             }
             Decision::Input(value) | Decision::Output(value) => self.payload(value.as_bytes()),
-            Decision::Failed(reason) => self.text(reason),
+            Decision::Failed(reason) | Decision::TooMany(reason) => self.text(reason),
         }
     }
 
@@ -392,6 +399,8 @@ fn class_number(class: FailureClass) -> u8 {
         FailureClass::Panicked => 5,
         FailureClass::Lost => 6,
         FailureClass::Expression => 7,
+        FailureClass::Limit => 8,
+        FailureClass::Exhausted => 9,
     }
 }
 

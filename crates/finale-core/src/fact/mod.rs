@@ -116,7 +116,7 @@ pub struct Activation {
 /// Something decided at a node.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decision {
-    /// Which way a condition went.
+    /// Which way a condition went, be it that of a loop.
     Branch(bool),
     /// What a verification came to, and who said so.
     Verdict(Verdict, Box<str>),
@@ -126,6 +126,8 @@ pub enum Decision {
     Failed(Box<str>),
     /// What a scope gives; said of the node that it begins with.
     Output(Payload),
+    /// There are more items than a map may have; says how many.
+    TooMany(Box<str>),
 }
 
 /// How far an attempt was stopped.
@@ -152,6 +154,8 @@ pub enum Timer {
     Timeout(WorkKey, AttemptNo),
     /// This attempt may begin.
     Backoff(WorkKey, AttemptNo),
+    /// The round of a loop with that number, from 1, may begin.
+    Round(WorkKey, u32),
 }
 
 /// An end that was decided apart from the tasks.

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AttemptRecord, Begun, ConcurrencyLimit, Counts, DecidedBy, End, ExecutionError, NodeFailure, NodeRecord,
-    NodeRecordState, Outcome, QueuePosition, Record, State, WorkflowName,
+    AttemptRecord, Begun, ConcurrencyLimit, Counts, DecidedBy, End, ExecutionError, ItemCounts, NodeFailure,
+    NodeRecord, NodeRecordState, Outcome, QueuePosition, Record, State, WorkflowName,
 };
 use crate::failure::FailureClass;
 use crate::id::{AttemptNo, ExecutionId, TaskId};
@@ -189,6 +189,10 @@ pub(super) struct FlatNode {
     limit: Option<ConcurrencyLimit>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     earlier: Vec<AttemptRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    items: Option<ItemCounts>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rounds: Option<u32>,
 }
 
 impl From<NodeRecord> for FlatNode {
@@ -210,6 +214,8 @@ impl From<NodeRecord> for FlatNode {
             position: None,
             limit: None,
             earlier: node.earlier,
+            items: node.items,
+            rounds: node.rounds,
         };
         match node.state {
             NodeRecordState::Pending | NodeRecordState::Ready => {}
@@ -267,6 +273,9 @@ impl FlatNode {
         if (self.position.is_some() || self.limit.is_some()) && self.status != NodeStatus::Queued {
             return Err("position and limit belong to queued nodes");
         }
+        if self.items.is_some_and(|items| !items.add_up()) {
+            return Err("its items do not add up");
+        }
         let completed_at = self.completed_at.ok_or("lacks completed_at");
         Ok(match self.status {
             NodeStatus::Pending => NodeRecordState::Pending,
@@ -314,6 +323,8 @@ impl TryFrom<FlatNode> for NodeRecord {
             task_id: flat.task_id,
             state,
             earlier: flat.earlier,
+            items: flat.items,
+            rounds: flat.rounds,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Keys that people know from other tools and finale has not, with what to do instead.
 
-const ONE_TASK_EACH: &str = "write a task for each value; tasks that say nothing of each other run side by side";
+const BESIDE: &str = "tasks that say nothing of each other run side by side; `map` runs a task for each value";
+const MATRIX: &str = "say it at the tasks that run for each combination: `map: {matrix: ...}`";
 const NO_SCHEDULE: &str =
     "no workflow is started by the clock; let cron or your application start it, or begin with `sleep`";
 const BY_INPUTS: &str = "name what a run is given under `inputs`, and hand it over by `finale run --input`";
@@ -19,8 +20,8 @@ pub(super) const OF_A_FILE: &[(&str, &str)] = &[
     ("on", BY_INPUTS),
     ("trigger", BY_INPUTS),
     ("triggers", BY_INPUTS),
-    ("matrix", ONE_TASK_EACH),
-    ("strategy", ONE_TASK_EACH),
+    ("matrix", MATRIX),
+    ("strategy", MATRIX),
     ("env", PER_TASK),
     ("environment", PER_TASK),
     ("retry", PER_TASK),
@@ -32,15 +33,7 @@ pub(super) const OF_A_FILE: &[(&str, &str)] = &[
 
 /// In a task.
 pub(super) const OF_A_TASK: &[(&str, &str)] = &[
-    ("matrix", ONE_TASK_EACH),
-    ("strategy", ONE_TASK_EACH),
-    ("foreach", ONE_TASK_EACH),
-    ("for_each", ONE_TASK_EACH),
-    ("with_items", ONE_TASK_EACH),
-    ("with_param", ONE_TASK_EACH),
-    ("loop", ONE_TASK_EACH),
-    ("items", ONE_TASK_EACH),
-    ("parallel", ONE_TASK_EACH),
+    ("parallel", BESIDE),
     ("schedule", NO_SCHEDULE),
     ("cron", NO_SCHEDULE),
     ("join", UNDER_NODES),

@@ -70,7 +70,7 @@ fn answers(kind: &NodeKind) -> &'static Answers {
         NodeKind::ParallelSplit(_) => &SPLIT,
         NodeKind::Task(_) => &TASK,
         NodeKind::Subworkflow(_) => &SUBWORKFLOW,
-        NodeKind::Group(_) => &TASK,
+        NodeKind::Group(_) | NodeKind::Map(_) | NodeKind::Loop(_) => &TASK,
         NodeKind::Start | NodeKind::End | NodeKind::ParallelJoin(_) | NodeKind::AgentAssignment(_) => &OTHER,
     }
 }

@@ -34,7 +34,7 @@ fn may_hide_an_edge(fault: &Fault) -> bool {
     let path: Vec<_> = fault.path().collect();
     match path[..] {
         [Step::Key(group), Step::Key(_), Step::Key(key), ..] if group == "tasks" => {
-            matches!(key.as_str(), "after" | "on_failure") || !task::KEYS.accepted.contains(&key.as_str())
+            matches!(key.as_str(), "after" | "on_failure" | "group") || !task::KEYS.accepted.contains(&key.as_str())
         }
         [Step::Key(head), ..] => !OF_THE_FILE.contains(&head.as_str()),
         _ => true,

@@ -1,6 +1,7 @@
 //! All keys and words of the format, where the schema has them.
 
 use super::section::Keys;
+use super::task::repeat;
 use super::{call, control, declaration, edge, policy, rule, short, task};
 
 pub(crate) use super::control::KINDS;
@@ -23,6 +24,9 @@ pub(crate) const MAPS: &[(&str, Keys)] = &[
     ("/$defs/split", control::SPLIT_KEYS),
     ("/$defs/verification", control::VERIFICATION_KEYS),
     ("/$defs/call", call::KEYS),
+    ("/$defs/map", repeat::MAP_KEYS),
+    ("/$defs/loop", repeat::LOOP_KEYS),
+    ("/$defs/group", repeat::GROUP_KEYS),
     ("/$defs/subworkflow", control::SUBWORKFLOW_KEYS),
     ("/$defs/edge", edge::EDGE_KEYS),
 ];

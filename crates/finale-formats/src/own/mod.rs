@@ -38,6 +38,8 @@
 //! - Keys that begin with `x-` are ignored: a place for the anchors of YAML.
 //! - `call` runs another workflow as a task: one of `workflows`, which stand in the same file or in another one, or one that
 //!   the application has registered.
+//! - `map` runs a task once for each item of a list, `loop` round by round, and `group` is a graph that stands where the work
+//!   of a task does.
 //! - Durations have units: `500ms`, `2s`, `10m`, `1h30m`, `2d`.
 //!
 //! Everything else is described, key by key, in the [schema](crate::SCHEMA).
@@ -63,7 +65,7 @@ mod task;
 use std::collections::{BTreeMap, HashMap};
 
 use finale_core::Definition;
-use finale_core::definition::{Document, EdgeKind, Node, NodeKind, Task, title_of};
+use finale_core::definition::{Body, Document, EdgeKind, Node, NodeKind, Subworkflow, Task, title_of};
 
 pub(crate) use self::declaration::type_name;
 pub use self::duration::{BadDuration, parse_duration};
@@ -267,9 +269,24 @@ impl Reader {
             });
             ends.add(id, node.as_ref().map(|node| &node.kind));
             self.places.add_node(id, *key_place);
-            self.places.add_expression(id, expression_value(control::ways(value)));
+            self.add_places(id, *key_place, control::ways(value), report.take_body());
             // A node that could not be read is there all the same, for those who look at it.
             self.definition.nodes.push(node.unwrap_or_else(|| Node::task(id, Task::external())));
+        }
+    }
+
+    /// Notes where the expressions of a node stand, and what is inside of it.
+    fn add_places(&mut self, id: &str, key_place: Option<Place>, value: &Located, body: Option<Places>) {
+        let repeated = ["map", "loop"].into_iter().find_map(|key| value.tree.get(key));
+        let body = body.or_else(|| {
+            let mut body = Places::default();
+            body.add_node(id, key_place);
+            body.add_expression(id, expression_value(value));
+            repeated.map(|_| body)
+        });
+        self.places.add_expression(id, repeated.or_else(|| expression_value(value)));
+        if let Some(body) = body {
+            self.places.bodies.insert(id.to_owned(), body);
         }
     }
 
@@ -329,14 +346,38 @@ impl Reader {
 pub(crate) fn pin(definition: &mut Definition, around: &BTreeMap<String, String>) {
     let mut versions = around.clone();
     versions.extend(definition.workflows.iter().map(|called| (called.id.clone(), called.version.clone())));
-    for node in &mut definition.nodes {
-        if let NodeKind::Subworkflow(call) = &mut node.kind
-            && call.version.is_none()
-        {
-            call.version = call.workflow.as_ref().and_then(|workflow| versions.get(workflow).cloned());
+    pin_nodes(&mut definition.nodes, &versions);
+    definition.workflows.iter_mut().for_each(|called| pin(called, &versions));
+}
+
+/// The same for some nodes, and what is inside of them.
+fn pin_nodes(nodes: &mut [Node], versions: &BTreeMap<String, String>) {
+    for node in nodes {
+        let body = match &mut node.kind {
+            NodeKind::Subworkflow(call) => {
+                pin_call(call, versions);
+                continue;
+            }
+            NodeKind::Group(group) => {
+                pin_nodes(&mut group.graph.nodes, versions);
+                continue;
+            }
+            NodeKind::Map(map) => &mut map.body,
+            NodeKind::Loop(repeated) => &mut repeated.body,
+            _ => continue,
+        };
+        match body {
+            Body::Call(call) => pin_call(call, versions),
+            Body::Graph(graph) => pin_nodes(&mut graph.nodes, versions),
+            Body::Task(_) => {}
         }
     }
-    definition.workflows.iter_mut().for_each(|called| pin(called, &versions));
+}
+
+fn pin_call(call: &mut Subworkflow, versions: &BTreeMap<String, String>) {
+    if call.version.is_none() {
+        call.version = call.workflow.as_ref().and_then(|workflow| versions.get(workflow).cloned());
+    }
 }
 
 const NODES_EXPECTED: &str =

@@ -39,7 +39,7 @@ pub(super) fn on_failure<'a>(value: &'a Located, report: &mut Report<'a>) -> Opt
 }
 
 /// A number of failures, or a share of all tasks: `2`, `{count: 2}`, `{percent: 10}`.
-fn tolerated<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<OnFailure> {
+pub(super) fn tolerated<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<OnFailure> {
     let count = |value, report: &mut Report<'a>| {
         let count = section::number(value, 0, u64::from(u32::MAX), report)?;
         u32::try_from(count).ok().map(|count| OnFailure::Tolerate { count })

@@ -1,6 +1,7 @@
 //! Collecting what is wrong, with the way to it.
 
 use crate::error::{Fault, Faults, LoadError, LoadProblem, Place, Step};
+use crate::places::Places;
 use crate::tree::Located;
 use crate::warning::{FileWarning, LoadWarning};
 
@@ -11,6 +12,8 @@ pub(super) struct Report<'a> {
     faults: Vec<Fault>,
     omitted: usize,
     warnings: Vec<FileWarning>,
+    /// Where the parts of the graph stand that was read last, if that is inside of a node.
+    body: Option<Places>,
 }
 
 #[derive(Clone, Copy)]
@@ -53,6 +56,16 @@ impl<'a> Report<'a> {
             let path = self.steps().collect();
             self.warnings.push(FileWarning { place, path, warning });
         }
+    }
+
+    /// Keeps where the parts of a graph stand that is inside of the node that is being read.
+    pub(super) fn keep_body(&mut self, places: Places) {
+        self.body = Some(places);
+    }
+
+    /// Where the parts of the graph stand that is inside of the node that was just read.
+    pub(super) fn take_body(&mut self) -> Option<Places> {
+        self.body.take()
     }
 
     fn steps(&self) -> impl DoubleEndedIterator<Item = Step> + '_ {

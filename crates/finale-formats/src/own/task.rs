@@ -1,5 +1,7 @@
 //! One task: what it does, and how it is tried.
 
+pub(super) mod repeat;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -20,6 +22,9 @@ pub(crate) const KEYS: Keys = Keys {
         "sleep",
         "log",
         "call",
+        "map",
+        "loop",
+        "group",
         "input",
         "with",
         "after",
@@ -73,6 +78,20 @@ pub(crate) const KEYS: Keys = Keys {
         ("action", "handler"),
         ("function", "handler"),
         ("type", "handler"),
+        ("foreach", "map"),
+        ("for_each", "map"),
+        ("with_items", "map"),
+        ("with_param", "map"),
+        ("items", "map"),
+        ("matrix", "map: {matrix: ...}"),
+        ("strategy", "map: {matrix: ...}"),
+        ("max_concurrency", "map: {items: ..., max_concurrency: ...}"),
+        ("repeat", "loop"),
+        ("until", "loop: {until: ..., rounds_max: ...}"),
+        ("while", "loop: {while: ..., rounds_max: ...}"),
+        ("do", "group"),
+        ("tasks", "group: {tasks: ...}"),
+        ("block", "group"),
         ("subworkflow", "call"),
         ("sub_workflow", "call"),
         ("workflow", "call"),
@@ -117,28 +136,37 @@ pub(super) fn read<'a>(id: &str, entry: &'a Entry, report: &mut Report<'a>) -> N
         return Node::task(id, Task::external());
     };
     check_contradictions(&section, report);
+    if repeat::KINDS.into_iter().any(|key| section.entry(key).is_some()) {
+        return repeat::read(id, &section, report);
+    }
     if section.entry("call").is_some() {
         return read_call(id, &section, report);
     }
-    let (work, with) = work(&section, report);
-    let task = Task {
-        title: section.read("title", report, section::text),
-        work,
-        input: section.read("input", report, expression::read),
-        with,
-        optional: section.flag("optional", report),
-        timeout: section.read("timeout", report, duration::read_longer_than_zero),
-        retry: section.read("retry", report, retry).unwrap_or_default(),
-        delivery: if section.flag("at_most_once", report) { Delivery::AtMostOnce } else { Delivery::default() },
-        assignee: section.read("assignee", report, section::text),
-        labels: section.read("labels", report, labels).unwrap_or_default(),
-    };
+    let title = section.read("title", report, section::text);
+    let optional = section.flag("optional", report);
+    let task = Task { title, optional, ..work_of(&section, report) };
     let mut node = Node::task(id, task);
     if let Some(label) = section.read("label", report, section::text) {
         node.label = label;
     }
     node.trigger_rule = section.read("trigger_rule", report, rule::trigger_rule).unwrap_or_default();
     node
+}
+
+/// What a task does and how it is tried, whatever it is called.
+fn work_of<'a>(section: &Section<'a>, report: &mut Report<'a>) -> Task {
+    let (work, with) = work(section, report);
+    Task {
+        work,
+        input: section.read("input", report, expression::read),
+        with,
+        timeout: section.read("timeout", report, duration::read_longer_than_zero),
+        retry: section.read("retry", report, retry).unwrap_or_default(),
+        delivery: if section.flag("at_most_once", report) { Delivery::AtMostOnce } else { Delivery::default() },
+        assignee: section.read("assignee", report, section::text),
+        labels: section.read("labels", report, labels).unwrap_or_default(),
+        ..Task::default()
+    }
 }
 
 /// A call of another workflow, which stands among the tasks.
@@ -176,6 +204,10 @@ fn check_contradictions<'a>(section: &Section<'a>, report: &mut Report<'a>) {
     const WORK: [&str; 4] = ["handler", "shell", "sleep", "log"];
     if section.entry("on_failure").is_some() && section.flag("optional", &mut Report::default()) {
         contradiction(section, "optional", "on_failure", "its failure is either tolerated or handled", report);
+    }
+    repeat::check(section, report);
+    if section.entry("group").is_some() {
+        return;
     }
     let mut works = WORK.into_iter().filter(|key| section.entry(key).is_some());
     let work = works.next();

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use finale_core::definition::{EdgeKind, NodeKind};
+use finale_core::definition::{Edge, EdgeKind, Node, NodeKind};
 use finale_core::{Definition, NodeStatus, Record};
 
-use super::{COLOURS, FAILURE_COLOUR, called, label, numbers, path_of, prefix_of, statuses, word};
+use super::{COLOURS, FAILURE_COLOUR, Inside, inside, label, numbers, path_of, prefix_of, statuses, word};
 use crate::obeyed::is_obeyed;
 
 /// The definition as a DOT graph; with the record of an execution its nodes have the colours of their states.
@@ -37,7 +37,7 @@ pub fn dot(definition: &Definition, record: Option<&Record>) -> String {
     line(&mut text, format_args!("node [fontname=\"sans-serif\"];"));
     line(&mut text, format_args!("edge [fontname=\"sans-serif\"];"));
     let mut drawing = Drawing { root: definition, text: &mut text, statuses: statuses(record) };
-    drawing.graph(definition, "n", "", &mut vec![definition]);
+    drawing.graph((&definition.nodes, &definition.edges), "n", "", &mut vec![definition]);
     text.push_str("}\n");
     text
 }
@@ -51,31 +51,39 @@ struct Drawing<'d> {
 
 impl<'d> Drawing<'d> {
     /// Draws a graph; its nodes are called `name` and their numbers, and `prefix` leads to them in the record.
-    fn graph(&mut self, definition: &'d Definition, name: &str, prefix: &str, within: &mut Vec<&'d Definition>) {
-        for (number, node) in definition.nodes.iter().enumerate() {
+    fn graph(
+        &mut self,
+        (nodes, edges): (&'d [Node], &'d [Edge]),
+        name: &str,
+        prefix: &str,
+        within: &mut Vec<&'d Definition>,
+    ) {
+        for (number, node) in nodes.iter().enumerate() {
             let own = format!("{name}{number}");
             let (label, id, shape) = (quoted(&label(node, &node.label)), quoted(&node.id), shape(&node.kind));
             let status = self.statuses.get(path_of(prefix, &node.id).as_str());
             let colour = status.map(|status| colour(*status)).unwrap_or_default();
             let node_line = format!("{own} [label={label}, tooltip={id}, shape={shape}{colour}];");
-            let Some(called) = called(self.root, node, within) else {
+            let Some(Inside { nodes, edges, called }) = inside(self.root, node, within) else {
                 line(self.text, format_args!("{node_line}"));
                 continue;
             };
             line(self.text, format_args!("subgraph cluster_{own} {{"));
             line(self.text, format_args!("label={label};"));
             line(self.text, format_args!("{node_line}"));
-            within.push(called);
-            self.graph(called, &format!("{own}_"), &prefix_of(prefix, &node.id), within);
-            within.pop();
+            within.extend(called);
+            self.graph((nodes, edges), &format!("{own}_"), &prefix_of(prefix, &node.id), within);
+            if called.is_some() {
+                within.pop();
+            }
             line(self.text, format_args!("}}"));
         }
-        self.edges(definition, name);
+        self.edges((nodes, edges), name);
     }
 
-    fn edges(&mut self, definition: &Definition, name: &str) {
-        let numbers = numbers(definition);
-        for edge in &definition.edges {
+    fn edges(&mut self, (nodes, edges): (&[Node], &[Edge]), name: &str) {
+        let numbers = numbers(nodes);
+        for edge in edges {
             let (Some(source), Some(target)) = (numbers.get(&*edge.source), numbers.get(&*edge.target)) else {
                 continue;
             };
@@ -111,7 +119,7 @@ const fn shape(kind: &NodeKind) -> &'static str {
         NodeKind::AgentAssignment(_) => "cds",
         NodeKind::Verification(_) => "hexagon",
         NodeKind::Subworkflow(_) => "component",
-        NodeKind::Group(_) => "tab",
+        NodeKind::Group(_) | NodeKind::Map(_) | NodeKind::Loop(_) => "tab",
     }
 }
 

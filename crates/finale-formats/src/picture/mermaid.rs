@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use finale_core::definition::{EdgeKind, Node, NodeKind};
+use finale_core::definition::{Edge, EdgeKind, Node, NodeKind};
 use finale_core::{Definition, NodeStatus, Record};
 
-use super::{COLOURS, FAILURE_COLOUR, called, label, numbers, path_of, prefix_of, statuses, word};
+use super::{COLOURS, FAILURE_COLOUR, Inside, inside, label, numbers, path_of, prefix_of, statuses, word};
 use crate::obeyed::is_obeyed;
 
 /// The definition as a Mermaid flowchart; with the record of an execution its nodes have the colours of their states.
@@ -42,7 +42,7 @@ pub fn mermaid(definition: &Definition, record: Option<&Record>) -> String {
     let statuses = statuses(record);
     let (coloured, for_failures) = (Vec::new(), Vec::new());
     let mut drawing = Drawing { root: definition, text: &mut text, statuses, coloured, edges: 0, for_failures };
-    drawing.graph(definition, "n", "", &mut vec![definition]);
+    drawing.graph((&definition.nodes, &definition.edges), "n", "", &mut vec![definition]);
     let Drawing { coloured, for_failures, .. } = drawing;
     if !for_failures.is_empty() {
         let edges = for_failures.join(",");
@@ -67,30 +67,38 @@ struct Drawing<'d> {
 
 impl<'d> Drawing<'d> {
     /// Draws a graph; its nodes are called `name` and their numbers, and `prefix` leads to them in the record.
-    fn graph(&mut self, definition: &'d Definition, name: &str, prefix: &str, within: &mut Vec<&'d Definition>) {
-        for (number, node) in definition.nodes.iter().enumerate() {
+    fn graph(
+        &mut self,
+        (nodes, edges): (&'d [Node], &'d [Edge]),
+        name: &str,
+        prefix: &str,
+        within: &mut Vec<&'d Definition>,
+    ) {
+        for (number, node) in nodes.iter().enumerate() {
             let own = format!("{name}{number}");
             if let Some(status) = self.statuses.get(path_of(prefix, &node.id).as_str()) {
                 self.coloured.push((own.clone(), *status));
             }
             let label = escaped(&label(node, self::name(node)));
-            let Some(called) = called(self.root, node, within) else {
+            let Some(Inside { nodes, edges, called }) = inside(self.root, node, within) else {
                 let (open, close) = brackets(&node.kind);
                 line(self.text, format_args!("{own}{open}\"{label}\"{close}"));
                 continue;
             };
             line(self.text, format_args!("subgraph {own}[\"{label}\"]"));
-            within.push(called);
-            self.graph(called, &format!("{own}_"), &prefix_of(prefix, &node.id), within);
-            within.pop();
+            within.extend(called);
+            self.graph((nodes, edges), &format!("{own}_"), &prefix_of(prefix, &node.id), within);
+            if called.is_some() {
+                within.pop();
+            }
             line(self.text, format_args!("end"));
         }
-        self.edges(definition, name);
+        self.edges((nodes, edges), name);
     }
 
-    fn edges(&mut self, definition: &Definition, name: &str) {
-        let numbers = numbers(definition);
-        for edge in &definition.edges {
+    fn edges(&mut self, (nodes, edges): (&[Node], &[Edge]), name: &str) {
+        let numbers = numbers(nodes);
+        for edge in edges {
             let (Some(source), Some(target)) = (numbers.get(&*edge.source), numbers.get(&*edge.target)) else {
                 continue;
             };
@@ -130,7 +138,7 @@ const fn brackets(kind: &NodeKind) -> (&'static str, &'static str) {
         NodeKind::ParallelJoin(_) => ("[\\", "/]"),
         NodeKind::AgentAssignment(_) => (">", "]"),
         NodeKind::Verification(_) => ("{{", "}}"),
-        NodeKind::Subworkflow(_) | NodeKind::Group(_) => ("[[", "]]"),
+        NodeKind::Subworkflow(_) | NodeKind::Group(_) | NodeKind::Map(_) | NodeKind::Loop(_) => ("[[", "]]"),
     }
 }
 

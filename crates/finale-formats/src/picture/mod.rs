@@ -1,6 +1,6 @@
 //! Definitions as pictures in text: Mermaid and DOT.
 //!
-//! A workflow that is called stands inside of the node that calls it.
+//! A graph that is written inside of a node, or a workflow that is called, stands inside of that node.
 //!
 //! The shape of a node says what kind it is, the word at an edge when it is taken, and a dashed red edge leads to what
 //! handles a failure. Where a node begins by another rule than the default one, that stands below its name, and, where the record of an execution
@@ -13,7 +13,9 @@ mod mermaid;
 
 use std::collections::HashMap;
 
-use finale_core::definition::{Edge, EdgeKind, JoinStrategy, Losers, Node, NodeKind, TriggerRule};
+use finale_core::definition::{
+    Body, Edge, EdgeKind, Graph, JoinStrategy, Loop, Losers, Map, Node, NodeKind, TriggerRule,
+};
 use finale_core::{Definition, NodePath, NodeStatus, Record};
 
 pub use self::dot::dot;
@@ -52,6 +54,11 @@ const FAILURE_COLOUR: &str = "#dc2626";
 fn label(node: &Node, name: &str) -> String {
     let limit = match &node.kind {
         NodeKind::ParallelSplit(split) => split.max_concurrency.map(|max| format!("at most {max} at once")),
+        NodeKind::Map(map) => Some(match map.max_concurrency {
+            Some(max) => format!("for each item, at most {max} at once"),
+            None => "for each item".to_owned(),
+        }),
+        NodeKind::Loop(repeated) => Some(format!("at most {} rounds", repeated.rounds_max)),
         _ => None,
     };
     let rule = Some(node.rule()).filter(|rule| *rule != TriggerRule::Default).map(|rule| match &node.kind {
@@ -64,31 +71,50 @@ fn label(node: &Node, name: &str) -> String {
         }
         _ => rule.to_string(),
     });
-    match limit.or(rule) {
-        Some(more) => format!("{name}\n({more})"),
-        None => name.to_owned(),
-    }
+    let more: Vec<String> = limit.into_iter().chain(rule).collect();
+    if more.is_empty() { name.to_owned() } else { format!("{name}\n({})", more.join(", ")) }
 }
 
 /// The numbers of the nodes by id; of several with one id the first one has it.
-fn numbers(definition: &Definition) -> HashMap<&str, usize> {
+fn numbers(nodes: &[Node]) -> HashMap<&str, usize> {
     let mut numbers = HashMap::new();
-    for (number, node) in definition.nodes.iter().enumerate() {
+    for (number, node) in nodes.iter().enumerate() {
         numbers.entry(node.id.as_str()).or_insert(number);
     }
     numbers
 }
 
-/// The workflow that a node calls, if the definition brings it with it; `within` are those that it stands in, so that one
-/// that calls itself is drawn once.
-fn called<'d>(root: &'d Definition, node: &Node, within: &[&Definition]) -> Option<&'d Definition> {
-    let NodeKind::Subworkflow(call) = &node.kind else { return None };
+/// A graph that stands inside of a node.
+struct Inside<'d> {
+    nodes: &'d [Node],
+    edges: &'d [Edge],
+    /// The workflow that it is the graph of, if it is called.
+    called: Option<&'d Definition>,
+}
+
+/// The graph that stands inside of a node: one that is written there, or that of the workflow that is called, if the definition
+/// brings it with it; `within` are those that it stands in, so that one that calls itself is drawn once.
+fn inside<'d>(root: &'d Definition, node: &'d Node, within: &[&Definition]) -> Option<Inside<'d>> {
+    let call = match &node.kind {
+        NodeKind::Subworkflow(call) => call,
+        NodeKind::Group(group) => return Some(graph(&group.graph)),
+        NodeKind::Map(Map { body, .. }) | NodeKind::Loop(Loop { body, .. }) => match body {
+            Body::Graph(inside) => return Some(graph(inside)),
+            Body::Call(call) => call,
+            Body::Task(_) => return None,
+        },
+        _ => return None,
+    };
     let is_called = |known: &&Definition| {
         call.workflow.as_ref() == Some(&known.id) && call.version.as_ref() == Some(&known.version)
     };
     let found = root.workflows.iter().find(is_called)?;
     let is_new = within.len() < CALLS_MAX && !within.iter().any(|around| std::ptr::eq(*around, found));
-    is_new.then_some(found)
+    is_new.then_some(Inside { nodes: &found.nodes, edges: &found.edges, called: Some(found) })
+}
+
+const fn graph(graph: &Graph) -> Inside<'_> {
+    Inside { nodes: graph.nodes.as_slice(), edges: graph.edges.as_slice(), called: None }
 }
 
 /// Calls inside of more calls than these are drawn as one node.

@@ -256,3 +256,35 @@ fn colours_say_where_an_execution_is() {
     assert!(text.contains(expected), "{text}");
     assert!(text.contains(r#"n3 [label="start", tooltip="start", shape=oval];"#), "the record says nothing of it");
 }
+
+const BODIES: &str = "
+id: order
+tasks:
+  resize: {map: {items: input, max_concurrency: 2}, handler: resize}
+  each: {map: input, group: {tasks: {parse: {handler: parse}}}, after: resize}
+  poll: {loop: {until: output, rounds_max: 5}, group: {tasks: {look: {handler: look}}}, after: each, trigger_rule: all_done}
+  checks: {group: {tasks: {lint: {handler: lint}}}}
+";
+
+#[test]
+fn what_is_inside_of_a_node_is_drawn_inside_of_it() {
+    let definition = load(BODIES.as_bytes(), Format::Own, "f.yaml").unwrap().definition;
+    let text = mermaid(&definition, None);
+    for line in [
+        r#"    n0[["Resize<br>(for each item, at most 2 at once)"]]"#,
+        r#"    subgraph n1["Each<br>(for each item)"]"#,
+        r#"    n1_0["Parse"]"#,
+        r#"    n1_1 --> n1_0"#,
+        r#"    subgraph n2["Poll<br>(at most 5 rounds, all_done)"]"#,
+        r#"    n3_0["Lint"]"#,
+        "    n1 --> n2",
+    ] {
+        assert!(text.lines().any(|known| known == line), "{line}: {text}");
+    }
+    let text = dot(&definition, None);
+    assert!(text.contains("subgraph cluster_n1 {") && text.contains("n1_1 -> n1_0;"), "{text}");
+    assert!(
+        text.contains(r#"n0 [label="Resize\n(for each item, at most 2 at once)", tooltip="resize", shape=tab];"#),
+        "{text}"
+    );
+}

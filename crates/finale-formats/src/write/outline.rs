@@ -1,5 +1,7 @@
 //! Which parts of a definition a file spells out, and which it implies.
 
+mod repeat;
+
 use std::collections::{HashMap, HashSet};
 
 use finale_core::Definition;
@@ -34,7 +36,7 @@ impl Outline {
     pub(super) fn document(self, definition: &Definition) -> Option<Located> {
         let plan = Plan::new(self, definition)?;
         let mut entries = head(definition);
-        plan.add_nodes(&mut entries);
+        plan.add_nodes(&mut entries)?;
         let brought: Option<Vec<_>> = definition.workflows.iter().map(|called| self.called(called)).collect();
         let edges: Vec<_> = plan.edges.iter().map(|&(number, edge)| plan.edge(number, edge)).collect();
         if !edges.is_empty() {
@@ -58,6 +60,7 @@ impl Outline {
 
 /// What goes where.
 struct Plan<'d> {
+    outline: Outline,
     /// Those that are spelled out.
     nodes: Vec<&'d Node>,
     kinds: HashMap<&'d str, &'d NodeKind>,
@@ -79,6 +82,7 @@ impl<'d> Plan<'d> {
             return None;
         }
         let mut plan = Self {
+            outline,
             nodes: Vec::new(),
             kinds,
             rules: definition.nodes.iter().map(|node| (node.id.as_str(), node.trigger_rule)).collect(),
@@ -126,32 +130,46 @@ impl<'d> Plan<'d> {
     }
 
     /// Tasks and other nodes, in two groups if their order allows it.
-    fn add_nodes(&self, entries: &mut Vec<Entry>) {
-        let is_task = |node: &&Node| matches!(node.kind, NodeKind::Task(_)) || task::is_call(&node.kind);
+    fn add_nodes(&self, entries: &mut Vec<Entry>) -> Option<()> {
+        let is_task = |node: &&Node| {
+            matches!(node.kind, NodeKind::Task(_)) || task::is_call(&node.kind) || repeat::has_inside(&node.kind)
+        };
         let tasks: Vec<_> = self.nodes.iter().copied().filter(is_task).collect();
         let others: Vec<_> = self.nodes.iter().copied().filter(|node| !is_task(node)).collect();
         let group = |name: &str, nodes: &[&Node], nests: bool| {
-            let nodes = nodes.iter().map(|node| Entry::new(node.id.clone(), self.node(node, nests))).collect();
-            Entry::new(name, Tree::Map(nodes))
+            let nodes = nodes.iter().map(|node| Some(Entry::new(node.id.clone(), self.node(node, nests)?)));
+            Some(Entry::new(name, Tree::Map(nodes.collect::<Option<_>>()?)))
         };
         let is_split_at =
             |at: usize, tasks_first: bool| self.nodes.iter().skip(at).all(|node| is_task(node) != tasks_first);
         if others.is_empty() {
-            entries.push(group("tasks", &tasks, false));
+            entries.push(group("tasks", &tasks, false)?);
         } else if is_split_at(tasks.len(), true) {
             if !tasks.is_empty() {
-                entries.push(group("tasks", &tasks, false));
+                entries.push(group("tasks", &tasks, false)?);
             }
-            entries.push(group("nodes", &others, false));
+            entries.push(group("nodes", &others, false)?);
         } else if is_split_at(others.len(), false) {
-            entries.push(group("nodes", &others, false));
-            entries.push(group("tasks", &tasks, false));
+            entries.push(group("nodes", &others, false)?);
+            entries.push(group("tasks", &tasks, false)?);
         } else {
-            entries.push(group("nodes", &self.nodes, true));
+            entries.push(group("nodes", &self.nodes, true)?);
         }
+        Some(())
     }
 
-    fn node(&self, node: &Node, nests: bool) -> Located {
+    fn node(&self, node: &Node, nests: bool) -> Option<Located> {
+        if repeat::has_inside(&node.kind) {
+            let (mut entries, settings) = repeat::entries(self.outline, node, self.handler(node))?;
+            self.add_ways(node, &mut entries);
+            entries.extend(settings);
+            let task: Located = Tree::Map(entries).into();
+            return Some(if nests { Tree::Map(vec![Entry::new("task", task)]).into() } else { task });
+        }
+        Some(self.plain_node(node, nests))
+    }
+
+    fn plain_node(&self, node: &Node, nests: bool) -> Located {
         if let NodeKind::Subworkflow(call) = &node.kind
             && task::is_call(&node.kind)
         {
@@ -317,8 +335,8 @@ fn control(kind: &NodeKind) -> Entry {
         NodeKind::AgentAssignment(assignment) => text("assign", assignment.agent.as_deref().unwrap_or_default()),
         NodeKind::Verification(verification) => Entry::new("verification", map(judgement(verification))),
         NodeKind::Subworkflow(subworkflow) => Entry::new("subworkflow", map(call(subworkflow))),
-        // The format has no words for it yet: the serialized form is written instead.
-        NodeKind::Group(_) => Entry::new("group", map(Vec::new())),
+        // They are written among the tasks.
+        NodeKind::Group(_) | NodeKind::Map(_) | NodeKind::Loop(_) => Entry::new("task", map(Vec::new())),
     }
 }
 

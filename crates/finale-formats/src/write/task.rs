@@ -61,6 +61,15 @@ pub(super) fn call_entries(node: &Node, call: &Subworkflow) -> Vec<Entry> {
     if node.label != title_of(&node.id) {
         entries.push(text("title", &node.label));
     }
+    entries.push(call_parts(call));
+    entries.extend(call.input.iter().map(|input| text("input", input)));
+    let with = call.with.as_ref().filter(|with| with.payload().as_bytes() != b"{}");
+    entries.extend(with.and_then(|with| Some(Entry::new("with", value(with)?))));
+    entries
+}
+
+/// Which workflow is called, and what else is said of the call.
+pub(super) fn call_parts(call: &Subworkflow) -> Entry {
     let mut parts: Vec<_> = call.workflow.iter().map(|workflow| text("workflow", workflow)).collect();
     parts.extend(call.version.iter().map(|version| text("version", version)));
     parts.extend(call.output.iter().map(|output| text("output", output)));
@@ -70,11 +79,7 @@ pub(super) fn call_entries(node: &Node, call: &Subworkflow) -> Vec<Entry> {
             parts.push(text("on_failure", "fail_fast"));
         }
     }
-    entries.push(Entry::new("call", Tree::Map(parts)));
-    entries.extend(call.input.iter().map(|input| text("input", input)));
-    let with = call.with.as_ref().filter(|with| with.payload().as_bytes() != b"{}");
-    entries.extend(with.and_then(|with| Some(Entry::new("with", value(with)?))));
-    entries
+    Entry::new("call", Tree::Map(parts))
 }
 
 /// How something ends, where that is not the default.
@@ -115,7 +120,7 @@ fn retry(Retry { attempts, backoff }: Retry) -> Located {
     Tree::Map(vec![Entry::new("attempts", attempts), text("backoff", &format_duration(backoff))]).into()
 }
 
-fn add_work(task: &Task, entries: &mut Vec<Entry>) {
+pub(super) fn add_work(task: &Task, entries: &mut Vec<Entry>) {
     if let (Work::Handler(handler), Some(document)) = (&task.work, &task.with)
         && let Some(short) = short(handler, document)
     {
@@ -134,7 +139,7 @@ fn add_work(task: &Task, entries: &mut Vec<Entry>) {
 }
 
 /// A document as a value of a file.
-fn value(document: &Document) -> Option<Located> {
+pub(super) fn value(document: &Document) -> Option<Located> {
     let json = str::from_utf8(document.payload().as_bytes()).ok()?;
     crate::json::parse(json, usize::MAX).ok()
 }

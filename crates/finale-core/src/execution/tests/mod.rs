@@ -4,6 +4,8 @@ mod budget;
 mod calls;
 mod calls_with_rules;
 mod groups;
+mod loops;
+mod maps;
 mod outcomes;
 mod rules;
 mod tree;

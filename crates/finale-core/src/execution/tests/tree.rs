@@ -48,8 +48,8 @@ fn work_in_scopes_is_named_by_paths_and_its_output_stays_with_the_node_that_open
     }
     assert_eq!(
         (run.execution.inner.len(), run.execution.nests.len()),
-        (1, 1),
-        "the items are given back, the call is kept"
+        (1, 2),
+        "the items are given back, the call is kept, and how many items there were"
     );
     run.done("after", "null");
     run.check();
@@ -123,8 +123,8 @@ fn a_failure_ends_its_scope_and_fails_the_node_that_opened_it_with_the_path_to_i
     assert_eq!(run.error(), r#"task "Call" (call) failed: call::each[1]::parse failed: bad row"#);
     assert_eq!(
         (run.execution.inner.len(), run.execution.nests.len()),
-        (1, 1),
-        "the items are given back, the call is kept"
+        (1, 2),
+        "the items are given back, the call is kept, and how many items there were"
     );
     run.check();
 }
@@ -210,8 +210,8 @@ fn a_hundred_thousand_items_fold_replay_encode_and_are_given_back_in_linear_spac
     assert!((run.history.len() - facts) / items <= 16, "{} bytes a fact", (run.history.len() - facts) / items);
     assert_eq!(
         (run.execution.inner.len(), run.execution.nests.len()),
-        (1, 1),
-        "the items are given back, the call is kept"
+        (1, 2),
+        "the items are given back, the call is kept, and how many items there were"
     );
     run.done("after", "null");
     assert_eq!(run.execution.status(), ExecutionStatus::Completed);
