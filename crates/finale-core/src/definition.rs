@@ -7,6 +7,7 @@ mod builder;
 mod call;
 mod document;
 mod draw;
+mod retry;
 mod task;
 
 pub(crate) use body::InsideRef;
@@ -14,6 +15,7 @@ pub use body::{Body, Graph, Group, Inside};
 pub use builder::{DefinitionBuilder, FromDefinition};
 pub use call::Call;
 pub use document::Document;
+pub use retry::{Backoff, Exhausted, FailureKind, Growth, Retry};
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -333,23 +335,6 @@ pub enum Work {
     External,
     /// The handler registered under this name.
     Handler(String),
-}
-
-/// How often a task is tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Retry {
-    /// How many attempts in all, at least 1; default 1.
-    pub attempts: u16,
-    /// How long to wait before the next one; default none.
-    #[serde(default)]
-    pub backoff: Duration,
-}
-
-impl Default for Retry {
-    fn default() -> Self {
-        Self { attempts: 1, backoff: Duration::ZERO }
-    }
 }
 
 /// How often the handler of a task may begin, if the process ends while it is at work.

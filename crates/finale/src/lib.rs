@@ -28,6 +28,7 @@ mod metering;
 mod observe;
 mod oneshot;
 mod open_tasks;
+mod operator;
 mod options;
 mod reporting;
 #[cfg(feature = "actix-web")]
@@ -76,9 +77,9 @@ pub use finale_core::compile::{
 };
 pub use finale_core::compiled::{Compiled, DefinitionHash};
 pub use finale_core::definition::{
-    AgentAssignment, Call, Conditional, Declaration, DeclaredType, Definition, DefinitionBuilder, Delivery, Edge,
-    EdgeKind, FromDefinition, JoinStrategy, Losers, Node, NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy,
-    Retry, Siblings, Subworkflow, Task, TriggerRule, Verdict, Verification, Work,
+    AgentAssignment, Backoff, Call, Conditional, Declaration, DeclaredType, Definition, DefinitionBuilder, Delivery,
+    Edge, EdgeKind, Exhausted, FailureKind, FromDefinition, Growth, JoinStrategy, Losers, Node, NodeKind, OnFailure,
+    ParallelJoin, ParallelSplit, Policy, Retry, Siblings, Subworkflow, Task, TriggerRule, Verdict, Verification, Work,
 };
 
 // Executions: where they are, how they ended, and why.

@@ -36,7 +36,7 @@ fn fork() -> Chart {
 }
 
 fn retried(attempts: u16, backoff: Duration) -> impl FnOnce(&mut finale_core::definition::Task) {
-    move |task| task.retry = Retry { attempts, backoff }
+    move |task| task.retry = Retry::attempts(attempts).backoff(backoff)
 }
 
 fn attempt(number: u16) -> AttemptNo {

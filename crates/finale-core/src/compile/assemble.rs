@@ -16,7 +16,7 @@ use super::nodes::find;
 use crate::compiled::{
     self, CallResult, Compiled, CompiledNode, DefinitionHash, Opening, OpeningKind, OutEdge, RULED, Step,
 };
-use crate::definition::{Definition, Delivery, Node, NodeKind, Policy, Subworkflow, Task, TriggerRule, Work};
+use crate::definition::{Definition, Delivery, Node, NodeKind, Policy, Retry, Subworkflow, Task, TriggerRule, Work};
 use crate::expression::Expression;
 use crate::id::NodeIndex;
 
@@ -231,12 +231,18 @@ fn compiled(
         is_join_tolerated: rules.is_join_tolerated,
         at_most_once: task.delivery == Delivery::AtMostOnce,
         attempts: task.retry.attempts,
-        backoff: task.retry.backoff,
+        is_timed: task.retry.within.is_some(),
+        retry: Some(&task.retry).filter(|retry| says_more(retry)).cloned().map(Box::new),
         timeout: task.timeout,
         expression,
         assignee,
         call: None,
     }
+}
+
+/// Whether more is said of further attempts than how many there are.
+fn says_more(retry: &Retry) -> bool {
+    *retry != Retry::attempts(retry.attempts)
 }
 
 fn step(kind: &NodeKind) -> Step {

@@ -189,6 +189,7 @@ impl Execution {
                 sink.effect(Effect::DisarmTimer { timer: Timer::Backoff(key, attempt) });
                 attempt.previous()
             }
+            WaitFor::Operator { attempt, .. } => attempt.previous(),
             WaitFor::Verdict { .. } | WaitFor::Scope { .. } => None,
         };
         let (since, how) = (wait.since(), StopOutcome::Closed);

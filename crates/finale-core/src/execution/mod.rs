@@ -23,9 +23,11 @@ mod input;
 mod losers;
 mod nest;
 mod node;
+mod operator;
 mod paths;
 mod recover;
 mod render;
+mod retry;
 mod rules;
 mod scope;
 mod spare;
@@ -47,6 +49,7 @@ pub use turn::{AfterStop, Effect, EffectSink, Notice, NumberedEvent, Replay, Tur
 pub(crate) use ending::EndReason;
 use nest::Nest;
 use node::{LostAttempts, NodeState, Settled, Skip, WaitFor};
+use retry::RetryBudgets;
 use scope::Scope;
 use spare::Spare;
 use split_slots::SplitSlots;
@@ -113,6 +116,8 @@ pub struct Execution {
     gone: Option<Box<Counts>>,
     /// Attempts that were followed by another one.
     earlier: Option<Box<EarlierAttempts>>,
+    /// What limits further attempts beside their number.
+    retry_budgets: Option<Box<RetryBudgets>>,
     /// Storage of an execution that ended in this place before.
     spare_activation: Spare<Box<Activation>>,
     spare_ending: Spare<Box<Ending>>,
@@ -218,6 +223,7 @@ impl Execution {
             split_slots: None,
             gone: None,
             earlier: None,
+            retry_budgets: None,
             spare_activation: Spare::default(),
             spare_ending: Spare::default(),
         }
@@ -245,6 +251,7 @@ impl Execution {
         self.split_slots = None;
         self.gone = None;
         self.earlier = None;
+        self.retry_budgets = None;
     }
 
     /// What a history comes to.

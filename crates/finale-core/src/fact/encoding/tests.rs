@@ -60,7 +60,9 @@ fn decisions() -> Vec<Fact> {
 
 fn outcomes() -> Vec<Fact> {
     let mut facts = vec![outcome(Ok(Payload::NULL)), outcome(Ok(Payload::encode(&vec![7; 200]).unwrap()))];
-    facts.extend(FailureClass::ALL.map(|class| outcome(Err(Failure::new(class, "slow")))));
+    // Classes that were added later are among the reports of those who do not know.
+    let classes = FailureClass::ALL.into_iter().take(8);
+    facts.extend(classes.map(|class| outcome(Err(Failure::new(class, "slow")))));
     facts.push(outcome(Err(Failure::new(FailureClass::Failed, "").permanent())));
     // Clocks of others may be ahead, and numbers as large as their types.
     facts.push(Fact::Outcome {
@@ -119,11 +121,31 @@ fn delays() -> Vec<Fact> {
         .into()
 }
 
+fn reports_with_codes() -> Vec<Fact> {
+    let report = |failure| Fact::Reported { key: key(), attempt: SECOND, result: Err(failure), by: "ann".into() };
+    let unknown = Failure::new(FailureClass::Unknown, "no answer");
+    let coded = Failure::new(FailureClass::Failed, "declined").with_code("card_declined");
+    vec![report(unknown), report(coded.clone()), report(coded.retry_after(Duration::from_secs(1)))]
+}
+
+fn operations() -> Vec<Fact> {
+    let actions = [
+        OperatorAction::Retry,
+        OperatorAction::RunNow,
+        OperatorAction::Complete(Payload::encode(&7).unwrap()),
+        OperatorAction::Complete(Payload::NULL),
+        OperatorAction::Fail,
+    ];
+    let operation = |action| Operation { key: inside(), by: "ann".into(), reason: "so".into(), action };
+    actions.map(|action| Fact::Operated(operation(action))).into()
+}
+
 /// Every kind of fact with every variant of what is in it.
 fn examples() -> Vec<Fact> {
     let continued = vec![Fact::Continued];
     let given = vec![Fact::Decided { key: inside(), decision: Decision::Output(Payload::encode(&7).unwrap()) }];
-    [activations(), decisions(), outcomes(), reports(), endings(), recoveries(), delays(), continued, given].concat()
+    let before = [activations(), decisions(), outcomes(), reports(), endings(), recoveries(), delays()].concat();
+    [before, continued, given, reports_with_codes(), operations()].concat()
 }
 
 fn encoded() -> Vec<u8> {
