@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use finale_core::definition::{
     AgentAssignment, Backoff, Conditional, Definition, Delivery, Edge, EdgeKind, Exhausted, Growth, JoinStrategy,
-    Losers, Node, NodeKind, ParallelJoin, ParallelSplit, Policy, Retry, Task, TriggerRule, Verdict, Work,
+    Losers, Node, NodeKind, ParallelJoin, ParallelSplit, Policy, Retry, Task, Times, TriggerRule, Verdict, Work,
 };
 use finale_core::execution::{Command, Effect, Input, Report};
 use finale_core::fact::{Operation, OperatorAction, StopOutcome, Timer};
@@ -124,6 +124,7 @@ fn task(work: Work, number: usize, a: u8, b: u8, c: u8) -> Task {
         input: (c < 64).then(|| formula(c, number).source()),
         optional: c.is_multiple_of(5),
         timeout: (c % 3 == 1).then(|| Duration::from_micros(50)),
+        times: Times { total: (b % 9 == 4).then(|| Duration::from_micros(200)), ..Times::default() },
         retry: retry(attempts, backoff, a, b),
         delivery: if is_once { Delivery::AtMostOnce } else { Delivery::AtLeastOnce },
         ..Task::default()

@@ -9,6 +9,7 @@ mod document;
 mod draw;
 mod retry;
 mod task;
+mod times;
 
 pub(crate) use body::InsideRef;
 pub use body::{Body, Graph, Group, Inside};
@@ -16,6 +17,7 @@ pub use builder::{DefinitionBuilder, FromDefinition};
 pub use call::Call;
 pub use document::Document;
 pub use retry::{Backoff, Exhausted, FailureKind, Growth, Retry};
+pub use times::Times;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -307,6 +309,9 @@ pub struct Task {
     /// they are asked. By default there is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
+    /// How long it may take beside that.
+    #[serde(default, skip_serializing_if = "Times::is_default")]
+    pub times: Times,
     /// What happens when an attempt fails.
     #[serde(default)]
     pub retry: Retry,

@@ -4,6 +4,7 @@
 
 mod counts;
 mod flat;
+mod progress;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use crate::status::{ExecutionStatus, NodeStatus, WaitingFor};
 use crate::time::Time;
 
 pub use flat::RecordError;
+pub use progress::TaskProgress;
 pub use queue::{ConcurrencyLimit, HeldUp, HeldUpBy, QueuePosition};
 
 /// Everything there is to know about one execution.
@@ -377,6 +379,8 @@ pub struct NodeRecord {
     pub state: NodeRecordState,
     /// The attempts before that one, oldest first; only the last 100 of more.
     pub earlier: Vec<AttemptRecord>,
+    /// How far its handler says it is. Only a runtime knows, while the handler is at work.
+    pub progress: Option<TaskProgress>,
 }
 
 /// An attempt that was followed by another one.

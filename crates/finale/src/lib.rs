@@ -79,7 +79,7 @@ pub use finale_core::compiled::{Compiled, DefinitionHash};
 pub use finale_core::definition::{
     AgentAssignment, Backoff, Call, Conditional, Declaration, DeclaredType, Definition, DefinitionBuilder, Delivery,
     Edge, EdgeKind, Exhausted, FailureKind, FromDefinition, Growth, JoinStrategy, Losers, Node, NodeKind, OnFailure,
-    ParallelJoin, ParallelSplit, Policy, Retry, Siblings, Subworkflow, Task, TriggerRule, Verdict, Verification, Work,
+    ParallelJoin, ParallelSplit, Policy, Retry, Siblings, Subworkflow, Task, Times, TriggerRule, Verdict, Verification, Work,
 };
 
 // Executions: where they are, how they ended, and why.
@@ -88,7 +88,7 @@ pub use finale_core::fact::Described;
 pub use finale_core::id::ParseIdError;
 pub use finale_core::record::{
     AttemptRecord, Begun, ConcurrencyLimit, Counts, DecidedBy, End, ExecutionError, NodeFailure, NodeRecord,
-    NodeRecordState, OutputError, QueuePosition, Record, State, WorkflowName,
+    NodeRecordState, OutputError, QueuePosition, Record, State, TaskProgress, WorkflowName,
 };
 pub use finale_core::{
     ExecutionId, ExecutionStatus, Failure, FailureClass, NodeStatus, Outcome, Payload, PayloadError, TaskId, Time,

@@ -38,11 +38,13 @@ pub enum Misreading {
     UnknownRunsAgain,
     /// Work that an operator has failed is tried again.
     OperatorsFailIsTriedAgain,
+    /// Work whose time in all is over is tried again.
+    OutOfTimeIsTriedAgain,
 }
 
 impl Misreading {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::FiresTwice,
         Self::ForgetsLoser,
         Self::CancelsWhatOthersNeed,
@@ -58,6 +60,7 @@ impl Misreading {
         Self::HeldFails,
         Self::UnknownRunsAgain,
         Self::OperatorsFailIsTriedAgain,
+        Self::OutOfTimeIsTriedAgain,
     ];
 }
 

@@ -192,6 +192,7 @@ mod tests {
             task_id: None,
             state,
             earlier: Vec::new(),
+            progress: None,
         };
         let skipped = || NodeRecordState::Skipped { reason: "a reason that goes on and on ".repeat(9) };
         let nodes = [node(&"long-id-".repeat(9), "agent_assignment", skipped()), node("注文", "task", skipped())];
@@ -225,6 +226,7 @@ mod tests {
             task_id: None,
             state,
             earlier: Vec::new(),
+            progress: None,
         };
         let nodes = [
             node("start", "start", passed()),

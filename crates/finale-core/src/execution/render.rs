@@ -176,6 +176,7 @@ impl Execution {
             task_id: task_id.filter(|_| is_task),
             state: node_record_state(definition, listed.node, listed.state),
             earlier: listed.key.map(|key| self.earlier_attempts(key)).unwrap_or_default(),
+            progress: None,
         }
     }
 

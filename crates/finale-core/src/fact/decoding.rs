@@ -122,6 +122,7 @@ impl<'a> Reader<'a> {
             }
             kind::TIMEOUT => work(self).map(|(key, attempt)| Fact::TimerFired(Timer::Timeout(key, attempt)))?,
             kind::BACKOFF => work(self).map(|(key, attempt)| Fact::TimerFired(Timer::Backoff(key, attempt)))?,
+            kind::TOTAL => work(self).map(|(key, _)| Fact::TimerFired(Timer::Total(key)))?,
             kind::OPERATED => Fact::Operated(self.operation(kind)?),
             // These are about no work: a flag of one is damage.
             _ => self.of_execution(kind, at)?,

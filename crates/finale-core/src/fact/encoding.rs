@@ -41,6 +41,7 @@ pub(super) mod kind {
     pub(in crate::fact) const CONTINUED: u8 = 18;
     pub(in crate::fact) const OUTPUT: u8 = 19;
     pub(in crate::fact) const OPERATED: u8 = 24;
+    pub(in crate::fact) const TOTAL: u8 = 25;
 
     /// The bits of the kind itself.
     pub(in crate::fact) const MASK: u8 = 0x1f;
@@ -125,6 +126,7 @@ impl Writer<'_> {
             }
             Fact::TimerFired(Timer::Deadline) => self.head(kind::DEADLINE, last, at),
             Fact::TimerFired(Timer::Timeout(key, attempt)) => self.work(kind::TIMEOUT, last, at, *key, *attempt),
+            Fact::TimerFired(Timer::Total(key)) => self.work(kind::TOTAL, last, at, *key, AttemptNo::FIRST),
             Fact::TimerFired(Timer::Backoff(key, attempt)) => self.work(kind::BACKOFF, last, at, *key, *attempt),
             Fact::Ending(request) => {
                 self.head(kind::ENDING, last, at);

@@ -178,6 +178,8 @@ pub enum Timer {
     Timeout(WorkKey, AttemptNo),
     /// This attempt may begin.
     Backoff(WorkKey, AttemptNo),
+    /// The work must be done, whichever attempt is under way.
+    Total(WorkKey),
 }
 
 /// An end that was decided apart from the tasks.

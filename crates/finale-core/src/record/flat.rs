@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AttemptRecord, Begun, ConcurrencyLimit, Counts, DecidedBy, End, ExecutionError, NodeFailure, NodeRecord,
-    NodeRecordState, Outcome, QueuePosition, Record, State, WorkflowName,
+    NodeRecordState, Outcome, QueuePosition, Record, State, TaskProgress, WorkflowName,
 };
 use crate::failure::FailureClass;
 use crate::id::{AttemptNo, ExecutionId, TaskId};
@@ -189,6 +189,8 @@ pub(super) struct FlatNode {
     limit: Option<ConcurrencyLimit>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     earlier: Vec<AttemptRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    progress: Option<TaskProgress>,
 }
 
 impl From<NodeRecord> for FlatNode {
@@ -210,6 +212,7 @@ impl From<NodeRecord> for FlatNode {
             position: None,
             limit: None,
             earlier: node.earlier,
+            progress: node.progress,
         };
         match node.state {
             NodeRecordState::Pending | NodeRecordState::Ready => {}
@@ -314,6 +317,7 @@ impl TryFrom<FlatNode> for NodeRecord {
             task_id: flat.task_id,
             state,
             earlier: flat.earlier,
+            progress: flat.progress,
         })
     }
 }

@@ -145,7 +145,8 @@ fn examples() -> Vec<Fact> {
     let continued = vec![Fact::Continued];
     let given = vec![Fact::Decided { key: inside(), decision: Decision::Output(Payload::encode(&7).unwrap()) }];
     let before = [activations(), decisions(), outcomes(), reports(), endings(), recoveries(), delays()].concat();
-    [before, continued, given, reports_with_codes(), operations()].concat()
+    let total = vec![Fact::TimerFired(Timer::Total(inside()))];
+    [before, continued, given, reports_with_codes(), operations(), total].concat()
 }
 
 fn encoded() -> Vec<u8> {

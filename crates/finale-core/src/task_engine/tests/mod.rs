@@ -118,6 +118,8 @@ fn nodes() -> Box<[TaskNode]> {
     let node = |node: u32| TaskNode {
         handler: (node < UNREGISTERED).then_some(HandlerNo(node as u16)),
         attempt_max: matches!(node, HURRIED | HURRIED_BLOCKING).then_some(ATTEMPT_MAX),
+        queue_max: None,
+        silence_max: None,
         at_most_once: node == ONCE,
     };
     (READY..=UNREGISTERED).map(node).collect()
