@@ -8,12 +8,14 @@ mod call;
 mod document;
 mod draw;
 mod task;
+mod wait;
 
 pub(crate) use body::InsideRef;
 pub use body::{Body, Graph, Group, Inside};
 pub use builder::{DefinitionBuilder, FromDefinition};
 pub use call::Call;
 pub use document::Document;
+pub use wait::{Signal, Wait};
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -214,6 +216,8 @@ pub enum NodeKind {
     Subworkflow(Subworkflow),
     /// Runs a graph that is written inside of it.
     Group(Group),
+    /// Waits for some time, until a moment, or for a signal.
+    Wait(Wait),
 }
 
 impl Node {
@@ -273,6 +277,7 @@ impl NodeKind {
             Self::Verification(_) => "verification",
             Self::Subworkflow(_) => "subworkflow",
             Self::Group(_) => "group",
+            Self::Wait(_) => "wait",
         }
     }
 
@@ -583,6 +588,8 @@ pub enum EdgeKind {
     VerificationRefer,
     /// When its source has failed for good: the target handles the failure, which then counts for no policy.
     OnFailure,
+    /// When its source has waited in vain for a signal. The other edges that leave it are for when the signal came.
+    OnTimeout,
 }
 
 impl EdgeKind {
@@ -597,6 +604,7 @@ impl EdgeKind {
             Self::VerificationFail => "verification_fail",
             Self::VerificationRefer => "verification_refer",
             Self::OnFailure => "on_failure",
+            Self::OnTimeout => "on_timeout",
         }
     }
 }

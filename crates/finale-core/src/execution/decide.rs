@@ -1,7 +1,7 @@
 //! What is decided by evaluating expressions; the results become facts, so that a replay evaluates nothing.
 
 use super::scope::{Scope, ScopeEnd};
-use super::{Execution, NodeState};
+use super::{Execution, NodeState, waits};
 use crate::compile::accept;
 use crate::compiled::{CallResult, Compiled, Graph, Step};
 use crate::expression::{Facts, Local, NodeView};
@@ -27,6 +27,8 @@ impl Execution {
         let seen = self.seen(definition, key.scope, Some(key));
         let decided = match (compiled.step, &compiled.call) {
             (Step::Decide, _) => expression.condition(&seen).map(Decision::Branch),
+            (Step::Until, _) => expression.value(&seen).map(|value| checked(waits::moment(&value), value)),
+            (Step::AwaitSignal, _) => expression.value(&seen).map(|value| checked(waits::signal_name(&value), value)),
             (_, None) => expression.value(&seen).map(Decision::Input),
             (_, Some(call)) => match expression.value(&seen) {
                 Ok(value) => {
@@ -109,6 +111,11 @@ impl Execution {
     fn seen<'a>(&'a self, definition: &'a Compiled, id: ScopeId, key: Option<WorkKey>) -> Seen<'a> {
         Seen { execution: self, definition, key, scope: self.open_scope(id), input: self.scope_input(id) }
     }
+}
+
+/// What a node waits for, unless there is no such thing.
+fn checked<T>(checked: Result<T, String>, value: Payload) -> Decision {
+    checked.map_or_else(|error| Decision::Failed(error.into()), |_| Decision::Input(value))
 }
 
 /// What the result of a call sees: the scope of its caller, and what was called.

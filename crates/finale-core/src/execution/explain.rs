@@ -140,6 +140,8 @@ impl Execution {
             NodeState::Waiting(WaitFor::Backoff { attempt, since, until, .. }) => {
                 (format!("attempt {attempt} at {until}"), since)
             }
+            NodeState::Waiting(WaitFor::Time { since, due }) => (format!("the moment {due}"), since),
+            NodeState::Waiting(WaitFor::Signal { since }) => (self.awaited_signal(definition, key, since), since),
             NodeState::Ready { .. } => (self.awaited_turn(definition, key), self.at),
             _ => return None,
         };

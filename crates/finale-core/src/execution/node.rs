@@ -22,8 +22,8 @@ pub(crate) enum NodeState {
     Running { attempt: AttemptNo, since: Time, lost: LostAttempts, closed: bool },
     /// Something else must happen first.
     Waiting(WaitFor),
-    /// A control node that was passed, and the way it chose if it had to.
-    ControlDone { at: Time, taken: Option<EdgeKind> },
+    /// A control node that was passed, and the way it chose if it had to; `started` is when it began to wait, if it did.
+    ControlDone { started: Time, at: Time, taken: Option<EdgeKind> },
     /// Work that was done; without an attempt if it was done in scopes of its own.
     Completed { attempt: Option<AttemptNo>, started: Time, ended: Time, output: Payload },
     /// Not done, and not tried again; `lost` of its attempts were.
@@ -45,6 +45,10 @@ pub(crate) enum WaitFor {
     Backoff { attempt: AttemptNo, since: Time, until: Time, lost: LostAttempts },
     /// The scopes it opened.
     Scope { since: Time },
+    /// A moment.
+    Time { since: Time, due: Time },
+    /// A signal; who waits for which one is in [`Signals`](super::signals::Signals).
+    Signal { since: Time },
 }
 
 /// How many attempts at a piece of work were lost with the process they ran in.
@@ -209,6 +213,8 @@ impl WaitFor {
             Self::Verdict { .. } => WaitingFor::Verdict,
             Self::Backoff { .. } => WaitingFor::Backoff,
             Self::Scope { .. } => WaitingFor::Scope,
+            Self::Time { .. } => WaitingFor::Time,
+            Self::Signal { .. } => WaitingFor::Signal,
         }
     }
 
@@ -217,7 +223,9 @@ impl WaitFor {
             Self::Task { since, .. }
             | Self::Verdict { since }
             | Self::Backoff { since, .. }
-            | Self::Scope { since } => since,
+            | Self::Scope { since }
+            | Self::Time { since, .. }
+            | Self::Signal { since } => since,
         }
     }
 }

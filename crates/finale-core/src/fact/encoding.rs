@@ -9,7 +9,7 @@
 //! that ends before the field for one without. Everything else is a new [`FORMAT`]. After a change the test that compares
 //! with `encoding/golden.hex` must fail only in lines that are new.
 
-use super::{Activation, Decision, EndRequest, Ended, Fact, StopOutcome, Terminal, Timer};
+use super::{Activation, Decision, EndRequest, Ended, Fact, Signalled, StopOutcome, Terminal, Timer};
 use crate::definition::Verdict;
 use crate::failure::{Failure, FailureClass};
 use crate::id::{AttemptNo, WorkKey};
@@ -40,6 +40,8 @@ pub(super) mod kind {
     pub(in crate::fact) const RECOVERED: u8 = 17;
     pub(in crate::fact) const CONTINUED: u8 = 18;
     pub(in crate::fact) const OUTPUT: u8 = 19;
+    pub(in crate::fact) const SIGNALLED: u8 = 27;
+    pub(in crate::fact) const WAIT: u8 = 28;
 
     /// The bits of the kind itself.
     pub(in crate::fact) const MASK: u8 = 0x1f;
@@ -124,6 +126,7 @@ impl Writer<'_> {
             Fact::TimerFired(Timer::Deadline) => self.head(kind::DEADLINE, last, at),
             Fact::TimerFired(Timer::Timeout(key, attempt)) => self.work(kind::TIMEOUT, last, at, *key, *attempt),
             Fact::TimerFired(Timer::Backoff(key, attempt)) => self.work(kind::BACKOFF, last, at, *key, *attempt),
+            Fact::TimerFired(Timer::Wait(key)) => self.work(kind::WAIT, last, at, *key, AttemptNo::FIRST),
             Fact::Ending(request) => {
                 self.head(kind::ENDING, last, at);
                 self.end_request(request);
@@ -141,6 +144,10 @@ impl Writer<'_> {
                 self.byte(u8::from(*crashed));
             }
             Fact::Continued => self.head(kind::CONTINUED, last, at),
+            Fact::Signalled(signal) => {
+                self.head(kind::SIGNALLED, last, at);
+                self.signal(signal);
+            }
         }
     }
 
@@ -258,6 +265,15 @@ impl Writer<'_> {
                 self.text(reason);
             }
             EndRequest::Stalled => self.byte(4),
+        }
+    }
+
+    fn signal(&mut self, Signalled { name, payload, by, id }: &Signalled) {
+        self.text(name);
+        self.text(by);
+        self.payload(payload.as_bytes());
+        if let Some(id) = id {
+            self.text(id);
         }
     }
 

@@ -90,6 +90,21 @@ pub enum Fact {
     },
     /// More followed from the facts before than is drawn at once: the next part of it is drawn with this one.
     Continued,
+    /// Somebody sent a signal.
+    Signalled(Signalled),
+}
+
+/// A signal that somebody sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Signalled {
+    /// The name that nodes wait for.
+    pub name: Box<str>,
+    /// What it says.
+    pub payload: Payload,
+    /// Who sent it.
+    pub by: Box<str>,
+    /// What repetitions of it are known by.
+    pub id: Option<Box<str>>,
 }
 
 /// How an execution begins.
@@ -150,6 +165,8 @@ pub enum Timer {
     Timeout(WorkKey, AttemptNo),
     /// This attempt may begin.
     Backoff(WorkKey, AttemptNo),
+    /// A node that waits need wait no longer: its moment has come, or the signal that it waits for has not.
+    Wait(WorkKey),
 }
 
 /// An end that was decided apart from the tasks.

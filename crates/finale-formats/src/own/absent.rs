@@ -1,8 +1,7 @@
 //! Keys that people know from other tools and finale has not, with what to do instead.
 
 const ONE_TASK_EACH: &str = "write a task for each value; tasks that say nothing of each other run side by side";
-const NO_SCHEDULE: &str =
-    "no workflow is started by the clock; let cron or your application start it, or begin with `sleep`";
+const NO_SCHEDULE: &str = "no workflow is started by the clock; let cron or your application start it, or begin with a node like `{until: input.begin_at}`";
 const BY_INPUTS: &str = "name what a run is given under `inputs`, and hand it over by `finale run --input`";
 const UNDER_NODES: &str = "write it under `nodes`, with an id of its own";
 const WHEN_IT_FAILS: &str = "name the node that handles the failure, `on_failure: NODE`, at the task that may fail; or say \
@@ -47,6 +46,9 @@ pub(super) const OF_A_TASK: &[(&str, &str)] = &[
     ("split", UNDER_NODES),
     ("verification", UNDER_NODES),
     ("assign", UNDER_NODES),
+    ("delay", UNDER_NODES),
+    ("until", UNDER_NODES),
+    ("signal", UNDER_NODES),
     ("on_success", "what has it in its `after` runs when this one is done"),
     ("finally", WHEN_IT_FAILS),
     ("always", WHEN_IT_FAILS),

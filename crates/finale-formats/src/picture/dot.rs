@@ -112,6 +112,7 @@ const fn shape(kind: &NodeKind) -> &'static str {
         NodeKind::Verification(_) => "hexagon",
         NodeKind::Subworkflow(_) => "component",
         NodeKind::Group(_) => "tab",
+        NodeKind::Wait(_) => "octagon",
     }
 }
 

@@ -131,6 +131,7 @@ const fn brackets(kind: &NodeKind) -> (&'static str, &'static str) {
         NodeKind::AgentAssignment(_) => (">", "]"),
         NodeKind::Verification(_) => ("{{", "}}"),
         NodeKind::Subworkflow(_) | NodeKind::Group(_) => ("[[", "]]"),
+        NodeKind::Wait(_) => ("((", "))"),
     }
 }
 

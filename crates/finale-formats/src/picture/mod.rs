@@ -13,7 +13,8 @@ mod mermaid;
 
 use std::collections::HashMap;
 
-use finale_core::definition::{Edge, EdgeKind, JoinStrategy, Losers, Node, NodeKind, TriggerRule};
+use finale_core::definition::{Edge, EdgeKind, JoinStrategy, Losers, Node, NodeKind, Signal, TriggerRule, Wait};
+use finale_core::time::format_duration;
 use finale_core::{Definition, NodePath, NodeStatus, Record};
 
 pub use self::dot::dot;
@@ -42,6 +43,7 @@ fn word(edge: &Edge) -> &str {
         EdgeKind::VerificationFail => "fail",
         EdgeKind::VerificationRefer => "refer",
         EdgeKind::OnFailure => "on failure",
+        EdgeKind::OnTimeout => "on timeout",
     })
 }
 
@@ -52,6 +54,7 @@ const FAILURE_COLOUR: &str = "#dc2626";
 fn label(node: &Node, name: &str) -> String {
     let limit = match &node.kind {
         NodeKind::ParallelSplit(split) => split.max_concurrency.map(|max| format!("at most {max} at once")),
+        NodeKind::Wait(wait) => Some(awaited(wait)),
         _ => None,
     };
     let rule = Some(node.rule()).filter(|rule| *rule != TriggerRule::Default).map(|rule| match &node.kind {
@@ -64,9 +67,19 @@ fn label(node: &Node, name: &str) -> String {
         }
         _ => rule.to_string(),
     });
-    match limit.or(rule) {
-        Some(more) => format!("{name}\n({more})"),
-        None => name.to_owned(),
+    let more: Vec<String> = limit.into_iter().chain(rule).collect();
+    if more.is_empty() { name.to_owned() } else { format!("{name}\n({})", more.join(", ")) }
+}
+
+/// What a node waits for.
+fn awaited(wait: &Wait) -> String {
+    match wait {
+        Wait::Delay(delay) => format_duration(*delay),
+        Wait::Until(moment) => format!("until {moment}"),
+        Wait::Signal(Signal { name, timeout: None }) => format!("signal {name}"),
+        Wait::Signal(Signal { name, timeout: Some(timeout) }) => {
+            format!("signal {name}, at most {}", format_duration(*timeout))
+        }
     }
 }
 

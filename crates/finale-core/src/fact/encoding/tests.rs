@@ -119,11 +119,22 @@ fn delays() -> Vec<Fact> {
         .into()
 }
 
+fn waits() -> Vec<Fact> {
+    let signal = |payload, id| Fact::Signalled(Signalled { name: "paid".into(), payload, by: "me".into(), id });
+    vec![
+        signal(Payload::NULL, None),
+        signal(Payload::encode(&1).unwrap(), Some("7".into())),
+        Fact::TimerFired(Timer::Wait(inside())),
+        Fact::TimerFired(Timer::Wait(key())),
+    ]
+}
+
 /// Every kind of fact with every variant of what is in it.
 fn examples() -> Vec<Fact> {
     let continued = vec![Fact::Continued];
     let given = vec![Fact::Decided { key: inside(), decision: Decision::Output(Payload::encode(&7).unwrap()) }];
-    [activations(), decisions(), outcomes(), reports(), endings(), recoveries(), delays(), continued, given].concat()
+    let all = [activations(), decisions(), outcomes(), reports(), endings(), recoveries(), delays(), continued, given];
+    [all.concat(), waits()].concat()
 }
 
 fn encoded() -> Vec<u8> {
