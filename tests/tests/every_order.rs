@@ -74,13 +74,12 @@ fn a_fault_in_what_is_performed_is_found() {
     }
 }
 
-/// A graph without anything that can happen twice has as many states as can be counted by hand.
 #[test]
-fn the_states_of_one_task_are_those_that_can_be_counted() {
+fn one_task_comes_to_each_of_its_ends() {
     let definition = Definition::builder("one").task("a", "h").build();
     let explored = explore(definition, false, None).expect("every law holds");
-    // At work; done; failed; cancelled and stopping, then stopped, done anyway or failed anyway; the same after a crash,
-    // which closes what was stopping at once.
+    // Done; failed; cancelled, and then stopped, done anyway or failed anyway; the same after a crash, which closes at once what
+    // was stopping.
     assert!(!explored.is_cut && explored.ends >= 8, "{explored:?}");
 }
 

@@ -393,6 +393,28 @@ impl Compiled {
         self.at(position).step == Step::Handle
     }
 
+    /// By the number of a node: how many tasks its graph has, itself included.
+    pub fn tasks_beside(&self) -> Box<[u32]> {
+        let mut tasks = vec![0; self.nodes.len()];
+        for graph in &self.graphs {
+            let nodes = graph.first..graph.first + graph.in_degrees.len() as u32;
+            let count = nodes.clone().filter(|node| self.is_task(NodeIndex(*node))).count() as u32;
+            tasks[nodes.start as usize..nodes.end as usize].fill(count);
+        }
+        tasks.into_boxed_slice()
+    }
+
+    /// The first node of a graph, or of one that runs inside of it, for which this holds.
+    pub(crate) fn find_inside(&self, graph: u32, holds: &impl Fn(NodeIndex) -> bool) -> Option<NodeIndex> {
+        let graph = &self.graphs[graph as usize];
+        let nodes = (graph.first..graph.first + graph.in_degrees.len() as u32).map(NodeIndex);
+        nodes.into_iter().find_map(|node| match self.at(node).step {
+            _ if holds(node) => Some(node),
+            Step::Open(opening) => self.find_inside(opening.graph, holds),
+            _ => None,
+        })
+    }
+
     /// Whether a node is a task that is done outside; false also for a number that is no node's.
     pub fn is_external(&self, position: NodeIndex) -> bool {
         self.nodes.get(position.as_usize()).is_some_and(|node| node.step == Step::Ask)

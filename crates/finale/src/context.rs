@@ -337,13 +337,13 @@ impl TaskContext {
         *self.0.flag.borrow_mut() = Some(Arc::clone(&flag));
         let compiled = &self.0.board.bound.compiled;
         let own = self.0.dispatch.key;
-        let outputs = self.0.board.outputs().into_iter().filter(|(key, _)| key.scope == own.scope);
+        let outputs = self.0.board.outputs(own.scope).into_iter();
         BlockingContext {
             task: self.task_id(),
             attempt: self.attempt(),
             node: self.node().to_owned(),
             data: self.0.board.bound.data.clone(),
-            outputs: outputs.map(|(key, output)| (compiled.node(key.node).id.clone(), output)).collect(),
+            outputs: outputs.map(|(node, output)| (compiled.node(node).id.clone(), output)).collect(),
             failures: self.failures(),
             cancelled: flag,
         }

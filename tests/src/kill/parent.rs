@@ -68,6 +68,9 @@ pub fn run(cycles: &Cycles) -> io::Result<Summary> {
         }
         let most = if is_early { 30_000 } else { 90_000 };
         std::thread::sleep(Duration::from_micros(dice.below(most) as u64));
+        if cycle + 1 == cycles.cycles {
+            reader.wait_for_activation(cycle)?;
+        }
         if let Some(status) = process.try_wait()? {
             reader.wrong.push(format!("cycle {cycle}: the child ended by itself: {status}"));
         }
@@ -161,11 +164,24 @@ impl Reader {
         let mut file = BufReader::new(open(&self.ledger)?);
         file.seek(SeekFrom::Start(self.read))?;
         let mut line = String::new();
-        while file.read_line(&mut line)? > 0 {
+        // A line without an end is still being written.
+        while file.read_line(&mut line)? > 0 && line.ends_with('\n') {
             self.read += line.len() as u64;
             let taken = line.trim_end().parse().and_then(|entry| self.book.add(entry));
             self.wrong.extend(taken.err().map(|what| format!("cycle {cycle}: {what}")));
             line.clear();
+        }
+        Ok(())
+    }
+
+    /// Waits until an activation was acknowledged, if none was so far: where a machine has much else to do, every child may
+    /// have been killed before it came to one.
+    fn wait_for_activation(&mut self, cycle: u64) -> io::Result<()> {
+        let until = Instant::now() + LIFE_MAX;
+        self.read(cycle)?;
+        while self.book.activated.is_empty() && self.wrong.is_empty() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+            self.read(cycle)?;
         }
         Ok(())
     }

@@ -138,3 +138,36 @@ async fn the_delay_between_two_rounds_goes_on_over_a_restart() {
     })
     .await;
 }
+
+/// Each handler finds what the one before it gave for the same item, whatever the others are at.
+#[actix::test]
+async fn a_handler_of_an_item_finds_the_outputs_of_its_own_item() {
+    let plus = |context: TaskContext, item: u64| async move {
+        let first = context.output::<u64>("first")?;
+        assert!(context.output::<u64>("other").is_err(), "that of another scope is not seen");
+        Ok::<_, TaskError>(first + item)
+    };
+    let times = |context: finale::BlockingContext, _: Any| {
+        let (first, then) = (context.output::<u64>("first")?, context.output::<u64>("then")?);
+        Ok::<_, TaskError>(first * then)
+    };
+    let body = Definition::builder("body")
+        .task("first", Task::handler("same").input("item"))
+        .task("then", Task::handler("plus").input("item"))
+        .after("first")
+        .task("last", "times")
+        .after("then");
+    let flow = Workflow::builder("each").task("other", "one").map("each", "input", body.build()).after("other");
+    let runtime = Runtime::builder()
+        .shards(Shards::Current)
+        .handler("one", |_: TaskContext, _: Any| async { Ok::<_, TaskError>(1) })
+        .handler("same", |_: TaskContext, item: u64| async move { Ok::<_, TaskError>(item) })
+        .handler("plus", plus)
+        .blocking_handler("times", times)
+        .start()
+        .unwrap();
+    let execution = runtime.activate(&flow.build().unwrap(), (1..=20).collect::<Vec<u64>>()).await.unwrap();
+    let outcome = execution.outcome().await.unwrap();
+    let expected: Vec<u64> = (1..=20).map(|item| item * 2 * item).collect();
+    assert_eq!(outcome.output::<Vec<u64>>().unwrap(), expected);
+}

@@ -1,6 +1,6 @@
 //! An execution whose handler is not registered any more is parked, visibly, until a runtime has it again.
 
-use finale::{CommandError, ExecutionStatus, Filter, Runtime};
+use finale::{CommandError, Definition, ExecutionStatus, Filter, LoopCondition, Runtime, Workflow};
 use finale_tests::actor::{Dummies, Gate, chart, settle, workflow};
 use finale_tests::lives::{Diary, Noted, for_each_life, for_each_restart, outcome};
 use finale_tests::tasks::task_of;
@@ -67,6 +67,35 @@ async fn a_handler_that_is_not_needed_any_more_parks_nothing() {
         settle().await;
         let second = lives.restart(&first, how).await.done("c").start().unwrap();
         assert_eq!(outcome(&second, id).await.status(), ExecutionStatus::Completed);
+    })
+    .await;
+}
+
+#[actix::test]
+async fn one_that_only_the_body_of_a_map_or_a_loop_needs_is_missed_too() {
+    for_each_restart(async |lives, how| {
+        let body = || Definition::builder("body").task("first", "a").task("then", "b").after("first").build();
+        let map = Workflow::builder("map").map("each", "input", body()).max_concurrency(1).build().unwrap();
+        let condition = LoopCondition::until("true");
+        let repeat = Workflow::builder("repeat").repeat("again", body(), condition, 3).build().unwrap();
+        let later = Workflow::builder("later").task("wait", "a").map("each", "input", body()).after("wait");
+        let first = lives.next().never("a b").start().unwrap();
+        let mut ids = Vec::new();
+        for flow in [map, repeat, later.build().unwrap()] {
+            ids.push(first.activate(&flow, [1, 2]).await.unwrap().id());
+        }
+        settle().await;
+        let second = lives.restart(&first, how).await.done("a").start().unwrap();
+        settle().await;
+        for id in &ids {
+            let execution = second.execution(*id).await.unwrap();
+            assert_eq!(execution.status().await.unwrap(), ExecutionStatus::Quarantined);
+            assert_eq!(execution.why().await.unwrap().error.as_deref(), Some(MISSING));
+        }
+        let third = lives.restart(&second, how).await.done("a b").start().unwrap();
+        for id in ids {
+            assert_eq!(outcome(&third, id).await.status(), ExecutionStatus::Completed);
+        }
     })
     .await;
 }

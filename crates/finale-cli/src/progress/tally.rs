@@ -195,8 +195,8 @@ impl Tally {
         self.nodes[position.as_usize()].attempt >= attempt
     }
 
-    /// A node that is there many times, for items or in rounds, comes to another status: it is counted, and only its failure
-    /// is told. Whoever waits for a line for each of a hundred thousand items does not read them.
+    /// Counts the new status of a node inside of a map or a loop, and tells its failure only: nobody reads a line for each of
+    /// a hundred thousand items.
     pub(super) fn go_repeated(
         &mut self,
         position: NodeIndex,

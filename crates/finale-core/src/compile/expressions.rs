@@ -54,7 +54,7 @@ impl Expressions {
     }
 }
 
-/// Compiles all expressions, and reports those that are none; `lookups` is what they may still look back at.
+/// Compiles all expressions, and reports those that are none; `lookups` is how many nodes they may still look back at.
 pub(super) fn compile(
     scenery: &Scenery<'_>,
     limits: &Limits,

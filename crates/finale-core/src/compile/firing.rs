@@ -102,9 +102,9 @@ fn add_bounds(graph: &Graph, dominators: &PostDominators, limited: &[(u32, u32)]
 
 /// Finds the nodes between a split and the node where its branches meet.
 struct Region {
-    /// By node: the number of the search from a split that came to it.
+    /// By node: the number of the last search from a split that reached it.
     ahead: Vec<u32>,
-    /// By node: the number of the search back from a post-dominator that came to it.
+    /// By node: the number of the last search back from a post-dominator that reached it.
     behind: Vec<u32>,
     search: u32,
 }

@@ -59,13 +59,20 @@ impl Execution {
         }
     }
 
-    /// The first node that may still begin and for which this holds.
+    /// The first node that may still begin and for which this holds; of a map or loop that is not over, any node of its body.
     pub fn find_ahead(&self, definition: &Compiled, holds: impl Fn(NodeIndex) -> bool) -> Option<NodeIndex> {
         let mut found = None;
         self.walk(definition, &mut |listed| {
-            if found.is_none() && !listed.state.status().is_settled() && holds(listed.node) {
-                found = Some(listed.node);
+            if found.is_some() || listed.state.status().is_settled() {
+                return;
             }
+            found = match definition.at(listed.node).step {
+                _ if holds(listed.node) => Some(listed.node),
+                Step::Open(opening) if opening.kind != OpeningKind::Single => {
+                    definition.find_inside(opening.graph, &holds)
+                }
+                _ => None,
+            };
         });
         found
     }

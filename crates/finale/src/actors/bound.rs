@@ -22,6 +22,8 @@ pub(crate) struct Bound {
     pub(crate) metrics: WorkflowMetrics,
     /// Whether handlers may ask for the failures that their node handles.
     pub(crate) has_failure_handlers: bool,
+    /// By the number of a node: how many tasks its graph has.
+    pub(crate) tasks_beside: Box<[u32]>,
     handlers: Box<[Option<Registered>]>,
     /// Whether no handler is missing.
     is_complete: bool,
@@ -48,6 +50,7 @@ impl Bound {
             refusal: missing,
             metrics: WorkflowMetrics::new(&compiled),
             has_failure_handlers: compiled.has_failure_handlers(),
+            tasks_beside: compiled.tasks_beside(),
             stored: workflow.stored(),
             workflow: workflow.clone(),
             compiled,

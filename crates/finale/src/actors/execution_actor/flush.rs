@@ -97,8 +97,8 @@ pub(super) const fn is_answered(input: &task_engine::Input) -> bool {
     matches!(input, task_engine::Input::Perform { .. } | task_engine::Input::Reconcile(_))
 }
 
-/// Takes what was sent here, and sends what has gathered after that, when the mailbox is empty as well: one message for each receiver, and what was decided last counts for
-/// all of it, so that nothing begins of an execution whose end was decided in the same turn.
+/// Takes what was sent here, and sends what has gathered after that, when the mailbox is empty as well: one message for each
+/// receiver, and what was decided last counts for all of it, so that nothing begins of an execution whose end was decided in the same turn.
 pub(super) struct Flush;
 
 impl ActorFuture<ExecutionActor> for Flush {
