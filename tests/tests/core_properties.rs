@@ -51,7 +51,7 @@ fn tolerate_that_lets_siblings_finish_agrees_with_the_naive_reading() {
 /// A comparison is worth what it finds: each mistake is planted in the second reading, and must be found.
 #[test]
 fn every_rule_that_is_misread_is_found() {
-    const CASES_MAX: usize = 2_000;
+    const CASES_MAX: usize = 6_000;
     silence_while_shrinking();
     let ways = [OnFailure::FailFast, OnFailure::WaitAll, OnFailure::Tolerate { count: 1 }];
     for misreading in Misreading::ALL {
@@ -217,6 +217,8 @@ fn drive_beside(case: &Case, naive: Naive, definition: Definition) -> Driven {
 impl Both {
     fn tell(&mut self, input: &Input) {
         let answer = self.driven.tell(Time::from_micros(self.now), input.clone());
+        let begun_at = self.driven.facts().last().map(|recorded| recorded.at);
+        self.naive.set_time(begun_at.unwrap_or_default());
         let expected = self.naive.tell(input, self.driven.steps());
         let answer = answer.as_ref().map(|_| ()).map_err(No::from);
         assert_eq!(answer, expected, "the answer to {input:?}");
@@ -231,7 +233,7 @@ impl Both {
         while !self.driven.execution().status().is_terminal() {
             steps += 1;
             assert!(steps < 200, "it never ends");
-            let seeds = [(21, 0, 0), (0, 0, 0), (10, 0, 1), (15, 0, 0), (17, 0, 0)];
+            let seeds = [(21, 0, 0), (0, 0, 0), (10, 0, 1), (15, 0, 0), (17, 0, 0), (22, 0, 5), (21, 0, 0)];
             for seed in seeds {
                 self.tell(&random::input(&self.driven, seed));
             }

@@ -28,6 +28,7 @@ mod metering;
 mod observe;
 mod oneshot;
 mod open_tasks;
+mod operator;
 mod options;
 mod registered;
 mod reporting;
@@ -78,10 +79,10 @@ pub use finale_core::compile::{
 };
 pub use finale_core::compiled::{Compiled, DefinitionHash};
 pub use finale_core::definition::{
-    AgentAssignment, Body, Call, Conditional, Declaration, DeclaredType, Definition, DefinitionBuilder, Delivery, Edge,
-    EdgeKind, FromDefinition, Graph, Group, Inside, Items, JoinStrategy, Loop, LoopCondition, Losers, Map, Node,
-    NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy, Retry, Siblings, Subworkflow, Task, Tolerance,
-    TriggerRule, Verdict, Verification, Work,
+    AgentAssignment, Backoff, Body, Call, Conditional, Declaration, DeclaredType, Definition, DefinitionBuilder,
+    Delivery, Edge, EdgeKind, Exhausted, FailureKind, FromDefinition, Graph, Group, Growth, Inside, Items,
+    JoinStrategy, Loop, LoopCondition, Losers, Map, Node, NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy,
+    Retry, Siblings, Subworkflow, Task, Tolerance, TriggerRule, Verdict, Verification, Work,
 };
 
 // Executions: where they are, how they ended, and why.

@@ -857,6 +857,10 @@ impl Runtime {
         ShutdownReport { in_one_file: endings.released().in_one_file, ..ShutdownReport::of(&endings.all()) }
     }
 
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.options.limits
+    }
+
     /// Refuses a text that is longer than allowed.
     pub(crate) fn check_text(&self, what: &'static str, text: Option<&str>) -> Result<(), TooLong> {
         fits(what, text, &self.0.options.limits)
@@ -939,7 +943,7 @@ impl Runtime {
     }
 
     /// The work that is done at a node, by its path.
-    async fn key(&self, id: ExecutionId, node: &str) -> Result<FoundNode, CommandError> {
+    pub(crate) async fn key(&self, id: ExecutionId, node: &str) -> Result<FoundNode, CommandError> {
         let path = node.to_owned();
         match self.look(id, |answer| Look::Key(path, answer)).await {
             Ok(key) => Ok(key),
@@ -1014,7 +1018,7 @@ impl Runtime {
     }
 
     /// Tells an execution something, and waits until what came of it is durable.
-    async fn tell<T, E: From<Stopped>>(
+    pub(crate) async fn tell<T, E: From<Stopped>>(
         &self,
         execution: ExecutionId,
         input: Input,
@@ -1077,7 +1081,7 @@ impl Runtime {
 }
 
 /// The shard of an execution is gone.
-struct Stopped;
+pub(crate) struct Stopped;
 
 impl From<Stopped> for CommandError {
     fn from(_stopped: Stopped) -> Self {

@@ -30,11 +30,19 @@ pub enum Misreading {
     FailureRulesBlock,
     /// A task that waits for its next attempt takes a slot behind its split.
     BackoffTakesSlot,
+    /// A failure that `not_on` names is tried again.
+    RetriesWhatNotOnNames,
+    /// Work that is to be held when its attempts are used up fails.
+    HeldFails,
+    /// Work of which nobody knows whether it took effect is tried again.
+    UnknownRunsAgain,
+    /// Work that an operator has failed is tried again.
+    OperatorsFailIsTriedAgain,
 }
 
 impl Misreading {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::FiresTwice,
         Self::ForgetsLoser,
         Self::CancelsWhatOthersNeed,
@@ -46,6 +54,10 @@ impl Misreading {
         Self::AtLeastWaits,
         Self::FailureRulesBlock,
         Self::BackoffTakesSlot,
+        Self::RetriesWhatNotOnNames,
+        Self::HeldFails,
+        Self::UnknownRunsAgain,
+        Self::OperatorsFailIsTriedAgain,
     ];
 }
 

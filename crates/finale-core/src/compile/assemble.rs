@@ -18,7 +18,7 @@ use crate::compiled::{
     Repeated, Rounds, Step,
 };
 use crate::definition::{
-    Definition, Delivery, LoopCondition, Node, NodeKind, Policy, Subworkflow, Task, TriggerRule, Work,
+    Definition, Delivery, LoopCondition, Node, NodeKind, Policy, Retry, Subworkflow, Task, TriggerRule, Work,
 };
 use crate::expression::Expression;
 use crate::id::NodeIndex;
@@ -237,7 +237,8 @@ fn compiled(
         is_join_tolerated: rules.is_join_tolerated,
         at_most_once: task.delivery == Delivery::AtMostOnce,
         attempts: task.retry.attempts,
-        backoff: task.retry.backoff,
+        is_timed: task.retry.within.is_some(),
+        retry: Some(&task.retry).filter(|retry| says_more(retry)).cloned().map(Box::new),
         timeout: task.timeout,
         expression,
         assignee,
@@ -257,6 +258,11 @@ fn repeated(kind: &NodeKind) -> Option<Box<Repeated>> {
         }
         _ => return None,
     }))
+}
+
+/// Whether more is said of further attempts than how many there are.
+fn says_more(retry: &Retry) -> bool {
+    *retry != Retry::attempts(retry.attempts)
 }
 
 fn step(kind: &NodeKind) -> Step {

@@ -197,6 +197,7 @@ impl Execution {
                 }
                 None
             }
+            WaitFor::Operator { attempt, .. } => attempt.previous(),
             WaitFor::Verdict { .. } | WaitFor::Scope { .. } => None,
         };
         let (since, how) = (wait.since(), StopOutcome::Closed);

@@ -24,9 +24,11 @@ mod instances;
 mod losers;
 mod nest;
 mod node;
+mod operator;
 mod paths;
 mod recover;
 mod render;
+mod retry;
 mod rounds;
 mod rules;
 mod scope;
@@ -49,6 +51,7 @@ pub use turn::{AfterStop, Effect, EffectSink, Notice, NumberedEvent, Replay, Tur
 pub(crate) use ending::EndReason;
 use instances::Nest;
 use node::{LostAttempts, NodeState, Settled, Skip, WaitFor};
+use retry::RetryBudgets;
 use scope::Scope;
 use spare::Spare;
 use split_slots::SplitSlots;
@@ -116,6 +119,8 @@ pub struct Execution {
     gone: Option<Box<Counts>>,
     /// Attempts that were followed by another one.
     earlier: Option<Box<EarlierAttempts>>,
+    /// What limits further attempts beside their number.
+    retry_budgets: Option<Box<RetryBudgets>>,
     /// Storage of an execution that ended in this place before.
     spare_activation: Spare<Box<Activation>>,
     spare_ending: Spare<Box<Ending>>,
@@ -221,6 +226,7 @@ impl Execution {
             split_slots: None,
             gone: None,
             earlier: None,
+            retry_budgets: None,
             spare_activation: Spare::default(),
             spare_ending: Spare::default(),
         }
@@ -248,6 +254,7 @@ impl Execution {
         self.split_slots = None;
         self.gone = None;
         self.earlier = None;
+        self.retry_budgets = None;
     }
 
     /// What a history comes to.

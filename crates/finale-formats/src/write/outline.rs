@@ -11,7 +11,8 @@ use finale_core::definition::{
 };
 use serde_json::Value;
 
-use super::task::{self, number, text};
+use super::entry::{number, text};
+use super::task;
 use crate::own;
 use crate::tree::{Entry, Located, Tree};
 
