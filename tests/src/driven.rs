@@ -346,6 +346,7 @@ pub fn steps(fact: &Fact, notices: &[Notice]) -> Vec<Step> {
             // What was lost with its process goes on.
             (NodeStatus::Running, _) => !(is_recovery && *from == NodeStatus::Running),
             (NodeStatus::Waiting, Some(WaitingFor::Task | WaitingFor::Verdict)) => true,
+            (NodeStatus::Waiting, Some(WaitingFor::Time | WaitingFor::Signal)) => evaluated != Some(key.node),
             (NodeStatus::Completed, _) => is_reached && evaluated != Some(key.node),
             _ => false,
         };

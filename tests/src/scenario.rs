@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use finale_core::definition::Verdict;
 use finale_core::execution::{Command, Effect, Input, Report};
-use finale_core::fact::{StopOutcome, Timer};
+use finale_core::fact::{Signalled, StopOutcome, Timer};
 use finale_core::failure::{Failure, FailureClass};
 use finale_core::record::{NodeRecord, NodeRecordState, Outcome, Record, State};
 use finale_core::{Dispatch, ExecutionStatus, NodeStatus, Payload, Time, WorkKey};
@@ -105,6 +105,13 @@ impl Scenario {
     pub fn verdict(self, node: &str, verdict: Verdict) -> Self {
         let key = self.key(node);
         self.tell(Input::Verdict { key, verdict, by: "jo".into() })
+    }
+
+    /// Somebody sends a signal.
+    #[expect(clippy::needless_pass_by_value, reason = "a story reads better without ampersands")]
+    pub fn signal(self, name: &str, says: Value) -> Self {
+        let (name, payload) = (name.into(), payload(&says));
+        self.tell(Input::Signal(Signalled { name, payload, by: "jo".into(), id: None }))
     }
 
     /// Somebody cancels the execution.

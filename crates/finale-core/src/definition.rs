@@ -9,6 +9,7 @@ mod document;
 mod draw;
 mod repeated;
 mod task;
+mod wait;
 
 pub(crate) use body::InsideRef;
 pub use body::{Body, Graph, Group, Inside};
@@ -16,6 +17,7 @@ pub use builder::{DefinitionBuilder, FromDefinition};
 pub use call::Call;
 pub use document::Document;
 pub use repeated::{Items, Loop, LoopCondition, Map, Tolerance};
+pub use wait::{Signal, Wait};
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -220,6 +222,8 @@ pub enum NodeKind {
     Map(Map),
     /// Runs what is inside of it round by round.
     Loop(Loop),
+    /// Waits for some time, until a moment, or for a signal.
+    Wait(Wait),
 }
 
 impl Node {
@@ -283,6 +287,7 @@ impl NodeKind {
             Self::Group(_) => "group",
             Self::Map(_) => "map",
             Self::Loop(_) => "loop",
+            Self::Wait(_) => "wait",
         }
     }
 
@@ -593,6 +598,8 @@ pub enum EdgeKind {
     VerificationRefer,
     /// When its source has failed for good: the target handles the failure, which then counts for no policy.
     OnFailure,
+    /// When its source has waited in vain for a signal. The other edges that leave it are for when the signal came.
+    OnTimeout,
 }
 
 impl EdgeKind {
@@ -607,6 +614,7 @@ impl EdgeKind {
             Self::VerificationFail => "verification_fail",
             Self::VerificationRefer => "verification_refer",
             Self::OnFailure => "on_failure",
+            Self::OnTimeout => "on_timeout",
         }
     }
 }

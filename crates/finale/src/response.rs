@@ -27,6 +27,7 @@ fn status(code: &str) -> StatusCode {
         | "stale_attempt"
         | "idempotency_conflict"
         | "id_conflict"
+        | "signals_full"
         | "execution_cancelled" => StatusCode::CONFLICT,
         "execution_failed" => StatusCode::UNPROCESSABLE_ENTITY,
         "saturated" | "stopped" | "abandoned" => StatusCode::SERVICE_UNAVAILABLE,

@@ -850,6 +850,12 @@ impl Runtime {
         ShutdownReport { in_one_file: endings.released().in_one_file, ..ShutdownReport::of(&endings.all()) }
     }
 
+    /// Refuses what an execution is given if it is larger than allowed.
+    pub(crate) fn check_payload(&self, payload: &Payload) -> Result<(), PayloadError> {
+        let (bytes, bytes_max) = (payload.size(), self.0.options.limits.payload_bytes_max);
+        if bytes > bytes_max { Err(PayloadError::TooLarge { bytes, bytes_max }) } else { Ok(()) }
+    }
+
     /// Refuses a text that is longer than allowed.
     pub(crate) fn check_text(&self, what: &'static str, text: Option<&str>) -> Result<(), TooLong> {
         fits(what, text, &self.0.options.limits)
@@ -1007,7 +1013,7 @@ impl Runtime {
     }
 
     /// Tells an execution something, and waits until what came of it is durable.
-    async fn tell<T, E: From<Stopped>>(
+    pub(crate) async fn tell<T, E: From<Stopped>>(
         &self,
         execution: ExecutionId,
         input: Input,
@@ -1070,7 +1076,7 @@ impl Runtime {
 }
 
 /// The shard of an execution is gone.
-struct Stopped;
+pub(crate) struct Stopped;
 
 impl From<Stopped> for CommandError {
     fn from(_stopped: Stopped) -> Self {

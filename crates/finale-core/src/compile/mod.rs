@@ -25,6 +25,7 @@ mod structure;
 #[cfg(test)]
 mod tests;
 mod types;
+mod waits;
 mod warning;
 mod ways;
 

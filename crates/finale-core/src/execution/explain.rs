@@ -143,6 +143,8 @@ impl Execution {
             NodeState::Waiting(WaitFor::Round { since, until }) => {
                 (format!("round {} at {until}", self.awaited_round(key)), since)
             }
+            NodeState::Waiting(WaitFor::Time { since, due }) => (format!("the moment {due}"), since),
+            NodeState::Waiting(WaitFor::Signal { since }) => (self.awaited_signal(definition, key, since), since),
             NodeState::Ready { .. } => (self.awaited_turn(definition, key), self.at),
             _ => return None,
         };

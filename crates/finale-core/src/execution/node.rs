@@ -22,8 +22,8 @@ pub(crate) enum NodeState {
     Running { attempt: AttemptNo, since: Time, lost: LostAttempts, closed: bool },
     /// Something else must happen first.
     Waiting(WaitFor),
-    /// A control node that was passed, and the way it chose if it had to.
-    ControlDone { at: Time, taken: Option<EdgeKind> },
+    /// A control node that was passed, and the way it chose if it had to; `started` is when it began to wait, if it did.
+    ControlDone { started: Time, at: Time, taken: Option<EdgeKind> },
     /// Work that was done; without an attempt if it was done in scopes of its own.
     Completed { attempt: Option<AttemptNo>, started: Time, ended: Time, output: Payload },
     /// Not done, and not tried again; `lost` of its attempts were.
@@ -47,6 +47,10 @@ pub(crate) enum WaitFor {
     Scope { since: Time },
     /// The moment at which its next round begins.
     Round { since: Time, until: Time },
+    /// A moment.
+    Time { since: Time, due: Time },
+    /// A signal; who waits for which one is in [`Signals`](super::signals::Signals).
+    Signal { since: Time },
 }
 
 /// How many attempts at a piece of work were lost with the process they ran in.
@@ -212,6 +216,8 @@ impl WaitFor {
             Self::Backoff { .. } => WaitingFor::Backoff,
             Self::Scope { .. } => WaitingFor::Scope,
             Self::Round { .. } => WaitingFor::Time,
+            Self::Time { .. } => WaitingFor::Time,
+            Self::Signal { .. } => WaitingFor::Signal,
         }
     }
 
@@ -221,7 +227,9 @@ impl WaitFor {
             | Self::Verdict { since }
             | Self::Backoff { since, .. }
             | Self::Scope { since }
-            | Self::Round { since, .. } => since,
+            | Self::Round { since, .. }
+            | Self::Time { since, .. }
+            | Self::Signal { since } => since,
         }
     }
 }

@@ -92,6 +92,21 @@ pub enum Fact {
     },
     /// More followed from the facts before than is drawn at once: the next part of it is drawn with this one.
     Continued,
+    /// Somebody sent a signal.
+    Signalled(Signalled),
+}
+
+/// A signal that somebody sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Signalled {
+    /// The name that nodes wait for.
+    pub name: Box<str>,
+    /// What it says.
+    pub payload: Payload,
+    /// Who sent it.
+    pub by: Box<str>,
+    /// What repetitions of it are known by.
+    pub id: Option<Box<str>>,
 }
 
 /// How an execution begins.
@@ -156,6 +171,8 @@ pub enum Timer {
     Backoff(WorkKey, AttemptNo),
     /// The round of a loop with that number, from 1, may begin.
     Round(WorkKey, u32),
+    /// A node that waits need wait no longer: its moment has come, or the signal that it waits for has not.
+    Wait(WorkKey),
 }
 
 /// An end that was decided apart from the tasks.
