@@ -115,6 +115,7 @@ pub mod guide {}
 /// [expressions]: crate::semantics#expressions
 /// [edges]: crate::semantics#the-truth-table-of-edges
 /// [ending]: crate::semantics#how-an-execution-ends
+/// [waits]: crate::semantics#waits
 /// [attempts]: crate::semantics#attempts
 /// [codes]: crate::semantics#error-codes
 /// [limits]: crate::semantics#limits

@@ -69,8 +69,11 @@ impl Audit {
             if matches!(recorded.fact, Fact::Recovered { .. }) {
                 self.tally.add(Count::Recovered);
             }
-            if let Fact::Signalled(_) = &recorded.fact {
+            if let Fact::Signalled(signal) = &recorded.fact {
                 self.tally.add(Count::Signals);
+                if kept.state.signals_left().iter().any(|left| left.name == *signal.name) {
+                    self.tally.add(Count::EarlySignals);
+                }
             }
             let wrong = self.of(execution).record(recorded, effects);
             if let Some((invariant, story)) = wrong {

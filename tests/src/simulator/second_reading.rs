@@ -90,7 +90,7 @@ fn tell(naive: &mut Naive, Said { at, input, steps }: &Said, execution: &Executi
             naive.status()
         ));
     }
-    let left = execution.record(&flow.compiled).signals.into_iter();
+    let left = execution.signals_left().into_iter();
     let left: Vec<_> = left.map(|signal| (signal.name, signal.payload.decode().expect("it is JSON"))).collect();
     if left != naive.signals_left() {
         return Some(format!("after {input:?} {left:?} are left, and should be {:?}", naive.signals_left()));

@@ -52,7 +52,7 @@ counts! {
     Timers,
     /// Signals that were recorded.
     Signals,
-    /// Signals that were recorded before anybody waited for them.
+    /// Signals that were recorded and that nobody waited for.
     EarlySignals,
     /// Early reports that were kept.
     EarlyReports,

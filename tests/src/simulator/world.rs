@@ -351,7 +351,10 @@ impl World {
     /// A timer that must be armed and would be passed over if time went on to that moment.
     fn overdue(&self, until: Time) -> Option<String> {
         let works = |shard: &&Shard| {
-            !(shard.port.failed || shard.supervisor.machine().health().shard_failed || shard.engine.is_lost())
+            let health = shard.supervisor.machine().health();
+            // What is quarantined, or not looked at yet after a restart, has no timers.
+            let is_held = health.shard_failed || health.quarantined + health.recovering > 0;
+            !(shard.port.failed || shard.engine.is_lost() || is_held)
         };
         // What was lost is found to be missing when the engine or the supervisor looks next.
         let shards = self.shards.iter().flatten().filter(|_| !self.shared.is_lossy).filter(works);

@@ -11,6 +11,7 @@ mod refusals;
 mod splits;
 mod tasks;
 mod telling;
+mod waits;
 
 use std::time::Duration;
 

@@ -54,7 +54,7 @@ impl Signal {
     }
 
     /// Whether the name is known only when the node is reached.
-    pub(crate) fn is_evaluated(&self) -> bool {
+    pub fn is_evaluated(&self) -> bool {
         self.name.contains(crate::expression::template::OPEN)
     }
 }

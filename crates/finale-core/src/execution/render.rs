@@ -32,7 +32,7 @@ impl Execution {
             state: self.state(definition),
             counts: self.counts(definition),
             nodes: self.node_records(definition),
-            signals: self.signal_records(),
+            signals: self.signals_left(),
         }
     }
 

@@ -195,7 +195,7 @@ impl Execution {
     }
 
     /// The signals that nobody has taken, in the order in which they came.
-    pub(super) fn signal_records(&self) -> Vec<SignalRecord> {
+    pub fn signals_left(&self) -> Vec<SignalRecord> {
         let channels = self.signals.as_deref().into_iter().flat_map(|signals| signals.names.values());
         let mut kept: Vec<&Kept> = channels.flat_map(|channel| &channel.kept).collect();
         kept.sort_unstable_by_key(|kept| kept.number);
@@ -207,5 +207,47 @@ impl Execution {
             payload: signal.payload.clone(),
         };
         kept.into_iter().map(record).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{NodeIndex, WorkKey};
+    use crate::payload::Payload;
+
+    fn signal(name: &str) -> Signalled {
+        Signalled { name: name.into(), payload: Payload::NULL, by: "me".into(), id: None }
+    }
+
+    #[test]
+    fn no_more_signals_are_kept_than_there_may_be() {
+        let mut signals = Signals::default();
+        let mut keep = |name: &str, count: usize| {
+            for _ in 0..count {
+                assert_eq!(signals.full(name), None);
+                signals.keep(Time::default(), signal(name));
+            }
+            signals.full(name)
+        };
+        assert_eq!(keep("early", SIGNALS_PER_NAME_MAX), Some(SIGNALS_PER_NAME_MAX));
+        for number in 1..SIGNALS_MAX / SIGNALS_PER_NAME_MAX {
+            assert!(keep(&format!("other {number}"), SIGNALS_PER_NAME_MAX).is_some());
+        }
+        assert_eq!(keep("yet another", 0), Some(SIGNALS_MAX), "of all names");
+        signals.wait(WorkKey::root(NodeIndex(1)), "yet another");
+        assert_eq!(signals.full("yet another"), None, "somebody waits for it");
+        assert!(signals.take("early").is_some());
+        assert_eq!(signals.full("early"), None);
+    }
+
+    #[test]
+    fn of_many_ids_the_last_ones_are_known() {
+        let mut ids = SignalIds::default();
+        for number in 0..=SIGNAL_IDS_MAX {
+            ids.add(&number.to_string());
+        }
+        assert!(!ids.known.contains("0") && ids.known.contains("1"));
+        assert_eq!((ids.known.len(), ids.order.len()), (SIGNAL_IDS_MAX, SIGNAL_IDS_MAX));
     }
 }

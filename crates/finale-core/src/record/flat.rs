@@ -236,8 +236,7 @@ impl From<NodeRecord> for FlatNode {
                 flat.begin(begun);
                 flat.completed_at = Some(completed_at);
                 // Control nodes give nothing, and neither do waits for a moment.
-                let is_signal = flat.kind == "wait" && !output.is_null();
-                flat.output = Some(output).filter(|_| flat.task_id.is_some() || is_signal);
+                flat.output = Some(output).filter(|output| flat.task_id.is_some() || !output.is_null());
             }
             NodeRecordState::Failed { begun, completed_at, class, error } => {
                 flat.begin(begun);

@@ -35,13 +35,13 @@ impl TypedBuilder {
     /// assert!(reminder.build().is_ok());
     /// ```
     pub fn delay(&self, id: impl Into<String>, delay: Duration) -> WaitNode<'_, ()> {
-        self.wait(id.into(), Wait::Delay(delay))
+        self.wait(&id.into(), Wait::Delay(delay))
     }
 
     /// A wait until the moment that an expression gives: a text as in RFC 3339, or milliseconds since 1970. One that has
     /// passed is not waited for.
     pub fn until(&self, id: impl Into<String>, expression: impl Into<String>) -> WaitNode<'_, ()> {
-        self.wait(id.into(), Wait::Until(expression.into()))
+        self.wait(&id.into(), Wait::Until(expression.into()))
     }
 
     /// A wait for a signal, its name or a [`Signal`], which says an `Output`: that is what a task behind it decodes, and
@@ -78,11 +78,11 @@ impl TypedBuilder {
     /// # }
     /// ```
     pub fn signal<Output>(&self, id: impl Into<String>, signal: impl Into<Signal>) -> WaitNode<'_, Output> {
-        self.wait(id.into(), Wait::Signal(signal.into()))
+        self.wait(&id.into(), Wait::Signal(signal.into()))
     }
 
-    fn wait<Output>(&self, id: String, wait: Wait) -> WaitNode<'_, Output> {
-        let index = self.add(&id, |id| {
+    fn wait<Output>(&self, id: &str, wait: Wait) -> WaitNode<'_, Output> {
+        let index = self.add(id, |id| {
             let label = title_of(&id);
             Node::new(id, label, NodeKind::Wait(wait))
         });
