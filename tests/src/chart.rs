@@ -109,7 +109,7 @@ impl Chart {
     /// Tries a task that often, with a pause between.
     #[must_use]
     pub fn retry(self, id: &str, attempts: u16, backoff: Duration) -> Self {
-        self.task(id, |task| task.retry = Retry { attempts, backoff })
+        self.task(id, |task| task.retry = Retry::attempts(attempts).backoff(backoff))
     }
 
     /// Says how long one attempt at a task may take.

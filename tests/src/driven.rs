@@ -153,6 +153,13 @@ impl Driven {
         self.definition.positions().map(WorkKey::root).filter(is_judged).collect()
     }
 
+    /// The nodes that wait for an operator.
+    pub fn held(&self) -> Vec<WorkKey> {
+        let why = self.execution.why(&self.definition);
+        let held = why.awaited.into_iter().filter(|awaited| awaited.waiting_for == Some(WaitingFor::Operator));
+        held.filter_map(|awaited| Some(awaited.task_id?.key)).collect()
+    }
+
     /// Tells the execution something and checks what came of it; gives the facts that it became.
     pub fn tell(&mut self, at: Time, input: Input) -> Result<Vec<Fact>, Refused> {
         self.told.push((at, input.clone()));
@@ -352,6 +359,8 @@ pub fn steps(fact: &Fact, notices: &[Notice]) -> Vec<Step> {
         _ => None,
     };
     let is_recovery = matches!(fact, Fact::Recovered { .. });
+    // A task that waited for a slot completes when an operator says so, and has not begun.
+    let operated = if let Fact::Operated(operation) = fact { Some(operation.key.node) } else { None };
     let begins = |notice: &Notice| {
         let Notice::Node { key, from, to, waiting_for, .. } = notice else { return None };
         let is_reached = matches!(from, NodeStatus::Pending | NodeStatus::Ready);
@@ -360,7 +369,7 @@ pub fn steps(fact: &Fact, notices: &[Notice]) -> Vec<Step> {
             (NodeStatus::Running, _) => !(is_recovery && *from == NodeStatus::Running),
             (NodeStatus::Waiting, Some(WaitingFor::Task | WaitingFor::Verdict)) => true,
             (NodeStatus::Waiting, Some(WaitingFor::Time | WaitingFor::Signal)) => evaluated != Some(key.node),
-            (NodeStatus::Completed, _) => is_reached && evaluated != Some(key.node),
+            (NodeStatus::Completed, _) => is_reached && ![evaluated, operated].contains(&Some(key.node)),
             _ => false,
         };
         begins.then_some(Step::Begin(key.node))

@@ -10,6 +10,7 @@ mod failing;
 mod firing;
 mod inside;
 mod no;
+mod retries;
 mod splits;
 mod tree;
 mod waits;
@@ -20,7 +21,7 @@ use finale_core::definition::{
 use finale_core::execution::{Command, Input, Report};
 use finale_core::fact::Timer;
 use finale_core::failure::{Failure, FailureClass};
-use finale_core::{AttemptNo, Epoch, ExecutionStatus, NodeIndex, NodeStatus, Payload, WorkKey};
+use finale_core::{AttemptNo, Epoch, ExecutionStatus, NodeIndex, NodeStatus, Payload, Time, WorkKey};
 use serde_json::Value;
 
 pub use bugs::Misreading;
@@ -48,6 +49,11 @@ pub struct Naive {
     attempts: Vec<u16>,
     /// How many attempts of each node were lost, and how many of them through crashes.
     lost: Vec<(u16, u16)>,
+    /// How many attempts of each node were made before an operator had it tried again.
+    before: Vec<u16>,
+    /// When each node was handed out for the first time, or for the first time after that.
+    first: Vec<Option<i64>>,
+    now: Time,
     epoch: u32,
     /// The nodes that failed and are not optional, in order.
     failed: Vec<usize>,
@@ -59,8 +65,6 @@ pub struct Naive {
     closed: Vec<bool>,
     output: Option<Value>,
     misreading: Option<Misreading>,
-    /// The time of the last fact, in microseconds.
-    now: i64,
     signals: Signals,
     /// Which of the executions that share the signals it is.
     member: usize,
@@ -100,6 +104,8 @@ enum Place {
     /// Waits for a signal of that name.
     Listening(String),
     Backing,
+    /// It waits for an operator.
+    Held,
     Passed(Option<EdgeKind>),
     Done(Value),
     Failed,
@@ -133,6 +139,9 @@ impl Naive {
             places: vec![Place::Pending; count],
             attempts: vec![0; count],
             lost: vec![(0, 0); count],
+            before: vec![0; count],
+            first: vec![None; count],
+            now: Time::default(),
             epoch: 0,
             failed: Vec::new(),
             caught: Vec::new(),
@@ -141,7 +150,6 @@ impl Naive {
             output: None,
             misreading: None,
             begins_by_itself: false,
-            now: 0,
             signals: Signals::default(),
             member: 0,
         }
@@ -228,6 +236,7 @@ impl Naive {
                     self.give_up();
                 }
             }
+            Input::Operate(operation) => self.operate(operation)?,
             Input::Continue => match self.phase {
                 Phase::New => return Err(No::NotRunning),
                 Phase::Ended(_) => return Err(No::Over),
@@ -269,45 +278,21 @@ impl Naive {
         let is_cancel = matches!(result, Err(failure) if failure.class == FailureClass::Cancelled);
         let is_stale = attempt.is_some_and(|attempt| attempt != self.attempts[node]);
         match self.places[node] {
-            Place::Asked | Place::Backing if is_stale && (self.places[node] == Place::Asked || is_cancel) => {
+            Place::Asked | Place::Backing | Place::Held
+                if is_stale && (self.places[node] == Place::Asked || is_cancel) =>
+            {
                 return Err(No::Stale);
             }
             Place::Reached { .. } if self.attempts[node] > 1 && is_cancel && is_stale => return Err(No::Stale),
             Place::Reached { .. } if self.attempts[node] > 1 && is_cancel => self.outcome(node, result),
             Place::Running if is_stale && is_cancel => return Err(No::Stale),
             Place::Asked => self.outcome(node, result),
-            Place::Running | Place::Backing if is_cancel => self.outcome(node, result),
+            Place::Running | Place::Backing | Place::Held if is_cancel => self.outcome(node, result),
             Place::Running => return Err(No::Invalid),
             _ if self.task(node).is_some() => return Err(self.when(node)),
             _ => return Err(No::Invalid),
         }
         Ok(())
-    }
-
-    fn outcome(&mut self, node: usize, result: &Result<Payload, Failure>) {
-        if std::mem::take(&mut self.closed[node]) {
-            return self.places[node] = Place::Cancelled;
-        }
-        let failure = match result {
-            Ok(output) => return self.places[node] = Place::Done(decode(output)),
-            Err(failure) => failure,
-        };
-        let could_help = !failure.permanent
-            && !matches!(failure.class, FailureClass::Cancelled | FailureClass::Rejected | FailureClass::Deleted);
-        let retry = self.task(node).map(|task| task.retry).unwrap_or_default();
-        if self.phase != Phase::Running || !could_help || self.used(node) >= retry.attempts {
-            return self.fail(node);
-        }
-        self.attempts[node] += 1;
-        self.places[node] = match retry.backoff.is_zero() {
-            true => Place::Reached { seen: true },
-            false => Place::Backing,
-        };
-    }
-
-    /// How many attempts count: not those that were lost with their process.
-    fn used(&self, node: usize) -> u16 {
-        self.attempts[node] - self.lost[node].0
     }
 
     /// The process is gone: what it worked on begins again, or fails if it must not.
@@ -564,6 +549,7 @@ impl Naive {
     }
 
     fn dispatch(&mut self, node: usize) {
+        self.note_dispatch(node);
         let is_outside = self.task(node).is_some_and(|task| task.work == Work::External);
         self.places[node] = if is_outside { Place::Asked } else { Place::Running };
     }
@@ -590,7 +576,7 @@ impl Naive {
                 }
                 Place::Pending | Place::Due | Place::Reached { .. } => Place::Skipped(Way::Pending),
                 Place::Asked | Place::Judged | Place::Timed | Place::Listening(_) => Place::Cancelled,
-                Place::Backing => {
+                Place::Backing | Place::Held => {
                     *attempt -= 1;
                     Place::Cancelled
                 }
@@ -663,7 +649,8 @@ const fn status(place: &Place) -> NodeStatus {
         Place::Pending | Place::Due | Place::Reached { seen: false } => NodeStatus::Pending,
         Place::Reached { seen: true } => NodeStatus::Ready,
         Place::Running => NodeStatus::Running,
-        Place::Asked | Place::Judged | Place::Timed | Place::Listening(_) | Place::Backing => NodeStatus::Waiting,
+        Place::Asked | Place::Judged | Place::Backing | Place::Held => NodeStatus::Waiting,
+        Place::Timed | Place::Listening(_) => NodeStatus::Waiting,
         Place::Passed(_) | Place::Done(_) => NodeStatus::Completed,
         Place::Failed => NodeStatus::Failed,
         Place::Cancelled => NodeStatus::Cancelled,

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use finale_core::definition::{
-    AgentAssignment, Conditional, Definition, Delivery, Edge, EdgeKind, JoinStrategy, Losers, Node, NodeKind,
-    ParallelJoin, ParallelSplit, Policy, Retry, Signal, Task, TriggerRule, Verdict, Wait, Work,
+    AgentAssignment, Backoff, Conditional, Definition, Delivery, Edge, EdgeKind, Exhausted, Growth, JoinStrategy,
+    Losers, Node, NodeKind, ParallelJoin, ParallelSplit, Policy, Retry, Signal, Task, TriggerRule, Verdict, Wait, Work,
 };
 use finale_core::execution::{Command, Effect, Input, Report};
-use finale_core::fact::{Signalled, StopOutcome, Timer};
+use finale_core::fact::{Operation, OperatorAction, Signalled, StopOutcome, Timer};
 use finale_core::failure::{Failure, FailureClass};
 use finale_core::{AttemptNo, Dispatch, Epoch, ExecutionStatus, NodeIndex, Payload, ScopeId, WorkKey};
 use proptest::prelude::*;
@@ -140,10 +140,35 @@ fn task(work: Work, number: usize, a: u8, b: u8, c: u8) -> Task {
         input: (c < 64).then(|| formula(c, number).source()),
         optional: c.is_multiple_of(5),
         timeout: (c % 3 == 1).then(|| Duration::from_micros(50)),
-        retry: Retry { attempts, backoff },
+        retry: retry(attempts, backoff, a, b),
         delivery: if is_once { Delivery::AtMostOnce } else { Delivery::AtLeastOnce },
         ..Task::default()
     }
+}
+
+/// How often a task is tried, and for some tasks what more can be said about that.
+fn retry(attempts: u16, wait: Duration, a: u8, b: u8) -> Retry {
+    let mut backoff = match a / 4 % 4 {
+        0 => Backoff::linear(wait),
+        1 => Backoff::exponential(wait, 1.5),
+        _ => Backoff::constant(wait),
+    };
+    if wait.is_zero() {
+        backoff.growth = Growth::Constant;
+    }
+    let mut retry = Retry::attempts(attempts);
+    match a % 16 {
+        0..=2 => backoff.jitter_percent = 40,
+        3 | 4 => retry.within = Some(Duration::from_micros(1 + u64::from(b) * 4)),
+        5 | 6 => retry.on = vec!["timed_out".into(), "again".into()],
+        7 => retry.not_on = vec!["again".into(), FailureClass::Panicked.into()],
+        8 => backoff.max = Some(wait.max(Duration::from_micros(60))),
+        _ => {}
+    }
+    if (a / 16).is_multiple_of(5) {
+        retry.exhausted = Exhausted::Hold;
+    }
+    retry.backoff(backoff)
 }
 
 /// An expression that may look at the nodes with lower numbers.
@@ -267,6 +292,7 @@ pub fn input(driven: &Driven, (kind, pick, more): InputSeed) -> Input {
         15 | 16 => chosen(&driven.judged(), pick).map(|key| judged(key, more)),
         17..=20 => chosen(&driven.armed(), pick).map(Input::TimerFired),
         22 if driven.execution().status() == ExecutionStatus::Ending => Some(recovery()),
+        22 | 23 if !driven.held().is_empty() => chosen(&driven.held(), pick).map(|key| operated(key, more)),
         21 | 22 => chosen(&driven.stopping(), pick).map(|dispatch| stopped(dispatch, more)),
         _ => None,
     };
@@ -281,6 +307,7 @@ pub fn input(driven: &Driven, (kind, pick, more): InputSeed) -> Input {
             let attempt = more.is_multiple_of(3).then_some(attempt);
             Input::Reported(Report { attempt, ..Report::new(key, Err(failure(FailureClass::Cancelled))) })
         }
+        28 if more.is_multiple_of(2) => operated(key, more / 2),
         28 => judged(WorkKey::root(NodeIndex(u32::from(pick) % (nodes + 1))), more),
         29 => Input::TimerFired(timer(begun(), more)),
         30 => stopped(begun(), more),
@@ -328,10 +355,14 @@ fn result(more: u8) -> Result<Payload, Failure> {
         FailureClass::Panicked,
         FailureClass::Lost,
     ];
+    if more >= 224 && more % 16 < 4 {
+        return Err(failure(FailureClass::Unknown));
+    }
     match more % 16 {
         0..=7 => {
             Ok(Payload::from_json([&b"true"[..], b"false", b"7", b"null"][usize::from(more) % 4]).expect("it is JSON"))
         }
+        other if more >= 192 && other < 12 => Err(failure(FailureClass::Failed).with_code("again")),
         other if more >= 240 => Err(failure(classes[usize::from(other) - 8]).permanent()),
         other => Err(failure(classes[usize::from(other) - 8])),
     }
@@ -339,6 +370,18 @@ fn result(more: u8) -> Result<Payload, Failure> {
 
 fn failure(class: FailureClass) -> Failure {
     Failure::new(class, "so it is")
+}
+
+/// What an operator says of one node.
+fn operated(key: WorkKey, more: u8) -> Input {
+    let action = match more % 8 {
+        0..=3 => OperatorAction::Retry,
+        4 => OperatorAction::RunNow,
+        5 | 6 => OperatorAction::Complete(Payload::from_json(b"7").expect("it is JSON")),
+        _ => OperatorAction::Fail,
+    };
+    let reason = if more.is_multiple_of(5) { " ".into() } else { "so it is decided".into() };
+    Input::Operate(Operation { key, by: "an operator".into(), reason, action })
 }
 
 fn judged(key: WorkKey, more: u8) -> Input {

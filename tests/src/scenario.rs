@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use finale_core::definition::{Definition, Verdict};
 use finale_core::execution::{Command, Effect, Input, Report};
-use finale_core::fact::{Signalled, StopOutcome, Timer};
+use finale_core::fact::{Operation, OperatorAction, Signalled, StopOutcome, Timer};
 use finale_core::failure::{Failure, FailureClass};
 use finale_core::record::{NodeRecord, NodeRecordState, Outcome, Record, State};
 use finale_core::{Dispatch, ExecutionStatus, NodeStatus, Payload, Time, WorkKey};
@@ -83,6 +83,22 @@ impl Scenario {
     /// Somebody failed at the task, in that way.
     pub fn fail_as(self, node: &str, class: FailureClass, reason: &str) -> Self {
         self.report(node, Err(Failure::new(class, reason)))
+    }
+
+    /// Somebody failed at the task, so.
+    pub fn fail_with(self, node: &str, failure: Failure) -> Self {
+        self.report(node, Err(failure))
+    }
+
+    /// An operator says how it goes on with the task.
+    pub fn operate(self, node: &str, action: OperatorAction) -> Self {
+        let (key, by, reason) = (self.key(node), "jo".into(), "given up".into());
+        self.tell(Input::Operate(Operation { key, by, reason, action }))
+    }
+
+    /// An operator fails the task.
+    pub fn fail_by_hand(self, node: &str) -> Self {
+        self.operate(node, OperatorAction::Fail)
     }
 
     fn report(self, node: &str, result: Result<Payload, Failure>) -> Self {

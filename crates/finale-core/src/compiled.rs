@@ -7,7 +7,9 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use crate::compile::Warning;
-use crate::definition::{Declaration, Definition, EdgeKind, Node, NodeKind, Policy, Tolerance, TriggerRule, Verdict};
+use crate::definition::{
+    Declaration, Definition, EdgeKind, Node, NodeKind, Policy, Retry, Tolerance, TriggerRule, Verdict,
+};
 use crate::expression::Expression;
 use crate::id::NodeIndex;
 use crate::path::{Instance, NodePath};
@@ -155,7 +157,10 @@ pub(crate) struct CompiledNode {
     pub(crate) is_join_tolerated: bool,
     pub(crate) at_most_once: bool,
     pub(crate) attempts: u16,
-    pub(crate) backoff: Duration,
+    /// Whether there is a limit that counts from when it is handed out for the first time.
+    pub(crate) is_timed: bool,
+    /// When it is tried again, where more is said of that than how often.
+    pub(crate) retry: Option<Box<Retry>>,
     /// How long an attempt may take, or a signal be waited for.
     pub(crate) timeout: Option<Duration>,
     /// The condition of a conditional or a loop, the input of a task, the items of a map, the moment or the name of the

@@ -8,6 +8,7 @@ mod call;
 mod document;
 mod draw;
 mod repeated;
+mod retry;
 mod task;
 mod wait;
 
@@ -17,6 +18,7 @@ pub use builder::{DefinitionBuilder, FromDefinition};
 pub use call::Call;
 pub use document::Document;
 pub use repeated::{Items, Loop, LoopCondition, Map, Tolerance};
+pub use retry::{Backoff, Exhausted, FailureKind, Growth, Retry};
 pub use wait::{Signal, Wait};
 
 use std::collections::BTreeMap;
@@ -348,23 +350,6 @@ pub enum Work {
     External,
     /// The handler registered under this name.
     Handler(String),
-}
-
-/// How often a task is tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Retry {
-    /// How many attempts in all, at least 1; default 1.
-    pub attempts: u16,
-    /// How long to wait before the next one; default none.
-    #[serde(default)]
-    pub backoff: Duration,
-}
-
-impl Default for Retry {
-    fn default() -> Self {
-        Self { attempts: 1, backoff: Duration::ZERO }
-    }
 }
 
 /// How often the handler of a task may begin, if the process ends while it is at work.

@@ -254,6 +254,9 @@ pub struct NodeFailure {
     pub attempts: u16,
     /// What kind of failure it was.
     pub class: FailureClass,
+    /// Which failure it was, for programs, if whoever reported it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     /// In the words of whoever reported it.
     pub reason: String,
 }
@@ -413,6 +416,9 @@ pub struct AttemptRecord {
     pub completed_at: Time,
     /// What kind of failure it was.
     pub class: FailureClass,
+    /// Which failure it was, for programs, if whoever reported it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     /// In words; never blank.
     pub error: String,
 }

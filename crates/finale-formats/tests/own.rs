@@ -6,7 +6,7 @@ use std::time::Duration;
 use finale_core::Definition;
 use finale_core::compile::{Registry, compile};
 use finale_core::definition::{
-    Delivery, Document, EdgeKind, JoinStrategy, Losers, Node, NodeKind, OnFailure, ParallelJoin, Siblings, Task,
+    Delivery, Document, EdgeKind, JoinStrategy, Losers, Node, NodeKind, OnFailure, ParallelJoin, Retry, Siblings, Task,
     TriggerRule, Verdict, Work,
 };
 use finale_formats::{Format, LoadError, load};
@@ -205,7 +205,7 @@ fn a_literal_value_may_be_nested_as_deep_as_a_payload() {
 #[test]
 fn settings_of_a_task_are_those_of_the_definition() {
     let task = task("handler: h\nretry: 1\ntimeout: 1h30m\noptional: true\nat_most_once: true");
-    assert_eq!((task.retry.attempts, task.retry.backoff), (1, Duration::ZERO));
+    assert_eq!(task.retry, Retry::attempts(1));
     assert_eq!(task.timeout, Some(Duration::from_secs(5_400)));
     assert!(task.optional);
     assert_eq!(task.delivery, Delivery::AtMostOnce);

@@ -28,7 +28,9 @@ mod metering;
 mod observe;
 mod oneshot;
 mod open_tasks;
+mod operator;
 mod options;
+mod registered;
 mod reporting;
 #[cfg(feature = "actix-web")]
 mod response;
@@ -60,6 +62,7 @@ pub use handler::Handler;
 pub use late::LateEvent;
 pub use open_tasks::{OpenTask, TaskPage};
 pub use options::{Keep, Limits, Retention, Shards};
+pub use registered::RegisterError;
 pub use reporting::TaskReport;
 pub use runtime::{Page, Runtime, ShutdownReport, StartError};
 pub use signal::NewSignal;
@@ -80,10 +83,10 @@ pub use finale_core::compile::{
 };
 pub use finale_core::compiled::{Compiled, DefinitionHash};
 pub use finale_core::definition::{
-    AgentAssignment, Body, Call, Conditional, Declaration, DeclaredType, Definition, DefinitionBuilder, Delivery, Edge,
-    EdgeKind, FromDefinition, Graph, Group, Inside, Items, JoinStrategy, Loop, LoopCondition, Losers, Map, Node,
-    NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy, Retry, Siblings, Signal, Subworkflow, Task, Tolerance,
-    TriggerRule, Verdict, Verification, Wait, Work,
+    AgentAssignment, Backoff, Body, Call, Conditional, Declaration, DeclaredType, Definition, DefinitionBuilder,
+    Delivery, Edge, EdgeKind, Exhausted, FailureKind, FromDefinition, Graph, Group, Growth, Inside, Items,
+    JoinStrategy, Loop, LoopCondition, Losers, Map, Node, NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy,
+    Retry, Siblings, Signal, Subworkflow, Task, Tolerance, TriggerRule, Verdict, Verification, Wait, Work,
 };
 
 // Executions: where they are, how they ended, and why.

@@ -108,8 +108,7 @@ impl Runtime {
     /// Those of [`signal`](Self::signal).
     pub async fn send_signal(&self, execution: ExecutionId, signal: NewSignal) -> Result<(), CommandError> {
         let NewSignal { name, payload, by, id } = signal;
-        let payload = payload?;
-        self.check_payload(&payload)?;
+        let payload = payload.and_then(|payload| payload.limited(self.limits().payload_bytes_max))?;
         self.check_text("who sends the signal", Some(&by))?;
         self.check_text("the id of the signal", id.as_deref())?;
         let signal = Signalled { name, payload, by, id };

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use finale_core::definition::Verdict;
 use finale_core::execution::{Command, Execution, Input, Report};
-use finale_core::fact::{Signalled, StopOutcome, Timer};
+use finale_core::fact::{Operation, OperatorAction, Signalled, StopOutcome, Timer};
 use finale_core::failure::{Failure, FailureClass};
-use finale_core::{Compiled, Dispatch, NodeIndex, NodeStatus, Payload, ScopeId, Time, WorkKey};
+use finale_core::{Compiled, Dispatch, NodeIndex, NodeStatus, Payload, ScopeId, Time, WaitingFor, WorkKey};
 
 use super::open::Open;
 
@@ -15,6 +15,7 @@ use super::open::Open;
 pub struct Budget {
     has_cancelled: bool,
     has_crashed: bool,
+    has_retried: bool,
     has_signalled: bool,
 }
 
@@ -43,6 +44,19 @@ pub enum Move {
     Cancel,
     /// The process is gone, and another one takes over.
     Crash,
+    /// An operator says how it goes on with a node that is held.
+    Operated(WorkKey, Operated),
+}
+
+/// What an operator says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operated {
+    /// It is tried again.
+    Retry,
+    /// It is done.
+    Complete,
+    /// It has failed.
+    Fail,
 }
 
 impl Budget {
@@ -51,6 +65,7 @@ impl Budget {
         match told {
             Move::Cancel => Self { has_cancelled: true, ..self },
             Move::Crash => Self { has_crashed: true, ..self },
+            Move::Operated(_, Operated::Retry) => Self { has_retried: true, ..self },
             Move::EarlySignal(_) => Self { has_signalled: true, ..self },
             _ => self,
         }
@@ -87,6 +102,16 @@ impl Move {
             Self::Continue => Input::Continue,
             Self::Cancel => Input::Command(Command::Cancel { by: "an operator".into() }),
             Self::Crash => Input::Recovered { epoch: execution.epoch().next(), crashed: true },
+            Self::Operated(key, operated) => Input::Operate(Operation {
+                key,
+                by: "an operator".into(),
+                reason: "so it is".into(),
+                action: match operated {
+                    Operated::Retry => OperatorAction::Retry,
+                    Operated::Complete => OperatorAction::Complete(Payload::NULL),
+                    Operated::Fail => OperatorAction::Fail,
+                },
+            }),
         }
     }
 }
@@ -120,6 +145,13 @@ pub(super) fn moves(
         let verdicts = [Verdict::Pass, Verdict::Fail, Verdict::Refer];
         moves.extend(verdicts.map(|verdict| Move::Judged(key, verdict)));
     }
+    for key in held(execution, definition) {
+        moves.extend([Operated::Complete, Operated::Fail].map(|operated| Move::Operated(key, operated)));
+        // Once: each time gives it all its attempts again.
+        if !budget.has_retried && !definition.is_at_most_once(key.node) {
+            moves.push(Move::Operated(key, Operated::Retry));
+        }
+    }
     moves.extend(open.armed.iter().map(|timer| Move::Fired(*timer)));
     let awaited: BTreeSet<&str> = execution.awaited_signals().map(|(_, name)| name).collect();
     moves.extend(awaited.iter().map(|name| Move::Signal((*name).into())));
@@ -137,6 +169,13 @@ pub(super) fn moves(
         moves.push(Move::Crash);
     }
     moves
+}
+
+/// The nodes that wait for an operator.
+fn held(execution: &Execution, definition: &Compiled) -> Vec<WorkKey> {
+    let awaited = execution.why(definition).awaited.into_iter();
+    let held = awaited.filter(|awaited| awaited.waiting_for == Some(WaitingFor::Operator));
+    held.filter_map(|awaited| Some(awaited.task_id?.key)).collect()
 }
 
 /// The nodes that wait for a verdict, in the first scopes.

@@ -30,6 +30,14 @@ pub enum Misreading {
     FailureRulesBlock,
     /// A task that waits for its next attempt takes a slot behind its split.
     BackoffTakesSlot,
+    /// A failure that `not_on` names is tried again.
+    RetriesWhatNotOnNames,
+    /// Work that is to be held when its attempts are used up fails.
+    HeldFails,
+    /// Work of which nobody knows whether it took effect is tried again.
+    UnknownRunsAgain,
+    /// Work that an operator has failed is tried again.
+    OperatorsFailIsTriedAgain,
     /// A signal that nobody waits for is lost.
     LosesEarlySignal,
     /// All nodes that wait for a signal take the same one.
@@ -54,7 +62,7 @@ pub enum Misreading {
 
 impl Misreading {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 25] = [
         Self::FiresTwice,
         Self::ForgetsLoser,
         Self::CancelsWhatOthersNeed,
@@ -66,6 +74,10 @@ impl Misreading {
         Self::AtLeastWaits,
         Self::FailureRulesBlock,
         Self::BackoffTakesSlot,
+        Self::RetriesWhatNotOnNames,
+        Self::HeldFails,
+        Self::UnknownRunsAgain,
+        Self::OperatorsFailIsTriedAgain,
         Self::LosesEarlySignal,
         Self::AllWaitingTakeSignal,
         Self::TakesSignalTwice,

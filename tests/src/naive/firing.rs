@@ -90,6 +90,7 @@ impl Naive {
                 | Place::Timed
                 | Place::Listening(_)
                 | Place::Backing
+                | Place::Held
         );
         if self.closed[source] {
             return Way::Dead;
@@ -126,12 +127,13 @@ impl Naive {
         let forgets_one = self.misreads(Misreading::ForgetsLoser);
         for node in losers.into_iter().skip(usize::from(forgets_one)) {
             self.places[node] = match &self.places[node] {
-                Place::Backing | Place::Reached { .. } if self.attempts[node] > 1 => {
+                Place::Backing | Place::Held | Place::Reached { .. } if self.attempts[node] > 1 => {
                     self.attempts[node] -= 1;
                     Place::Cancelled
                 }
                 Place::Pending | Place::Due | Place::Reached { .. } => Place::Skipped(Way::Dead),
-                Place::Asked | Place::Judged | Place::Timed | Place::Listening(_) | Place::Backing => Place::Cancelled,
+                Place::Asked | Place::Judged | Place::Backing | Place::Held => Place::Cancelled,
+                Place::Timed | Place::Listening(_) => Place::Cancelled,
                 Place::Running => {
                     self.closed[node] = true;
                     Place::Running

@@ -82,11 +82,6 @@ pub(super) fn evaluated(signal: &Signal) -> Option<&str> {
 }
 
 impl Naive {
-    /// Says when it is.
-    pub fn at(&mut self, micros: i64) {
-        self.now = micros;
-    }
-
     /// The signals that nobody has taken, in their order.
     pub fn signals_left(&self) -> Vec<(String, Value)> {
         self.signals.left()
@@ -104,7 +99,7 @@ impl Naive {
 
     pub(super) fn begin_wait(&mut self, node: usize, wait: &Wait) {
         match wait {
-            Wait::Delay(delay) => self.wait_until(node, self.now + delay.as_micros() as i64),
+            Wait::Delay(delay) => self.wait_until(node, self.now.as_micros() + delay.as_micros() as i64),
             Wait::Signal(signal) => self.listen(node, &signal.name),
             Wait::Until(_) => panic!("the moment is evaluated before it is waited for"),
         }
@@ -122,7 +117,7 @@ impl Naive {
     }
 
     fn wait_until(&mut self, node: usize, due: i64) {
-        let is_ahead = due > self.now || self.misreads(Misreading::WaitsForThePast);
+        let is_ahead = due > self.now.as_micros() || self.misreads(Misreading::WaitsForThePast);
         self.places[node] = if is_ahead { Place::Timed } else { Place::Done(Value::Null) };
     }
 
@@ -130,7 +125,7 @@ impl Naive {
         self.signals.listen(Listener { member: self.member, node }, name);
         let mut pool = self.signals.0.borrow_mut();
         let mut kept = (0..pool.kept.len()).filter(|&number| pool.kept[number].0 == name);
-        let chosen = if self.misreads(Misreading::TakesNewestSignal) { kept.last() } else { kept.next() };
+        let chosen = if self.misreads(Misreading::TakesNewestSignal) { kept.next_back() } else { kept.next() };
         let place = match chosen {
             Some(number) if self.misreads(Misreading::TakesSignalTwice) => Place::Done(pool.kept[number].1.clone()),
             Some(number) => Place::Done(pool.kept.remove(number).1),

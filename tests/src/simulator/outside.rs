@@ -2,7 +2,7 @@
 
 use finale_core::definition::Verdict;
 use finale_core::execution::{Command, Effect, Input, Report};
-use finale_core::fact::Signalled;
+use finale_core::fact::{Operation, OperatorAction, Signalled};
 use finale_core::number::{DefinitionNo, ShardNo};
 use finale_core::supervisor::{Activate, Ask, Body, IdGenerator, Idempotency, Message, Question, home_of, shard_of};
 use finale_core::{AttemptNo, ExecutionId, Failure, FailureClass, NodeIndex, Payload, WorkKey};
@@ -87,6 +87,7 @@ impl World {
         let dice = &mut self.shared.dice;
         let input = match kind {
             5..=8 => return self.report(execution),
+            9 if dice.one_in(3) => return self.operate(execution),
             9 => return self.judge(execution),
             12 | 13 => return self.signal(execution),
             10 => match dice.below(8) {
@@ -199,6 +200,17 @@ impl World {
         self.send(execution, Question::Tell(Message { request, body: Body::Input(input) }));
     }
 
+    /// An operator says how it goes on with a task, mostly with one that is held.
+    fn operate(&mut self, execution: ExecutionId) {
+        let kept = self.shared.journal.appended.get(&execution);
+        let held = kept.map(|kept| self.shared.flows[kept.flow].held(&kept.state)).unwrap_or_default();
+        let any = WorkKey::root(NodeIndex(self.shared.dice.below(6) as u32));
+        let key = self.shared.dice.pick(&held).unwrap_or(any);
+        let input = operation(key, self.shared.dice.below(5));
+        let request = self.waiting(execution, "operation");
+        self.send(execution, Question::Tell(Message { request, body: Body::Input(input) }));
+    }
+
     /// Does for one open execution what only somebody outside can do; false if there is nothing.
     pub(super) fn help(&mut self) -> bool {
         let open: Vec<_> = self.shared.journal.appended.iter().filter(|(_, kept)| kept.is_open()).collect();
@@ -214,6 +226,8 @@ impl World {
             });
             let verdict = |key: &WorkKey| Input::Verdict { key: *key, verdict: Verdict::Pass, by: "a judge".into() };
             let input = input.or_else(|| flow.judged(&kept.state).first().map(verdict));
+            let held = flow.held(&kept.state);
+            let input = input.or_else(|| held.first().map(|key| operation(*key, 2)));
             let signal = |(_, name): (WorkKey, &str)| {
                 let payload = Payload::from_json(b"true").expect("it is JSON");
                 Input::Signal(Signalled { name: name.into(), payload, by: "somebody".into(), id: None })
@@ -255,4 +269,15 @@ impl World {
         }
         helped
     }
+}
+
+/// What an operator says of a task, by a number.
+fn operation(key: WorkKey, number: usize) -> Input {
+    let action = match number {
+        0 | 1 => OperatorAction::Retry,
+        2 => OperatorAction::Complete(Payload::from_json(b"7").expect("it is JSON")),
+        3 => OperatorAction::RunNow,
+        _ => OperatorAction::Fail,
+    };
+    Input::Operate(Operation { key, by: "an operator".into(), reason: "so it is".into(), action })
 }

@@ -73,7 +73,7 @@ pub(super) fn difference(
 }
 
 fn tell(naive: &mut Naive, Said { at, input, steps }: &Said, execution: &Execution, flow: &Flow) -> Option<String> {
-    naive.at(at.as_micros());
+    naive.set_time(*at);
     // What could not be is told by a panic there.
     let told = catch_unwind(AssertUnwindSafe(|| naive.tell(input, steps)));
     match told {
@@ -126,6 +126,7 @@ fn input(fact: &Fact, epoch: Epoch) -> Option<Input> {
         }
         Fact::Recovered { epoch, crashed } => Input::Recovered { epoch: *epoch, crashed: *crashed },
         Fact::Continued => Input::Continue,
+        Fact::Operated(operation) => Input::Operate(operation.clone()),
         Fact::Signalled(signal) => Input::Signal(signal.clone()),
         Fact::Decided { .. } | Fact::Ending(_) | Fact::Ended(_) => return None,
     })

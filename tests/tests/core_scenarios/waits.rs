@@ -6,7 +6,7 @@ use finale_core::definition::{
     Definition, Document, Inside, JoinStrategy, LoopCondition, Losers, OnFailure, Signal, Wait,
 };
 use finale_core::execution::{Effect, Input};
-use finale_core::fact::{Signalled, Timer};
+use finale_core::fact::{Operation, OperatorAction, Signalled, Timer};
 use finale_core::{ExecutionStatus, NodeStatus, Payload, Time};
 use finale_tests::chart::{Chart, chart};
 use finale_tests::scenario::Scenario;
@@ -263,6 +263,28 @@ fn the_name_of_a_signal_can_be_evaluated() {
         .expect_output(json!(20));
     let nameless = self::chart("s>w w>e").signal("w", "${{ input.order }}");
     let _story = Scenario::new(nameless).input(json!({"order": " "})).activate().expect_node("w", NodeStatus::Failed);
+}
+
+#[test]
+fn an_operator_ends_a_wait_by_hand() {
+    let operate = |story: &Scenario, action| {
+        Input::Operate(Operation { key: story.key("w"), by: "ann".into(), reason: "so".into(), action })
+    };
+    let delayed = || Scenario::new(waiting(Wait::Delay(DAY))).activate();
+    let (story, timer) = (delayed(), Timer::Wait(delayed().key("w")));
+    let run_now = operate(&story, OperatorAction::RunNow);
+    let _now = story
+        .tell(run_now.clone())
+        .look(|driven| assert!(driven.effects().contains(&Effect::DisarmTimer { timer })))
+        .expect_node("after", NodeStatus::Running)
+        .refuses(run_now.clone(), "the node is completed already");
+    let _not_a_time = Scenario::new(signal("paid")).activate().refuses(run_now, "the node is waiting: it is too early");
+    let story = Scenario::new(chart("s>w w>e").signal("w", Signal::named("paid").timeout(DAY))).activate();
+    let complete = operate(&story, OperatorAction::Complete(Payload::encode(&20).expect("it is a number")));
+    let _done = story.tell(complete).expect_output(json!(20));
+    let story = Scenario::new(signal("paid")).activate();
+    let fail = operate(&story, OperatorAction::Fail);
+    let _failed = story.tell(fail).expect_error(r#"wait "Do w" (w) failed: so"#);
 }
 
 #[test]

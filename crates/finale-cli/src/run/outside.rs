@@ -4,7 +4,7 @@ use finale::{
     CommandError, Event, EventKind, ExecutionHandle, Failure, FailureClass, NewSignal, ReportError, Runtime, TaskId,
     TaskReport, WaitingFor, Workflow,
 };
-use finale_core::definition::{Node, NodeKind, Verdict};
+use finale_core::definition::{Node, NodeKind, Verdict, Wait};
 use finale_core::{Compiled, NodeIndex, WorkKey};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
@@ -131,8 +131,14 @@ impl<'a> Follower<'a> {
         };
         self.questions.close(node, *to);
         let compiled = self.surroundings.workflow.compiled();
-        let Some(WaitingFor::Task | WaitingFor::Verdict | WaitingFor::Signal) = waiting_for else { return };
-        if let Some(position) = compiled.find(node) {
+        let position = compiled.find(node);
+        let wanted = match waiting_for {
+            Some(WaitingFor::Task | WaitingFor::Verdict | WaitingFor::Signal) => true,
+            // Between two rounds a loop waits in its time also then.
+            Some(WaitingFor::Time) => self.surroundings.outside == Outside::Simulated,
+            _ => false,
+        };
+        if let Some(position) = position.filter(|_| wanted) {
             self.wanted(node, position, compiled.node(position), *attempt);
         }
     }
@@ -147,6 +153,10 @@ impl<'a> Follower<'a> {
         let report: LocalBoxFuture<'a, _> = match (&node.kind, answer, agreeing) {
             (NodeKind::Verification(_), _, Some(by)) => Box::pin(judge(runtime, handle, named, by)),
             (NodeKind::Verification(_), ..) => return self.questions.add(Question::verdict(path, node)),
+            (NodeKind::Wait(Wait::Delay(_) | Wait::Until(_)), ..) => {
+                Box::pin(async move { run_now(handle, &named).await })
+            }
+            (NodeKind::Loop(_), ..) => return,
             (NodeKind::Wait(_), _, Some(by)) => {
                 let compiled = self.surroundings.workflow.compiled();
                 Box::pin(async move { Ok(send(handle, compiled, &named, (), by).await?) })
@@ -199,6 +209,16 @@ enum Refusal {
     Report(#[from] ReportError),
     #[error(transparent)]
     Command(#[from] CommandError),
+}
+
+/// Ends a wait for time, in a simulation.
+async fn run_now(handle: &ExecutionHandle, node: &str) -> Result<(), RunError> {
+    match handle.run_now(node, "simulate", "nothing is waited for").await {
+        // The end of the execution, or of its time, can come first.
+        Ok(()) | Err(CommandError::AlreadyTerminal(_) | CommandError::NotRunning(_)) => Ok(()),
+        Err(CommandError::AlreadySettled(_) | CommandError::NotFound) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Whether executions of a workflow may wait for a signal of that name.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use finale::Workflow;
-use finale_core::definition::{Definition, Node, NodeKind, Signal, Verification, Work};
+use finale_core::definition::{Definition, Node, NodeKind, Signal, Verification, Wait, Work};
 use serde_json::{Map, Value};
 
 use super::answers::awaited_signal;
@@ -96,11 +96,12 @@ impl Willing {
         simulation: &Simulation,
         file: &str,
     ) -> Result<Outside, RunError> {
+        let is_outside = |node: &Node| is_outside(node) || (self.simulate && waits_for_time(node));
         let mut all = definition.all_nodes().into_iter().filter(|node| is_outside(node)).peekable();
         if all.peek().is_none() {
             return Ok(Outside::Nobody);
         }
-        let told = |node: &&Node| match awaited_signal(&node.kind) {
+        let told = |node: &Node| match awaited_signal(&node.kind) {
             Some(signal) => is_sent(signal, definition, simulation),
             None => simulation.answer(&node.id).is_some(),
         };
@@ -118,6 +119,10 @@ impl Willing {
             }
         }
     }
+}
+
+fn waits_for_time(node: &Node) -> bool {
+    matches!(node.kind, NodeKind::Wait(Wait::Delay(_) | Wait::Until(_)))
 }
 
 /// Whether nobody else needs to send that signal: it is not waited for without end, or is sent to each node that waits.

@@ -18,7 +18,8 @@ use crate::compiled::{
     Repeated, Rounds, Step,
 };
 use crate::definition::{
-    Definition, Delivery, LoopCondition, Node, NodeKind, Policy, Signal, Subworkflow, Task, TriggerRule, Wait, Work,
+    Definition, Delivery, LoopCondition, Node, NodeKind, Policy, Retry, Signal, Subworkflow, Task, TriggerRule, Wait,
+    Work,
 };
 use crate::expression::Expression;
 use crate::id::NodeIndex;
@@ -238,7 +239,8 @@ fn compiled(
         is_join_tolerated: rules.is_join_tolerated,
         at_most_once: task.delivery == Delivery::AtMostOnce,
         attempts: task.retry.attempts,
-        backoff: task.retry.backoff,
+        is_timed: task.retry.within.is_some(),
+        retry: Some(&task.retry).filter(|retry| says_more(retry)).cloned().map(Box::new),
         timeout: match &node.kind {
             NodeKind::Wait(Wait::Signal(Signal { timeout, .. })) => *timeout,
             _ => task.timeout,
@@ -261,6 +263,11 @@ fn repeated(kind: &NodeKind) -> Option<Box<Repeated>> {
         }
         _ => return None,
     }))
+}
+
+/// Whether more is said of further attempts than how many there are.
+fn says_more(retry: &Retry) -> bool {
+    *retry != Retry::attempts(retry.attempts)
 }
 
 fn step(kind: &NodeKind) -> Step {

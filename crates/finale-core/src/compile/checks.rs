@@ -6,6 +6,7 @@ use super::graph::{self, Graph, numbers};
 use super::joins;
 use super::nodes::{Report, can_fail, find};
 use super::problem::{Code, Part, Problem};
+use super::retries;
 use super::structure::is_blank;
 use super::waits::{check_on_timeout, check_wait};
 use crate::definition::{Definition, Delivery, EdgeKind, Node, NodeKind, ParallelSplit, Task, Verification, Work};
@@ -251,9 +252,7 @@ fn check_task(task: &Task, report: &mut Report<'_>) {
     report.add_if(task.title.as_deref().is_none_or(is_blank), Code::TaskMissingTitle, |node| {
         format!("task {node:?} has no title")
     });
-    report.add_if(task.retry.attempts == 0, Code::BadRetry, |node| {
-        format!("task {node:?} allows no attempt; 1 is the least")
-    });
+    retries::check(&task.retry, report);
     report.add_if(task.timeout.is_some_and(|timeout| timeout.is_zero()), Code::BadTimeout, |node| {
         format!("task {node:?} gives an attempt no time: a timeout of 0s ends it before it begins")
     });

@@ -20,6 +20,7 @@ mod post_dominators;
 mod problem;
 mod reading;
 mod registry;
+mod retries;
 mod statuses;
 mod structure;
 #[cfg(test)]

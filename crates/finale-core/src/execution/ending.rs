@@ -197,6 +197,7 @@ impl Execution {
                 }
                 None
             }
+            WaitFor::Operator { attempt, .. } => attempt.previous(),
             WaitFor::Time { .. } => {
                 sink.effect(Effect::DisarmTimer { timer: Timer::Wait(key) });
                 None

@@ -1,7 +1,7 @@
 //! What an execution can be told, and why it can refuse.
 
 use crate::definition::Verdict;
-use crate::fact::{Activation, Signalled, StopOutcome, Timer};
+use crate::fact::{Activation, Operation, Signalled, StopOutcome, Timer};
 use crate::failure::Failure;
 use crate::id::{AttemptNo, Dispatch, Epoch, WorkKey};
 use crate::payload::Payload;
@@ -60,6 +60,8 @@ pub enum Input {
     },
     /// [`Effect::Continue`](super::Effect::Continue) was performed: more of what followed is to be drawn.
     Continue,
+    /// An operator says how it goes on with one node.
+    Operate(Operation),
     /// Somebody sends a signal: a node that waits for it goes on, or it is kept until one waits for it. One whose id was
     /// sent before changes nothing.
     Signal(Signalled),

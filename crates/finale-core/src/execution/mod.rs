@@ -24,9 +24,11 @@ mod instances;
 mod losers;
 mod nest;
 mod node;
+mod operator;
 mod paths;
 mod recover;
 mod render;
+mod retry;
 mod rounds;
 mod rules;
 mod scope;
@@ -52,6 +54,7 @@ pub use turn::{AfterStop, Effect, EffectSink, Notice, NumberedEvent, Replay, Tur
 pub(crate) use ending::EndReason;
 use instances::Nest;
 use node::{LostAttempts, NodeState, Settled, Skip, WaitFor};
+use retry::RetryBudgets;
 use scope::Scope;
 use signals::Signals;
 use spare::Spare;
@@ -121,6 +124,8 @@ pub struct Execution {
     gone: Option<Box<Counts>>,
     /// Attempts that were followed by another one.
     earlier: Option<Box<EarlierAttempts>>,
+    /// What limits further attempts beside their number.
+    retry_budgets: Option<Box<RetryBudgets>>,
     /// Signals that nobody has taken, and who waits for which one.
     signals: Option<Box<Signals>>,
     /// Storage of an execution that ended in this place before.
@@ -228,6 +233,7 @@ impl Execution {
             split_slots: None,
             gone: None,
             earlier: None,
+            retry_budgets: None,
             signals: None,
             spare_activation: Spare::default(),
             spare_ending: Spare::default(),
@@ -256,6 +262,7 @@ impl Execution {
         self.split_slots = None;
         self.gone = None;
         self.earlier = None;
+        self.retry_budgets = None;
         self.signals = None;
     }
 

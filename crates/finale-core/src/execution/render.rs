@@ -161,6 +161,7 @@ impl Execution {
             attempt: attempt.map_or(0, AttemptNo::get),
             attempts: LostAttempts::last_attempt(definition.at(node).attempts, *lost),
             class: failure.class,
+            code: failure.code().map(str::to_owned),
             reason: failure.reason.to_string(),
         })
     }

@@ -41,6 +41,7 @@ impl Execution {
             Fact::Recovered { epoch, .. } => self.allows_recovery(*epoch),
             Fact::Continued if self.phase == Phase::Running && self.is_busy() => Ok(()),
             Fact::Continued => Err(Refused::Invalid("nothing was left to go on with")),
+            Fact::Operated(operation) => self.allows_operation(definition, operation),
             Fact::Signalled(signal) => self.allows_signal(signal),
         }
     }
@@ -115,7 +116,10 @@ impl Execution {
         let is_cancel = matches!(result, Err(failure) if failure.class == FailureClass::Cancelled);
         match self.work(key)? {
             NodeState::Waiting(WaitFor::Task { attempt, .. }) => Ok(*attempt),
-            NodeState::Running { attempt, .. } | NodeState::Waiting(WaitFor::Backoff { attempt, .. }) if is_cancel => {
+            NodeState::Running { attempt, .. }
+            | NodeState::Waiting(WaitFor::Backoff { attempt, .. } | WaitFor::Operator { attempt, .. })
+                if is_cancel =>
+            {
                 Ok(*attempt)
             }
             // Between two attempts it waits for a slot behind a split.

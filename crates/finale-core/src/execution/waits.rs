@@ -165,6 +165,29 @@ impl Execution {
         self.follow(key);
     }
 
+    /// An operator says what a node comes to that waits.
+    pub(super) fn end_wait(
+        &mut self,
+        definition: &Compiled,
+        key: WorkKey,
+        result: Result<Payload, Failure>,
+        sink: &mut impl EffectSink,
+    ) {
+        let started = self.since(key).unwrap_or(self.at);
+        match self.state_at(key) {
+            NodeState::Waiting(WaitFor::Signal { .. }) => self.forget_wait(definition, key, sink),
+            _ => sink.effect(Effect::DisarmTimer { timer: Timer::Wait(key) }),
+        }
+        match result {
+            Ok(output) => self.complete_wait(definition, key, started, output, sink),
+            Err(failure) => {
+                let (ended, failure) = (self.at, Box::new(failure));
+                let state = NodeState::Failed { attempt: None, lost: 0, started, ended, failure };
+                self.fail(definition, key, state, sink);
+            }
+        }
+    }
+
     /// A node that waits for a signal is closed: the next one that comes is not for it.
     pub(super) fn forget_wait(&mut self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
         if let Some(signals) = self.signals.as_deref_mut() {

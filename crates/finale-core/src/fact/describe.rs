@@ -4,7 +4,9 @@ use std::fmt::{self, Write};
 
 use serde::Serialize;
 
-use super::{Activation, Decision, EndRequest, Ended, Fact, Recorded, Signalled, StopOutcome, Timer};
+use super::{
+    Activation, Decision, EndRequest, Ended, Fact, Operation, OperatorAction, Recorded, Signalled, StopOutcome, Timer,
+};
 use crate::compiled::Compiled;
 use crate::definition::Verdict;
 use crate::failure::{Failure, FailureClass};
@@ -79,6 +81,7 @@ impl Recorded {
             Fact::Continued => {
                 about.kind("continued").say(format_args!("what followed was too much for one turn: it went on"))
             }
+            Fact::Operated(operation) => about.of_node(definition, operation.key).operated(operation),
             Fact::Signalled(signal) => about.signalled(signal),
         }
     }
@@ -254,6 +257,24 @@ impl Described {
         }
     }
 
+    fn operated(mut self, Operation { by, reason, action, .. }: &Operation) -> Self {
+        let words = match action {
+            OperatorAction::Retry => " is tried again",
+            OperatorAction::RunNow => " begins now",
+            OperatorAction::Complete(output) => {
+                self.output = Some(output.clone());
+                " is declared completed"
+            }
+            OperatorAction::Fail => {
+                self.class = Some(FailureClass::Failed);
+                self.error = Some(reason.to_string());
+                " is declared failed"
+            }
+        };
+        let about = self.kind("operated").say(format_args!("{words}")).by(by);
+        if reason.is_empty() { about } else { about.say(format_args!(": {reason}")) }
+    }
+
     fn ended(mut self, seal: &Ended) -> Self {
         self.output.clone_from(&seal.output);
         let about = self.kind("ended").say(format_args!("{}", ExecutionStatus::from(seal.status)));
@@ -342,6 +363,8 @@ mod tests {
         let (key, attempt) = (hello(), AttemptNo::FIRST);
         let decided = |decision| Fact::Decided { key, decision };
         let stopped = |how| Fact::AttemptStopped { key, attempt, how };
+        let operated =
+            |action, reason: &str| Fact::Operated(Operation { key, by: "me".into(), reason: reason.into(), action });
         let signal = |id, payload| Fact::Signalled(Signalled { name: "paid".into(), payload, by: "me".into(), id });
         let output = Some(Payload::encode(&1).unwrap());
         let cases = [
@@ -354,6 +377,13 @@ mod tests {
             (decided(Decision::Failed("no x".into())), "hello: its expression could not be evaluated: no x"),
             (stopped(StopOutcome::Closed), "hello: attempt 1 closed: nobody worked on it here"),
             (stopped(StopOutcome::Aborted), "hello: attempt 1 did not stop in time and was dropped"),
+            (operated(OperatorAction::Retry, ""), "hello is tried again by me"),
+            (operated(OperatorAction::RunNow, "in a hurry"), "hello begins now by me: in a hurry"),
+            (
+                operated(OperatorAction::Complete(Payload::NULL), "it was done"),
+                "hello is declared completed by me: it was done",
+            ),
+            (operated(OperatorAction::Fail, "gone"), "hello is declared failed by me: gone"),
             (Fact::TimerFired(Timer::Deadline), "the deadline passed"),
             (Fact::TimerFired(Timer::Timeout(key, attempt)), "hello: attempt 1 took longer than allowed"),
             (Fact::TimerFired(Timer::Backoff(key, attempt.next())), "hello: attempt 2 may begin"),

@@ -59,6 +59,7 @@ mod graph;
 pub(crate) mod keys;
 mod policy;
 mod report;
+mod retry;
 mod rule;
 mod section;
 mod short;

@@ -12,7 +12,8 @@ use finale_core::definition::{
 use finale_core::time::format_duration;
 use serde_json::Value;
 
-use super::task::{self, number, text};
+use super::entry::{number, text};
+use super::task;
 use crate::own;
 use crate::tree::{Entry, Located, Tree};
 
