@@ -10,6 +10,7 @@ mod draw;
 mod repeated;
 mod retry;
 mod task;
+mod wait;
 
 pub(crate) use body::InsideRef;
 pub use body::{Body, Graph, Group, Inside};
@@ -18,6 +19,7 @@ pub use call::Call;
 pub use document::Document;
 pub use repeated::{Items, Loop, LoopCondition, Map, Tolerance};
 pub use retry::{Backoff, Exhausted, FailureKind, Growth, Retry};
+pub use wait::{Signal, Wait};
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -222,6 +224,8 @@ pub enum NodeKind {
     Map(Map),
     /// Runs what is inside of it round by round.
     Loop(Loop),
+    /// Waits for some time, until a moment, or for a signal.
+    Wait(Wait),
 }
 
 impl Node {
@@ -285,6 +289,7 @@ impl NodeKind {
             Self::Group(_) => "group",
             Self::Map(_) => "map",
             Self::Loop(_) => "loop",
+            Self::Wait(_) => "wait",
         }
     }
 
@@ -578,6 +583,8 @@ pub enum EdgeKind {
     VerificationRefer,
     /// When its source has failed for good: the target handles the failure, which then counts for no policy.
     OnFailure,
+    /// When its source has waited in vain for a signal. The other edges that leave it are for when the signal came.
+    OnTimeout,
 }
 
 impl EdgeKind {
@@ -592,6 +599,7 @@ impl EdgeKind {
             Self::VerificationFail => "verification_fail",
             Self::VerificationRefer => "verification_refer",
             Self::OnFailure => "on_failure",
+            Self::OnTimeout => "on_timeout",
         }
     }
 }

@@ -50,22 +50,23 @@ impl<Output> ExecutionHandle<Output> {
     }
 
     /// Begins the next attempt at a task now, instead of at the end of its backoff. It passes no limit: where there is a
-    /// queue it waits in it.
+    /// queue it waits in it. A node that waits for some time or until a moment need not wait any more.
     ///
     /// # Errors
-    /// [`NotReady`](CommandError::NotReady) when it does not wait for its next attempt, and the others of
+    /// [`NotReady`](CommandError::NotReady) when it does not wait for its next attempt or for a time, and the others of
     /// [`complete_by_hand`](Self::complete_by_hand).
     pub async fn run_now(&self, node: &str, by: &str, reason: &str) -> Result<(), CommandError> {
         self.operate(node, by, reason, OperatorAction::RunNow).await
     }
 
     /// Declares a task done, with this output: one that is held, that waits for its next attempt or for somebody outside, or
-    /// that a handler works on. The handler is dropped at once, without a grace.
+    /// that a handler works on. The handler is dropped at once, without a grace. A node that waits for a time or a signal is
+    /// declared done in the same way.
     ///
     /// # Errors
     /// [`NotFound`](CommandError::NotFound) when there is no such node, [`NotReady`](CommandError::NotReady) when it was
     /// not begun, [`AlreadySettled`](CommandError::AlreadySettled) when it is settled, [`Invalid`](CommandError::Invalid)
-    /// when it is no task or the output is too large or cannot be encoded, [`TooLong`](CommandError::TooLong) when who or
+    /// when it is neither a task nor a wait or the output is too large or cannot be encoded, [`TooLong`](CommandError::TooLong) when who or
     /// why is too long, [`NotRunning`](CommandError::NotRunning) and
     /// [`AlreadyTerminal`](CommandError::AlreadyTerminal) when the end of the execution is decided or there, and when the
     /// runtime has stopped.

@@ -12,6 +12,7 @@ mod retries;
 mod splits;
 mod tasks;
 mod telling;
+mod waits;
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! What an operator says of one node: to try it again, to begin it now, that it is done, or that it has failed.
+//! What an operator says of one node: to try it again, to begin it now, that it is done, or that it has failed; of one
+//! that waits, that it need not.
 
 use super::apply::{Attempted, Further};
 use super::node::WaitFor;
@@ -15,7 +16,8 @@ impl Execution {
     pub(super) fn allows_operation(&self, definition: &Compiled, operation: &Operation) -> Result<(), Refused> {
         let Operation { key, action, reason, .. } = operation;
         let (key, state) = (*key, self.work(*key)?);
-        if !matches!(definition.at(key.node).step, Step::Handle | Step::Ask) {
+        let is_wait = matches!(definition.at(key.node).step, Step::Delay(_) | Step::Until | Step::AwaitSignal);
+        if !is_wait && !matches!(definition.at(key.node).step, Step::Handle | Step::Ask) {
             return Err(Refused::Invalid("the node is not a task"));
         }
         if *action == OperatorAction::Fail && reason.trim().is_empty() {
@@ -23,7 +25,9 @@ impl Execution {
         }
         let fits = match action {
             OperatorAction::Retry => matches!(state, NodeState::Waiting(WaitFor::Operator { .. })),
-            OperatorAction::RunNow => matches!(state, NodeState::Waiting(WaitFor::Backoff { .. })),
+            OperatorAction::RunNow => {
+                matches!(state, NodeState::Waiting(WaitFor::Backoff { .. } | WaitFor::Time { .. }))
+            }
             OperatorAction::Complete(_) | OperatorAction::Fail => is_begun(state),
         };
         match fits {
@@ -38,6 +42,14 @@ impl Execution {
 
     pub(super) fn operated(&mut self, definition: &Compiled, operation: Operation, sink: &mut impl EffectSink) {
         let Operation { key, action, reason, .. } = operation;
+        if let NodeState::Waiting(WaitFor::Time { .. } | WaitFor::Signal { .. }) = self.state_at(key) {
+            let result = match action {
+                OperatorAction::Complete(output) => Ok(output),
+                OperatorAction::Fail => Err(Failure::new(FailureClass::Failed, reason)),
+                OperatorAction::RunNow | OperatorAction::Retry => Ok(Payload::NULL),
+            };
+            return self.end_wait(definition, key, result, sink);
+        }
         match action {
             OperatorAction::Retry => {
                 let Some(attempt) = self.state_at(key).attempt() else { return };
@@ -85,7 +97,11 @@ impl Execution {
 fn is_begun(state: &NodeState) -> bool {
     match state {
         NodeState::Running { closed, .. } => !closed,
-        NodeState::Waiting(WaitFor::Task { .. } | WaitFor::Backoff { .. } | WaitFor::Operator { .. }) => true,
+        NodeState::Waiting(wait) => match wait {
+            WaitFor::Task { .. } | WaitFor::Backoff { .. } | WaitFor::Operator { .. } => true,
+            WaitFor::Time { .. } | WaitFor::Signal { .. } => true,
+            WaitFor::Verdict { .. } | WaitFor::Scope { .. } | WaitFor::Round { .. } => false,
+        },
         NodeState::Ready { attempt, .. } => attempt.get() > 1,
         _ => false,
     }
