@@ -369,14 +369,14 @@ impl Naive {
                 }
                 self.places[node] = Place::Reached { seen: true };
             }
-            Timer::Round(..) => return Err(No::Invalid),
+            Timer::Round(..) | Timer::EndingWithin => return Err(No::Invalid),
         }
         Ok(())
     }
 
     fn command(&mut self, command: &Command) -> Result<(), No> {
         let end = match command {
-            Command::Cancel { .. } => ExecutionStatus::Cancelled,
+            Command::Cancel { .. } | Command::ForceCancel { .. } => ExecutionStatus::Cancelled,
             Command::Complete { .. } => ExecutionStatus::Completed,
             Command::Fail { reason, .. } if reason.trim().is_empty() => return Err(No::Invalid),
             Command::Fail { .. } => ExecutionStatus::Failed,

@@ -274,5 +274,12 @@ fn apply(state: &mut State, op: &Op, flows: &[Flow]) -> Result<Vec<(Recorded, Ve
 fn written_off(at: Time, error: &str) -> Outcome {
     let error = ExecutionError::new(error, Vec::new()).expect("an error is not blank");
     let decided_by = DecidedBy::Operator { by: "an operator".into() };
-    Outcome { completed_at: at, decided_by, counts: Default::default(), end: End::Failed { error } }
+    Outcome {
+        completed_at: at,
+        decided_by,
+        counts: Default::default(),
+        ending_failures: Vec::new(),
+        ending_failures_more: 0,
+        end: End::Failed { error },
+    }
 }

@@ -143,6 +143,7 @@ impl<'a> Reader<'a> {
             }
             kind::RECOVERED => Fact::Recovered { epoch: Epoch(self.narrow()?), crashed: self.flag()? },
             kind::CONTINUED => Fact::Continued,
+            kind::ENDING_WITHIN => Fact::TimerFired(Timer::EndingWithin),
             _ => return Err("the kind of fact is unknown"),
         })
     }
@@ -247,6 +248,7 @@ impl<'a> Reader<'a> {
             2 => EndRequest::Fail { by: self.text()?, reason: self.text()? },
             3 => EndRequest::Output(self.text()?),
             4 => EndRequest::Stalled,
+            5 => EndRequest::ForceCancel(self.text()?),
             _ => return Err("the request to end is unknown"),
         })
     }

@@ -42,6 +42,7 @@ pub(super) mod kind {
     pub(in crate::fact) const OUTPUT: u8 = 19;
     pub(in crate::fact) const TOO_MANY: u8 = 20;
     pub(in crate::fact) const ROUND: u8 = 21;
+    pub(in crate::fact) const ENDING_WITHIN: u8 = 22;
 
     /// The bits of the kind itself.
     pub(in crate::fact) const MASK: u8 = 0x1f;
@@ -124,6 +125,7 @@ impl Writer<'_> {
                 self.byte(stop_number(*how));
             }
             Fact::TimerFired(Timer::Deadline) => self.head(kind::DEADLINE, last, at),
+            Fact::TimerFired(Timer::EndingWithin) => self.head(kind::ENDING_WITHIN, last, at),
             Fact::TimerFired(Timer::Timeout(key, attempt)) => self.work(kind::TIMEOUT, last, at, *key, *attempt),
             Fact::TimerFired(Timer::Backoff(key, attempt)) => self.work(kind::BACKOFF, last, at, *key, *attempt),
             Fact::TimerFired(Timer::Round(key, round)) => {
@@ -265,6 +267,10 @@ impl Writer<'_> {
                 self.text(reason);
             }
             EndRequest::Stalled => self.byte(4),
+            EndRequest::ForceCancel(by) => {
+                self.byte(5);
+                self.text(by);
+            }
         }
     }
 

@@ -156,6 +156,8 @@ pub enum Timer {
     Backoff(WorkKey, AttemptNo),
     /// The round of a loop with that number, from 1, may begin.
     Round(WorkKey, u32),
+    /// The execution has been ending for as long as it may.
+    EndingWithin,
 }
 
 /// An end that was decided apart from the tasks.
@@ -163,6 +165,8 @@ pub enum Timer {
 pub enum EndRequest {
     /// Somebody cancelled the execution.
     Cancel(Box<str>),
+    /// Somebody cancelled it, without what is left to be done at its end.
+    ForceCancel(Box<str>),
     /// Somebody declared it complete.
     Complete(Box<str>),
     /// Somebody declared it failed.

@@ -71,8 +71,8 @@ fn titles(node: &Node) -> Vec<Entry> {
 }
 
 fn graph(outline: Outline, id: &str, graph: &Graph) -> Option<Located> {
-    let Graph { policy, output, nodes, edges } = graph.clone();
-    let definition = Definition { policy, output, nodes, edges, ..Definition::new(id) };
+    let Graph { policy, output, finally, nodes, edges } = graph.clone();
+    let definition = Definition { policy, output, finally, nodes, edges, ..Definition::new(id) };
     let Tree::Map(entries) = outline.document(&definition)?.tree else { return None };
     let entries = entries.into_iter().filter(|entry| !matches!(entry.key.as_str(), "id" | "name")).collect();
     Some(Tree::Map(entries).into())
