@@ -6,6 +6,7 @@
 //! and that nothing was left out.
 
 mod bugs;
+mod endings;
 mod failing;
 mod firing;
 mod inside;
@@ -23,6 +24,7 @@ use finale_core::{AttemptNo, Epoch, ExecutionStatus, NodeIndex, NodeStatus, Payl
 use serde_json::Value;
 
 pub use bugs::Misreading;
+pub use endings::{COMPENSATION, FINALLY, body_graph};
 use firing::Fired;
 pub use inside::{Mistake, graph as graph_inside};
 pub use no::No;

@@ -413,6 +413,26 @@ impl Compiled {
         self.at(position).step == Step::Handle
     }
 
+    /// By the number of a node: whether it is of its own graph or of one that runs inside of that; what undoes nodes and what
+    /// runs at the end of a scope is not, unless it is called elsewhere too.
+    pub fn in_graphs(&self) -> Box<[bool]> {
+        let (mut inside, mut open) = (vec![false; self.nodes.len()], vec![0]);
+        let mut seen = vec![false; self.graphs.len()];
+        while let Some(number) = open.pop() {
+            if std::mem::replace(&mut seen[number as usize], true) {
+                continue;
+            }
+            let graph = &self.graphs[number as usize];
+            let nodes = graph.first as usize..graph.first as usize + graph.in_degrees.len();
+            inside[nodes.clone()].fill(true);
+            open.extend(self.nodes[nodes].iter().filter_map(|node| match node.step {
+                Step::Open(opening) => Some(opening.graph),
+                _ => None,
+            }));
+        }
+        inside.into_boxed_slice()
+    }
+
     /// By the number of a node: how many tasks its graph has, itself included.
     pub fn tasks_beside(&self) -> Box<[u32]> {
         let mut tasks = vec![0; self.nodes.len()];

@@ -221,7 +221,22 @@ mod tests {
 
     #[test]
     fn a_text_that_leads_nowhere_is_no_path() {
-        for text in ["", "::a", "a::", "a[1]", "a[x]::b", "a[+1]::b", "a#::b", "a#01::b", "a[1]b::c", r"a\", "@finally", "a@compensate", "@a::b", "a@b::c"] {
+        for text in [
+            "",
+            "::a",
+            "a::",
+            "a[1]",
+            "a[x]::b",
+            "a[+1]::b",
+            "a#::b",
+            "a#01::b",
+            "a[1]b::c",
+            r"a\",
+            "@finally",
+            "a@compensate",
+            "@a::b",
+            "a@b::c",
+        ] {
             assert!(text.parse::<NodePath>().is_err(), "{text}");
         }
     }

@@ -62,7 +62,9 @@ pub use options::{Keep, Limits, Retention, Shards};
 pub use reporting::TaskReport;
 pub use runtime::{Page, Runtime, ShutdownReport, StartError};
 pub use task_error::{ResultExt, TaskError};
-pub use typed::{Branch, CallNode, ConditionNode, Gives, InputNode, Source, TaskNode, TypedBuilder, VerificationNode};
+pub use typed::{
+    Branch, CallNode, ConditionNode, Ending, Gives, InputNode, Source, TaskNode, TypedBuilder, VerificationNode,
+};
 pub use vitals::{BlockedShard, Health};
 pub use workflow::{Workflow, WorkflowBuilder};
 
@@ -87,8 +89,8 @@ pub use finale_core::execution::{Awaited, Why};
 pub use finale_core::fact::Described;
 pub use finale_core::id::ParseIdError;
 pub use finale_core::record::{
-    AttemptRecord, Begun, ConcurrencyLimit, Counts, DecidedBy, End, ExecutionError, ItemCounts, NodeFailure,
-    NodeRecord, NodeRecordState, OutputError, QueuePosition, Record, State, WorkflowName,
+    AttemptRecord, Begun, ConcurrencyLimit, Counts, DecidedBy, End, EndingFailure, EndingKind, ExecutionError,
+    ItemCounts, NodeFailure, NodeRecord, NodeRecordState, OutputError, QueuePosition, Record, State, WorkflowName,
 };
 pub use finale_core::{
     ExecutionId, ExecutionStatus, Failure, FailureClass, NodeStatus, Outcome, Payload, PayloadError, TaskId, Time,

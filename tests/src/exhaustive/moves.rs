@@ -4,7 +4,7 @@ use finale_core::definition::Verdict;
 use finale_core::execution::{Command, Execution, Input, Report};
 use finale_core::fact::{StopOutcome, Timer};
 use finale_core::failure::{Failure, FailureClass};
-use finale_core::{Compiled, Dispatch, NodeIndex, NodeStatus, Payload, ScopeId, Time, WorkKey};
+use finale_core::{Compiled, Dispatch, ExecutionStatus, NodeIndex, NodeStatus, Payload, ScopeId, Time, WorkKey};
 
 use super::open::Open;
 
@@ -12,6 +12,7 @@ use super::open::Open;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Budget {
     has_cancelled: bool,
+    has_forced: bool,
     has_crashed: bool,
 }
 
@@ -34,6 +35,8 @@ pub enum Move {
     Continue,
     /// An operator cancels it.
     Cancel,
+    /// An operator cancels it without what is left of its end.
+    Force,
     /// The process is gone, and another one takes over.
     Crash,
 }
@@ -43,6 +46,7 @@ impl Budget {
     pub(super) fn spend(self, told: &Move) -> Self {
         match told {
             Move::Cancel => Self { has_cancelled: true, ..self },
+            Move::Force => Self { has_cancelled: true, has_forced: true, ..self },
             Move::Crash => Self { has_crashed: true, ..self },
             _ => self,
         }
@@ -52,7 +56,7 @@ impl Budget {
 impl Move {
     /// Whether it comes by itself, rather than from somebody who may never say it.
     pub(super) fn is_progress(&self) -> bool {
-        !matches!(self, Self::Cancel | Self::Crash)
+        !matches!(self, Self::Cancel | Self::Force | Self::Crash)
     }
 
     /// The input that says so.
@@ -72,6 +76,7 @@ impl Move {
             Self::Fired(timer) => Input::TimerFired(timer),
             Self::Continue => Input::Continue,
             Self::Cancel => Input::Command(Command::Cancel { by: "an operator".into() }),
+            Self::Force => Input::Command(Command::ForceCancel { by: "an operator".into() }),
             Self::Crash => Input::Recovered { epoch: execution.epoch().next(), crashed: true },
         }
     }
@@ -111,6 +116,9 @@ pub(super) fn moves(
     }
     if !budget.has_cancelled {
         moves.push(Move::Cancel);
+    }
+    if !budget.has_forced && execution.status() == ExecutionStatus::Ending {
+        moves.push(Move::Force);
     }
     if !budget.has_crashed {
         moves.push(Move::Crash);

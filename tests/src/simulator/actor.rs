@@ -306,7 +306,7 @@ impl Actor {
         let hosting = self.hosting.as_mut()?;
         let kept =
             (!matches!(input, Input::Activate(_) | Input::TimerFired(_) | Input::Continue)).then(|| input.clone());
-        let cancels = matches!(input, Input::Command(Command::Cancel { .. }));
+        let cancels = matches!(input, Input::Command(Command::Cancel { .. } | Command::ForceCancel { .. }));
         let compiled = reach.shared.flows[hosting.definition.0 as usize].compiled.clone();
         let passed_on = match &input {
             Input::Outcome { dispatch, .. } | Input::Stopped { dispatch, .. } => Some(*dispatch),

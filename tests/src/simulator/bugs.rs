@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::naive::Misreading;
+use crate::naive::{Misreading, Mistake};
 
 macro_rules! bugs {
     ($($(#[doc = $text:literal])+ $name:ident,)+) => {
@@ -94,6 +94,18 @@ bugs! {
     JoinToleratesForGood,
     /// A task that waits for its next attempt takes a slot behind its split.
     BackoffTakesSlot,
+    /// What completed first is undone first.
+    UndoesInOrder,
+    /// What was undone is undone once more after a crash.
+    UndoesTwice,
+    /// What completed inside of scopes is not undone.
+    EntersNoScope,
+    /// What is cancelled has no `finally`.
+    SkipsFinallyOnCancel,
+    /// A `finally` runs once more after a crash.
+    RunsFinallyTwice,
+    /// A `finally` that fails decides the end.
+    FinallyDecides,
 }
 
 impl Bug {
@@ -108,6 +120,19 @@ impl Bug {
             Self::HandledForGood => Misreading::HandledForGood,
             Self::JoinToleratesForGood => Misreading::JoinToleratesForGood,
             Self::BackoffTakesSlot => Misreading::BackoffTakesSlot,
+            _ => return None,
+        })
+    }
+
+    /// The same for rules about the ends of scopes.
+    pub(super) fn mistake(self) -> Option<Mistake> {
+        Some(match self {
+            Self::UndoesInOrder => Mistake::UndoesInOrder,
+            Self::UndoesTwice => Mistake::UndoesTwice,
+            Self::EntersNoScope => Mistake::EntersNoScope,
+            Self::SkipsFinallyOnCancel => Mistake::SkipsFinallyOnCancel,
+            Self::RunsFinallyTwice => Mistake::RunsFinallyTwice,
+            Self::FinallyDecides => Mistake::FinallyDecides,
             _ => return None,
         })
     }

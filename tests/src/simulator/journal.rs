@@ -155,9 +155,8 @@ impl Journal {
                         let kept = &self.durable[execution];
                         audit.durable(*execution, key.as_deref(), kept, &folded);
                         if kept.state.status().is_terminal() {
-                            let misreading = self.bug.and_then(Bug::misreading);
-                            let difference =
-                                second_reading::difference(*execution, &flows[kept.flow], &kept.history, misreading);
+                            let flow = &flows[kept.flow];
+                            let difference = second_reading::difference(*execution, flow, &kept.history, self.bug);
                             if let Some(story) = difference {
                                 audit.violate(
                                     "what_became_of_it_is_what_the_rules_say",

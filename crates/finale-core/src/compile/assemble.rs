@@ -218,7 +218,8 @@ impl Assembly<'_> {
         let mut is_new = self.nodes.iter().any(|node| node.compensate.is_some());
         while std::mem::take(&mut is_new) {
             let graphs = &self.graphs;
-            let opens_undoable = |step| matches!(step, Step::Open(opening) if graphs[opening.graph as usize].is_undoable);
+            let opens_undoable =
+                |step| matches!(step, Step::Open(opening) if graphs[opening.graph as usize].is_undoable);
             for node in &mut self.nodes {
                 node.is_undoable = node.compensate.is_some() || opens_undoable(node.step);
             }

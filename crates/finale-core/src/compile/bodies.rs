@@ -142,8 +142,12 @@ impl<'d> WorkflowGraph<'d> {
     pub(super) fn located(&self, problem: Problem) -> Problem {
         let Some(opener) = self.opener() else { return problem };
         let mut nodes: Vec<_> = problem.nodes.iter().map(|id| self.name(id)).collect();
-        if nodes.is_empty() {
-            nodes.push(opener.clone());
+        if nodes.is_empty()
+            && let Some((PathStep { node, .. }, before)) = self.within.split_last()
+            && !node.is_empty()
+        {
+            let is_own = before.is_empty();
+            nodes.push(if is_own { node.to_string() } else { NodePath::new(before.to_vec(), node).to_string() });
         }
         let message = format!("inside of {opener:?}: {}", problem.message);
         Problem { code: problem.code, nodes, message, part: None }

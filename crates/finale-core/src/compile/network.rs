@@ -2,9 +2,9 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{bodies, joins};
 use super::problem::{Code, Problem};
 use super::registry::Registry;
+use super::{bodies, joins};
 use crate::definition::{Definition, GraphRef, InsideRef, NodeKind, Subworkflow};
 use crate::path::{NodePath, PathStep};
 

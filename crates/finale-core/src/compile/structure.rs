@@ -37,7 +37,8 @@ fn check_part(part: &WorkflowGraph<'_>) -> Vec<Problem> {
         problems.push(Problem::new(Code::UnusedInBody, message));
     }
     if definition.ending_within.is_some_and(|within| within.is_zero()) {
-        let message = "the workflow must be over at once when its end is decided: leave `ending_within` out, or give it a time";
+        let message =
+            "the workflow must be over at once when its end is decided: leave `ending_within` out, or give it a time";
         problems.push(Problem::new(Code::BadEndingWithin, message));
     }
     check_head(definition, &mut problems);

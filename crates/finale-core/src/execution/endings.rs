@@ -7,8 +7,8 @@ use super::instances::Instance;
 use super::scope::{Scope, ScopeEnd};
 use super::{EffectSink, EndReason, Execution, Phase};
 use crate::compiled::Compiled;
-use crate::failure::{Failure, FailureClass};
 use crate::fact::Terminal;
+use crate::failure::{Failure, FailureClass};
 use crate::id::{ScopeId, WorkKey};
 use crate::payload::Payload;
 use crate::record::{ENDING_FAILURES_MAX, EndingFailure, EndingKind};
@@ -100,6 +100,14 @@ impl Execution {
     /// Whether a node undoes what its scopes did, before it settles.
     pub(super) fn is_undoing(&self, key: WorkKey) -> bool {
         self.endings.as_deref().is_some_and(|endings| endings.undoing.contains_key(&Owner::Node(key)))
+    }
+
+    /// Nobody needs a node any more that undoes what its scopes did.
+    pub(super) fn close_undoing(&mut self, key: WorkKey) {
+        let undoing = self.endings_mut().undoing.get_mut(&Owner::Node(key));
+        if let Some((closed, ..)) = undoing.and_then(|undoing| undoing.settles.as_mut()) {
+            *closed = true;
+        }
     }
 
     /// How many nodes were undone.
@@ -322,7 +330,8 @@ impl Execution {
                 self.add_ending_failure(EndingKind::Finally, of, None);
             }
             Some(graph) => {
-                let finally = self.open_ending(definition, graph, WorkKey { scope: id, node: start }, ScopeRole::Finally);
+                let finally =
+                    self.open_ending(definition, graph, WorkKey { scope: id, node: start }, ScopeRole::Finally);
                 self.endings_mut().finals.insert(id, finally);
                 return;
             }
@@ -418,5 +427,4 @@ impl Execution {
         inside.extend(of_scope.iter().filter_map(|key| endings.compensations.remove(key)));
         inside
     }
-
 }

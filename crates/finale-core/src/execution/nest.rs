@@ -310,8 +310,8 @@ impl Execution {
         sink: &mut impl EffectSink,
     ) {
         if self.is_undoing(key) {
-            // It comes to its end by itself.
-            return;
+            // It comes to its end by itself, and nobody needs it any more.
+            return self.close_undoing(key);
         }
         let Some(nest) = self.nests.get_mut(&key) else { return };
         nest.close(compensates);

@@ -35,9 +35,7 @@ impl Execution {
             Fact::TimerFired(timer) => self.allows_timer(definition, *timer),
             Fact::Ending(request) => self.allows_end_request(request),
             Fact::Ended(Ended { status, .. }) => match &self.phase {
-                Phase::Ending(ending)
-                    if self.root.stage == Stage::Over && ending.reason.terminal() == *status =>
-                {
+                Phase::Ending(ending) if self.root.stage == Stage::Over && ending.reason.terminal() == *status => {
                     Ok(())
                 }
                 Phase::Ending(_) => Err(Refused::Invalid("it could not end like that")),
@@ -167,7 +165,9 @@ impl Execution {
             }
             (Phase::Running, _)
             | (Phase::Ending(_), EndRequest::Cancel(_) | EndRequest::ForceCancel(_) | EndRequest::Output(_)) => Ok(()),
-            (Phase::Ended(_), EndRequest::Cancel(_) | EndRequest::ForceCancel(_)) => Err(Refused::AlreadyTerminal(self.status())),
+            (Phase::Ended(_), EndRequest::Cancel(_) | EndRequest::ForceCancel(_)) => {
+                Err(Refused::AlreadyTerminal(self.status()))
+            }
             _ => Err(self.not_running()),
         }
     }

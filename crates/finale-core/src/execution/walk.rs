@@ -49,7 +49,9 @@ impl Execution {
             let key = scope.map(|scope| WorkKey { scope, node });
             let state = key.map_or(&NodeState::PENDING, |key| self.state_at(key));
             visit(&Listed { within, node, key, state });
-            if let (Some(graph), Some(id)) = (definition.at(node).compensate, key.and_then(|key| self.compensation_of(key))) {
+            if let (Some(graph), Some(id)) =
+                (definition.at(node).compensate, key.and_then(|key| self.compensation_of(key)))
+            {
                 let id_of_node = definition.node(node).id.as_str().into();
                 within.push(PathStep { node: id_of_node, instance: Instance::Compensation });
                 self.walk_graph(definition, (graph, Some(id)), within, visit);

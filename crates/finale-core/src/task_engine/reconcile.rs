@@ -33,10 +33,7 @@ impl MustBe {
                 Effect::Offer { dispatch, .. } => drop(must_be.opens.insert(dispatch.key)),
                 Effect::ArmTimer { timer, .. } => drop(must_be.timers.insert(*timer)),
                 Effect::Stop { dispatch, .. } => drop(must_be.stops.insert(*dispatch)),
-                Effect::Withdraw { .. }
-                | Effect::DisarmTimer { .. }
-                | Effect::Continue
-                | Effect::Ended => {}
+                Effect::Withdraw { .. } | Effect::DisarmTimer { .. } | Effect::Continue | Effect::Ended => {}
             }
         }
         must_be
@@ -96,7 +93,9 @@ impl TaskEngine {
     fn reconcile_one(&mut self, at: Time, slot: Slot, must_be: &MustBe, effect: Effect, out: &mut Outbox) {
         match effect {
             Effect::Run { dispatch, .. } if self.is_under_way(slot, dispatch, out) => {}
-            Effect::Run { dispatch, .. } if must_be.stops.contains(&dispatch) => self.stopped(at, slot, dispatch, at, StopOutcome::Lost, out),
+            Effect::Run { dispatch, .. } if must_be.stops.contains(&dispatch) => {
+                self.stopped(at, slot, dispatch, at, StopOutcome::Lost, out)
+            }
             Effect::Run { dispatch, .. } if self.runs_at_most_once(slot, dispatch) => {
                 self.lost(at, slot, dispatch, out);
             }

@@ -72,15 +72,7 @@ impl Reading {
         let mut shard = Shard::new(running_max);
         shard.pool = PermitPool::new([running_max, 1], 2);
         let slots = [slot(0), slot(1), slot(2)];
-        Self {
-            shard,
-            running_max,
-            slots,
-            attempts: vec![],
-            elsewhere: 0,
-            in_order: true,
-            log: vec![],
-        }
+        Self { shard, running_max, slots, attempts: vec![], elsewhere: 0, in_order: true, log: vec![] }
     }
 
     /// A new attempt: no two have the same name, so that one is recognized without its slot.

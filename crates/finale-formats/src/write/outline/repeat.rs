@@ -52,6 +52,25 @@ pub(super) fn entries(outline: Outline, node: &Node, on_failure: Option<&str>) -
     }
 }
 
+/// What undoes a node, or runs at the end.
+pub(super) fn body(outline: Outline, id: &str, body: &Body) -> Option<Located> {
+    let mut entries = Vec::new();
+    match body {
+        Body::Task(single) => {
+            entries.extend(single.title.iter().map(|title| text("title", title)));
+            task::add_work(single, &mut entries);
+            entries.extend(task::settings(single, None));
+        }
+        Body::Graph(inside) => entries.push(Entry::new("group", graph(outline, id, inside)?)),
+        Body::Call(call) => {
+            entries.push(task::call_parts(call));
+            entries.extend(call.input.iter().map(|input| text("input", input)));
+            entries.extend(call.with.as_ref().and_then(|with| Some(Entry::new("with", value(with)?))));
+        }
+    }
+    Some(Tree::Map(entries).into())
+}
+
 fn optional_task(optional: bool) -> Task {
     Task { optional, ..Task::default() }
 }

@@ -64,12 +64,7 @@ impl ExecutionActor {
         };
         hosting.reconciles = false;
         let (state, compiled, slot) = (&hosting.state, &hosting.bound.compiled, hosting.slot);
-        let reconcile = Reconcile {
-            slot,
-            from: self.number,
-            taken: self.taken,
-            under_way: state.under_way(compiled),
-        };
+        let reconcile = Reconcile { slot, from: self.number, taken: self.taken, under_way: state.under_way(compiled) };
         self.outputs.extend(state.outputs().map(|(key, output)| (slot, key, output.clone())));
         let failures = hosting.bound.failures(state, &reconcile.under_way);
         self.outputs.extend(failures.map(|(key, failures)| (slot, key, failures)));
