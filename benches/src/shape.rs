@@ -96,6 +96,8 @@ impl Shape {
             outputs: Vec::new(),
             policy: Policy::default(),
             output: None,
+            finally: None,
+            ending_within: None,
             nodes: self.nodes(),
             edges: self.edges(),
             workflows: Vec::new(),

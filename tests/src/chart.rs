@@ -28,6 +28,8 @@ pub fn chart(edges: &str) -> Chart {
         outputs: Vec::new(),
         policy: Policy::default(),
         output: None,
+        finally: None,
+        ending_within: None,
         nodes: Vec::new(),
         edges: Vec::new(),
         workflows: Vec::new(),

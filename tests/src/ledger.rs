@@ -134,7 +134,9 @@ impl Ledger {
         assert!(!self.has_ended, "{effect:?} came after the last effect");
         match effect {
             Effect::Run { dispatch, .. } | Effect::Offer { dispatch, .. } => {
-                assert_eq!(status, ExecutionStatus::Running, "{dispatch:?} was dispatched after the end was decided");
+                // Only scopes have what the end is made of.
+                let may_begin = status == ExecutionStatus::Running || !dispatch.key.scope.is_root();
+                assert!(may_begin, "{dispatch:?} was dispatched after the end was decided");
                 assert_eq!(self.begun.insert(*dispatch, 0), None, "{dispatch:?} was dispatched twice");
                 let is_run = matches!(effect, Effect::Run { .. });
                 if is_run { &mut self.runs } else { &mut self.offers }.insert(*dispatch);
@@ -149,6 +151,9 @@ impl Ledger {
             }
             Effect::Stop { dispatch, then: AfterStop::Forget } => {
                 assert_eq!(self.begun.get(dispatch), Some(&1), "{dispatch:?} was forgotten before it was settled");
+            }
+            Effect::Stop { dispatch, then: AfterStop::Finish } => {
+                assert!(self.runs.contains(dispatch), "{dispatch:?} may finish and does not run");
             }
             Effect::ArmTimer { timer, due, .. } => {
                 assert_eq!(self.armed.insert(*timer, *due), None, "{timer:?} was armed twice");
@@ -171,6 +176,7 @@ impl Ledger {
                 Effect::Offer { dispatch, .. } => _ = offers.insert(dispatch),
                 Effect::ArmTimer { timer, due, .. } => _ = armed.insert(timer, due),
                 Effect::Continue => continues = true,
+                Effect::Stop { then: AfterStop::Finish, .. } => {}
                 Effect::Stop { dispatch, .. } => _ = stops.insert(dispatch),
                 other => panic!("{other:?} is nothing that can be under way"),
             }

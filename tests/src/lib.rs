@@ -9,6 +9,7 @@ pub mod chart;
 pub mod conformance;
 pub mod dice;
 pub mod driven;
+pub mod endings;
 pub mod exhaustive;
 pub mod formula;
 pub mod kill;

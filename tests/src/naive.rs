@@ -6,6 +6,7 @@
 //! and that nothing was left out.
 
 mod bugs;
+mod endings;
 mod failing;
 mod firing;
 mod inside;
@@ -25,6 +26,7 @@ use finale_core::{AttemptNo, Epoch, ExecutionStatus, NodeIndex, NodeStatus, Payl
 use serde_json::Value;
 
 pub use bugs::Misreading;
+pub use endings::{COMPENSATION, FINALLY, body_graph};
 use firing::Fired;
 pub use inside::{Mistake, graph as graph_inside};
 pub use no::No;
@@ -369,7 +371,7 @@ impl Naive {
                 }
                 self.places[node] = Place::Reached { seen: true };
             }
-            Timer::Round(..) => return Err(No::Invalid),
+            Timer::Round(..) | Timer::EndingWithin => return Err(No::Invalid),
             Timer::Wait(key) => self.wait_is_over(key)?,
         }
         Ok(())
@@ -377,7 +379,7 @@ impl Naive {
 
     fn command(&mut self, command: &Command) -> Result<(), No> {
         let end = match command {
-            Command::Cancel { .. } => ExecutionStatus::Cancelled,
+            Command::Cancel { .. } | Command::ForceCancel { .. } => ExecutionStatus::Cancelled,
             Command::Complete { .. } => ExecutionStatus::Completed,
             Command::Fail { reason, .. } if reason.trim().is_empty() => return Err(No::Invalid),
             Command::Fail { .. } => ExecutionStatus::Failed,

@@ -76,6 +76,8 @@ impl Case {
             outputs: Vec::new(),
             policy,
             output: (self.head.1 < 100).then(|| formula(self.head.1, last + 1).source()),
+            finally: None,
+            ending_within: None,
             nodes,
             edges: edges.list.into_iter().enumerate().map(edge).collect(),
             workflows: Vec::new(),

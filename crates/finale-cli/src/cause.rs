@@ -1,7 +1,7 @@
 //! Why an execution failed, for whoever started it.
 
 use finale::{Record, Workflow};
-use finale_core::record::{NodeFailure, State};
+use finale_core::record::{ExecutionError, NodeFailure, State};
 
 use crate::console;
 use crate::handlers::{Handlers, last_lines, runs_command};
@@ -23,10 +23,18 @@ impl Done<'_> {
     }
 }
 
-/// Says which failure decided an execution, and what is left of its output; nothing if none did.
+/// Says which failure decided an execution, and what is left of its output, and what was to be done at its end and was not.
 pub(crate) fn say(record: &Record, done: &Done<'_>) {
     let State::Ended(outcome) = &record.state else { return };
-    let Some(error) = outcome.error() else { return };
+    if let Some(error) = outcome.error() {
+        say_error(record, error, done);
+    }
+    for failure in &outcome.ending_failures {
+        console::insist(format_args!("at the end, {failure}"));
+    }
+}
+
+fn say_error(record: &Record, error: &ExecutionError, done: &Done<'_>) {
     match error.failures().first() {
         None => console::complain(error),
         Some(cause) => {

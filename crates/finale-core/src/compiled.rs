@@ -57,6 +57,10 @@ pub(crate) struct Graph {
     pub(crate) vars: Arc<Expression>,
     /// The nodes around it that it looks at, if it is written inside of a node: as places in the graph of that node.
     pub(crate) captures: Arc<[u32]>,
+    /// The graph that runs when the end of the scope is decided.
+    pub(crate) finally: Option<u32>,
+    /// Whether something undoes one of its nodes, or of those inside of them.
+    pub(crate) is_undoable: bool,
 }
 
 impl Graph {
@@ -172,6 +176,10 @@ pub(crate) struct CompiledNode {
     pub(crate) call: Option<Box<Call>>,
     /// How it repeats what it has inside, if it is a map or a loop.
     pub(crate) repeated: Option<Box<Repeated>>,
+    /// The graph that undoes it.
+    pub(crate) compensate: Option<u32>,
+    /// Whether something undoes it, or nodes inside of it.
+    pub(crate) is_undoable: bool,
 }
 
 /// How a node repeats what it has inside.
@@ -343,10 +351,22 @@ impl Compiled {
     pub fn node_at(&self, path: &NodePath) -> Option<NodeIndex> {
         let mut graph = self.own();
         for step in path.within() {
-            let place = graph.index.get(&*step.node)?;
-            let Step::Open(opening) = self.nodes[(graph.first + place) as usize].step else { return None };
-            opening.kind.number(step.instance)?;
-            graph = &self.graphs[opening.graph as usize];
+            let number = match step.instance {
+                Instance::Finally => graph.finally?,
+                instance => {
+                    let place = graph.index.get(&*step.node)?;
+                    let node = &self.nodes[(graph.first + place) as usize];
+                    match (instance, node.step) {
+                        (Instance::Compensation, _) => node.compensate?,
+                        (instance, Step::Open(opening)) => {
+                            opening.kind.number(instance)?;
+                            opening.graph
+                        }
+                        _ => return None,
+                    }
+                }
+            };
+            graph = &self.graphs[number as usize];
         }
         graph.index.get(path.node()).map(|place| NodeIndex(graph.first + place))
     }
@@ -409,6 +429,26 @@ impl Compiled {
         self.at(position).step == Step::Handle
     }
 
+    /// By the number of a node: whether it is of its own graph or of one that runs inside of that; what undoes nodes and what
+    /// runs at the end of a scope is not, unless it is called elsewhere too.
+    pub fn in_graphs(&self) -> Box<[bool]> {
+        let (mut inside, mut open) = (vec![false; self.nodes.len()], vec![0]);
+        let mut seen = vec![false; self.graphs.len()];
+        while let Some(number) = open.pop() {
+            if std::mem::replace(&mut seen[number as usize], true) {
+                continue;
+            }
+            let graph = &self.graphs[number as usize];
+            let nodes = graph.first as usize..graph.first as usize + graph.in_degrees.len();
+            inside[nodes.clone()].fill(true);
+            open.extend(self.nodes[nodes].iter().filter_map(|node| match node.step {
+                Step::Open(opening) => Some(opening.graph),
+                _ => None,
+            }));
+        }
+        inside.into_boxed_slice()
+    }
+
     /// By the number of a node: how many tasks its graph has, itself included.
     pub fn tasks_beside(&self) -> Box<[u32]> {
         let mut tasks = vec![0; self.nodes.len()];
@@ -424,11 +464,15 @@ impl Compiled {
     pub(crate) fn find_inside(&self, graph: u32, holds: &impl Fn(NodeIndex) -> bool) -> Option<NodeIndex> {
         let graph = &self.graphs[graph as usize];
         let nodes = (graph.first..graph.first + graph.in_degrees.len() as u32).map(NodeIndex);
-        nodes.into_iter().find_map(|node| match self.at(node).step {
-            _ if holds(node) => Some(node),
-            Step::Open(opening) => self.find_inside(opening.graph, holds),
-            _ => None,
-        })
+        let inside = nodes.into_iter().find_map(|node| {
+            let compensate = self.at(node).compensate.and_then(|graph| self.find_inside(graph, holds));
+            compensate.or_else(|| match self.at(node).step {
+                _ if holds(node) => Some(node),
+                Step::Open(opening) => self.find_inside(opening.graph, holds),
+                _ => None,
+            })
+        });
+        inside.or_else(|| self.find_inside(graph.finally?, holds))
     }
 
     /// Whether a node is a task that is done outside; false also for a number that is no node's.

@@ -12,8 +12,8 @@ mod retry;
 mod task;
 mod wait;
 
-pub(crate) use body::InsideRef;
 pub use body::{Body, Graph, Group, Inside};
+pub(crate) use body::{BodyRole, GraphRef, InsideRef};
 pub use builder::{DefinitionBuilder, FromDefinition};
 pub use call::Call;
 pub use document::Document;
@@ -51,6 +51,17 @@ pub struct Definition {
     /// else a map from node id to output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
+    /// What runs when the end is decided, whatever it is, before the execution is over: see [`Body`]. By default nothing does.
+    ///
+    /// It is judged by `wait_all`; in it `verdict` is `completed`, `failed` or `cancelled`, and `error` says why if it failed.
+    /// Where the workflow is called this holds for the scope of the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finally: Option<Box<Body>>,
+    /// How long an execution may be ending, from when its end is decided, longer than zero: then handlers are stopped, and
+    /// what is left of compensation and `finally` is not run. By default there is no limit. Of a workflow that is called
+    /// this says nothing: its scope ends with the execution that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending_within: Option<Duration>,
     /// The nodes; their order is kept and means nothing but the order of listings.
     pub nodes: Vec<Node>,
     /// The edges between them.
@@ -117,6 +128,11 @@ pub struct Node {
     /// Which of the edges into it must be settled how before it begins.
     #[serde(default, skip_serializing_if = "TriggerRule::is_default")]
     pub trigger_rule: TriggerRule,
+    /// What undoes the node, if it completed and the scope that it is in fails or is cancelled: see [`Body`]. Only for a task,
+    /// a call, a group, a map or a loop; one with a scope of its own is then undone by this alone, and not by what is named
+    /// inside of it. In it `input` is what the node was given, and `output` what it gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compensate: Option<Box<Body>>,
 }
 
 /// Which of the edges into a node must be settled how before it begins.
@@ -238,7 +254,7 @@ impl Node {
 
     /// A node of any kind, with the default trigger rule.
     pub fn new(id: impl Into<String>, label: impl Into<String>, kind: NodeKind) -> Self {
-        Self { id: id.into(), label: label.into(), kind, trigger_rule: TriggerRule::Default }
+        Self { id: id.into(), label: label.into(), kind, trigger_rule: TriggerRule::Default, compensate: None }
     }
 
     /// Whether its scope may complete although it failed, and what depends on it goes on.

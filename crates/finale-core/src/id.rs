@@ -114,6 +114,11 @@ impl WorkKey {
     pub const fn root(node: NodeIndex) -> Self {
         Self { scope: ScopeId::ROOT, node }
     }
+
+    /// The keys of all nodes of a scope.
+    pub(crate) const fn all_of(scope: ScopeId) -> std::ops::RangeInclusive<Self> {
+        Self { scope, node: NodeIndex(0) }..=Self { scope, node: NodeIndex(u32::MAX) }
+    }
 }
 
 impl fmt::Display for WorkKey {

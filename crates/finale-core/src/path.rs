@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{ParseIdError, number};
 
-/// The way to a node through the scopes it is in: `approve`, `ship::label`, `import[17]::parse`, `poll#3::check`.
+/// The way to a node through the scopes it is in: `approve`, `ship::label`, `import[17]::parse`, `poll#3::check`,
+/// `charge@compensate::charge`, `@finally::finally`.
 ///
 /// Scopes are named by the nodes that opened them: a call by the node alone, an item of a map with its index from 0 in
-/// brackets, a round of a loop with its number from 1 behind a `#`. An id with one of the characters `[ # \` or with `::`
-/// in it has a `\` before them, and so has a colon at the end of an id.
+/// brackets, a round of a loop with its number from 1 behind a `#`, what undoes a node with `@compensate` behind it. What
+/// runs when a scope ends is called `@finally`. An id with one of the characters `[ # @ \` or with `::` in it has a `\`
+/// before them, and so has a colon at the end of an id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodePath {
     within: Vec<PathStep>,
@@ -21,7 +23,7 @@ pub struct NodePath {
 /// One scope on the way to a node.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PathStep {
-    /// Id of the node that opened the scope.
+    /// Id of the node that opened the scope; empty for [`Instance::Finally`], which no node opens.
     pub node: Box<str>,
     /// Which of its scopes.
     pub instance: Instance,
@@ -37,6 +39,10 @@ pub enum Instance {
     Item(u32),
     /// That of a round, counted from 1.
     Round(u32),
+    /// What undoes the node.
+    Compensation,
+    /// What runs when the scope around it ends.
+    Finally,
 }
 
 impl NodePath {
@@ -64,23 +70,33 @@ impl NodePath {
 impl fmt::Display for NodePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for step in &self.within {
-            write_id(f, &step.node)?;
-            match step.instance {
-                Instance::Single => {}
-                Instance::Item(index) => write!(f, "[{index}]")?,
-                Instance::Round(round) => write!(f, "#{round}")?,
-            }
-            f.write_str("::")?;
+            write!(f, "{step}::")?;
         }
         write_id(f, &self.node)
     }
 }
 
+impl fmt::Display for PathStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_id(f, &self.node)?;
+        match self.instance {
+            Instance::Single => Ok(()),
+            Instance::Item(index) => write!(f, "[{index}]"),
+            Instance::Round(round) => write!(f, "#{round}"),
+            Instance::Compensation => f.write_str(COMPENSATION),
+            Instance::Finally => f.write_str(FINALLY),
+        }
+    }
+}
+
+const COMPENSATION: &str = "@compensate";
+const FINALLY: &str = "@finally";
+
 fn write_id(f: &mut fmt::Formatter<'_>, id: &str) -> fmt::Result {
     let mut rest = id.chars().peekable();
     while let Some(one) = rest.next() {
         let is_ambiguous = match one {
-            '\\' | '[' | '#' => true,
+            '\\' | '[' | '#' | '@' => true,
             ':' => matches!(rest.peek(), Some(':') | None),
             _ => false,
         };
@@ -107,6 +123,11 @@ impl Parser<'_> {
     fn path(mut self) -> Option<NodePath> {
         let mut within = Vec::new();
         loop {
+            if let Some(rest) = self.0.strip_prefix(FINALLY) {
+                self.0 = rest.strip_prefix("::")?;
+                within.push(PathStep { node: Box::default(), instance: Instance::Finally });
+                continue;
+            }
             let node = self.id()?;
             if self.0.is_empty() {
                 return Some(NodePath { within, node });
@@ -122,7 +143,7 @@ impl Parser<'_> {
         let mut rest = self.0.chars();
         loop {
             let left = rest.as_str();
-            if left.is_empty() || left.starts_with(['[', '#']) || left.starts_with("::") {
+            if left.is_empty() || left.starts_with(['[', '#', '@']) || left.starts_with("::") {
                 self.0 = left;
                 return (!id.is_empty()).then(|| id.into());
             }
@@ -138,6 +159,10 @@ impl Parser<'_> {
             let (index, rest) = rest.split_once(']')?;
             self.0 = rest;
             return number(index).map(Instance::Item);
+        }
+        if let Some(rest) = self.0.strip_prefix(COMPENSATION) {
+            self.0 = rest;
+            return Some(Instance::Compensation);
         }
         let Some(rest) = self.0.strip_prefix('#') else {
             return Some(Instance::Single);
@@ -180,6 +205,10 @@ mod tests {
             (NodePath::new(vec![step("import", Instance::Item(17))], "parse"), "import[17]::parse"),
             (NodePath::new(vec![step("poll", Instance::Round(3))], "check"), "poll#3::check"),
             (NodePath::new(vec![step("a", Instance::Single), step("b", Instance::Item(0))], "c"), "a::b[0]::c"),
+            (NodePath::new(vec![step("a", Instance::Compensation)], "a"), "a@compensate::a"),
+            (NodePath::new(vec![step("", Instance::Finally)], "tell"), "@finally::tell"),
+            (NodePath::new(vec![step("a", Instance::Item(2)), step("", Instance::Finally)], "b"), "a[2]::@finally::b"),
+            (NodePath::root("me@home"), r"me\@home"),
             (NodePath::root("task:1"), "task:1"),
             (NodePath::root("a::b"), r"a\::b"),
             (NodePath::root("x#1:"), r"x\#1\:"),
@@ -192,7 +221,22 @@ mod tests {
 
     #[test]
     fn a_text_that_leads_nowhere_is_no_path() {
-        for text in ["", "::a", "a::", "a[1]", "a[x]::b", "a[+1]::b", "a#::b", "a#01::b", "a[1]b::c", r"a\"] {
+        for text in [
+            "",
+            "::a",
+            "a::",
+            "a[1]",
+            "a[x]::b",
+            "a[+1]::b",
+            "a#::b",
+            "a#01::b",
+            "a[1]b::c",
+            r"a\",
+            "@finally",
+            "a@compensate",
+            "@a::b",
+            "a@b::c",
+        ] {
             assert!(text.parse::<NodePath>().is_err(), "{text}");
         }
     }
@@ -200,15 +244,21 @@ mod tests {
     proptest! {
         #[test]
         fn a_path_reads_back_from_its_text(
-            ids in prop::collection::vec((r"[ab:\[\]#\\0]{1,5}", 0..3_u8, any::<u32>()), 1..4),
-            node in r"[ab:\[\]#\\0]{1,5}",
+            ids in prop::collection::vec((r"[ab:@\[\]#\\0]{1,5}", 0..5_u8, any::<u32>()), 1..4),
+            node in r"[ab:@\[\]#\\0]{1,5}",
         ) {
             let instance = |kind, number| match kind {
                 0 => Instance::Single,
                 1 => Instance::Item(number),
-                _ => Instance::Round(number),
+                2 => Instance::Round(number),
+                3 => Instance::Compensation,
+                _ => Instance::Finally,
             };
-            let within = ids.iter().map(|(id, kind, number)| step(id, instance(*kind, *number))).collect();
+            let step = |(id, kind, number): &(String, u8, u32)| match instance(*kind, *number) {
+                Instance::Finally => step("", Instance::Finally),
+                instance => step(id, instance),
+            };
+            let within = ids.iter().map(step).collect();
             let path = NodePath::new(within, &node);
             prop_assert_eq!(path.to_string().parse(), Ok(path));
         }

@@ -123,8 +123,59 @@ pub struct Outcome {
     pub decided_by: DecidedBy,
     /// How many tasks ended where.
     pub counts: Counts,
+    /// What was to be done at the end, to undo what was done or because `finally` says so, and was not; in the order in which
+    /// that became known, at most [`ENDING_FAILURES_MAX`]. It changes nothing of the end.
+    pub ending_failures: Vec<EndingFailure>,
+    /// How many more there are.
+    pub ending_failures_more: u32,
     /// As what.
     pub end: End,
+}
+
+/// As many failures of compensation and `finally` are kept one by one; of more it is known how many there are.
+pub const ENDING_FAILURES_MAX: usize = 20;
+
+/// Something that was to be done at the end of a scope, and was not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct EndingFailure {
+    /// What was to be done.
+    pub kind: EndingKind,
+    /// The path of the node that was to be undone; of a `finally` the path of the scope that it belongs to, empty for the
+    /// execution itself.
+    pub of: String,
+    /// How it failed; none if it was never begun, because the end was forced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<FailureClass>,
+    /// Why, in words; empty if it was never begun.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+}
+
+/// What is done at the end of a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EndingKind {
+    /// A node is undone: `compensate`.
+    Compensation,
+    /// What is always done: `finally`.
+    Finally,
+}
+
+impl fmt::Display for EndingFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.kind, self.of.as_str()) {
+            (EndingKind::Compensation, of) => write!(f, "the compensation of {of}")?,
+            (EndingKind::Finally, "") => f.write_str("finally")?,
+            (EndingKind::Finally, of) => write!(f, "finally of {of}")?,
+        }
+        match self.class {
+            None => f.write_str(" was not run"),
+            Some(FailureClass::Cancelled) => write!(f, " was not finished: {}", self.reason),
+            Some(_) => write!(f, " failed: {}", self.reason),
+        }
+    }
 }
 
 /// The three ways to be over.
@@ -375,6 +426,9 @@ pub struct Counts {
     pub cancelled: u32,
     /// Never begun.
     pub skipped: u32,
+    /// How many nodes were undone at the end. What undoes them and what `finally` runs is counted nowhere else.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub compensated: u32,
 }
 
 /// What is hardly ever there is left out.

@@ -6,6 +6,7 @@ use finale_core::Definition;
 use finale_core::NodePath;
 use finale_core::compile::{Code, Part, Problem};
 use finale_core::expression::{Expression, template};
+use finale_core::path::Instance;
 use rustc_hash::FxHashMap;
 
 use crate::error::Place;
@@ -43,6 +44,10 @@ pub struct Places {
     pub(crate) workflows: Vec<Places>,
     /// Those of what is inside of nodes, by the ids of the nodes.
     pub(crate) bodies: HashMap<String, Places>,
+    /// Those of what undoes nodes, by the ids of the nodes.
+    pub(crate) compensations: HashMap<String, Places>,
+    /// Those of what runs at the end.
+    pub(crate) finally: Option<Box<Places>>,
     /// Where the whole of it stands, if it is one of those.
     pub(crate) whole: Option<Place>,
 }
@@ -170,7 +175,11 @@ impl Places {
         let path: NodePath = name.parse().ok()?;
         let mut places = self;
         for step in path.within() {
-            places = places.bodies.get(&*step.node)?;
+            places = match step.instance {
+                Instance::Finally => places.finally.as_deref()?,
+                Instance::Compensation => places.compensations.get(&*step.node)?,
+                _ => places.bodies.get(&*step.node)?,
+            };
         }
         find(places, path.node())
     }
@@ -203,6 +212,7 @@ fn collect(value: &Located, templates: &mut Vec<(String, Option<Place>)>) {
 fn head_of(code: Code) -> Option<&'static str> {
     Some(match code {
         Code::BadVersion => "version",
+        Code::BadEndingWithin => "ending_within",
         Code::ExpressionInvalid => "output",
         Code::DuplicateInput | Code::RequiredWithDefault | Code::DefaultType => "inputs",
         Code::DuplicateOutput | Code::OptionalOutput => "outputs",

@@ -22,10 +22,7 @@ fn a_task_says_what_other_tools_say_in_other_words() {
         ("for-each: [a, b]", &["did you mean `map`?"]),
         ("while: input.x", &["did you mean `loop: {while: ..., rounds_max: ...}`?"]),
         ("loop: {until: a, while: b}", &["`rounds_max`", "one of them says when it ends"]),
-        (
-            "if: always()",
-            &["did you mean `when`?", "there is no `always()` here: name the node that handles the failure"],
-        ),
+        ("if: always()", &["did you mean `when`?", "there is no `always()` here: what runs at the end"]),
         ("when: failure() and input.x", &["there is no `failure()` here: name the node that handles the failure"]),
         ("when: ${{ success() }}", &["there is no `success()` here: a task runs only if"]),
         ("join: all", &["there is no `join` here: write it under `nodes`"]),

@@ -74,7 +74,7 @@ fn the_own_form_refuses_unknown_keys_with_a_place() {
     let mut definition = serde_json::to_value(auto(DEFINITION, "").unwrap().definition).unwrap();
     definition["nodes"][0]["colour"] = "red".into();
     let json = message(definition.to_string(), "w.json");
-    let told = "nodes[0].colour: unknown key `colour`; accepted: `id`, `label`, `kind`, `trigger_rule`";
+    let told = "nodes[0].colour: unknown key `colour`; accepted: `id`, `label`, `kind`, `trigger_rule`, `compensate`";
     assert!(json.starts_with("w.json:1:") && json.ends_with(told), "{json}");
     let yaml = message(serde_saphyr::to_string(&definition).unwrap(), "w.yaml");
     assert!(yaml.starts_with("w.yaml:") && yaml.ends_with(told), "{yaml}");

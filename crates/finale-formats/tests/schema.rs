@@ -74,6 +74,10 @@ fn what_the_reader_takes_the_schema_takes() {
         "{group: {tasks: {b: {}}, on_failure: wait_all, siblings: finish}, optional: true, after: a}",
         "{handler: h, after: a, trigger_rule: {at_least: 1}, on_failure: a}",
         "{handler: h, optional: false, on_failure: a}",
+        "{handler: h, compensate: {handler: undo, input: output, retry: 3, timeout: 1m}, after: a}",
+        "{call: w, compensate: {call: {workflow: u, version: 1.0.0}, with: {a: '${{ output }}'}}}",
+        "{map: input.list, shell: x, compensate: {shell: y, title: T, at_most_once: true, labels: {a: b}}}",
+        "{group: {tasks: {b: {compensate: {assignee: me}}}, finally: {log: done}}, compensate: {group: {tasks: {c: {}}}}}",
         "{after: {node: a, on: failure}}",
     ];
     let nodes = [
@@ -91,12 +95,16 @@ fn what_the_reader_takes_the_schema_takes() {
         "{verification: {rubric: r, evaluator: e, preset: pass}}",
         "{subworkflow: {workflow: w, version: 1.0.0, inputs: {a: null}, outputs: {}}}",
         "{task: {shell: x, after: a}}",
+        "{task: {shell: x, compensate: {shell: y}}}",
+        "{subworkflow: {workflow: w, version: 1.0.0}, compensate: {handler: undo}}",
     ];
     let heads = [
         "",
         "$schema: x\nname: W\nversion: 1.2.3\ndescription: d\noutput: nodes.a.output\nsiblings: finish",
         "inputs: {a: string, b: {type: json, required: false, default: null, description: d}}\noutputs: {c: integer}",
         "on_failure: wait_all",
+        "finally: {handler: tell, with: {verdict: '${{ verdict }}'}}\nending_within: 5m",
+        "finally: {group: {tasks: {tell: {log: '${{ error }}'}}}}",
         "x-a: &a {b: 1}\nx-b: *a",
         "on_failure: {tolerate: 0}",
         "on_failure: {tolerate: {percent: 10}}",
@@ -168,6 +176,14 @@ const BAD_TASKS: &[&str] = &[
     "{trigger_rule: {}}",
     "{on_failure: [a]}",
     "{on_failure: a, optional: true}",
+    "{compensate: undo}",
+    "{compensate: {handler: undo, after: a}}",
+    "{compensate: {handler: undo, shell: x}}",
+    "{compensate: {group: {tasks: {}}, title: T}}",
+    "{compensate: {call: w, timeout: 5s}}",
+    "{compensate: {optional: true}}",
+    "{compensate: {map: [1], handler: h}}",
+    "{finally: {log: x}}",
 ];
 
 const BAD_NODES: &[&str] = &[
@@ -198,6 +214,8 @@ const BAD_NODES: &[&str] = &[
     "{join: {losers: keep}}",
     "{split: true, on_failure: t}",
     "{join: any, on_failure: t}",
+    "{join: any, compensate: {log: x}}",
+    "{task: {}, compensate: {log: x}}",
 ];
 
 const BAD_HEADS: &[&str] = &[
@@ -215,6 +233,9 @@ const BAD_HEADS: &[&str] = &[
     "on_failure: {tolerate: -1}",
     "on_failure: {}",
     "siblings: stop",
+    "finally: tell",
+    "finally: {tell: {log: x}}",
+    "ending_within: 5",
     "output: [1]",
     "edges: {}",
     "edges: [{from: a}]",

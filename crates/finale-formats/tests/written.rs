@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use finale_core::Definition;
 use finale_core::definition::{
-    AgentAssignment, Backoff, Conditional, Declaration, DeclaredType, Delivery, Document, Edge, EdgeKind, Exhausted,
-    FailureKind, Growth, JoinStrategy, Losers, Node, NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy, Retry,
-    Siblings, Subworkflow, Task, TriggerRule, Verdict, Verification, Work,
+    AgentAssignment, Backoff, Body, Conditional, Declaration, DeclaredType, Delivery, Document, Edge, EdgeKind,
+    Exhausted, FailureKind, Growth, JoinStrategy, Losers, Node, NodeKind, OnFailure, ParallelJoin, ParallelSplit,
+    Policy, Retry, Siblings, Subworkflow, Task, TriggerRule, Verdict, Verification, Work,
 };
 use finale_formats::{Format, load, write};
 use proptest::collection::{btree_map, vec};
@@ -400,15 +400,33 @@ fn policy() -> impl Strategy<Value = Policy> {
         .prop_map(|(on_failure, siblings)| Policy { on_failure, siblings })
 }
 
+fn body() -> BoxedStrategy<Body> {
+    let call = (text(), of(input())).prop_map(|(workflow, input)| Subworkflow {
+        workflow: Some(workflow),
+        input,
+        ..Subworkflow::default()
+    });
+    prop_oneof![
+        3 => task().prop_map(|task| Body::Task(Box::new(task))),
+        1 => call.prop_map(|call| Body::Call(Box::new(call))),
+        1 => task().prop_map(|task| Body::Graph(Definition::builder("b").task("t", task).build().into())),
+    ]
+    .boxed()
+}
+
 /// Any definition at all, most of which would not compile.
 fn definition() -> impl Strategy<Value = Definition> {
     let rule = select(&TriggerRule::ALL[..]);
-    let node = (id(), text(), kind(), rule)
-        .prop_map(|(id, label, kind, trigger_rule)| Node { trigger_rule, ..Node::new(id, label, kind) });
+    let node = (id(), text(), kind(), rule, of(body())).prop_map(|(id, label, kind, trigger_rule, compensate)| Node {
+        trigger_rule,
+        compensate: compensate.map(Box::new),
+        ..Node::new(id, label, kind)
+    });
     let declarations = || vec(declaration(), 0..3);
-    let head = (text(), text(), text(), of(input()), policy());
+    let ending = (of(body().prop_map(Box::new)), of(duration()));
+    let head = (text(), text(), text(), of(input()), policy(), ending);
     (head, declarations(), declarations(), vec(node, 0..6), vec(edge(), 0..6)).prop_map(
-        |((id, name, version, output, policy), inputs, outputs, nodes, edges)| Definition {
+        |((id, name, version, output, policy, (finally, ending_within)), inputs, outputs, nodes, edges)| Definition {
             id,
             name,
             version,
@@ -416,6 +434,8 @@ fn definition() -> impl Strategy<Value = Definition> {
             outputs,
             policy,
             output,
+            finally,
+            ending_within,
             nodes,
             edges,
             workflows: Vec::new(),
@@ -449,6 +469,7 @@ fn built() -> impl Strategy<Value = Definition> {
                 8 => builder.join(&id, JoinStrategy::AtLeast { count: 2 }).losers(Losers::Cancel),
                 9 => builder.task(&id, Task { optional: false, ..task }).trigger_rule(rule),
                 4 => builder.task(&id, task).when(expression),
+                5 => builder.task(&id, task.clone()).compensate(Task { optional: false, ..task }),
                 _ => builder.task(&id, task),
             };
             for source in after.into_iter().filter_map(|back| number.checked_sub(back)) {

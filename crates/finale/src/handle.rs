@@ -266,6 +266,31 @@ impl<Output> ExecutionHandle<Output> {
     pub async fn cancel(&self, by: &str) -> Result<CancelReceipt, CommandError> {
         Box::pin(self.runtime.cancel_execution(self.id, by)).await
     }
+
+    /// Cancels it like [`cancel`](Self::cancel), without what is left to be done at its end: what undoes something (`compensate`)
+    /// or always runs (`finally`) is recorded as not run, in [`Outcome::ending_failures`](crate::Outcome), and what of it is at
+    /// work is told to stop. What was decided before stays: an execution that was failing has failed.
+    ///
+    /// # Errors
+    /// When it is over already, or forgotten, or the runtime has stopped. When `by` is longer than
+    /// [`Limits::text_bytes_max`](crate::Limits::text_bytes_max).
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// let article = Workflow::builder("article").task("approve", Task::external()).finally(Task::external()).build()?;
+    /// let execution = runtime.activate(&article, ()).await?;
+    /// execution.cancel_forced("the author").await?;
+    /// let outcome = execution.outcome().await?;
+    /// assert_eq!(outcome.ending_failures[0].to_string(), "finally was not run");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn cancel_forced(&self, by: &str) -> Result<CancelReceipt, CommandError> {
+        Box::pin(self.runtime.cancel_execution_forced(self.id, by)).await
+    }
 }
 
 /// What a cancellation came to; from [`ExecutionHandle::cancel`].

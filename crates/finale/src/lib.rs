@@ -68,7 +68,8 @@ pub use runtime::{Page, Runtime, ShutdownReport, StartError};
 pub use signal::NewSignal;
 pub use task_error::{ResultExt, TaskError};
 pub use typed::{
-    Branch, CallNode, ConditionNode, Gives, InputNode, Source, TaskNode, TypedBuilder, VerificationNode, WaitNode,
+    Branch, CallNode, ConditionNode, Ending, Gives, InputNode, Source, TaskNode, TypedBuilder, VerificationNode,
+    WaitNode,
 };
 pub use vitals::{BlockedShard, Health};
 pub use workflow::{Workflow, WorkflowBuilder};
@@ -94,8 +95,9 @@ pub use finale_core::execution::{Awaited, Why};
 pub use finale_core::fact::Described;
 pub use finale_core::id::ParseIdError;
 pub use finale_core::record::{
-    AttemptRecord, Begun, ConcurrencyLimit, Counts, DecidedBy, End, ExecutionError, ItemCounts, NodeFailure,
-    NodeRecord, NodeRecordState, OutputError, QueuePosition, Record, SignalRecord, State, WorkflowName,
+    AttemptRecord, Begun, ConcurrencyLimit, Counts, DecidedBy, End, EndingFailure, EndingKind, ExecutionError,
+    ItemCounts, NodeFailure, NodeRecord, NodeRecordState, OutputError, QueuePosition, Record, SignalRecord, State,
+    WorkflowName,
 };
 pub use finale_core::{
     ExecutionId, ExecutionStatus, Failure, FailureClass, NodeStatus, Outcome, Payload, PayloadError, TaskId, Time,

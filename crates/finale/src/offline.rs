@@ -247,6 +247,8 @@ fn written_off(summary: &Summary) -> Option<Outcome> {
         completed_at: summary.completed_at?,
         decided_by: DecidedBy::Operator { by: "an operator".to_owned() },
         counts: Counts::default(),
+        ending_failures: Vec::new(),
+        ending_failures_more: 0,
         end: End::Failed { error: ExecutionError::new(error, Vec::new())? },
     })
 }

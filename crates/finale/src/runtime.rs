@@ -449,6 +449,16 @@ impl Runtime {
         self.tell(id, Input::Command(Command::Cancel { by: by.into() }), |answer| Waiting::Cancel(id, answer)).await
     }
 
+    /// Cancels an execution without what is left to be done at its end; see [`ExecutionHandle::cancel_forced`].
+    ///
+    /// # Errors
+    /// When it is over already, there is none, or the runtime has stopped.
+    pub async fn cancel_execution_forced(&self, id: ExecutionId, by: &str) -> Result<CancelReceipt, CommandError> {
+        self.check_text("who cancels it", Some(by))?;
+        let command = Command::ForceCancel { by: by.into() };
+        self.tell(id, Input::Command(command), |answer| Waiting::Cancel(id, answer)).await
+    }
+
     /// Declares a running execution completed, whatever its tasks are at.
     ///
     /// It returns when that decision is recorded. Handlers at work are stopped after that, and

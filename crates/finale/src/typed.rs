@@ -1,10 +1,12 @@
 //! Workflows of functions: a task that does not exist, or whose types do not fit, does not compile.
 
 mod call;
+mod ending;
 mod ends;
 mod wait;
 
 pub use call::CallNode;
+pub use ending::Ending;
 pub use ends::{Gives, InputNode};
 pub use wait::WaitNode;
 
@@ -16,7 +18,8 @@ use std::time::Duration;
 
 use finale_core::compile::{Code, CompileError, Phase, Problem};
 use finale_core::definition::{
-    Conditional, Definition, EdgeKind, Node, NodeKind, OnFailure, Siblings, Task, TriggerRule, Verdict, Verification,
+    Body, Conditional, Definition, EdgeKind, Node, NodeKind, OnFailure, Siblings, Task, TriggerRule, Verdict,
+    Verification,
 };
 use serde::de::DeserializeOwned;
 
@@ -559,6 +562,13 @@ impl<'w, Input, Output> TaskNode<'w, Input, Output> {
     /// Sets who is asked to do the task, if it is external; shown in [`OpenTask::assignee`](crate::OpenTask::assignee).
     pub fn assignee(self, who: impl Into<String>) -> Self {
         self.change(|task| task.assignee(who))
+    }
+
+    /// Sets what undoes it.
+    pub(crate) fn undone_by(&self, body: Body, function: Function) {
+        let mut draft = self.builder.draft();
+        draft.definition.nodes[self.index].compensate = Some(Box::new(body));
+        draft.functions.push(function);
     }
 
     fn change(self, change: impl FnOnce(Task) -> Task) -> Self {

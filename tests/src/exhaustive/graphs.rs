@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use finale_core::definition::{
-    Call, Definition, Document, Inside, LoopCondition, OnFailure, Policy, Siblings, Task, Tolerance,
+    Body, Call, Definition, Document, Inside, LoopCondition, NodeKind, OnFailure, Policy, Siblings, Task, Tolerance,
 };
 
 use crate::dice::Dice;
@@ -26,12 +26,45 @@ enum Place {
 /// A definition of at most `inner_max` nodes beside start and end; the same number gives the same one.
 pub fn graph(seed: u64, inner_max: usize) -> Definition {
     let mut dice = Dice::new(seed);
+    // What comes at the end makes for many more states: there is little else then.
+    if dice.one_in(4) {
+        let mut definition = part(&mut dice, inner_max.saturating_sub(2).max(1));
+        add_endings(&mut definition, &mut dice);
+        return definition;
+    }
+    part(&mut dice, inner_max)
+}
+
+/// Lets some nodes be undone, at most three, and something run at the end.
+fn add_endings(definition: &mut Definition, dice: &mut Dice) {
+    let mut left = 3;
+    for node in &mut definition.nodes {
+        if left > 0 && node.kind.is_work() && dice.one_in(2) {
+            node.compensate = Some(Box::new(ending(dice)));
+            left -= 1;
+        }
+        if let NodeKind::Group(group) = &mut node.kind
+            && let Some(inside) = group.graph.nodes.iter_mut().find(|node| node.kind.is_work())
+            && left > 0
+        {
+            inside.compensate = Some(Box::new(ending(dice)));
+        }
+    }
+    definition.finally = dice.one_in(2).then(|| Box::new(ending(dice)));
+    definition.ending_within = dice.one_in(4).then(|| Duration::from_secs(1));
+}
+
+fn ending(dice: &mut Dice) -> Body {
+    Body::Task(Box::new(if dice.one_in(4) { Task::external() } else { Task::handler("h") }))
+}
+
+fn part(dice: &mut Dice, inner_max: usize) -> Definition {
     let places =
         [Place::Alone, Place::Alone, Place::Alone, Place::Called, Place::Mapped, Place::Repeated, Place::Grouped];
     match dice.choose(&places) {
-        Place::Alone => case(&mut dice, inner_max),
-        Place::Called => called(&mut dice, inner_max),
-        place => inside(&mut dice, place, inner_max),
+        Place::Alone => case(dice, inner_max),
+        Place::Called => called(dice, inner_max),
+        place => inside(dice, place, inner_max),
     }
 }
 

@@ -6,7 +6,9 @@ use finale_core::definition::Verdict;
 use finale_core::execution::{Command, Execution, Input, Report};
 use finale_core::fact::{Operation, OperatorAction, Signalled, StopOutcome, Timer};
 use finale_core::failure::{Failure, FailureClass};
-use finale_core::{Compiled, Dispatch, NodeIndex, NodeStatus, Payload, ScopeId, Time, WaitingFor, WorkKey};
+use finale_core::{
+    Compiled, Dispatch, ExecutionStatus, NodeIndex, NodeStatus, Payload, ScopeId, Time, WaitingFor, WorkKey,
+};
 
 use super::open::Open;
 
@@ -14,6 +16,7 @@ use super::open::Open;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Budget {
     has_cancelled: bool,
+    has_forced: bool,
     has_crashed: bool,
     has_retried: bool,
     has_signalled: bool,
@@ -42,6 +45,8 @@ pub enum Move {
     Continue,
     /// An operator cancels it.
     Cancel,
+    /// An operator cancels it without what is left of its end.
+    Force,
     /// The process is gone, and another one takes over.
     Crash,
     /// An operator says how it goes on with a node that is held.
@@ -64,6 +69,7 @@ impl Budget {
     pub(super) fn spend(self, told: &Move) -> Self {
         match told {
             Move::Cancel => Self { has_cancelled: true, ..self },
+            Move::Force => Self { has_cancelled: true, has_forced: true, ..self },
             Move::Crash => Self { has_crashed: true, ..self },
             Move::Operated(_, Operated::Retry) => Self { has_retried: true, ..self },
             Move::EarlySignal(_) => Self { has_signalled: true, ..self },
@@ -75,7 +81,7 @@ impl Budget {
 impl Move {
     /// Whether it comes by itself, rather than from somebody who may never say it.
     pub(super) fn is_progress(&self) -> bool {
-        !matches!(self, Self::Cancel | Self::Crash | Self::EarlySignal(_))
+        !matches!(self, Self::Cancel | Self::Force | Self::Crash | Self::EarlySignal(_))
     }
 
     /// The input that says so.
@@ -101,6 +107,7 @@ impl Move {
             }),
             Self::Continue => Input::Continue,
             Self::Cancel => Input::Command(Command::Cancel { by: "an operator".into() }),
+            Self::Force => Input::Command(Command::ForceCancel { by: "an operator".into() }),
             Self::Crash => Input::Recovered { epoch: execution.epoch().next(), crashed: true },
             Self::Operated(key, operated) => Input::Operate(Operation {
                 key,
@@ -164,6 +171,9 @@ pub(super) fn moves(
     }
     if !budget.has_cancelled {
         moves.push(Move::Cancel);
+    }
+    if !budget.has_forced && execution.status() == ExecutionStatus::Ending {
+        moves.push(Move::Force);
     }
     if !budget.has_crashed {
         moves.push(Move::Crash);

@@ -24,6 +24,7 @@ impl Open {
             match effect {
                 Effect::Run { dispatch, .. } => _ = open.runs.insert(dispatch),
                 Effect::Offer { dispatch, .. } => _ = open.offers.insert(dispatch),
+                Effect::Stop { then: AfterStop::Finish, .. } => {}
                 Effect::Stop { dispatch, .. } => _ = open.stops.insert(dispatch),
                 Effect::ArmTimer { timer, .. } => _ = open.armed.insert(timer),
                 Effect::Continue => open.continues = true,
@@ -63,6 +64,7 @@ impl Open {
                 self.runs.contains(dispatch) && self.stops.insert(*dispatch)
             }
             Effect::Stop { dispatch, then: AfterStop::Forget } => !self.runs.contains(dispatch),
+            Effect::Stop { dispatch, then: AfterStop::Finish } => self.runs.contains(dispatch),
             Effect::ArmTimer { timer, .. } => self.armed.insert(*timer),
             // Taking away what is not there is allowed: a timer may be on its way.
             Effect::DisarmTimer { timer } => {

@@ -28,11 +28,23 @@ pub enum Mistake {
     GivesSignalToAll,
     /// What is inside of a node does not see the signals that were kept.
     KeepsSignalsApart,
+    /// What completed first is undone first.
+    UndoesInOrder,
+    /// What was undone is undone once more after a crash.
+    UndoesTwice,
+    /// A scope that completed is not entered.
+    EntersNoScope,
+    /// What is cancelled has no `finally`.
+    SkipsFinallyOnCancel,
+    /// After a crash a `finally` that is over runs once more.
+    RunsFinallyTwice,
+    /// A `finally` that fails makes an execution fail that has completed.
+    FinallyDecides,
 }
 
 impl Mistake {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 15] = [
         Self::OpensTooMany,
         Self::CountsTolerated,
         Self::OutOfOrder,
@@ -42,7 +54,18 @@ impl Mistake {
         Self::LosesEarlySignal,
         Self::GivesSignalToAll,
         Self::KeepsSignalsApart,
+        Self::UndoesInOrder,
+        Self::UndoesTwice,
+        Self::EntersNoScope,
+        Self::SkipsFinallyOnCancel,
+        Self::RunsFinallyTwice,
+        Self::FinallyDecides,
     ];
+
+    /// Those about maps, loops and signals.
+    pub const ABOUT_BODIES: &[Self] = Self::ALL.split_at(9).0;
+    /// Those about the ends of scopes.
+    pub const ABOUT_ENDS: &[Self] = Self::ALL.split_at(9).1;
 }
 
 /// What runs inside of one node.
@@ -75,22 +98,28 @@ enum Repeats {
 
 /// The graph inside of a node, as a definition; a single task is the first node of one.
 pub fn graph(node: &Node, library: &[Definition]) -> Option<Definition> {
-    let single = |body: &Body| match body {
-        Body::Graph(graph) => Definition {
-            nodes: graph.nodes.clone(),
-            edges: graph.edges.clone(),
-            policy: graph.policy,
-            output: graph.output.clone(),
-            ..Definition::new("body")
-        },
-        Body::Task(task) => Definition::builder("body").task(&node.id, (**task).clone()).build(),
-        Body::Call(call) => Definition::builder("body").node(&node.id, NodeKind::Subworkflow((**call).clone())).build(),
-    };
+    let single = |body: &Body| of_body(body, &node.id);
     match &node.kind {
         NodeKind::Subworkflow(call) => library.iter().find(|known| Some(&known.id) == call.workflow.as_ref()).cloned(),
         NodeKind::Group(group) => Some(single(&Body::Graph(group.graph.clone()))),
         NodeKind::Map(Map { body, .. }) | NodeKind::Loop(Loop { body, .. }) => Some(single(body)),
         _ => None,
+    }
+}
+
+/// The graph of a body as a definition; a single task or call is the first node of one.
+pub(super) fn of_body(body: &Body, id: &str) -> Definition {
+    match body {
+        Body::Graph(graph) => Definition {
+            nodes: graph.nodes.clone(),
+            edges: graph.edges.clone(),
+            policy: graph.policy,
+            output: graph.output.clone(),
+            finally: graph.finally.clone(),
+            ..Definition::new("body")
+        },
+        Body::Task(task) => Definition::builder("body").task(id, (**task).clone()).build(),
+        Body::Call(call) => Definition::builder("body").node(id, NodeKind::Subworkflow((**call).clone())).build(),
     }
 }
 

@@ -9,6 +9,7 @@ use finale_core::fact::{Activation, Signalled, Timer};
 use finale_core::failure::Failure;
 use finale_core::{AttemptNo, Dispatch, Epoch, ExecutionStatus, NodeIndex, NodeStatus, Payload, WorkKey};
 
+use super::endings::{COMPENSATION, End, Stage};
 use super::inside::{self, Inside};
 use super::waits::{Listener, is_sound};
 use super::{Mistake, Naive, No};
@@ -27,8 +28,10 @@ pub struct Tree {
     children: BTreeMap<(usize, u32), Tree>,
     /// What it was given.
     given: Option<Activation>,
-    /// The nodes whose only execution inside is over.
-    reported: BTreeSet<usize>,
+    /// The executions inside that are over and of which that is known.
+    reported: BTreeSet<(usize, u32)>,
+    /// What is known of its end.
+    pub(super) end: End,
     mistake: Option<Mistake>,
     /// How many recoveries it has seen.
     lives: u32,
@@ -48,6 +51,7 @@ impl Tree {
             children,
             given: None,
             reported: BTreeSet::new(),
+            end: End::default(),
             mistake: None,
             lives: 0,
         }
@@ -190,7 +194,13 @@ impl Tree {
 
     /// Somebody wants its end.
     pub fn command(&mut self, command: Command, activation: &Activation) -> Result<(), No> {
-        let is_cancel = matches!(command, Command::Cancel { .. });
+        let is_cancel = matches!(command, Command::Cancel { .. } | Command::ForceCancel { .. });
+        if matches!(command, Command::ForceCancel { .. }) && !self.is_over() {
+            self.force();
+        }
+        if matches!(command, Command::Complete { .. }) && self.is_open() {
+            self.stays_done();
+        }
         match self.status() {
             // What it calls is still being stopped: this one joins.
             ExecutionStatus::Ending if is_cancel => {}
@@ -208,21 +218,89 @@ impl Tree {
             let recovered = Input::Recovered { epoch: Epoch(self.lives), crashed: true };
             self.naive.tell(&recovered, &[]).expect("what is open can be recovered");
         }
-        self.inside.values_mut().for_each(Inside::recover);
-        self.children.values_mut().filter(|child| !child.is_over()).for_each(|child| child.recover(activation));
+        if !self.is_over() {
+            self.inside.values_mut().for_each(Inside::recover);
+            self.recover_end();
+        }
+        // What is over may have something inside that undoes it.
+        self.children.values_mut().for_each(|child| child.recover(activation));
         self.settle(activation);
+    }
+
+    /// The moment has come at which it must be over.
+    pub fn deadline(&mut self, activation: &Activation) -> Result<(), No> {
+        if self.naive.status() == ExecutionStatus::Running {
+            self.naive.tell(&Input::TimerFired(Timer::Deadline), &[])?;
+        }
+        self.settle(activation);
+        Ok(())
     }
 
     /// Where it is: it is over when all that it calls is.
     pub fn status(&self) -> ExecutionStatus {
         match self.naive.status() {
             status if status.is_terminal() && !self.is_over() => ExecutionStatus::Ending,
-            status => status,
+            status => self.misread_status(status),
         }
     }
 
-    fn is_over(&self) -> bool {
-        self.naive.status().is_terminal() && self.children.values().all(Self::is_over)
+    pub(super) fn is_over(&self) -> bool {
+        self.end.stage == Stage::Over
+    }
+
+    /// Whether its end is decided and nothing is under way in its graph any more.
+    pub(super) fn is_idle(&self) -> bool {
+        let is_left = (0..self.definition.nodes.len()).all(|node| self.is_left(node));
+        self.naive.status().is_terminal() && is_left
+    }
+
+    pub(super) fn verdict(&self) -> ExecutionStatus {
+        self.naive.status()
+    }
+
+    pub(super) fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    pub(super) const fn mistake(&self) -> Option<Mistake> {
+        self.mistake
+    }
+
+    pub(super) fn children(&mut self) -> &mut BTreeMap<(usize, u32), Self> {
+        &mut self.children
+    }
+
+    pub(super) fn all_child_keys(&self) -> Vec<(usize, u32)> {
+        self.children.keys().copied().collect()
+    }
+
+    pub(super) fn child(&self, key: (usize, u32)) -> Option<&Self> {
+        self.children.get(&key)
+    }
+
+    /// Lets a graph begin inside of it.
+    pub(super) fn begin(&mut self, key: (usize, u32), graph: Definition) {
+        let given = self.given.clone().expect("it was activated");
+        let mut child = Self::new(graph, self.library.clone()).misread(self.mistake);
+        child.end.forced = self.end.forced;
+        child.activate(&given).expect("it is new");
+        self.children.insert(key, child);
+    }
+
+    pub(super) fn node_statuses(&self) -> Vec<NodeStatus> {
+        self.naive.nodes()
+    }
+
+    pub(super) fn output_of_inside(&self, node: usize) -> Option<Result<serde_json::Value, Failure>> {
+        self.inside.get(&node).and_then(Inside::result)
+    }
+
+    /// Somebody wants its end whatever its graph is at.
+    pub(super) fn cancel(&mut self) {
+        if self.is_open() {
+            let cancel = Input::Command(Command::Cancel { by: "its caller".into() });
+            self.naive.tell(&cancel, &[]).expect("it is open");
+        }
     }
 
     /// Where all nodes are, by their paths; what is not called yet is pending. What runs for items and in rounds is not among
@@ -232,6 +310,7 @@ impl Tree {
             let path = format!("{prefix}{}", node.id);
             let child = self.children.get(&(number, 0)).filter(|_| inside::is_listed(node));
             all.insert(path.clone(), if self.is_left(number) { status } else { NodeStatus::Waiting });
+            self.add_compensation((number, &path), all);
             let within = format!("{path}::");
             match (child, inside::graph(node, &self.library).filter(|_| inside::is_listed(node))) {
                 (Some(child), _) => child.statuses(&within, all),
@@ -241,11 +320,17 @@ impl Tree {
                 _ => {}
             }
         }
+        self.add_finally(prefix, all);
+    }
+
+    pub(super) fn library(&self) -> &[Definition] {
+        &self.library
     }
 
     /// Whether nothing is under way any more inside of a node.
-    fn is_left(&self, node: usize) -> bool {
-        self.children.range((node, 0)..=(node, u32::MAX)).all(|(_, child)| child.is_over())
+    pub(super) fn is_left(&self, node: usize) -> bool {
+        let mut inside = self.children.range((node, 0)..(node, COMPENSATION));
+        inside.all(|(_, child)| child.is_over()) && !self.is_undoing(node)
     }
 
     /// How many handlers are at work in all of it.
@@ -272,7 +357,7 @@ impl Tree {
     }
 
     fn step(&mut self, activation: &Activation) -> bool {
-        let mut moved = false;
+        let mut moved = self.note_completed();
         for (number, status) in self.naive.nodes().into_iter().enumerate() {
             let node = self.definition.nodes[number].clone();
             let Some(graph) = inside::graph(&node, &self.library) else { continue };
@@ -288,8 +373,10 @@ impl Tree {
             }
             let is_each = !inside::is_listed(&node);
             moved |= self.step_inside(number, status, is_each, activation);
-            let result = self.inside.get(&number).and_then(Inside::result);
-            if status == NodeStatus::Waiting
+            let result = self.output_of_inside(number);
+            if self.must_undo_inside(number, status) {
+                moved |= self.undo_inside(number);
+            } else if status == NodeStatus::Waiting
                 && let Some(result) = result
             {
                 let result = result.map(|output| Payload::encode(&output).expect("it was read from JSON"));
@@ -298,7 +385,7 @@ impl Tree {
                 return true;
             }
         }
-        moved
+        moved | self.step_end(activation)
     }
 
     /// Begins what may begin inside of a node.
@@ -311,6 +398,7 @@ impl Tree {
             if self.mistake != Some(Mistake::KeepsSignalsApart) {
                 child.naive.signals = self.naive.signals.clone();
             }
+            child.end.forced = self.end.forced;
             child.activate(&Activation { input, ..given.clone() }).expect("it is new");
             self.children.insert((number, instance), child);
             moved = true;
@@ -326,25 +414,31 @@ impl Tree {
             inside.close();
         }
         let (mut moved, is_unwanted) = (false, is_closed || inside.has_failed());
+        let stays_done = is_closed && self.end.stays_done;
         let mut over = Vec::new();
-        for (key, child) in self.children.range_mut((number, 0)..=(number, u32::MAX)) {
+        for (key, child) in self.children.range_mut((number, 0)..(number, COMPENSATION)) {
             moved |= child.step(activation);
             if is_unwanted && child.is_open() {
+                if stays_done {
+                    child.stays_done();
+                }
                 child.command(Command::Cancel { by: "its caller".into() }, activation).expect("it is open");
                 moved = true;
             }
-            if child.is_over() {
+            if child.is_over() && !self.reported.contains(key) {
                 over.push(*key);
             }
         }
         for key in over {
-            let output = self.children.get(&key).and_then(|child| child.output().cloned());
-            if is_each {
+            let child = self.children.get(&key).expect("it is there");
+            let output = child.output().cloned();
+            if child.verdict() == ExecutionStatus::Completed && !child.undoable().is_empty() {
+                self.end.kept.entry(key.0).or_default().push(key.1);
+                self.reported.insert(key);
+            } else if is_each {
                 self.children.remove(&key);
-            } else if self.reported.contains(&key.0) {
-                continue;
             } else {
-                self.reported.insert(key.0);
+                self.reported.insert(key);
             }
             moved = true;
             let inside = self.inside.get_mut(&number).expect("it is there");
@@ -352,6 +446,10 @@ impl Tree {
             inside.over(key.1, output.as_ref(), is_unwanted);
         }
         moved
+    }
+
+    pub(super) fn step_child(&mut self, key: (usize, u32), activation: &Activation) -> bool {
+        self.children.get_mut(&key).is_some_and(|child| child.step(activation))
     }
 
     fn is_open(&self) -> bool {

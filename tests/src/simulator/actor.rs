@@ -70,7 +70,6 @@ pub(super) struct Actor {
     is_overdue: bool,
     backlog: VecDeque<Letter>,
     decided: CommittedTurn,
-    ending: Vec<Slot>,
     effects: Vec<(Slot, Effect)>,
     taken_in: Vec<(Slot, Dispatch)>,
     news: Vec<News>,
@@ -91,7 +90,6 @@ impl Actor {
             is_overdue: false,
             backlog: VecDeque::new(),
             decided: CommittedTurn::default(),
-            ending: Vec::new(),
             effects: Vec::new(),
             taken_in: Vec::new(),
             news: Vec::new(),
@@ -313,7 +311,7 @@ impl Actor {
         let hosting = self.hosting.as_mut()?;
         let kept =
             (!matches!(input, Input::Activate(_) | Input::TimerFired(_) | Input::Continue)).then(|| input.clone());
-        let cancels = matches!(input, Input::Command(Command::Cancel { .. }));
+        let cancels = matches!(input, Input::Command(Command::Cancel { .. } | Command::ForceCancel { .. }));
         let compiled = reach.shared.flows[hosting.definition.0 as usize].compiled.clone();
         let passed_on = match &input {
             Input::Outcome { dispatch, .. } | Input::Stopped { dispatch, .. } => Some(*dispatch),
@@ -483,9 +481,6 @@ impl Actor {
         let before = std::mem::replace(&mut hosting.durable, turn.last_sequence);
         let (id, slot) = (hosting.state.id(), hosting.slot);
         reach.shared.audit.shows(id, turn.last_sequence, &reach.shared.journal.durable);
-        if turn.status == ExecutionStatus::Ending {
-            self.ending.push(slot);
-        }
         if before == 0 && turn.last_sequence > 0 {
             hosting.begin = None;
             match hosting.acknowledge {
@@ -553,10 +548,10 @@ impl Actor {
             let taken_in = std::mem::take(&mut self.taken_in);
             self.tell_engine(task_engine::Input::TakenIn(taken_in), reach);
         }
-        if !self.effects.is_empty() || !self.ending.is_empty() {
-            let (ending, effects) = (std::mem::take(&mut self.ending), std::mem::take(&mut self.effects));
+        if !self.effects.is_empty() {
+            let effects = std::mem::take(&mut self.effects);
             let (from, taken) = (self.number, self.taken);
-            self.tell_engine(task_engine::Input::Perform { from, taken, ending, effects }, reach);
+            self.tell_engine(task_engine::Input::Perform { from, taken, effects }, reach);
         }
         self.reconcile(reach);
         self.park(reach);
@@ -599,13 +594,7 @@ impl Actor {
                 *due = reach.shared.now.after(*within);
             }
         }
-        let reconcile = Reconcile {
-            slot: hosting.slot,
-            from: self.number,
-            taken: self.taken,
-            ending: hosting.state.status() == ExecutionStatus::Ending,
-            under_way,
-        };
+        let reconcile = Reconcile { slot: hosting.slot, from: self.number, taken: self.taken, under_way };
         self.tell_engine(task_engine::Input::Reconcile(reconcile), reach);
     }
 

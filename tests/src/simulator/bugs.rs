@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::naive::Misreading;
+use crate::naive::{Misreading, Mistake};
 
 macro_rules! bugs {
     ($($(#[doc = $text:literal])+ $name:ident,)+) => {
@@ -116,6 +116,18 @@ bugs! {
     DelayBeginsAnew,
     /// A node that waits for a moment or a signal has no timer in the next process.
     ForgetWaits,
+    /// What completed first is undone first.
+    UndoesInOrder,
+    /// What was undone is undone once more after a crash.
+    UndoesTwice,
+    /// What completed inside of scopes is not undone.
+    EntersNoScope,
+    /// What is cancelled has no `finally`.
+    SkipsFinallyOnCancel,
+    /// A `finally` runs once more after a crash.
+    RunsFinallyTwice,
+    /// A `finally` that fails decides the end.
+    FinallyDecides,
 }
 
 impl Bug {
@@ -138,6 +150,19 @@ impl Bug {
             Self::LastWaitingTakesSignal => Misreading::LastWaitingTakesSignal,
             Self::TimeoutFails => Misreading::TimeoutFails,
             Self::TimeoutGoesOn => Misreading::TimeoutGoesOn,
+            _ => return None,
+        })
+    }
+
+    /// The same for rules about the ends of scopes.
+    pub(super) fn mistake(self) -> Option<Mistake> {
+        Some(match self {
+            Self::UndoesInOrder => Mistake::UndoesInOrder,
+            Self::UndoesTwice => Mistake::UndoesTwice,
+            Self::EntersNoScope => Mistake::EntersNoScope,
+            Self::SkipsFinallyOnCancel => Mistake::SkipsFinallyOnCancel,
+            Self::RunsFinallyTwice => Mistake::RunsFinallyTwice,
+            Self::FinallyDecides => Mistake::FinallyDecides,
             _ => return None,
         })
     }

@@ -13,6 +13,7 @@ use finale_core::task_engine::TaskNode;
 use finale_core::{Compiled, WaitingFor, WorkKey};
 
 use crate::dice::Dice;
+use crate::endings;
 use crate::random::Case;
 
 /// The handlers of all processes: one without a limit, one with, and one that blocks its thread.
@@ -22,10 +23,15 @@ pub(super) const HANDLERS: u16 = 3;
 pub(super) struct Flow {
     pub(super) compiled: Arc<Compiled>,
     pub(super) nodes: Box<[TaskNode]>,
+    /// Whether its scopes have something to do at their ends, and a twin reads it.
+    pub(super) has_endings: bool,
 }
 
 impl Flow {
     pub(super) fn random(dice: &mut Dice) -> Self {
+        if dice.one_in(4) {
+            return Self::with_endings(dice);
+        }
         loop {
             let mut definition = graph(dice, 9);
             if dice.one_in(3) {
@@ -35,12 +41,24 @@ impl Flow {
                 add_bodies(&mut definition, dice);
             }
             let Ok(compiled) = compile::compile(definition, &Registry::new()) else { continue };
-            let mut nodes = TaskNode::all_of(&compiled, |_| Some(HandlerNo(0)));
-            for node in &mut nodes {
-                node.handler = node.handler.map(|_| HandlerNo(dice.below(usize::from(HANDLERS)) as u16));
-            }
-            return Self { compiled: Arc::new(compiled), nodes };
+            return Self::of(compiled, dice);
         }
+    }
+
+    /// One whose scopes have something to do at their ends; nothing else is special about it.
+    fn with_endings(dice: &mut Dice) -> Self {
+        let mut definition = endings::definition(dice);
+        definition.ending_within = dice.one_in(4).then(|| Duration::from_secs(1 + dice.below(20) as u64));
+        let compiled = compile::compile(definition, &Registry::new()).expect("it is sound");
+        Self { has_endings: true, ..Self::of(compiled, dice) }
+    }
+
+    fn of(compiled: Compiled, dice: &mut Dice) -> Self {
+        let mut nodes = TaskNode::all_of(&compiled, |_| Some(HandlerNo(0)));
+        for node in &mut nodes {
+            node.handler = node.handler.map(|_| HandlerNo(dice.below(usize::from(HANDLERS)) as u16));
+        }
+        Self { compiled: Arc::new(compiled), nodes, has_endings: false }
     }
 
     /// The verifications that wait for a verdict, also in what is called.

@@ -155,9 +155,8 @@ impl Journal {
                         let kept = &self.durable[execution];
                         audit.durable(*execution, key.as_deref(), kept, &folded);
                         if kept.state.status().is_terminal() {
-                            let misreading = self.bug.and_then(Bug::misreading);
-                            let difference =
-                                second_reading::difference(*execution, &flows[kept.flow], &kept.history, misreading);
+                            let flow = &flows[kept.flow];
+                            let difference = second_reading::difference(*execution, flow, &kept.history, self.bug);
                             if let Some(story) = difference {
                                 audit.violate(
                                     "what_became_of_it_is_what_the_rules_say",
@@ -274,5 +273,12 @@ fn apply(state: &mut State, op: &Op, flows: &[Flow]) -> Result<Vec<(Recorded, Ve
 fn written_off(at: Time, error: &str) -> Outcome {
     let error = ExecutionError::new(error, Vec::new()).expect("an error is not blank");
     let decided_by = DecidedBy::Operator { by: "an operator".into() };
-    Outcome { completed_at: at, decided_by, counts: Default::default(), end: End::Failed { error } }
+    Outcome {
+        completed_at: at,
+        decided_by,
+        counts: Default::default(),
+        ending_failures: Vec::new(),
+        ending_failures_more: 0,
+        end: End::Failed { error },
+    }
 }

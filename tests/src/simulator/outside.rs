@@ -90,10 +90,13 @@ impl World {
             9 if dice.one_in(3) => return self.operate(execution),
             9 => return self.judge(execution),
             12 | 13 => return self.signal(execution),
-            10 => match dice.below(8) {
-                0..=3 => Input::Command(Command::Cancel { by: "an operator".into() }),
-                4 => Input::Command(Command::Complete { by: "an operator".into() }),
-                5 => Input::Command(Command::Fail { by: "an operator".into(), reason: "it must not go on".into() }),
+            10 => match dice.below(16) {
+                0 => Input::Command(Command::ForceCancel { by: "an operator".into() }),
+                1..=7 => Input::Command(Command::Cancel { by: "an operator".into() }),
+                8 | 9 => Input::Command(Command::Complete { by: "an operator".into() }),
+                10 | 11 => {
+                    Input::Command(Command::Fail { by: "an operator".into(), reason: "it must not go on".into() })
+                }
                 _ => {
                     let request = self.waiting(execution, "release");
                     return self.send(execution, Question::Release(request));

@@ -7,9 +7,11 @@ use finale_core::execution::{Command, EffectSink, Input, Notice, Report};
 use finale_core::fact::{Decision, EndRequest, Fact, Facts};
 use finale_core::{Dispatch, Epoch, Execution, ExecutionId, NodePath, Time, WorkKey};
 
+use super::Bug;
 use super::flows::Flow;
 use crate::driven::steps;
-use crate::naive::{Misreading, Naive, Step};
+use crate::endings::Twin;
+use crate::naive::{Mistake, Naive, Step};
 
 /// Takes the notices that follow from a fact.
 #[derive(Default)]
@@ -33,12 +35,11 @@ struct Said {
 }
 
 /// How an ended execution differs from the naive reading of its history; nothing if it does not, or if it has others inside.
-pub(super) fn difference(
-    id: ExecutionId,
-    flow: &Flow,
-    history: &[u8],
-    misreading: Option<Misreading>,
-) -> Option<String> {
+pub(super) fn difference(id: ExecutionId, flow: &Flow, history: &[u8], bug: Option<Bug>) -> Option<String> {
+    if flow.has_endings {
+        return difference_of_ends(id, flow, history, bug.and_then(Bug::mistake));
+    }
+    let misreading = bug.and_then(Bug::misreading);
     let definition = flow.compiled.definition().clone();
     let has_inside = |node: &Node| {
         matches!(node.kind, NodeKind::Subworkflow(_) | NodeKind::Group(_) | NodeKind::Map(_) | NodeKind::Loop(_))
@@ -70,6 +71,26 @@ pub(super) fn difference(
         }
     }
     tell(&mut naive, &said?, &execution, flow)
+}
+
+/// The same for one whose scopes have something to do at their ends.
+fn difference_of_ends(id: ExecutionId, flow: &Flow, history: &[u8], mistake: Option<Mistake>) -> Option<String> {
+    let mut twin = Twin::new(flow.compiled.definition(), mistake);
+    let mut execution = Execution::new(id, &flow.compiled);
+    for (number, recorded) in Facts::new(history).enumerate() {
+        let recorded = recorded.ok()?;
+        if number > 0
+            && input(&recorded.fact, execution.epoch()).is_some()
+            && let Some(difference) = twin.difference(&flow.compiled, &execution)
+        {
+            return Some(difference);
+        }
+        if let Err(difference) = twin.take(&flow.compiled, &execution, &recorded.fact) {
+            return Some(difference);
+        }
+        execution.apply(&flow.compiled, recorded.at, recorded.fact, &mut ()).ok()?;
+    }
+    twin.difference(&flow.compiled, &execution)
 }
 
 fn tell(naive: &mut Naive, Said { at, input, steps }: &Said, execution: &Execution, flow: &Flow) -> Option<String> {
@@ -120,6 +141,7 @@ fn input(fact: &Fact, epoch: Epoch) -> Option<Input> {
             Input::Verdict { key: *key, verdict: *verdict, by: by.clone() }
         }
         Fact::Ending(EndRequest::Cancel(by)) => Input::Command(Command::Cancel { by: by.clone() }),
+        Fact::Ending(EndRequest::ForceCancel(by)) => Input::Command(Command::ForceCancel { by: by.clone() }),
         Fact::Ending(EndRequest::Complete(by)) => Input::Command(Command::Complete { by: by.clone() }),
         Fact::Ending(EndRequest::Fail { by, reason }) => {
             Input::Command(Command::Fail { by: by.clone(), reason: reason.clone() })

@@ -10,6 +10,7 @@ mod damaged;
 mod definitions;
 mod ended;
 mod ending;
+mod endings;
 mod failing;
 mod fenced;
 mod full;

@@ -4,6 +4,7 @@ mod bodies;
 mod calls;
 mod edges;
 mod ending;
+mod endings;
 mod handled;
 mod joins;
 mod recovery;

@@ -85,7 +85,9 @@ pub(super) struct UnderWay<'a> {
 impl Tally {
     pub(super) fn new(workflow: &Workflow) -> Self {
         let compiled = workflow.compiled();
-        let tasks = compiled.all_positions().filter(|position| compiled.is_task(*position)).count();
+        let in_graphs = compiled.in_graphs();
+        let is_counted = |position: &NodeIndex| compiled.is_task(*position) && in_graphs[position.as_usize()];
+        let tasks = compiled.all_positions().filter(is_counted).count();
         let node = |position| {
             let by_handler = compiled.handler(position).is_some();
             let (status, since) = (NodeStatus::Pending, Time::default());
@@ -146,11 +148,11 @@ impl Tally {
             EventKind::NodeTransitioned { node, from, to, attempt, .. } => {
                 let position = self.workflow.compiled().find(node)?;
                 if is_repeated(node) {
-                    let news = self.go_repeated(position, (*from, *to), *attempt, event.at);
+                    let news = self.go_repeated(position, (*from, *to), *attempt, event.at, is_of_end(node));
                     return news.map(|news| News { node: node.clone(), ..news });
                 }
                 // Its path says more than its id.
-                let news = self.go(position, *to, *attempt, event.at);
+                let news = self.go_on_way(position, *to, *attempt, event.at, is_of_end(node));
                 return news.map(|news| News { node: node.clone(), ..news });
             }
             _ => {}
@@ -203,13 +205,14 @@ impl Tally {
         (from, to): (NodeStatus, NodeStatus),
         attempt: u16,
         at: Time,
+        is_of_end: bool,
     ) -> Option<News> {
         let node = &mut self.nodes[position.as_usize()];
         // What its handler says is shown from now on.
         node.attempt = node.attempt.max(attempt);
         let reason = node.failure.take();
         let is_new = matches!(from, NodeStatus::Pending | NodeStatus::Ready);
-        if self.workflow.compiled().is_task(position) {
+        if self.workflow.compiled().is_task(position) && !is_of_end {
             // The first one is counted already.
             let is_another = is_new && !matches!(to, NodeStatus::Pending | NodeStatus::Ready);
             if is_another && !self.repeated.insert(position) {
@@ -224,12 +227,24 @@ impl Tally {
 
     /// A node comes to another status.
     pub(super) fn go(&mut self, position: NodeIndex, to: NodeStatus, attempt: u16, at: Time) -> Option<News> {
+        self.go_on_way(position, to, attempt, at, false)
+    }
+
+    /// The same; what the end is made of is told and not counted.
+    fn go_on_way(
+        &mut self,
+        position: NodeIndex,
+        to: NodeStatus,
+        attempt: u16,
+        at: Time,
+        is_of_end: bool,
+    ) -> Option<News> {
         let compiled = self.workflow.compiled();
         let kind = &compiled.node(position).kind;
         if !kind.is_work() && !matches!(kind, NodeKind::Verification(_) | NodeKind::Wait(_)) {
             return None;
         }
-        let counted = compiled.is_task(position);
+        let counted = compiled.is_task(position) && !is_of_end;
         let known = &mut self.nodes[position.as_usize()];
         let begun = known.begun.filter(|begun| begun.0 == attempt);
         let since = begun.filter(|_| to == NodeStatus::Running).map_or(at, |(_, began_at)| began_at);
@@ -281,7 +296,15 @@ impl Tally {
 /// Whether a path leads to one of many: through an item of a map, or a round of a loop.
 fn is_repeated(path: &str) -> bool {
     let path = path.parse::<NodePath>().ok();
-    path.is_some_and(|path| path.within().iter().any(|step| step.instance != Instance::Single))
+    let is_one_of_many = |instance| matches!(instance, Instance::Item(_) | Instance::Round(_));
+    path.is_some_and(|path| path.within().iter().any(|step| is_one_of_many(step.instance)))
+}
+
+/// Whether a path leads to what undoes a node, or to what runs at the end of a scope.
+fn is_of_end(path: &str) -> bool {
+    let path = path.parse::<NodePath>().ok();
+    let is_of_end = |instance| matches!(instance, Instance::Compensation | Instance::Finally);
+    path.is_some_and(|path| path.within().iter().any(|step| is_of_end(step.instance)))
 }
 
 fn what(before: &Node, to: NodeStatus, attempt: u16, at: Time) -> Option<What> {

@@ -135,7 +135,7 @@ fn the_nodes_that_are_skipped_at_once_share_a_line() {
 fn items_are_counted_one_by_one_and_only_their_failures_are_told() {
     let mut tally = tally(Workflow::builder("w").map("each", "input", "log"));
     let task = tally.position("each[0]::each");
-    let mut go = |from, to, at| tally.go_repeated(task, (from, to), 1, second(at));
+    let mut go = |from, to, at| tally.go_repeated(task, (from, to), 1, second(at), false);
     assert_eq!(go(NodeStatus::Pending, NodeStatus::Running, 1), None);
     assert_eq!(go(NodeStatus::Pending, NodeStatus::Running, 1), None);
     assert_eq!(go(NodeStatus::Running, NodeStatus::Completed, 2), None);

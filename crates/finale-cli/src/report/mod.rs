@@ -117,6 +117,20 @@ fn write_state(record: &Record, room: Room, out: &mut dyn Write) -> io::Result<(
 }
 
 fn write_end(outcome: &Outcome, room: Room, out: &mut dyn Write) -> io::Result<()> {
+    write_verdict(outcome, room, out)?;
+    if outcome.counts.compensated > 0 {
+        writeln!(out, "undone     {}", outcome.counts.compensated)?;
+    }
+    for failure in &outcome.ending_failures {
+        writeln!(out, "at the end {}", printable(&failure.to_string(), Lines::Joined))?;
+    }
+    match outcome.ending_failures_more {
+        0 => Ok(()),
+        more => writeln!(out, "at the end {more} more"),
+    }
+}
+
+fn write_verdict(outcome: &Outcome, room: Room, out: &mut dyn Write) -> io::Result<()> {
     match &outcome.end {
         End::Completed { output } if output.is_null() => Ok(()),
         End::Completed { output } => {

@@ -20,6 +20,9 @@ pub(crate) fn write(id: ExecutionId, why: &Why, room: Room, out: &mut dyn Write)
     if let Some(error) = &why.error {
         writeln!(out, "error      {}", printable(error, Lines::Joined))?;
     }
+    for failure in &why.ending_failures {
+        writeln!(out, "at the end {}", printable(&failure.to_string(), Lines::Joined))?;
+    }
     if why.awaited.is_empty() {
         return Ok(());
     }

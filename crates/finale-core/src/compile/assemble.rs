@@ -18,8 +18,8 @@ use crate::compiled::{
     Repeated, Rounds, Step,
 };
 use crate::definition::{
-    Definition, Delivery, LoopCondition, Node, NodeKind, Policy, Retry, Signal, Subworkflow, Task, TriggerRule, Wait,
-    Work,
+    BodyRole, Definition, Delivery, LoopCondition, Node, NodeKind, Policy, Retry, Signal, Subworkflow, Task,
+    TriggerRule, Wait, Work,
 };
 use crate::expression::Expression;
 use crate::id::NodeIndex;
@@ -62,6 +62,7 @@ pub(super) fn assemble(definition: Definition, all: Vec<Vec<Member>>, targets: &
         assembly.add_all(workflow, members);
     }
     assembly.open_others();
+    assembly.note_undoable();
     let Assembly { nodes, edges, graphs, inner, .. } = assembly;
     Compiled {
         hash,
@@ -92,15 +93,37 @@ struct Assembly<'d> {
     overruled: Vec<(NodeIndex, Policy, u32)>,
 }
 
-/// Which graph of the workflow is inside of a node, by place; in the order of the places.
-type Bodies = Vec<(u32, u32)>;
+/// The graphs that are written in one of the workflow.
+#[derive(Clone, Debug, Default)]
+struct Bodies {
+    /// What is inside of a node, by its place; in the order of the places.
+    inside: Vec<(u32, u32)>,
+    /// What undoes a node, likewise.
+    compensate: Vec<(u32, u32)>,
+    finally: Option<u32>,
+}
+
+impl Bodies {
+    fn add(&mut self, opener: Opener, graph: u32) {
+        match opener.role {
+            BodyRole::Inside => self.inside.push((opener.place, graph)),
+            BodyRole::Compensate => self.compensate.push((opener.place, graph)),
+            BodyRole::Finally => self.finally = Some(graph),
+        }
+    }
+}
+
+/// The graph at a place of such a list.
+fn graph_at(graphs: &[(u32, u32)], place: u32) -> Option<u32> {
+    graphs.binary_search_by_key(&place, |(place, _)| *place).ok().map(|found| graphs[found].1)
+}
 
 impl Assembly<'_> {
     fn add_all(&mut self, workflow: usize, members: Vec<Member>) {
-        let mut bodies: Vec<Bodies> = vec![Vec::new(); members.len()];
+        let mut bodies: Vec<Bodies> = vec![Bodies::default(); members.len()];
         for (number, member) in (0..).zip(&members) {
-            if let Some(Opener { part, place }) = member.outer {
-                bodies[part].push((place, self.firsts[workflow] + number));
+            if let Some(opener) = member.outer {
+                bodies[opener.part].add(opener, self.firsts[workflow] + number);
             }
         }
         let own = self.workflows[workflow];
@@ -132,8 +155,9 @@ impl Assembly<'_> {
             let mut made = compiled(node, expression, assignee, rules, out);
             match &node.kind {
                 NodeKind::Subworkflow(call) => self.enter(NodeIndex(first + place), call, result, &mut made),
-                kind => open_body(kind, bodies, place, &mut made),
+                kind => open_body(kind, &bodies.inside, place, &mut made),
             }
+            made.compensate = graph_at(&bodies.compensate, place);
             self.nodes.push(made);
         }
         self.edges.extend(out.items.into_iter().map(|edge| OutEdge { target: edge.target + first, ..edge }));
@@ -150,6 +174,8 @@ impl Assembly<'_> {
             output: expressions.output.map(Arc::new),
             vars: Arc::new(expressions.vars),
             captures: Arc::default(),
+            finally: bodies.finally,
+            is_undoable: false,
         });
     }
 
@@ -187,10 +213,30 @@ impl Assembly<'_> {
     }
 }
 
+impl Assembly<'_> {
+    /// Notes where something may be to undo, until no graph has any more that is not known: calls go into no circle.
+    fn note_undoable(&mut self) {
+        let mut is_new = self.nodes.iter().any(|node| node.compensate.is_some());
+        while std::mem::take(&mut is_new) {
+            let graphs = &self.graphs;
+            let opens_undoable =
+                |step| matches!(step, Step::Open(opening) if graphs[opening.graph as usize].is_undoable);
+            for node in &mut self.nodes {
+                node.is_undoable = node.compensate.is_some() || opens_undoable(node.step);
+            }
+            for graph in &mut self.graphs {
+                let (first, count) = (graph.first as usize, graph.in_degrees.len());
+                let is_undoable = self.nodes[first..first + count].iter().any(|node| node.is_undoable);
+                is_new |= is_undoable != graph.is_undoable;
+                graph.is_undoable = is_undoable;
+            }
+        }
+    }
+}
+
 /// Lets a node open the graph that is written inside of it, if there is one.
-fn open_body(kind: &NodeKind, bodies: &Bodies, place: u32, made: &mut CompiledNode) {
-    let Ok(found) = bodies.binary_search_by_key(&place, |(place, _)| *place) else { return };
-    let (_, graph) = bodies[found];
+fn open_body(kind: &NodeKind, bodies: &[(u32, u32)], place: u32, made: &mut CompiledNode) {
+    let Some(graph) = graph_at(bodies, place) else { return };
     let opening = match kind {
         NodeKind::Group(_) => OpeningKind::Single,
         NodeKind::Map(_) => OpeningKind::Items,
@@ -249,6 +295,8 @@ fn compiled(
         assignee,
         call: None,
         repeated: repeated(&node.kind),
+        compensate: None,
+        is_undoable: false,
     }
 }
 

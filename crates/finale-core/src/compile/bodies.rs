@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::problem::{Code, Problem};
 use super::warning::Warning;
-use crate::definition::{Definition, InsideRef, Node, NodeKind};
+use crate::definition::{BodyRole, Definition, GraphRef, InsideRef, NodeKind, OnFailure, Policy, Siblings};
 use crate::expression::Local;
 use crate::path::{Instance, NodePath, PathStep};
 
@@ -20,15 +20,29 @@ pub(super) struct WorkflowGraph<'d> {
     pub(super) is_single: bool,
     /// What is known in it beside `input`, `nodes` and `vars`.
     pub(super) locals: Vec<Local>,
+    /// What is written in it and has no meaning there.
+    pub(super) unused: Vec<&'static str>,
 }
 
-/// A node that has a graph inside.
+/// Where a body is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Opener {
     /// The number of the part that it is in.
     pub(super) part: usize,
-    /// Its place in that.
+    /// The place of its node in that; of no meaning for a `finally`, which has no node.
     pub(super) place: u32,
+    /// What it is for.
+    pub(super) role: BodyRole,
+}
+
+/// What a body is called on the way to what is in it.
+pub(super) fn step(graph: GraphRef<'_>, place: u32, role: BodyRole) -> PathStep {
+    let node = || graph.nodes[place as usize].id.as_str().into();
+    match role {
+        BodyRole::Inside => PathStep { node: node(), instance: Instance::Single },
+        BodyRole::Compensate => PathStep { node: node(), instance: Instance::Compensation },
+        BodyRole::Finally => PathStep { node: Box::default(), instance: Instance::Finally },
+    }
 }
 
 /// The graphs of a workflow, each before those inside of it.
@@ -41,40 +55,58 @@ pub(super) fn parts(definition: &Definition, depth_max: usize) -> (Vec<WorkflowG
         within: Vec::new(),
         is_single: false,
         locals: Vec::new(),
+        unused: Vec::new(),
     };
     if let Some(problem) = check_depth(definition, depth_max) {
         return (vec![own], Some(problem));
     }
     let (mut parts, mut next) = (vec![own], 0);
     while let Some(part) = parts.get(next) {
-        let inside = (0..).zip(&part.definition.nodes).filter_map(|(place, node)| part.inside(next, place, node));
-        let inside: Vec<_> = inside.collect();
-        parts.extend(inside);
+        let bodies = part.definition.as_graph().bodies();
+        let bodies: Vec<_> =
+            bodies.map(|(place, role, inside)| part.body(Opener { part: next, place, role }, inside)).collect();
+        parts.extend(bodies);
         next += 1;
     }
     (parts, None)
 }
 
 impl<'d> WorkflowGraph<'d> {
-    /// The graph inside of one of its nodes.
-    fn inside(&self, part: usize, place: u32, node: &Node) -> Option<Self> {
-        let inside = node.inside()?;
-        let single = inside.single(&node.id);
+    /// The graph of one of its bodies.
+    fn body(&self, outer: Opener, inside: InsideRef<'_>) -> Self {
+        let Opener { place, role, .. } = outer;
+        let graph = self.definition.as_graph();
+        let id = graph.single_id(place, role);
+        let single = inside.single(id);
         let is_single = single.is_some();
-        let mut definition = Definition { nodes: single.into_iter().collect(), ..Definition::new(&node.id) };
+        let mut definition = Definition { nodes: single.into_iter().collect(), ..Definition::new(id) };
+        let mut unused = Vec::new();
         if let InsideRef::Graph(graph) = inside {
             definition.nodes.clone_from(&graph.nodes);
             definition.edges.clone_from(&graph.edges);
-            definition.output.clone_from(&graph.output);
+            definition.finally.clone_from(&graph.finally);
             definition.policy = graph.policy;
+            match role {
+                BodyRole::Inside => definition.output.clone_from(&graph.output),
+                _ => unused.extend(graph.output.as_ref().map(|_| "output")),
+            }
+            if role == BodyRole::Finally && graph.policy != Policy::default() {
+                unused.push("policy");
+            }
         }
-        let step = PathStep { node: node.id.as_str().into(), instance: Instance::Single };
-        let within = self.within.iter().cloned().chain([step]).collect();
-        let outer = Some(Opener { part, place });
-        let own = own_locals(&node.kind);
-        let locals =
-            self.locals.iter().copied().filter(|local| !own.contains(local)).chain(own.iter().copied()).collect();
-        Some(Self { definition: Cow::Owned(definition), outer, within, is_single, locals })
+        if role == BodyRole::Finally {
+            definition.policy = Policy { on_failure: OnFailure::WaitAll, siblings: Siblings::default() };
+        }
+        let within = self.within.iter().cloned().chain([step(graph, place, role)]).collect();
+        let own = match role {
+            BodyRole::Inside => own_locals(&graph.nodes[place as usize].kind),
+            BodyRole::Compensate => &[Local::Output],
+            BodyRole::Finally => &[Local::Verdict, Local::Error],
+        };
+        // What the round before gave is known only while a round goes on.
+        let is_known = |local: &Local| !own.contains(local) && (role == BodyRole::Inside || *local != Local::Previous);
+        let locals = self.locals.iter().copied().filter(is_known).chain(own.iter().copied()).collect();
+        Self { definition: Cow::Owned(definition), outer: Some(outer), within, is_single, locals, unused }
     }
 
     /// The graph as a definition, if it is not the workflow's own.
@@ -94,9 +126,11 @@ impl<'d> WorkflowGraph<'d> {
 
     /// What the node that it is written in is called in the whole workflow.
     fn opener(&self) -> Option<String> {
-        let (opener, before) = self.within.split_last()?;
-        let is_own = before.is_empty();
-        Some(if is_own { opener.node.to_string() } else { NodePath::new(before.to_vec(), &opener.node).to_string() })
+        match self.within.as_slice() {
+            [] => None,
+            [PathStep { node, instance: Instance::Single }] => Some(node.to_string()),
+            within => Some(within.iter().map(ToString::to_string).collect::<Vec<_>>().join("::")),
+        }
     }
 
     /// What a node of it is called in the whole workflow.
@@ -108,8 +142,12 @@ impl<'d> WorkflowGraph<'d> {
     pub(super) fn located(&self, problem: Problem) -> Problem {
         let Some(opener) = self.opener() else { return problem };
         let mut nodes: Vec<_> = problem.nodes.iter().map(|id| self.name(id)).collect();
-        if nodes.is_empty() {
-            nodes.push(opener.clone());
+        if nodes.is_empty()
+            && let Some((PathStep { node, .. }, before)) = self.within.split_last()
+            && !node.is_empty()
+        {
+            let is_own = before.is_empty();
+            nodes.push(if is_own { node.to_string() } else { NodePath::new(before.to_vec(), node).to_string() });
         }
         let message = format!("inside of {opener:?}: {}", problem.message);
         Problem { code: problem.code, nodes, message, part: None }
@@ -127,11 +165,12 @@ const fn own_locals(kind: &NodeKind) -> &'static [Local] {
 
 /// Whether bodies are nested too deep; looks at no more levels than are allowed.
 fn check_depth(definition: &Definition, depth_max: usize) -> Option<Problem> {
-    let mut level: Vec<&[Node]> = vec![&definition.nodes];
+    const NOTHING: GraphRef<'_> = GraphRef { nodes: &[], finally: None };
+    let mut level = vec![definition.as_graph()];
     for _ in 0..=depth_max {
-        let inside = level.iter().flat_map(|nodes| nodes.iter()).filter_map(|node| match node.inside()? {
-            InsideRef::Graph(graph) => Some(graph.nodes.as_slice()),
-            InsideRef::Task(_) | InsideRef::Call(_) => Some(&[][..]),
+        let inside = level.iter().flat_map(|graph| graph.bodies()).map(|(_, _, inside)| match inside {
+            InsideRef::Graph(graph) => graph.as_graph(),
+            InsideRef::Task(_) | InsideRef::Call(_) => NOTHING,
         });
         level = inside.collect();
         if level.is_empty() {

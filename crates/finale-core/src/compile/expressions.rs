@@ -8,7 +8,7 @@ use super::graph::{Graph, numbers};
 use super::joins::Incoming;
 use super::limits::Limits;
 use super::problem::{Code, Problem};
-use crate::definition::{Definition, Document, Items, LoopCondition, Map, Node, NodeKind, Wait};
+use crate::definition::{BodyRole, Definition, Document, Items, LoopCondition, Map, Node, NodeKind, Wait};
 use crate::expression::{Around, Expression, ExpressionError, Local, Names};
 use crate::payload::Payload;
 
@@ -31,6 +31,8 @@ pub(super) struct Level<'c> {
     pub(super) graph: &'c Graph,
     /// The node of it that has the nearer graph inside.
     pub(super) opener: u32,
+    /// What the nearer graph is for.
+    pub(super) role: BodyRole,
     /// What is added to the numbers of its nodes.
     pub(super) first: u32,
 }
@@ -333,7 +335,16 @@ impl<'c> Upstream<'c> {
                 if !self.spend(count) {
                     break;
                 }
-                let before = self.walk(level.definition, level.graph, level.opener, &mut vec![0; count]);
+                let before = match level.role {
+                    BodyRole::Finally => numbers(count).filter(|&node| is_work(level.definition, node)).collect(),
+                    BodyRole::Inside => self.walk(level.definition, level.graph, level.opener, &mut vec![0; count]),
+                    BodyRole::Compensate => {
+                        let mut before = self.walk(level.definition, level.graph, level.opener, &mut vec![0; count]);
+                        before.push(level.opener);
+                        before.sort_unstable();
+                        before
+                    }
+                };
                 tasks.extend(before.into_iter().map(|node| level.first + node));
             }
             self.of_around = Some(tasks);

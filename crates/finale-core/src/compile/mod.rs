@@ -45,7 +45,7 @@ use self::expressions::{Expressions, Level, Scenery};
 use self::graph::Graph;
 use self::network::Network;
 use crate::compiled::Compiled;
-use crate::definition::Definition;
+use crate::definition::{BodyRole, Definition};
 use crate::expression::Expression;
 
 /// Checks a definition and makes what can be run.
@@ -204,7 +204,8 @@ fn check_graph_within(definition: &Definition, limits: &Limits) -> GraphChecked 
 fn captured(parts: &[WorkflowGraph<'_>], captures: &[Vec<u32>]) -> Vec<Vec<(u32, u32)>> {
     let mut captured = vec![Vec::new(); parts.len()];
     for (part, read) in parts.iter().zip(captures) {
-        if let Some(Opener { part: outer, place }) = part.outer {
+        // What undoes a node, and what runs at the end, begins when everything around it is settled.
+        if let Some(Opener { part: outer, place, role: BodyRole::Inside }) = part.outer {
             captured[outer].extend(read.iter().map(|read| (place, *read)));
         }
     }
@@ -215,9 +216,9 @@ fn captured(parts: &[WorkflowGraph<'_>], captures: &[Vec<u32>]) -> Vec<Vec<(u32,
 fn around<'p>(parts: &'p [WorkflowGraph<'_>], graphs: &'p [Graph], part: &WorkflowGraph<'_>) -> Vec<Level<'p>> {
     let (mut around, mut outer) = (Vec::new(), part.outer);
     let mut first = part.definition.nodes.len() as u32;
-    while let Some(Opener { part, place }) = outer {
+    while let Some(Opener { part, place, role }) = outer {
         let definition = &*parts[part].definition;
-        around.push(Level { definition, graph: &graphs[part], opener: place, first });
+        around.push(Level { definition, graph: &graphs[part], opener: place, role, first });
         first += definition.nodes.len() as u32;
         outer = parts[part].outer;
     }

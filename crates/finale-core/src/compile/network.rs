@@ -2,11 +2,11 @@
 
 use rustc_hash::FxHashMap;
 
-use super::joins;
 use super::problem::{Code, Problem};
 use super::registry::Registry;
-use crate::definition::{Definition, InsideRef, Node, NodeKind, Subworkflow};
-use crate::path::{Instance, NodePath, PathStep};
+use super::{bodies, joins};
+use crate::definition::{Definition, GraphRef, InsideRef, NodeKind, Subworkflow};
+use crate::path::{NodePath, PathStep};
 
 /// A workflow by id and version.
 type Name<'n> = (&'n str, &'n str);
@@ -126,10 +126,24 @@ impl<'n> Library<'n> {
 
 /// Whether two definitions run the same; the workflows that they bring with them are compared where they are called.
 fn is_same(one: &Definition, other: &Definition) -> bool {
-    let Definition { id, name, version, inputs, outputs, policy, output, nodes, edges, workflows: _ } = one;
+    let Definition {
+        id,
+        name,
+        version,
+        inputs,
+        outputs,
+        policy,
+        output,
+        finally,
+        ending_within,
+        nodes,
+        edges,
+        workflows: _,
+    } = one;
     std::ptr::eq(one, other)
         || (id, name, version, inputs) == (&other.id, &other.name, &other.version, &other.inputs)
             && (outputs, policy, output) == (&other.outputs, &other.policy, &other.output)
+            && (finally, ending_within) == (&other.finally, &other.ending_within)
             && (nodes, edges) == (&other.nodes, &other.edges)
 }
 
@@ -148,54 +162,52 @@ pub(super) struct CallSite<'d> {
     pub(super) is_body: bool,
 }
 
-/// The calls of a definition, those inside of its nodes included.
+/// The calls of a definition, those inside of its nodes included, and those that undo nodes or run at the end.
 pub(super) fn calls(definition: &Definition) -> Vec<CallSite<'_>> {
     let (mut found, mut next) = (Vec::new(), 0);
-    let mut open: Vec<(&[Node], Vec<PathStep>)> = vec![(&definition.nodes, Vec::new())];
-    while let Some((nodes, within)) = open.get(next).cloned() {
+    let mut open: Vec<(GraphRef<'_>, Vec<PathStep>)> = vec![(definition.as_graph(), Vec::new())];
+    while let Some((graph, within)) = open.get(next).cloned() {
         next += 1;
         let name = |within: &[PathStep], id: &str| match within {
             [] => id.to_owned(),
             within => NodePath::new(within.to_vec(), id).to_string(),
         };
-        for node in nodes {
-            let inside = || {
-                let step = PathStep { node: node.id.as_str().into(), instance: Instance::Single };
-                within.iter().cloned().chain([step]).collect::<Vec<_>>()
-            };
-            let levels = within.len();
+        let levels = within.len();
+        for node in graph.nodes {
             if let NodeKind::Subworkflow(call) = &node.kind {
                 found.push(CallSite { node: name(&within, &node.id), call, levels, is_body: false });
             }
-            match node.inside() {
-                Some(InsideRef::Graph(graph)) => open.push((&graph.nodes, inside())),
-                Some(InsideRef::Call(call)) => {
-                    let node = name(&inside(), &node.id);
+        }
+        for (place, role, inside) in graph.bodies() {
+            let within: Vec<_> = within.iter().cloned().chain([bodies::step(graph, place, role)]).collect();
+            match inside {
+                InsideRef::Graph(graph) => open.push((graph.as_graph(), within)),
+                InsideRef::Call(call) => {
+                    let node = name(&within, graph.single_id(place, role));
                     found.push(CallSite { node, call, levels: levels + 1, is_body: true });
                 }
-                Some(InsideRef::Task(_)) | None => {}
+                InsideRef::Task(_) => {}
             }
         }
     }
     found
 }
 
-/// How many nodes a definition has in all, those inside of its nodes included, and how deep they are inside of each other.
+/// How many nodes a definition has in all, those of bodies included, and how deep they are inside of each other.
 pub(super) fn size(definition: &Definition) -> (usize, usize) {
     let (mut count, mut depth, mut next) = (0, 0, 0);
-    let mut open: Vec<(&[Node], usize)> = vec![(&definition.nodes, 0)];
-    while let Some(&(nodes, level)) = open.get(next) {
+    let mut open: Vec<(GraphRef<'_>, usize)> = vec![(definition.as_graph(), 0)];
+    while let Some(&(graph, level)) = open.get(next) {
         next += 1;
-        count += nodes.len();
+        count += graph.nodes.len();
         depth = depth.max(level);
-        for node in nodes {
-            match node.inside() {
-                Some(InsideRef::Graph(graph)) => open.push((&graph.nodes, level + 1)),
-                Some(InsideRef::Task(_) | InsideRef::Call(_)) => {
+        for (_, _, inside) in graph.bodies() {
+            match inside {
+                InsideRef::Graph(graph) => open.push((graph.as_graph(), level + 1)),
+                InsideRef::Task(_) | InsideRef::Call(_) => {
                     count += 1;
                     depth = depth.max(level + 1);
                 }
-                None => {}
             }
         }
     }

@@ -18,6 +18,12 @@ pub enum Code {
     BadVersion,
     /// A share of failures is more than 100 percent.
     BadTolerance,
+    /// An execution has no time at all to end.
+    BadEndingWithin,
+    /// Something is to undo a node that does no work.
+    NothingToCompensate,
+    /// Something is said of a body that has no meaning there.
+    UnusedInBody,
     /// Two nodes have one id.
     DuplicateNodeId,
     /// Two edges have one id.
@@ -160,12 +166,15 @@ pub enum Code {
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 74] = [
+    pub const ALL: [Self; 77] = [
         Self::TooManyNodes,
         Self::TooManyEdges,
         Self::BlankField,
         Self::BadVersion,
         Self::BadTolerance,
+        Self::BadEndingWithin,
+        Self::NothingToCompensate,
+        Self::UnusedInBody,
         Self::DuplicateNodeId,
         Self::DuplicateEdgeId,
         Self::UnknownEdgeSource,
@@ -246,6 +255,9 @@ impl Code {
             Self::BlankField => "blank_field",
             Self::BadVersion => "bad_version",
             Self::BadTolerance => "bad_tolerance",
+            Self::BadEndingWithin => "bad_ending_within",
+            Self::NothingToCompensate => "nothing_to_compensate",
+            Self::UnusedInBody => "unused_in_body",
             Self::DuplicateNodeId => "duplicate_node_id",
             Self::DuplicateEdgeId => "duplicate_edge_id",
             Self::UnknownEdgeSource => "unknown_edge_source",

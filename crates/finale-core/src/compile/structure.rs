@@ -32,6 +32,15 @@ pub fn check_structure(definition: &Definition, limits: &Limits) -> Vec<Problem>
 fn check_part(part: &WorkflowGraph<'_>) -> Vec<Problem> {
     let definition = &*part.definition;
     let mut problems = Vec::new();
+    for what in &part.unused {
+        let message = format!("its {what} has no meaning here: leave it out");
+        problems.push(Problem::new(Code::UnusedInBody, message));
+    }
+    if definition.ending_within.is_some_and(|within| within.is_zero()) {
+        let message =
+            "the workflow must be over at once when its end is decided: leave `ending_within` out, or give it a time";
+        problems.push(Problem::new(Code::BadEndingWithin, message));
+    }
     check_head(definition, &mut problems);
     check_declarations("input", Code::DuplicateInput, Part::Input, &definition.inputs, &mut problems);
     check_declarations("output", Code::DuplicateOutput, Part::Output, &definition.outputs, &mut problems);
@@ -138,7 +147,11 @@ fn check_outputs(outputs: &[Declaration], problems: &mut Vec<Problem>) {
 
 fn check_nodes(nodes: &[Node], problems: &mut Vec<Problem>) {
     let mut ids = FxHashSet::default();
-    for Node { id, label, kind, .. } in nodes {
+    for Node { id, label, kind, compensate, .. } in nodes {
+        if compensate.is_some() && !kind.is_work() {
+            let message = format!("{id:?} is a {}, which does nothing that could be undone", kind.name());
+            problems.push(Problem::of(Code::NothingToCompensate, id, message));
+        }
         let blank = |what: &str| Problem::of(Code::BlankField, id, format!("the {what} of node {id:?} is blank"));
         if is_blank(id) {
             problems.push(blank("id"));

@@ -6,14 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use super::{Call, Definition, Edge, Node, NodeKind, Policy, Subworkflow, Task, title_of};
 
-/// What runs inside of a node: once for each item of a map, once for each round of a loop.
+/// What runs as a scope of its own: inside of a node, once for each item of a map or once for each round of a loop; to undo a
+/// node (`compensate`); or when the end of a scope is decided (`finally`).
 ///
 /// A graph that is written inside of a node also sees the nodes around it, as they stood when that node was reached. A
 /// workflow that is called sees nothing but what it is given.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Body {
-    /// One task. In paths it has the id of the node that it is inside of: `resize[3]::resize`.
+    /// One task. In paths it has the id of the node that it is inside of or undoes: `resize[3]::resize`,
+    /// `charge@compensate::charge`. That of a `finally` is called so: `@finally::finally`.
     Task(Box<Task>),
     /// A graph of its own.
     Graph(Graph),
@@ -32,6 +34,9 @@ pub struct Graph {
     /// Expression for its output; by default the output of the only last task, else a map from node id to output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
+    /// What runs when the end of its scope is decided, like that of a [`Definition`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finally: Option<Box<Body>>,
     /// The nodes, with a start and an end among them.
     pub nodes: Vec<Node>,
     /// The edges between them.
@@ -94,9 +99,27 @@ impl From<Definition> for Inside {
 /// The graph of a definition: its name, its declarations and what it brings with it are left out.
 impl From<Definition> for Graph {
     fn from(definition: Definition) -> Self {
-        let Definition { policy, output, nodes, edges, .. } = definition;
-        Self { policy, output, nodes, edges }
+        let Definition { policy, output, finally, nodes, edges, .. } = definition;
+        Self { policy, output, finally, nodes, edges }
     }
+}
+
+/// What a body is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BodyRole {
+    /// It is what a node does.
+    Inside,
+    /// It undoes a node.
+    Compensate,
+    /// It runs when the end of a scope is decided.
+    Finally,
+}
+
+/// A graph, wherever it is written, borrowed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GraphRef<'d> {
+    pub(crate) nodes: &'d [Node],
+    pub(crate) finally: Option<&'d Body>,
 }
 
 /// What is inside of a node, borrowed.
@@ -118,6 +141,12 @@ impl Body {
 }
 
 impl Node {
+    /// What is written inside of the node, and what undoes it.
+    fn bodies(&self) -> impl Iterator<Item = (BodyRole, InsideRef<'_>)> {
+        let compensate = self.compensate.as_deref().map(|body| (BodyRole::Compensate, body.as_inside()));
+        self.inside().map(|inside| (BodyRole::Inside, inside)).into_iter().chain(compensate)
+    }
+
     /// What is written inside of the node, if something is.
     pub(crate) fn inside(&self) -> Option<InsideRef<'_>> {
         match &self.kind {
@@ -125,6 +154,39 @@ impl Node {
             NodeKind::Map(map) => Some(map.body.as_inside()),
             NodeKind::Loop(repeated) => Some(repeated.body.as_inside()),
             _ => None,
+        }
+    }
+}
+
+impl Definition {
+    pub(crate) fn as_graph(&self) -> GraphRef<'_> {
+        GraphRef { nodes: &self.nodes, finally: self.finally.as_deref() }
+    }
+}
+
+impl Graph {
+    pub(crate) fn as_graph(&self) -> GraphRef<'_> {
+        GraphRef { nodes: &self.nodes, finally: self.finally.as_deref() }
+    }
+}
+
+impl<'d> GraphRef<'d> {
+    /// The id of the only node of a `finally` that is no graph.
+    pub(crate) const FINALLY: &'static str = "finally";
+
+    /// The bodies that are written in the graph: of its nodes, each with its place, and last its `finally`.
+    pub(crate) fn bodies(self) -> impl Iterator<Item = (u32, BodyRole, InsideRef<'d>)> {
+        let of_nodes = (0..).zip(self.nodes);
+        let of_nodes =
+            of_nodes.flat_map(|(place, node)| node.bodies().map(move |(role, inside)| (place, role, inside)));
+        of_nodes.chain(self.finally.map(|body| (0, BodyRole::Finally, body.as_inside())))
+    }
+
+    /// The id of the only node of a body that is no graph.
+    pub(crate) fn single_id(self, place: u32, role: BodyRole) -> &'d str {
+        match role {
+            BodyRole::Finally => Self::FINALLY,
+            BodyRole::Inside | BodyRole::Compensate => &self.nodes[place as usize].id,
         }
     }
 }
@@ -141,22 +203,26 @@ impl InsideRef<'_> {
 }
 
 impl Definition {
-    /// All nodes: its own with those inside of them, and those of the workflows that it brings with it.
+    /// All nodes: its own with those inside of them, those that undo them and those of `finally`, and those of the workflows
+    /// that it brings with it.
     ///
     /// The only task or call of a map or a loop is a node here, with the id of that.
-    pub fn all_nodes(&self) -> Vec<Cow<'_, Node>> {
-        let (mut all, mut open) = (Vec::new(), vec![self.nodes.as_slice()]);
-        open.extend(self.workflows.iter().map(|called| called.nodes.as_slice()));
+    pub fn all_nodes<'d>(&'d self) -> Vec<Cow<'d, Node>> {
+        let (mut all, mut open) = (Vec::new(), vec![self.as_graph()]);
+        open.extend(self.workflows.iter().map(Self::as_graph));
         let mut next = 0;
-        while let Some(nodes) = open.get(next).copied() {
+        while let Some(graph) = open.get(next).copied() {
             next += 1;
-            for node in nodes {
+            let mut enter = |all: &mut Vec<_>, inside: InsideRef<'d>, id: &str| match inside {
+                InsideRef::Graph(graph) => open.push(graph.as_graph()),
+                inside => all.extend(inside.single(id).map(Cow::Owned)),
+            };
+            for node in graph.nodes {
                 all.push(Cow::Borrowed(node));
-                match node.inside() {
-                    Some(InsideRef::Graph(graph)) => open.push(&graph.nodes),
-                    Some(inside) => all.extend(inside.single(&node.id).map(Cow::Owned)),
-                    None => {}
-                }
+                node.bodies().for_each(|(_, inside)| enter(&mut all, inside, &node.id));
+            }
+            if let Some(body) = graph.finally {
+                enter(&mut all, body.as_inside(), GraphRef::FINALLY);
             }
         }
         all

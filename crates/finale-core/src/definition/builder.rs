@@ -115,6 +115,32 @@ impl<Built> DefinitionBuilder<Built> {
         self
     }
 
+    /// What runs when the end of an execution is decided, whatever it is, and before it is over: the name of a handler, a task, a
+    /// call, or a definition whose graph is taken. In it `verdict` is `completed`, `failed` or `cancelled`, and `error` says
+    /// why if it failed. What fails in it changes nothing of the end.
+    ///
+    /// ```
+    /// use finale_core::compile::{Registry, compile};
+    /// use finale_core::definition::{Definition, Task};
+    ///
+    /// let nightly = Definition::builder("nightly")
+    ///     .task("backup", "backup")
+    ///     .finally(Task::handler("tell_the_operator").input("{'verdict': verdict, 'error': error}"));
+    /// assert!(compile(nightly.build(), &Registry::new()).is_ok());
+    /// ```
+    pub fn finally(mut self, body: impl Into<Inside>) -> Self {
+        let body = self.take_in(body.into());
+        self.definition.finally = Some(Box::new(body));
+        self
+    }
+
+    /// How long an execution may be ending, from when its end is decided; by default there is no limit. Then handlers are told
+    /// to stop, and what is left of compensation and of [`finally`](Self::finally) is recorded as not run.
+    pub fn ending_within(mut self, within: Duration) -> Self {
+        self.definition.ending_within = Some(within);
+        self
+    }
+
     /// A task: the name of its handler, or a [`Task`] with all that can be said of one.
     ///
     /// Without a title of its own it is called by its id.
@@ -363,6 +389,29 @@ impl<Built> DefinitionBuilder<Built> {
     pub fn round_delay(mut self, delay: Duration) -> Self {
         if let Some(Node { kind: NodeKind::Loop(repeated), .. }) = self.definition.nodes.last_mut() {
             repeated.delay = delay;
+        }
+        self
+    }
+
+    /// What undoes the node that was added last, if it completed and the execution, or the scope that it is in, fails or is
+    /// cancelled: the name of a handler, a task, a call, or a definition whose graph is taken. In it `input` is what the node
+    /// was given and `output` what it gave. What completed last is undone first.
+    ///
+    /// ```
+    /// use finale_core::compile::{Registry, compile};
+    /// use finale_core::definition::{Definition, Task};
+    ///
+    /// let order = Definition::builder("order")
+    ///     .task("charge", "charge_card")
+    ///     .compensate(Task::handler("refund").input("output"))
+    ///     .task("ship", "ship")
+    ///     .after("charge");
+    /// assert!(compile(order.build(), &Registry::new()).is_ok());
+    /// ```
+    pub fn compensate(mut self, body: impl Into<Inside>) -> Self {
+        let body = self.take_in(body.into());
+        if let Some(node) = self.definition.nodes.last_mut() {
+            node.compensate = Some(Box::new(body));
         }
         self
     }

@@ -16,6 +16,8 @@ impl Definition {
             outputs: Vec::new(),
             policy: Policy::default(),
             output: None,
+            finally: None,
+            ending_within: None,
             nodes: Vec::new(),
             edges: Vec::new(),
             workflows: Vec::new(),

@@ -97,6 +97,11 @@ impl Execution {
     pub(super) fn end_fact(&mut self, definition: &Compiled, sink: &mut impl EffectSink) {
         self.draw_consequences(definition, sink);
         self.judge(definition, sink);
+        if let Phase::Ending(_) = self.phase {
+            self.wind_up_root(definition, sink);
+            // What the end is made of has begun.
+            self.draw_consequences(definition, sink);
+        }
         while let Some(&key) = self.undecided.front()
             && !matches!(self.state_of(key), Some(NodeState::Ready { .. }))
             && !self.gives(definition, key)
@@ -283,10 +288,11 @@ impl Execution {
     fn fired(&mut self, definition: &Compiled, timer: Timer, sink: &mut impl EffectSink) {
         match timer {
             Timer::Deadline => match self.phase {
-                Phase::Running => self.conclude(definition, EndReason::Deadline, sink),
+                Phase::Running => self.conclude(definition, EndReason::Deadline, false, sink),
                 // The end is decided already, but siblings were left to finish: no longer.
                 _ => self.stop_all(sink),
             },
+            Timer::EndingWithin => self.force(definition, sink),
             Timer::Timeout(key, attempt) => {
                 let limit = definition.at(key.node).timeout.unwrap_or_default();
                 let failure =
@@ -305,27 +311,44 @@ impl Execution {
         if let Phase::Ending(ending) = &mut self.phase {
             return match request {
                 EndRequest::Output(reason) => ending.reason = EndReason::Output(reason),
+                EndRequest::ForceCancel(_) => self.force(definition, sink),
                 _ => self.stop_all(sink),
             };
         }
+        let forced = matches!(request, EndRequest::ForceCancel(_));
         let reason = match request {
-            EndRequest::Cancel(by) => EndReason::Cancelled(by),
+            EndRequest::Cancel(by) | EndRequest::ForceCancel(by) => EndReason::Cancelled(by),
             EndRequest::Complete(by) => EndReason::Declared(by),
             EndRequest::Fail { by, reason } => EndReason::DeclaredFailed { by, reason },
             EndRequest::Output(reason) => EndReason::Output(reason),
             EndRequest::Stalled => EndReason::Stalled(self.open_work()),
         };
-        self.conclude(definition, reason, sink);
+        self.conclude(definition, reason, forced, sink);
+    }
+
+    /// Somebody wants the execution to be over: what is left to be done at its end is not done, and what runs is told to stop.
+    fn force(&mut self, definition: &Compiled, sink: &mut impl EffectSink) {
+        if let Phase::Ending(ending) = &mut self.phase
+            && ending.until.take().is_some()
+        {
+            sink.effect(Effect::DisarmTimer { timer: Timer::EndingWithin });
+        }
+        self.stop_all(sink);
+        self.cut_short(definition, sink);
     }
 
     fn sealed(&mut self, ended: Ended, sink: &mut impl EffectSink) {
         let awaits_deadline = self.awaits_deadline();
         let Phase::Ending(mut ending) = std::mem::replace(&mut self.phase, Phase::New) else { return };
-        let from = match ending.interrupted.is_empty() {
-            true => ExecutionStatus::Running,
-            false => ExecutionStatus::Ending,
+        let from = match ending.is_shown {
+            true => ExecutionStatus::Ending,
+            false => ExecutionStatus::Running,
         };
+        if ending.until.take().is_some() {
+            sink.effect(Effect::DisarmTimer { timer: Timer::EndingWithin });
+        }
         let Ended { status, output } = ended;
+        let output = output.or_else(|| ending.output.take());
         ending.sealed = Some(Sealed { at: self.at, status, output });
         self.phase = Phase::Ended(ending);
         if awaits_deadline {

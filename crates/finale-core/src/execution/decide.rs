@@ -1,5 +1,6 @@
 //! What is decided by evaluating expressions; the results become facts, so that a replay evaluates nothing.
 
+use super::endings::ScopeRole;
 use super::instances::Items;
 use super::scope::{Scope, ScopeEnd};
 use super::{Execution, NodeState, waits};
@@ -59,11 +60,15 @@ impl Execution {
     pub(super) fn gives(&self, definition: &Compiled, key: WorkKey) -> bool {
         let is_due = |scope: &Scope| scope.end == ScopeEnd::Settled && !scope.over;
         let gives = |scope: &Scope| is_due(scope) && scope.graph(definition).start == key.node;
-        !key.scope.is_root() && self.scope(key.scope).is_some_and(gives)
+        self.scope(key.scope).is_some_and(gives)
     }
 
     /// Whether what a scope gives must be evaluated: else it is the output of its last tasks.
     pub(super) fn must_decide_given(definition: &Compiled, scope: &Scope) -> bool {
+        if scope.role != ScopeRole::Body {
+            // Nobody is given it.
+            return false;
+        }
         let call = definition.at(scope.parent.node).call.as_deref();
         let is_made = call.is_some_and(|call| !call.outputs.is_empty() || !matches!(call.result, CallResult::Own));
         is_made || scope.graph(definition).output.is_some()
@@ -72,7 +77,9 @@ impl Execution {
     fn decide_given(&self, definition: &Compiled, id: ScopeId) -> Evaluated {
         let scope = self.open_scope(id);
         let graph = scope.graph(definition);
-        let Some(call) = &definition.at(scope.parent.node).call else {
+        // The root is given back to nobody.
+        let call = definition.at(scope.parent.node).call.as_ref().filter(|_| !id.is_root());
+        let Some(call) = call else {
             return self.decide_output_of(definition, id, graph);
         };
         let checked = |given| accept("output", &call.outputs, given).map_err(|error| error.to_string().into());
@@ -120,9 +127,26 @@ impl Execution {
     }
 
     /// What a name stands for that the nearest map or loop around a scope gives its meaning.
-    fn local(&self, mut id: ScopeId, local: Local) -> Payload {
+    fn local(&self, definition: &Compiled, mut id: ScopeId, local: Local) -> Payload {
         while !id.is_root() {
             let scope = self.open_scope(id);
+            match (scope.role, local) {
+                (ScopeRole::Finally, Local::Verdict) => {
+                    return Payload::encode(self.verdict(scope.parent.scope).name()).unwrap_or_default();
+                }
+                (ScopeRole::Finally, Local::Error) => {
+                    let error = self.verdict_error(definition, scope.parent.scope);
+                    return Payload::encode(&error).unwrap_or_default();
+                }
+                (ScopeRole::Compensation, Local::Output) => {
+                    return self.output_of(scope.parent).cloned().unwrap_or_default();
+                }
+                (ScopeRole::Body, _) => {}
+                _ => {
+                    id = scope.parent.scope;
+                    continue;
+                }
+            }
             if let Some(value) = self.nests.get(&scope.parent).and_then(|nest| nest.local(scope.instance, local)) {
                 return value;
             }
@@ -195,7 +219,7 @@ impl Facts for Seen<'_> {
     }
 
     fn local(&self, local: Local) -> Payload {
-        self.execution.local(self.id, local)
+        self.execution.local(self.definition, self.id, local)
     }
 
     fn failures(&self) -> Payload {
@@ -227,6 +251,11 @@ impl Execution {
         let mut unsettled = None;
         while position >= scope.len() {
             position -= scope.len();
+            if scope.role != ScopeRole::Body {
+                // All is settled around it.
+                (scope, unsettled) = (self.scope(scope.parent.scope)?, None);
+                continue;
+            }
             let nest = self.nests.get(&scope.parent)?;
             scope = self.scope(scope.parent.scope)?;
             unsettled = (position < scope.len()).then(|| nest.unsettled_then(scope.position(position))).flatten();

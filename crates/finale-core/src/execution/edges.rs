@@ -20,7 +20,7 @@ impl Execution {
     ///
     /// It goes through lists instead of recursing: graphs may be deeper than a stack.
     pub(super) fn draw_consequences(&mut self, definition: &Compiled, sink: &mut impl EffectSink) {
-        while matches!(self.phase, Phase::Running) && self.spent < CONSEQUENCES_MAX {
+        while self.is_open() && self.spent < CONSEQUENCES_MAX {
             if let Some(key) = self.settled.pop_front() {
                 self.settle_edges(definition, key, sink);
             } else if let Some(key) = self.next_ready() {
@@ -52,7 +52,7 @@ impl Execution {
 
     /// Says whether something is left to be drawn, the first time that it is.
     pub(super) fn hold_over(&mut self, definition: &Compiled, sink: &mut impl EffectSink) {
-        let is_held = self.spent >= CONSEQUENCES_MAX && self.phase == Phase::Running && self.has_left_over();
+        let is_held = self.spent >= CONSEQUENCES_MAX && self.is_open() && self.has_left_over();
         if is_held && !self.continuing {
             sink.effect(Effect::Continue);
         }

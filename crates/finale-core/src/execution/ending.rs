@@ -1,5 +1,6 @@
 //! How an execution ends: judged by all required nodes, in the handling of each event.
 
+use super::endings::Stage;
 use super::node::WaitFor;
 use super::scope::{Scope, ScopeEnd};
 use super::{
@@ -9,6 +10,7 @@ use crate::compiled::{Compiled, Step};
 use crate::definition::{OnFailure, Siblings};
 use crate::fact::{StopOutcome, Terminal, Timer};
 use crate::id::{AttemptNo, Dispatch, NodeIndex, ScopeId, WorkKey};
+use crate::payload::Payload;
 use crate::status::ExecutionStatus;
 
 /// Which clause decided the end.
@@ -59,7 +61,7 @@ impl Execution {
             return;
         }
         if let Some(reason) = self.end_reason(definition, &self.root) {
-            self.conclude(definition, reason, sink);
+            self.conclude(definition, reason, false, sink);
         }
     }
 
@@ -90,29 +92,84 @@ impl Execution {
         !scope.failures().is_empty() && self.end_reason(definition, scope).is_some()
     }
 
-    /// Decides the end: from here on nothing new begins in any scope, and what is under way is closed.
-    pub(super) fn conclude(&mut self, definition: &Compiled, reason: EndReason, sink: &mut impl EffectSink) {
+    /// Decides the end: from here on nothing new begins in any graph, and what is under way is closed. Only what the ends of
+    /// scopes are made of goes on.
+    pub(super) fn conclude(
+        &mut self,
+        definition: &Compiled,
+        reason: EndReason,
+        forced: bool,
+        sink: &mut impl EffectSink,
+    ) {
         let finish = reason.lets_finish(definition.own().policy.siblings);
-        self.settled.clear();
-        self.dispatching.clear();
-        self.held_back.clear();
-        self.opening.clear();
-        self.undecided.clear();
-        let ending = Ending { reason, interrupted: Vec::new(), sealed: None };
+        let is_declared = matches!(reason, EndReason::Declared(_));
+        let ending = Ending { reason, forced, is_declared, ..Ending::default() };
         self.phase = Phase::Ending(self.spare_ending.boxed(ending));
         if self.root.open > 0 {
-            let _all = self.close_tree(definition, ScopeId::ROOT, sink);
+            let _all = self.close_tree(definition, ScopeId::ROOT, !is_declared, sink);
+        }
+        self.retain_queued();
+        if forced {
+            self.cut_short(definition, sink);
         }
         self.give_back_idle(definition, sink);
-        if let Phase::Ending(ending) = &mut self.phase {
-            ending.interrupted.sort_unstable_by_key(|interrupted| interrupted.key);
-            if sink.watched() && !ending.interrupted.is_empty() {
-                let notice = Notice::Status { from: ExecutionStatus::Running, to: ExecutionStatus::Ending };
-                sink.notice(notice, None);
-            }
-        }
-        if !finish {
+        self.sort_interrupted();
+        self.wind_up_root(definition, sink);
+        self.show_ending(definition, sink);
+        if finish {
+            self.let_all_finish(sink);
+        } else {
             self.stop_all(sink);
+        }
+    }
+
+    /// Says that the execution is ending, and limits for how long, unless it is over in the same turn.
+    fn show_ending(&mut self, definition: &Compiled, sink: &mut impl EffectSink) {
+        let (at, is_over) = (self.at, self.root.stage == Stage::Over);
+        let Phase::Ending(ending) = &mut self.phase else { return };
+        if ending.interrupted.is_empty() && is_over {
+            return;
+        }
+        ending.is_shown = true;
+        if sink.watched() {
+            let notice = Notice::Status { from: ExecutionStatus::Running, to: ExecutionStatus::Ending };
+            sink.notice(notice, None);
+        }
+        if let Some(within) = definition.definition().ending_within
+            && !is_over
+            && !ending.forced
+        {
+            let due = at.after(within);
+            ending.until = Some(due);
+            sink.effect(Effect::ArmTimer { timer: Timer::EndingWithin, due, within });
+        }
+    }
+
+    /// Forgets what was to begin or to be evaluated in scopes that have come to their end.
+    pub(super) fn retain_queued(&mut self) {
+        let mut settled = std::mem::take(&mut self.settled);
+        settled.retain(|key| self.goes_on(key.scope));
+        self.settled = settled;
+        let mut dispatching = std::mem::take(&mut self.dispatching);
+        dispatching.retain(|id| self.goes_on(*id));
+        self.dispatching = dispatching;
+        let mut held_back = std::mem::take(&mut self.held_back);
+        held_back.retain(|key| self.goes_on(key.scope));
+        self.held_back = held_back;
+        let mut opening = std::mem::take(&mut self.opening);
+        opening.retain(|key| self.goes_on(key.scope));
+        self.opening = opening;
+        let mut undecided = std::mem::take(&mut self.undecided);
+        let is_settled = |id: ScopeId| self.scope(id).is_some_and(|scope| scope.end == ScopeEnd::Settled);
+        undecided.retain(|key| self.goes_on(key.scope) || is_settled(key.scope));
+        self.undecided = undecided;
+    }
+
+    /// Whoever looks for what was in flight finds it by its key.
+    pub(super) fn sort_interrupted(&mut self) {
+        if let Phase::Ending(ending) = &mut self.phase {
+            ending.interrupted.sort_by_key(|interrupted| interrupted.key);
+            ending.interrupted.dedup_by_key(|interrupted| interrupted.key);
         }
     }
 
@@ -121,22 +178,24 @@ impl Execution {
         &mut self,
         definition: &Compiled,
         top: ScopeId,
+        compensates: bool,
         sink: &mut impl EffectSink,
     ) -> Vec<ScopeId> {
         let (mut found, mut next) = (vec![top], 0);
         while let Some(&id) = found.get(next) {
             next += 1;
-            let Some(scope) = self.scope_mut(id) else { continue };
+            // What a scope does at its end is not cut short.
+            let Some(scope) = self.scope_mut(id).filter(|scope| scope.stage == Stage::Graph) else { continue };
             scope.clear_ready();
             if id != top {
-                scope.end = ScopeEnd::Closed;
+                scope.close(compensates);
             }
             if !id.is_root() {
                 // It may be idle by now, or become so when its handlers have left.
                 self.unjudged.push(id);
             }
             for node in self.open_scope(id).positions() {
-                self.close_node(definition, WorkKey { scope: id, node }, &mut found, sink);
+                self.close_node(definition, WorkKey { scope: id, node }, compensates, &mut found, sink);
             }
         }
         found
@@ -146,6 +205,7 @@ impl Execution {
         &mut self,
         definition: &Compiled,
         key: WorkKey,
+        compensates: bool,
         found: &mut Vec<ScopeId>,
         sink: &mut impl EffectSink,
     ) {
@@ -162,10 +222,10 @@ impl Execution {
                 self.interrupt(definition, key, Some(attempt), Interruption::Stopping);
             }
             NodeState::Waiting(WaitFor::Scope { .. }) => {
-                self.close_nest_in_tree(definition, key, found, sink);
+                self.close_nest_in_tree(definition, key, compensates, found, sink);
             }
             NodeState::Waiting(wait) => {
-                let attempt = self.close_waiting(definition, key, wait, sink);
+                let attempt = self.close_waiting(definition, key, wait, compensates, sink);
                 self.interrupt(definition, key, attempt, Interruption::Stopped(StopOutcome::Closed));
             }
             _ => {}
@@ -177,6 +237,7 @@ impl Execution {
         definition: &Compiled,
         key: WorkKey,
         wait: WaitFor,
+        compensates: bool,
         sink: &mut impl EffectSink,
     ) -> Option<AttemptNo> {
         let attempt = match wait {
@@ -192,10 +253,11 @@ impl Execution {
             WaitFor::Round { .. } => {
                 sink.effect(Effect::DisarmTimer { timer: Timer::Round(key, self.awaited_round(key)) });
                 if let Some(nest) = self.nests.get_mut(&key) {
-                    nest.close();
-                    nest.trim();
+                    nest.close(compensates);
+                    nest.trim(definition.at(key.node).is_undoable);
                 }
-                None
+                self.settle_opener(definition, key, (true, None, Payload::NULL), sink);
+                return None;
             }
             WaitFor::Operator { attempt, .. } => attempt.previous(),
             WaitFor::Time { .. } => {
@@ -222,7 +284,11 @@ impl Execution {
         interruption: Interruption,
     ) {
         let path = self.path_inside(definition, key);
-        if let Phase::Ending(ending) = &mut self.phase {
+        let is_of_ending = self.scope(key.scope).is_some_and(|scope| scope.is_of_ending);
+        // What the end itself is made of was not in flight when it was decided, unless it is cut short.
+        if let Phase::Ending(ending) = &mut self.phase
+            && (ending.forced || !is_of_ending)
+        {
             ending.interrupted.push(Interrupted { key, attempt, interruption, path });
         }
     }
@@ -236,7 +302,7 @@ impl Execution {
         }
     }
 
-    /// Tells every handler at work to stop, in all scopes; what they report decides how they are recorded.
+    /// Tells every handler at work in a graph to stop, in all scopes; what they report decides how they are recorded.
     pub(super) fn stop_all(&mut self, sink: &mut impl EffectSink) {
         if self.awaits_deadline() {
             sink.effect(Effect::DisarmTimer { timer: Timer::Deadline });
@@ -245,8 +311,33 @@ impl Execution {
         if self.inner.is_empty() {
             return;
         }
-        for id in self.inner.keys().copied().collect::<Vec<_>>() {
+        for id in self.inside_graphs() {
             self.stop_scope(id, sink);
+        }
+    }
+
+    /// The inner scopes, without those that the ends of scopes are made of.
+    fn inside_graphs(&self) -> Vec<ScopeId> {
+        self.inner.iter().filter(|(_, scope)| !scope.is_of_ending).map(|(id, _)| *id).collect()
+    }
+
+    /// Lets every handler at work in a graph finish; what waits to begin does not.
+    fn let_all_finish(&mut self, sink: &mut impl EffectSink) {
+        self.let_scope_finish(ScopeId::ROOT, sink);
+        for id in self.inside_graphs() {
+            self.let_scope_finish(id, sink);
+        }
+    }
+
+    /// Lets the handlers at work in one scope finish, unless they were told to stop.
+    pub(super) fn let_scope_finish(&mut self, id: ScopeId, sink: &mut impl EffectSink) {
+        let epoch = self.epoch;
+        let Some(scope) = self.scope(id).filter(|scope| !scope.stopping && scope.running > 0) else { return };
+        for (node, state) in scope.iter() {
+            if let NodeState::Running { attempt, closed: false, .. } = *state {
+                let dispatch = Dispatch { key: WorkKey { scope: id, node }, attempt, epoch };
+                sink.effect(Effect::Stop { dispatch, then: AfterStop::Finish });
+            }
         }
     }
 

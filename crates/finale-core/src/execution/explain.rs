@@ -9,7 +9,7 @@ use super::scope::Scope;
 use super::{Execution, NodeState, Phase, WaitFor};
 use crate::compiled::Compiled;
 use crate::id::{AttemptNo, ScopeId, TaskId, WorkKey};
-use crate::record::{AttemptRecord, DecidedBy, HeldUp, HeldUpBy, QueuePosition};
+use crate::record::{AttemptRecord, DecidedBy, EndingFailure, HeldUp, HeldUpBy, QueuePosition};
 use crate::status::{ExecutionStatus, NodeStatus, WaitingFor};
 use crate::time::Time;
 
@@ -23,6 +23,10 @@ pub struct Why {
     pub decided_by: Option<DecidedBy>,
     /// Why it failed, if it did.
     pub error: Option<String>,
+    /// What was to be done at the end and was not, at most
+    /// [`ENDING_FAILURES_MAX`](crate::record::ENDING_FAILURES_MAX) of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ending_failures: Vec<EndingFailure>,
     /// What it waits for, at most [`Why::AWAITED_MAX`] of them.
     pub awaited: Vec<Awaited>,
     /// How many more it waits for.
@@ -71,7 +75,7 @@ impl Why {
 
     /// All that can be said of an execution whose history cannot be read.
     pub fn unread(status: ExecutionStatus, error: Option<String>) -> Self {
-        Self { status, decided_by: None, error, awaited: Vec::new(), awaited_more: 0 }
+        Self { status, decided_by: None, error, ending_failures: Vec::new(), awaited: Vec::new(), awaited_more: 0 }
     }
 
     /// Says of tasks whose handlers are held up what they wait for; an execution alone takes them for running.
@@ -116,6 +120,7 @@ impl Execution {
             status: self.status(),
             decided_by: ending.map(|ending| decided_by(definition, &ending.reason)),
             error: failed.map(|ending| self.error(definition, &ending.reason).to_string()),
+            ending_failures: self.ending_failures().0.to_vec(),
             awaited,
             awaited_more,
         }
@@ -193,6 +198,9 @@ impl fmt::Display for Why {
         write!(f, "{}", self.status)?;
         if let Some(error) = &self.error {
             write!(f, ": {error}")?;
+        }
+        for failure in &self.ending_failures {
+            write!(f, "\n  at the end, {failure}")?;
         }
         for awaited in &self.awaited {
             let Awaited { node, title, what, since, .. } = awaited;

@@ -1,6 +1,7 @@
 //! Turns what an execution is told into facts, and records them.
 
 use super::apply::{Attempted, Further};
+use super::endings::Stage;
 use super::{Command, Execution, Input, Phase, Refused, Report, Turn};
 use crate::compiled::Compiled;
 use crate::fact::{Decision, EndRequest, Ended, Fact, Terminal};
@@ -73,6 +74,10 @@ impl Execution {
                 Phase::Ending(_) if self.root.stopping => return Ok(None),
                 _ => Fact::Ending(EndRequest::Cancel(by)),
             },
+            Input::Command(Command::ForceCancel { by }) => match &self.phase {
+                Phase::Ending(_) if self.is_forced() => return Ok(None),
+                _ => Fact::Ending(EndRequest::ForceCancel(by)),
+            },
             Input::Command(Command::Complete { by }) => Fact::Ending(EndRequest::Complete(by)),
             Input::Command(Command::Fail { by, reason }) => Fact::Ending(EndRequest::Fail { by, reason }),
             Input::Operate(operation) => Fact::Operated(operation),
@@ -112,14 +117,14 @@ impl Execution {
         if self.is_stalled() {
             self.commit(definition, at, Fact::Ending(EndRequest::Stalled), turn);
         }
-        if self.running == 0 && matches!(self.phase, Phase::Ending(_)) {
+        if self.root.stage == Stage::Over && matches!(self.phase, Phase::Ending(_)) {
             self.seal(definition, at, turn);
         }
     }
 
     fn seal(&mut self, definition: &Compiled, at: Time, turn: &mut Turn) {
         let output = match self.decided_status() {
-            Some(Terminal::Completed) => self.decide_output(definition),
+            Some(Terminal::Completed) if !self.has_output() => self.decide_output(definition),
             _ => Ok(None),
         };
         let output = output.unwrap_or_else(|reason| {
@@ -129,6 +134,11 @@ impl Execution {
         if let Some(status) = self.decided_status() {
             self.commit(definition, at, Fact::Ended(Ended { status, output }), turn);
         }
+    }
+
+    /// Whether the output was evaluated before, because something followed that depends on it.
+    fn has_output(&self) -> bool {
+        matches!(&self.phase, Phase::Ending(ending) if ending.output.is_some())
     }
 
     fn decided_status(&self) -> Option<Terminal> {

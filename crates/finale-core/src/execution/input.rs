@@ -95,6 +95,12 @@ pub enum Command {
         /// Who says so.
         by: Box<str>,
     },
+    /// Stop it like [`Cancel`](Self::Cancel), without what is left to be done at the end: what undoes what was done, and what
+    /// `finally` says, is recorded as not run; what of it runs is told to stop.
+    ForceCancel {
+        /// Who says so.
+        by: Box<str>,
+    },
     /// Declare it COMPLETED whatever its tasks are at.
     Complete {
         /// Who says so.

@@ -41,6 +41,10 @@ pub(super) struct Nest {
     has_failed: bool,
     /// Whether the scope of the node has come to its end: nothing that its own scopes come to counts.
     closed: bool,
+    /// Whether what its scopes did stays as it is although the node was closed: an operator declared that complete.
+    stays_done: bool,
+    /// The scopes that completed and in which something may have to be undone, in the order in which they completed.
+    kept: Vec<ScopeId>,
     /// Whether the node is in the queue of those that have scopes to open.
     pub(super) is_queued: bool,
     /// The nodes around its scopes that they look at and that were not settled when it was reached: they are seen so for ever.
@@ -133,6 +137,8 @@ impl Nest {
             causes: Vec::new(),
             has_failed: false,
             closed: false,
+            stays_done: false,
+            kept: Vec::new(),
             is_queued: false,
             unsettled,
             rounds: rounds.map(|rounds| {
@@ -207,8 +213,35 @@ impl Nest {
         self.instances.iter().filter_map(open)
     }
 
-    pub(super) const fn close(&mut self) {
+    /// Nobody needs the node any more; `compensates` says whether what its scopes did is undone.
+    pub(super) const fn close(&mut self, compensates: bool) {
+        self.stays_done |= !compensates && !self.closed;
         self.closed = true;
+    }
+
+    /// Whether the node undoes what its scopes did, if it does not complete.
+    pub(super) const fn compensates(&self) -> bool {
+        !self.stays_done
+    }
+
+    /// Keeps a scope that is over, because something in it may have to be undone.
+    pub(super) fn keep(&mut self, id: ScopeId) {
+        self.kept.push(id);
+    }
+
+    /// The scopes that were kept, in the order in which they completed.
+    pub(super) fn kept(&self) -> &[ScopeId] {
+        &self.kept
+    }
+
+    /// What a map goes over.
+    pub(super) fn list(&self) -> Option<Payload> {
+        self.items.as_ref().map(|items| items.list.clone())
+    }
+
+    /// The kept scope with that number among those of items and rounds.
+    pub(super) fn get_kept(&self, number: u32, number_of: impl Fn(ScopeId) -> Option<u32>) -> Option<ScopeId> {
+        self.kept.iter().copied().find(|id| number_of(*id) == Some(number))
     }
 
     pub(super) const fn is_closed(&self) -> bool {
@@ -285,12 +318,15 @@ impl Nest {
         list(outputs)
     }
 
-    /// Gives up everything but the numbers: it is over.
-    pub(super) fn trim(&mut self) {
-        self.items = None;
+    /// Gives up everything but the numbers: it is over. `is_undoable` says whether something may have to undo it: then what
+    /// its scopes saw stays.
+    pub(super) fn trim(&mut self, is_undoable: bool) {
         self.instances = Box::default();
         self.causes = Vec::new();
-        self.unsettled = Box::default();
+        if !is_undoable {
+            self.items = None;
+            self.unsettled = Box::default();
+        }
         self.rounds = self.rounds.take().map(|_| Box::default());
     }
 
@@ -318,7 +354,7 @@ impl Nest {
             Instance::Completed(output) if !output.is_null() => output.size() + 16,
             _ => 0,
         });
-        size_of_val(&*self.instances) + items + outputs.sum::<usize>()
+        size_of_val(&*self.instances) + items + outputs.sum::<usize>() + 4 * self.kept.capacity()
     }
 }
 

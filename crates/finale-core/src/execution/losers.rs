@@ -30,7 +30,7 @@ impl Execution {
             NodeState::Running { attempt, closed: false, .. } => self.stop_loser(key, attempt, sink),
             NodeState::Waiting(WaitFor::Scope { .. }) => self.close_nest(definition, key, sink),
             NodeState::Waiting(wait) => {
-                let _attempt = self.close_waiting(definition, key, wait, sink);
+                let _attempt = self.close_waiting(definition, key, wait, true, sink);
             }
             _ => return,
         }

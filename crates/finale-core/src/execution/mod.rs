@@ -15,6 +15,7 @@ mod decide;
 mod earlier;
 mod edges;
 mod ending;
+mod endings;
 mod explain;
 mod failures;
 mod firing;
@@ -48,6 +49,7 @@ pub use explain::{Awaited, Why};
 pub use signals::{SIGNAL_IDS_MAX, SIGNALS_MAX, SIGNALS_PER_NAME_MAX};
 
 use earlier::EarlierAttempts;
+use endings::Endings;
 pub use input::{Command, Input, Refused, Report};
 pub use turn::{AfterStop, Effect, EffectSink, Notice, NumberedEvent, Replay, Turn};
 
@@ -128,6 +130,8 @@ pub struct Execution {
     retry_budgets: Option<Box<RetryBudgets>>,
     /// Signals that nobody has taken, and who waits for which one.
     signals: Option<Box<Signals>>,
+    /// What is known of the ends of scopes.
+    endings: Option<Box<Endings>>,
     /// Storage of an execution that ended in this place before.
     spare_activation: Spare<Box<Activation>>,
     spare_ending: Spare<Box<Ending>>,
@@ -148,6 +152,16 @@ struct Ending {
     reason: EndReason,
     /// What was in flight when it was decided, in the order of their keys.
     interrupted: Vec<Interrupted>,
+    /// Whether somebody wants it to be over whatever is left to be done at its end.
+    forced: bool,
+    /// Whether an operator declared it complete: then nothing is undone.
+    is_declared: bool,
+    /// Whether it was ending for longer than a turn.
+    is_shown: bool,
+    /// Until when it may be ending.
+    until: Option<Time>,
+    /// The value of the output expression, if that was needed before the seal.
+    output: Option<Payload>,
     /// The seal, once there is one.
     sealed: Option<Sealed>,
 }
@@ -235,6 +249,7 @@ impl Execution {
             earlier: None,
             retry_budgets: None,
             signals: None,
+            endings: None,
             spare_activation: Spare::default(),
             spare_ending: Spare::default(),
         }
@@ -264,6 +279,7 @@ impl Execution {
         self.earlier = None;
         self.retry_budgets = None;
         self.signals = None;
+        self.endings = None;
     }
 
     /// What a history comes to.
@@ -367,8 +383,8 @@ impl Execution {
 
     /// What must be under way for it: what was performed for it, if nothing was lost.
     ///
-    /// A shell that has lost track performs what is missing; what it already does it leaves alone. Once the end is
-    /// decided nothing is run again: a run that is missing then is reported as stopped, lost. A process that takes over
+    /// A shell that has lost track performs what is missing; what it already does it leaves alone. What is to be stopped is not
+    /// run again: a run that is missing although there is a [stop](Effect::Stop) of it is reported as stopped, lost. A process that takes over
     /// from one that is gone does not ask here: it reports [`Input::Recovered`], and the effects of that turn are these.
     pub fn under_way(&self, definition: &Compiled) -> Vec<Effect> {
         let mut effects = Vec::new();
@@ -384,26 +400,38 @@ impl Execution {
             let within = due.since(self.created_at);
             effects.push(Effect::ArmTimer { timer: Timer::Deadline, due, within });
         }
-        if self.phase == Phase::Running && self.is_busy() {
+        if let (Phase::Ending(ending), Some(within)) = (&self.phase, definition.definition().ending_within)
+            && let Some(due) = ending.until.filter(|_| !ending.forced)
+        {
+            effects.push(Effect::ArmTimer { timer: Timer::EndingWithin, due, within });
+        }
+        if self.is_open() && self.is_busy() {
             effects.push(Effect::Continue);
         }
         self.stops_under_way(&mut effects);
         effects
     }
 
-    /// The stops of what runs although its scope stops or a join went on without it, for an engine that may not have got
-    /// them. They come after the runs, and stopping twice changes nothing.
+    /// The stops of what runs although its scope has come to its end or a join went on without it, for an engine that may not
+    /// have got them. They come after the runs, and stopping twice changes nothing.
     fn stops_under_way(&self, effects: &mut Vec<Effect>) {
         for (scope, all) in self.scopes().filter(|(_, all)| all.running > 0) {
+            let is_ending = self.is_ending(scope);
             for (node, state) in all.iter() {
-                if let NodeState::Running { attempt, closed, .. } = *state
-                    && (all.stopping || closed)
-                {
-                    let dispatch = self.dispatch(WorkKey { scope, node }, attempt);
-                    effects.push(Effect::Stop { dispatch, then: AfterStop::Report });
-                }
+                let NodeState::Running { attempt, closed, .. } = *state else { continue };
+                let then = match closed || all.stopping {
+                    true => AfterStop::Report,
+                    false if is_ending => AfterStop::Finish,
+                    false => continue,
+                };
+                effects.push(Effect::Stop { dispatch: self.dispatch(WorkKey { scope, node }, attempt), then });
             }
         }
+    }
+
+    /// Whether something can happen to it.
+    const fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Running | Phase::Ending(_))
     }
 
     /// What was in flight when the end was decided, and how far each was stopped.

@@ -1,5 +1,6 @@
 //! Scopes that nodes open: how they begin, how they are judged, and what comes of them.
 
+use super::endings::{ScopeRole, Settles, Stage};
 use super::instances::{CAUSES_MAX, Instance, Items, Nest};
 use super::node::WaitFor;
 use super::scope::{Scope, ScopeEnd};
@@ -78,7 +79,8 @@ impl Execution {
                     let number = nest.opened_next(id);
                     self.next_scope = self.next_scope.checked_add(1).expect("a history has fewer than 2^32 scopes");
                     let graph = &definition.graphs[nest.graph() as usize];
-                    let scope = Scope::new(graph, nest.graph(), key, number);
+                    let mut scope = Scope::new(graph, nest.graph(), key, number);
+                    scope.is_of_ending = self.scope(key.scope).is_some_and(|around| around.is_of_ending);
                     self.inner.insert(id, Box::new(scope));
                     self.reach(WorkKey { scope: id, node: graph.start });
                     return true;
@@ -94,7 +96,8 @@ impl Execution {
 
     /// Judges an inner scope like an execution, and gives it back once it has come to its end and nothing runs in it.
     pub(super) fn judge_scope(&mut self, definition: &Compiled, id: ScopeId, sink: &mut impl EffectSink) {
-        let Some(scope) = self.inner.get(&id).filter(|scope| !scope.over) else { return };
+        let is_judged = |scope: &&Box<Scope>| !scope.over && scope.stage == Stage::Graph;
+        let Some(scope) = self.inner.get(&id).filter(is_judged) else { return };
         match scope.end {
             ScopeEnd::Undecided => match self.end_reason(definition, scope) {
                 None => return,
@@ -105,15 +108,15 @@ impl Execution {
                 }
                 Some(EndReason::Settled) => {
                     let output = self.scope_output(definition, id);
-                    return self.give_back(definition, id, Instance::Completed(output), sink);
+                    return self.wind_up(definition, id, Instance::Completed(output), sink);
                 }
                 Some(reason) => self.fail_scope(definition, id, &reason, sink),
             },
-            ScopeEnd::Settled => return,
-            ScopeEnd::Failed | ScopeEnd::Closed => {}
+            ScopeEnd::Settled | ScopeEnd::Completed => return,
+            ScopeEnd::Failed | ScopeEnd::Closed { .. } => {}
         }
         if self.inner.get(&id).is_some_and(|scope| scope.is_idle()) {
-            self.give_back(definition, id, Instance::Over, sink);
+            self.wind_up(definition, id, Instance::Over, sink);
         }
     }
 
@@ -125,6 +128,9 @@ impl Execution {
         output: Result<Payload, &str>,
         sink: &mut impl EffectSink,
     ) {
+        if id.is_root() {
+            return self.settle_root(definition, output, sink);
+        }
         let instance = match output {
             Ok(output) => Instance::Completed(output),
             Err(reason) => {
@@ -141,22 +147,36 @@ impl Execution {
                 Instance::Over
             }
         };
-        self.give_back(definition, id, instance, sink);
+        self.wind_up(definition, id, instance, sink);
     }
 
-    /// Ends a scope: that of an item is taken out of the tree, and what it gave stays with the node that opened it.
-    fn give_back(&mut self, definition: &Compiled, id: ScopeId, instance: Instance, sink: &mut impl EffectSink) {
+    /// Ends a scope: that of an item is taken out of the tree, unless something in it may have to be undone, and what it gave
+    /// stays with the node that opened it.
+    pub(super) fn give_back(
+        &mut self,
+        definition: &Compiled,
+        id: ScopeId,
+        instance: Instance,
+        sink: &mut impl EffectSink,
+    ) {
         let Some(scope) = self.inner.get_mut(&id) else { return };
+        if scope.role != ScopeRole::Body {
+            return self.ending_is_over(definition, id, sink);
+        }
         let (key, number, failure) = (scope.parent, scope.instance, scope.failure.take());
         let is_each = self.nests.get(&key).is_some_and(|nest| nest.is_each());
-        if is_each {
+        let may_be_undone = matches!(instance, Instance::Completed(_)) && self.has_undoable(definition, id);
+        if is_each && !may_be_undone {
             self.forget_scope(definition, id);
-        } else {
+        } else if let Some(scope) = self.inner.get_mut(&id) {
             scope.over = true;
             scope.trim();
             self.forget_slots(id);
         }
         let Some(nest) = self.nests.get_mut(&key) else { return };
+        if may_be_undone {
+            nest.keep(id);
+        }
         if nest.one_is_over(&instance, failure.map(|failure| *failure)) {
             for other in nest.all_open().filter(|other| *other != id).collect::<Vec<_>>() {
                 self.close_scope(definition, other, sink);
@@ -185,14 +205,16 @@ impl Execution {
         let mut open = vec![id];
         while let Some(id) = open.pop() {
             let Some(scope) = self.inner.remove(&id) else { continue };
-            self.count_gone(definition, &scope);
+            if !scope.is_of_ending {
+                self.count_gone(definition, &scope);
+            }
             self.forget_earlier(id);
             self.forget_slots(id);
-            let key = |node| WorkKey { scope: id, node };
-            let inside = key(NodeIndex(0))..=key(NodeIndex(u32::MAX));
-            let nests: Vec<WorkKey> = self.nests.range(inside).map(|(key, _)| *key).collect();
-            for key in nests {
-                open.extend(self.nests.remove(&key).and_then(|nest| nest.get(0)));
+            open.extend(self.forget_endings(id));
+            let nests: Vec<WorkKey> = self.nests.range(WorkKey::all_of(id)).map(|(key, _)| *key).collect();
+            for nest in nests.iter().filter_map(|key| self.nests.remove(key)) {
+                open.extend(nest.get(0));
+                open.extend(nest.kept());
             }
         }
     }
@@ -218,15 +240,41 @@ impl Execution {
         let Some(nest) = self.nests.get_mut(&key) else { return };
         let (closed, failure) = (nest.is_closed(), nest.failure());
         let output = if closed || failure.is_some() { Payload::NULL } else { nest.outputs() };
-        nest.trim();
+        nest.trim(definition.at(key.node).is_undoable);
         self.settle_opener(definition, key, (closed, failure, output), sink);
     }
 
+    /// Settles a node with scopes of its own: if it does not complete, what these did is undone first.
     pub(super) fn settle_opener(
         &mut self,
         definition: &Compiled,
         key: WorkKey,
-        (closed, failure, output): (bool, Option<Box<Failure>>, Payload),
+        settles: Settles,
+        sink: &mut impl EffectSink,
+    ) {
+        let completes = !settles.0 && settles.1.is_none();
+        let settles = match definition.at(key.node).is_undoable && !completes {
+            true => self.undo_node(definition, key, settles, sink),
+            false => Some(settles),
+        };
+        if let Some(settles) = settles {
+            self.settle_opener_for_good(definition, key, settles, sink);
+        }
+    }
+
+    /// Lets a node wait for scopes, whatever it waited for.
+    pub(super) fn wait_for_scopes(&mut self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
+        if !matches!(self.state_at(key), NodeState::Waiting(WaitFor::Scope { .. })) {
+            let since = self.since(key).unwrap_or(self.at);
+            self.move_to(definition, key, NodeState::Waiting(WaitFor::Scope { since }), sink);
+        }
+    }
+
+    pub(super) fn settle_opener_for_good(
+        &mut self,
+        definition: &Compiled,
+        key: WorkKey,
+        (closed, failure, output): Settles,
         sink: &mut impl EffectSink,
     ) {
         let started = self.since(key).unwrap_or(self.at);
@@ -246,7 +294,7 @@ impl Execution {
     /// Closes the scopes of a node that nobody needs any more.
     pub(super) fn close_nest(&mut self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
         let mut open = Vec::new();
-        self.close_nest_in_tree(definition, key, &mut open, sink);
+        self.close_nest_in_tree(definition, key, true, &mut open, sink);
         for id in open {
             self.close_scope(definition, id, sink);
         }
@@ -257,11 +305,16 @@ impl Execution {
         &mut self,
         definition: &Compiled,
         key: WorkKey,
+        compensates: bool,
         open: &mut Vec<ScopeId>,
         sink: &mut impl EffectSink,
     ) {
+        if self.is_undoing(key) {
+            // It comes to its end by itself, and nobody needs it any more.
+            return self.close_undoing(key);
+        }
         let Some(nest) = self.nests.get_mut(&key) else { return };
-        nest.close();
+        nest.close(compensates);
         open.extend(nest.all_open());
         if nest.is_over() {
             self.settle_nest(definition, key, sink);
@@ -274,16 +327,25 @@ impl Execution {
         let scope = self.open_scope_mut(id);
         let finish = reason.lets_finish(scope.graph(definition).policy.siblings);
         (scope.end, scope.failure) = (ScopeEnd::Failed, Some(failure));
-        let inside = self.close_tree(definition, id, sink);
-        if !finish {
-            inside.into_iter().for_each(|id| self.stop_scope(id, sink));
+        let inside = self.close_tree(definition, id, true, sink);
+        for id in inside {
+            if finish {
+                self.let_scope_finish(id, sink);
+            } else {
+                self.stop_scope(id, sink);
+            }
         }
     }
 
     /// Ends an inner scope because of something outside of it: what it would have come to is of no interest any more.
-    fn close_scope(&mut self, definition: &Compiled, id: ScopeId, sink: &mut impl EffectSink) {
-        self.open_scope_mut(id).end = ScopeEnd::Closed;
-        let inside = self.close_tree(definition, id, sink);
+    pub(super) fn close_scope(&mut self, definition: &Compiled, id: ScopeId, sink: &mut impl EffectSink) {
+        let scope = self.open_scope_mut(id);
+        if scope.stage != Stage::Graph {
+            // Nothing cuts short what it does at its end.
+            return;
+        }
+        scope.close(true);
+        let inside = self.close_tree(definition, id, true, sink);
         inside.into_iter().for_each(|id| self.stop_scope(id, sink));
     }
 
@@ -317,18 +379,27 @@ impl Execution {
     /// Whether anything new may begin in a scope.
     #[inline]
     pub(super) fn goes_on(&self, id: ScopeId) -> bool {
-        // The end of the root is that of the execution.
-        let is_undecided = |scope: &Scope| matches!(scope.end, ScopeEnd::Undecided);
-        matches!(self.phase, Phase::Running) && (id.is_root() || self.scope(id).is_some_and(is_undecided))
+        if id.is_root() {
+            // The end of the root is that of the execution.
+            return matches!(self.phase, Phase::Running);
+        }
+        // With the execution ends every scope but those that its end is made of.
+        self.inner.get(&id).is_some_and(|scope| matches!(scope.end, ScopeEnd::Undecided))
     }
 
-    /// Whether the end of the scope of some work, or of the execution, is decided.
+    /// Whether the end of the scope of some work is decided.
     pub(super) fn is_ending(&self, id: ScopeId) -> bool {
-        matches!(self.phase, Phase::Ending(_)) || self.scope(id).is_some_and(|scope| scope.end != ScopeEnd::Undecided)
+        match id.is_root() {
+            true => matches!(self.phase, Phase::Ending(_)),
+            false => self.scope(id).is_some_and(|scope| scope.end != ScopeEnd::Undecided),
+        }
     }
 
     fn scope_output(&self, definition: &Compiled, id: ScopeId) -> Payload {
         let scope = self.open_scope(id);
+        if scope.role != ScopeRole::Body {
+            return Payload::NULL;
+        }
         self.sinks_output(definition, id, scope.graph(definition))
     }
 }

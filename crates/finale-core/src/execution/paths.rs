@@ -1,9 +1,10 @@
 //! From work to the path that people name it by, and back.
 
 use super::Execution;
+use super::endings::ScopeRole;
 use crate::compiled::Compiled;
 use crate::id::{NodeIndex, ScopeId, WorkKey};
-use crate::path::{NodePath, PathStep};
+use crate::path::{Instance, NodePath, PathStep};
 
 impl Execution {
     /// The path of a piece of work; none if its scope is not open, or its graph has no such node.
@@ -13,12 +14,27 @@ impl Execution {
         let mut at = key.scope;
         while !at.is_root() {
             let scope = self.scope(at)?;
-            let instance = self.nests.get(&scope.parent)?.kind().instance(scope.instance);
-            within.push(PathStep { node: definition.node(scope.parent.node).id.as_str().into(), instance });
+            let node = || definition.node(scope.parent.node).id.as_str().into();
+            within.push(match scope.role {
+                ScopeRole::Body => {
+                    let instance = self.nests.get(&scope.parent)?.kind().instance(scope.instance);
+                    PathStep { node: node(), instance }
+                }
+                ScopeRole::Compensation => PathStep { node: node(), instance: Instance::Compensation },
+                ScopeRole::Finally => PathStep { node: Box::default(), instance: Instance::Finally },
+            });
             at = scope.parent.scope;
         }
         within.reverse();
         Some(NodePath::new(within, &definition.node(key.node).id))
+    }
+
+    /// What an inner scope is called: the way to it without a node behind it; nothing for the root.
+    pub(super) fn scope_name(&self, definition: &Compiled, id: ScopeId) -> String {
+        let node = self.open_scope(id).graph(definition).start;
+        let path = self.path(definition, WorkKey { scope: id, node });
+        let steps = path.iter().flat_map(NodePath::within).map(ToString::to_string);
+        steps.collect::<Vec<_>>().join("::")
     }
 
     /// The path of work that is not in the definition's own graph, where an id alone says nothing.
@@ -30,9 +46,19 @@ impl Execution {
     pub fn resolve(&self, definition: &Compiled, path: &NodePath) -> Option<WorkKey> {
         let mut scope = ScopeId::ROOT;
         for step in path.within() {
+            if step.instance == Instance::Finally {
+                scope = self.finally_of(scope)?;
+                continue;
+            }
             let key = WorkKey { scope, node: self.named(definition, scope, &step.node)? };
+            if step.instance == Instance::Compensation {
+                scope = self.compensation_of(key)?;
+                continue;
+            }
             let nest = self.nests.get(&key)?;
-            scope = nest.get(nest.kind().number(step.instance)?)?;
+            let number = nest.kind().number(step.instance)?;
+            let number_of = |id| self.scope(id).map(|scope| scope.instance);
+            scope = nest.get(number).or_else(|| nest.get_kept(number, number_of))?;
         }
         Some(WorkKey { scope, node: self.named(definition, scope, path.node())? })
     }

@@ -1,7 +1,7 @@
 //! What becomes of an execution when the process that drove it is gone.
 
 use super::apply::{Attempted, Further};
-use super::{EffectSink, Execution, NodeState, Notice, Phase};
+use super::{EffectSink, Execution, NodeState, Notice};
 use crate::compiled::Compiled;
 use crate::fact::StopOutcome;
 use crate::failure::{Failure, FailureClass};
@@ -59,7 +59,9 @@ impl Execution {
                 let scope = self.scope(id);
                 !self.goes_on(id) || scope.is_some_and(|scope| self.end_reason(definition, scope).is_some())
             };
-            let is_wanted = !is_decided(key.scope) && !is_decided(ScopeId::ROOT) && !self.is_closed(key);
+            let is_of_ending = self.scope(key.scope).is_some_and(|scope| scope.is_of_ending);
+            let is_around_decided = !is_of_ending && is_decided(ScopeId::ROOT);
+            let is_wanted = !is_decided(key.scope) && !is_around_decided && !self.is_closed(key);
             if definition.is_at_most_once(key.node) && is_wanted {
                 let failure = Failure::new(FailureClass::Lost, NOT_AGAIN).permanent();
                 let (result, ended, further) = (Err(failure), self.at, Further::AsDefined);
@@ -89,7 +91,7 @@ impl Execution {
             let (failure, took) = (Some(Box::new(failure.clone())), self.at.since(since));
             sink.notice(Notice::Attempt { key, attempt, failure, took }, self.path_inside(definition, key));
         }
-        if self.is_ending(key.scope) || self.phase != Phase::Running || self.is_closed(key) {
+        if !self.goes_on(key.scope) || self.is_closed(key) {
             return self.stopped(definition, key, attempt, StopOutcome::Lost, sink);
         }
         self.note_earlier((key, attempt), (since, self.at), failure);

@@ -61,10 +61,13 @@ impl Execution {
             Terminal::Failed => End::Failed { error: self.error(definition, &ending.reason) },
             Terminal::Cancelled => End::Cancelled { by: ending.reason.who() },
         };
+        let (ending_failures, ending_failures_more) = self.ending_failures();
         Some(Outcome {
             completed_at: sealed.at,
             decided_by: decided_by(definition, &ending.reason),
             counts: self.counts(definition),
+            ending_failures: ending_failures.to_vec(),
+            ending_failures_more,
             end,
         })
     }
@@ -72,7 +75,9 @@ impl Execution {
     /// How many of its tasks are where.
     pub fn counts(&self, definition: &Compiled) -> Counts {
         let mut counts = self.gone.as_deref().copied().unwrap_or_default();
-        self.scopes().for_each(|(_, scope)| counts.add(definition, scope));
+        let graphs = self.scopes().filter(|(_, scope)| !scope.is_of_ending);
+        graphs.for_each(|(_, scope)| counts.add(definition, scope));
+        counts.compensated = self.compensated();
         if self.is_completed() {
             counts.tolerated = counts.failed - counts.handled;
         }

@@ -59,12 +59,12 @@ impl Execution {
         rounds.is_undecided = false;
         if value != limits.asks_before {
             let output = rounds.last.clone();
-            nest.trim();
+            nest.trim(definition.at(key.node).is_undoable);
             return self.settle_opener(definition, key, (false, None, output), sink);
         }
         let opened = nest.opened();
         if opened >= limits.max {
-            nest.trim();
+            nest.trim(definition.at(key.node).is_undoable);
             let failure = Failure::new(FailureClass::Exhausted, format!("{opened} rounds were not enough"));
             return self.settle_opener(definition, key, (false, Some(Box::new(failure)), Payload::NULL), sink);
         }
@@ -90,7 +90,7 @@ impl Execution {
             sink.notice(notice, self.path_inside(definition, key));
         }
         if let Some(nest) = self.nests.get_mut(&key) {
-            nest.trim();
+            nest.trim(definition.at(key.node).is_undoable);
         }
         let failure = Box::new(Failure::new(FailureClass::Expression, reason));
         self.settle_opener(definition, key, (false, Some(failure), Payload::NULL), sink);

@@ -4,6 +4,7 @@
 //! taken in only if the same rule allows it.
 
 use super::edges::CONSEQUENCES_MAX;
+use super::endings::Stage;
 use super::node::WaitFor;
 use super::{Execution, NodeState, Phase, Refused, waits};
 use crate::compiled::{Compiled, Opening, OpeningKind, Step};
@@ -34,12 +35,14 @@ impl Execution {
             Fact::TimerFired(timer) => self.allows_timer(definition, *timer),
             Fact::Ending(request) => self.allows_end_request(request),
             Fact::Ended(Ended { status, .. }) => match &self.phase {
-                Phase::Ending(ending) if self.running == 0 && ending.reason.terminal() == *status => Ok(()),
+                Phase::Ending(ending) if self.root.stage == Stage::Over && ending.reason.terminal() == *status => {
+                    Ok(())
+                }
                 Phase::Ending(_) => Err(Refused::Invalid("it could not end like that")),
                 _ => Err(self.not_running()),
             },
             Fact::Recovered { epoch, .. } => self.allows_recovery(*epoch),
-            Fact::Continued if self.phase == Phase::Running && self.is_busy() => Ok(()),
+            Fact::Continued if self.is_open() && self.is_busy() => Ok(()),
             Fact::Continued => Err(Refused::Invalid("nothing was left to go on with")),
             Fact::Operated(operation) => self.allows_operation(definition, operation),
             Fact::Signalled(signal) => self.allows_signal(signal),
@@ -139,6 +142,10 @@ impl Execution {
             Timer::Deadline if self.awaits_deadline() => Ok(()),
             Timer::Deadline if self.phase != Phase::Running => Err(self.not_running()),
             Timer::Deadline => Err(NOT_ARMED),
+            Timer::EndingWithin => match &self.phase {
+                Phase::Ending(ending) if ending.until.is_some() => Ok(()),
+                _ => Err(NOT_ARMED),
+            },
             Timer::Timeout(key, attempt) => {
                 self.allows_outcome(key, attempt)?;
                 let node = definition.at(key.node);
@@ -171,8 +178,11 @@ impl Execution {
             (Phase::Running, EndRequest::Stalled) if !self.is_stalled() => {
                 Err(Refused::Invalid("it is not stalled: something can move"))
             }
-            (Phase::Running, _) | (Phase::Ending(_), EndRequest::Cancel(_) | EndRequest::Output(_)) => Ok(()),
-            (Phase::Ended(_), EndRequest::Cancel(_)) => Err(Refused::AlreadyTerminal(self.status())),
+            (Phase::Running, _)
+            | (Phase::Ending(_), EndRequest::Cancel(_) | EndRequest::ForceCancel(_) | EndRequest::Output(_)) => Ok(()),
+            (Phase::Ended(_), EndRequest::Cancel(_) | EndRequest::ForceCancel(_)) => {
+                Err(Refused::AlreadyTerminal(self.status()))
+            }
             _ => Err(self.not_running()),
         }
     }

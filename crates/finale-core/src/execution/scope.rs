@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::endings::{ScopeRole, Stage};
 use super::node::Counted;
 use super::uncounted::UncountedFailures;
 use super::{Execution, NodeState, Notice};
@@ -37,8 +38,12 @@ pub(super) struct Scope {
     pub(super) failure: Option<Box<Failure>>,
     /// Whether its handlers were told to stop, rather than left to finish.
     pub(super) stopping: bool,
-    /// Whether it is over, and kept only to be looked at.
+    /// Whether it is over, and kept only to be looked at, or because something in it may have to be undone.
     pub(super) over: bool,
+    pub(super) role: ScopeRole,
+    /// Whether it belongs to the end of a scope: it or one that it is in undoes a node, or is a `finally`.
+    pub(super) is_of_ending: bool,
+    pub(super) stage: Stage,
     nodes: Box<[NodeState]>,
     /// Edges into each node that are not settled yet; [`LIVE`] says that one of the settled ones is live.
     unsettled: Box<[u32]>,
@@ -54,6 +59,8 @@ struct Lists {
     ready: VecDeque<NodeIndex>,
     /// Inputs that an expression gave, as long as their tasks are open.
     inputs: BTreeMap<NodeIndex, Payload>,
+    /// Nodes that completed and may have to be undone, in the order in which they did.
+    completed: Vec<NodeIndex>,
     /// Failures that do not count; few scopes have any.
     uncounted: Option<Box<UncountedFailures>>,
 }
@@ -65,10 +72,15 @@ pub(super) enum ScopeEnd {
     Undecided,
     /// All that is in it is settled, and nothing of it counts against it; its output is to be evaluated.
     Settled,
+    /// It has completed, and has something left to do before it is over.
+    Completed,
     /// It failed, with [`Scope::failure`]; what still runs in it is being stopped or waited for.
     Failed,
     /// What it is in has come to its end; what still runs in it is being stopped or waited for.
-    Closed,
+    Closed {
+        /// Whether what completed in it is undone: not if an operator declared complete what it is in.
+        compensates: bool,
+    },
 }
 
 /// Marks a node that a live edge leads to.
@@ -94,11 +106,13 @@ impl Scope {
         self.open = graph.in_degrees.len() as u32;
         (self.running, self.nested) = (0, 0);
         (self.end, self.failure) = (ScopeEnd::Undecided, None);
-        (self.stopping, self.over) = (false, false);
+        (self.stopping, self.over, self.is_of_ending) = (false, false, false);
+        (self.role, self.stage) = (ScopeRole::Body, Stage::Graph);
         if let Some(lists) = &mut self.lists {
             lists.failures.clear();
             lists.ready.clear();
             lists.inputs.clear();
+            lists.completed.clear();
             lists.uncounted = None;
         }
     }
@@ -157,6 +171,11 @@ impl Scope {
     #[inline]
     pub(super) fn failures(&self) -> &[NodeIndex] {
         self.lists.as_ref().map_or(&[], |lists| &lists.failures)
+    }
+
+    /// The nodes that completed and may have to be undone, in the order in which they did.
+    pub(super) fn completed(&self) -> &[NodeIndex] {
+        self.lists.as_ref().map_or(&[], |lists| &lists.completed)
     }
 
     /// Adds a failure that counts, in the order in which they happened.
@@ -232,8 +251,9 @@ impl Scope {
     /// Gives up the storage of lists that are empty; of the root it is used again.
     pub(super) fn trim(&mut self) {
         let is_empty = |lists: &Lists| {
-            let Lists { failures, ready, inputs, uncounted } = lists;
-            failures.is_empty() && ready.is_empty() && inputs.is_empty() && uncounted.is_none()
+            let Lists { failures, ready, inputs, completed, uncounted } = lists;
+            let has_inputs = !inputs.is_empty() || !completed.is_empty();
+            failures.is_empty() && ready.is_empty() && !has_inputs && uncounted.is_none()
         };
         if self.lists.as_deref().is_some_and(is_empty) {
             self.lists = None;
@@ -261,10 +281,18 @@ impl Scope {
     #[cfg(test)]
     pub(super) fn allocated(&self) -> usize {
         let lists = self.lists.as_ref().map_or(0, |lists| {
-            let Lists { failures, ready, inputs, .. } = &**lists;
-            size_of::<Lists>() + 4 * failures.capacity() + 4 * ready.capacity() + 48 * inputs.len()
+            let Lists { failures, ready, inputs, completed, .. } = &**lists;
+            let indices = failures.capacity() + ready.capacity() + completed.capacity();
+            size_of::<Lists>() + 4 * indices + 48 * inputs.len()
         });
         size_of_val(&*self.nodes) + size_of_val(&*self.unsettled) + lists
+    }
+
+    /// Ends it because of what it is in, unless its end is decided.
+    pub(super) fn close(&mut self, compensates: bool) {
+        if matches!(self.end, ScopeEnd::Undecided | ScopeEnd::Settled) {
+            self.end = ScopeEnd::Closed { compensates };
+        }
     }
 
     /// Whether nothing is under way in it, nor in scopes inside.
@@ -336,12 +364,18 @@ impl Execution {
         }
         let scope = self.open_scope_mut(key.scope);
         let after = state.counted();
+        let has_completed = matches!(state, NodeState::Completed { .. });
         let place = scope.at_mut(key.node);
         let before = place.counted();
         *place = state;
         scope.count(before, after);
         if after == Counted::Settled {
-            scope.forget_input(key.node);
+            if has_completed && definition.at(key.node).is_undoable {
+                // What undoes it is given its input.
+                scope.lists_mut().completed.push(key.node);
+            } else {
+                scope.forget_input(key.node);
+            }
             if self.retry_budgets.is_some() {
                 self.forget_retry_budget(key);
             }
@@ -373,28 +407,43 @@ impl Execution {
     }
 
     fn input_inside(&self, mut key: WorkKey) -> Option<Payload> {
-        while !key.scope.is_root() {
-            let scope = self.open_scope(key.scope);
-            if let Some(input) = scope.input(key.node) {
+        loop {
+            if let Some(input) = self.open_scope(key.scope).input(key.node) {
                 return Some(input.clone());
             }
-            let nest = self.nests.get(&scope.parent);
-            if let Some(item) = nest.and_then(|nest| nest.item(scope.instance)) {
-                return Some(item);
+            // What runs at the end of a scope is given what that was given.
+            let mut id = key.scope;
+            let parent = loop {
+                if id.is_root() {
+                    return None;
+                }
+                let scope = self.open_scope(id);
+                match scope.role {
+                    ScopeRole::Finally => id = scope.parent.scope,
+                    _ => break scope.parent,
+                }
+            };
+            let scope = self.open_scope(id);
+            let nest = self.nests.get(&parent);
+            let of_nest = nest.and_then(|nest| match scope.role {
+                ScopeRole::Compensation => nest.list(),
+                _ => nest.item(scope.instance),
+            });
+            if let Some(input) = of_nest {
+                return Some(input);
             }
-            key = scope.parent;
+            key = parent;
         }
-        self.root.input(key.node).cloned()
     }
 
     /// What a scope was given.
     pub(super) fn scope_input(&self, id: ScopeId) -> Payload {
-        let scope = self.open_scope(id);
-        if id.is_root() {
-            return self.given().clone();
-        }
-        let item = self.nests.get(&scope.parent).and_then(|nest| nest.item(scope.instance));
-        item.unwrap_or_else(|| self.input_of(scope.parent))
+        let given = match id.is_root() {
+            true => None,
+            // No node has that number: what it would be given is what its scope was.
+            false => self.input_inside(WorkKey { scope: id, node: NodeIndex(u32::MAX) }),
+        };
+        given.unwrap_or_else(|| self.given().clone())
     }
 
     /// What the execution was given.

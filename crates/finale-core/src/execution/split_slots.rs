@@ -85,13 +85,13 @@ impl Execution {
 
     /// Begins what has waited longest behind a split where a slot is free; says whether there was something.
     pub(super) fn start_next_queued(&mut self, definition: &Compiled, sink: &mut impl EffectSink) -> bool {
-        if self.has_failed_enough(definition, &self.root) {
-            return false;
-        }
         while let Some(key) = self.next_queued() {
             let Some(NodeState::Ready { attempt, .. }) = self.state_of(key) else { continue };
             let attempt = *attempt;
-            if !self.goes_on(key.scope) || self.has_failed_enough(definition, self.open_scope(key.scope)) {
+            let scope = self.open_scope(key.scope);
+            // The end of a scope goes on whatever the execution has come to.
+            let is_over = !scope.is_of_ending && self.has_failed_enough(definition, &self.root);
+            if is_over || !self.goes_on(key.scope) || self.has_failed_enough(definition, scope) {
                 continue;
             }
             let bounds = self.bounds(definition, key);

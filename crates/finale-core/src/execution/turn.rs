@@ -97,6 +97,9 @@ pub enum AfterStop {
     Report,
     /// Its result is recorded already: drop it at once.
     Forget,
+    /// Nothing, if it has begun: it may finish, and its result is recorded. One that has not must not begin any more; the
+    /// execution waits for the report of that.
+    Finish,
 }
 
 /// Something that observers may want to know; derived from a fact, so that a replay gives the same ones.

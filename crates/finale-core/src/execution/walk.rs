@@ -1,6 +1,7 @@
 //! The tree of an execution as it is listed: each node, and behind it what it calls.
 
-use super::{Execution, NodeState};
+use super::endings::Stage;
+use super::{Execution, NodeState, Phase};
 use crate::compiled::{Compiled, OpeningKind, Step};
 use crate::id::{NodeIndex, ScopeId, WorkKey};
 use crate::path::{Instance, NodePath, PathStep};
@@ -26,6 +27,7 @@ impl Listed<'_> {
 
 impl Execution {
     /// Goes through all nodes but those of items: those of what is called stand behind the call, also before it is reached.
+    /// Those that undo a node stand behind it once they do, and those of a `finally` behind the others.
     ///
     /// What was passed by calls nothing, so nothing stands behind it. There are no more than
     /// [`expanded_nodes_max`](crate::compile::Limits::expanded_nodes_max) of them.
@@ -47,6 +49,14 @@ impl Execution {
             let key = scope.map(|scope| WorkKey { scope, node });
             let state = key.map_or(&NodeState::PENDING, |key| self.state_at(key));
             visit(&Listed { within, node, key, state });
+            if let (Some(graph), Some(id)) =
+                (definition.at(node).compensate, key.and_then(|key| self.compensation_of(key)))
+            {
+                let id_of_node = definition.node(node).id.as_str().into();
+                within.push(PathStep { node: id_of_node, instance: Instance::Compensation });
+                self.walk_graph(definition, (graph, Some(id)), within, visit);
+                within.pop();
+            }
             let Step::Open(opening) = definition.at(node).step else { continue };
             let opened = key.and_then(|key| self.nests.get(&key)?.get(0));
             let is_ahead = matches!(state.status(), NodeStatus::Pending | NodeStatus::Ready);
@@ -57,16 +67,33 @@ impl Execution {
                 within.pop();
             }
         }
+        let opened = scope.and_then(|scope| self.finally_of(scope));
+        let is_ahead = scope.is_none_or(|scope| self.open_scope(scope).stage != Stage::Over);
+        if let Some(finally) = graph.finally.filter(|_| opened.is_some() || is_ahead) {
+            within.push(PathStep { node: Box::default(), instance: Instance::Finally });
+            self.walk_graph(definition, (finally, opened), within, visit);
+            within.pop();
+        }
     }
 
-    /// The first node that may still begin and for which this holds; of a map or loop that is not over, any node of its body.
+    /// The first node that may still begin and for which this holds; of a map or loop that is not over, and of what may undo a
+    /// node, any node of its body. Once the end is decided only what it is made of may begin.
     pub fn find_ahead(&self, definition: &Compiled, holds: impl Fn(NodeIndex) -> bool) -> Option<NodeIndex> {
         let mut found = None;
+        let is_over = matches!(self.phase, Phase::Ended(_));
         self.walk(definition, &mut |listed| {
-            if found.is_some() || listed.state.status().is_settled() {
+            if found.is_some() {
                 return;
             }
-            found = match definition.at(listed.node).step {
+            let compiled = definition.at(listed.node);
+            if let Some(graph) = compiled.compensate.filter(|_| !is_over) {
+                found = definition.find_inside(graph, &holds);
+            }
+            let goes_on = listed.key.is_none_or(|key| self.goes_on(key.scope));
+            if found.is_some() || listed.state.status().is_settled() || !goes_on {
+                return;
+            }
+            found = match compiled.step {
                 _ if holds(listed.node) => Some(listed.node),
                 Step::Open(opening) if opening.kind != OpeningKind::Single => {
                     definition.find_inside(opening.graph, &holds)

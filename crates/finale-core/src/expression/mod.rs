@@ -112,6 +112,10 @@ pub enum Local {
     Round,
     /// `previous`: what the round before gave; `null` in the first.
     Previous,
+    /// `verdict`: as what a scope ends, `completed`, `failed` or `cancelled`; known in its `finally`.
+    Verdict,
+    /// `error`: why a scope failed, in words; `null` if it did not. Known in its `finally`.
+    Error,
 }
 
 impl Local {
@@ -124,6 +128,8 @@ impl Local {
             Self::Index => "index",
             Self::Round => "round",
             Self::Previous => "previous",
+            Self::Verdict => "verdict",
+            Self::Error => "error",
         }
     }
 }

@@ -153,6 +153,7 @@ impl<'a> Reader<'a> {
                 let id = if self.0.is_empty() { None } else { Some(self.text()?) };
                 Fact::Signalled(Signalled { name, payload, by, id })
             }
+            kind::ENDING_WITHIN => Fact::TimerFired(Timer::EndingWithin),
             _ => return Err("the kind of fact is unknown"),
         })
     }
@@ -272,6 +273,7 @@ impl<'a> Reader<'a> {
             2 => EndRequest::Fail { by: self.text()?, reason: self.text()? },
             3 => EndRequest::Output(self.text()?),
             4 => EndRequest::Stalled,
+            5 => EndRequest::ForceCancel(self.text()?),
             _ => return Err("the request to end is unknown"),
         })
     }

@@ -228,6 +228,7 @@ impl Described {
         let about = self.kind("timer_fired");
         match timer {
             Timer::Deadline => about.say(format_args!("the deadline passed")),
+            Timer::EndingWithin => about.say(format_args!("the time to end in has passed")),
             Timer::Timeout(key, attempt) => {
                 about.of_attempt(definition, key, attempt).say(format_args!("took longer than allowed"))
             }
@@ -250,6 +251,7 @@ impl Described {
         let about = self.kind("end_decided");
         match decree {
             EndRequest::Cancel(by) => about.say(format_args!("cancelled")).by(by),
+            EndRequest::ForceCancel(by) => about.say(format_args!("cancelled at once")).by(by),
             EndRequest::Complete(by) => about.say(format_args!("declared completed")).by(by),
             EndRequest::Fail { by, reason } => about.say(format_args!("declared failed")).by(by).failed(reason),
             EndRequest::Output(reason) => about.say(format_args!("its output could not be evaluated")).failed(reason),

@@ -47,6 +47,7 @@ pub(super) mod kind {
     pub(in crate::fact) const OPERATED: u8 = 24;
     pub(in crate::fact) const SIGNALLED: u8 = 27;
     pub(in crate::fact) const WAIT: u8 = 28;
+    pub(in crate::fact) const ENDING_WITHIN: u8 = 22;
 
     /// The bits of the kind itself.
     pub(in crate::fact) const MASK: u8 = 0x1f;
@@ -130,6 +131,7 @@ impl Writer<'_> {
                 self.byte(stop_number(*how));
             }
             Fact::TimerFired(Timer::Deadline) => self.head(kind::DEADLINE, last, at),
+            Fact::TimerFired(Timer::EndingWithin) => self.head(kind::ENDING_WITHIN, last, at),
             Fact::TimerFired(Timer::Timeout(key, attempt)) => self.work(kind::TIMEOUT, last, at, *key, *attempt),
             Fact::TimerFired(Timer::Backoff(key, attempt)) => self.work(kind::BACKOFF, last, at, *key, *attempt),
             Fact::TimerFired(Timer::Round(key, round)) => {
@@ -296,6 +298,10 @@ impl Writer<'_> {
                 self.text(reason);
             }
             EndRequest::Stalled => self.byte(4),
+            EndRequest::ForceCancel(by) => {
+                self.byte(5);
+                self.text(by);
+            }
         }
     }
 

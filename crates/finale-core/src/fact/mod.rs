@@ -201,6 +201,8 @@ pub enum Timer {
     Round(WorkKey, u32),
     /// A node that waits need wait no longer: its moment has come, or the signal that it waits for has not.
     Wait(WorkKey),
+    /// The execution has been ending for as long as it may.
+    EndingWithin,
 }
 
 /// An end that was decided apart from the tasks.
@@ -208,6 +210,8 @@ pub enum Timer {
 pub enum EndRequest {
     /// Somebody cancelled the execution.
     Cancel(Box<str>),
+    /// Somebody cancelled it, without what is left to be done at its end.
+    ForceCancel(Box<str>),
     /// Somebody declared it complete.
     Complete(Box<str>),
     /// Somebody declared it failed.

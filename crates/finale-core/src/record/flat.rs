@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AttemptRecord, Begun, ConcurrencyLimit, Counts, DecidedBy, End, ExecutionError, ItemCounts, NodeFailure,
-    NodeRecord, NodeRecordState, Outcome, QueuePosition, Record, SignalRecord, State, WorkflowName,
+    AttemptRecord, Begun, ConcurrencyLimit, Counts, DecidedBy, End, EndingFailure, ExecutionError, ItemCounts,
+    NodeFailure, NodeRecord, NodeRecordState, Outcome, QueuePosition, Record, SignalRecord, State, WorkflowName,
+    is_zero,
 };
 use crate::failure::FailureClass;
 use crate::id::{AttemptNo, ExecutionId, TaskId};
@@ -41,6 +42,10 @@ pub(super) struct FlatRecord {
     error: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     failures: Vec<NodeFailure>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    ending_failures: Vec<EndingFailure>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    ending_failures_more: u32,
     counts: Counts,
     decided_by: Option<DecidedBy>,
     output: Option<Payload>,
@@ -65,6 +70,8 @@ impl From<Record> for FlatRecord {
             completed_at: None,
             error: None,
             failures: Vec::new(),
+            ending_failures: Vec::new(),
+            ending_failures_more: 0,
             counts: record.counts,
             decided_by: None,
             output: None,
@@ -85,6 +92,8 @@ impl FlatRecord {
     fn end(&mut self, outcome: Outcome) {
         self.completed_at = Some(outcome.completed_at);
         self.decided_by = Some(outcome.decided_by);
+        self.ending_failures = outcome.ending_failures;
+        self.ending_failures_more = outcome.ending_failures_more;
         match outcome.end {
             End::Completed { output } => self.output = Some(output),
             End::Failed { error } => {
@@ -137,7 +146,14 @@ impl FlatRecord {
             (ExecutionStatus::Cancelled, None, _) => return Err("lacks who cancelled it"),
             _ => return Err("has an error: only what failed has one"),
         };
-        Ok(Outcome { completed_at: self.completed_at.take().unwrap_or_default(), decided_by, counts: self.counts, end })
+        Ok(Outcome {
+            completed_at: self.completed_at.take().unwrap_or_default(),
+            decided_by,
+            counts: self.counts,
+            ending_failures: std::mem::take(&mut self.ending_failures),
+            ending_failures_more: self.ending_failures_more,
+            end,
+        })
     }
 }
 

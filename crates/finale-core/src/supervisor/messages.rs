@@ -248,7 +248,7 @@ impl Supervisor {
 pub(super) fn refused_by_end(what: &Question, status: ExecutionStatus) -> Refused {
     match what {
         Question::Tell(Message { body: Body::Input(Input::Command(command)), .. })
-            if !matches!(command, Command::Cancel { .. }) =>
+            if !matches!(command, Command::Cancel { .. } | Command::ForceCancel { .. }) =>
         {
             Refused::NotRunning(status)
         }

@@ -127,6 +127,8 @@ impl Supervisor {
                 completed_at,
                 decided_by: DecidedBy::Operator { by: by.into() },
                 counts: Counts::default(),
+                ending_failures: Vec::new(),
+                ending_failures_more: 0,
                 end: End::Failed { error },
             });
             let (cancels, interrupted) = (Vec::new(), Vec::new());

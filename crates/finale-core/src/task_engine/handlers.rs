@@ -23,9 +23,6 @@ impl TaskEngine {
             return;
         }
         let Some(entry) = self.slots.get_mut(slot) else { return };
-        if entry.ending {
-            return self.stopped(at, slot, dispatch, at, StopOutcome::Closed, out);
-        }
         if self.running.find(slot, &entry.at_work, dispatch).is_some() || self.limiter.waits(slot, dispatch) {
             return;
         }

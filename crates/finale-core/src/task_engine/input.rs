@@ -53,8 +53,6 @@ pub enum Input {
         from: ActorNo,
         /// The newest batch that this actor has processed, [`BatchNo::NONE`] before the first.
         taken: BatchNo,
-        /// Executions whose end was decided in these turns: no further handler of them begins.
-        ending: Vec<Slot>,
         /// The effects, each with its execution.
         effects: Vec<(Slot, Effect)>,
     },
@@ -184,9 +182,8 @@ pub struct Reconcile {
     pub from: ActorNo,
     /// The newest batch that this actor has processed.
     pub taken: BatchNo,
-    /// Whether the end of the execution is decided. If so, a missing handler is not run again.
-    pub ending: bool,
-    /// The result of [`Execution::under_way`](crate::Execution::under_way).
+    /// The result of [`Execution::under_way`](crate::Execution::under_way). A missing handler that is to be stopped is not run
+    /// again.
     pub under_way: Vec<Effect>,
 }
 

@@ -153,7 +153,7 @@ impl TaskEngine {
             Input::HandlerReady { attempt, started, ended, result } => {
                 self.handler_ready(attempt, started, ended, result, out);
             }
-            Input::Perform { from, taken, ending, effects } => self.perform(at, from, taken, &ending, effects, out),
+            Input::Perform { from, taken, effects } => self.perform(at, from, taken, effects, out),
             Input::HandlerPending { attempt, started, future } => self.handler_pending(attempt, started, future, out),
             Input::HandlerEnded { future, ended, result } => self.handler_ended(future, ended, result, out),
             Input::Register(registration) => self.register(registration, out),

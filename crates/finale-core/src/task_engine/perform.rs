@@ -6,7 +6,7 @@ use super::open::Open;
 use super::outbox::Outbox;
 use super::timers::Due;
 use crate::execution::Effect;
-use crate::fact::{StopOutcome, Timer};
+use crate::fact::Timer;
 use crate::id::Dispatch;
 use crate::number::{ActorNo, BatchNo, Callback, Slot};
 use crate::time::Time;
@@ -21,7 +21,6 @@ impl TaskEngine {
         at: Time,
         from: ActorNo,
         taken: BatchNo,
-        ending: &[Slot],
         mut effects: Vec<(Slot, Effect)>,
         out: &mut Outbox,
     ) {
@@ -31,9 +30,6 @@ impl TaskEngine {
         let about = effects.last().map(|(slot, _)| *slot);
         for (slot, effect) in effects.drain(..) {
             self.perform_one(at, slot, effect, out);
-        }
-        for slot in ending {
-            self.end_is_decided(at, *slot, out);
         }
         // Not earlier: an effect may release a permit, and a later one may cancel the task that would get it.
         self.begin_waiting(out);
@@ -55,17 +51,6 @@ impl TaskEngine {
             Effect::Continue => self.go_on(slot, out),
             // The sender publishes the end.
             Effect::Ended => {}
-        }
-    }
-
-    /// The end of an execution is decided, so its waiting tasks are closed.
-    pub(super) fn end_is_decided(&mut self, at: Time, slot: Slot, out: &mut Outbox) {
-        let Some(entry) = self.slots.get_mut(slot) else { return };
-        entry.ending = true;
-        for dispatch in self.not_begun(slot, out) {
-            if self.cancel_start(slot, dispatch, out) {
-                self.stopped(at, slot, dispatch, at, StopOutcome::Closed, out);
-            }
         }
     }
 

@@ -18,6 +18,8 @@ use crate::time::Time;
 #[derive(Debug, Default)]
 struct MustBe {
     runs: BTreeSet<Dispatch>,
+    /// Those that are to be stopped, or may only finish.
+    stops: BTreeSet<Dispatch>,
     opens: BTreeSet<WorkKey>,
     timers: BTreeSet<Timer>,
 }
@@ -30,11 +32,8 @@ impl MustBe {
                 Effect::Run { dispatch, .. } => drop(must_be.runs.insert(*dispatch)),
                 Effect::Offer { dispatch, .. } => drop(must_be.opens.insert(dispatch.key)),
                 Effect::ArmTimer { timer, .. } => drop(must_be.timers.insert(*timer)),
-                Effect::Stop { .. }
-                | Effect::Withdraw { .. }
-                | Effect::DisarmTimer { .. }
-                | Effect::Continue
-                | Effect::Ended => {}
+                Effect::Stop { dispatch, .. } => drop(must_be.stops.insert(*dispatch)),
+                Effect::Withdraw { .. } | Effect::DisarmTimer { .. } | Effect::Continue | Effect::Ended => {}
             }
         }
         must_be
@@ -44,15 +43,13 @@ impl MustBe {
 impl TaskEngine {
     /// Performs missing effects, repeats unacknowledged outcomes, drops everything else, and answers the message.
     pub(super) fn reconcile(&mut self, at: Time, reconcile: Reconcile, out: &mut Outbox) {
-        let Reconcile { slot, from, taken, ending, under_way } = reconcile;
+        let Reconcile { slot, from, taken, under_way } = reconcile;
         let from = Callback::Actor(from);
         self.deliveries.taken(from, taken, &self.slots);
-        self.drop_beyond(slot, &MustBe::of(&under_way), out);
+        let must_be = MustBe::of(&under_way);
+        self.drop_beyond(slot, &must_be, out);
         for effect in under_way {
-            self.reconcile_one(at, slot, ending, effect, out);
-        }
-        if ending {
-            self.end_is_decided(at, slot, out);
+            self.reconcile_one(at, slot, &must_be, effect, out);
         }
         self.begin_waiting(out);
         self.look_whether_drained(out);
@@ -93,10 +90,12 @@ impl TaskEngine {
         }
     }
 
-    fn reconcile_one(&mut self, at: Time, slot: Slot, ending: bool, effect: Effect, out: &mut Outbox) {
+    fn reconcile_one(&mut self, at: Time, slot: Slot, must_be: &MustBe, effect: Effect, out: &mut Outbox) {
         match effect {
             Effect::Run { dispatch, .. } if self.is_under_way(slot, dispatch, out) => {}
-            Effect::Run { dispatch, .. } if ending => self.stopped(at, slot, dispatch, at, StopOutcome::Lost, out),
+            Effect::Run { dispatch, .. } if must_be.stops.contains(&dispatch) => {
+                self.stopped(at, slot, dispatch, at, StopOutcome::Lost, out)
+            }
             Effect::Run { dispatch, .. } if self.runs_at_most_once(slot, dispatch) => {
                 self.lost(at, slot, dispatch, out);
             }

@@ -14,8 +14,6 @@ pub(super) struct SlotEntry {
     pub(super) slot: Slot,
     /// None while only a handler of the execution was adopted.
     pub(super) registration: Option<Registration>,
-    /// Whether the end of the execution is decided, so that no handler may begin.
-    pub(super) ending: bool,
     pub(super) at_work: AtWork,
     /// Number of starts in the outbox that were not reported back yet.
     pub(super) starting: u32,
@@ -47,7 +45,6 @@ impl Slots {
         self.0[slot.index()].get_or_insert_with(|| SlotEntry {
             slot,
             registration: None,
-            ending: false,
             at_work: AtWork::default(),
             starting: 0,
             open: 0,

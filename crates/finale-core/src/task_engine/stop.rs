@@ -13,10 +13,11 @@ use crate::number::{FutureNo, Slot};
 use crate::time::{Time, format_duration};
 
 impl TaskEngine {
-    /// Stops an attempt. A handler that has not begun never does; a running one gets its grace, or is given up at once.
+    /// Stops an attempt. A handler that has not begun never does; a running one gets its grace, is given up at once, or may
+    /// finish.
     pub(super) fn stop(&mut self, at: Time, slot: Slot, dispatch: Dispatch, then: AfterStop, out: &mut Outbox) {
         if self.cancel_start(slot, dispatch, out) {
-            if then == AfterStop::Report {
+            if then != AfterStop::Forget {
                 self.stopped(at, slot, dispatch, at, StopOutcome::Closed, out);
             }
             return;
@@ -29,6 +30,7 @@ impl TaskEngine {
         match then {
             AfterStop::Forget => self.give_up(future, out),
             AfterStop::Report => self.ask_to_stop(at, future, out),
+            AfterStop::Finish => {}
         }
     }
 

@@ -7,7 +7,10 @@ const BY_INPUTS: &str = "name what a run is given under `inputs`, and hand it ov
 const UNDER_NODES: &str = "write it under `nodes`, with an id of its own";
 const WHEN_IT_FAILS: &str = "name the node that handles the failure, `on_failure: NODE`, at the task that may fail; or say \
                              `trigger_rule: one_failed`, or `all_done`, at what is to run, with `on_failure: wait_all` \
-                             for the workflow";
+                             for the workflow; what runs at the end, whatever it is, stands under `finally`, beside `tasks`";
+const AT_THE_END: &str = "what runs at the end, whatever it is, stands under `finally`, beside `tasks`";
+const NOTHING_BEFORE: &str =
+    "it begins when it is needed: nothing comes before or after it, and its failure is recorded";
 const PER_TASK: &str = "say it at each task; YAML can repeat it, with an anchor under a key that begins with `x-`";
 
 /// Beside `tasks`.
@@ -43,8 +46,22 @@ pub(super) const OF_A_TASK: &[(&str, &str)] = &[
     ("until", UNDER_NODES),
     ("signal", UNDER_NODES),
     ("on_success", "what has it in its `after` runs when this one is done"),
-    ("finally", WHEN_IT_FAILS),
-    ("always", WHEN_IT_FAILS),
+    ("finally", AT_THE_END),
+    ("always", AT_THE_END),
+];
+
+/// In what undoes a task, or runs at the end.
+pub(super) const OF_A_BODY: &[(&str, &str)] = &[
+    ("after", NOTHING_BEFORE),
+    ("needs", NOTHING_BEFORE),
+    ("when", "write a `group` in which a task says `when`"),
+    ("if", "write a `group` in which a task says `when`"),
+    ("map", "write a `group` in which a task says `map`"),
+    ("loop", "write a `group` in which a task says `loop`"),
+    ("optional", NOTHING_BEFORE),
+    ("on_failure", NOTHING_BEFORE),
+    ("trigger_rule", NOTHING_BEFORE),
+    ("compensate", "write a `group` in which a task says `compensate`"),
 ];
 
 /// Functions by which other tools ask how the tasks before went.
@@ -61,7 +78,7 @@ pub(super) fn status_function(condition: &str) -> Option<(&'static str, &'static
     let name = STATUS_FUNCTIONS.into_iter().find(is_called)?;
     let instead = match name {
         "success" => "a task runs only if what comes before it was done: leave it out",
-        "cancelled" => "nothing runs any more when an execution is cancelled",
+        "cancelled" | "always" => AT_THE_END,
         _ => WHEN_IT_FAILS,
     };
     Some((name, instead))
@@ -88,7 +105,11 @@ mod tests {
 
     #[test]
     fn what_is_absent_is_no_key() {
-        let lists = [(OF_A_FILE, super::super::KEYS), (OF_A_TASK, super::super::task::KEYS)];
+        let lists = [
+            (OF_A_FILE, super::super::KEYS),
+            (OF_A_TASK, super::super::task::KEYS),
+            (OF_A_BODY, super::super::task::body::KEYS),
+        ];
         for (absent, keys) in lists {
             for (key, _) in absent {
                 assert!(!keys.accepted.contains(key), "{key}");

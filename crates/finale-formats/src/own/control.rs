@@ -50,6 +50,7 @@ pub(crate) const KEYS: Keys = Keys {
         "trigger_rule",
         "on_failure",
         "on_timeout",
+        "compensate",
     ],
     slips: &[
         ("conditional", "condition"),
@@ -112,7 +113,7 @@ pub(super) fn read<'a>(id: &str, value: &'a Located, report: &mut Report<'a>) ->
     kinds.for_each(|key| contradiction(&section, key, kind, "a node is one thing", report));
     if kind == "task" {
         let reason = "it belongs into the task";
-        let keys = ["label", "after", "when", "trigger_rule", "on_failure", "timeout", "on_timeout"];
+        let keys = ["label", "after", "when", "trigger_rule", "on_failure", "timeout", "on_timeout", "compensate"];
         keys.into_iter().for_each(|key| contradiction(&section, key, kind, reason, report));
         let entry = section.entry(kind)?;
         return Some(report.inside(&entry.key, |report| task::read(id, entry, report)));
@@ -129,17 +130,21 @@ pub(super) fn read<'a>(id: &str, value: &'a Located, report: &mut Report<'a>) ->
     if !matches!(kind, "condition" | "subworkflow" | "until" | "signal") {
         contradiction(&section, "on_failure", kind, "it does nothing that could fail", report);
     }
+    if kind != "subworkflow" {
+        contradiction(&section, "compensate", kind, "it does nothing that could be undone", report);
+    }
     if kind == "join" {
         contradiction(&section, "trigger_rule", kind, "a join says itself what it waits for", report);
     }
     let label = section.read("label", report, section::text).unwrap_or_else(|| id.to_owned());
+    let compensate = task::compensation(id, &section, report);
     let trigger_rule = section.read("trigger_rule", report, rule::trigger_rule).unwrap_or_default();
     let timeout = section.read("timeout", report, duration::read_longer_than_zero).filter(|_| kind == "signal");
     let kind = section.read(kind, report, |value, report| match kind {
         "signal" => wait::signal(value, timeout, report),
         kind => read_kind(kind, value, report),
     })?;
-    Some(Node { trigger_rule, ..Node::new(id, label, kind) })
+    Some(Node { trigger_rule, compensate, ..Node::new(id, label, kind) })
 }
 
 fn contradiction<'a>(

@@ -29,12 +29,23 @@ pub(super) fn add_problems(definition: &Definition, places: &Places, faults: &mu
 
 /// Whether what was wrong at this place may have been an edge, or a node with edges.
 fn may_hide_an_edge(fault: &Fault) -> bool {
-    const OF_THE_FILE: [&str; 10] =
-        ["id", "name", "version", "description", "inputs", "outputs", "on_failure", "siblings", "output", "$schema"];
+    const OF_THE_FILE: [&str; 11] = [
+        "ending_within",
+        "id",
+        "name",
+        "version",
+        "description",
+        "inputs",
+        "outputs",
+        "on_failure",
+        "siblings",
+        "output",
+        "$schema",
+    ];
     let path: Vec<_> = fault.path().collect();
     match path[..] {
         [Step::Key(group), Step::Key(_), Step::Key(key), ..] if group == "tasks" => {
-            matches!(key.as_str(), "after" | "on_failure" | "on_timeout" | "group")
+            matches!(key.as_str(), "after" | "on_failure" | "on_timeout" | "group" | "compensate")
                 || !task::KEYS.accepted.contains(&key.as_str())
         }
         [Step::Key(head), ..] => !OF_THE_FILE.contains(&head.as_str()),

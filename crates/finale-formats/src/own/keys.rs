@@ -1,7 +1,7 @@
 //! All keys and words of the format, where the schema has them.
 
 use super::section::Keys;
-use super::task::repeat;
+use super::task::{body, repeat};
 use super::{call, control, declaration, edge, policy, retry, rule, short, task};
 
 pub(crate) use super::control::KINDS;
@@ -15,6 +15,7 @@ pub(crate) const MAPS: &[(&str, Keys)] = &[
     ("/$defs/tolerate", policy::TOLERATE_KEYS),
     ("/$defs/share", policy::SHARE_KEYS),
     ("/$defs/task", task::KEYS),
+    ("/$defs/body", body::KEYS),
     ("/$defs/shell", short::SHELL_KEYS),
     ("/$defs/retry", retry::RETRY_KEYS),
     ("/$defs/backoff", retry::BACKOFF_KEYS),

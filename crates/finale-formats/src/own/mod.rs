@@ -40,6 +40,8 @@
 //! - Keys that begin with `x-` are ignored: a place for the anchors of YAML.
 //! - `call` runs another workflow as a task: one of `workflows`, which stand in the same file or in another one, or one that
 //!   the application has registered.
+//! - `finally` beside `tasks` is what runs when the end is decided, whatever it is; `compensate` of a task undoes it, if it was
+//!   done and the workflow, or the group that it is in, then fails or is cancelled.
 //! - `map` runs a task once for each item of a list, `loop` round by round, and `group` is a graph that stands where the work
 //!   of a task does.
 //! - Durations have units: `500ms`, `2s`, `10m`, `1h30m`, `2d`.
@@ -69,7 +71,7 @@ mod wait;
 use std::collections::{BTreeMap, HashMap};
 
 use finale_core::Definition;
-use finale_core::definition::{Body, Document, EdgeKind, Node, NodeKind, Subworkflow, Task, title_of};
+use finale_core::definition::{Body, Document, EdgeKind, Graph, Node, NodeKind, Subworkflow, Task, title_of};
 
 pub(crate) use self::declaration::type_name;
 pub use self::duration::{BadDuration, parse_duration};
@@ -92,6 +94,8 @@ pub(crate) const KEYS: Keys = Keys {
         "outputs",
         "on_failure",
         "siblings",
+        "finally",
+        "ending_within",
         "output",
         "tasks",
         "nodes",
@@ -113,6 +117,13 @@ pub(crate) const KEYS: Keys = Keys {
         ("on_error", "on_failure"),
         ("failure_policy", "on_failure"),
         ("policy", "on_failure"),
+        ("always", "finally"),
+        ("cleanup", "finally"),
+        ("teardown", "finally"),
+        ("on_exit", "finally"),
+        ("onexit", "finally"),
+        ("on_end", "finally"),
+        ("ending_timeout", "ending_within"),
         ("subworkflows", "workflows"),
         ("sub_workflows", "workflows"),
         ("templates", "workflows"),
@@ -254,6 +265,10 @@ impl Reader {
         definition.policy.on_failure = root.read("on_failure", report, policy::on_failure).unwrap_or_default();
         definition.policy.siblings = root.read("siblings", report, policy::siblings).unwrap_or_default();
         definition.output = root.read("output", report, expression::read);
+        definition.finally =
+            root.read("finally", report, |value, report| task::body::read("finally", value, report)).map(Box::new);
+        self.places.finally = report.take_body().map(Box::new);
+        definition.ending_within = root.read("ending_within", report, duration::read_longer_than_zero);
     }
 
     fn read_nodes<'a>(&mut self, group: &'a Entry, ends: &mut Ends<'a>, report: &mut Report<'a>) {
@@ -273,7 +288,11 @@ impl Reader {
             });
             ends.add(id, node.as_ref().map(|node| &node.kind));
             self.places.add_node(id, *key_place);
-            self.add_places(id, *key_place, control::ways(value), report.take_body());
+            let (body, compensation) = (report.take_body(), report.take_compensation());
+            self.add_places(id, *key_place, control::ways(value), body);
+            if let Some(compensation) = compensation {
+                self.places.compensations.insert(id.clone(), compensation);
+            }
             // A node that could not be read is there all the same, for those who look at it.
             self.definition.nodes.push(node.unwrap_or_else(|| Node::task(id, Task::external())));
         }
@@ -355,31 +374,35 @@ pub(crate) fn pin(definition: &mut Definition, around: &BTreeMap<String, String>
     let mut versions = around.clone();
     versions.extend(definition.workflows.iter().map(|called| (called.id.clone(), called.version.clone())));
     pin_nodes(&mut definition.nodes, &versions);
+    pin_body(definition.finally.as_deref_mut(), &versions);
     definition.workflows.iter_mut().for_each(|called| pin(called, &versions));
 }
 
-/// The same for some nodes, and what is inside of them.
+/// The same for some nodes, what is inside of them and what undoes them.
 fn pin_nodes(nodes: &mut [Node], versions: &BTreeMap<String, String>) {
     for node in nodes {
-        let body = match &mut node.kind {
-            NodeKind::Subworkflow(call) => {
-                pin_call(call, versions);
-                continue;
-            }
-            NodeKind::Group(group) => {
-                pin_nodes(&mut group.graph.nodes, versions);
-                continue;
-            }
-            NodeKind::Map(map) => &mut map.body,
-            NodeKind::Loop(repeated) => &mut repeated.body,
-            _ => continue,
-        };
-        match body {
-            Body::Call(call) => pin_call(call, versions),
-            Body::Graph(graph) => pin_nodes(&mut graph.nodes, versions),
-            Body::Task(_) => {}
+        pin_body(node.compensate.as_deref_mut(), versions);
+        match &mut node.kind {
+            NodeKind::Subworkflow(call) => pin_call(call, versions),
+            NodeKind::Group(group) => pin_graph(&mut group.graph, versions),
+            NodeKind::Map(map) => pin_body(Some(&mut map.body), versions),
+            NodeKind::Loop(repeated) => pin_body(Some(&mut repeated.body), versions),
+            _ => {}
         }
     }
+}
+
+fn pin_body(body: Option<&mut Body>, versions: &BTreeMap<String, String>) {
+    match body {
+        Some(Body::Call(call)) => pin_call(call, versions),
+        Some(Body::Graph(graph)) => pin_graph(graph, versions),
+        Some(Body::Task(_)) | None => {}
+    }
+}
+
+fn pin_graph(graph: &mut Graph, versions: &BTreeMap<String, String>) {
+    pin_nodes(&mut graph.nodes, versions);
+    pin_body(graph.finally.as_deref_mut(), versions);
 }
 
 fn pin_call(call: &mut Subworkflow, versions: &BTreeMap<String, String>) {

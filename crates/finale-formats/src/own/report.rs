@@ -14,6 +14,8 @@ pub(super) struct Report<'a> {
     warnings: Vec<FileWarning>,
     /// Where the parts of the graph stand that was read last, if that is inside of a node.
     body: Option<Places>,
+    /// The same for what undoes that node.
+    compensation: Option<Places>,
 }
 
 #[derive(Clone, Copy)]
@@ -66,6 +68,16 @@ impl<'a> Report<'a> {
     /// Where the parts of the graph stand that is inside of the node that was just read.
     pub(super) fn take_body(&mut self) -> Option<Places> {
         self.body.take()
+    }
+
+    /// Keeps where the parts of what undoes the node stand that is being read.
+    pub(super) fn keep_compensation(&mut self, places: Option<Places>) {
+        self.compensation = places;
+    }
+
+    /// Where the parts of what undoes the node stand that was just read.
+    pub(super) fn take_compensation(&mut self) -> Option<Places> {
+        self.compensation.take()
     }
 
     fn steps(&self) -> impl DoubleEndedIterator<Item = Step> + '_ {

@@ -1,10 +1,11 @@
 //! One task: what it does, and how it is tried.
 
+pub(super) mod body;
 pub(super) mod repeat;
 
 use std::collections::BTreeMap;
 
-use finale_core::definition::{Delivery, Document, Node, Task, Work, title_of};
+use finale_core::definition::{Body, Delivery, Document, Node, Task, Work, title_of};
 
 use super::report::Report;
 use super::section::{self, Keys, Section};
@@ -32,6 +33,7 @@ pub(crate) const KEYS: Keys = Keys {
         "timeout",
         "optional",
         "on_failure",
+        "compensate",
         "trigger_rule",
         "at_most_once",
         "assignee",
@@ -110,6 +112,11 @@ pub(crate) const KEYS: Keys = Keys {
         ("onfailure", "on_failure"),
         ("rescue", "on_failure"),
         ("catch", "on_failure"),
+        ("compensation", "compensate"),
+        ("compensated_by", "compensate"),
+        ("undo", "compensate"),
+        ("rollback", "compensate"),
+        ("revert", "compensate"),
         ("rule", "trigger_rule"),
         ("agent", "assignee"),
         ("owner", "assignee"),
@@ -129,15 +136,30 @@ pub(super) fn read<'a>(id: &str, entry: &'a Entry, report: &mut Report<'a>) -> N
         return Node::task(id, Task::external());
     };
     check_contradictions(&section, report);
-    if repeat::KINDS.into_iter().any(|key| section.entry(key).is_some()) {
-        return repeat::read(id, &section, report);
-    }
-    if section.entry("call").is_some() {
-        return read_call(id, &section, report);
-    }
+    let node = if repeat::KINDS.into_iter().any(|key| section.entry(key).is_some()) {
+        repeat::read(id, &section, report)
+    } else if section.entry("call").is_some() {
+        read_call(id, &section, report)
+    } else {
+        read_work(id, &section, report)
+    };
+    Node { compensate: compensation(id, &section, report), ..node }
+}
+
+/// What undoes a node, if that is said; where it stands is kept beside where what is inside of the node does.
+pub(super) fn compensation<'a>(id: &str, section: &Section<'a>, report: &mut Report<'a>) -> Option<Box<Body>> {
+    let inside = report.take_body();
+    let body = section.read("compensate", report, |value, report| body::read(id, value, report));
+    let places = report.take_body();
+    report.keep_compensation(places);
+    inside.into_iter().for_each(|inside| report.keep_body(inside));
+    body.map(Box::new)
+}
+
+fn read_work<'a>(id: &str, section: &Section<'a>, report: &mut Report<'a>) -> Node {
     let title = section.read("title", report, section::text);
     let optional = section.flag("optional", report);
-    let task = Task { title, optional, ..work_of(&section, report) };
+    let task = Task { title, optional, ..work_of(section, report) };
     let mut node = Node::task(id, task);
     if let Some(label) = section.read("label", report, section::text) {
         node.label = label;

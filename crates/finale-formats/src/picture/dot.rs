@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use finale_core::definition::{Edge, EdgeKind, Node, NodeKind};
+use finale_core::definition::{Body, Edge, EdgeKind, Node, NodeKind};
 use finale_core::{Definition, NodeStatus, Record};
 
-use super::{COLOURS, FAILURE_COLOUR, Inside, inside, label, numbers, path_of, prefix_of, statuses, word};
+use super::{
+    COLOURS, FAILURE_COLOUR, FINALLY, Inside, called, inside, label, numbers, path_of, prefix_of,
+    prefix_of_compensation, prefix_of_finally, single, statuses, word,
+};
 use crate::obeyed::is_obeyed;
 
 /// The definition as a DOT graph; with the record of an execution its nodes have the colours of their states.
@@ -37,7 +40,7 @@ pub fn dot(definition: &Definition, record: Option<&Record>) -> String {
     line(&mut text, format_args!("node [fontname=\"sans-serif\"];"));
     line(&mut text, format_args!("edge [fontname=\"sans-serif\"];"));
     let mut drawing = Drawing { root: definition, text: &mut text, statuses: statuses(record) };
-    drawing.graph((&definition.nodes, &definition.edges), "n", "", &mut vec![definition]);
+    drawing.graph(&Inside::of(definition), "n", "", &mut vec![definition]);
     text.push_str("}\n");
     text
 }
@@ -51,34 +54,75 @@ struct Drawing<'d> {
 
 impl<'d> Drawing<'d> {
     /// Draws a graph; its nodes are called `name` and their numbers, and `prefix` leads to them in the record.
-    fn graph(
+    fn graph(&mut self, graph: &Inside<'d>, name: &str, prefix: &str, within: &mut Vec<&'d Definition>) {
+        for (number, node) in graph.nodes.iter().enumerate() {
+            let inside = inside(self.root, node, within);
+            self.node((node, inside), &format!("{name}{number}"), prefix, within);
+        }
+        self.edges((graph.nodes, graph.edges), name);
+        for (number, node) in graph.nodes.iter().enumerate() {
+            if let Some(body) = node.compensate.as_deref() {
+                let (own, undoes) = (format!("{name}{number}"), format!("{name}{number}c"));
+                let prefix = prefix_of_compensation(prefix, &node.id);
+                let first = self.ending((body, &node.id), &super::undoes(node), (&undoes, &prefix), within);
+                line(self.text, format_args!("{own} -> {first} [label=\"compensate\", style=dashed];"));
+            }
+        }
+        if let Some(body) = graph.finally {
+            let finally = format!("{name}f");
+            self.ending((body, FINALLY), FINALLY, (&finally, &prefix_of_finally(prefix)), within);
+        }
+    }
+
+    fn node(
         &mut self,
-        (nodes, edges): (&'d [Node], &'d [Edge]),
-        name: &str,
+        (node, inside): (&Node, Option<Inside<'d>>),
+        own: &str,
         prefix: &str,
         within: &mut Vec<&'d Definition>,
     ) {
-        for (number, node) in nodes.iter().enumerate() {
-            let own = format!("{name}{number}");
-            let (label, id, shape) = (quoted(&label(node, &node.label)), quoted(&node.id), shape(&node.kind));
-            let status = self.statuses.get(path_of(prefix, &node.id).as_str());
-            let colour = status.map(|status| colour(*status)).unwrap_or_default();
-            let node_line = format!("{own} [label={label}, tooltip={id}, shape={shape}{colour}];");
-            let Some(Inside { nodes, edges, called }) = inside(self.root, node, within) else {
-                line(self.text, format_args!("{node_line}"));
-                continue;
-            };
-            line(self.text, format_args!("subgraph cluster_{own} {{"));
-            line(self.text, format_args!("label={label};"));
+        let (label, id, shape) = (quoted(&label(node, &node.label)), quoted(&node.id), shape(&node.kind));
+        let status = self.statuses.get(path_of(prefix, &node.id).as_str());
+        let colour = status.map(|status| colour(*status)).unwrap_or_default();
+        let node_line = format!("{own} [label={label}, tooltip={id}, shape={shape}{colour}];");
+        let Some(inside) = inside else {
             line(self.text, format_args!("{node_line}"));
-            within.extend(called);
-            self.graph((nodes, edges), &format!("{own}_"), &prefix_of(prefix, &node.id), within);
-            if called.is_some() {
-                within.pop();
-            }
-            line(self.text, format_args!("}}"));
+            return;
+        };
+        line(self.text, format_args!("subgraph cluster_{own} {{"));
+        line(self.text, format_args!("label={label};"));
+        line(self.text, format_args!("{node_line}"));
+        within.extend(inside.called);
+        self.graph(&inside, &format!("{own}_"), &prefix_of(prefix, &node.id), within);
+        if inside.called.is_some() {
+            within.pop();
         }
-        self.edges((nodes, edges), name);
+        line(self.text, format_args!("}}"));
+    }
+
+    /// Draws what runs at the end, in a frame of its own; gives the name of its first node.
+    fn ending(
+        &mut self,
+        (body, id): (&'d Body, &str),
+        label: &str,
+        (own, prefix): (&str, &str),
+        within: &mut Vec<&'d Definition>,
+    ) -> String {
+        line(self.text, format_args!("subgraph cluster_{own} {{"));
+        line(self.text, format_args!("label={};", quoted(label)));
+        line(self.text, format_args!("style=dashed;"));
+        let first = format!("{own}_0");
+        match (body, single(body, id)) {
+            (Body::Graph(graph), _) => self.graph(&super::graph(graph), &format!("{own}_"), prefix, within),
+            (Body::Call(call), Some(node)) => {
+                let inside = called(self.root, call, within);
+                self.node((&node, inside), &first, prefix, within);
+            }
+            (_, Some(node)) => self.node((&node, None), &first, prefix, within),
+            _ => {}
+        }
+        line(self.text, format_args!("}}"));
+        first
     }
 
     fn edges(&mut self, (nodes, edges): (&[Node], &[Edge]), name: &str) {

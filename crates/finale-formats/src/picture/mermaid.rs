@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use finale_core::definition::{Edge, EdgeKind, Node, NodeKind};
+use finale_core::definition::{Body, Edge, EdgeKind, Node, NodeKind};
 use finale_core::{Definition, NodeStatus, Record};
 
-use super::{COLOURS, FAILURE_COLOUR, Inside, inside, label, numbers, path_of, prefix_of, statuses, word};
+use super::{
+    COLOURS, FAILURE_COLOUR, FINALLY, Inside, called, inside, label, numbers, path_of, prefix_of,
+    prefix_of_compensation, prefix_of_finally, single, statuses, word,
+};
 use crate::obeyed::is_obeyed;
 
 /// The definition as a Mermaid flowchart; with the record of an execution its nodes have the colours of their states.
@@ -40,10 +43,13 @@ use crate::obeyed::is_obeyed;
 pub fn mermaid(definition: &Definition, record: Option<&Record>) -> String {
     let mut text = String::from("flowchart TD\n");
     let statuses = statuses(record);
-    let (coloured, for_failures) = (Vec::new(), Vec::new());
-    let mut drawing = Drawing { root: definition, text: &mut text, statuses, coloured, edges: 0, for_failures };
-    drawing.graph((&definition.nodes, &definition.edges), "n", "", &mut vec![definition]);
-    let Drawing { coloured, for_failures, .. } = drawing;
+    let (coloured, for_failures, dashed) = (Vec::new(), Vec::new(), Vec::new());
+    let mut drawing = Drawing { root: definition, text: &mut text, statuses, coloured, edges: 0, for_failures, dashed };
+    drawing.graph(&Inside::of(definition), "n", "", &mut vec![definition]);
+    let Drawing { coloured, for_failures, dashed, .. } = drawing;
+    for name in dashed {
+        line(&mut text, format_args!("style {name} stroke-dasharray:5 5"));
+    }
     if !for_failures.is_empty() {
         let edges = for_failures.join(",");
         line(&mut text, format_args!("linkStyle {edges} stroke:{FAILURE_COLOUR},color:{FAILURE_COLOUR}"));
@@ -63,37 +69,78 @@ struct Drawing<'d> {
     edges: usize,
     /// The numbers of the edges that only a failure takes.
     for_failures: Vec<String>,
+    /// The names of what runs at the end.
+    dashed: Vec<String>,
 }
 
 impl<'d> Drawing<'d> {
     /// Draws a graph; its nodes are called `name` and their numbers, and `prefix` leads to them in the record.
-    fn graph(
+    fn graph(&mut self, graph: &Inside<'d>, name: &str, prefix: &str, within: &mut Vec<&'d Definition>) {
+        for (number, node) in graph.nodes.iter().enumerate() {
+            let inside = inside(self.root, node, within);
+            self.node((node, inside), &format!("{name}{number}"), prefix, within);
+        }
+        self.edges((graph.nodes, graph.edges), name);
+        for (number, node) in graph.nodes.iter().enumerate() {
+            if let Some(body) = node.compensate.as_deref() {
+                let (own, undoes) = (format!("{name}{number}"), format!("{name}{number}c"));
+                let prefix = prefix_of_compensation(prefix, &node.id);
+                self.ending((body, &node.id), &super::undoes(node), (&undoes, &prefix), within);
+                line(self.text, format_args!("{own} -.->|\"compensate\"| {undoes}"));
+                self.edges += 1;
+            }
+        }
+        if let Some(body) = graph.finally {
+            let finally = format!("{name}f");
+            self.ending((body, FINALLY), FINALLY, (&finally, &prefix_of_finally(prefix)), within);
+        }
+    }
+
+    fn node(
         &mut self,
-        (nodes, edges): (&'d [Node], &'d [Edge]),
-        name: &str,
+        (node, inside): (&Node, Option<Inside<'d>>),
+        own: &str,
         prefix: &str,
         within: &mut Vec<&'d Definition>,
     ) {
-        for (number, node) in nodes.iter().enumerate() {
-            let own = format!("{name}{number}");
-            if let Some(status) = self.statuses.get(path_of(prefix, &node.id).as_str()) {
-                self.coloured.push((own.clone(), *status));
-            }
-            let label = escaped(&label(node, self::name(node)));
-            let Some(Inside { nodes, edges, called }) = inside(self.root, node, within) else {
-                let (open, close) = brackets(&node.kind);
-                line(self.text, format_args!("{own}{open}\"{label}\"{close}"));
-                continue;
-            };
-            line(self.text, format_args!("subgraph {own}[\"{label}\"]"));
-            within.extend(called);
-            self.graph((nodes, edges), &format!("{own}_"), &prefix_of(prefix, &node.id), within);
-            if called.is_some() {
-                within.pop();
-            }
-            line(self.text, format_args!("end"));
+        if let Some(status) = self.statuses.get(path_of(prefix, &node.id).as_str()) {
+            self.coloured.push((own.to_owned(), *status));
         }
-        self.edges((nodes, edges), name);
+        let label = escaped(&label(node, name(node)));
+        let Some(inside) = inside else {
+            let (open, close) = brackets(&node.kind);
+            line(self.text, format_args!("{own}{open}\"{label}\"{close}"));
+            return;
+        };
+        line(self.text, format_args!("subgraph {own}[\"{label}\"]"));
+        within.extend(inside.called);
+        self.graph(&inside, &format!("{own}_"), &prefix_of(prefix, &node.id), within);
+        if inside.called.is_some() {
+            within.pop();
+        }
+        line(self.text, format_args!("end"));
+    }
+
+    /// Draws what runs at the end, in a frame of its own.
+    fn ending(
+        &mut self,
+        (body, id): (&'d Body, &str),
+        label: &str,
+        (own, prefix): (&str, &str),
+        within: &mut Vec<&'d Definition>,
+    ) {
+        line(self.text, format_args!("subgraph {own}[\"{}\"]", escaped(label)));
+        match (body, single(body, id)) {
+            (Body::Graph(graph), _) => self.graph(&super::graph(graph), &format!("{own}_"), prefix, within),
+            (Body::Call(call), Some(node)) => {
+                let inside = called(self.root, call, within);
+                self.node((&node, inside), &format!("{own}_0"), prefix, within);
+            }
+            (_, Some(node)) => self.node((&node, None), &format!("{own}_0"), prefix, within),
+            _ => {}
+        }
+        line(self.text, format_args!("end"));
+        self.dashed.push(own.to_owned());
     }
 
     fn edges(&mut self, (nodes, edges): (&[Node], &[Edge]), name: &str) {

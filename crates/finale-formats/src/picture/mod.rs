@@ -3,7 +3,8 @@
 //! A graph that is written inside of a node, or a workflow that is called, stands inside of that node.
 //!
 //! The shape of a node says what kind it is, the word at an edge when it is taken, and a dashed red edge leads to what
-//! handles a failure. Where a node begins by another rule than the default one, that stands below its name, and, where the record of an execution
+//! handles a failure. In a dashed frame stands what undoes a node, which a dashed edge leads to, and what runs at the end
+//! whatever that is, to which no edge leads. Where a node begins by another rule than the default one, that stands below its name, and, where the record of an execution
 //! is given, the colour of a node where it is. Ids and labels may be anything: what stands in a picture is quoted, and
 //! nodes are numbered there instead of named. A control character, or one that turns the direction of text, is drawn as
 //! `\u{fffd}`.
@@ -14,7 +15,8 @@ mod mermaid;
 use std::collections::HashMap;
 
 use finale_core::definition::{
-    Body, Edge, EdgeKind, Graph, JoinStrategy, Loop, Losers, Map, Node, NodeKind, Signal, TriggerRule, Wait,
+    Body, Edge, EdgeKind, Graph, JoinStrategy, Loop, Losers, Map, Node, NodeKind, Signal, Subworkflow, TriggerRule,
+    Wait, title_of,
 };
 use finale_core::time::format_duration;
 use finale_core::{Definition, NodePath, NodeStatus, Record};
@@ -103,8 +105,34 @@ fn numbers(nodes: &[Node]) -> HashMap<&str, usize> {
 struct Inside<'d> {
     nodes: &'d [Node],
     edges: &'d [Edge],
+    /// What runs when its end is decided.
+    finally: Option<&'d Body>,
     /// The workflow that it is the graph of, if it is called.
     called: Option<&'d Definition>,
+}
+
+impl<'d> Inside<'d> {
+    fn of(definition: &'d Definition) -> Self {
+        let Definition { nodes, edges, finally, .. } = definition;
+        Self { nodes, edges, finally: finally.as_deref(), called: None }
+    }
+}
+
+/// The only node of a body that is no graph.
+fn single(body: &Body, id: &str) -> Option<Node> {
+    match body {
+        Body::Task(task) => Some(Node::task(id, (**task).clone())),
+        Body::Call(call) => Some(Node::new(id, title_of(id), NodeKind::Subworkflow((**call).clone()))),
+        Body::Graph(_) => None,
+    }
+}
+
+/// The id of the only task or call of a `finally`.
+const FINALLY: &str = "finally";
+
+/// What is written around what undoes a node.
+fn undoes(node: &Node) -> String {
+    format!("undoes {}", if node.label.trim().is_empty() { &node.id } else { &node.label })
 }
 
 /// The graph that stands inside of a node: one that is written there, or that of the workflow that is called, if the definition
@@ -120,16 +148,22 @@ fn inside<'d>(root: &'d Definition, node: &'d Node, within: &[&Definition]) -> O
         },
         _ => return None,
     };
+    called(root, call, within)
+}
+
+/// The graph of the workflow that is called, if the definition brings it with it.
+fn called<'d>(root: &'d Definition, call: &Subworkflow, within: &[&Definition]) -> Option<Inside<'d>> {
     let is_called = |known: &&Definition| {
         call.workflow.as_ref() == Some(&known.id) && call.version.as_ref() == Some(&known.version)
     };
     let found = root.workflows.iter().find(is_called)?;
     let is_new = within.len() < CALLS_MAX && !within.iter().any(|around| std::ptr::eq(*around, found));
-    is_new.then_some(Inside { nodes: &found.nodes, edges: &found.edges, called: Some(found) })
+    is_new.then(|| Inside { called: Some(found), ..Inside::of(found) })
 }
 
-const fn graph(graph: &Graph) -> Inside<'_> {
-    Inside { nodes: graph.nodes.as_slice(), edges: graph.edges.as_slice(), called: None }
+fn graph(graph: &Graph) -> Inside<'_> {
+    let Graph { nodes, edges, finally, .. } = graph;
+    Inside { nodes, edges, finally: finally.as_deref(), called: None }
 }
 
 /// Calls inside of more calls than these are drawn as one node.
@@ -145,6 +179,16 @@ fn path_of(prefix: &str, id: &str) -> String {
 fn prefix_of(prefix: &str, id: &str) -> String {
     let own = NodePath::root(id).to_string();
     if prefix.is_empty() { own } else { format!("{prefix}::{own}") }
+}
+
+/// What stands before the path of what undoes a node.
+fn prefix_of_compensation(prefix: &str, id: &str) -> String {
+    format!("{}@compensate", prefix_of(prefix, id))
+}
+
+/// What stands before the path of what runs when the end of a graph is decided.
+fn prefix_of_finally(prefix: &str) -> String {
+    if prefix.is_empty() { "@finally".to_owned() } else { format!("{prefix}::@finally") }
 }
 
 /// Where the nodes of a record are, by id.

@@ -257,6 +257,41 @@ fn colours_say_where_an_execution_is() {
     assert!(text.contains(r#"n3 [label="start", tooltip="start", shape=oval];"#), "the record says nothing of it");
 }
 
+const ENDINGS: &str = "
+id: order
+tasks:
+  charge: {handler: charge, compensate: {handler: refund, title: Give it back, input: output}}
+  ship: {handler: ship, after: charge, compensate: {group: {tasks: {call: {handler: call_back}}}}}
+finally: {handler: tell}
+";
+
+#[test]
+fn what_runs_at_the_end_stands_in_a_dashed_frame() {
+    let definition = load(ENDINGS.as_bytes(), Format::Own, "f.yaml").unwrap().definition;
+    let text = mermaid(&definition, None);
+    for line in [
+        r#"    subgraph n0c["undoes Charge"]"#,
+        r#"    n0c_0["Give it back"]"#,
+        r#"    n0 -.->|"compensate"| n0c"#,
+        r#"    n1c_0["Call"]"#,
+        r#"    subgraph nf["finally"]"#,
+        r#"    nf_0["Finally"]"#,
+        "    style n0c stroke-dasharray:5 5",
+        "    style nf stroke-dasharray:5 5",
+    ] {
+        assert!(text.lines().any(|known| known == line), "{line}: {text}");
+    }
+    assert!(!text.contains("--> nf") && !text.contains("nf -->"), "nothing leads there: {text}");
+    let text = dot(&definition, None);
+    for line in [
+        "    subgraph cluster_n0c {",
+        r#"    n0 -> n0c_0 [label="compensate", style=dashed];"#,
+        r#"    nf_0 [label="Finally", tooltip="finally", shape=box];"#,
+    ] {
+        assert!(text.lines().any(|known| known == line), "{line}: {text}");
+    }
+}
+
 const BODIES: &str = "
 id: order
 tasks:

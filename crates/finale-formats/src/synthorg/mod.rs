@@ -107,6 +107,8 @@ fn graph(fields: Fields<'_>, id: String, name: String) -> Result<Definition, Fau
         outputs: Vec::new(),
         policy: Policy::default(),
         output: None,
+        finally: None,
+        ending_within: None,
         nodes,
         edges,
         workflows: Vec::new(),

@@ -183,6 +183,8 @@ impl<'a> Tasks<'a> {
             outputs: Vec::new(),
             policy: Policy::default(),
             output: None,
+            finally: None,
+            ending_within: None,
             nodes,
             edges,
             workflows: Vec::new(),

@@ -38,6 +38,12 @@ impl Outline {
     pub(super) fn document(self, definition: &Definition) -> Option<Located> {
         let plan = Plan::new(self, definition)?;
         let mut entries = head(definition);
+        if let Some(body) = &definition.finally {
+            entries.push(Entry::new("finally", repeat::body(self, "finally", body)?));
+        }
+        if let Some(within) = definition.ending_within {
+            entries.push(text("ending_within", &format_duration(within)));
+        }
         plan.add_nodes(&mut entries)?;
         let brought: Option<Vec<_>> = definition.workflows.iter().map(|called| self.called(called)).collect();
         let edges: Vec<_> = plan.edges.iter().map(|&(number, edge)| plan.edge(number, edge)).collect();
@@ -167,6 +173,23 @@ impl<'d> Plan<'d> {
     }
 
     fn node(&self, node: &Node, nests: bool) -> Option<Located> {
+        let mut written = self.node_alone(node, nests)?;
+        if let Some(body) = &node.compensate {
+            let is_task =
+                repeat::has_inside(&node.kind) || task::is_call(&node.kind) || matches!(node.kind, NodeKind::Task(_));
+            let compensate = Entry::new("compensate", repeat::body(self.outline, &node.id, body)?);
+            let Tree::Map(entries) = &mut written.tree else { return None };
+            match entries.first_mut() {
+                Some(Entry { value: Located { tree: Tree::Map(task), .. }, .. }) if nests && is_task => {
+                    task.push(compensate);
+                }
+                _ => entries.push(compensate),
+            }
+        }
+        Some(written)
+    }
+
+    fn node_alone(&self, node: &Node, nests: bool) -> Option<Located> {
         if repeat::has_inside(&node.kind) {
             let (mut entries, settings) = repeat::entries(self.outline, node, self.handler(node))?;
             self.add_ways(node, &mut entries);

@@ -182,8 +182,8 @@ impl TaskEngine {
             }
             // What is to be performed is found out when the execution reconciles; its actor waits for the answer.
             Missing::Answer(from) => {
-                let (taken, ending, effects) = (BatchNo::NONE, Vec::new(), Vec::new());
-                return Some(Again::Input(Input::Perform { from, taken, ending, effects }));
+                let (taken, effects) = (BatchNo::NONE, Vec::new());
+                return Some(Again::Input(Input::Perform { from, taken, effects }));
             }
             Missing::Input(input) => return Some(Again::Input(*input)),
         };

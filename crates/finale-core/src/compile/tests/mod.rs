@@ -55,6 +55,8 @@ pub(super) fn workflow(nodes: Vec<Node>, edges: &[&str]) -> Definition {
         outputs: Vec::new(),
         policy: Default::default(),
         output: None,
+        finally: None,
+        ending_within: None,
         nodes: ends.into_iter().chain(nodes).collect(),
         edges: edges.iter().enumerate().map(|(number, text)| edge(number, text)).collect(),
         workflows: Vec::new(),

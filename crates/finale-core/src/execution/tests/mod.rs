@@ -3,6 +3,8 @@
 mod budget;
 mod calls;
 mod calls_with_rules;
+mod compensation;
+mod finally;
 mod groups;
 mod loops;
 mod maps;

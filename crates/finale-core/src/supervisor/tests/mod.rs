@@ -273,6 +273,8 @@ fn outcome(at: Time) -> Arc<Outcome> {
         completed_at: at,
         decided_by: DecidedBy::AllSettled,
         counts: Counts::default(),
+        ending_failures: Vec::new(),
+        ending_failures_more: 0,
         end: End::Completed { output: Payload::NULL },
     })
 }

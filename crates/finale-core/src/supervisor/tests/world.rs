@@ -310,6 +310,8 @@ impl World {
                     completed_at: at,
                     decided_by: DecidedBy::Operator { by: "an operator".into() },
                     counts: Counts::default(),
+                    ending_failures: Vec::new(),
+                    ending_failures_more: 0,
                     end: End::Failed { error },
                 };
                 if let Some(kept) = self.journal.get_mut(&execution) {

@@ -4,7 +4,7 @@ use super::*;
 
 /// Reconciles with that run under way, and says whether its outcome was sent again.
 fn sent_again(shard: &mut Shard, dispatch: Dispatch) -> Vec<Seen> {
-    let mut seen = shard.reconcile(slot(0), false, vec![run(dispatch)]);
+    let mut seen = shard.reconcile(slot(0), vec![run(dispatch)]);
     assert_eq!(seen.pop(), Some(Seen::Answered(1)));
     seen
 }
@@ -47,8 +47,8 @@ fn what_one_callback_has_taken_says_nothing_about_others() {
 fn one_that_is_about_to_be_sent_is_not_sent_twice() {
     let mut shard = Shard::new(10);
     let effects = vec![(slot(0), run(first(READY)))];
-    shard.tell(Input::Perform { from: ActorNo(0), taken: BatchNo::NONE, ending: vec![], effects });
-    let seen = shard.reconcile(slot(0), false, vec![run(first(READY))]);
+    shard.tell(Input::Perform { from: ActorNo(0), taken: BatchNo::NONE, effects });
+    let seen = shard.reconcile(slot(0), vec![run(first(READY))]);
     assert_eq!(seen.iter().filter(|seen| matches!(seen, Seen::Completed(..))).count(), 1, "{seen:?}");
 }
 
@@ -59,7 +59,7 @@ fn outcomes_of_an_ended_execution_are_not_those_of_the_next_one_in_its_slot() {
     shard.told(Input::Deregister { slot: slot(0), status: crate::ExecutionStatus::Completed });
     let next = slot(0).next_life();
     shard.register(next, 0);
-    let seen = shard.reconcile(next, false, vec![run(first(READY))]);
+    let seen = shard.reconcile(next, vec![run(first(READY))]);
     assert_eq!(began(&seen), [first(READY)]);
 }
 
@@ -228,6 +228,6 @@ fn an_execution_that_does_not_wait_for_an_outcome_has_taken_it_in() {
     let batch = outcome_in_batch(&mut shard);
     shard.tell(Input::PassedOn { batch, outcomes: vec![0] });
     shard.perform(slot(1), []);
-    shard.reconcile(slot(0), false, vec![]);
+    shard.reconcile(slot(0), vec![]);
     assert_eq!(began(&sent_again(&mut shard, first(READY))), [first(READY)]);
 }

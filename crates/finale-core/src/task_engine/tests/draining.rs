@@ -101,7 +101,7 @@ fn what_was_about_to_begin_does_not() {
 fn while_a_runtime_shuts_down_nothing_is_lost_that_the_next_one_must_decide() {
     let mut shard = Shard::new(10);
     drain(&mut shard);
-    assert_eq!(shard.reconcile(slot(0), false, vec![run(first(ONCE)), run(first(READY))]), [Seen::Answered(1)]);
+    assert_eq!(shard.reconcile(slot(0), vec![run(first(ONCE)), run(first(READY))]), [Seen::Answered(1)]);
 }
 
 #[test]
@@ -112,6 +112,6 @@ fn after_a_failed_append_nothing_begins() {
     let seen = shard.end(first(PENDING), Ok("1"));
     assert!(matches!(seen[..], [Seen::Completed(..)]), "{seen:?}");
     assert_eq!(shard.perform(slot(0), [run(first(READY))]), [Seen::Answered(1)]);
-    assert_eq!(shard.reconcile(slot(0), false, vec![run(first(READY))]), [Seen::Answered(1)]);
+    assert_eq!(shard.reconcile(slot(0), vec![run(first(READY))]), [Seen::Answered(1)]);
     assert_eq!(drain(&mut shard), [Seen::Drained(Drained::default())]);
 }

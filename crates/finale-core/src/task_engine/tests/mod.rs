@@ -168,6 +168,10 @@ fn stop(dispatch: Dispatch) -> Effect {
     Effect::Stop { dispatch, then: AfterStop::Report }
 }
 
+fn finish(dispatch: Dispatch) -> Effect {
+    Effect::Stop { dispatch, then: AfterStop::Finish }
+}
+
 fn forget(dispatch: Dispatch) -> Effect {
     Effect::Stop { dispatch, then: AfterStop::Forget }
 }
@@ -241,21 +245,16 @@ impl Shard {
 
     /// Actor 0 sends effects for one execution; gives what was seen since then.
     fn perform(&mut self, slot: Slot, effects: impl IntoIterator<Item = Effect>) -> Vec<Seen> {
-        self.perform_ending(slot, effects, false)
-    }
-
-    fn perform_ending(&mut self, slot: Slot, effects: impl IntoIterator<Item = Effect>, ending: bool) -> Vec<Seen> {
         let effects = effects.into_iter().map(|effect| (slot, effect)).collect();
         let taken = self.newest_of(Callback::Actor(ActorNo(0)));
-        let ending = if ending { vec![slot] } else { Vec::new() };
-        self.tell(Input::Perform { from: ActorNo(0), taken, ending, effects });
+        self.tell(Input::Perform { from: ActorNo(0), taken, effects });
         self.flush();
         self.take_seen()
     }
 
-    fn reconcile(&mut self, slot: Slot, ending: bool, under_way: Vec<Effect>) -> Vec<Seen> {
+    fn reconcile(&mut self, slot: Slot, under_way: Vec<Effect>) -> Vec<Seen> {
         let taken = BatchNo::NONE;
-        self.tell(Input::Reconcile(Reconcile { slot, from: ActorNo(0), taken, ending, under_way }));
+        self.tell(Input::Reconcile(Reconcile { slot, from: ActorNo(0), taken, under_way }));
         self.flush();
         self.take_seen()
     }

@@ -35,6 +35,8 @@ struct Known {
     node: u32,
     /// Whether it may still begin.
     wanted: bool,
+    /// Whether the end of its execution is decided, and it may only finish.
+    finishes: bool,
     began: Option<Time>,
     /// Whether somebody still waits for its outcome.
     awaited: bool,
@@ -48,7 +50,6 @@ struct Reading {
     shard: Shard,
     running_max: usize,
     slots: [Slot; 3],
-    ending: [bool; 3],
     attempts: Vec<Known>,
     elsewhere: usize,
     /// Whether the order in which tasks wait is that in which they were asked for.
@@ -71,16 +72,7 @@ impl Reading {
         let mut shard = Shard::new(running_max);
         shard.pool = PermitPool::new([running_max, 1], 2);
         let slots = [slot(0), slot(1), slot(2)];
-        Self {
-            shard,
-            running_max,
-            slots,
-            ending: [false; 3],
-            attempts: vec![],
-            elsewhere: 0,
-            in_order: true,
-            log: vec![],
-        }
+        Self { shard, running_max, slots, attempts: vec![], elsewhere: 0, in_order: true, log: vec![] }
     }
 
     /// A new attempt: no two have the same name, so that one is recognized without its slot.
@@ -88,13 +80,13 @@ impl Reading {
         let index = usize::from(slot) % 3;
         let node = u32::from(node) % UNREGISTERED;
         let dispatch = scoped(self.attempts.len() as u32, node);
-        let (slot, ending) = (self.slots[index], self.ending[index]);
-        let (wanted, awaited) = (!ending, true);
+        let (slot, wanted, awaited) = (self.slots[index], true, true);
         self.attempts.push(Known {
             slot,
             dispatch,
             node,
             wanted,
+            finishes: false,
             began: None,
             awaited,
             outcomes: 0,
@@ -143,9 +135,15 @@ impl Reading {
             Step::Advance { seconds } => self.shard.advance(Duration::from_secs(u64::from(seconds) % 12)),
             Step::EndIsDecided { slot } => {
                 let index = usize::from(slot) % 3;
-                self.ending[index] = true;
                 self.refuse_all(index);
-                self.shard.perform_ending(self.slots[index], [], true)
+                let slot = self.slots[index];
+                let open = self.attempts.iter_mut().filter(|known| known.slot == slot);
+                let finishing = open.map(|known| {
+                    known.finishes = true;
+                    finish(known.dispatch)
+                });
+                let finishing: Vec<_> = finishing.collect();
+                self.shard.perform(slot, finishing)
             }
             Step::Replace { slot } => self.replace(usize::from(slot) % 3),
             Step::Reconcile { slot } => self.reconcile(usize::from(slot) % 3),
@@ -196,7 +194,6 @@ impl Reading {
         self.attempts.iter_mut().filter(|known| known.slot == slot).for_each(|known| known.awaited = false);
         let mut seen = self.shard.told(Input::Deregister { slot, status: crate::ExecutionStatus::Completed });
         self.slots[index] = slot.next_life();
-        self.ending[index] = false;
         self.shard.register(self.slots[index], 0);
         seen.extend(self.shard.take_seen());
         seen
@@ -206,12 +203,14 @@ impl Reading {
     fn under_way(&self, index: usize) -> Vec<Effect> {
         let slot = self.slots[index];
         let under_way = |known: &&Known| known.slot == slot && known.awaited && known.outcomes == 0;
-        self.attempts.iter().filter(under_way).map(|known| run(known.dispatch)).collect()
+        let open = || self.attempts.iter().filter(under_way);
+        let finishing = open().filter(|known| known.finishes).map(|known| finish(known.dispatch));
+        open().map(|known| run(known.dispatch)).chain(finishing).collect()
     }
 
     /// Where nothing was lost, reconciling changes nothing.
     fn reconcile(&mut self, index: usize) -> Vec<Seen> {
-        let seen = self.shard.reconcile(self.slots[index], self.ending[index], self.under_way(index));
+        let seen = self.shard.reconcile(self.slots[index], self.under_way(index));
         // An answer waits for handlers that are about to begin, and comes with those to messages before it.
         let is_answered = |seen: &[Seen]| matches!(seen, [Seen::Answered(_)]);
         assert!(is_answered(&seen) || self.shard.lazy && seen.is_empty(), "{seen:?}");
@@ -236,7 +235,7 @@ impl Reading {
         let mut seen = self.shard.take_seen();
         for index in 0..3 {
             let under_way = self.under_way(index);
-            seen.extend(self.shard.reconcile(self.slots[index], self.ending[index], under_way));
+            seen.extend(self.shard.reconcile(self.slots[index], under_way));
         }
         seen
     }

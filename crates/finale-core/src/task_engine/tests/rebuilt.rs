@@ -29,7 +29,7 @@ fn a_handler_at_work_is_adopted_and_not_begun_again() {
     let mut shard = Shard::new(1);
     shard.perform(slot(0), [run(first(PENDING)), run(scoped(1, PENDING))]);
     shard.rebuild(|_| AdoptedState::Working);
-    let seen = shard.reconcile(slot(0), false, vec![run(first(PENDING)), run(scoped(1, PENDING))]);
+    let seen = shard.reconcile(slot(0), vec![run(first(PENDING)), run(scoped(1, PENDING))]);
     assert_eq!(seen, [Seen::Answered(1)], "one is at work and one waits, as before");
     let Counts { running, queued, .. } = shard.engine.counts();
     assert_eq!((running, queued), (1, 1));
@@ -44,7 +44,7 @@ fn permits_are_as_many_as_before() {
     shard.perform(slot(0), [run(first(PENDING)), run(first(LIMITED)), run(scoped(1, LIMITED))]);
     shard.rebuild(|_| AdoptedState::Working);
     let under_way = vec![run(first(PENDING)), run(first(LIMITED)), run(scoped(1, LIMITED))];
-    shard.reconcile(slot(0), false, under_way);
+    shard.reconcile(slot(0), under_way);
     assert_eq!(began(&shard.end(first(LIMITED), Ok("1"))), [scoped(1, LIMITED)]);
     shard.end(scoped(1, LIMITED), Ok("1"));
     shard.end(first(PENDING), Ok("1"));
@@ -93,7 +93,7 @@ fn one_that_waits_for_its_permits_gets_them_when_all_others_are_adopted() {
     shard.resume(first(PENDING));
     shard.rebuild(|dispatch| if dispatch == first(PENDING) { AdoptedState::Resuming } else { AdoptedState::Working });
     let under_way = vec![run(first(PENDING)), run(scoped(1, PENDING))];
-    assert_eq!(shard.reconcile(slot(0), false, under_way), [Seen::Answered(1)]);
+    assert_eq!(shard.reconcile(slot(0), under_way), [Seen::Answered(1)]);
     assert!(shard.end(scoped(1, PENDING), Ok("1")).contains(&Seen::Resumed(first(PENDING))));
     assert_eq!(shard.engine.counts().running, 1);
 }
@@ -105,7 +105,7 @@ fn one_that_was_given_up_still_holds_its_permit() {
     shard.perform(slot(0), [forget(first(BLOCKING)), run(first(PENDING))]);
     shard.rebuild(|_| AdoptedState::Leaked);
     assert_eq!(shard.engine.leaks().count(), 1);
-    assert_eq!(began(&shard.reconcile(slot(0), false, vec![run(first(PENDING))])), []);
+    assert_eq!(began(&shard.reconcile(slot(0), vec![run(first(PENDING))])), []);
     assert_eq!(began(&shard.end(first(BLOCKING), Ok("1"))), [first(PENDING)]);
 }
 
@@ -115,10 +115,10 @@ fn what_was_to_be_sent_is_sent_and_batches_are_numbered_on() {
     shard.perform(slot(0), [run(first(READY))]);
     let before = shard.newest_of(Callback::Actor(ActorNo(0)));
     let effects = vec![(slot(0), run(scoped(1, READY)))];
-    shard.tell(Input::Perform { from: ActorNo(0), taken: BatchNo::NONE, ending: vec![], effects });
+    shard.tell(Input::Perform { from: ActorNo(0), taken: BatchNo::NONE, effects });
     shard.take_seen();
     shard.rebuild(|_| AdoptedState::Working);
-    let seen = shard.reconcile(slot(0), false, vec![run(scoped(1, READY))]);
+    let seen = shard.reconcile(slot(0), vec![run(scoped(1, READY))]);
     assert_eq!(seen.len(), 2, "{seen:?}");
     assert!(matches!(seen[0], Seen::Completed(..)), "it is not run again: {seen:?}");
     assert!(shard.newest_of(Callback::Actor(ActorNo(0))) > before);
@@ -132,7 +132,7 @@ fn what_was_to_begin_is_left_to_the_executions() {
     shard.lazy = false;
     shard.rebuild(|_| AdoptedState::Working);
     assert_eq!(shard.take_seen(), []);
-    assert_eq!(began(&shard.reconcile(slot(0), false, vec![run(first(PENDING))])), [first(PENDING)]);
+    assert_eq!(began(&shard.reconcile(slot(0), vec![run(first(PENDING))])), [first(PENDING)]);
     assert_eq!(shard.engine.counts().running, 1);
 }
 
@@ -146,7 +146,7 @@ fn reports_that_came_early_are_kept_on() {
     for report in early {
         shard.told(Input::KeepEarly(report));
     }
-    let seen = shard.reconcile(slot(0), false, vec![open(first(PENDING))]);
+    let seen = shard.reconcile(slot(0), vec![open(first(PENDING))]);
     assert!(seen.contains(&Seen::GivenBack(slot(0), key(PENDING), Some(7))), "{seen:?}");
 }
 
@@ -185,7 +185,7 @@ fn early_reports_are_saved_and_given_back_when_their_tasks_open() {
     assert_eq!(shard.engine.counts().early, 0);
     saved.into_iter().for_each(|report| assert_eq!(shard.told(Input::KeepEarly(report)), []));
     assert_eq!(shard.engine.counts().early, 3);
-    let seen = shard.reconcile(slot(0), false, vec![open(first(1))]);
+    let seen = shard.reconcile(slot(0), vec![open(first(1))]);
     let given_back = |request| Seen::GivenBack(slot(0), key(1), Some(request));
     assert_eq!(seen, [given_back(70), given_back(71), Seen::Answered(1)]);
 }
@@ -197,7 +197,7 @@ fn an_outcome_that_is_on_its_way_is_not_computed_again() {
     shard.perform(slot(0), [run(first(READY))]);
     shard.losing = false;
     shard.rebuild(|_| AdoptedState::Working);
-    let seen = shard.reconcile(slot(0), false, vec![run(first(READY))]);
+    let seen = shard.reconcile(slot(0), vec![run(first(READY))]);
     let completed = Seen::Completed(slot(0), first(READY), "\"ready\"".to_owned());
     assert!(seen.contains(&completed) && began(&seen).is_empty(), "{seen:?}");
 }

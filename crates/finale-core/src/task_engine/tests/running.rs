@@ -100,7 +100,6 @@ fn a_message_is_not_answered_while_its_handlers_are_about_to_be_polled_again() {
     shard.tell(Input::Perform {
         from: ActorNo(0),
         taken: BatchNo::NONE,
-        ending: Vec::new(),
         effects: vec![(slot(0), run(first(READY))), (slot(0), run(scoped(1, PENDING)))],
     });
     shard.engine.flush_but(|about| about == slot(0), &mut shard.out);
@@ -114,7 +113,7 @@ fn a_message_is_not_answered_while_its_handlers_are_about_to_be_polled_again() {
 #[test]
 fn every_message_is_answered_also_one_without_effects() {
     let mut shard = Shard::new(10);
-    let perform = || Input::Perform { from: ActorNo(3), taken: BatchNo::NONE, ending: vec![], effects: vec![] };
+    let perform = || Input::Perform { from: ActorNo(3), taken: BatchNo::NONE, effects: vec![] };
     (0..3).for_each(|_| shard.tell(perform()));
     shard.flush();
     assert_eq!(shard.take_seen(), [Seen::Answered(3)]);

@@ -98,7 +98,7 @@ fn a_timer_whose_clock_was_ahead_is_due_after_its_own_length_at_the_latest() {
     assert_eq!(shard.advance(span / 2), []);
     // To arm it again does not begin its length anew.
     shard.perform(slot(0), [ahead()]);
-    shard.reconcile(slot(0), false, vec![ahead()]);
+    shard.reconcile(slot(0), vec![ahead()]);
     assert_eq!(shard.advance(span / 2), [Seen::Fired(slot(0), Timer::Deadline)]);
 }
 

@@ -45,8 +45,15 @@ pub(crate) const LOOP_KEYS: Keys = Keys {
 };
 
 pub(crate) const GROUP_KEYS: Keys = Keys {
-    accepted: &["tasks", "nodes", "edges", "output", "on_failure", "siblings"],
-    slips: &[("steps", "tasks"), ("jobs", "tasks"), ("on_error", "on_failure"), ("policy", "on_failure")],
+    accepted: &["tasks", "nodes", "edges", "output", "on_failure", "siblings", "finally"],
+    slips: &[
+        ("steps", "tasks"),
+        ("jobs", "tasks"),
+        ("on_error", "on_failure"),
+        ("policy", "on_failure"),
+        ("always", "finally"),
+        ("cleanup", "finally"),
+    ],
 };
 
 /// The keys by which a task has something inside.
@@ -107,7 +114,7 @@ pub(super) fn read<'a>(id: &str, section: &Section<'a>, report: &mut Report<'a>)
 }
 
 /// The only task or call of a body: what else is said of the task.
-fn single<'a>(title: Option<String>, section: &Section<'a>, report: &mut Report<'a>) -> Body {
+pub(super) fn single<'a>(title: Option<String>, section: &Section<'a>, report: &mut Report<'a>) -> Body {
     if section.entry("call").is_none() {
         return Body::Task(Box::new(Task { title, ..work_of(section, report) }));
     }
@@ -122,7 +129,7 @@ fn single<'a>(title: Option<String>, section: &Section<'a>, report: &mut Report<
     Body::Call(Box::new(call))
 }
 
-fn graph<'a>(id: &str, value: &'a Located, report: &mut Report<'a>) -> Option<Graph> {
+pub(super) fn graph<'a>(id: &str, value: &'a Located, report: &mut Report<'a>) -> Option<Graph> {
     let section = Section::open_within(value, &GROUP_KEYS, absent::OF_A_FILE, report)?;
     let mut reader = Reader::new();
     reader.read(&section, Some(id), report);

@@ -53,6 +53,25 @@ pub(super) fn entries(outline: Outline, node: &Node, on_failure: Option<&str>) -
     }
 }
 
+/// What undoes a node, or runs at the end.
+pub(super) fn body(outline: Outline, id: &str, body: &Body) -> Option<Located> {
+    let mut entries = Vec::new();
+    match body {
+        Body::Task(single) => {
+            entries.extend(single.title.iter().map(|title| text("title", title)));
+            task::add_work(single, &mut entries);
+            entries.extend(task::settings(single, None));
+        }
+        Body::Graph(inside) => entries.push(Entry::new("group", graph(outline, id, inside)?)),
+        Body::Call(call) => {
+            entries.push(task::call_parts(call));
+            entries.extend(call.input.iter().map(|input| text("input", input)));
+            entries.extend(call.with.as_ref().and_then(|with| Some(Entry::new("with", value(with)?))));
+        }
+    }
+    Some(Tree::Map(entries).into())
+}
+
 fn optional_task(optional: bool) -> Task {
     Task { optional, ..Task::default() }
 }
@@ -72,8 +91,8 @@ fn titles(node: &Node) -> Vec<Entry> {
 }
 
 fn graph(outline: Outline, id: &str, graph: &Graph) -> Option<Located> {
-    let Graph { policy, output, nodes, edges } = graph.clone();
-    let definition = Definition { policy, output, nodes, edges, ..Definition::new(id) };
+    let Graph { policy, output, finally, nodes, edges } = graph.clone();
+    let definition = Definition { policy, output, finally, nodes, edges, ..Definition::new(id) };
     let Tree::Map(entries) = outline.document(&definition)?.tree else { return None };
     let entries = entries.into_iter().filter(|entry| !matches!(entry.key.as_str(), "id" | "name")).collect();
     Some(Tree::Map(entries).into())

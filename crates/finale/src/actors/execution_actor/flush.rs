@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::task::{Context as Polling, Poll};
 
 use actix::{ActorFuture, Context};
-use finale_core::ExecutionStatus;
 use finale_core::number::Callback;
 use finale_core::supervisor::Hosted;
 use finale_core::task_engine::{self, Reconcile};
@@ -37,11 +36,10 @@ impl ExecutionActor {
             let taken_in = std::mem::take(&mut self.taken_in);
             self.tell_engine(task_engine::Input::TakenIn(taken_in));
         }
-        if !self.effects.is_empty() || !self.outputs.is_empty() || !self.ending.is_empty() {
+        if !self.effects.is_empty() || !self.outputs.is_empty() {
             let room = self.shared.room_for_effects();
             let effects = std::mem::replace(&mut self.effects, room);
-            let ending = std::mem::take(&mut self.ending);
-            self.tell_engine(task_engine::Input::Perform { from: self.number, taken: self.taken, ending, effects });
+            self.tell_engine(task_engine::Input::Perform { from: self.number, taken: self.taken, effects });
         }
         self.reconcile();
         self.park();
@@ -66,13 +64,7 @@ impl ExecutionActor {
         };
         hosting.reconciles = false;
         let (state, compiled, slot) = (&hosting.state, &hosting.bound.compiled, hosting.slot);
-        let reconcile = Reconcile {
-            slot,
-            from: self.number,
-            taken: self.taken,
-            ending: state.status() == ExecutionStatus::Ending,
-            under_way: state.under_way(compiled),
-        };
+        let reconcile = Reconcile { slot, from: self.number, taken: self.taken, under_way: state.under_way(compiled) };
         self.outputs.extend(state.outputs().map(|(key, output)| (slot, key, output.clone())));
         let failures = hosting.bound.failures(state, &reconcile.under_way);
         self.outputs.extend(failures.map(|(key, failures)| (slot, key, failures)));

@@ -53,8 +53,6 @@ pub(crate) struct ExecutionActor {
     decided: Box<CommittedTurn>,
     /// The storage of a turn that was performed.
     spare_turn: Option<Box<CommittedTurn>>,
-    /// What is to be sent with the next flush: executions whose end was decided,
-    ending: Vec<Slot>,
     /// what is to be performed,
     effects: Vec<(Slot, Effect)>,
     /// outcomes that were taken in after others had passed them on,
@@ -90,7 +88,6 @@ impl ExecutionActor {
             backlog: VecDeque::new(),
             decided: Box::default(),
             spare_turn: None,
-            ending: Vec::new(),
             effects: Vec::new(),
             taken_in: Vec::new(),
             outputs: Vec::new(),

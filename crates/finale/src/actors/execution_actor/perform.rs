@@ -47,9 +47,6 @@ impl ExecutionActor {
         let before = std::mem::replace(&mut hosting.durable, turn.last_sequence);
         let slot = hosting.slot;
         hosting.side.completion.publish(turn.status, turn.last_sequence);
-        if turn.status == ExecutionStatus::Ending {
-            self.ending.push(slot);
-        }
         hosting.observe(turn);
         if before == 0 && turn.last_sequence > 0 {
             self.begun();

@@ -134,7 +134,7 @@ impl ExecutionActor {
         self.turn.watch(watched);
         // What nobody would tell again is kept until it is in the journal: a panic must not lose it.
         let kept = keeps(&input).then(|| input.clone());
-        let cancels = matches!(input, Input::Command(Command::Cancel { .. }));
+        let cancels = matches!(input, Input::Command(Command::Cancel { .. } | Command::ForceCancel { .. }));
         let passed_on = attempt_of(&input);
         let attempted = if watched { None } else { Attempted::told(&input) };
         let (state, bound, turn) = (&mut hosting.state, &hosting.bound, &mut self.turn);
