@@ -93,7 +93,7 @@ impl Ledger {
             | Fact::AttemptStopped { key, attempt, .. } => (*key, *attempt),
             // What is asked outside is withdrawn, and whatever waits was not begun.
             Fact::Operated(operation) => match self.runs.iter().find(|run| run.key == operation.key) {
-                Some(run) if matches!(operation.action, OperatorAction::Complete(_) | OperatorAction::Fail) => {
+                Some(run) if !matches!(operation.action, OperatorAction::Retry | OperatorAction::RunNow) => {
                     (run.key, run.attempt)
                 }
                 _ => return,

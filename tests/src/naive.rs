@@ -14,6 +14,8 @@ mod retries;
 mod splits;
 mod tree;
 
+use std::time::Duration;
+
 use finale_core::definition::{
     Definition, Delivery, EdgeKind, Node, NodeKind, OnFailure, Siblings, Task, Verdict, Work,
 };
@@ -51,6 +53,8 @@ pub struct Naive {
     before: Vec<u16>,
     /// When each node was handed out for the first time, or for the first time after that.
     first: Vec<Option<i64>>,
+    /// The shortest and the longest wait for the next attempt that each node may have had last.
+    waits: Vec<(Duration, Duration)>,
     now: Time,
     epoch: u32,
     /// The nodes that failed and are not optional, in order.
@@ -132,6 +136,7 @@ impl Naive {
             lost: vec![(0, 0); count],
             before: vec![0; count],
             first: vec![None; count],
+            waits: vec![Default::default(); count],
             now: Time::default(),
             epoch: 0,
             failed: Vec::new(),
@@ -291,7 +296,13 @@ impl Naive {
             _ if epoch <= self.epoch => return Err(No::Invalid),
             _ => self.epoch = epoch,
         }
+        if self.misreads(Misreading::TimeForgottenInCrash) {
+            self.first.fill(None);
+        }
         for node in 0..self.places.len() {
+            if self.places[node] == Place::Held && self.misreads(Misreading::HeldRunsAfterRestart) {
+                self.places[node] = Place::Reached { seen: true };
+            }
             let is_running = self.places[node] == Place::Running;
             let once = self.task(node).is_some_and(|task| task.delivery == Delivery::AtMostOnce);
             match (is_running, once) {

@@ -338,7 +338,8 @@ fn operated(key: WorkKey, more: u8) -> Input {
     let action = match more % 8 {
         0..=3 => OperatorAction::Retry,
         4 => OperatorAction::RunNow,
-        5 | 6 => OperatorAction::Complete(Payload::from_json(b"7").expect("it is JSON")),
+        5 => OperatorAction::Skip,
+        6 => OperatorAction::Complete(Payload::from_json(b"7").expect("it is JSON")),
         _ => OperatorAction::Fail,
     };
     let reason = if more.is_multiple_of(5) { " ".into() } else { "so it is decided".into() };

@@ -38,11 +38,23 @@ pub enum Misreading {
     UnknownRunsAgain,
     /// Work that an operator has failed is tried again.
     OperatorsFailIsTriedAgain,
+    /// An attempt that was lost with its process uses up one of those that are allowed.
+    LostUsesUpRetries,
+    /// A crash makes the time for all attempts begin anew.
+    TimeForgottenInCrash,
+    /// Work that is held is run again after a restart.
+    HeldRunsAfterRestart,
+    /// An operator's retry gives no new attempts and no new time.
+    RetryKeepsTheBudget,
+    /// What depends on work that an operator has skipped is skipped too.
+    SkippingBlocks,
+    /// All waits are as long as the first one.
+    WaitsDoNotGrow,
 }
 
 impl Misreading {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 21] = [
         Self::FiresTwice,
         Self::ForgetsLoser,
         Self::CancelsWhatOthersNeed,
@@ -58,6 +70,12 @@ impl Misreading {
         Self::HeldFails,
         Self::UnknownRunsAgain,
         Self::OperatorsFailIsTriedAgain,
+        Self::LostUsesUpRetries,
+        Self::TimeForgottenInCrash,
+        Self::HeldRunsAfterRestart,
+        Self::RetryKeepsTheBudget,
+        Self::SkippingBlocks,
+        Self::WaitsDoNotGrow,
     ];
 }
 

@@ -22,17 +22,20 @@ pub enum Mistake {
     ForgetsDelay,
     /// An item that is done is given once more after a crash.
     GivesTwice,
+    /// A node that an operator ends is done before what runs inside of it has left.
+    OperatorDoesNotWait,
 }
 
 impl Mistake {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::OpensTooMany,
         Self::CountsTolerated,
         Self::OutOfOrder,
         Self::OneRoundTooMany,
         Self::ForgetsDelay,
         Self::GivesTwice,
+        Self::OperatorDoesNotWait,
     ];
 }
 
@@ -208,6 +211,11 @@ impl Inside {
             (self.is_delayed, self.is_due) = (false, true);
         }
         fits
+    }
+
+    /// The next round begins now, if it is waited for.
+    pub(super) fn run_now(&mut self) -> bool {
+        self.fire(self.opened + 1)
     }
 
     /// Nobody wants it any more.

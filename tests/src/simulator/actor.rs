@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use finale_core::execution::{Command, Effect, Execution, Input, Refused, Turn};
-use finale_core::fact::Activation;
+use finale_core::fact::{Activation, Timer};
 use finale_core::number::{ActorNo, BatchNo, Callback, DefinitionNo, RequestId, Slot};
 use finale_core::supervisor::{
     Acknowledge, Begin, Body, Ended, Hosted, LateEvent, LateKind, Message, Panicked, Resume, Tell,
@@ -585,12 +585,20 @@ impl Actor {
         };
         hosting.reconciles = false;
         let compiled = &reach.shared.flows[hosting.definition.0 as usize].compiled;
+        let mut under_way = hosting.state.under_way(compiled);
+        for effect in &mut under_way {
+            let Effect::ArmTimer { timer, due, .. } = effect else { continue };
+            if reach.shared.has(Bug::JitterDiffersOnReplay) && matches!(timer, Timer::Backoff(..)) {
+                *due = due.after(std::time::Duration::from_micros(1));
+            }
+            reach.shared.audit.arms_again(hosting.state.id(), *timer, *due);
+        }
         let reconcile = Reconcile {
             slot: hosting.slot,
             from: self.number,
             taken: self.taken,
             ending: hosting.state.status() == ExecutionStatus::Ending,
-            under_way: hosting.state.under_way(compiled),
+            under_way,
         };
         self.tell_engine(task_engine::Input::Reconcile(reconcile), reach);
     }

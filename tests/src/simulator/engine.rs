@@ -387,7 +387,12 @@ impl Engine {
         let shared = &mut *reach.shared;
         if shared.dice.one_in(if is_stopping { 2 } else { 5 }) {
             let class = *shared.dice.choose(&[FailureClass::Failed, FailureClass::Panicked, FailureClass::Rejected]);
-            return (HandlerResult::Failed(Box::new(Failure::new(class, "so it is"))), None);
+            let failure = match shared.dice.below(8) {
+                0 => Failure::new(FailureClass::Unknown, "so it may be"),
+                1 => Failure::new(class, "so it is").with_code("again"),
+                _ => Failure::new(class, "so it is"),
+            };
+            return (HandlerResult::Failed(Box::new(failure)), None);
         }
         shared.outputs += 1;
         let output = Payload::encode(&shared.outputs).expect("a number can be encoded");

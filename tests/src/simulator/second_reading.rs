@@ -90,6 +90,11 @@ fn tell(naive: &mut Naive, Said { at, input, steps }: &Said, execution: &Executi
             naive.status()
         ));
     }
+    if naive.has_waits()
+        && let Err(difference) = naive.checks_waits(&execution.under_way(&flow.compiled))
+    {
+        return Some(difference);
+    }
     let handled = execution.counts(&flow.compiled).handled;
     (handled as usize != naive.handled()).then(|| format!("{handled} failures are handled, not {}", naive.handled()))
 }

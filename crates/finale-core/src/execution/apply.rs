@@ -224,7 +224,13 @@ impl Execution {
 
     /// Takes a node out of the hands of whoever works on this attempt.
     #[inline]
-    fn leave_work(&mut self, definition: &Compiled, key: WorkKey, attempt: AttemptNo, sink: &mut impl EffectSink) {
+    pub(super) fn leave_work(
+        &mut self,
+        definition: &Compiled,
+        key: WorkKey,
+        attempt: AttemptNo,
+        sink: &mut impl EffectSink,
+    ) {
         match *self.state_at(key) {
             NodeState::Waiting(wait) => self.leave_wait(definition, (key, attempt), wait, sink),
             // A handler leaves by itself.

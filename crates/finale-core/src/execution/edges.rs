@@ -314,6 +314,7 @@ fn settled_as(definition: &Compiled, node: NodeIndex, state: &NodeState) -> Sett
         NodeState::Failed { .. } if definition.at(node).optional => Settled::LiveFailed,
         NodeState::Failed { .. } => Settled::Blocked(Skip::Failed { node }),
         NodeState::Skipped(skip @ Skip::Failed { .. }) => Settled::Blocked(*skip),
+        NodeState::Skipped(Skip::Operator) => Settled::LiveFailed,
         NodeState::Skipped(skip) => Settled::Dead(*skip),
         NodeState::ControlDone { .. } | NodeState::Completed { .. } => Settled::Live,
         // A join went on without it.

@@ -41,6 +41,8 @@ pub(super) struct Nest {
     has_failed: bool,
     /// Whether the scope of the node has come to its end: nothing that its own scopes come to counts.
     closed: bool,
+    /// What the node comes to when nothing is under way in its scopes any more, if an operator has ended it.
+    pub(super) operated: Option<Box<ByOperator>>,
     /// Whether the node is in the queue of those that have scopes to open.
     pub(super) is_queued: bool,
     /// The nodes around its scopes that they look at and that were not settled when it was reached: they are seen so for ever.
@@ -60,6 +62,14 @@ pub(super) struct RoundState {
     pub(super) last: Payload,
     /// What the one before that gave.
     pub(super) before: Payload,
+}
+
+/// What an operator lets a node come to.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum ByOperator {
+    Completed(Payload),
+    Failed(Failure),
+    Skipped,
 }
 
 /// One of the scopes that a node opens.
@@ -133,6 +143,7 @@ impl Nest {
             causes: Vec::new(),
             has_failed: false,
             closed: false,
+            operated: None,
             is_queued: false,
             unsettled,
             rounds: rounds.map(|rounds| {

@@ -1,6 +1,6 @@
 //! Scopes that nodes open: how they begin, how they are judged, and what comes of them.
 
-use super::instances::{CAUSES_MAX, Instance, Items, Nest};
+use super::instances::{ByOperator, CAUSES_MAX, Instance, Items, Nest};
 use super::node::WaitFor;
 use super::scope::{Scope, ScopeEnd};
 use super::{EffectSink, EndReason, Execution, NodeState, Notice, Phase};
@@ -231,6 +231,9 @@ impl Execution {
     ) {
         let started = self.since(key).unwrap_or(self.at);
         let ended = self.at;
+        if let Some(by) = self.nests.get_mut(&key).and_then(|nest| nest.operated.take()) {
+            return self.settle_as_said(definition, key, *by, sink);
+        }
         if closed {
             let state = NodeState::Cancelled { attempt: None, since: started, at: ended, how: StopOutcome::Closed };
             return self.move_to(definition, key, state, sink);
@@ -241,6 +244,20 @@ impl Execution {
         }
         self.move_to(definition, key, NodeState::Completed { attempt: None, started, ended, output }, sink);
         self.follow(key);
+    }
+
+    /// Ends a node with scopes as an operator says, as soon as nothing is under way in them.
+    pub(super) fn end_nest(&mut self, definition: &Compiled, key: WorkKey, by: ByOperator, sink: &mut impl EffectSink) {
+        let Some(nest) = self.nests.get_mut(&key) else { return };
+        nest.operated = Some(Box::new(by));
+        nest.close();
+        let open: Vec<_> = nest.all_open().collect();
+        if nest.is_over() {
+            return self.settle_nest(definition, key, sink);
+        }
+        for id in open {
+            self.close_scope(definition, id, sink);
+        }
     }
 
     /// Closes the scopes of a node that nobody needs any more.
@@ -262,6 +279,8 @@ impl Execution {
     ) {
         let Some(nest) = self.nests.get_mut(&key) else { return };
         nest.close();
+        // What it is in has come to its end: that counts more than what an operator said before.
+        nest.operated = None;
         open.extend(nest.all_open());
         if nest.is_over() {
             self.settle_nest(definition, key, sink);

@@ -240,6 +240,7 @@ fn skipped_reason(definition: &Compiled, skipped: NodeIndex, skip: Skip) -> Stri
             format!("{} was skipped: its trigger rule {} did not hold", id(node), definition.at(node).rule)
         }
         Skip::Lost { join } => format!("{} went on without it", id(join)),
+        Skip::Operator => "an operator skipped it".to_owned(),
     }
 }
 

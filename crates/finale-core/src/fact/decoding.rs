@@ -225,6 +225,7 @@ impl<'a> Reader<'a> {
             1 => OperatorAction::RunNow,
             2 => OperatorAction::Complete(self.payload()?),
             3 => OperatorAction::Fail,
+            4 => OperatorAction::Skip,
             _ => return Err("what the operator did is unknown"),
         };
         Ok(Operation { key, by, reason, action })

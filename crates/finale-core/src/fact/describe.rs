@@ -257,6 +257,7 @@ impl Described {
                 self.error = Some(reason.to_string());
                 " is declared failed"
             }
+            OperatorAction::Skip => " is skipped",
         };
         let about = self.kind("operated").say(format_args!("{words}")).by(by);
         if reason.is_empty() { about } else { about.say(format_args!(": {reason}")) }
@@ -370,6 +371,7 @@ mod tests {
                 "hello is declared completed by me: it was done",
             ),
             (operated(OperatorAction::Fail, "gone"), "hello is declared failed by me: gone"),
+            (operated(OperatorAction::Skip, ""), "hello is skipped by me"),
             (Fact::TimerFired(Timer::Deadline), "the deadline passed"),
             (Fact::TimerFired(Timer::Timeout(key, attempt)), "hello: attempt 1 took longer than allowed"),
             (Fact::TimerFired(Timer::Backoff(key, attempt.next())), "hello: attempt 2 may begin"),

@@ -236,6 +236,7 @@ impl Writer<'_> {
             OperatorAction::RunNow => 1,
             OperatorAction::Complete(_) => 2,
             OperatorAction::Fail => 3,
+            OperatorAction::Skip => 4,
         });
         self.text(by);
         self.text(reason);

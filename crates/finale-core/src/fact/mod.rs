@@ -114,12 +114,15 @@ pub struct Operation {
 pub enum OperatorAction {
     /// Work that is held is tried again, with all its attempts and all its time.
     Retry,
-    /// The next attempt begins now instead of at the end of its backoff.
+    /// The next attempt, or the next round, begins now instead of at the end of its wait.
     RunNow,
     /// The work counts as done, with this output; whoever works on it is stopped at once.
     Complete(Payload),
     /// The work has failed for good: it is neither tried again nor held. Whoever works on it is stopped at once.
     Fail,
+    /// The work is not done, and what depends on it goes on as after the failure of an optional task. Whoever works on it is
+    /// stopped at once.
+    Skip,
 }
 
 /// How an execution begins.

@@ -143,6 +143,7 @@ fn operations() -> Vec<Fact> {
         OperatorAction::Complete(Payload::encode(&7).unwrap()),
         OperatorAction::Complete(Payload::NULL),
         OperatorAction::Fail,
+        OperatorAction::Skip,
     ];
     let operation = |action| Operation { key: inside(), by: "ann".into(), reason: "so".into(), action };
     actions.map(|action| Fact::Operated(operation(action))).into()
