@@ -23,7 +23,7 @@ fn yes_takes_what_is_done_outside_for_done() {
 #[test]
 fn yes_leaves_the_handlers_to_do_their_work() {
     let file = || tasks("w.json", &[("a", shell("echo really")), ("b", json!({"title": "Sign"}))]);
-    assert_eq!(node(&record(file(), &["--yes"], 0), "a")["output"]["output"], "really");
+    assert_eq!(node(&record(file(), &["--yes"], 0), "a")["output"]["stdout"], "really");
     assert_eq!(node(&record(file(), &["--simulate"], 0), "a")["output"], Value::Null);
     run(own("calls.json"), &["--yes"]).refused("the handler \"send_mail\" of an application");
 }

@@ -30,6 +30,7 @@ mod oneshot;
 mod open_tasks;
 mod operator;
 mod options;
+mod registered;
 mod reporting;
 #[cfg(feature = "actix-web")]
 mod response;
@@ -60,6 +61,7 @@ pub use handler::Handler;
 pub use late::LateEvent;
 pub use open_tasks::{OpenTask, TaskPage};
 pub use options::{Keep, Limits, Retention, Shards};
+pub use registered::RegisterError;
 pub use reporting::TaskReport;
 pub use runtime::{Page, Runtime, ShutdownReport, StartError};
 pub use task_error::{ResultExt, TaskError};

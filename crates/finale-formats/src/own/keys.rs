@@ -37,6 +37,7 @@ pub(crate) const WORDS: &[(&str, &[&str])] = &[
     ("/properties/on_failure/oneOf/0/enum", policy::ON_FAILURE),
     ("/properties/siblings/enum", policy::SIBLINGS),
     ("/$defs/type/enum", declaration::TYPE_NAMES),
+    ("/$defs/shell/properties/output/enum", short::OUTPUTS),
     ("/$defs/trigger_rule/oneOf/0/enum", rule::RULES),
     ("/$defs/node/properties/join/oneOf/0/enum", rule::JOINS),
     ("/$defs/join/properties/strategy/enum", rule::JOINS),
