@@ -102,6 +102,10 @@ impl Ledger {
                 assert!(self.armed.remove(timer).is_some(), "{timer:?} fired and was not armed");
                 match timer {
                     Timer::Timeout(key, attempt) => (*key, *attempt),
+                    Timer::Total(key) => match self.runs.iter().find(|run| run.key == *key) {
+                        Some(run) => (run.key, run.attempt),
+                        None => return,
+                    },
                     _ => return,
                 }
             }

@@ -361,6 +361,19 @@ impl Naive {
                 }
                 self.outcome(node, &Err(Failure::new(FailureClass::TimedOut, "")));
             }
+            Timer::Total(key) => {
+                let node = self.known(key)?;
+                let is_limited = self.task(node).is_some_and(|task| task.times.total.is_some());
+                let is_open = match self.places[node] {
+                    Place::Running | Place::Asked | Place::Backing => true,
+                    Place::Reached { .. } => self.attempts[node] > 1,
+                    _ => false,
+                };
+                if !is_limited || !is_open || self.first[node].is_none() {
+                    return Err(No::Invalid);
+                }
+                self.out_of_time(node);
+            }
             Timer::Backoff(key, attempt) => {
                 let node = self.known(key)?;
                 if self.places[node] != Place::Backing || attempt != self.attempts[node] {

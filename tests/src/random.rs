@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use finale_core::definition::{
     AgentAssignment, Backoff, Conditional, Definition, Delivery, Edge, EdgeKind, Exhausted, Growth, JoinStrategy,
-    Losers, Node, NodeKind, ParallelJoin, ParallelSplit, Policy, Retry, Task, TriggerRule, Verdict, Work,
+    Losers, Node, NodeKind, ParallelJoin, ParallelSplit, Policy, Retry, Task, Times, TriggerRule, Verdict, Work,
 };
 use finale_core::execution::{Command, Effect, Input, Report};
 use finale_core::fact::{Operation, OperatorAction, StopOutcome, Timer};
@@ -117,13 +117,20 @@ fn kind(number: usize, edges: &Edges, (kind, a, b, c, rule): NodeSeed) -> NodeKi
 fn task(work: Work, number: usize, a: u8, b: u8, c: u8) -> Task {
     let backoff = if b.is_multiple_of(2) { Duration::ZERO } else { Duration::from_micros(u64::from(b)) };
     let attempts = 1 + u16::from(a ^ b) % 3;
-    let is_once = attempts == 1 && work != Work::External && b.is_multiple_of(2);
+    let is_handled = work != Work::External;
+    let is_once = attempts == 1 && is_handled && b.is_multiple_of(2);
+    let times = Times {
+        queue: (is_handled && a % 11 == 3).then_some(Duration::from_micros(150)),
+        total: (b % 9 == 4).then_some(Duration::from_micros(200)),
+        heartbeat: (is_handled && a % 13 == 5).then_some(Duration::from_micros(100)),
+    };
     Task {
         title: Some(format!("Task {number}")),
         work,
         input: (c < 64).then(|| formula(c, number).source()),
         optional: c.is_multiple_of(5),
         timeout: (c % 3 == 1).then(|| Duration::from_micros(50)),
+        times,
         retry: retry(attempts, backoff, a, b),
         delivery: if is_once { Delivery::AtMostOnce } else { Delivery::AtLeastOnce },
         ..Task::default()

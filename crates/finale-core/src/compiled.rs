@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 
 use crate::compile::Warning;
 use crate::definition::{
-    Declaration, Definition, EdgeKind, Node, NodeKind, Policy, Retry, Tolerance, TriggerRule, Verdict,
+    Declaration, Definition, EdgeKind, Node, NodeKind, Policy, Retry, Times, Tolerance, TriggerRule, Verdict,
 };
 use crate::expression::Expression;
 use crate::id::NodeIndex;
@@ -159,6 +159,7 @@ pub(crate) struct CompiledNode {
     /// When it is tried again, where more is said of that than how often.
     pub(crate) retry: Option<Box<Retry>>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) times: Times,
     /// The condition of a conditional or a loop, the input of a task, the items of a map.
     pub(crate) expression: Option<Expression>,
     /// Who is asked to do the task: its own assignee, else the nearest assignment before it.
@@ -423,6 +424,11 @@ impl Compiled {
     /// Whether a node is a task that is done outside; false also for a number that is no node's.
     pub fn is_external(&self, position: NodeIndex) -> bool {
         self.nodes.get(position.as_usize()).is_some_and(|node| node.step == Step::Ask)
+    }
+
+    /// How long a node may take, beside what one attempt may; nothing is limited for a number that is no node's.
+    pub fn times(&self, node: NodeIndex) -> Times {
+        self.nodes.get(node.as_usize()).map(|node| node.times).unwrap_or_default()
     }
 
     /// Whether the handler of a node must never begin a second time; false also for a number that is no node's.

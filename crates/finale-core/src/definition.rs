@@ -10,6 +10,7 @@ mod draw;
 mod repeated;
 mod retry;
 mod task;
+mod times;
 
 pub(crate) use body::InsideRef;
 pub use body::{Body, Graph, Group, Inside};
@@ -18,6 +19,7 @@ pub use call::Call;
 pub use document::Document;
 pub use repeated::{Items, Loop, LoopCondition, Map, Tolerance};
 pub use retry::{Backoff, Exhausted, FailureKind, Growth, Retry};
+pub use times::Times;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -317,6 +319,9 @@ pub struct Task {
     /// they are asked. By default there is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
+    /// How long it may take beside that.
+    #[serde(default, skip_serializing_if = "Times::is_default")]
+    pub times: Times,
     /// What happens when an attempt fails.
     #[serde(default)]
     pub retry: Retry,

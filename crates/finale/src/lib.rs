@@ -82,7 +82,7 @@ pub use finale_core::definition::{
     AgentAssignment, Backoff, Body, Call, Conditional, Declaration, DeclaredType, Definition, DefinitionBuilder,
     Delivery, Edge, EdgeKind, Exhausted, FailureKind, FromDefinition, Graph, Group, Growth, Inside, Items,
     JoinStrategy, Loop, LoopCondition, Losers, Map, Node, NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy,
-    Retry, Siblings, Subworkflow, Task, Tolerance, TriggerRule, Verdict, Verification, Work,
+    Retry, Siblings, Subworkflow, Task, Times, Tolerance, TriggerRule, Verdict, Verification, Work,
 };
 
 // Executions: where they are, how they ended, and why.
@@ -91,7 +91,7 @@ pub use finale_core::fact::Described;
 pub use finale_core::id::ParseIdError;
 pub use finale_core::record::{
     AttemptRecord, Begun, ConcurrencyLimit, Counts, DecidedBy, End, ExecutionError, ItemCounts, NodeFailure,
-    NodeRecord, NodeRecordState, OutputError, QueuePosition, Record, State, WorkflowName,
+    NodeRecord, NodeRecordState, OutputError, QueuePosition, Record, State, TaskProgress, WorkflowName,
 };
 pub use finale_core::{
     ExecutionId, ExecutionStatus, Failure, FailureClass, NodeStatus, Outcome, Payload, PayloadError, TaskId, Time,

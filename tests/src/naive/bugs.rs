@@ -50,11 +50,13 @@ pub enum Misreading {
     SkippingBlocks,
     /// All waits are as long as the first one.
     WaitsDoNotGrow,
+    /// Work whose time in all is over is tried again.
+    OutOfTimeIsTriedAgain,
 }
 
 impl Misreading {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::FiresTwice,
         Self::ForgetsLoser,
         Self::CancelsWhatOthersNeed,
@@ -76,6 +78,7 @@ impl Misreading {
         Self::RetryKeepsTheBudget,
         Self::SkippingBlocks,
         Self::WaitsDoNotGrow,
+        Self::OutOfTimeIsTriedAgain,
     ];
 }
 

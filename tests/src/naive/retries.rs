@@ -28,8 +28,7 @@ impl Naive {
             return self.fail(node);
         }
         if failure.class == FailureClass::Unknown && !self.misreads(Misreading::UnknownRunsAgain) {
-            self.attempts[node] += 1;
-            return self.places[node] = Place::Held;
+            return self.hold(node);
         }
         let retry = self.task(node).map(|task| task.retry.clone()).unwrap_or_default();
         let could_help = !failure.permanent
@@ -41,11 +40,7 @@ impl Naive {
         let is_late = |first: i64, within: Duration| self.now > Time::from_micros(first).after(within).before(longest);
         let is_out_of_time = retry.within.zip(self.first[node]).is_some_and(|(within, first)| is_late(first, within));
         if self.used(node) >= retry.attempts || is_out_of_time {
-            if retry.exhausted == Exhausted::Fail || self.misreads(Misreading::HeldFails) {
-                return self.fail(node);
-            }
-            self.attempts[node] += 1;
-            return self.places[node] = Place::Held;
+            return self.use_up(node, &retry);
         }
         self.attempts[node] += 1;
         self.places[node] = match longest.is_zero() {
@@ -53,6 +48,34 @@ impl Naive {
             false => Place::Backing,
         };
         self.waits[node] = (shortest, longest);
+    }
+
+    /// There is no further attempt, unless somebody says so.
+    fn use_up(&mut self, node: usize, retry: &Retry) {
+        if retry.exhausted == Exhausted::Fail || self.misreads(Misreading::HeldFails) {
+            self.fail(node);
+        } else {
+            self.hold(node);
+        }
+    }
+
+    fn hold(&mut self, node: usize) {
+        self.attempts[node] += 1;
+        self.first[node] = None;
+        self.places[node] = Place::Held;
+    }
+
+    /// All the time that a task may take is over.
+    pub(super) fn out_of_time(&mut self, node: usize) {
+        self.first[node] = None;
+        if std::mem::take(&mut self.closed[node]) {
+            return self.places[node] = Place::Cancelled;
+        }
+        let retry = self.task(node).map(|task| task.retry.clone()).unwrap_or_default();
+        if self.phase == Phase::Running && !self.misreads(Misreading::OutOfTimeIsTriedAgain) {
+            return self.use_up(node, &retry);
+        }
+        self.outcome(node, &Err(Failure::new(FailureClass::TimedOut, "")));
     }
 
     /// How many attempts count: not those that were lost with their process, nor those before an operator's.

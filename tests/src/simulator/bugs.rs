@@ -116,6 +116,8 @@ bugs! {
     OperatorsFailIsTriedAgain,
     /// What depends on work that an operator has skipped is skipped too.
     SkippingBlocks,
+    /// Work whose time in all is over is tried again.
+    OutOfTimeIsTriedAgain,
 }
 
 impl Bug {
@@ -140,6 +142,7 @@ impl Bug {
             Self::RetryKeepsTheBudget => Misreading::RetryKeepsTheBudget,
             Self::OperatorsFailIsTriedAgain => Misreading::OperatorsFailIsTriedAgain,
             Self::SkippingBlocks => Misreading::SkippingBlocks,
+            Self::OutOfTimeIsTriedAgain => Misreading::OutOfTimeIsTriedAgain,
             _ => return None,
         })
     }

@@ -150,6 +150,7 @@ impl Engine {
                 | Input::Drain { .. }
                 | Input::Suspended(_)
                 | Input::Resumed(_)
+                | Input::Alive { .. }
         );
         let again = match input {
             // Over this the machine has panicked twice. Its effects are found to be missing; its sender waits for an answer.
@@ -434,6 +435,10 @@ impl Engine {
             Suspension::Suspended => {
                 future.suspension = Suspension::Resuming;
                 (Input::Resumed(number), None)
+            }
+            Suspension::None if reach.shared.dice.one_in(6) => {
+                future.due = soon;
+                (Input::Alive { future: number, progress: None }, None)
             }
             Suspension::None | Suspension::Resuming => {
                 let is_stopping = future.is_asked_to_stop;

@@ -12,6 +12,7 @@ mod retries;
 mod splits;
 mod tasks;
 mod telling;
+mod times;
 
 use std::time::Duration;
 

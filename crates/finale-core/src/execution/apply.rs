@@ -38,6 +38,8 @@ pub(super) enum Further {
     AsDefined,
     /// There is no other attempt, whatever the definition says, and nobody is asked.
     Never,
+    /// Its time is used up: there is no other attempt unless somebody says so.
+    UsedUp,
 }
 
 impl Execution {
@@ -295,6 +297,7 @@ impl Execution {
             }
             Timer::Backoff(key, attempt) => self.start_work(definition, key, attempt, sink),
             Timer::Round(key, _) => self.round_due(definition, key, sink),
+            Timer::Total(key) => self.out_of_time(definition, key, sink),
         }
     }
 
@@ -343,7 +346,7 @@ impl Execution {
         let dispatch = self.dispatch(key, attempt);
         let since = self.at;
         if definition.at(key.node).is_timed {
-            self.note_first_dispatch(key);
+            self.note_first_dispatch(definition, key, sink);
         }
         if definition.at(key.node).step == Step::Ask {
             self.move_to(definition, key, NodeState::Waiting(WaitFor::Task { attempt, since }), sink);

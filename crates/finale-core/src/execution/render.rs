@@ -179,6 +179,7 @@ impl Execution {
             earlier: listed.key.map(|key| self.earlier_attempts(key)).unwrap_or_default(),
             items: nest.and_then(|nest| nest.item_counts(listed.state.status().is_settled())),
             rounds: nest.and_then(|nest| nest.rounds_begun()),
+            progress: None,
         }
     }
 

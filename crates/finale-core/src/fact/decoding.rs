@@ -124,6 +124,7 @@ impl<'a> Reader<'a> {
             }
             kind::TIMEOUT => work(self).map(|(key, attempt)| Fact::TimerFired(Timer::Timeout(key, attempt)))?,
             kind::BACKOFF => work(self).map(|(key, attempt)| Fact::TimerFired(Timer::Backoff(key, attempt)))?,
+            kind::TOTAL => work(self).map(|(key, _)| Fact::TimerFired(Timer::Total(key)))?,
             kind::ROUND => {
                 let (key, _) = work(self)?;
                 Fact::TimerFired(Timer::Round(key, self.narrow()?))

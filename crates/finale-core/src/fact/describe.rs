@@ -228,6 +228,7 @@ impl Described {
             Timer::Timeout(key, attempt) => {
                 about.of_attempt(definition, key, attempt).say(format_args!("took longer than allowed"))
             }
+            Timer::Total(key) => about.of_node(definition, key).say(format_args!(" took longer than allowed in all")),
             Timer::Backoff(key, attempt) => about.of_attempt(definition, key, attempt).say(format_args!("may begin")),
             Timer::Round(key, round) => about.of_node(definition, key).say(format_args!(": round {round} may begin")),
         }
@@ -375,6 +376,7 @@ mod tests {
             (Fact::TimerFired(Timer::Deadline), "the deadline passed"),
             (Fact::TimerFired(Timer::Timeout(key, attempt)), "hello: attempt 1 took longer than allowed"),
             (Fact::TimerFired(Timer::Backoff(key, attempt.next())), "hello: attempt 2 may begin"),
+            (Fact::TimerFired(Timer::Total(key)), "hello took longer than allowed in all"),
             (Fact::Ending(EndRequest::Cancel("me".into())), "cancelled by me"),
             (Fact::Ending(EndRequest::Complete("me".into())), "declared completed by me"),
             (Fact::Ending(EndRequest::Fail { by: "me".into(), reason: "no".into() }), "declared failed by me: no"),

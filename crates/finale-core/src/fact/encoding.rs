@@ -43,6 +43,7 @@ pub(super) mod kind {
     pub(in crate::fact) const TOO_MANY: u8 = 20;
     pub(in crate::fact) const ROUND: u8 = 21;
     pub(in crate::fact) const OPERATED: u8 = 24;
+    pub(in crate::fact) const TOTAL: u8 = 25;
 
     /// The bits of the kind itself.
     pub(in crate::fact) const MASK: u8 = 0x1f;
@@ -127,6 +128,7 @@ impl Writer<'_> {
             }
             Fact::TimerFired(Timer::Deadline) => self.head(kind::DEADLINE, last, at),
             Fact::TimerFired(Timer::Timeout(key, attempt)) => self.work(kind::TIMEOUT, last, at, *key, *attempt),
+            Fact::TimerFired(Timer::Total(key)) => self.work(kind::TOTAL, last, at, *key, AttemptNo::FIRST),
             Fact::TimerFired(Timer::Backoff(key, attempt)) => self.work(kind::BACKOFF, last, at, *key, *attempt),
             Fact::TimerFired(Timer::Round(key, round)) => {
                 self.work(kind::ROUND, last, at, *key, AttemptNo::FIRST);

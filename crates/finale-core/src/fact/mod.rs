@@ -187,6 +187,8 @@ pub enum Timer {
     Backoff(WorkKey, AttemptNo),
     /// The round of a loop with that number, from 1, may begin.
     Round(WorkKey, u32),
+    /// The work must be done, whichever attempt is under way.
+    Total(WorkKey),
 }
 
 /// An end that was decided apart from the tasks.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AttemptRecord, Begun, ConcurrencyLimit, Counts, DecidedBy, End, ExecutionError, ItemCounts, NodeFailure,
-    NodeRecord, NodeRecordState, Outcome, QueuePosition, Record, State, WorkflowName,
+    NodeRecord, NodeRecordState, Outcome, QueuePosition, Record, State, TaskProgress, WorkflowName,
 };
 use crate::failure::FailureClass;
 use crate::id::{AttemptNo, ExecutionId, TaskId};
@@ -193,6 +193,8 @@ pub(super) struct FlatNode {
     items: Option<ItemCounts>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rounds: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    progress: Option<TaskProgress>,
 }
 
 impl From<NodeRecord> for FlatNode {
@@ -216,6 +218,7 @@ impl From<NodeRecord> for FlatNode {
             earlier: node.earlier,
             items: node.items,
             rounds: node.rounds,
+            progress: node.progress,
         };
         match node.state {
             NodeRecordState::Pending | NodeRecordState::Ready => {}
@@ -325,6 +328,7 @@ impl TryFrom<FlatNode> for NodeRecord {
             earlier: flat.earlier,
             items: flat.items,
             rounds: flat.rounds,
+            progress: flat.progress,
         })
     }
 }

@@ -155,7 +155,8 @@ fn examples() -> Vec<Fact> {
     let given = vec![Fact::Decided { key: inside(), decision: Decision::Output(Payload::encode(&7).unwrap()) }];
     let first =
         [activations(), decisions(), outcomes(), reports(), endings(), recoveries(), delays(), continued, given];
-    [first.concat(), repeated(), reports_with_codes(), operations()].concat()
+    let total = vec![Fact::TimerFired(Timer::Total(inside()))];
+    [first.concat(), repeated(), reports_with_codes(), operations(), total].concat()
 }
 
 fn encoded() -> Vec<u8> {
