@@ -13,11 +13,12 @@ mod no;
 mod retries;
 mod splits;
 mod tree;
+mod waits;
 
 use std::time::Duration;
 
 use finale_core::definition::{
-    Definition, Delivery, EdgeKind, Node, NodeKind, OnFailure, Siblings, Task, Verdict, Work,
+    Definition, Delivery, EdgeKind, Node, NodeKind, OnFailure, Siblings, Task, Verdict, Wait, Work,
 };
 use finale_core::execution::{Command, Input, Report};
 use finale_core::fact::Timer;
@@ -30,6 +31,7 @@ use firing::Fired;
 pub use inside::{Mistake, graph as graph_inside};
 pub use no::No;
 pub use tree::{Told, Tree};
+use waits::Signals;
 
 use crate::formula::Formula;
 
@@ -67,6 +69,9 @@ pub struct Naive {
     closed: Vec<bool>,
     output: Option<Value>,
     misreading: Option<Misreading>,
+    signals: Signals,
+    /// Which of the executions that share the signals it is.
+    member: usize,
 }
 
 /// Something that the semantics leaves the order of.
@@ -98,6 +103,10 @@ enum Place {
     Running,
     Asked,
     Judged,
+    /// Waits for a moment.
+    Timed,
+    /// Waits for a signal of that name.
+    Listening(String),
     Backing,
     /// It waits for an operator.
     Held,
@@ -146,6 +155,8 @@ impl Naive {
             output: None,
             misreading: None,
             begins_by_itself: false,
+            signals: Signals::default(),
+            member: 0,
         }
     }
 
@@ -221,6 +232,7 @@ impl Naive {
             }
             Input::Verdict { key, verdict, .. } => self.verdict(*key, *verdict)?,
             Input::TimerFired(timer) => self.fired(*timer)?,
+            Input::Signal(signal) => self.signalled(signal)?,
             Input::Command(command) => self.command(command)?,
             Input::Recovered { epoch, crashed } => {
                 self.recovered(epoch.0, *crashed)?;
@@ -382,6 +394,7 @@ impl Naive {
                 self.places[node] = Place::Reached { seen: true };
             }
             Timer::Round(..) => return Err(No::Invalid),
+            Timer::Wait(key) => self.wait_is_over(key)?,
         }
         Ok(())
     }
@@ -511,6 +524,7 @@ impl Naive {
                 self.places[node] = passed.unwrap_or(Place::Judged);
             }
             NodeKind::Conditional(_) => self.places[node] = Place::Passed(Some(EdgeKind::ConditionalFalse)),
+            NodeKind::Wait(wait) => self.begin_wait(node, &wait.clone()),
             NodeKind::Task(_) => {
                 assert!(self.has_slot(node), "node {node} began beyond the limit of a split");
                 self.attempts[node] = self.attempts[node].max(1);
@@ -525,6 +539,8 @@ impl Naive {
         match &self.definition.nodes[node].kind {
             NodeKind::Task(task) => task.input.as_deref(),
             NodeKind::Conditional(conditional) => conditional.condition.as_deref(),
+            NodeKind::Wait(Wait::Until(moment)) => Some(moment),
+            NodeKind::Wait(Wait::Signal(signal)) => waits::evaluated(signal),
             _ => None,
         }
     }
@@ -532,6 +548,10 @@ impl Naive {
     fn evaluate(&mut self, node: usize) {
         let is_task = self.task(node).is_some();
         let source = self.expression(node).expect("only nodes with expressions are due").to_owned();
+        if let NodeKind::Wait(wait) = self.definition.nodes[node].kind.clone() {
+            let value = self.value(&source, Some(node));
+            return self.evaluate_wait(node, &wait, value);
+        }
         match (is_task, self.value(&source, Some(node))) {
             (true, Some(_)) => self.places[node] = Place::Reached { seen: false },
             (false, Some(Value::Bool(true))) => self.places[node] = Place::Passed(Some(EdgeKind::ConditionalTrue)),
@@ -579,7 +599,7 @@ impl Naive {
                     Place::Cancelled
                 }
                 Place::Pending | Place::Due | Place::Reached { .. } => Place::Skipped(Way::Pending),
-                Place::Asked | Place::Judged => Place::Cancelled,
+                Place::Asked | Place::Judged | Place::Timed | Place::Listening(_) => Place::Cancelled,
                 Place::Backing | Place::Held => {
                     *attempt -= 1;
                     Place::Cancelled
@@ -626,7 +646,12 @@ impl Naive {
 
     fn is_last_task(&self, node: usize) -> bool {
         let behind = self.ahead_of(node, None, false);
-        self.task(node).is_some() && behind.iter().all(|&later| self.task(later).is_none())
+        self.has_output(node) && !behind.iter().any(|&later| self.has_output(later))
+    }
+
+    fn has_output(&self, node: usize) -> bool {
+        let kind = &self.definition.nodes[node].kind;
+        kind.is_work() || matches!(kind, NodeKind::Wait(Wait::Signal(_)))
     }
 
     /// Whether a node is reached also if nothing fails.
@@ -649,6 +674,7 @@ const fn status(place: &Place) -> NodeStatus {
         Place::Reached { seen: true } => NodeStatus::Ready,
         Place::Running => NodeStatus::Running,
         Place::Asked | Place::Judged | Place::Backing | Place::Held => NodeStatus::Waiting,
+        Place::Timed | Place::Listening(_) => NodeStatus::Waiting,
         Place::Passed(_) | Place::Done(_) => NodeStatus::Completed,
         Place::Failed => NodeStatus::Failed,
         Place::Cancelled => NodeStatus::Cancelled,

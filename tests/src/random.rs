@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use finale_core::definition::{
     AgentAssignment, Backoff, Conditional, Definition, Delivery, Edge, EdgeKind, Exhausted, Growth, JoinStrategy,
-    Losers, Node, NodeKind, ParallelJoin, ParallelSplit, Policy, Retry, Task, Times, TriggerRule, Verdict, Work,
+    Losers, Node, NodeKind, ParallelJoin, ParallelSplit, Policy, Retry, Signal, Task, Times, TriggerRule, Verdict,
+    Wait, Work,
 };
 use finale_core::execution::{Command, Effect, Input, Report};
-use finale_core::fact::{Operation, OperatorAction, StopOutcome, Timer};
+use finale_core::fact::{Operation, OperatorAction, Signalled, StopOutcome, Timer};
 use finale_core::failure::{Failure, FailureClass};
 use finale_core::{AttemptNo, Dispatch, Epoch, ExecutionStatus, NodeIndex, Payload, ScopeId, WorkKey};
 use proptest::prelude::*;
@@ -100,7 +101,10 @@ fn edge((number, (source, kind, target)): (usize, (usize, EdgeKind, usize))) -> 
 }
 
 fn kind(number: usize, edges: &Edges, (kind, a, b, c, rule): NodeSeed) -> NodeKind {
-    match kind % 16 {
+    match kind % 20 {
+        16 => NodeKind::Wait(Wait::Delay(Duration::from_micros(u64::from(a % 4) * u64::from(b)))),
+        17 => NodeKind::Wait(Wait::Until(formula(c, number).source())),
+        18 | 19 => NodeKind::Wait(Wait::Signal(awaited(number, a, b, c))),
         0..=4 => NodeKind::Task(task(Work::Handler("h".to_owned()), number, a, b, c)),
         5..=7 => NodeKind::Task(task(Work::External, number, a, b, c)),
         8 | 9 => NodeKind::Conditional(Conditional { condition: (c < 240).then(|| formula(c, number).source()) }),
@@ -113,6 +117,19 @@ fn kind(number: usize, edges: &Edges, (kind, a, b, c, rule): NodeSeed) -> NodeKi
         _ => NodeKind::AgentAssignment(AgentAssignment { agent: Some("an agent".to_owned()) }),
     }
 }
+
+/// A signal with a fixed name, or with one that another node gives.
+fn awaited(number: usize, a: u8, b: u8, c: u8) -> Signal {
+    let name = match c % 8 {
+        0 => format!("${{{{ {} }}}}", formula(c, number).source()),
+        other => SIGNALS[usize::from(other) % 2].to_owned(),
+    };
+    let timeout = (a ^ b).is_multiple_of(2).then(|| Duration::from_micros(1 + u64::from(b)));
+    Signal { name, timeout }
+}
+
+/// The names of most signals.
+pub(crate) const SIGNALS: [&str; 2] = ["a", "b"];
 
 fn task(work: Work, number: usize, a: u8, b: u8, c: u8) -> Task {
     let backoff = if b.is_multiple_of(2) { Duration::ZERO } else { Duration::from_micros(u64::from(b)) };
@@ -218,9 +235,15 @@ impl Edges {
         for (kind, seed) in kinds.iter().zip([a / 4, b / 4, c / 4]) {
             self.add(number, *kind, near(self, seed));
         }
+        if let NodeKind::Wait(Wait::Signal(Signal { timeout: Some(_), .. })) = kind
+            && b % 4 < 3
+        {
+            self.add(number, EdgeKind::OnTimeout, near(self, b / 4));
+        }
         let can_be_caught = match kind {
             NodeKind::Task(task) => !task.optional,
-            NodeKind::Conditional(_) => true,
+            NodeKind::Conditional(_) | NodeKind::Wait(Wait::Until(_)) => true,
+            NodeKind::Wait(Wait::Signal(signal)) => signal.timeout.is_some() || signal.name.contains('$'),
             _ => false,
         };
         let handler = (number + 1..self.last).find(|&later| self.handlers[later]);
@@ -270,7 +293,8 @@ pub fn input(driven: &Driven, (kind, pick, more): InputSeed) -> Input {
     let nothing = Dispatch { key, attempt: AttemptNo::FIRST, epoch: Epoch(0) };
     let begun = || chosen(&driven.begun(), pick).unwrap_or(nothing);
     let recovery = || recovered(driven.execution().epoch(), pick, more);
-    let fitting = match kind % 32 {
+    let fitting = match kind % 36 {
+        32..=34 => Some(signalled(driven, pick, more)),
         0..=9 => chosen(&runs, pick).map(|dispatch| outcome(dispatch, more)),
         10..=14 => chosen(&offers, pick).map(|dispatch| reported(dispatch, pick, more)),
         15 | 16 => chosen(&driven.judged(), pick).map(|key| judged(key, more)),
@@ -280,7 +304,8 @@ pub fn input(driven: &Driven, (kind, pick, more): InputSeed) -> Input {
         21 | 22 => chosen(&driven.stopping(), pick).map(|dispatch| stopped(dispatch, more)),
         _ => None,
     };
-    fitting.unwrap_or_else(|| match kind % 32 {
+    fitting.unwrap_or_else(|| match kind % 36 {
+        35 => Input::Signal(signal([" ", "c", "a", "b"][usize::from(pick) % 4], pick, more)),
         23 => Input::Command(command(pick, more)),
         24 => outcome(begun(), more),
         25 => outcome(elsewhere(begun(), nodes, more), more),
@@ -301,6 +326,21 @@ pub fn input(driven: &Driven, (kind, pick, more): InputSeed) -> Input {
             |dispatch| if more.is_multiple_of(2) { stopped(dispatch, more) } else { outcome(dispatch, more) },
         ),
     })
+}
+
+/// A signal that a node waits for, or may wait for later.
+fn signalled(driven: &Driven, pick: u8, more: u8) -> Input {
+    let awaited: Vec<_> = driven.execution().awaited_signals().map(|(_, name)| name).collect();
+    let name = chosen(&awaited, pick).unwrap_or(SIGNALS[usize::from(pick) % 2]);
+    Input::Signal(signal(name, pick, more))
+}
+
+/// A signal; one in three has an id, which it may share with others.
+fn signal(name: &str, pick: u8, more: u8) -> Signalled {
+    let says = [&b"\"a\""[..], b"\"b\"", b"true", b"7", b"null"][usize::from(more) % 5];
+    let id = more.is_multiple_of(3).then(|| format!("{}", pick % 4).into());
+    let payload = Payload::from_json(says).expect("it is JSON");
+    Signalled { name: name.into(), payload, by: "somebody".into(), id }
 }
 
 fn chosen<T: Copy>(from: &[T], pick: u8) -> Option<T> {
@@ -405,7 +445,8 @@ fn elsewhere(dispatch: Dispatch, nodes: u32, more: u8) -> Dispatch {
 
 fn timer(dispatch: Dispatch, more: u8) -> Timer {
     let Dispatch { key, attempt, .. } = dispatch;
-    match more % 4 {
+    match more % 5 {
+        4 => Timer::Wait(key),
         0 => Timer::Deadline,
         1 => Timer::Backoff(key, attempt.next()),
         2 => Timer::Backoff(key, attempt),

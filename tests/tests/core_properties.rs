@@ -93,7 +93,15 @@ fn the_random_cases_come_to_every_kind_of_end_and_of_node() {
     let clauses = ["all_settled", "fail_fast", "wait_all", "tolerate", "operator", "deadline", "output", "cancelled"];
     let clauses = clauses.map(|clause| format!("\"{clause}\""));
     let works = ["completed", "failed", "cancelled", "skipped"].map(|status| format!("task {status}"));
-    let others = ["parallel_join completed", "verification cancelled", "conditional failed", "conditional completed"];
+    let others = [
+        "parallel_join completed",
+        "verification cancelled",
+        "conditional failed",
+        "conditional completed",
+        "wait completed",
+        "wait failed",
+        "wait cancelled",
+    ];
     let recoveries =
         ["running: goes on", "running: it is over", "ending: it is over", "a second life", "never run again"];
     let others = others.into_iter().chain(recoveries);
@@ -227,6 +235,10 @@ impl Both {
         assert_eq!(self.driven.execution().losses(), self.naive.losses(), "the losses after {input:?}");
         let under_way = self.driven.execution().under_way(self.driven.definition());
         assert_eq!(self.naive.checks_waits(&under_way), Ok(()), "the waits after {input:?}");
+        let record = self.driven.execution().record(self.driven.definition());
+        let signals =
+            record.signals.into_iter().map(|signal| (signal.name, signal.payload.decode().expect("it is JSON")));
+        assert_eq!(signals.collect::<Vec<_>>(), self.naive.signals_left(), "the signals left after {input:?}");
     }
 
     /// Does whatever is asked for until it is over, then looks at the result.
@@ -235,7 +247,7 @@ impl Both {
         while !self.driven.execution().status().is_terminal() {
             steps += 1;
             assert!(steps < 200, "it never ends");
-            let seeds = [(21, 0, 0), (0, 0, 0), (10, 0, 1), (15, 0, 0), (17, 0, 0), (22, 0, 5), (21, 0, 0)];
+            let seeds = [(21, 0, 0), (0, 0, 0), (10, 0, 1), (15, 0, 0), (17, 0, 0), (22, 0, 5), (21, 0, 0), (32, 0, 1)];
             for seed in seeds {
                 self.tell(&random::input(&self.driven, seed));
             }

@@ -133,6 +133,19 @@ fn what_no_command_can_be_given_is_not_tried_again() {
 }
 
 #[test]
+fn exit_codes_say_what_is_tried_again() {
+    let attempts = |command: &str, retry: Value| {
+        let mut task = shell(command);
+        task["retry"] = retry;
+        node(&record(task, 1), "a")["attempt"].as_u64().unwrap()
+    };
+    assert_eq!(attempts("exit 75", json!({"attempts": 3, "on": ["exit_75"]})), 3);
+    assert_eq!(attempts("exit 2", json!({"attempts": 3, "on": ["exit_75"]})), 1);
+    assert_eq!(attempts("exit 2", json!({"attempts": 3, "not_on": ["exit_1", "exit_2"]})), 1);
+    assert_eq!(attempts("kill -9 $$", json!({"attempts": 3, "not_on": ["exit_1", "exit_2"]})), 3);
+}
+
+#[test]
 fn each_attempt_has_a_log_of_its_own() {
     let (logs, mark) = (fresh("logs"), fresh("mark"));
     let mut twice =

@@ -148,6 +148,9 @@ pub(crate) struct CompiledNode {
     pub(crate) optional: bool,
     /// Whether another node handles its failure.
     pub(crate) is_caught: bool,
+    /// Whether its edges do not all become live when it has completed: some are for its failure, or for a signal that did
+    /// not come.
+    pub(crate) has_exits: bool,
     /// Whether it handles the failures of others.
     pub(crate) is_failure_handler: bool,
     /// Whether every way on leads into a join that may go on without it.
@@ -158,9 +161,11 @@ pub(crate) struct CompiledNode {
     pub(crate) is_timed: bool,
     /// When it is tried again, where more is said of that than how often.
     pub(crate) retry: Option<Box<Retry>>,
+    /// How long an attempt may take, or a signal be waited for.
     pub(crate) timeout: Option<Duration>,
     pub(crate) times: Times,
-    /// The condition of a conditional or a loop, the input of a task, the items of a map.
+    /// The condition of a conditional or a loop, the input of a task, the items of a map, the moment or the name of the
+    /// signal of a wait.
     pub(crate) expression: Option<Expression>,
     /// Who is asked to do the task: its own assignee, else the nearest assignment before it.
     pub(crate) assignee: Option<String>,
@@ -228,6 +233,12 @@ pub(crate) enum Step {
     Ask,
     /// A graph is run in scopes of its own.
     Open(Opening),
+    /// It waits for so long.
+    Delay(Duration),
+    /// It waits until the moment that its expression gives.
+    Until,
+    /// It waits for a signal: with the name that its expression gives, else with the one in its definition.
+    AwaitSignal,
 }
 
 /// Which graph a node runs in scopes of its own, and how often.

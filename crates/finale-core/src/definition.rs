@@ -11,6 +11,7 @@ mod repeated;
 mod retry;
 mod task;
 mod times;
+mod wait;
 
 pub(crate) use body::InsideRef;
 pub use body::{Body, Graph, Group, Inside};
@@ -20,6 +21,7 @@ pub use document::Document;
 pub use repeated::{Items, Loop, LoopCondition, Map, Tolerance};
 pub use retry::{Backoff, Exhausted, FailureKind, Growth, Retry};
 pub use times::Times;
+pub use wait::{Signal, Wait};
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -224,6 +226,8 @@ pub enum NodeKind {
     Map(Map),
     /// Runs what is inside of it round by round.
     Loop(Loop),
+    /// Waits for some time, until a moment, or for a signal.
+    Wait(Wait),
 }
 
 impl Node {
@@ -287,6 +291,7 @@ impl NodeKind {
             Self::Group(_) => "group",
             Self::Map(_) => "map",
             Self::Loop(_) => "loop",
+            Self::Wait(_) => "wait",
         }
     }
 
@@ -583,6 +588,8 @@ pub enum EdgeKind {
     VerificationRefer,
     /// When its source has failed for good: the target handles the failure, which then counts for no policy.
     OnFailure,
+    /// When its source has waited in vain for a signal. The other edges that leave it are for when the signal came.
+    OnTimeout,
 }
 
 impl EdgeKind {
@@ -597,6 +604,7 @@ impl EdgeKind {
             Self::VerificationFail => "verification_fail",
             Self::VerificationRefer => "verification_refer",
             Self::OnFailure => "on_failure",
+            Self::OnTimeout => "on_timeout",
         }
     }
 }

@@ -51,6 +51,26 @@ pub struct Record {
     pub counts: Counts,
     /// Its nodes, in the order of the definition.
     pub nodes: Vec<NodeRecord>,
+    /// Signals that no node has taken, in the order in which they came.
+    pub signals: Vec<SignalRecord>,
+}
+
+/// A signal that no node of an execution has taken.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignalRecord {
+    /// The name that nodes wait for.
+    pub name: String,
+    /// What repetitions of it are known by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Who sent it.
+    pub by: String,
+    /// When it came.
+    pub at: Time,
+    /// What it says.
+    #[serde(default)]
+    pub payload: Payload,
 }
 
 /// Names the definition of an execution.

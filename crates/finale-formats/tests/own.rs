@@ -352,7 +352,7 @@ edges:
         "9:3: tasks.c: the task is empty: say what it does with `handler`, `shell`, `sleep` or `log`, or write `{}` if \
          somebody outside does it",
         "12:6: nodes.d: the node does not say what it is; accepted: `start`, `end`, `task`, `condition`, `split`, `join`, \
-         `assign`, `verification`, `subworkflow`",
+         `assign`, `verification`, `subworkflow`, `delay`, `until`, `signal`",
         "12:14: nodes.d.after: `choice` is a condition: say after which answer, like `{node: choice, on: true}`; \
          accepted: `true`, `false`, `failure`",
         "14:31: edges[0].on: `choice` is a condition, which does not answer `pass`; accepted after `on`: `true`, `false`, `failure`",

@@ -50,17 +50,19 @@ impl<Output> ExecutionHandle<Output> {
     }
 
     /// Begins the next attempt at a task now, instead of at the end of its backoff, or the next round of a loop, instead of
-    /// at the end of its delay. It passes no limit: where there is a queue it waits in it.
+    /// at the end of its delay. It passes no limit: where there is a queue it waits in it. A node that waits for some time
+    /// or until a moment need not wait any more.
     ///
     /// # Errors
-    /// [`NotReady`](CommandError::NotReady) when it waits for neither, and the others of
+    /// [`NotReady`](CommandError::NotReady) when it waits for none of that, and the others of
     /// [`complete_by_hand`](Self::complete_by_hand).
     pub async fn run_now(&self, node: &str, by: &str, reason: &str) -> Result<(), CommandError> {
         self.operate(node, by, reason, OperatorAction::RunNow).await
     }
 
     /// Declares a task done, with this output: one that is held, that waits for its next attempt, for a slot or for somebody
-    /// outside, or that a handler works on. The handler is dropped at once, without a grace.
+    /// outside, or that a handler works on. The handler is dropped at once, without a grace. A node that waits for a time or
+    /// a signal is declared done in the same way.
     ///
     /// A call, a group, a map or a loop can be declared done too. What runs in it is closed, handlers have their grace, and
     /// then it completes with the output.

@@ -29,6 +29,7 @@ fn status(code: &str) -> StatusCode {
         | "idempotency_conflict"
         | "id_conflict"
         | "workflow_conflict"
+        | "signals_full"
         | "execution_cancelled" => StatusCode::CONFLICT,
         "execution_failed" => StatusCode::UNPROCESSABLE_ENTITY,
         "saturated" | "stopped" | "abandoned" => StatusCode::SERVICE_UNAVAILABLE,

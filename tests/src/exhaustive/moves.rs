@@ -1,8 +1,10 @@
 //! What may come next.
 
+use std::collections::BTreeSet;
+
 use finale_core::definition::Verdict;
 use finale_core::execution::{Command, Execution, Input, Report};
-use finale_core::fact::{Operation, OperatorAction, StopOutcome, Timer};
+use finale_core::fact::{Operation, OperatorAction, Signalled, StopOutcome, Timer};
 use finale_core::failure::{Failure, FailureClass};
 use finale_core::{Compiled, Dispatch, NodeIndex, NodeStatus, Payload, ScopeId, Time, WaitingFor, WorkKey};
 
@@ -14,6 +16,7 @@ pub struct Budget {
     has_cancelled: bool,
     has_crashed: bool,
     has_retried: bool,
+    has_signalled: bool,
 }
 
 /// Something that may be told.
@@ -31,6 +34,10 @@ pub enum Move {
     Judged(WorkKey, Verdict),
     /// A timer fires.
     Fired(Timer),
+    /// Somebody sends a signal that a node waits for.
+    Signal(Box<str>),
+    /// Somebody sends a signal that a node may wait for later.
+    EarlySignal(Box<str>),
     /// More of what followed is drawn.
     Continue,
     /// An operator cancels it.
@@ -61,6 +68,7 @@ impl Budget {
             Move::Cancel => Self { has_cancelled: true, ..self },
             Move::Crash => Self { has_crashed: true, ..self },
             Move::Operated(_, Operated::Retry) => Self { has_retried: true, ..self },
+            Move::EarlySignal(_) => Self { has_signalled: true, ..self },
             _ => self,
         }
     }
@@ -69,7 +77,7 @@ impl Budget {
 impl Move {
     /// Whether it comes by itself, rather than from somebody who may never say it.
     pub(super) fn is_progress(&self) -> bool {
-        !matches!(self, Self::Cancel | Self::Crash)
+        !matches!(self, Self::Cancel | Self::Crash | Self::EarlySignal(_))
     }
 
     /// The input that says so.
@@ -87,6 +95,12 @@ impl Move {
             }
             Self::Judged(key, verdict) => Input::Verdict { key, verdict, by: "a judge".into() },
             Self::Fired(timer) => Input::TimerFired(timer),
+            Self::Signal(name) | Self::EarlySignal(name) => Input::Signal(Signalled {
+                name,
+                payload: Payload::from_json(&b"true"[..]).expect("it is JSON"),
+                by: "somebody".into(),
+                id: None,
+            }),
             Self::Continue => Input::Continue,
             Self::Cancel => Input::Command(Command::Cancel { by: "an operator".into() }),
             Self::Crash => Input::Recovered { epoch: execution.epoch().next(), crashed: true },
@@ -118,6 +132,7 @@ pub(super) fn moves(
     execution: &Execution,
     definition: &Compiled,
     verifications: &[NodeIndex],
+    signals: &BTreeSet<Box<str>>,
     budget: Budget,
 ) -> Vec<Move> {
     let open = Open::of(execution, definition);
@@ -142,6 +157,12 @@ pub(super) fn moves(
         }
     }
     moves.extend(open.armed.iter().map(|timer| Move::Fired(*timer)));
+    let awaited: BTreeSet<&str> = execution.awaited_signals().map(|(_, name)| name).collect();
+    moves.extend(awaited.iter().map(|name| Move::Signal((*name).into())));
+    if !budget.has_signalled {
+        let ahead = signals.iter().filter(|name| !awaited.contains(&***name));
+        moves.extend(ahead.map(|name| Move::EarlySignal(name.clone())));
+    }
     if open.continues {
         moves.push(Move::Continue);
     }

@@ -52,11 +52,31 @@ pub enum Misreading {
     WaitsDoNotGrow,
     /// Work whose time in all is over is tried again.
     OutOfTimeIsTriedAgain,
+    /// A signal that nobody waits for is lost.
+    LosesEarlySignal,
+    /// All nodes that wait for a signal take the same one.
+    AllWaitingTakeSignal,
+    /// A signal that was kept is kept on when it is taken.
+    TakesSignalTwice,
+    /// A signal with an id that was sent before counts once more.
+    CountsRepeatedSignal,
+    /// A node that was closed takes the signal that it waited for.
+    ClosedTakesSignal,
+    /// Of several signals that are kept the newest one is taken.
+    TakesNewestSignal,
+    /// Of several nodes that wait for a signal the last one takes it.
+    LastWaitingTakesSignal,
+    /// A signal that does not come in time is a failure, although another node is named for that.
+    TimeoutFails,
+    /// What comes after a wait goes on although the signal did not come.
+    TimeoutGoesOn,
+    /// A moment that has passed is waited for.
+    WaitsForThePast,
 }
 
 impl Misreading {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 32] = [
         Self::FiresTwice,
         Self::ForgetsLoser,
         Self::CancelsWhatOthersNeed,
@@ -79,6 +99,16 @@ impl Misreading {
         Self::SkippingBlocks,
         Self::WaitsDoNotGrow,
         Self::OutOfTimeIsTriedAgain,
+        Self::LosesEarlySignal,
+        Self::AllWaitingTakeSignal,
+        Self::TakesSignalTwice,
+        Self::CountsRepeatedSignal,
+        Self::ClosedTakesSignal,
+        Self::TakesNewestSignal,
+        Self::LastWaitingTakesSignal,
+        Self::TimeoutFails,
+        Self::TimeoutGoesOn,
+        Self::WaitsForThePast,
     ];
 }
 

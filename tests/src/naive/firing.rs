@@ -87,6 +87,8 @@ impl Naive {
                 | Place::Running
                 | Place::Asked
                 | Place::Judged
+                | Place::Timed
+                | Place::Listening(_)
                 | Place::Backing
                 | Place::Held
         );
@@ -100,7 +102,9 @@ impl Naive {
             return if *place == Place::Failed { Way::Live } else { Way::Dead };
         }
         match place {
+            Place::Passed(Some(EdgeKind::OnTimeout)) if self.misreads(Misreading::TimeoutGoesOn) => Way::Live,
             Place::Passed(Some(taken)) if *taken != kind => Way::Dead,
+            Place::Done(_) | Place::Skipped(Way::LiveFailed) if kind == EdgeKind::OnTimeout => Way::Dead,
             Place::Passed(_) | Place::Done(_) => Way::Live,
             Place::Failed if self.failure_handler(source).is_some() => match self.misreads(Misreading::HandledBlocks) {
                 true => Way::Blocked,
@@ -129,6 +133,7 @@ impl Naive {
                 }
                 Place::Pending | Place::Due | Place::Reached { .. } => Place::Skipped(Way::Dead),
                 Place::Asked | Place::Judged | Place::Backing | Place::Held => Place::Cancelled,
+                Place::Timed | Place::Listening(_) => Place::Cancelled,
                 Place::Running => {
                     self.closed[node] = true;
                     Place::Running

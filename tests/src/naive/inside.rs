@@ -24,11 +24,17 @@ pub enum Mistake {
     GivesTwice,
     /// A node that an operator ends is done before what runs inside of it has left.
     OperatorDoesNotWait,
+    /// A signal that nobody waits for is lost.
+    LosesEarlySignal,
+    /// A signal is given to all that wait for it.
+    GivesSignalToAll,
+    /// What is inside of a node does not see the signals that were kept.
+    KeepsSignalsApart,
 }
 
 impl Mistake {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::OpensTooMany,
         Self::CountsTolerated,
         Self::OutOfOrder,
@@ -36,6 +42,9 @@ impl Mistake {
         Self::ForgetsDelay,
         Self::GivesTwice,
         Self::OperatorDoesNotWait,
+        Self::LosesEarlySignal,
+        Self::GivesSignalToAll,
+        Self::KeepsSignalsApart,
     ];
 }
 

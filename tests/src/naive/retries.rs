@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use finale_core::definition::{Delivery, Exhausted, FailureKind, Growth, Retry};
+use finale_core::definition::{Delivery, Exhausted, FailureKind, Growth, NodeKind, Retry};
 use finale_core::execution::Effect;
 use finale_core::fact::{Operation, OperatorAction, Timer};
 use finale_core::failure::{Failure, FailureClass};
 use finale_core::{Payload, Time};
+use serde_json::Value;
 
 use super::{Misreading, Naive, No, Phase, Place, Way, decode};
 
@@ -133,8 +134,32 @@ impl Naive {
         self.first[node].get_or_insert(now);
     }
 
+    /// An operator says that a node need not wait.
+    fn operate_wait(&mut self, node: usize, operation: &Operation) -> Result<(), No> {
+        let is_waiting = self.places[node] == Place::Timed || self.is_listening(node);
+        let fits = match operation.action {
+            OperatorAction::Fail if operation.reason.trim().is_empty() => return Err(No::Invalid),
+            OperatorAction::Retry => false,
+            OperatorAction::RunNow => self.places[node] == Place::Timed,
+            OperatorAction::Complete(_) | OperatorAction::Fail | OperatorAction::Skip => is_waiting,
+        };
+        if !fits {
+            return Err(self.when(node));
+        }
+        match &operation.action {
+            OperatorAction::Complete(output) => self.places[node] = Place::Done(decode(output)),
+            OperatorAction::Fail => self.fail(node),
+            OperatorAction::Skip => self.places[node] = Place::Skipped(Way::LiveFailed),
+            _ => self.places[node] = Place::Done(Value::Null),
+        }
+        Ok(())
+    }
+
     pub(super) fn operate(&mut self, operation: &Operation) -> Result<(), No> {
         let node = self.known(operation.key)?;
+        if let NodeKind::Wait(_) = self.definition.nodes[node].kind {
+            return self.operate_wait(node, operation);
+        }
         let Some(task) = self.task(node) else { return Err(No::Invalid) };
         let is_once = task.delivery == Delivery::AtMostOnce;
         let is_reached =

@@ -304,7 +304,12 @@ impl Actor {
     /// Lets the core decide about one input; none if it panicked, else whether it was accepted.
     fn decide(&mut self, message: Message, reach: &mut Reach<'_>) -> Option<bool> {
         let now = reach.shared.now;
-        let Message { request, body: Body::Input(input) } = message else { return Some(true) };
+        let Message { request, body: Body::Input(mut input) } = message else { return Some(true) };
+        if let Input::Signal(signal) = &mut input
+            && reach.shared.has(Bug::ForgetSignalIds)
+        {
+            signal.id = None;
+        }
         let hosting = self.hosting.as_mut()?;
         let kept =
             (!matches!(input, Input::Activate(_) | Input::TimerFired(_) | Input::Continue)).then(|| input.clone());
@@ -586,10 +591,17 @@ impl Actor {
         hosting.reconciles = false;
         let compiled = &reach.shared.flows[hosting.definition.0 as usize].compiled;
         let mut under_way = hosting.state.under_way(compiled);
+        if reach.shared.has(Bug::ForgetWaits) {
+            under_way.retain(|effect| !matches!(effect, Effect::ArmTimer { timer: Timer::Wait(_), .. }));
+        }
         for effect in &mut under_way {
-            let Effect::ArmTimer { timer, due, .. } = effect else { continue };
-            if reach.shared.has(Bug::JitterDiffersOnReplay) && matches!(timer, Timer::Backoff(..)) {
-                *due = due.after(std::time::Duration::from_micros(1));
+            let Effect::ArmTimer { timer, due, within } = effect else { continue };
+            match timer {
+                Timer::Wait(_) if reach.shared.has(Bug::DelayBeginsAnew) => *due = reach.shared.now.after(*within),
+                Timer::Backoff(..) if reach.shared.has(Bug::JitterDiffersOnReplay) => {
+                    *due = due.after(std::time::Duration::from_micros(1));
+                }
+                _ => {}
             }
             reach.shared.audit.arms_again(hosting.state.id(), *timer, *due);
         }
@@ -647,6 +659,7 @@ fn late_event(execution: ExecutionId, at: Time, input: &Input, refused: &Refused
         Input::Reported(_) => LateKind::Report,
         Input::Stopped { .. } => LateKind::Stopped,
         Input::Verdict { .. } => LateKind::Verdict,
+        Input::Signal(_) => LateKind::Signal,
         _ => return None,
     };
     Some(LateEvent { execution, at, what, reason: refused.to_string().into() })

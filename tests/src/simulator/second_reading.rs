@@ -95,6 +95,11 @@ fn tell(naive: &mut Naive, Said { at, input, steps }: &Said, execution: &Executi
     {
         return Some(difference);
     }
+    let left = execution.signals_left().into_iter();
+    let left: Vec<_> = left.map(|signal| (signal.name, signal.payload.decode().expect("it is JSON"))).collect();
+    if left != naive.signals_left() {
+        return Some(format!("after {input:?} {left:?} are left, and should be {:?}", naive.signals_left()));
+    }
     let handled = execution.counts(&flow.compiled).handled;
     (handled as usize != naive.handled()).then(|| format!("{handled} failures are handled, not {}", naive.handled()))
 }
@@ -127,6 +132,7 @@ fn input(fact: &Fact, epoch: Epoch) -> Option<Input> {
         Fact::Recovered { epoch, crashed } => Input::Recovered { epoch: *epoch, crashed: *crashed },
         Fact::Continued => Input::Continue,
         Fact::Operated(operation) => Input::Operate(operation.clone()),
+        Fact::Signalled(signal) => Input::Signal(signal.clone()),
         Fact::Decided { .. } | Fact::Ending(_) | Fact::Ended(_) => return None,
     })
 }

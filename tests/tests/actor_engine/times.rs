@@ -83,13 +83,13 @@ async fn a_snapshot_says_how_far_handlers_at_work_say_they_are() {
         let gate = Gate::closed();
         let wait = gate.clone();
         let copies = move |task: TaskContext, input: Any| {
-            let wait = wait.handler();
+            let wait = wait.clone();
             async move {
                 task.progress(0.1, "1 of 10 files");
                 tokio::time::sleep(MINUTE).await;
                 task.progress(0.4, "4 of 10 files");
                 task.progress(7.0, "more than all");
-                wait(task, input).await
+                wait.handler()(task, input).await
             }
         };
         let runtime = runtime(&journal).handler("a", copies).never("b").start().unwrap();

@@ -84,7 +84,7 @@ enum Failed {
     #[error("its standard output is longer than {} KiB, more than is read as JSON", STDOUT_JSON_BYTES_MAX >> 10)]
     LongJson,
     #[error("{how}{last_line}")]
-    Exit { how: String, last_line: String },
+    Exit { how: String, last_line: String, code: Option<i32> },
     #[error("cancelled")]
     Cancelled,
 }
@@ -93,6 +93,14 @@ impl Failed {
     /// Whether it would be the same another time.
     fn is_permanent(&self) -> bool {
         matches!(self, Self::Name(_) | Self::Nul(_))
+    }
+
+    /// The code by which a definition knows the failure: `retry: {on: exit_75}`.
+    fn code(&self) -> Option<String> {
+        match self {
+            Self::Exit { code, .. } => code.map(|code| format!("exit_{code}")),
+            _ => None,
+        }
     }
 }
 
@@ -114,7 +122,10 @@ pub(super) async fn run(
     match try_to_run(&paths, halt, &context, &input).await {
         Ok(output) => Ok(output),
         Err(failed) if failed.is_permanent() => Err(TaskError::from(failed).permanent()),
-        Err(failed) => Err(failed.into()),
+        Err(failed) => match failed.code() {
+            Some(code) => Err(TaskError::from(failed).code(&code)),
+            None => Err(failed.into()),
+        },
     }
 }
 
@@ -303,7 +314,7 @@ fn outcome(status: ExitStatus, written: &Written, reading: Reading) -> Result<Ou
     };
     // Commands that fail say why on the standard error, unless they know no better.
     let last_line = last_line(&stderr).or_else(|| last_line(&stdout)).map(|line| format!(": {line}"));
-    Err(Failed::Exit { how, last_line: last_line.unwrap_or_default() })
+    Err(Failed::Exit { how, last_line: last_line.unwrap_or_default(), code: status.code() })
 }
 
 /// The last line that says something.

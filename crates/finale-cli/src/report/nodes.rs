@@ -163,6 +163,8 @@ fn note(state: &NodeRecordState, room: Room) -> String {
         NodeRecordState::Skipped { reason } => reason.clone(),
         NodeRecordState::Queued { queue, .. } => queue.to_string(),
         NodeRecordState::Waiting { waiting_for: WaitingFor::Execution, .. } => "for other executions".to_owned(),
+        NodeRecordState::Waiting { waiting_for: WaitingFor::Signal, .. } => "for a signal".to_owned(),
+        NodeRecordState::Waiting { waiting_for: WaitingFor::Time, .. } => "until its time comes".to_owned(),
         _ => String::new(),
     }
 }

@@ -26,6 +26,7 @@ mod structure;
 #[cfg(test)]
 mod tests;
 mod types;
+mod waits;
 mod warning;
 mod ways;
 

@@ -77,6 +77,7 @@ impl Execution {
             Fact::Recovered { epoch, crashed } => self.recovered(definition, epoch, crashed, sink),
             Fact::Continued => {}
             Fact::Operated(operation) => self.operated(definition, operation, sink),
+            Fact::Signalled(signal) => self.signalled(definition, signal, sink),
             Fact::Ended(ended) => return self.sealed(ended, sink),
         }
         self.end_fact(definition, sink);
@@ -140,6 +141,7 @@ impl Execution {
             }
             Decision::Input(input) => match definition.at(key.node).step {
                 Step::Open(opening) => self.open_nest(definition, key, opening, Some(input), sink),
+                Step::Until | Step::AwaitSignal => self.wait_for(definition, key, &input, sink),
                 _ => {
                     self.open_scope_mut(key.scope).set_input(key.node, input);
                     self.start_work(definition, key, AttemptNo::FIRST, sink);
@@ -255,7 +257,13 @@ impl Execution {
             }
             // Cancelled while it waited for its next attempt.
             WaitFor::Backoff { .. } => sink.effect(Effect::DisarmTimer { timer: Timer::Backoff(key, attempt) }),
-            WaitFor::Verdict { .. } | WaitFor::Scope { .. } | WaitFor::Round { .. } | WaitFor::Operator { .. } => {}
+            // None of these is taken out of its hands by an attempt.
+            WaitFor::Verdict { .. }
+            | WaitFor::Scope { .. }
+            | WaitFor::Round { .. }
+            | WaitFor::Operator { .. }
+            | WaitFor::Time { .. }
+            | WaitFor::Signal { .. } => {}
         }
     }
 
@@ -298,6 +306,7 @@ impl Execution {
             Timer::Backoff(key, attempt) => self.start_work(definition, key, attempt, sink),
             Timer::Round(key, _) => self.round_due(definition, key, sink),
             Timer::Total(key) => self.out_of_time(definition, key, sink),
+            Timer::Wait(key) => self.wait_is_over(definition, key, sink),
         }
     }
 
@@ -370,7 +379,7 @@ impl Execution {
         taken: Option<EdgeKind>,
         sink: &mut impl EffectSink,
     ) {
-        self.move_to(definition, key, NodeState::ControlDone { at: self.at, taken }, sink);
+        self.move_to(definition, key, NodeState::ControlDone { started: self.at, at: self.at, taken }, sink);
         self.follow(key);
     }
 }

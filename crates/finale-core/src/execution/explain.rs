@@ -48,6 +48,9 @@ pub struct Awaited {
     /// What kind of thing it waits for, if it waits and is not at work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<WaitingFor>,
+    /// The name of the signal that it waits for, if it waits for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<String>,
     /// Where it stands in the queue for a limit on handlers, if it is queued.
     #[serde(flatten)]
     pub queue: Option<QueuePosition>,
@@ -144,6 +147,8 @@ impl Execution {
                 (format!("round {} at {until}", self.awaited_round(key)), since)
             }
             NodeState::Waiting(WaitFor::Operator { since, .. }) => (self.awaited_operator(key), since),
+            NodeState::Waiting(WaitFor::Time { since, due }) => (format!("the moment {due}"), since),
+            NodeState::Waiting(WaitFor::Signal { since }) => (self.awaited_signal(definition, key, since), since),
             NodeState::Ready { .. } => (self.awaited_turn(definition, key), self.at),
             _ => return None,
         };
@@ -154,6 +159,7 @@ impl Execution {
             attempt: state.attempt(),
             status: state.status(),
             waiting_for: state.waiting_for(),
+            signal: self.awaited_name(key).map(str::to_owned),
             queue: None,
             what,
             since,

@@ -76,6 +76,8 @@ impl Execution {
             Input::Command(Command::Complete { by }) => Fact::Ending(EndRequest::Complete(by)),
             Input::Command(Command::Fail { by, reason }) => Fact::Ending(EndRequest::Fail { by, reason }),
             Input::Operate(operation) => Fact::Operated(operation),
+            Input::Signal(signal) if self.is_known_signal(&signal) => return Ok(None),
+            Input::Signal(signal) => Fact::Signalled(signal),
             Input::Recovered { epoch, crashed } => Fact::Recovered { epoch, crashed },
             Input::Continue => match self.phase {
                 Phase::New => return Err(Refused::NotRunning(self.status())),

@@ -32,17 +32,20 @@ mod retry;
 mod rounds;
 mod rules;
 mod scope;
+mod signals;
 mod spare;
 mod split_slots;
 #[cfg(test)]
 mod tests;
 mod turn;
 mod uncounted;
+mod waits;
 mod walk;
 
 pub use apply::ReplayError;
 pub use earlier::EARLIER_ATTEMPTS_MAX;
 pub use explain::{Awaited, Why};
+pub use signals::{SIGNAL_IDS_MAX, SIGNALS_MAX, SIGNALS_PER_NAME_MAX};
 
 use earlier::EarlierAttempts;
 pub use input::{Command, Input, Refused, Report};
@@ -53,6 +56,7 @@ use instances::Nest;
 use node::{LostAttempts, NodeState, Settled, Skip, WaitFor};
 use retry::RetryBudgets;
 use scope::Scope;
+use signals::Signals;
 use spare::Spare;
 use split_slots::SplitSlots;
 
@@ -95,7 +99,8 @@ pub struct Execution {
     next_scope: u32,
     /// Nodes a handler works on, in all scopes.
     running: u32,
-    /// Nodes that wait for the outside, a verdict, their next attempt or their next round, in all scopes.
+    /// Nodes that wait for the outside, a verdict, a moment, a signal, their next attempt or their next round, in all
+    /// scopes.
     waiting: u32,
     /// How much was drawn and decided of what was said last.
     spent: u32,
@@ -121,6 +126,8 @@ pub struct Execution {
     earlier: Option<Box<EarlierAttempts>>,
     /// What limits further attempts beside their number.
     retry_budgets: Option<Box<RetryBudgets>>,
+    /// Signals that nobody has taken, and who waits for which one.
+    signals: Option<Box<Signals>>,
     /// Storage of an execution that ended in this place before.
     spare_activation: Spare<Box<Activation>>,
     spare_ending: Spare<Box<Ending>>,
@@ -227,6 +234,7 @@ impl Execution {
             gone: None,
             earlier: None,
             retry_budgets: None,
+            signals: None,
             spare_activation: Spare::default(),
             spare_ending: Spare::default(),
         }
@@ -255,6 +263,7 @@ impl Execution {
         self.gone = None;
         self.earlier = None;
         self.retry_budgets = None;
+        self.signals = None;
     }
 
     /// What a history comes to.
@@ -332,7 +341,7 @@ impl Execution {
         self.running
     }
 
-    /// How many of its nodes wait for the outside, a verdict or their next attempt.
+    /// How many of its nodes wait for the outside, a verdict, a moment, a signal or their next attempt.
     pub fn waiting(&self) -> u32 {
         self.waiting
     }
@@ -445,6 +454,10 @@ impl Execution {
                 let within = definition.at(key.node).rounds().map_or(Duration::ZERO, |rounds| rounds.delay);
                 effects.push(Effect::ArmTimer { timer, due: until, within });
             }
+            NodeState::Waiting(WaitFor::Time { since, due }) => {
+                effects.push(Effect::ArmTimer { timer: Timer::Wait(key), due, within: due.since(since) });
+            }
+            NodeState::Waiting(WaitFor::Signal { since }) => effects.extend(waits::timeout(definition, key, since)),
             _ => {}
         }
     }

@@ -22,8 +22,8 @@ pub(crate) enum NodeState {
     Running { attempt: AttemptNo, since: Time, lost: LostAttempts, closed: bool },
     /// Something else must happen first.
     Waiting(WaitFor),
-    /// A control node that was passed, and the way it chose if it had to.
-    ControlDone { at: Time, taken: Option<EdgeKind> },
+    /// A control node that was passed, and the way it chose if it had to; `started` is when it began to wait, if it did.
+    ControlDone { started: Time, at: Time, taken: Option<EdgeKind> },
     /// Work that was done; without an attempt if it was done in scopes of its own.
     Completed { attempt: Option<AttemptNo>, started: Time, ended: Time, output: Payload },
     /// Not done, and not tried again; `lost` attempts used up none of those allowed: they were lost, or made before an
@@ -50,6 +50,10 @@ pub(crate) enum WaitFor {
     Round { since: Time, until: Time },
     /// An operator who says whether the attempt with that number begins.
     Operator { attempt: AttemptNo, since: Time, lost: LostAttempts },
+    /// A moment.
+    Time { since: Time, due: Time },
+    /// A signal; who waits for which one is in [`Signals`](super::signals::Signals).
+    Signal { since: Time },
 }
 
 /// How many attempts at a piece of work were lost with the process they ran in.
@@ -220,6 +224,8 @@ impl WaitFor {
             Self::Scope { .. } => WaitingFor::Scope,
             Self::Round { .. } => WaitingFor::Time,
             Self::Operator { .. } => WaitingFor::Operator,
+            Self::Time { .. } => WaitingFor::Time,
+            Self::Signal { .. } => WaitingFor::Signal,
         }
     }
 
@@ -230,7 +236,9 @@ impl WaitFor {
             | Self::Backoff { since, .. }
             | Self::Scope { since }
             | Self::Round { since, .. }
-            | Self::Operator { since, .. } => since,
+            | Self::Operator { since, .. }
+            | Self::Time { since, .. }
+            | Self::Signal { since } => since,
         }
     }
 }

@@ -1,5 +1,5 @@
 //! What an operator says of one node: to try it again, to begin it now, that it is done, that it has failed, or that it is
-//! not to be done.
+//! not to be done; of one that waits, that it need not.
 
 use super::apply::{Attempted, Further};
 use super::instances::ByOperator;
@@ -10,13 +10,16 @@ use crate::compiled::{Compiled, Step};
 use crate::fact::{Operation, OperatorAction, Timer};
 use crate::failure::{Failure, FailureClass};
 use crate::id::{AttemptNo, WorkKey};
+use crate::payload::Payload;
 
 impl Execution {
     /// Whether an operator can say that now.
     pub(super) fn allows_operation(&self, definition: &Compiled, operation: &Operation) -> Result<(), Refused> {
         let Operation { key, action, reason, .. } = operation;
         let (key, state) = (*key, self.work(*key)?);
-        if !matches!(definition.at(key.node).step, Step::Handle | Step::Ask | Step::Open(_)) {
+        let step = definition.at(key.node).step;
+        let is_wait = matches!(step, Step::Delay(_) | Step::Until | Step::AwaitSignal);
+        if !is_wait && !matches!(step, Step::Handle | Step::Ask | Step::Open(_)) {
             return Err(Refused::Invalid("the node has no output: nobody works on it"));
         }
         if *action == OperatorAction::Fail && reason.trim().is_empty() {
@@ -25,7 +28,8 @@ impl Execution {
         let fits = match action {
             OperatorAction::Retry => matches!(state, NodeState::Waiting(WaitFor::Operator { .. })),
             OperatorAction::RunNow => {
-                matches!(state, NodeState::Waiting(WaitFor::Backoff { .. } | WaitFor::Round { .. }))
+                let NodeState::Waiting(wait) = state else { return Err(not_now(key, state)) };
+                matches!(wait, WaitFor::Backoff { .. } | WaitFor::Round { .. } | WaitFor::Time { .. })
             }
             OperatorAction::Complete(_) | OperatorAction::Fail | OperatorAction::Skip => {
                 is_reached(state) && !self.nests.get(&key).is_some_and(|nest| nest.is_closed())
@@ -50,7 +54,10 @@ impl Execution {
                 self.renew_retry_budget(key, attempt);
                 return self.start_work(definition, key, attempt, sink);
             }
-            OperatorAction::RunNow => return self.run_now(definition, key, sink),
+            OperatorAction::RunNow => match self.state_at(key) {
+                NodeState::Waiting(WaitFor::Time { .. }) => ByOperator::Completed(Payload::NULL),
+                _ => return self.run_now(definition, key, sink),
+            },
             OperatorAction::Complete(output) => ByOperator::Completed(output),
             OperatorAction::Fail => ByOperator::Failed(Failure::new(FailureClass::Failed, reason).permanent()),
             OperatorAction::Skip => ByOperator::Skipped,
@@ -60,6 +67,10 @@ impl Execution {
             NodeState::Waiting(WaitFor::Round { .. }) => {
                 sink.effect(Effect::DisarmTimer { timer: Timer::Round(key, self.awaited_round(key)) });
                 self.end_nest(definition, key, by, sink);
+            }
+            NodeState::Waiting(WaitFor::Time { .. } | WaitFor::Signal { .. }) => {
+                self.stop_waiting(definition, key, sink);
+                self.settle_as_said(definition, key, by, sink);
             }
             _ => self.settle_by_operator(definition, key, by, sink),
         }

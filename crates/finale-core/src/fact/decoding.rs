@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::encoding::{activated, failed, kind};
 use super::{
-    Activation, Decision, EndRequest, Ended, Fact, Operation, OperatorAction, Recorded, StopOutcome, Terminal, Timer,
+    Activation, Decision, EndRequest, Ended, Fact, Operation, OperatorAction, Recorded, Signalled, StopOutcome,
+    Terminal, Timer,
 };
 use crate::compiled::DefinitionHash;
 use crate::definition::Verdict;
@@ -130,6 +131,7 @@ impl<'a> Reader<'a> {
                 Fact::TimerFired(Timer::Round(key, self.narrow()?))
             }
             kind::OPERATED => Fact::Operated(self.operation(kind)?),
+            kind::WAIT => work(self).map(|(key, _)| Fact::TimerFired(Timer::Wait(key)))?,
             // These are about no work: a flag of one is damage.
             _ => self.of_execution(kind, at)?,
         })
@@ -147,6 +149,11 @@ impl<'a> Reader<'a> {
             }
             kind::RECOVERED => Fact::Recovered { epoch: Epoch(self.narrow()?), crashed: self.flag()? },
             kind::CONTINUED => Fact::Continued,
+            kind::SIGNALLED => {
+                let (name, by, payload) = (self.text()?, self.text()?, self.payload()?);
+                let id = if self.0.is_empty() { None } else { Some(self.text()?) };
+                Fact::Signalled(Signalled { name, payload, by, id })
+            }
             _ => return Err("the kind of fact is unknown"),
         })
     }

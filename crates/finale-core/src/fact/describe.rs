@@ -4,7 +4,9 @@ use std::fmt::{self, Write};
 
 use serde::Serialize;
 
-use super::{Activation, Decision, EndRequest, Ended, Fact, Operation, OperatorAction, Recorded, StopOutcome, Timer};
+use super::{
+    Activation, Decision, EndRequest, Ended, Fact, Operation, OperatorAction, Recorded, Signalled, StopOutcome, Timer,
+};
 use crate::compiled::Compiled;
 use crate::definition::Verdict;
 use crate::failure::{Failure, FailureClass};
@@ -80,6 +82,7 @@ impl Recorded {
                 about.kind("continued").say(format_args!("what followed was too much for one turn: it went on"))
             }
             Fact::Operated(operation) => about.of_node(definition, operation.key).operated(operation),
+            Fact::Signalled(signal) => about.signalled(signal),
         }
     }
 }
@@ -231,7 +234,17 @@ impl Described {
             Timer::Total(key) => about.of_node(definition, key).say(format_args!(" took longer than allowed in all")),
             Timer::Backoff(key, attempt) => about.of_attempt(definition, key, attempt).say(format_args!("may begin")),
             Timer::Round(key, round) => about.of_node(definition, key).say(format_args!(": round {round} may begin")),
+            Timer::Wait(key) => about.of_node(definition, key).say(format_args!(": the time it waited for has come")),
         }
+    }
+
+    fn signalled(self, Signalled { name, payload, by, id }: &Signalled) -> Self {
+        let mut about = self.kind("signalled").say(format_args!("signal {name:?}")).by(by);
+        if let Some(id) = id {
+            about = about.say(format_args!(", id {id:?}"));
+        }
+        about.input = Some(payload.clone());
+        if payload.is_null() { about } else { about.say(format_args!(", with {payload:?}")) }
     }
 
     fn end_decided(self, decree: &EndRequest) -> Self {
@@ -354,6 +367,7 @@ mod tests {
         let stopped = |how| Fact::AttemptStopped { key, attempt, how };
         let operated =
             |action, reason: &str| Fact::Operated(Operation { key, by: "me".into(), reason: reason.into(), action });
+        let signal = |id, payload| Fact::Signalled(Signalled { name: "paid".into(), payload, by: "me".into(), id });
         let output = Some(Payload::encode(&1).unwrap());
         let cases = [
             (decided(Decision::Branch(true)), "hello went true"),
@@ -377,6 +391,9 @@ mod tests {
             (Fact::TimerFired(Timer::Timeout(key, attempt)), "hello: attempt 1 took longer than allowed"),
             (Fact::TimerFired(Timer::Backoff(key, attempt.next())), "hello: attempt 2 may begin"),
             (Fact::TimerFired(Timer::Total(key)), "hello took longer than allowed in all"),
+            (Fact::TimerFired(Timer::Wait(key)), "hello: the time it waited for has come"),
+            (signal(None, Payload::NULL), "signal \"paid\" by me"),
+            (signal(Some("7".into()), Payload::encode(&1).unwrap()), "signal \"paid\" by me, id \"7\", with 1"),
             (Fact::Ending(EndRequest::Cancel("me".into())), "cancelled by me"),
             (Fact::Ending(EndRequest::Complete("me".into())), "declared completed by me"),
             (Fact::Ending(EndRequest::Fail { by: "me".into(), reason: "no".into() }), "declared failed by me: no"),

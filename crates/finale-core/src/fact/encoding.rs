@@ -9,7 +9,9 @@
 //! that ends before the field for one without. Everything else is a new [`FORMAT`]. After a change the test that compares
 //! with `encoding/golden.hex` must fail only in lines that are new.
 
-use super::{Activation, Decision, EndRequest, Ended, Fact, Operation, OperatorAction, StopOutcome, Terminal, Timer};
+use super::{
+    Activation, Decision, EndRequest, Ended, Fact, Operation, OperatorAction, Signalled, StopOutcome, Terminal, Timer,
+};
 use crate::definition::Verdict;
 use crate::failure::{Failure, FailureClass};
 use crate::id::{AttemptNo, WorkKey};
@@ -44,6 +46,8 @@ pub(super) mod kind {
     pub(in crate::fact) const ROUND: u8 = 21;
     pub(in crate::fact) const OPERATED: u8 = 24;
     pub(in crate::fact) const TOTAL: u8 = 25;
+    pub(in crate::fact) const SIGNALLED: u8 = 27;
+    pub(in crate::fact) const WAIT: u8 = 28;
 
     /// The bits of the kind itself.
     pub(in crate::fact) const MASK: u8 = 0x1f;
@@ -134,6 +138,7 @@ impl Writer<'_> {
                 self.work(kind::ROUND, last, at, *key, AttemptNo::FIRST);
                 self.number(u64::from(*round));
             }
+            Fact::TimerFired(Timer::Wait(key)) => self.work(kind::WAIT, last, at, *key, AttemptNo::FIRST),
             Fact::Ending(request) => {
                 self.head(kind::ENDING, last, at);
                 self.end_request(request);
@@ -152,6 +157,10 @@ impl Writer<'_> {
             }
             Fact::Continued => self.head(kind::CONTINUED, last, at),
             Fact::Operated(operation) => self.operation(last, at, operation),
+            Fact::Signalled(signal) => {
+                self.head(kind::SIGNALLED, last, at);
+                self.signal(signal);
+            }
         }
     }
 
@@ -290,6 +299,15 @@ impl Writer<'_> {
                 self.text(reason);
             }
             EndRequest::Stalled => self.byte(4),
+        }
+    }
+
+    fn signal(&mut self, Signalled { name, payload, by, id }: &Signalled) {
+        self.text(name);
+        self.text(by);
+        self.payload(payload.as_bytes());
+        if let Some(id) = id {
+            self.text(id);
         }
     }
 

@@ -94,6 +94,8 @@ pub enum Fact {
     Continued,
     /// An operator said how it goes on with one node.
     Operated(Operation),
+    /// Somebody sent a signal.
+    Signalled(Signalled),
 }
 
 /// What an operator said of one node.
@@ -114,7 +116,7 @@ pub struct Operation {
 pub enum OperatorAction {
     /// Work that is held is tried again, with all its attempts and all its time.
     Retry,
-    /// The next attempt, or the next round, begins now instead of at the end of its wait.
+    /// The next attempt, or the next round, begins now instead of at the end of its wait, or a wait for a time is over.
     RunNow,
     /// The work counts as done, with this output; whoever works on it is stopped at once.
     Complete(Payload),
@@ -123,6 +125,19 @@ pub enum OperatorAction {
     /// The work is not done, and what depends on it goes on as after the failure of an optional task. Whoever works on it is
     /// stopped at once.
     Skip,
+}
+
+/// A signal that somebody sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Signalled {
+    /// The name that nodes wait for.
+    pub name: Box<str>,
+    /// What it says.
+    pub payload: Payload,
+    /// Who sent it.
+    pub by: Box<str>,
+    /// What repetitions of it are known by.
+    pub id: Option<Box<str>>,
 }
 
 /// How an execution begins.
@@ -187,6 +202,8 @@ pub enum Timer {
     Backoff(WorkKey, AttemptNo),
     /// The round of a loop with that number, from 1, may begin.
     Round(WorkKey, u32),
+    /// A node that waits need wait no longer: its moment has come, or the signal that it waits for has not.
+    Wait(WorkKey),
     /// The work must be done, whichever attempt is under way.
     Total(WorkKey),
 }

@@ -98,7 +98,6 @@ pub(crate) const KEYS: Keys = Keys {
         ("sub_workflow", "call"),
         ("workflow", "call"),
         ("wait", "sleep"),
-        ("delay", "sleep"),
         ("pause", "sleep"),
         ("message", "log"),
         ("print", "log"),

@@ -149,6 +149,16 @@ fn operations() -> Vec<Fact> {
     actions.map(|action| Fact::Operated(operation(action))).into()
 }
 
+fn waits() -> Vec<Fact> {
+    let signal = |payload, id| Fact::Signalled(Signalled { name: "paid".into(), payload, by: "me".into(), id });
+    vec![
+        signal(Payload::NULL, None),
+        signal(Payload::encode(&1).unwrap(), Some("7".into())),
+        Fact::TimerFired(Timer::Wait(inside())),
+        Fact::TimerFired(Timer::Wait(key())),
+    ]
+}
+
 /// Every kind of fact with every variant of what is in it.
 fn examples() -> Vec<Fact> {
     let continued = vec![Fact::Continued];
@@ -156,7 +166,7 @@ fn examples() -> Vec<Fact> {
     let first =
         [activations(), decisions(), outcomes(), reports(), endings(), recoveries(), delays(), continued, given];
     let total = vec![Fact::TimerFired(Timer::Total(inside()))];
-    [first.concat(), repeated(), reports_with_codes(), operations(), total].concat()
+    [first.concat(), repeated(), reports_with_codes(), operations(), waits(), total].concat()
 }
 
 fn encoded() -> Vec<u8> {
