@@ -93,7 +93,7 @@ impl Ledger {
             | Fact::AttemptStopped { key, attempt, .. } => (*key, *attempt),
             // What is asked outside is withdrawn, and whatever waits was not begun.
             Fact::Operated(operation) => match self.runs.iter().find(|run| run.key == operation.key) {
-                Some(run) if matches!(operation.action, OperatorAction::Complete(_) | OperatorAction::Fail) => {
+                Some(run) if !matches!(operation.action, OperatorAction::Retry | OperatorAction::RunNow) => {
                     (run.key, run.attempt)
                 }
                 _ => return,
@@ -102,6 +102,10 @@ impl Ledger {
                 assert!(self.armed.remove(timer).is_some(), "{timer:?} fired and was not armed");
                 match timer {
                     Timer::Timeout(key, attempt) => (*key, *attempt),
+                    Timer::Total(key) => match self.runs.iter().find(|run| run.key == *key) {
+                        Some(run) => (run.key, run.attempt),
+                        None => return,
+                    },
                     _ => return,
                 }
             }

@@ -16,6 +16,8 @@ mod splits;
 mod tree;
 mod waits;
 
+use std::time::Duration;
+
 use finale_core::definition::{
     Definition, Delivery, EdgeKind, Node, NodeKind, OnFailure, Siblings, Task, Verdict, Wait, Work,
 };
@@ -55,6 +57,8 @@ pub struct Naive {
     before: Vec<u16>,
     /// When each node was handed out for the first time, or for the first time after that.
     first: Vec<Option<i64>>,
+    /// The shortest and the longest wait for the next attempt that each node may have had last.
+    waits: Vec<(Duration, Duration)>,
     now: Time,
     epoch: u32,
     /// The nodes that failed and are not optional, in order.
@@ -143,6 +147,7 @@ impl Naive {
             lost: vec![(0, 0); count],
             before: vec![0; count],
             first: vec![None; count],
+            waits: vec![Default::default(); count],
             now: Time::default(),
             epoch: 0,
             failed: Vec::new(),
@@ -305,7 +310,13 @@ impl Naive {
             _ if epoch <= self.epoch => return Err(No::Invalid),
             _ => self.epoch = epoch,
         }
+        if self.misreads(Misreading::TimeForgottenInCrash) {
+            self.first.fill(None);
+        }
         for node in 0..self.places.len() {
+            if self.places[node] == Place::Held && self.misreads(Misreading::HeldRunsAfterRestart) {
+                self.places[node] = Place::Reached { seen: true };
+            }
             let is_running = self.places[node] == Place::Running;
             let once = self.task(node).is_some_and(|task| task.delivery == Delivery::AtMostOnce);
             match (is_running, once) {
@@ -363,6 +374,19 @@ impl Naive {
                     return Err(No::Invalid);
                 }
                 self.outcome(node, &Err(Failure::new(FailureClass::TimedOut, "")));
+            }
+            Timer::Total(key) => {
+                let node = self.known(key)?;
+                let is_limited = self.task(node).is_some_and(|task| task.times.total.is_some());
+                let is_open = match self.places[node] {
+                    Place::Running | Place::Asked | Place::Backing => true,
+                    Place::Reached { .. } => self.attempts[node] > 1,
+                    _ => false,
+                };
+                if !is_limited || !is_open || self.first[node].is_none() {
+                    return Err(No::Invalid);
+                }
+                self.out_of_time(node);
             }
             Timer::Backoff(key, attempt) => {
                 let node = self.known(key)?;

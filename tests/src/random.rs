@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use finale_core::definition::{
     AgentAssignment, Backoff, Conditional, Definition, Delivery, Edge, EdgeKind, Exhausted, Growth, JoinStrategy,
-    Losers, Node, NodeKind, ParallelJoin, ParallelSplit, Policy, Retry, Signal, Task, TriggerRule, Verdict, Wait, Work,
+    Losers, Node, NodeKind, ParallelJoin, ParallelSplit, Policy, Retry, Signal, Task, Times, TriggerRule, Verdict,
+    Wait, Work,
 };
 use finale_core::execution::{Command, Effect, Input, Report};
 use finale_core::fact::{Operation, OperatorAction, Signalled, StopOutcome, Timer};
@@ -135,13 +136,20 @@ pub(crate) const SIGNALS: [&str; 2] = ["a", "b"];
 fn task(work: Work, number: usize, a: u8, b: u8, c: u8) -> Task {
     let backoff = if b.is_multiple_of(2) { Duration::ZERO } else { Duration::from_micros(u64::from(b)) };
     let attempts = 1 + u16::from(a ^ b) % 3;
-    let is_once = attempts == 1 && work != Work::External && b.is_multiple_of(2);
+    let is_handled = work != Work::External;
+    let is_once = attempts == 1 && is_handled && b.is_multiple_of(2);
+    let times = Times {
+        queue: (is_handled && a % 11 == 3).then_some(Duration::from_micros(150)),
+        total: (b % 9 == 4).then_some(Duration::from_micros(200)),
+        heartbeat: (is_handled && a % 13 == 5).then_some(Duration::from_micros(100)),
+    };
     Task {
         title: Some(format!("Task {number}")),
         work,
         input: (c < 64).then(|| formula(c, number).source()),
         optional: c.is_multiple_of(5),
         timeout: (c % 3 == 1).then(|| Duration::from_micros(50)),
+        times,
         retry: retry(attempts, backoff, a, b),
         delivery: if is_once { Delivery::AtMostOnce } else { Delivery::AtLeastOnce },
         ..Task::default()
@@ -379,7 +387,8 @@ fn operated(key: WorkKey, more: u8) -> Input {
     let action = match more % 8 {
         0..=3 => OperatorAction::Retry,
         4 => OperatorAction::RunNow,
-        5 | 6 => OperatorAction::Complete(Payload::from_json(b"7").expect("it is JSON")),
+        5 => OperatorAction::Skip,
+        6 => OperatorAction::Complete(Payload::from_json(b"7").expect("it is JSON")),
         _ => OperatorAction::Fail,
     };
     let reason = if more.is_multiple_of(5) { " ".into() } else { "so it is decided".into() };

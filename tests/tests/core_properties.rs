@@ -233,6 +233,8 @@ impl Both {
         assert_eq!(self.driven.execution().status(), self.naive.status(), "the status after {input:?}");
         assert_eq!(self.driven.nodes(), self.naive.nodes(), "the nodes after {input:?}");
         assert_eq!(self.driven.execution().losses(), self.naive.losses(), "the losses after {input:?}");
+        let under_way = self.driven.execution().under_way(self.driven.definition());
+        assert_eq!(self.naive.checks_waits(&under_way), Ok(()), "the waits after {input:?}");
         let record = self.driven.execution().record(self.driven.definition());
         let signals =
             record.signals.into_iter().map(|signal| (signal.name, signal.payload.decode().expect("it is JSON")));

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 
 use crate::compile::Warning;
 use crate::definition::{
-    Declaration, Definition, EdgeKind, Node, NodeKind, Policy, Retry, Tolerance, TriggerRule, Verdict,
+    Declaration, Definition, EdgeKind, Node, NodeKind, Policy, Retry, Times, Tolerance, TriggerRule, Verdict,
 };
 use crate::expression::Expression;
 use crate::id::NodeIndex;
@@ -167,6 +167,7 @@ pub(crate) struct CompiledNode {
     pub(crate) retry: Option<Box<Retry>>,
     /// How long an attempt may take, or a signal be waited for.
     pub(crate) timeout: Option<Duration>,
+    pub(crate) times: Times,
     /// The condition of a conditional or a loop, the input of a task, the items of a map, the moment or the name of the
     /// signal of a wait.
     pub(crate) expression: Option<Expression>,
@@ -478,6 +479,11 @@ impl Compiled {
     /// Whether a node is a task that is done outside; false also for a number that is no node's.
     pub fn is_external(&self, position: NodeIndex) -> bool {
         self.nodes.get(position.as_usize()).is_some_and(|node| node.step == Step::Ask)
+    }
+
+    /// How long a node may take, beside what one attempt may; nothing is limited for a number that is no node's.
+    pub fn times(&self, node: NodeIndex) -> Times {
+        self.nodes.get(node.as_usize()).map(|node| node.times).unwrap_or_default()
     }
 
     /// Whether the handler of a node must never begin a second time; false also for a number that is no node's.

@@ -10,6 +10,7 @@ mod draw;
 mod repeated;
 mod retry;
 mod task;
+mod times;
 mod wait;
 
 pub use body::{Body, Graph, Group, Inside};
@@ -19,6 +20,7 @@ pub use call::Call;
 pub use document::Document;
 pub use repeated::{Items, Loop, LoopCondition, Map, Tolerance};
 pub use retry::{Backoff, Exhausted, FailureKind, Growth, Retry};
+pub use times::Times;
 pub use wait::{Signal, Wait};
 
 use std::collections::BTreeMap;
@@ -338,6 +340,9 @@ pub struct Task {
     /// they are asked. By default there is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
+    /// How long it may take beside that.
+    #[serde(default, skip_serializing_if = "Times::is_default")]
+    pub times: Times,
     /// What happens when an attempt fails.
     #[serde(default)]
     pub retry: Retry,

@@ -161,7 +161,7 @@ impl Failure {
 }
 
 /// Where a text ends of which at most so many bytes are kept.
-fn cut_at(text: &str, bytes_max: usize) -> usize {
+pub(crate) fn cut_at(text: &str, bytes_max: usize) -> usize {
     let fits = text.len().min(bytes_max);
     (0..=fits).rev().find(|&end| text.is_char_boundary(end)).unwrap_or_default()
 }

@@ -5,6 +5,7 @@
 mod counts;
 mod flat;
 mod items;
+mod progress;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use crate::time::Time;
 
 pub use flat::RecordError;
 pub use items::ItemCounts;
+pub use progress::TaskProgress;
 pub use queue::{ConcurrencyLimit, HeldUp, HeldUpBy, QueuePosition};
 
 /// Everything there is to know about one execution.
@@ -457,6 +459,8 @@ pub struct NodeRecord {
     pub items: Option<ItemCounts>,
     /// How many rounds have begun, of a loop that was reached.
     pub rounds: Option<u32>,
+    /// How far its handler says it is. Only a runtime knows, while the handler is at work.
+    pub progress: Option<TaskProgress>,
 }
 
 /// An attempt that was followed by another one.

@@ -7,7 +7,7 @@ use finale_core::Definition;
 use finale_core::compile::{Registry, compile};
 use finale_core::definition::{
     Delivery, Document, EdgeKind, JoinStrategy, Losers, Node, NodeKind, OnFailure, ParallelJoin, Retry, Siblings, Task,
-    TriggerRule, Verdict, Work,
+    Times, TriggerRule, Verdict, Work,
 };
 use finale_formats::{Format, LoadError, load};
 
@@ -204,7 +204,11 @@ fn a_literal_value_may_be_nested_as_deep_as_a_payload() {
 
 #[test]
 fn settings_of_a_task_are_those_of_the_definition() {
-    let task = task("handler: h\nretry: 1\ntimeout: 1h30m\noptional: true\nat_most_once: true");
+    let task = task(
+        "handler: h\nretry: 1\ntimeout: 1h30m\nqueue_timeout: 1s\ntotal_timeout: 2h\nheartbeat: 3s\noptional: true\nat_most_once: true",
+    );
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    assert_eq!(task.times, Times { queue: seconds(1), total: seconds(7_200), heartbeat: seconds(3) });
     assert_eq!(task.retry, Retry::attempts(1));
     assert_eq!(task.timeout, Some(Duration::from_secs(5_400)));
     assert!(task.optional);
@@ -339,7 +343,7 @@ edges:
     let expected = [
         "4:5: tasks.a.shell: `shell` and `handler` exclude each other: a task does one thing",
         "6:5: tasks.a.needs: unknown key `needs`, did you mean `after`?; accepted: `title`, `label`, `handler`, `shell`, \
-         `sleep`, `log`, `call`, `map`, `loop`, `group`, `input`, `with`, `after`, `when`, `retry`, `timeout`, `optional`, `on_failure`, `compensate`, `trigger_rule`, `at_most_once`, `assignee`, \
+         `sleep`, `log`, `call`, `map`, `loop`, `group`, `input`, `with`, `after`, `when`, `retry`, `timeout`, `queue_timeout`, `total_timeout`, `heartbeat`, `optional`, `on_failure`, `compensate`, `trigger_rule`, `at_most_once`, `assignee`, \
          `labels`",
         "7:14: tasks.a.timeout: `30` is no duration: it has no unit; write `30s` for seconds, `30m` for minutes, `30ms` \
          for milliseconds",

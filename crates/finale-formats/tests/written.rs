@@ -6,7 +6,7 @@ use finale_core::Definition;
 use finale_core::definition::{
     AgentAssignment, Backoff, Body, Conditional, Declaration, DeclaredType, Delivery, Document, Edge, EdgeKind,
     Exhausted, FailureKind, Growth, JoinStrategy, Losers, Node, NodeKind, OnFailure, ParallelJoin, ParallelSplit,
-    Policy, Retry, Siblings, Subworkflow, Task, TriggerRule, Verdict, Verification, Work,
+    Policy, Retry, Siblings, Subworkflow, Task, Times, TriggerRule, Verdict, Verification, Work,
 };
 use finale_formats::{Format, load, write};
 use proptest::collection::{btree_map, vec};
@@ -307,10 +307,13 @@ fn task() -> impl Strategy<Value = Task> {
         document().prop_map(|with| (None, Some(with))),
     ];
     let texts = (of(text()), input, of(text()));
-    (texts, work, of(duration()), retry, flags, btree_map(text(), text(), 0..3)).prop_map(
-        |((title, (input, with), assignee), work, timeout, retry, (optional, once), labels)| {
+    let times = (of(duration()), of(duration()), of(duration()));
+    let times = times.prop_map(|(queue, total, heartbeat)| Times { queue, total, heartbeat });
+    let times = prop_oneof![3 => Just(Times::default()), 1 => times];
+    (texts, work, (of(duration()), times), retry, flags, btree_map(text(), text(), 0..3)).prop_map(
+        |((title, (input, with), assignee), work, (timeout, times), retry, (optional, once), labels)| {
             let delivery = if once { Delivery::AtMostOnce } else { Delivery::AtLeastOnce };
-            Task { title, work, input, with, optional, timeout, retry, delivery, assignee, labels }
+            Task { title, work, input, with, optional, timeout, times, retry, delivery, assignee, labels }
         },
     )
 }

@@ -5,11 +5,11 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 
-use finale_core::record::NodeFailure;
+use finale_core::record::{NodeFailure, TaskProgress};
 use finale_core::{Dispatch, ExecutionId, Payload, TaskId, WorkKey};
 use rustc_hash::FxHashMap;
 use serde::de::DeserializeOwned;
@@ -59,6 +59,49 @@ pub(crate) struct Task {
     waits: Cell<u32>,
     /// What the engine is to hear of the suspension.
     said: Cell<Option<Suspension>>,
+    /// What the engine is to hear of how far it is.
+    signs: Arc<Signs>,
+}
+
+/// What a handler says of itself while it works, from whatever thread.
+#[derive(Debug, Default)]
+pub(crate) struct Signs(Mutex<Sign>);
+
+#[derive(Debug, Default)]
+struct Sign {
+    /// Whether it said something that the engine has not heard.
+    is_new: bool,
+    progress: Option<TaskProgress>,
+    /// Lets the engine hear it.
+    engine: Option<Waker>,
+}
+
+/// A handler is alive.
+#[derive(Debug)]
+pub(crate) struct SignOfLife {
+    /// How far it is, if it says so.
+    pub(crate) progress: Option<TaskProgress>,
+}
+
+impl Signs {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Sign> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn give(&self, progress: Option<TaskProgress>) {
+        let mut sign = self.lock();
+        if progress.is_some() {
+            sign.progress = progress;
+        }
+        let is_first = !std::mem::replace(&mut sign.is_new, true);
+        let engine = sign.engine.clone().filter(|_| is_first);
+        drop(sign);
+        engine.into_iter().for_each(Waker::wake);
+    }
+
+    fn reset(&mut self) {
+        *self.0.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner) = Sign::default();
+    }
 }
 
 /// A part of a handler that waits for another execution.
@@ -281,6 +324,47 @@ impl TaskContext {
         }
     }
 
+    /// Says how far the task is: how much is done, from 0 to 1, and in words, of which the first
+    /// [`TaskProgress::TEXT_BYTES_MAX`] bytes are kept.
+    ///
+    /// It is seen in [snapshots](crate::ExecutionHandle::snapshot) while the handler is at work, and recorded nowhere: it is
+    /// gone with the attempt, and with the process. It is a [sign of life](Self::heartbeat) too. It may be called as often as
+    /// one likes: of what is said between two looks at the handler only the last is kept.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// async fn import(context: TaskContext) -> Result<(), TaskError> {
+    ///     for file in 1..=10 {
+    ///         // Read the file here.
+    ///         context.progress(f64::from(file) / 10.0, &format!("{file} of 10 files"));
+    /// #       if file == 4 { context.cancelled().await }
+    ///     }
+    ///     Ok(())
+    /// }
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).handler("import", import).start()?;
+    /// # let work = Workflow::builder("work").task("import", "import").build()?;
+    /// # let execution = runtime.activate(&work, ()).await?;
+    /// # while execution.snapshot().await?.nodes.iter().all(|node| node.progress.is_none()) {}
+    /// let record = execution.snapshot().await?;
+    /// let import = record.nodes.iter().find(|node| node.id == "import").expect("it is there");
+    /// assert_eq!(import.progress.as_ref().map(|progress| progress.text.as_str()), Some("4 of 10 files"));
+    /// # execution.cancel("me").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn progress(&self, share: f64, text: &str) {
+        self.0.signs.give(Some(TaskProgress::new(share, text)));
+    }
+
+    /// Says that the handler is alive. Where the task limits how long its handler may
+    /// [say nothing](finale_core::definition::Times::heartbeat), that time begins anew.
+    pub fn heartbeat(&self) {
+        self.0.signs.give(None);
+    }
+
     /// Waits for something that other executions have to do first, and gives this task's places back meanwhile.
     ///
     /// A handler at work holds a place under [`Limits::running_tasks_max`](crate::Limits::running_tasks_max) and under the
@@ -346,6 +430,7 @@ impl TaskContext {
             outputs: outputs.map(|(node, output)| (compiled.node(node).id.clone(), output)).collect(),
             failures: self.failures(),
             cancelled: flag,
+            signs: Arc::clone(&self.0.signs),
         }
     }
 }
@@ -368,6 +453,7 @@ impl Task {
             suspension: Cell::default(),
             waits: Cell::default(),
             said: Cell::default(),
+            signs: Arc::default(),
         }
     }
 
@@ -383,6 +469,11 @@ impl Task {
         self.suspension.set(Suspension::None);
         self.waits.set(0);
         self.said.set(None);
+        // The thread of a blocking handler that was given up may still speak of the attempt before.
+        match Arc::get_mut(&mut self.signs) {
+            Some(signs) => signs.reset(),
+            None => self.signs = Arc::default(),
+        }
     }
 
     pub(crate) fn suspension(&self) -> Suspension {
@@ -403,6 +494,12 @@ impl Task {
     fn suspend(&self, suspension: Suspension) {
         self.suspension.set(suspension);
         self.said.set(Some(suspension));
+    }
+
+    /// What the engine has not heard of how far the handler is; none if the handler said nothing.
+    pub(crate) fn take_sign(&self) -> Option<SignOfLife> {
+        let mut sign = self.signs.lock();
+        std::mem::take(&mut sign.is_new).then(|| SignOfLife { progress: sign.progress.take() })
     }
 
     /// What the engine has not heard of the suspension.
@@ -438,6 +535,7 @@ impl Task {
         let mut engine = self.engine.borrow_mut();
         if !engine.as_ref().is_some_and(|known| known.will_wake(waker)) {
             *engine = Some(waker.clone());
+            self.signs.lock().engine = Some(waker.clone());
         }
     }
 }
@@ -476,6 +574,7 @@ pub struct BlockingContext {
     outputs: FxHashMap<String, Payload>,
     failures: Vec<NodeFailure>,
     cancelled: Arc<AtomicBool>,
+    signs: Arc<Signs>,
 }
 
 impl BlockingContext {
@@ -525,6 +624,16 @@ impl BlockingContext {
     /// The failures that this task handles; see [`TaskContext::failures`].
     pub fn failures(&self) -> &[NodeFailure] {
         &self.failures
+    }
+
+    /// Says how far the task is; see [`TaskContext::progress`].
+    pub fn progress(&self, share: f64, text: &str) {
+        self.signs.give(Some(TaskProgress::new(share, text)));
+    }
+
+    /// Says that the handler is alive; see [`TaskContext::heartbeat`].
+    pub fn heartbeat(&self) {
+        self.signs.give(None);
     }
 
     /// Whether the handler was told to stop; nothing else can stop it, so it should look now and then.

@@ -87,7 +87,7 @@ pub use finale_core::definition::{
     AgentAssignment, Backoff, Body, Call, Conditional, Declaration, DeclaredType, Definition, DefinitionBuilder,
     Delivery, Edge, EdgeKind, Exhausted, FailureKind, FromDefinition, Graph, Group, Growth, Inside, Items,
     JoinStrategy, Loop, LoopCondition, Losers, Map, Node, NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy,
-    Retry, Siblings, Signal, Subworkflow, Task, Tolerance, TriggerRule, Verdict, Verification, Wait, Work,
+    Retry, Siblings, Signal, Subworkflow, Task, Times, Tolerance, TriggerRule, Verdict, Verification, Wait, Work,
 };
 
 // Executions: where they are, how they ended, and why.
@@ -97,7 +97,7 @@ pub use finale_core::id::ParseIdError;
 pub use finale_core::record::{
     AttemptRecord, Begun, ConcurrencyLimit, Counts, DecidedBy, End, EndingFailure, EndingKind, ExecutionError,
     ItemCounts, NodeFailure, NodeRecord, NodeRecordState, OutputError, QueuePosition, Record, SignalRecord, State,
-    WorkflowName,
+    TaskProgress, WorkflowName,
 };
 pub use finale_core::{
     ExecutionId, ExecutionStatus, Failure, FailureClass, NodeStatus, Outcome, Payload, PayloadError, TaskId, Time,

@@ -10,8 +10,8 @@ use crate::errors::CommandError;
 use crate::handle::ExecutionHandle;
 use crate::handler::encode_owned;
 
-/// What an operator can say of one task. Each is recorded, with who said it and why, before it is answered; each names the
-/// task by its node, or by its path if it is not in the own graph of the execution.
+/// What an operator can say of one node. Each is recorded, with who said it and why, before it is answered; each names the
+/// node by its id, or by its path if it is not in the own graph of the execution.
 ///
 /// A task is *held* when its attempts or its time are used up and its definition says
 /// [`exhausted: hold`](finale_core::definition::Retry::hold), or when its handler answered that the outcome is
@@ -49,27 +49,31 @@ impl<Output> ExecutionHandle<Output> {
         self.operate(node, by, reason, OperatorAction::Retry).await
     }
 
-    /// Begins the next attempt at a task now, instead of at the end of its backoff. It passes no limit: where there is a
-    /// queue it waits in it. A node that waits for some time or until a moment need not wait any more.
+    /// Begins the next attempt at a task now, instead of at the end of its backoff, or the next round of a loop, instead of
+    /// at the end of its delay. It passes no limit: where there is a queue it waits in it. A node that waits for some time
+    /// or until a moment need not wait any more.
     ///
     /// # Errors
-    /// [`NotReady`](CommandError::NotReady) when it does not wait for its next attempt or for a time, and the others of
+    /// [`NotReady`](CommandError::NotReady) when it waits for none of that, and the others of
     /// [`complete_by_hand`](Self::complete_by_hand).
     pub async fn run_now(&self, node: &str, by: &str, reason: &str) -> Result<(), CommandError> {
         self.operate(node, by, reason, OperatorAction::RunNow).await
     }
 
-    /// Declares a task done, with this output: one that is held, that waits for its next attempt or for somebody outside, or
-    /// that a handler works on. The handler is dropped at once, without a grace. A node that waits for a time or a signal is
-    /// declared done in the same way.
+    /// Declares a task done, with this output: one that is held, that waits for its next attempt, for a slot or for somebody
+    /// outside, or that a handler works on. The handler is dropped at once, without a grace. A node that waits for a time or
+    /// a signal is declared done in the same way.
+    ///
+    /// A call, a group, a map or a loop can be declared done too. What runs in it is closed, handlers have their grace, and
+    /// then it completes with the output.
     ///
     /// # Errors
     /// [`NotFound`](CommandError::NotFound) when there is no such node, [`NotReady`](CommandError::NotReady) when it was
-    /// not begun, [`AlreadySettled`](CommandError::AlreadySettled) when it is settled, [`Invalid`](CommandError::Invalid)
-    /// when it is neither a task nor a wait or the output is too large or cannot be encoded, [`TooLong`](CommandError::TooLong) when who or
-    /// why is too long, [`NotRunning`](CommandError::NotRunning) and
-    /// [`AlreadyTerminal`](CommandError::AlreadyTerminal) when the end of the execution is decided or there, and when the
-    /// runtime has stopped.
+    /// not reached, or is being ended already, [`AlreadySettled`](CommandError::AlreadySettled) when it is settled,
+    /// [`Invalid`](CommandError::Invalid) when it has no output, when what it is in is being ended, or when the output is
+    /// too large or cannot be encoded, [`TooLong`](CommandError::TooLong) when who or why is too long,
+    /// [`NotRunning`](CommandError::NotRunning) and [`AlreadyTerminal`](CommandError::AlreadyTerminal) when the end of the
+    /// execution is decided or there, and when the runtime has stopped.
     pub async fn complete_by_hand<T: Serialize>(
         &self,
         node: &str,
@@ -83,14 +87,24 @@ impl<Output> ExecutionHandle<Output> {
         self.operate(node, by, reason, OperatorAction::Complete(output)).await
     }
 
-    /// Declares a task failed, for good: it is neither tried again nor held, whatever its definition says. What its failure
-    /// means for the execution the definition says. A handler that works on it is dropped at once, without a grace.
+    /// Declares a task, or what [can be completed](Self::complete_by_hand) like one, failed for good: it is neither tried
+    /// again nor held, whatever its definition says. What its failure means for the execution the definition says. A
+    /// handler that works on it is dropped at once, without a grace.
     ///
     /// # Errors
     /// [`Invalid`](CommandError::Invalid) when the reason is blank, and the others of
     /// [`complete_by_hand`](Self::complete_by_hand).
     pub async fn fail_by_hand(&self, node: &str, by: &str, reason: &str) -> Result<(), CommandError> {
         self.operate(node, by, reason, OperatorAction::Fail).await
+    }
+
+    /// Skips a task, or what [can be completed](Self::complete_by_hand) like one: it has no output, and what depends on it
+    /// goes on as after the failure of an optional task. A handler that works on it is dropped at once, without a grace.
+    ///
+    /// # Errors
+    /// Those of [`complete_by_hand`](Self::complete_by_hand).
+    pub async fn skip_by_hand(&self, node: &str, by: &str, reason: &str) -> Result<(), CommandError> {
+        self.operate(node, by, reason, OperatorAction::Skip).await
     }
 
     async fn operate(&self, node: &str, by: &str, reason: &str, action: OperatorAction) -> Result<(), CommandError> {

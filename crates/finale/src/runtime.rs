@@ -12,10 +12,12 @@ use finale_core::compile::accept_input;
 use finale_core::definition::Verdict;
 use finale_core::execution::{Command, Input, Report, Why};
 use finale_core::number::{LimitNo, ShardNo, Slot};
-use finale_core::record::{ConcurrencyLimit, HeldUp, HeldUpBy, QueuePosition};
+use finale_core::record::{ConcurrencyLimit, HeldUp, HeldUpBy, QueuePosition, TaskProgress};
 use finale_core::supervisor::{home_of, shard_of};
 use finale_core::task_engine::{QueuedTask, SuspendedTask, TaskEngine};
-use finale_core::{ExecutionId, Failure, FailureClass, NodeStatus, Payload, PayloadError, Record, TaskId, WorkKey};
+use finale_core::{
+    AttemptNo, ExecutionId, Failure, FailureClass, NodeStatus, Payload, PayloadError, Record, TaskId, WorkKey,
+};
 use finale_journal::{Claim, Filter, Journal, JournalError, Summary};
 use serde::Serialize;
 use tokio::time::timeout_at;
@@ -889,7 +891,9 @@ impl Runtime {
         if let Some(slot) = slot
             && record.counts.running > 0
         {
-            record.hold_up(&self.held_up(id, slot).await?);
+            let (held_up, progress) = self.held_up(id, slot).await?;
+            record.hold_up(&held_up);
+            record.show_progress(&progress);
         }
         Ok(record)
     }
@@ -912,7 +916,7 @@ impl Runtime {
                 if let Some(slot) = slot
                     && why.awaited.iter().any(|awaited| awaited.status == NodeStatus::Running)
                 {
-                    why.hold_up(&self.held_up(id, slot).await?);
+                    why.hold_up(&self.held_up(id, slot).await?.0);
                 }
                 Ok(why)
             }
@@ -926,11 +930,12 @@ impl Runtime {
     }
 
     /// The tasks of an execution that count as running, and whose handlers are held up.
-    async fn held_up(&self, id: ExecutionId, slot: Slot) -> Result<Vec<HeldUp>, CommandError> {
+    /// And how far others say they are.
+    async fn held_up(&self, id: ExecutionId, slot: Slot) -> Result<(Vec<HeldUp>, Vec<Progress>), CommandError> {
         let (answer, answered) = oneshot::channel();
         let look: LookAtTasks = Box::new(move |engine, shared| {
             // Whoever asked may have gone; that is fine.
-            let _ = answer.send(held_up(id, slot, engine, shared));
+            let _ = answer.send((held_up(id, slot, engine, shared), progress(id, slot, engine)));
         });
         self.shard(id).put(ToShard::Tasks(look)).map_err(|_| CommandError::Stopped)?;
         answered.await.map_err(|_| CommandError::Stopped)
@@ -1131,6 +1136,17 @@ pub(crate) fn limited(result: &Result<Payload, Failure>, bytes_max: usize) -> Re
 }
 
 /// What holds up the handlers of the execution in a slot; in ascending order of work keys.
+/// How far a handler says it is, in which attempt at which work.
+type Progress = (WorkKey, AttemptNo, TaskProgress);
+
+fn progress(id: ExecutionId, slot: Slot, engine: &TaskEngine) -> Vec<Progress> {
+    if engine.registration(slot).is_none_or(|registration| registration.execution != id) {
+        return Vec::new();
+    }
+    let all = engine.progress_of(slot).into_iter();
+    all.map(|(dispatch, progress)| (dispatch.key, dispatch.attempt, progress)).collect()
+}
+
 fn held_up(id: ExecutionId, slot: Slot, engine: &TaskEngine, shared: &Shared) -> Vec<HeldUp> {
     // It may have ended since its slot was seen.
     let Some(registration) = engine.registration(slot).filter(|registration| registration.execution == id) else {

@@ -62,6 +62,8 @@ pub enum Operated {
     Complete,
     /// It has failed.
     Fail,
+    /// It is not to be done.
+    Skip,
 }
 
 impl Budget {
@@ -117,6 +119,7 @@ impl Move {
                     Operated::Retry => OperatorAction::Retry,
                     Operated::Complete => OperatorAction::Complete(Payload::NULL),
                     Operated::Fail => OperatorAction::Fail,
+                    Operated::Skip => OperatorAction::Skip,
                 },
             }),
         }
@@ -153,7 +156,8 @@ pub(super) fn moves(
         moves.extend(verdicts.map(|verdict| Move::Judged(key, verdict)));
     }
     for key in held(execution, definition) {
-        moves.extend([Operated::Complete, Operated::Fail].map(|operated| Move::Operated(key, operated)));
+        moves
+            .extend([Operated::Complete, Operated::Fail, Operated::Skip].map(|operated| Move::Operated(key, operated)));
         // Once: each time gives it all its attempts again.
         if !budget.has_retried && !definition.is_at_most_once(key.node) {
             moves.push(Move::Operated(key, Operated::Retry));

@@ -48,6 +48,11 @@ impl Open {
                 self.runs.retain(|dispatch| dispatch.key != operation.key);
                 self.stops.retain(|dispatch| dispatch.key != operation.key);
             }
+            Fact::TimerFired(timer @ Timer::Total(key)) => {
+                self.armed.remove(timer);
+                self.runs.retain(|dispatch| dispatch.key != *key);
+                self.stops.retain(|dispatch| dispatch.key != *key);
+            }
             Fact::TimerFired(timer) => _ = self.armed.remove(timer),
             Fact::Continued => self.continues = false,
             _ => {}

@@ -38,6 +38,20 @@ pub enum Misreading {
     UnknownRunsAgain,
     /// Work that an operator has failed is tried again.
     OperatorsFailIsTriedAgain,
+    /// An attempt that was lost with its process uses up one of those that are allowed.
+    LostUsesUpRetries,
+    /// A crash makes the time for all attempts begin anew.
+    TimeForgottenInCrash,
+    /// Work that is held is run again after a restart.
+    HeldRunsAfterRestart,
+    /// An operator's retry gives no new attempts and no new time.
+    RetryKeepsTheBudget,
+    /// What depends on work that an operator has skipped is skipped too.
+    SkippingBlocks,
+    /// All waits are as long as the first one.
+    WaitsDoNotGrow,
+    /// Work whose time in all is over is tried again.
+    OutOfTimeIsTriedAgain,
     /// A signal that nobody waits for is lost.
     LosesEarlySignal,
     /// All nodes that wait for a signal take the same one.
@@ -62,7 +76,7 @@ pub enum Misreading {
 
 impl Misreading {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 32] = [
         Self::FiresTwice,
         Self::ForgetsLoser,
         Self::CancelsWhatOthersNeed,
@@ -78,6 +92,13 @@ impl Misreading {
         Self::HeldFails,
         Self::UnknownRunsAgain,
         Self::OperatorsFailIsTriedAgain,
+        Self::LostUsesUpRetries,
+        Self::TimeForgottenInCrash,
+        Self::HeldRunsAfterRestart,
+        Self::RetryKeepsTheBudget,
+        Self::SkippingBlocks,
+        Self::WaitsDoNotGrow,
+        Self::OutOfTimeIsTriedAgain,
         Self::LosesEarlySignal,
         Self::AllWaitingTakeSignal,
         Self::TakesSignalTwice,

@@ -104,7 +104,7 @@ impl Naive {
         match place {
             Place::Passed(Some(EdgeKind::OnTimeout)) if self.misreads(Misreading::TimeoutGoesOn) => Way::Live,
             Place::Passed(Some(taken)) if *taken != kind => Way::Dead,
-            Place::Done(_) if kind == EdgeKind::OnTimeout => Way::Dead,
+            Place::Done(_) | Place::Skipped(Way::LiveFailed) if kind == EdgeKind::OnTimeout => Way::Dead,
             Place::Passed(_) | Place::Done(_) => Way::Live,
             Place::Failed if self.failure_handler(source).is_some() => match self.misreads(Misreading::HandledBlocks) {
                 true => Way::Blocked,

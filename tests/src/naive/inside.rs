@@ -22,6 +22,8 @@ pub enum Mistake {
     ForgetsDelay,
     /// An item that is done is given once more after a crash.
     GivesTwice,
+    /// A node that an operator ends is done before what runs inside of it has left.
+    OperatorDoesNotWait,
     /// A signal that nobody waits for is lost.
     LosesEarlySignal,
     /// A signal is given to all that wait for it.
@@ -44,13 +46,14 @@ pub enum Mistake {
 
 impl Mistake {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::OpensTooMany,
         Self::CountsTolerated,
         Self::OutOfOrder,
         Self::OneRoundTooMany,
         Self::ForgetsDelay,
         Self::GivesTwice,
+        Self::OperatorDoesNotWait,
         Self::LosesEarlySignal,
         Self::GivesSignalToAll,
         Self::KeepsSignalsApart,
@@ -63,9 +66,9 @@ impl Mistake {
     ];
 
     /// Those about maps, loops and signals.
-    pub const ABOUT_BODIES: &[Self] = Self::ALL.split_at(9).0;
+    pub const ABOUT_BODIES: &[Self] = Self::ALL.split_at(10).0;
     /// Those about the ends of scopes.
-    pub const ABOUT_ENDS: &[Self] = Self::ALL.split_at(9).1;
+    pub const ABOUT_ENDS: &[Self] = Self::ALL.split_at(10).1;
 }
 
 /// What runs inside of one node.
@@ -246,6 +249,11 @@ impl Inside {
             (self.is_delayed, self.is_due) = (false, true);
         }
         fits
+    }
+
+    /// The next round begins now, if it is waited for.
+    pub(super) fn run_now(&mut self) -> bool {
+        self.fire(self.opened + 1)
     }
 
     /// Nobody wants it any more.

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use finale_core::definition::{Delivery, Exhausted, FailureKind, Growth, NodeKind, Retry};
-use finale_core::fact::{Operation, OperatorAction};
+use finale_core::execution::Effect;
+use finale_core::fact::{Operation, OperatorAction, Timer};
 use finale_core::failure::{Failure, FailureClass};
-use finale_core::{NodeIndex, Payload, Time};
-
+use finale_core::{Payload, Time};
 use serde_json::Value;
 
-use super::{Misreading, Naive, No, Phase, Place, decode};
+use super::{Misreading, Naive, No, Phase, Place, Way, decode};
 
 impl Naive {
     /// Says what time it is: no time passes by itself.
@@ -29,8 +29,7 @@ impl Naive {
             return self.fail(node);
         }
         if failure.class == FailureClass::Unknown && !self.misreads(Misreading::UnknownRunsAgain) {
-            self.attempts[node] += 1;
-            return self.places[node] = Place::Held;
+            return self.hold(node);
         }
         let retry = self.task(node).map(|task| task.retry.clone()).unwrap_or_default();
         let could_help = !failure.permanent
@@ -38,26 +37,52 @@ impl Naive {
         if !could_help || !self.is_meant(&retry, failure) {
             return self.fail(node);
         }
-        let (_, longest) = self.waits(node, &retry, failure);
+        let (shortest, longest) = self.waits(node, &retry, failure);
         let is_late = |first: i64, within: Duration| self.now > Time::from_micros(first).after(within).before(longest);
         let is_out_of_time = retry.within.zip(self.first[node]).is_some_and(|(within, first)| is_late(first, within));
         if self.used(node) >= retry.attempts || is_out_of_time {
-            if retry.exhausted == Exhausted::Fail || self.misreads(Misreading::HeldFails) {
-                return self.fail(node);
-            }
-            self.attempts[node] += 1;
-            return self.places[node] = Place::Held;
+            return self.use_up(node, &retry);
         }
         self.attempts[node] += 1;
         self.places[node] = match longest.is_zero() {
             true => Place::Reached { seen: true },
             false => Place::Backing,
         };
+        self.waits[node] = (shortest, longest);
+    }
+
+    /// There is no further attempt, unless somebody says so.
+    fn use_up(&mut self, node: usize, retry: &Retry) {
+        if retry.exhausted == Exhausted::Fail || self.misreads(Misreading::HeldFails) {
+            self.fail(node);
+        } else {
+            self.hold(node);
+        }
+    }
+
+    fn hold(&mut self, node: usize) {
+        self.attempts[node] += 1;
+        self.first[node] = None;
+        self.places[node] = Place::Held;
+    }
+
+    /// All the time that a task may take is over.
+    pub(super) fn out_of_time(&mut self, node: usize) {
+        self.first[node] = None;
+        if std::mem::take(&mut self.closed[node]) {
+            return self.places[node] = Place::Cancelled;
+        }
+        let retry = self.task(node).map(|task| task.retry.clone()).unwrap_or_default();
+        if self.phase == Phase::Running && !self.misreads(Misreading::OutOfTimeIsTriedAgain) {
+            return self.use_up(node, &retry);
+        }
+        self.outcome(node, &Err(Failure::new(FailureClass::TimedOut, "")));
     }
 
     /// How many attempts count: not those that were lost with their process, nor those before an operator's.
     fn used(&self, node: usize) -> u16 {
-        self.attempts[node] - self.lost[node].0 - self.before[node]
+        let lost = if self.misreads(Misreading::LostUsesUpRetries) { 0 } else { self.lost[node].0 };
+        self.attempts[node] - lost - self.before[node]
     }
 
     fn is_meant(&self, retry: &Retry, failure: &Failure) -> bool {
@@ -71,7 +96,8 @@ impl Naive {
     /// The shortest and the longest wait that a failed attempt can have.
     fn waits(&self, node: usize, retry: &Retry, failure: &Failure) -> (Duration, Duration) {
         let mut wait = retry.backoff.initial;
-        for further in 1..self.used(node) {
+        let counted = if self.misreads(Misreading::WaitsDoNotGrow) { 1 } else { self.used(node) };
+        for further in 1..counted {
             wait = match retry.backoff.growth {
                 Growth::Linear => retry.backoff.initial * u32::from(further + 1),
                 Growth::Exponential { factor } => wait.mul_f64(factor),
@@ -84,15 +110,22 @@ impl Naive {
         (shortest.max(asked), longest.max(asked))
     }
 
-    /// The shortest and the longest wait for the next attempt of a node, when its last one has failed so.
-    ///
-    /// # Panics
-    /// When the node is no task.
-    pub fn waits_after(&self, node: NodeIndex, failure: &Failure) -> (Duration, Duration) {
-        let before =
-            Self { attempts: self.attempts.iter().map(|attempt| attempt.saturating_sub(1)).collect(), ..self.clone() };
-        let retry = self.task(node.as_usize()).expect("only tasks are tried again").retry.clone();
-        before.waits(node.as_usize(), &retry, failure)
+    /// What waits for its next attempt does so neither shorter nor longer than it may.
+    pub fn checks_waits<'e>(&self, under_way: impl IntoIterator<Item = &'e Effect>) -> Result<(), String> {
+        for effect in under_way {
+            let Effect::ArmTimer { timer: Timer::Backoff(key, attempt), within, .. } = effect else { continue };
+            let (shortest, longest) = self.waits[key.node.as_usize()];
+            // Moments are whole microseconds.
+            if *within + Duration::from_micros(1) < shortest || *within > longest {
+                return Err(format!("{key} waits {within:?} for attempt {attempt}, not {shortest:?} to {longest:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether something waits for its next attempt.
+    pub fn has_waits(&self) -> bool {
+        self.places.contains(&Place::Backing)
     }
 
     /// Notes that a node was handed to whoever does it.
@@ -108,7 +141,7 @@ impl Naive {
             OperatorAction::Fail if operation.reason.trim().is_empty() => return Err(No::Invalid),
             OperatorAction::Retry => false,
             OperatorAction::RunNow => self.places[node] == Place::Timed,
-            OperatorAction::Complete(_) | OperatorAction::Fail => is_waiting,
+            OperatorAction::Complete(_) | OperatorAction::Fail | OperatorAction::Skip => is_waiting,
         };
         if !fits {
             return Err(self.when(node));
@@ -116,6 +149,7 @@ impl Naive {
         match &operation.action {
             OperatorAction::Complete(output) => self.places[node] = Place::Done(decode(output)),
             OperatorAction::Fail => self.fail(node),
+            OperatorAction::Skip => self.places[node] = Place::Skipped(Way::LiveFailed),
             _ => self.places[node] = Place::Done(Value::Null),
         }
         Ok(())
@@ -128,15 +162,14 @@ impl Naive {
         }
         let Some(task) = self.task(node) else { return Err(No::Invalid) };
         let is_once = task.delivery == Delivery::AtMostOnce;
-        let is_again = matches!(self.places[node], Place::Reached { .. }) && self.attempts[node] > 1;
-        let is_begun = matches!(self.places[node], Place::Asked | Place::Backing | Place::Held)
-            || is_again
-            || self.places[node] == Place::Running && !self.closed[node];
+        let is_reached =
+            matches!(self.places[node], Place::Asked | Place::Backing | Place::Held | Place::Reached { .. })
+                || self.places[node] == Place::Running && !self.closed[node];
         let fits = match operation.action {
             OperatorAction::Fail if operation.reason.trim().is_empty() => return Err(No::Invalid),
             OperatorAction::Retry => self.places[node] == Place::Held,
             OperatorAction::RunNow => self.places[node] == Place::Backing,
-            OperatorAction::Complete(_) | OperatorAction::Fail => is_begun,
+            OperatorAction::Complete(_) | OperatorAction::Fail | OperatorAction::Skip => is_reached,
         };
         if !fits {
             return Err(self.when(node));
@@ -144,16 +177,22 @@ impl Naive {
         if self.phase != Phase::Running {
             return Err(No::NotRunning);
         }
-        let is_settled = matches!(operation.action, OperatorAction::Complete(_) | OperatorAction::Fail);
+        let is_settled = !matches!(operation.action, OperatorAction::Retry | OperatorAction::RunNow);
         if self.places[node] == Place::Held && is_settled {
             // The attempt that it waited for was not made.
             self.attempts[node] -= 1;
         }
+        if operation.action == OperatorAction::Skip {
+            // What is skipped has no attempts.
+            self.attempts[node] = 0;
+        }
         match &operation.action {
             OperatorAction::Retry if is_once => return Err(No::Invalid),
             OperatorAction::Retry => {
-                self.before[node] = self.attempts[node] - 1 - self.lost[node].0;
-                self.first[node] = None;
+                if !self.misreads(Misreading::RetryKeepsTheBudget) {
+                    self.before[node] = self.attempts[node] - 1 - self.lost[node].0;
+                    self.first[node] = None;
+                }
                 self.places[node] = Place::Reached { seen: true };
             }
             OperatorAction::RunNow => self.places[node] = Place::Reached { seen: true },
@@ -162,6 +201,10 @@ impl Naive {
                 self.outcome(node, &Err(Failure::new(FailureClass::Failed, "")));
             }
             OperatorAction::Fail => self.fail(node),
+            OperatorAction::Skip if self.misreads(Misreading::SkippingBlocks) => {
+                self.places[node] = Place::Skipped(Way::Blocked);
+            }
+            OperatorAction::Skip => self.places[node] = Place::Skipped(Way::LiveFailed),
         }
         Ok(())
     }

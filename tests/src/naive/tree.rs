@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use finale_core::definition::{Definition, Node, NodeKind, Task};
 use finale_core::execution::{Command, Input, Report};
-use finale_core::fact::{Activation, Signalled, Timer};
+use finale_core::fact::{Activation, Operation, OperatorAction, Signalled, Timer};
 use finale_core::failure::Failure;
 use finale_core::{AttemptNo, Dispatch, Epoch, ExecutionStatus, NodeIndex, NodeStatus, Payload, WorkKey};
 
@@ -32,6 +32,8 @@ pub struct Tree {
     reported: BTreeSet<(usize, u32)>,
     /// What is known of its end.
     pub(super) end: End,
+    /// What an operator has said of nodes in which something is still under way.
+    operated: BTreeMap<usize, Operation>,
     mistake: Option<Mistake>,
     /// How many recoveries it has seen.
     lives: u32,
@@ -52,6 +54,7 @@ impl Tree {
             given: None,
             reported: BTreeSet::new(),
             end: End::default(),
+            operated: BTreeMap::new(),
             mistake: None,
             lives: 0,
         }
@@ -190,6 +193,42 @@ impl Tree {
             return self.children.get_mut(&(node, number)).is_some_and(|child| child.fire_inside(rest, round));
         }
         self.inside.get_mut(&node).is_some_and(|inside| inside.fire(round))
+    }
+
+    /// An operator says something of the node at the end of a way.
+    pub fn operate(
+        &mut self,
+        way: &[(usize, u32)],
+        action: &OperatorAction,
+        activation: &Activation,
+    ) -> Result<(), No> {
+        if self.is_over() {
+            return Err(No::Over);
+        }
+        let told = self.operate_inside(way, action);
+        self.settle(activation);
+        told
+    }
+
+    fn operate_inside(&mut self, way: &[(usize, u32)], action: &OperatorAction) -> Result<(), No> {
+        let (&(node, number), rest) = way.split_first().expect("a way leads to a node");
+        if let [_, ..] = rest {
+            let child = self.children.get_mut(&(node, number)).ok_or(No::Invalid)?;
+            return child.operate_inside(rest, action);
+        }
+        let key = WorkKey::root(NodeIndex(node as u32));
+        let operation = Operation { key, by: "me".into(), reason: "so".into(), action: action.clone() };
+        let is_waiting = self.naive.nodes()[node] == NodeStatus::Waiting;
+        let Some(inside) = self.inside.get_mut(&node).filter(|_| is_waiting) else {
+            return self.naive.tell(&Input::Operate(operation), &[]);
+        };
+        match action {
+            OperatorAction::RunNow if inside.run_now() => return Ok(()),
+            OperatorAction::Retry | OperatorAction::RunNow => return Err(No::Early),
+            _ if self.operated.contains_key(&node) => return Err(No::Early),
+            _ => self.operated.insert(node, operation),
+        };
+        Ok(())
     }
 
     /// Somebody wants its end.
@@ -368,12 +407,22 @@ impl Tree {
             if !self.inside.contains_key(&number) {
                 continue;
             }
-            if status == NodeStatus::Waiting {
+            if status != NodeStatus::Waiting {
+                // What it is in has come to its end: that counts more.
+                self.operated.remove(&number);
+            }
+            let is_operated = self.operated.contains_key(&number);
+            if status == NodeStatus::Waiting && !is_operated {
                 moved |= self.open(number, &graph);
             }
             let is_each = !inside::is_listed(&node);
             moved |= self.step_inside(number, status, is_each, activation);
-            let result = self.output_of_inside(number);
+            let is_left = self.is_left(number) || self.mistake == Some(Mistake::OperatorDoesNotWait);
+            if is_left && let Some(operation) = self.operated.remove(&number) {
+                self.naive.tell(&Input::Operate(operation), &[]).expect("it waits");
+                return true;
+            }
+            let result = self.output_of_inside(number).filter(|_| !is_operated);
             if self.must_undo_inside(number, status) {
                 moved |= self.undo_inside(number);
             } else if status == NodeStatus::Waiting
@@ -409,7 +458,7 @@ impl Tree {
     /// Lets what is inside of a node go on, closes what nobody wants any more, and takes in what is over.
     fn step_inside(&mut self, number: usize, status: NodeStatus, is_each: bool, activation: &Activation) -> bool {
         let Some(inside) = self.inside.get_mut(&number) else { return false };
-        let is_closed = status == NodeStatus::Cancelled;
+        let is_closed = status == NodeStatus::Cancelled || self.operated.contains_key(&number);
         if is_closed {
             inside.close();
         }

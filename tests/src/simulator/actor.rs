@@ -589,10 +589,16 @@ impl Actor {
         if reach.shared.has(Bug::ForgetWaits) {
             under_way.retain(|effect| !matches!(effect, Effect::ArmTimer { timer: Timer::Wait(_), .. }));
         }
-        for effect in under_way.iter_mut().filter(|_| reach.shared.has(Bug::DelayBeginsAnew)) {
-            if let Effect::ArmTimer { timer: Timer::Wait(_), due, within } = effect {
-                *due = reach.shared.now.after(*within);
+        for effect in &mut under_way {
+            let Effect::ArmTimer { timer, due, within } = effect else { continue };
+            match timer {
+                Timer::Wait(_) if reach.shared.has(Bug::DelayBeginsAnew) => *due = reach.shared.now.after(*within),
+                Timer::Backoff(..) if reach.shared.has(Bug::JitterDiffersOnReplay) => {
+                    *due = due.after(std::time::Duration::from_micros(1));
+                }
+                _ => {}
             }
+            reach.shared.audit.arms_again(hosting.state.id(), *timer, *due);
         }
         let reconcile = Reconcile { slot: hosting.slot, from: self.number, taken: self.taken, under_way };
         self.tell_engine(task_engine::Input::Reconcile(reconcile), reach);

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use finale_core::execution::Effect;
-use finale_core::fact::{Fact, Recorded};
-use finale_core::{AttemptNo, Dispatch, ExecutionId, ExecutionStatus, NodeStatus, WorkKey};
+use finale_core::fact::{Fact, Recorded, Timer};
+use finale_core::{AttemptNo, Dispatch, ExecutionId, ExecutionStatus, NodeStatus, Time, WorkKey};
 
 use super::Violation;
 use super::journal::{Kept, State};
@@ -39,6 +39,8 @@ struct Subject {
     /// Outputs that handlers gave.
     given: BTreeMap<(WorkKey, AttemptNo), BTreeSet<Vec<u8>>>,
     recorded: BTreeSet<(WorkKey, AttemptNo)>,
+    /// When the timers are due that durable facts have armed.
+    due: BTreeMap<Timer, Time>,
     /// What signals with ids said; each says something of its own.
     signalled: BTreeSet<Box<str>>,
 }
@@ -173,6 +175,15 @@ impl Audit {
         }
     }
 
+    /// A timer is armed again, after a restart or because it may have been lost.
+    pub(super) fn arms_again(&mut self, execution: ExecutionId, timer: Timer, due: Time) {
+        let known = self.executions.get(&execution).and_then(|subject| subject.due.get(&timer));
+        if let Some(known) = known.filter(|known| **known != due) {
+            let story = format!("{execution}: {timer:?} was due at {known}, and is now at {due}");
+            self.violate("what_is_waited_for_stays_the_same", story);
+        }
+    }
+
     /// A handler gives an output.
     pub(super) fn gives(&mut self, execution: ExecutionId, dispatch: Dispatch, output: &[u8]) {
         let given = &mut self.of(execution).given;
@@ -212,8 +223,10 @@ impl Audit {
 impl Subject {
     fn record(&mut self, recorded: &Recorded, effects: &[Effect]) -> Option<(&'static str, String)> {
         for effect in effects {
-            if let Effect::Run { dispatch, .. } = effect {
-                self.wanted.insert(*dispatch);
+            match effect {
+                Effect::Run { dispatch, .. } => drop(self.wanted.insert(*dispatch)),
+                Effect::ArmTimer { timer, due, .. } => drop(self.due.insert(*timer, *due)),
+                _ => {}
             }
         }
         let (key, attempt, result) = match &recorded.fact {

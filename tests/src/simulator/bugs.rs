@@ -94,6 +94,30 @@ bugs! {
     JoinToleratesForGood,
     /// A task that waits for its next attempt takes a slot behind its split.
     BackoffTakesSlot,
+    /// What is drawn for the wait before an attempt is another one after a restart.
+    JitterDiffersOnReplay,
+    /// All waits before further attempts are as long as the first one.
+    WaitsDoNotGrow,
+    /// A failure that `not_on` names is tried again.
+    RetriesWhatNotOnNames,
+    /// An attempt that was lost with its process uses up one of those that are allowed.
+    LostUsesUpRetries,
+    /// A crash makes the time for all attempts begin anew.
+    TimeForgottenInCrash,
+    /// Work that is to be held when its attempts are used up fails.
+    HeldFails,
+    /// Work that is held is run again after a restart.
+    HeldRunsAfterRestart,
+    /// Work of which nobody knows whether it took effect is tried again.
+    UnknownRunsAgain,
+    /// An operator's retry gives no new attempts and no new time.
+    RetryKeepsTheBudget,
+    /// Work that an operator has failed is tried again.
+    OperatorsFailIsTriedAgain,
+    /// What depends on work that an operator has skipped is skipped too.
+    SkippingBlocks,
+    /// Work whose time in all is over is tried again.
+    OutOfTimeIsTriedAgain,
     /// A signal that nobody waits for is lost.
     LosesEarlySignal,
     /// One signal is given to all that wait for it.
@@ -142,6 +166,17 @@ impl Bug {
             Self::HandledForGood => Misreading::HandledForGood,
             Self::JoinToleratesForGood => Misreading::JoinToleratesForGood,
             Self::BackoffTakesSlot => Misreading::BackoffTakesSlot,
+            Self::WaitsDoNotGrow => Misreading::WaitsDoNotGrow,
+            Self::RetriesWhatNotOnNames => Misreading::RetriesWhatNotOnNames,
+            Self::LostUsesUpRetries => Misreading::LostUsesUpRetries,
+            Self::TimeForgottenInCrash => Misreading::TimeForgottenInCrash,
+            Self::HeldFails => Misreading::HeldFails,
+            Self::HeldRunsAfterRestart => Misreading::HeldRunsAfterRestart,
+            Self::UnknownRunsAgain => Misreading::UnknownRunsAgain,
+            Self::RetryKeepsTheBudget => Misreading::RetryKeepsTheBudget,
+            Self::OperatorsFailIsTriedAgain => Misreading::OperatorsFailIsTriedAgain,
+            Self::SkippingBlocks => Misreading::SkippingBlocks,
+            Self::OutOfTimeIsTriedAgain => Misreading::OutOfTimeIsTriedAgain,
             Self::LosesEarlySignal => Misreading::LosesEarlySignal,
             Self::AllWaitingTakeSignal => Misreading::AllWaitingTakeSignal,
             Self::TakesSignalTwice => Misreading::TakesSignalTwice,

@@ -150,6 +150,7 @@ impl Engine {
                 | Input::Drain { .. }
                 | Input::Suspended(_)
                 | Input::Resumed(_)
+                | Input::Alive { .. }
         );
         let again = match input {
             // Over this the machine has panicked twice. Its effects are found to be missing; its sender waits for an answer.
@@ -387,7 +388,12 @@ impl Engine {
         let shared = &mut *reach.shared;
         if shared.dice.one_in(if is_stopping { 2 } else { 5 }) {
             let class = *shared.dice.choose(&[FailureClass::Failed, FailureClass::Panicked, FailureClass::Rejected]);
-            return (HandlerResult::Failed(Box::new(Failure::new(class, "so it is"))), None);
+            let failure = match shared.dice.below(8) {
+                0 => Failure::new(FailureClass::Unknown, "so it may be"),
+                1 => Failure::new(class, "so it is").with_code("again"),
+                _ => Failure::new(class, "so it is"),
+            };
+            return (HandlerResult::Failed(Box::new(failure)), None);
         }
         shared.outputs += 1;
         let output = Payload::encode(&shared.outputs).expect("a number can be encoded");
@@ -429,6 +435,10 @@ impl Engine {
             Suspension::Suspended => {
                 future.suspension = Suspension::Resuming;
                 (Input::Resumed(number), None)
+            }
+            Suspension::None if reach.shared.dice.one_in(6) => {
+                future.due = soon;
+                (Input::Alive { future: number, progress: None }, None)
             }
             Suspension::None | Suspension::Resuming => {
                 let is_stopping = future.is_asked_to_stop;

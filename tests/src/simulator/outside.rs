@@ -209,7 +209,7 @@ impl World {
         let held = kept.map(|kept| self.shared.flows[kept.flow].held(&kept.state)).unwrap_or_default();
         let any = WorkKey::root(NodeIndex(self.shared.dice.below(6) as u32));
         let key = self.shared.dice.pick(&held).unwrap_or(any);
-        let input = operation(key, self.shared.dice.below(5));
+        let input = operation(key, self.shared.dice.below(6));
         let request = self.waiting(execution, "operation");
         self.send(execution, Question::Tell(Message { request, body: Body::Input(input) }));
     }
@@ -280,6 +280,7 @@ fn operation(key: WorkKey, number: usize) -> Input {
         0 | 1 => OperatorAction::Retry,
         2 => OperatorAction::Complete(Payload::from_json(b"7").expect("it is JSON")),
         3 => OperatorAction::RunNow,
+        4 => OperatorAction::Skip,
         _ => OperatorAction::Fail,
     };
     Input::Operate(Operation { key, by: "an operator".into(), reason: "so it is".into(), action })

@@ -111,6 +111,11 @@ fn tell(naive: &mut Naive, Said { at, input, steps }: &Said, execution: &Executi
             naive.status()
         ));
     }
+    if naive.has_waits()
+        && let Err(difference) = naive.checks_waits(&execution.under_way(&flow.compiled))
+    {
+        return Some(difference);
+    }
     let left = execution.signals_left().into_iter();
     let left: Vec<_> = left.map(|signal| (signal.name, signal.payload.decode().expect("it is JSON"))).collect();
     if left != naive.signals_left() {

@@ -10,3 +10,4 @@ mod panics;
 mod payloads;
 mod rules;
 mod stopping;
+mod times;

@@ -153,7 +153,8 @@ async fn ends_run_on_both_journals_and_a_forced_cancel_cuts_them_short() {
 async fn what_only_an_end_needs_is_missed_at_a_restart() {
     for_each_restart(async |lives, how| {
         let (diary, gate) = (Diary::default(), Gate::closed());
-        let flow = Workflow::builder("order").task("charge", "charge").compensate("undo").finally("tell").build().unwrap();
+        let flow =
+            Workflow::builder("order").task("charge", "charge").compensate("undo").finally("tell").build().unwrap();
         let first = lives.next().noted("undo tell", &diary).noted_at("charge", &diary, &gate).start().unwrap();
         let id = first.activate(&flow, ()).await.unwrap().id();
         settle().await;

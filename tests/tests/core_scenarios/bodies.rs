@@ -10,7 +10,7 @@ use finale_core::definition::{
     Tolerance, Wait,
 };
 use finale_core::execution::{Command, Effect, Execution, Input, Turn};
-use finale_core::fact::{Activation, Signalled, Timer};
+use finale_core::fact::{Activation, Operation, OperatorAction, Signalled, Timer};
 use finale_core::failure::{Failure, FailureClass};
 use finale_core::path::{Instance, NodePath};
 use finale_core::{Compiled, Dispatch, Epoch, ExecutionId, Payload, Time};
@@ -217,8 +217,36 @@ impl Twins {
                 assert_eq!(told, naive, "{timer:?} of {way:?}");
             }
             _ if self.dispatched.is_empty() => {}
+            7 => self.operate(dice, &activation),
             kind => self.report(dice, kind, &activation),
         }
+    }
+
+    /// An operator says something of a task, or of what it is in.
+    fn operate(&mut self, dice: &mut Dice, activation: &Activation) {
+        let newest = self.dispatched.len() - 1 - dice.below(self.dispatched.len().min(6));
+        let (dispatch, mut way) = self.dispatched[newest].clone();
+        let mut key = dispatch.key;
+        if dice.one_in(2)
+            && let Some(path) = self.execution.path(&self.compiled, key)
+            && let Some((last, within)) = path.within().split_last()
+        {
+            let around = NodePath::new(within.to_vec(), &last.node);
+            way.pop();
+            key = self.execution.resolve(&self.compiled, &around).expect("what it is in is there");
+        }
+        let action = match dice.below(6) {
+            0 => OperatorAction::Retry,
+            1 => OperatorAction::RunNow,
+            2 => OperatorAction::Fail,
+            3 => OperatorAction::Skip,
+            _ => OperatorAction::Complete(Payload::from_json(b"true").expect("it is JSON")),
+        };
+        let operation = Operation { key, by: "me".into(), reason: "so".into(), action: action.clone() };
+        let told = self.tell(Input::Operate(operation));
+        let naive = self.tree.operate(&way, &action, activation);
+        // Why it is refused is told in stories: what is being stopped is open here and over there.
+        assert_eq!(told.is_ok(), naive.is_ok(), "{action:?} of {way:?}: {told:?}, {naive:?}");
     }
 
     /// A signal that is waited for, or one that may be later; some are sent again.

@@ -13,6 +13,7 @@ mod retries;
 mod splits;
 mod tasks;
 mod telling;
+mod times;
 mod waits;
 
 use std::time::Duration;

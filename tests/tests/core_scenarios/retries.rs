@@ -1,7 +1,7 @@
 //! When tasks are tried again, with which waits, and what operators say of those that are held.
 
 use finale_core::WaitingFor;
-use finale_core::definition::{Backoff, Task};
+use finale_core::definition::{Backoff, Task, TriggerRule};
 use finale_core::fact::{Operation, OperatorAction};
 
 use super::*;
@@ -256,6 +256,46 @@ fn what_an_operator_completes_is_done_wherever_it_was() {
 }
 
 #[test]
+fn what_an_operator_skips_is_not_done_and_what_depends_on_it_goes_on() {
+    let behind =
+        || Scenario::new(chart("s>a a>b b>e").task("a", |task| task.retry = Retry::attempts(1).hold())).activate();
+    let skipped = |scenario: Scenario| {
+        scenario
+            .operate("a", OperatorAction::Skip)
+            .expect_skipped("a", "an operator skipped it")
+            .complete("b", json!(1))
+    };
+    let _story = skipped(behind().fail("a", "no")).expect_output(json!(1));
+    // A handler that works on it is dropped at once.
+    let scenario = behind();
+    let first = dispatch(&scenario, "a", 1);
+    let _story = skipped(scenario).look(|driven| {
+        assert!(driven.effects().contains(&Effect::Stop { dispatch: first, then: AfterStop::Forget }));
+    });
+    // As after a failure that is tolerated: for rules it has failed, and what handles its failure is not needed.
+    let rules = chart("s>a s>x a>any a>all x>any x>all any>e all>e a:failed>h h>e")
+        .rule("any", TriggerRule::OneFailed)
+        .rule("all", TriggerRule::AllSuccess);
+    let _story = Scenario::new(rules)
+        .activate()
+        .operate("a", OperatorAction::Skip)
+        .expect_node("any", NodeStatus::Running)
+        .complete("x", NULL)
+        .expect_nodes(&["all", "h"], NodeStatus::Skipped)
+        .complete("any", NULL)
+        .expect_status(ExecutionStatus::Completed);
+}
+
+#[test]
+fn what_waits_for_a_slot_can_be_completed_and_skipped() {
+    let chart = || chart("s>p p:branch>a p:branch>b p:branch>c a>join b>join c>join join>e").at_once("p", 1);
+    let scenario = Scenario::new(chart()).activate().expect_nodes(&["b", "c"], NodeStatus::Ready);
+    let scenario = scenario.operate("b", OperatorAction::Skip).operate("c", OperatorAction::Complete(Payload::NULL));
+    let _story =
+        scenario.expect_node("b", NodeStatus::Skipped).complete("a", NULL).expect_status(ExecutionStatus::Completed);
+}
+
+#[test]
 fn an_operator_begins_the_next_attempt_now() {
     let scenario =
         retries(Retry::attempts(2).backoff(3_600 * SECOND)).fail("a", "no").expect_node("a", NodeStatus::Waiting);
@@ -281,7 +321,7 @@ fn operators_say_of_tasks_only_what_can_be() {
     );
     let late = of("a", OperatorAction::Fail);
     let _story = scenario
-        .refuses(complete, "the node is not a task")
+        .refuses(complete, "the node has no output: nobody works on it")
         .refuses(early, "node 0.2 is pending: it is too early for this")
         .refuses(retry, "node 0.1 is running: it is too early for this")
         .complete("a", NULL)

@@ -253,6 +253,15 @@ fn check_task(task: &Task, report: &mut Report<'_>) {
         format!("task {node:?} has no title")
     });
     retries::check(&task.retry, report);
+    let times = [("queue", task.times.queue), ("total", task.times.total), ("heartbeat", task.times.heartbeat)];
+    for (name, time) in times {
+        report.add_if(time.is_some_and(|time| time.is_zero()), Code::BadTimeout, |node| {
+            format!("task {node:?} has a {name} of 0s, in which nothing can happen")
+        });
+        report.add_if(time.is_some() && name != "total" && task.work == Work::External, Code::BadTimeout, |node| {
+            format!("task {node:?} is done outside and has a limit on its {name}, which only handlers have")
+        });
+    }
     report.add_if(task.timeout.is_some_and(|timeout| timeout.is_zero()), Code::BadTimeout, |node| {
         format!("task {node:?} gives an attempt no time: a timeout of 0s ends it before it begins")
     });

@@ -84,6 +84,27 @@ impl Task {
         self
     }
 
+    /// How long an attempt may wait for a place before its handler begins; see [`Times::queue`](super::Times::queue).
+    #[must_use]
+    pub fn queue_timeout(mut self, timeout: Duration) -> Self {
+        self.times.queue = Some(timeout);
+        self
+    }
+
+    /// How long all attempts together may take; see [`Times::total`](super::Times::total).
+    #[must_use]
+    pub fn total_timeout(mut self, timeout: Duration) -> Self {
+        self.times.total = Some(timeout);
+        self
+    }
+
+    /// How long its handler may say nothing; see [`Times::heartbeat`](super::Times::heartbeat).
+    #[must_use]
+    pub fn heartbeat(mut self, timeout: Duration) -> Self {
+        self.times.heartbeat = Some(timeout);
+        self
+    }
+
     /// How often it is tried in all, at least once, and how long to wait before each further attempt: a duration, or a
     /// [`Backoff`].
     #[must_use]

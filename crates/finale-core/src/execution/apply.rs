@@ -38,6 +38,8 @@ pub(super) enum Further {
     AsDefined,
     /// There is no other attempt, whatever the definition says, and nobody is asked.
     Never,
+    /// Its time is used up: there is no other attempt unless somebody says so.
+    UsedUp,
 }
 
 impl Execution {
@@ -231,7 +233,13 @@ impl Execution {
 
     /// Takes a node out of the hands of whoever works on this attempt.
     #[inline]
-    fn leave_work(&mut self, definition: &Compiled, key: WorkKey, attempt: AttemptNo, sink: &mut impl EffectSink) {
+    pub(super) fn leave_work(
+        &mut self,
+        definition: &Compiled,
+        key: WorkKey,
+        attempt: AttemptNo,
+        sink: &mut impl EffectSink,
+    ) {
         match *self.state_at(key) {
             NodeState::Waiting(wait) => self.leave_wait(definition, (key, attempt), wait, sink),
             // A handler leaves by itself.
@@ -303,6 +311,7 @@ impl Execution {
             }
             Timer::Backoff(key, attempt) => self.start_work(definition, key, attempt, sink),
             Timer::Round(key, _) => self.round_due(definition, key, sink),
+            Timer::Total(key) => self.out_of_time(definition, key, sink),
             Timer::Wait(key) => self.wait_is_over(definition, key, sink),
         }
     }
@@ -369,7 +378,7 @@ impl Execution {
         let dispatch = self.dispatch(key, attempt);
         let since = self.at;
         if definition.at(key.node).is_timed {
-            self.note_first_dispatch(key);
+            self.note_first_dispatch(definition, key, sink);
         }
         if definition.at(key.node).step == Step::Ask {
             self.move_to(definition, key, NodeState::Waiting(WaitFor::Task { attempt, since }), sink);

@@ -230,12 +230,12 @@ impl Execution {
             state => (None, settled_as(definition, node, state)),
         };
         let has_failed = matches!(state, NodeState::Failed { .. });
-        let has_completed = matches!(state, NodeState::Completed { .. });
+        let is_in_time = matches!(state, NodeState::Completed { .. } | NodeState::Skipped(Skip::Operator));
         for edge in definition.edges_of(node) {
             let settled = match taken {
                 _ if is_caught && edge.kind == EdgeKind::OnFailure => to_failure_handler(node, has_failed),
-                // What it waited for came in time.
-                None if has_completed && edge.kind == EdgeKind::OnTimeout => {
+                // What it waited for came in time, or need not come any more.
+                None if is_in_time && edge.kind == EdgeKind::OnTimeout => {
                     Settled::Dead(Skip::Decided { node, taken: EdgeKind::Sequential })
                 }
                 Some(taken) if taken != edge.kind => Settled::Dead(Skip::Decided { node, taken }),
@@ -322,6 +322,7 @@ fn settled_as(definition: &Compiled, node: NodeIndex, state: &NodeState) -> Sett
         NodeState::Failed { .. } if definition.at(node).optional => Settled::LiveFailed,
         NodeState::Failed { .. } => Settled::Blocked(Skip::Failed { node }),
         NodeState::Skipped(skip @ Skip::Failed { .. }) => Settled::Blocked(*skip),
+        NodeState::Skipped(Skip::Operator) => Settled::LiveFailed,
         NodeState::Skipped(skip) => Settled::Dead(*skip),
         NodeState::ControlDone { .. } | NodeState::Completed { .. } => Settled::Live,
         // A join went on without it.

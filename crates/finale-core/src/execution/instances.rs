@@ -45,6 +45,8 @@ pub(super) struct Nest {
     stays_done: bool,
     /// The scopes that completed and in which something may have to be undone, in the order in which they completed.
     kept: Vec<ScopeId>,
+    /// What the node comes to when nothing is under way in its scopes any more, if an operator has ended it.
+    pub(super) operated: Option<Box<ByOperator>>,
     /// Whether the node is in the queue of those that have scopes to open.
     pub(super) is_queued: bool,
     /// The nodes around its scopes that they look at and that were not settled when it was reached: they are seen so for ever.
@@ -64,6 +66,14 @@ pub(super) struct RoundState {
     pub(super) last: Payload,
     /// What the one before that gave.
     pub(super) before: Payload,
+}
+
+/// What an operator lets a node come to.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum ByOperator {
+    Completed(Payload),
+    Failed(Failure),
+    Skipped,
 }
 
 /// One of the scopes that a node opens.
@@ -139,6 +149,7 @@ impl Nest {
             closed: false,
             stays_done: false,
             kept: Vec::new(),
+            operated: None,
             is_queued: false,
             unsettled,
             rounds: rounds.map(|rounds| {

@@ -396,6 +396,7 @@ impl Execution {
                 self.node_under_way(definition, WorkKey { scope, node }, state, &mut effects);
             }
         }
+        effects.extend(self.total_timers(definition));
         if let (true, Some(due)) = (self.awaits_deadline(), self.deadline()) {
             let within = due.since(self.created_at);
             effects.push(Effect::ArmTimer { timer: Timer::Deadline, due, within });

@@ -1,7 +1,7 @@
 //! Scopes that nodes open: how they begin, how they are judged, and what comes of them.
 
 use super::endings::{ScopeRole, Settles, Stage};
-use super::instances::{CAUSES_MAX, Instance, Items, Nest};
+use super::instances::{ByOperator, CAUSES_MAX, Instance, Items, Nest};
 use super::node::WaitFor;
 use super::scope::{Scope, ScopeEnd};
 use super::{EffectSink, EndReason, Execution, NodeState, Notice, Phase};
@@ -279,6 +279,9 @@ impl Execution {
     ) {
         let started = self.since(key).unwrap_or(self.at);
         let ended = self.at;
+        if let Some(by) = self.nests.get_mut(&key).and_then(|nest| nest.operated.take()) {
+            return self.settle_as_said(definition, key, *by, sink);
+        }
         if closed {
             let state = NodeState::Cancelled { attempt: None, since: started, at: ended, how: StopOutcome::Closed };
             return self.move_to(definition, key, state, sink);
@@ -289,6 +292,22 @@ impl Execution {
         }
         self.move_to(definition, key, NodeState::Completed { attempt: None, started, ended, output }, sink);
         self.follow(key);
+    }
+
+    /// Ends a node with scopes as an operator says, as soon as nothing is under way in them.
+    pub(super) fn end_nest(&mut self, definition: &Compiled, key: WorkKey, by: ByOperator, sink: &mut impl EffectSink) {
+        let Some(nest) = self.nests.get_mut(&key) else { return };
+        // What counts as done, or as not needed, stays as it is.
+        let compensates = matches!(by, ByOperator::Failed(_));
+        nest.operated = Some(Box::new(by));
+        nest.close(compensates);
+        let open: Vec<_> = nest.all_open().collect();
+        if nest.is_over() {
+            return self.settle_nest(definition, key, sink);
+        }
+        for id in open {
+            self.close_scope_as(definition, id, compensates, sink);
+        }
     }
 
     /// Closes the scopes of a node that nobody needs any more.
@@ -315,6 +334,8 @@ impl Execution {
         }
         let Some(nest) = self.nests.get_mut(&key) else { return };
         nest.close(compensates);
+        // What it is in has come to its end: that counts more than what an operator said before.
+        nest.operated = None;
         open.extend(nest.all_open());
         if nest.is_over() {
             self.settle_nest(definition, key, sink);
@@ -339,13 +360,18 @@ impl Execution {
 
     /// Ends an inner scope because of something outside of it: what it would have come to is of no interest any more.
     pub(super) fn close_scope(&mut self, definition: &Compiled, id: ScopeId, sink: &mut impl EffectSink) {
+        self.close_scope_as(definition, id, true, sink);
+    }
+
+    /// The same; `compensates` says whether what was done in it is undone.
+    fn close_scope_as(&mut self, definition: &Compiled, id: ScopeId, compensates: bool, sink: &mut impl EffectSink) {
         let scope = self.open_scope_mut(id);
         if scope.stage != Stage::Graph {
             // Nothing cuts short what it does at its end.
             return;
         }
-        scope.close(true);
-        let inside = self.close_tree(definition, id, true, sink);
+        scope.close(compensates);
+        let inside = self.close_tree(definition, id, compensates, sink);
         inside.into_iter().for_each(|id| self.stop_scope(id, sink));
     }
 

@@ -95,6 +95,8 @@ pub(crate) enum Skip {
     RuleNotMet { node: NodeIndex },
     /// That join, into which every way on leads, went on without it.
     Lost { join: NodeIndex },
+    /// An operator said so.
+    Operator,
 }
 
 /// What settles an edge.

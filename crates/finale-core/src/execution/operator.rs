@@ -1,10 +1,11 @@
-//! What an operator says of one node: to try it again, to begin it now, that it is done, or that it has failed; of one
-//! that waits, that it need not.
+//! What an operator says of one node: to try it again, to begin it now, that it is done, that it has failed, or that it is
+//! not to be done; of one that waits, that it need not.
 
 use super::apply::{Attempted, Further};
+use super::instances::ByOperator;
 use super::node::WaitFor;
 use super::rules::not_now;
-use super::{AfterStop, Effect, EffectSink, Execution, NodeState, Refused};
+use super::{AfterStop, Effect, EffectSink, Execution, NodeState, Phase, Refused, Skip};
 use crate::compiled::{Compiled, Step};
 use crate::fact::{Operation, OperatorAction, Timer};
 use crate::failure::{Failure, FailureClass};
@@ -16,9 +17,10 @@ impl Execution {
     pub(super) fn allows_operation(&self, definition: &Compiled, operation: &Operation) -> Result<(), Refused> {
         let Operation { key, action, reason, .. } = operation;
         let (key, state) = (*key, self.work(*key)?);
-        let is_wait = matches!(definition.at(key.node).step, Step::Delay(_) | Step::Until | Step::AwaitSignal);
-        if !is_wait && !matches!(definition.at(key.node).step, Step::Handle | Step::Ask) {
-            return Err(Refused::Invalid("the node is not a task"));
+        let step = definition.at(key.node).step;
+        let is_wait = matches!(step, Step::Delay(_) | Step::Until | Step::AwaitSignal);
+        if !is_wait && !matches!(step, Step::Handle | Step::Ask | Step::Open(_)) {
+            return Err(Refused::Invalid("the node has no output: nobody works on it"));
         }
         if *action == OperatorAction::Fail && reason.trim().is_empty() {
             return Err(Refused::Invalid("a task fails for a reason: it must not be blank"));
@@ -26,13 +28,17 @@ impl Execution {
         let fits = match action {
             OperatorAction::Retry => matches!(state, NodeState::Waiting(WaitFor::Operator { .. })),
             OperatorAction::RunNow => {
-                matches!(state, NodeState::Waiting(WaitFor::Backoff { .. } | WaitFor::Time { .. }))
+                let NodeState::Waiting(wait) = state else { return Err(not_now(key, state)) };
+                matches!(wait, WaitFor::Backoff { .. } | WaitFor::Round { .. } | WaitFor::Time { .. })
             }
-            OperatorAction::Complete(_) | OperatorAction::Fail => is_begun(state),
+            OperatorAction::Complete(_) | OperatorAction::Fail | OperatorAction::Skip => {
+                is_reached(state) && !self.nests.get(&key).is_some_and(|nest| nest.is_closed())
+            }
         };
         match fits {
             false => Err(not_now(key, state)),
-            true if !self.goes_on(key.scope) => Err(self.not_running()),
+            true if self.phase != Phase::Running => Err(self.not_running()),
+            true if !self.goes_on(key.scope) => Err(Refused::ScopeOver { key }),
             true if *action == OperatorAction::Retry && definition.is_at_most_once(key.node) => {
                 Err(Refused::Invalid("the task runs at most once: it can be completed or failed, not tried again"))
             }
@@ -42,67 +48,97 @@ impl Execution {
 
     pub(super) fn operated(&mut self, definition: &Compiled, operation: Operation, sink: &mut impl EffectSink) {
         let Operation { key, action, reason, .. } = operation;
-        if let NodeState::Waiting(WaitFor::Time { .. } | WaitFor::Signal { .. }) = self.state_at(key) {
-            let result = match action {
-                OperatorAction::Complete(output) => Ok(output),
-                OperatorAction::Fail => Err(Failure::new(FailureClass::Failed, reason)),
-                OperatorAction::RunNow | OperatorAction::Retry => Ok(Payload::NULL),
-            };
-            return self.end_wait(definition, key, result, sink);
-        }
-        match action {
+        let by = match action {
             OperatorAction::Retry => {
                 let Some(attempt) = self.state_at(key).attempt() else { return };
                 self.renew_retry_budget(key, attempt);
-                self.start_work(definition, key, attempt, sink);
+                return self.start_work(definition, key, attempt, sink);
             }
-            OperatorAction::RunNow => {
-                let Some(attempt) = self.state_at(key).attempt() else { return };
-                sink.effect(Effect::DisarmTimer { timer: Timer::Backoff(key, attempt) });
-                self.start_work(definition, key, attempt, sink);
+            OperatorAction::RunNow => match self.state_at(key) {
+                NodeState::Waiting(WaitFor::Time { .. }) => ByOperator::Completed(Payload::NULL),
+                _ => return self.run_now(definition, key, sink),
+            },
+            OperatorAction::Complete(output) => ByOperator::Completed(output),
+            OperatorAction::Fail => ByOperator::Failed(Failure::new(FailureClass::Failed, reason).permanent()),
+            OperatorAction::Skip => ByOperator::Skipped,
+        };
+        match *self.state_at(key) {
+            NodeState::Waiting(WaitFor::Scope { .. }) => self.end_nest(definition, key, by, sink),
+            NodeState::Waiting(WaitFor::Round { .. }) => {
+                sink.effect(Effect::DisarmTimer { timer: Timer::Round(key, self.awaited_round(key)) });
+                self.end_nest(definition, key, by, sink);
             }
-            OperatorAction::Complete(output) => self.settle_by_operator(definition, key, Ok(output), sink),
-            OperatorAction::Fail => {
-                let failure = Failure::new(FailureClass::Failed, reason).permanent();
-                self.settle_by_operator(definition, key, Err(failure), sink);
+            NodeState::Waiting(WaitFor::Time { .. } | WaitFor::Signal { .. }) => {
+                self.stop_waiting(definition, key, sink);
+                self.settle_as_said(definition, key, by, sink);
             }
+            _ => self.settle_by_operator(definition, key, by, sink),
         }
     }
 
+    fn run_now(&mut self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
+        if let NodeState::Waiting(WaitFor::Round { .. }) = self.state_at(key) {
+            sink.effect(Effect::DisarmTimer { timer: Timer::Round(key, self.awaited_round(key)) });
+            return self.round_due(definition, key, sink);
+        }
+        let Some(attempt) = self.state_at(key).attempt() else { return };
+        sink.effect(Effect::DisarmTimer { timer: Timer::Backoff(key, attempt) });
+        self.start_work(definition, key, attempt, sink);
+    }
+
     /// Takes the word of an operator for what came of a task; whoever works on it is stopped at once.
-    fn settle_by_operator(
+    fn settle_by_operator(&mut self, definition: &Compiled, key: WorkKey, by: ByOperator, sink: &mut impl EffectSink) {
+        let attempt = match *self.state_at(key) {
+            NodeState::Running { attempt, .. } => {
+                sink.effect(Effect::Stop { dispatch: self.dispatch(key, attempt), then: AfterStop::Forget });
+                Some(attempt)
+            }
+            // The attempt with that number was not made.
+            NodeState::Waiting(WaitFor::Operator { attempt, .. }) => attempt.previous(),
+            ref state => state.attempt(),
+        };
+        let (started, ended, further) = (self.since(key).unwrap_or(self.at), self.at, Further::Never);
+        let result = match (by, attempt) {
+            (ByOperator::Completed(output), Some(_)) => Ok(output),
+            (ByOperator::Failed(failure), Some(_)) => Err(failure),
+            (by, attempt) => {
+                self.leave_work(definition, key, attempt.unwrap_or(AttemptNo::FIRST), sink);
+                return self.settle_as_said(definition, key, by, sink);
+            }
+        };
+        let attempt = attempt.unwrap_or(AttemptNo::FIRST);
+        self.outcome(definition, Attempted { key, attempt, result, started, ended, further }, sink);
+    }
+
+    /// Settles a node of which nothing is under way as an operator says.
+    pub(super) fn settle_as_said(
         &mut self,
         definition: &Compiled,
         key: WorkKey,
-        result: Result<Payload, Failure>,
+        by: ByOperator,
         sink: &mut impl EffectSink,
     ) {
         let (started, ended) = (self.since(key).unwrap_or(self.at), self.at);
-        let Some(attempt) = self.state_at(key).attempt() else { return };
-        let attempt = match self.state_at(key) {
-            NodeState::Running { .. } => {
-                sink.effect(Effect::Stop { dispatch: self.dispatch(key, attempt), then: AfterStop::Forget });
-                attempt
+        let state = match by {
+            ByOperator::Completed(output) => NodeState::Completed { attempt: None, started, ended, output },
+            ByOperator::Failed(failure) => {
+                let failure = Box::new(failure);
+                let state = NodeState::Failed { attempt: None, lost: 0, started, ended, failure };
+                return self.fail(definition, key, state, sink);
             }
-            // The attempt with that number was not made.
-            NodeState::Waiting(WaitFor::Operator { .. }) => attempt.previous().unwrap_or(AttemptNo::FIRST),
-            _ => attempt,
+            ByOperator::Skipped => NodeState::Skipped(Skip::Operator),
         };
-        let attempted = Attempted { key, attempt, result, started, ended, further: Further::Never };
-        self.outcome(definition, attempted, sink);
+        self.move_to(definition, key, state, sink);
+        self.follow(key);
     }
 }
 
-/// Whether something was begun at a node, so that somebody can say how it ends.
-fn is_begun(state: &NodeState) -> bool {
+/// Whether a node was reached and nobody has closed it, so that somebody can say how it ends.
+fn is_reached(state: &NodeState) -> bool {
     match state {
         NodeState::Running { closed, .. } => !closed,
-        NodeState::Waiting(wait) => match wait {
-            WaitFor::Task { .. } | WaitFor::Backoff { .. } | WaitFor::Operator { .. } => true,
-            WaitFor::Time { .. } | WaitFor::Signal { .. } => true,
-            WaitFor::Verdict { .. } | WaitFor::Scope { .. } | WaitFor::Round { .. } => false,
-        },
-        NodeState::Ready { attempt, .. } => attempt.get() > 1,
+        NodeState::Waiting(wait) => !matches!(wait, WaitFor::Verdict { .. }),
+        NodeState::Ready { .. } => true,
         _ => false,
     }
 }

@@ -185,6 +185,7 @@ impl Execution {
             earlier: listed.key.map(|key| self.earlier_attempts(key)).unwrap_or_default(),
             items: nest.and_then(|nest| nest.item_counts(listed.state.status().is_settled())),
             rounds: nest.and_then(|nest| nest.rounds_begun()),
+            progress: None,
         }
     }
 
@@ -248,6 +249,7 @@ fn skipped_reason(definition: &Compiled, skipped: NodeIndex, skip: Skip) -> Stri
             format!("{} was skipped: its trigger rule {} did not hold", id(node), definition.at(node).rule)
         }
         Skip::Lost { join } => format!("{} went on without it", id(join)),
+        Skip::Operator => "an operator skipped it".to_owned(),
     }
 }
 

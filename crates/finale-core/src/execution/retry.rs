@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::apply::Further;
+use super::apply::{Attempted, Further};
 use super::node::WaitFor;
-use super::{Effect, EffectSink, Execution, LostAttempts, NodeState};
+use super::{AfterStop, Effect, EffectSink, Execution, LostAttempts, NodeState};
 use crate::compiled::{Compiled, CompiledNode};
 use crate::definition::{Exhausted, FailureKind, Retry};
 use crate::fact::Timer;
 use crate::failure::{Failure, FailureClass};
 use crate::id::{AttemptNo, ExecutionId, WorkKey};
-use crate::time::Time;
+use crate::time::{Time, format_duration};
 
 /// What further attempts are measured by, of the open work where that is more than their number. Little work needs it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -44,8 +44,9 @@ impl Execution {
     ) {
         let after = match further {
             Further::AsDefined if self.goes_on(key.scope) => self.after_failure(definition, (key, attempt), &failure),
+            Further::UsedUp if self.goes_on(key.scope) => used_up(definition.at(key.node).retry.as_deref()),
             // Nothing begins any more, and nobody is asked.
-            Further::AsDefined | Further::Never => AfterFailure::Fail,
+            _ => AfterFailure::Fail,
         };
         match after {
             AfterFailure::Again(wait) => {
@@ -53,6 +54,7 @@ impl Execution {
                 self.try_again(definition, key, attempt.next(), wait, sink);
             }
             AfterFailure::Hold => {
+                self.stand_still(definition, key, sink);
                 self.note_earlier((key, attempt), (started, ended), failure);
                 let (since, lost) = (self.at, self.state_at(key).lost_attempts());
                 let state = NodeState::Waiting(WaitFor::Operator { attempt: attempt.next(), since, lost });
@@ -81,10 +83,7 @@ impl Execution {
         if !failure.is_retryable() || retry.is_some_and(|retry| !retry.covers(failure)) {
             return AfterFailure::Fail;
         }
-        let used_up = match retry.map(|retry| retry.exhausted) {
-            Some(Exhausted::Hold) => AfterFailure::Hold,
-            _ => AfterFailure::Fail,
-        };
+        let used_up = used_up(retry);
         if attempt.get() >= LostAttempts::last_attempt(node.attempts, self.uncounted_attempts(key)) {
             return used_up;
         }
@@ -138,11 +137,55 @@ impl Execution {
         self.retry_budgets.as_deref()?.0.get(&key)
     }
 
-    /// Notes when work is handed out for the first time, where the time for further attempts is limited.
+    /// Notes when work is handed out for the first time, where its time in all is limited.
     #[cold]
-    pub(super) fn note_first_dispatch(&mut self, key: WorkKey) {
+    pub(super) fn note_first_dispatch(&mut self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
         let at = self.at;
-        self.retry_budgets.get_or_insert_default().0.entry(key).or_default().since.get_or_insert(at);
+        let budget = self.retry_budgets.get_or_insert_default().0.entry(key).or_default();
+        if budget.since.is_none() {
+            budget.since = Some(at);
+            self.total_timer(definition, key).into_iter().for_each(|timer| sink.effect(timer));
+        }
+    }
+
+    /// The timer of the time that work may take in all, if it counts.
+    pub(super) fn total_timer(&self, definition: &Compiled, key: WorkKey) -> Option<Effect> {
+        let since = self.retry_budget(key)?.since?;
+        let within = definition.at(key.node).times.total?;
+        Some(Effect::ArmTimer { timer: Timer::Total(key), due: since.after(within), within })
+    }
+
+    /// All timers of that kind.
+    pub(super) fn total_timers(&self, definition: &Compiled) -> impl Iterator<Item = Effect> {
+        let all = self.retry_budgets.iter().flat_map(|budgets| budgets.0.keys());
+        all.filter_map(|key| self.total_timer(definition, *key))
+    }
+
+    /// Lets the time of work that is held count no more.
+    fn stand_still(&mut self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
+        if self.total_timer(definition, key).is_some() {
+            sink.effect(Effect::DisarmTimer { timer: Timer::Total(key) });
+        }
+        if let Some(budget) = self.retry_budgets.as_mut().and_then(|budgets| budgets.0.get_mut(&key)) {
+            budget.since = None;
+        }
+    }
+
+    /// Work has taken all the time that it may: whoever works on it is stopped at once.
+    pub(super) fn out_of_time(&mut self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
+        if let Some(budget) = self.retry_budgets.as_mut().and_then(|budgets| budgets.0.get_mut(&key)) {
+            // The timer is gone already.
+            budget.since = None;
+        }
+        let Some(attempt) = self.state_at(key).attempt() else { return };
+        if let NodeState::Running { .. } = self.state_at(key) {
+            sink.effect(Effect::Stop { dispatch: self.dispatch(key, attempt), then: AfterStop::Forget });
+        }
+        let total = format_duration(definition.at(key.node).times.total.unwrap_or_default());
+        let failure = Failure::new(FailureClass::TimedOut, format!("not done within {total} in all"));
+        let (started, ended) = (self.since(key).unwrap_or(self.at), self.at);
+        let (result, further) = (Err(failure), Further::UsedUp);
+        self.outcome(definition, Attempted { key, attempt, result, started, ended, further }, sink);
     }
 
     /// Lets work that was held have all its attempts and all its time again, beginning with this attempt.
@@ -154,13 +197,24 @@ impl Execution {
 
     /// Forgets what is known of work that is settled.
     #[cold]
-    pub(super) fn forget_retry_budget(&mut self, key: WorkKey) {
+    pub(super) fn forget_retry_budget(&mut self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
+        if self.total_timer(definition, key).is_some() {
+            sink.effect(Effect::DisarmTimer { timer: Timer::Total(key) });
+        }
         if let Some(RetryBudgets(all)) = self.retry_budgets.as_deref_mut() {
             all.remove(&key);
             if all.is_empty() {
                 self.retry_budgets = None;
             }
         }
+    }
+}
+
+/// What becomes of work whose attempts or whose time are used up.
+fn used_up(retry: Option<&Retry>) -> AfterFailure {
+    match retry.map(|retry| retry.exhausted) {
+        Some(Exhausted::Hold) => AfterFailure::Hold,
+        _ => AfterFailure::Fail,
     }
 }
 

@@ -151,6 +151,10 @@ impl Execution {
                 let node = definition.at(key.node);
                 if node.step == Step::Ask && node.timeout.is_some() { Ok(()) } else { Err(NOT_ARMED) }
             }
+            Timer::Total(key) => {
+                self.work(key)?;
+                if self.total_timer(definition, key).is_some() { Ok(()) } else { Err(NOT_ARMED) }
+            }
             Timer::Backoff(key, attempt) => match self.work(key)? {
                 NodeState::Waiting(WaitFor::Backoff { attempt: next, .. }) if *next == attempt => Ok(()),
                 _ => Err(Refused::Stale { key, attempt }),

@@ -377,7 +377,7 @@ impl Execution {
                 scope.forget_input(key.node);
             }
             if self.retry_budgets.is_some() {
-                self.forget_retry_budget(key);
+                self.forget_retry_budget(definition, key, sink);
             }
             if !key.scope.is_root() {
                 self.unjudged.push(key.scope);

@@ -165,26 +165,11 @@ impl Execution {
         self.follow(key);
     }
 
-    /// An operator says what a node comes to that waits.
-    pub(super) fn end_wait(
-        &mut self,
-        definition: &Compiled,
-        key: WorkKey,
-        result: Result<Payload, Failure>,
-        sink: &mut impl EffectSink,
-    ) {
-        let started = self.since(key).unwrap_or(self.at);
+    /// A node need not wait any more, because an operator says what it comes to.
+    pub(super) fn stop_waiting(&mut self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
         match self.state_at(key) {
             NodeState::Waiting(WaitFor::Signal { .. }) => self.forget_wait(definition, key, sink),
             _ => sink.effect(Effect::DisarmTimer { timer: Timer::Wait(key) }),
-        }
-        match result {
-            Ok(output) => self.complete_wait(definition, key, started, output, sink),
-            Err(failure) => {
-                let (ended, failure) = (self.at, Box::new(failure));
-                let state = NodeState::Failed { attempt: None, lost: 0, started, ended, failure };
-                self.fail(definition, key, state, sink);
-            }
         }
     }
 

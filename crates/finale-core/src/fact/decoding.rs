@@ -125,6 +125,7 @@ impl<'a> Reader<'a> {
             }
             kind::TIMEOUT => work(self).map(|(key, attempt)| Fact::TimerFired(Timer::Timeout(key, attempt)))?,
             kind::BACKOFF => work(self).map(|(key, attempt)| Fact::TimerFired(Timer::Backoff(key, attempt)))?,
+            kind::TOTAL => work(self).map(|(key, _)| Fact::TimerFired(Timer::Total(key)))?,
             kind::ROUND => {
                 let (key, _) = work(self)?;
                 Fact::TimerFired(Timer::Round(key, self.narrow()?))
@@ -233,6 +234,7 @@ impl<'a> Reader<'a> {
             1 => OperatorAction::RunNow,
             2 => OperatorAction::Complete(self.payload()?),
             3 => OperatorAction::Fail,
+            4 => OperatorAction::Skip,
             _ => return Err("what the operator did is unknown"),
         };
         Ok(Operation { key, by, reason, action })

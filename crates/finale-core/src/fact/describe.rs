@@ -232,6 +232,7 @@ impl Described {
             Timer::Timeout(key, attempt) => {
                 about.of_attempt(definition, key, attempt).say(format_args!("took longer than allowed"))
             }
+            Timer::Total(key) => about.of_node(definition, key).say(format_args!(" took longer than allowed in all")),
             Timer::Backoff(key, attempt) => about.of_attempt(definition, key, attempt).say(format_args!("may begin")),
             Timer::Round(key, round) => about.of_node(definition, key).say(format_args!(": round {round} may begin")),
             Timer::Wait(key) => about.of_node(definition, key).say(format_args!(": the time it waited for has come")),
@@ -272,6 +273,7 @@ impl Described {
                 self.error = Some(reason.to_string());
                 " is declared failed"
             }
+            OperatorAction::Skip => " is skipped",
         };
         let about = self.kind("operated").say(format_args!("{words}")).by(by);
         if reason.is_empty() { about } else { about.say(format_args!(": {reason}")) }
@@ -386,9 +388,11 @@ mod tests {
                 "hello is declared completed by me: it was done",
             ),
             (operated(OperatorAction::Fail, "gone"), "hello is declared failed by me: gone"),
+            (operated(OperatorAction::Skip, ""), "hello is skipped by me"),
             (Fact::TimerFired(Timer::Deadline), "the deadline passed"),
             (Fact::TimerFired(Timer::Timeout(key, attempt)), "hello: attempt 1 took longer than allowed"),
             (Fact::TimerFired(Timer::Backoff(key, attempt.next())), "hello: attempt 2 may begin"),
+            (Fact::TimerFired(Timer::Total(key)), "hello took longer than allowed in all"),
             (Fact::TimerFired(Timer::Wait(key)), "hello: the time it waited for has come"),
             (signal(None, Payload::NULL), "signal \"paid\" by me"),
             (signal(Some("7".into()), Payload::encode(&1).unwrap()), "signal \"paid\" by me, id \"7\", with 1"),

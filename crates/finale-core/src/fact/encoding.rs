@@ -45,6 +45,7 @@ pub(super) mod kind {
     pub(in crate::fact) const TOO_MANY: u8 = 20;
     pub(in crate::fact) const ROUND: u8 = 21;
     pub(in crate::fact) const OPERATED: u8 = 24;
+    pub(in crate::fact) const TOTAL: u8 = 25;
     pub(in crate::fact) const SIGNALLED: u8 = 27;
     pub(in crate::fact) const WAIT: u8 = 28;
     pub(in crate::fact) const ENDING_WITHIN: u8 = 22;
@@ -133,6 +134,7 @@ impl Writer<'_> {
             Fact::TimerFired(Timer::Deadline) => self.head(kind::DEADLINE, last, at),
             Fact::TimerFired(Timer::EndingWithin) => self.head(kind::ENDING_WITHIN, last, at),
             Fact::TimerFired(Timer::Timeout(key, attempt)) => self.work(kind::TIMEOUT, last, at, *key, *attempt),
+            Fact::TimerFired(Timer::Total(key)) => self.work(kind::TOTAL, last, at, *key, AttemptNo::FIRST),
             Fact::TimerFired(Timer::Backoff(key, attempt)) => self.work(kind::BACKOFF, last, at, *key, *attempt),
             Fact::TimerFired(Timer::Round(key, round)) => {
                 self.work(kind::ROUND, last, at, *key, AttemptNo::FIRST);
@@ -247,6 +249,7 @@ impl Writer<'_> {
             OperatorAction::RunNow => 1,
             OperatorAction::Complete(_) => 2,
             OperatorAction::Fail => 3,
+            OperatorAction::Skip => 4,
         });
         self.text(by);
         self.text(reason);

@@ -116,12 +116,15 @@ pub struct Operation {
 pub enum OperatorAction {
     /// Work that is held is tried again, with all its attempts and all its time.
     Retry,
-    /// The next attempt begins now instead of at the end of its backoff, or a wait for a time is over.
+    /// The next attempt, or the next round, begins now instead of at the end of its wait, or a wait for a time is over.
     RunNow,
     /// The work counts as done, with this output; whoever works on it is stopped at once.
     Complete(Payload),
     /// The work has failed for good: it is neither tried again nor held. Whoever works on it is stopped at once.
     Fail,
+    /// The work is not done, and what depends on it goes on as after the failure of an optional task. Whoever works on it is
+    /// stopped at once.
+    Skip,
 }
 
 /// A signal that somebody sent.
@@ -203,6 +206,8 @@ pub enum Timer {
     Wait(WorkKey),
     /// The execution has been ending for as long as it may.
     EndingWithin,
+    /// The work must be done, whichever attempt is under way.
+    Total(WorkKey),
 }
 
 /// An end that was decided apart from the tasks.

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AttemptRecord, Begun, ConcurrencyLimit, Counts, DecidedBy, End, EndingFailure, ExecutionError, ItemCounts,
-    NodeFailure, NodeRecord, NodeRecordState, Outcome, QueuePosition, Record, SignalRecord, State, WorkflowName,
-    is_zero,
+    NodeFailure, NodeRecord, NodeRecordState, Outcome, QueuePosition, Record, SignalRecord, State, TaskProgress,
+    WorkflowName, is_zero,
 };
 use crate::failure::FailureClass;
 use crate::id::{AttemptNo, ExecutionId, TaskId};
@@ -213,6 +213,8 @@ pub(super) struct FlatNode {
     items: Option<ItemCounts>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rounds: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    progress: Option<TaskProgress>,
 }
 
 impl From<NodeRecord> for FlatNode {
@@ -236,6 +238,7 @@ impl From<NodeRecord> for FlatNode {
             earlier: node.earlier,
             items: node.items,
             rounds: node.rounds,
+            progress: node.progress,
         };
         match node.state {
             NodeRecordState::Pending | NodeRecordState::Ready => {}
@@ -346,6 +349,7 @@ impl TryFrom<FlatNode> for NodeRecord {
             earlier: flat.earlier,
             items: flat.items,
             rounds: flat.rounds,
+            progress: flat.progress,
         })
     }
 }

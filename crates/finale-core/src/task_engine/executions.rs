@@ -20,14 +20,14 @@ impl TaskEngine {
     }
 
     /// Registers an execution, or changes its callback.
-    pub(super) fn register(&mut self, registration: Registration, out: &mut Outbox) {
+    pub(super) fn register(&mut self, at: Time, registration: Registration, out: &mut Outbox) {
         let slot = registration.slot;
         self.evict_predecessor(slot, out);
         let entry = self.slots.occupy(slot);
         let adopted = entry.registration.is_none() && self.running.of(&entry.at_work).next().is_some();
         entry.registration = Some(registration);
         if adopted {
-            self.limit_adopted(slot);
+            self.limit_adopted(at, slot);
         }
     }
 
@@ -80,7 +80,7 @@ impl TaskEngine {
         let registered = entry.registration.is_some();
         self.running.insert(future, handler, &mut entry.at_work);
         if registered {
-            self.limit_adopted(attempt.slot);
+            self.limit_adopted(at, attempt.slot);
         }
         if state == AdoptedState::Resuming {
             // Its turn comes with the next message: handlers that are adopted after it hold permits already.
@@ -90,16 +90,20 @@ impl TaskEngine {
     }
 
     /// Arms the time limits of adopted handlers, counted from their beginnings.
-    fn limit_adopted(&mut self, slot: Slot) {
+    fn limit_adopted(&mut self, at: Time, slot: Slot) {
         let Some(entry) = self.slots.get(slot) else { return };
         let at_work: Vec<_> = self.running.of(&entry.at_work).collect();
         for future in at_work {
             let Some(handler) = self.running.get(future).filter(|handler| handler.timer.is_none()) else { continue };
-            let limit = self.node(slot, handler.attempt.dispatch).and_then(|node| node.attempt_max);
-            let due = limit.map(|limit| handler.started.after(limit));
+            let node = self.node(slot, handler.attempt.dispatch).copied().unwrap_or_default();
+            let due = node.attempt_max.map(|limit| handler.started.after(limit));
+            // When it last said something is not known any more: it is taken to be now.
+            let silence = node.silence_max.map(|max| self.timers.add(at.after(max), Due::Silence(future)));
             let timer = due.map(|due| self.timers.add(due, Due::AttemptLimit(future)));
             if let Some(handler) = self.running.get_mut(future) {
                 handler.timer = timer;
+                let earlier = std::mem::replace(&mut handler.silence, silence);
+                earlier.into_iter().for_each(|timer| self.timers.cancel(timer));
             }
         }
     }

@@ -38,7 +38,9 @@ impl TaskEngine {
             entry.starting += 1;
             out.starts.push_back(Some(Start { attempt, input }));
         } else {
-            self.limiter.enqueue(own, Queued { attempt, input, since: at });
+            let queue_max = node.and_then(|node| node.queue_max);
+            let timer = queue_max.map(|max| self.timers.add(at.after(max), Due::QueueLimit(slot, dispatch)));
+            self.limiter.enqueue(own, Queued { attempt, input, since: at, timer });
         }
     }
 
@@ -47,7 +49,10 @@ impl TaskEngine {
         let runs = !self.is_closed();
         while let Some(next) = self.limiter.next(runs, &mut out.permits) {
             match next {
-                Next::Run(Queued { attempt, input, .. }) => self.begin(attempt, input, out),
+                Next::Run(Queued { attempt, input, timer, .. }) => {
+                    timer.into_iter().for_each(|timer| self.timers.cancel(timer));
+                    self.begin(attempt, input, out);
+                }
                 Next::Resume(future) => {
                     self.running.set_permits(future, Permits::Held);
                     out.resumes.push(future);
@@ -95,7 +100,7 @@ impl TaskEngine {
 
     /// A handler is pending. Its time limit counts from its beginning.
     pub(super) fn handler_pending(&mut self, attempt: Attempt, started: Time, future: FutureNo, out: &mut Outbox) {
-        let limit = self.node(attempt.slot, attempt.dispatch).and_then(|node| node.attempt_max);
+        let node = self.node(attempt.slot, attempt.dispatch).copied().unwrap_or_default();
         let mut handler = RunningHandler::new(attempt, started, Permits::Held);
         let Some(entry) = self.slots.get_mut(attempt.slot) else {
             // The execution ended while the handler was called.
@@ -107,7 +112,8 @@ impl TaskEngine {
             return out.drops.push(future);
         };
         entry.starting = entry.starting.saturating_sub(1);
-        handler.timer = limit.map(|limit| self.timers.add(started.after(limit), Due::AttemptLimit(future)));
+        handler.silence = node.silence_max.map(|max| self.timers.add(started.after(max), Due::Silence(future)));
+        handler.timer = node.attempt_max.map(|limit| self.timers.add(started.after(limit), Due::AttemptLimit(future)));
         self.running.insert(future, handler, &mut entry.at_work);
     }
 

@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::id::{Dispatch, ExecutionId, WorkKey};
 use crate::number::{ActorNo, BatchNo, Callback, DefinitionNo, FutureNo, HandlerNo, LimitNo, Slot};
 use crate::payload::Payload;
+use crate::record::TaskProgress;
 use crate::status::ExecutionStatus;
 use crate::time::Time;
 
@@ -121,6 +122,13 @@ pub enum Input {
     /// A suspended handler can continue as soon as it has its permits again, which
     /// [`Outbox::resumes`](super::Outbox::resumes) says.
     Resumed(FutureNo),
+    /// A pending handler says that it is alive, and perhaps how far it is.
+    Alive {
+        /// Number of its future.
+        future: FutureNo,
+        /// How far it is; none if that is not said.
+        progress: Option<TaskProgress>,
+    },
     /// The time of [`TaskEngine::wake_at`](super::TaskEngine::wake_at) has come.
     Wake,
     /// The pool's answer to [`PermitChange::Ask`](super::PermitChange::Ask).

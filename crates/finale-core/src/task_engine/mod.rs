@@ -33,6 +33,7 @@ mod perform;
 mod queue;
 mod reconcile;
 mod running;
+mod silence;
 mod slots;
 mod stop;
 mod timers;
@@ -57,9 +58,10 @@ use running::{Permits, Running, RunningHandler};
 use slots::Slots;
 use timers::Timers;
 
-use crate::id::{ExecutionId, TaskId};
+use crate::id::{Dispatch, ExecutionId, TaskId};
 use crate::number::{Callback, LimitNo, Slot};
 use crate::permits::Lease;
+use crate::record::TaskProgress;
 use crate::time::Time;
 
 /// The state machine for the tasks of one shard. It is plain data, without futures, addresses, clocks or definitions.
@@ -156,7 +158,7 @@ impl TaskEngine {
             Input::Perform { from, taken, effects } => self.perform(at, from, taken, effects, out),
             Input::HandlerPending { attempt, started, future } => self.handler_pending(attempt, started, future, out),
             Input::HandlerEnded { future, ended, result } => self.handler_ended(future, ended, result, out),
-            Input::Register(registration) => self.register(registration, out),
+            Input::Register(registration) => self.register(at, registration, out),
             Input::Moved { slot, callback } => self.moved(slot, callback),
             Input::Deregister { slot, status } => self.deregister(slot, EarlyAnswer::Ended(status), out),
             Input::Define { definition, nodes } => self.define(definition, nodes),
@@ -170,6 +172,7 @@ impl TaskEngine {
             Input::GiveBackEarly { slot, key } => self.give_back_early(slot, key, out),
             Input::Suspended(future) => self.suspended(future, out),
             Input::Resumed(future) => self.resumed(future, out),
+            Input::Alive { future, progress } => self.alive(at, future, progress),
             Input::Wake => self.wake(at, out),
             Input::PermitsGranted { limit, permits } => self.permits_granted(limit, permits, out),
             Input::PermitsAvailable { limit } => self.permits_available(limit, out),
@@ -239,6 +242,16 @@ impl TaskEngine {
             Some(SuspendedTask { dispatch: attempt.dispatch, resumes })
         };
         self.running.of(&entry.at_work).filter_map(suspended).collect()
+    }
+
+    /// How far the running handlers of an execution say they are.
+    pub fn progress_of(&self, slot: Slot) -> Vec<(Dispatch, TaskProgress)> {
+        let Some(entry) = self.slots.get(slot) else { return Vec::new() };
+        let progress = |future| {
+            let handler = self.running.get(future)?;
+            Some((handler.attempt.dispatch, handler.progress.as_deref()?.clone()))
+        };
+        self.running.of(&entry.at_work).filter_map(progress).collect()
     }
 
     /// Blocking handlers that were given up and hold permits until their threads end.

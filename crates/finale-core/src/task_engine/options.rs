@@ -54,6 +54,10 @@ pub struct TaskNode {
     pub handler: Option<HandlerNo>,
     /// Time limit of an attempt, from the beginning of its handler.
     pub attempt_max: Option<Duration>,
+    /// How long an attempt may wait for its permits.
+    pub queue_max: Option<Duration>,
+    /// How long its handler may say nothing.
+    pub silence_max: Option<Duration>,
     /// Whether the handler must never begin a second time.
     pub at_most_once: bool,
 }
@@ -64,6 +68,8 @@ impl TaskNode {
         let node = |node: NodeIndex| Self {
             handler: definition.handler(node).and_then(&number),
             attempt_max: definition.attempt_limit(node),
+            queue_max: definition.times(node).queue,
+            silence_max: definition.times(node).heartbeat,
             at_most_once: definition.is_at_most_once(node),
         };
         // Those of the graphs inside as well.

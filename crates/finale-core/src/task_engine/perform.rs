@@ -112,6 +112,8 @@ impl TaskEngine {
             match self.timers.next_due(at) {
                 Some(Due::Timer(slot, timer)) => self.fire(slot, timer, out),
                 Some(Due::AttemptLimit(future)) => self.attempt_limit_over(at, future, out),
+                Some(Due::QueueLimit(slot, dispatch)) => self.queue_limit_over(at, slot, dispatch, out),
+                Some(Due::Silence(future)) => self.silence_over(at, future, out),
                 Some(Due::Grace(future)) => self.grace_over(at, future, out),
                 Some(Due::Drain) => self.drain_is_over(out),
                 None => break,

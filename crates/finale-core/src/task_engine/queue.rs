@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::input::Attempt;
+use super::timers::TimerKey;
 use crate::payload::Payload;
 use crate::time::Time;
 
@@ -18,6 +19,8 @@ pub(super) struct Queued {
     pub(super) attempt: Attempt,
     pub(super) input: Option<Payload>,
     pub(super) since: Time,
+    /// Timer of the time that it may wait.
+    pub(super) timer: Option<TimerKey>,
 }
 
 /// Tasks in ascending order of their numbers. A removed task leaves an empty entry, because moving all later entries for

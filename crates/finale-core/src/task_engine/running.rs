@@ -7,6 +7,7 @@ use super::outbox::Leak;
 use super::timers::TimerKey;
 use crate::id::{Dispatch, WorkKey};
 use crate::number::{FutureNo, Slot};
+use crate::record::TaskProgress;
 use crate::time::Time;
 
 /// Executions with more running handlers are indexed, because walking a long list for each stopped handler takes
@@ -54,6 +55,10 @@ pub(super) struct RunningHandler {
     pub(super) leaked: bool,
     /// Timer of its time limit, or of its grace.
     pub(super) timer: Option<TimerKey>,
+    /// Timer of the time that it may say nothing.
+    pub(super) silence: Option<TimerKey>,
+    /// How far it says it is.
+    pub(super) progress: Option<Box<TaskProgress>>,
     previous: Option<FutureNo>,
     next: Option<FutureNo>,
 }
@@ -72,7 +77,18 @@ pub(super) enum Permits {
 impl RunningHandler {
     pub(super) fn new(attempt: Attempt, started: Time, permits: Permits) -> Self {
         let (stopping, leaked) = (false, false);
-        Self { attempt, started, permits, stopping, leaked, timer: None, previous: None, next: None }
+        Self {
+            attempt,
+            started,
+            permits,
+            stopping,
+            leaked,
+            timer: None,
+            silence: None,
+            progress: None,
+            previous: None,
+            next: None,
+        }
     }
 }
 

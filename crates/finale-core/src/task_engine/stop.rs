@@ -36,7 +36,8 @@ impl TaskEngine {
 
     /// Cancels an attempt that has not begun; false if it does not wait to begin.
     pub(super) fn cancel_start(&mut self, slot: Slot, dispatch: Dispatch, out: &mut Outbox) -> bool {
-        if self.limiter.cancel_queued(slot, dispatch).is_some() {
+        if let Some(queued) = self.limiter.cancel_queued(slot, dispatch) {
+            queued.timer.into_iter().for_each(|timer| self.timers.cancel(timer));
             return true;
         }
         if self.slots.get(slot).is_none_or(|entry| entry.starting == 0) {
@@ -61,6 +62,7 @@ impl TaskEngine {
 
     /// Cancels everything that waits to begin.
     pub(super) fn cancel_all_starts(&mut self, out: &mut Outbox) {
+        // The timers of what waits find nothing any more.
         self.limiter.clear();
         for start in std::mem::take(&mut out.starts).into_iter().flatten() {
             self.begun(start.attempt.slot);
@@ -72,9 +74,8 @@ impl TaskEngine {
         let Some(handler) = self.running.get_mut(future).filter(|handler| !handler.stopping) else { return };
         handler.stopping = true;
         let grace = self.timers.add(at.after(self.options.grace), Due::Grace(future));
-        if let Some(limit) = handler.timer.replace(grace) {
-            self.timers.cancel(limit);
-        }
+        let earlier = [handler.timer.replace(grace), handler.silence.take()];
+        earlier.into_iter().flatten().for_each(|timer| self.timers.cancel(timer));
         out.stops.push(future);
         if handler.permits == Permits::Awaited {
             self.let_clean_up(future, out);
@@ -122,8 +123,9 @@ impl TaskEngine {
         if permits == Permits::Awaited {
             self.let_clean_up(future, out);
         }
-        if let Some(timer) = self.running.get_mut(future).and_then(|handler| handler.timer.take()) {
-            self.timers.cancel(timer);
+        if let Some(handler) = self.running.get_mut(future) {
+            let timers = [handler.timer.take(), handler.silence.take()];
+            timers.into_iter().flatten().for_each(|timer| self.timers.cancel(timer));
         }
         if let Some(entry) = self.slots.get_mut(attempt.slot) {
             self.running.leak(future, &mut entry.at_work);
@@ -139,9 +141,8 @@ impl TaskEngine {
         let handler = self.running.get(future)?;
         let entry = if handler.leaked { None } else { self.slots.get_mut(handler.attempt.slot) };
         let handler = self.running.remove(future, entry.map(|entry| &mut entry.at_work))?;
-        if let Some(timer) = handler.timer {
-            self.timers.cancel(timer);
-        }
+        let timers = [handler.timer, handler.silence];
+        timers.into_iter().flatten().for_each(|timer| self.timers.cancel(timer));
         let own = self.options.own_limit(handler.attempt.handler);
         match handler.permits {
             Permits::Held => self.limiter.give(own, &mut out.permits),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::fact::Timer;
+use crate::id::Dispatch;
 use crate::number::{FutureNo, Slot};
 use crate::time::Time;
 
@@ -25,6 +26,10 @@ pub(super) enum Due {
     Timer(Slot, Timer),
     /// The time limit of an attempt.
     AttemptLimit(FutureNo),
+    /// The time that an attempt may wait for its permits.
+    QueueLimit(Slot, Dispatch),
+    /// The time that a handler may say nothing.
+    Silence(FutureNo),
     /// The grace of a handler that was asked to stop.
     Grace(FutureNo),
     /// The deadline of the shutdown.

@@ -20,8 +20,19 @@ pub(crate) const KEYS: Keys = Keys {
 };
 
 /// Keys of a task that mean nothing for a call.
-pub(super) const NOT_OF_A_CALL: [&str; 8] =
-    ["handler", "shell", "sleep", "log", "retry", "timeout", "at_most_once", "assignee"];
+pub(super) const NOT_OF_A_CALL: [&str; 11] = [
+    "handler",
+    "shell",
+    "sleep",
+    "log",
+    "retry",
+    "timeout",
+    "queue_timeout",
+    "total_timeout",
+    "heartbeat",
+    "at_most_once",
+    "assignee",
+];
 
 /// Reads what is called: the id of a workflow, or that with what else is to be said.
 pub(super) fn read<'a>(task: &Section<'a>, report: &mut Report<'a>) -> Option<NodeKind> {

@@ -5,7 +5,7 @@ pub(super) mod repeat;
 
 use std::collections::BTreeMap;
 
-use finale_core::definition::{Body, Delivery, Document, Node, Task, Work, title_of};
+use finale_core::definition::{Body, Delivery, Document, Node, Task, Times, Work, title_of};
 
 use super::report::Report;
 use super::section::{self, Keys, Section};
@@ -31,6 +31,9 @@ pub(crate) const KEYS: Keys = Keys {
         "when",
         "retry",
         "timeout",
+        "queue_timeout",
+        "total_timeout",
+        "heartbeat",
         "optional",
         "on_failure",
         "compensate",
@@ -104,6 +107,10 @@ pub(crate) const KEYS: Keys = Keys {
         ("timeout_seconds", "timeout"),
         ("timeout_minutes", "timeout"),
         ("time_limit", "timeout"),
+        ("schedule_to_start_timeout", "queue_timeout"),
+        ("schedule_to_close_timeout", "total_timeout"),
+        ("start_to_close_timeout", "timeout"),
+        ("heartbeat_timeout", "heartbeat"),
         ("deadline", "timeout"),
         ("continue_on_error", "optional"),
         ("allow_failure", "optional"),
@@ -176,6 +183,11 @@ fn work_of<'a>(section: &Section<'a>, report: &mut Report<'a>) -> Task {
         input: section.read("input", report, expression::read),
         with,
         timeout: section.read("timeout", report, duration::read_longer_than_zero),
+        times: Times {
+            queue: section.read("queue_timeout", report, duration::read_longer_than_zero),
+            total: section.read("total_timeout", report, duration::read_longer_than_zero),
+            heartbeat: section.read("heartbeat", report, duration::read_longer_than_zero),
+        },
         retry: section.read("retry", report, retry::read).unwrap_or_default(),
         delivery: if section.flag("at_most_once", report) { Delivery::AtMostOnce } else { Delivery::default() },
         assignee: section.read("assignee", report, section::text),

@@ -1,7 +1,7 @@
 //! A task as somebody would write it.
 
 use finale_core::definition::{
-    Delivery, Document, Node, NodeKind, OnFailure, Policy, Retry, Siblings, Subworkflow, Task, Work, title_of,
+    Delivery, Document, Node, NodeKind, OnFailure, Policy, Retry, Siblings, Subworkflow, Task, Times, Work, title_of,
 };
 use finale_core::time::format_duration;
 
@@ -32,6 +32,10 @@ pub(super) fn settings(task: &Task, on_failure: Option<&str>) -> Vec<Entry> {
     }
     if let Some(timeout) = task.timeout {
         entries.push(text("timeout", &format_duration(timeout)));
+    }
+    let Times { queue, total, heartbeat } = task.times;
+    for (key, time) in [("queue_timeout", queue), ("total_timeout", total), ("heartbeat", heartbeat)] {
+        entries.extend(time.map(|time| text(key, &format_duration(time))));
     }
     if task.optional {
         entries.push(Entry::new("optional", Tree::Bool(true)));

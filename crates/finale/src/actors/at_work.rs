@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 
 use finale_core::Time;
 use finale_core::number::{FutureNo, Slot};
+use finale_core::record::TaskProgress;
 use finale_core::task_engine::{Adopted, AdoptedState, Attempt};
 use futures_util::stream::{FuturesUnordered, Stream};
 use tracing::Span;
@@ -55,6 +56,8 @@ pub(crate) enum Progress {
     Suspended(FutureNo),
     /// What one waited for is there.
     Resumed(FutureNo),
+    /// One is alive, and perhaps says how far it is.
+    Alive(FutureNo, Option<TaskProgress>),
 }
 
 struct Running {
@@ -224,7 +227,8 @@ impl Future for Running {
                     Suspension::Resuming => Progress::Resumed(this.number),
                     _ => Progress::Suspended(this.number),
                 });
-                this.said.progress.borrow_mut().extend(said);
+                let alive = this.task.take_sign().map(|sign| Progress::Alive(this.number, sign.progress));
+                this.said.progress.borrow_mut().extend(said.into_iter().chain(alive));
                 return Poll::Pending;
             }
             Ok(Poll::Ready(result)) => result,

@@ -295,6 +295,7 @@ impl TaskEngine {
         let input = match progress {
             Progress::Suspended(future) => Input::Suspended(future),
             Progress::Resumed(future) => Input::Resumed(future),
+            Progress::Alive(future, progress) => Input::Alive { future, progress },
             Progress::Ended { handler, result } => {
                 self.ended = Some(handler);
                 let Adopted { future, attempt, .. } = handler;

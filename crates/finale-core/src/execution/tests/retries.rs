@@ -110,3 +110,90 @@ fn what_is_held_inside_is_closed_with_what_it_is_in() {
     assert_eq!(failed.execution.retry_budgets, None);
     failed.check();
 }
+
+fn around() -> DefinitionBuilder {
+    let inner = Definition::builder("inner").task("t", "work").task("u", "work").build();
+    Definition::builder("root").group("g", inner).task("b", "work").after("g")
+}
+
+#[test]
+fn an_operator_ends_a_node_with_scopes_when_its_handlers_have_left() {
+    let mut done = run(around());
+    let handlers = ["g::t", "g::u"].map(|path| done.work(path));
+    done.operate("g", OperatorAction::Complete(Payload::encode(&7).unwrap()));
+    for dispatch in handlers {
+        assert!(done.effects.contains(&Effect::Stop { dispatch, then: AfterStop::Report }));
+        assert_eq!(done.status_of("g"), NodeStatus::Waiting);
+        assert_eq!(done.status_of("b"), NodeStatus::Pending);
+        let again =
+            Operation { key: done.work("g").key, by: "jo".into(), reason: "so".into(), action: OperatorAction::Skip };
+        let refused = done.try_tell(Input::Operate(again)).unwrap_err();
+        assert!(matches!(refused, Refused::NotReady { .. }), "{refused}");
+        let inside =
+            Operation { key: dispatch.key, by: "jo".into(), reason: "so".into(), action: OperatorAction::Skip };
+        assert_eq!(done.try_tell(Input::Operate(inside)), Err(Refused::ScopeOver { key: dispatch.key }));
+        done.stopped(dispatch);
+    }
+    assert_eq!(done.output_at("g"), "7");
+    done.done("b", "1");
+    assert_eq!(done.output(), "1");
+    done.check();
+}
+
+#[test]
+fn an_operator_fails_and_skips_nodes_with_scopes() {
+    let mut failed = run(around());
+    let handlers = ["g::t", "g::u"].map(|path| failed.work(path));
+    failed.operate("g", OperatorAction::Fail);
+    for dispatch in handlers {
+        failed.stopped(dispatch);
+    }
+    assert_eq!(failed.error(), r#"group "G" (g) failed: so"#);
+    failed.check();
+    let mut skipped =
+        run(Definition::builder("root").map("m", "[1, 2, 3]", tried()).max_concurrency(1).task("b", "work").after("m"));
+    skipped.hold("m[0]::m");
+    skipped.operate("m", OperatorAction::Skip);
+    assert_eq!(skipped.status_of("m"), NodeStatus::Skipped);
+    skipped.done("b", "1");
+    assert_eq!(skipped.execution.retry_budgets, None);
+    assert_eq!(skipped.output(), "1");
+    skipped.check();
+    // Between two rounds as well.
+    let waits = Definition::builder("root").repeat("l", "work", LoopCondition::until("output"), 9).round_delay(SECOND);
+    let mut completed = run(waits);
+    completed.done("l#1::l", "false");
+    let timer = Timer::Round(completed.work("l").key, 2);
+    completed.operate("l", OperatorAction::Complete(Payload::encode(&3).unwrap()));
+    assert!(completed.effects.contains(&Effect::DisarmTimer { timer }));
+    assert_eq!(completed.output(), "3");
+    completed.check();
+}
+
+#[test]
+fn what_ends_around_counts_more_than_what_an_operator_said_before() {
+    let mut cancelled = run(around());
+    let handlers = ["g::t", "g::u"].map(|path| cancelled.work(path));
+    cancelled.operate("g", OperatorAction::Complete(Payload::NULL));
+    cancelled.tell(Input::Command(Command::Cancel { by: "jo".into() }));
+    for dispatch in handlers {
+        cancelled.stopped(dispatch);
+    }
+    assert_eq!(cancelled.status_of("g"), NodeStatus::Cancelled);
+    assert_eq!(cancelled.execution.status(), ExecutionStatus::Cancelled);
+    cancelled.check();
+}
+
+#[test]
+fn an_operator_begins_the_next_round_now() {
+    let waits = Definition::builder("root").repeat("l", "work", LoopCondition::until("output"), 9).round_delay(SECOND);
+    let mut run = run(waits);
+    run.done("l#1::l", "false");
+    let timer = Timer::Round(run.work("l").key, 2);
+    run.operate("l", OperatorAction::RunNow);
+    assert!(run.effects.contains(&Effect::DisarmTimer { timer }));
+    assert!(run.try_tell(Input::TimerFired(timer)).is_err(), "nobody waits for it any more");
+    run.done("l#2::l", "true");
+    assert_eq!(run.output(), "true");
+    run.check();
+}

@@ -143,6 +143,7 @@ fn operations() -> Vec<Fact> {
         OperatorAction::Complete(Payload::encode(&7).unwrap()),
         OperatorAction::Complete(Payload::NULL),
         OperatorAction::Fail,
+        OperatorAction::Skip,
     ];
     let operation = |action| Operation { key: inside(), by: "ann".into(), reason: "so".into(), action };
     actions.map(|action| Fact::Operated(operation(action))).into()
@@ -164,7 +165,8 @@ fn examples() -> Vec<Fact> {
     let given = vec![Fact::Decided { key: inside(), decision: Decision::Output(Payload::encode(&7).unwrap()) }];
     let first =
         [activations(), decisions(), outcomes(), reports(), endings(), recoveries(), delays(), continued, given];
-    [first.concat(), repeated(), reports_with_codes(), operations(), waits()].concat()
+    let total = vec![Fact::TimerFired(Timer::Total(inside()))];
+    [first.concat(), repeated(), reports_with_codes(), operations(), waits(), total].concat()
 }
 
 fn encoded() -> Vec<u8> {

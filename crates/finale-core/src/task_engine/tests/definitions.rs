@@ -39,6 +39,6 @@ fn nodes_of_graphs_inside_are_known_too() {
     let inside = definition.nodes.len() + body.position("b").unwrap().as_usize();
     definition.nodes = std::mem::take(&mut definition.nodes).into_iter().chain(body.nodes).collect();
     definition.inner = body.definition.nodes.into();
-    let expected = TaskNode { handler: Some(HandlerNo(0)), attempt_max: Some(ATTEMPT_MAX), at_most_once: false };
+    let expected = TaskNode { handler: Some(HandlerNo(0)), attempt_max: Some(ATTEMPT_MAX), ..TaskNode::default() };
     assert_eq!(TaskNode::all_of(&definition, numbered)[inside], expected);
 }

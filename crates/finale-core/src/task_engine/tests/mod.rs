@@ -12,6 +12,7 @@ mod rebuilt;
 mod reconciling;
 mod registering;
 mod running;
+mod silence;
 mod stopping;
 mod suspending;
 mod timers;
@@ -49,6 +50,12 @@ const HURRIED_BLOCKING: u32 = 8;
 const LIMITED_BLOCKING: u32 = 9;
 /// No handler is registered for it.
 const UNREGISTERED: u32 = 10;
+/// Has the limit of one, and may wait ten seconds for its permits.
+const HASTY: u32 = 11;
+/// May say nothing for ten seconds.
+const SILENT: u32 = 12;
+/// Blocks, and may say nothing for ten seconds.
+const SILENT_BLOCKING: u32 = 13;
 
 const LIMITED_TO_ONE: LimitNo = LimitNo(1);
 const GRACE: Duration = Duration::from_secs(5);
@@ -98,9 +105,9 @@ struct Shard {
 
 fn options() -> Options {
     let handler = |limit: Option<LimitNo>, blocking| HandlerOptions { limit, blocking };
-    let handlers = (READY..UNREGISTERED).map(|node| {
-        let limited = matches!(node, LIMITED | LIMITED_READY | LIMITED_BLOCKING);
-        let blocking = matches!(node, BLOCKING | HURRIED_BLOCKING | LIMITED_BLOCKING);
+    let handlers = (READY..=SILENT_BLOCKING).map(|node| {
+        let limited = matches!(node, LIMITED | LIMITED_READY | LIMITED_BLOCKING | HASTY);
+        let blocking = matches!(node, BLOCKING | HURRIED_BLOCKING | LIMITED_BLOCKING | SILENT_BLOCKING);
         handler(limited.then_some(LIMITED_TO_ONE), blocking)
     });
     Options {
@@ -116,11 +123,13 @@ fn options() -> Options {
 
 fn nodes() -> Box<[TaskNode]> {
     let node = |node: u32| TaskNode {
-        handler: (node < UNREGISTERED).then_some(HandlerNo(node as u16)),
+        handler: (node != UNREGISTERED).then_some(HandlerNo(node as u16)),
         attempt_max: matches!(node, HURRIED | HURRIED_BLOCKING).then_some(ATTEMPT_MAX),
+        queue_max: (node == HASTY).then_some(ATTEMPT_MAX),
+        silence_max: matches!(node, SILENT | SILENT_BLOCKING).then_some(ATTEMPT_MAX),
         at_most_once: node == ONCE,
     };
-    (READY..=UNREGISTERED).map(node).collect()
+    (READY..=SILENT_BLOCKING).map(node).collect()
 }
 
 fn slot(index: u32) -> Slot {

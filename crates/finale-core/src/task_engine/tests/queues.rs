@@ -79,7 +79,7 @@ fn a_queue_in_which_nobody_ever_begins_does_not_grow_by_what_was_called_off() {
         |number: u64| Attempt { slot: slot(0), dispatch: scoped(number as u32, PENDING), handler: HandlerNo(1) };
     let mut queue = Queue::default();
     for number in 0..10_000 {
-        queue.push(number, Queued { attempt: attempt(number), input: None, since: Time::from_micros(0) });
+        queue.push(number, Queued { attempt: attempt(number), input: None, since: Time::from_micros(0), timer: None });
         if number > 0 {
             assert!(queue.remove(number).is_some() && queue.remove(number).is_none());
         }

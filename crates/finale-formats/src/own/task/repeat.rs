@@ -60,7 +60,7 @@ pub(crate) const GROUP_KEYS: Keys = Keys {
 pub(super) const KINDS: [&str; 3] = ["map", "loop", "group"];
 
 /// Keys of a task that mean nothing beside `group`.
-const NOT_OF_A_GROUP: [&str; 12] = [
+const NOT_OF_A_GROUP: [&str; 15] = [
     "handler",
     "shell",
     "sleep",
@@ -70,6 +70,9 @@ const NOT_OF_A_GROUP: [&str; 12] = [
     "with",
     "retry",
     "timeout",
+    "queue_timeout",
+    "total_timeout",
+    "heartbeat",
     "at_most_once",
     "assignee",
     "labels",
