@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use finale::journal::{MemoryJournal, SqliteJournal};
 use finale::{
-    CancelReceipt, ExecutionId, ExecutionStatus, Runtime, Shards, Task, TaskContext, TaskError, TaskReport, Workflow,
+    CancelReceipt, ExecutionId, ExecutionStatus, Failure, FailureClass, Runtime, Shards, Task, TaskContext, TaskError,
+    TaskReport, Workflow,
 };
 use finale_tests::actor::{Any, Gate, settle};
 use finale_tests::lives::{Diary, Noted, for_each_restart, outcome};
@@ -51,7 +52,11 @@ async fn an_end_goes_on_over_a_restart_between_any_two_steps() {
                     runtime = lives.restart(&runtime, how).await.start().unwrap();
                 }
                 assert_eq!(open(&runtime, id).await, [path], "restarts {restarts:b}");
-                let report = if is_done { TaskReport::completed("done") } else { TaskReport::failed("no") };
+                let report = if is_done {
+                    TaskReport::completed("done")
+                } else {
+                    TaskReport::failed(Failure::new(FailureClass::Failed, "no"))
+                };
                 runtime.execution(id).await.unwrap().report(path, report).await.unwrap();
             }
             let outcome = outcome(&runtime, id).await;
