@@ -3,10 +3,12 @@
 mod call;
 mod ending;
 mod ends;
+mod wait;
 
 pub use call::CallNode;
 pub use ending::Ending;
 pub use ends::{Gives, InputNode};
+pub use wait::WaitNode;
 
 use std::cell::{RefCell, RefMut};
 use std::collections::{BTreeMap, HashMap};

@@ -22,6 +22,12 @@ pub enum Mistake {
     ForgetsDelay,
     /// An item that is done is given once more after a crash.
     GivesTwice,
+    /// A signal that nobody waits for is lost.
+    LosesEarlySignal,
+    /// A signal is given to all that wait for it.
+    GivesSignalToAll,
+    /// What is inside of a node does not see the signals that were kept.
+    KeepsSignalsApart,
     /// What completed first is undone first.
     UndoesInOrder,
     /// What was undone is undone once more after a crash.
@@ -38,7 +44,7 @@ pub enum Mistake {
 
 impl Mistake {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::OpensTooMany,
         Self::CountsTolerated,
         Self::OutOfOrder,
@@ -51,12 +57,18 @@ impl Mistake {
         Self::SkipsFinallyOnCancel,
         Self::RunsFinallyTwice,
         Self::FinallyDecides,
+        Self::LosesEarlySignal,
+        Self::GivesSignalToAll,
+        Self::KeepsSignalsApart,
     ];
 
-    /// Those about maps and loops.
-    pub const ABOUT_BODIES: &[Self] = Self::ALL.split_at(6).0;
     /// Those about the ends of scopes.
-    pub const ABOUT_ENDS: &[Self] = Self::ALL.split_at(6).1;
+    pub const ABOUT_ENDS: &[Self] = Self::ALL.split_at(12).0.split_at(6).1;
+
+    /// Whether it is about the ends of scopes.
+    pub fn is_about_ends(self) -> bool {
+        Self::ABOUT_ENDS.contains(&self)
+    }
 }
 
 /// What runs inside of one node.

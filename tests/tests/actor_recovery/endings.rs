@@ -148,6 +148,29 @@ async fn ends_run_on_both_journals_and_a_forced_cancel_cuts_them_short() {
     }
 }
 
+/// Also what nobody needs until something fails is missed before it is too late.
+#[actix::test]
+async fn what_only_an_end_needs_is_missed_at_a_restart() {
+    for_each_restart(async |lives, how| {
+        let (diary, gate) = (Diary::default(), Gate::closed());
+        let flow =
+            Workflow::builder("order").task("charge", "charge").compensate("undo").finally("tell").build().unwrap();
+        let first = lives.next().noted("undo tell", &diary).noted_at("charge", &diary, &gate).start().unwrap();
+        let id = first.activate(&flow, ()).await.unwrap().id();
+        settle().await;
+        for registered in ["charge undo", "charge tell"] {
+            let second = lives.restart(&first, how).await.noted(registered, &diary).start().unwrap();
+            settle().await;
+            let status = second.execution(id).await.unwrap().status().await.unwrap();
+            assert_eq!(status, ExecutionStatus::Quarantined, "only {registered}");
+            second.shutdown(Duration::from_millis(10)).await;
+        }
+        let last = lives.next().noted("charge undo tell", &diary).start().unwrap();
+        assert_eq!(outcome(&last, id).await.status(), ExecutionStatus::Completed);
+    })
+    .await;
+}
+
 #[actix::test]
 async fn an_end_that_takes_too_long_is_cut_short_by_the_clock() {
     for_each_restart(async |lives, how| {

@@ -225,12 +225,13 @@ impl Tally {
         (to == NodeStatus::Failed).then(|| self.news(position, at, failed()))
     }
 
-    /// A node comes to another status.
+    /// A node of a graph comes to another status.
+    #[cfg(test)]
     pub(super) fn go(&mut self, position: NodeIndex, to: NodeStatus, attempt: u16, at: Time) -> Option<News> {
         self.go_on_way(position, to, attempt, at, false)
     }
 
-    /// The same; what the end is made of is told and not counted.
+    /// A node comes to another status; what the end is made of is told and not counted.
     fn go_on_way(
         &mut self,
         position: NodeIndex,
@@ -241,7 +242,7 @@ impl Tally {
     ) -> Option<News> {
         let compiled = self.workflow.compiled();
         let kind = &compiled.node(position).kind;
-        if !kind.is_work() && !matches!(kind, NodeKind::Verification(_)) {
+        if !kind.is_work() && !matches!(kind, NodeKind::Verification(_) | NodeKind::Wait(_)) {
             return None;
         }
         let counted = compiled.is_task(position) && !is_of_end;

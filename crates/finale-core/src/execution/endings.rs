@@ -92,6 +92,12 @@ impl Execution {
         self.endings.as_deref().map_or((&[], 0), |endings| (&endings.failures, endings.failures_more))
     }
 
+    /// Whether a handler works on what undoes something or runs at the end of a scope: it is run again after a crash, although
+    /// the end of the execution may be decided.
+    pub fn runs_ends(&self) -> bool {
+        self.inner.values().any(|scope| scope.is_of_ending && scope.running > 0)
+    }
+
     /// Whether what is left of ends is not run any more.
     pub(super) fn is_forced(&self) -> bool {
         matches!(&self.phase, Phase::Ending(ending) if ending.forced)

@@ -403,6 +403,9 @@ impl Execution {
             } else {
                 scope.forget_input(key.node);
             }
+            if self.retry_budgets.is_some() {
+                self.forget_retry_budget(key);
+            }
             if !key.scope.is_root() {
                 self.unjudged.push(key.scope);
             }

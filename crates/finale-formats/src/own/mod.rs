@@ -25,6 +25,8 @@
 //! - `after` names what comes before. Behind a condition or a verification it says the answer:
 //!   `{node: review, on: pass}`. What comes after a split is one of its branches.
 //! - `on_failure` of a task names the node that handles its failure; nothing else leads to that node.
+//! - `delay`, `until` and `signal` are nodes that wait. What waits for a signal has a `timeout`, and `on_timeout` names the
+//!   node that runs if none came in time.
 //! - `trigger_rule` says by which rule a node begins, where the default one will not do; a `join` says it itself.
 //! - `when` puts a decision before a node: see [`Definition::guard`].
 //! - `edges` draws ways one by one, where that is easier.
@@ -59,10 +61,12 @@ mod graph;
 pub(crate) mod keys;
 mod policy;
 mod report;
+mod retry;
 mod rule;
 mod section;
 mod short;
 mod task;
+mod wait;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -325,7 +329,11 @@ impl Reader {
             Some(())
         });
         node.read("on_failure", report, |value, report| {
-            edge::on_failure(id, value, ends, &mut self.drawing, report);
+            edge::leads_to(id, value, EdgeKind::OnFailure, ends, &mut self.drawing, report);
+            Some(())
+        });
+        node.read("on_timeout", report, |value, report| {
+            edge::leads_to(id, value, EdgeKind::OnTimeout, ends, &mut self.drawing, report);
             Some(())
         });
         for key in ["when", "if"] {
@@ -366,35 +374,35 @@ pub(crate) fn pin(definition: &mut Definition, around: &BTreeMap<String, String>
     let mut versions = around.clone();
     versions.extend(definition.workflows.iter().map(|called| (called.id.clone(), called.version.clone())));
     pin_nodes(&mut definition.nodes, &versions);
-    pin_body(definition.finally.as_deref_mut(), &versions);
+    definition.finally.iter_mut().for_each(|body| pin_body(body, &versions));
     definition.workflows.iter_mut().for_each(|called| pin(called, &versions));
 }
 
 /// The same for some nodes, what is inside of them and what undoes them.
 fn pin_nodes(nodes: &mut [Node], versions: &BTreeMap<String, String>) {
     for node in nodes {
-        pin_body(node.compensate.as_deref_mut(), versions);
+        node.compensate.iter_mut().for_each(|body| pin_body(body, versions));
         match &mut node.kind {
             NodeKind::Subworkflow(call) => pin_call(call, versions),
             NodeKind::Group(group) => pin_graph(&mut group.graph, versions),
-            NodeKind::Map(map) => pin_body(Some(&mut map.body), versions),
-            NodeKind::Loop(repeated) => pin_body(Some(&mut repeated.body), versions),
+            NodeKind::Map(map) => pin_body(&mut map.body, versions),
+            NodeKind::Loop(repeated) => pin_body(&mut repeated.body, versions),
             _ => {}
         }
     }
 }
 
-fn pin_body(body: Option<&mut Body>, versions: &BTreeMap<String, String>) {
+fn pin_body(body: &mut Body, versions: &BTreeMap<String, String>) {
     match body {
-        Some(Body::Call(call)) => pin_call(call, versions),
-        Some(Body::Graph(graph)) => pin_graph(graph, versions),
-        Some(Body::Task(_)) | None => {}
+        Body::Call(call) => pin_call(call, versions),
+        Body::Graph(graph) => pin_graph(graph, versions),
+        Body::Task(_) => {}
     }
 }
 
 fn pin_graph(graph: &mut Graph, versions: &BTreeMap<String, String>) {
     pin_nodes(&mut graph.nodes, versions);
-    pin_body(graph.finally.as_deref_mut(), versions);
+    graph.finally.iter_mut().for_each(|body| pin_body(body, versions));
 }
 
 fn pin_call(call: &mut Subworkflow, versions: &BTreeMap<String, String>) {
@@ -408,7 +416,7 @@ const NODES_EXPECTED: &str =
 
 /// The value that is the expression of a node, or is made into one.
 fn expression_value(node: &Located) -> Option<&Located> {
-    const EXPRESSIONS: [&str; 6] = ["input", "with", "condition", "shell", "sleep", "log"];
+    const EXPRESSIONS: [&str; 8] = ["input", "with", "condition", "shell", "sleep", "log", "until", "signal"];
     EXPRESSIONS.into_iter().find_map(|key| node.tree.get(key))
 }
 
