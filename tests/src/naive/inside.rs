@@ -65,10 +65,13 @@ impl Mistake {
         Self::FinallyDecides,
     ];
 
-    /// Those about maps, loops and signals.
-    pub const ABOUT_BODIES: &[Self] = Self::ALL.split_at(10).0;
     /// Those about the ends of scopes.
     pub const ABOUT_ENDS: &[Self] = Self::ALL.split_at(10).1;
+
+    /// Whether it is about the ends of scopes.
+    pub fn is_about_ends(self) -> bool {
+        Self::ABOUT_ENDS.contains(&self)
+    }
 }
 
 /// What runs inside of one node.

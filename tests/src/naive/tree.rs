@@ -322,6 +322,8 @@ impl Tree {
         let given = self.given.clone().expect("it was activated");
         let mut child = Self::new(graph, self.library.clone()).misread(self.mistake);
         child.end.forced = self.end.forced;
+        child.naive.member = self.naive.signals.join();
+        child.naive.signals = self.naive.signals.clone();
         child.activate(&given).expect("it is new");
         self.children.insert(key, child);
     }

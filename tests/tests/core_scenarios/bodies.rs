@@ -361,7 +361,7 @@ fn maps_loops_and_groups_agree_with_the_naive_reading() {
 /// A comparison is worth what it finds.
 #[test]
 fn every_mistake_about_maps_and_loops_is_found() {
-    for mistake in Mistake::ABOUT_BODIES.iter().copied() {
+    for mistake in Mistake::ALL.into_iter().filter(|mistake| !mistake.is_about_ends()) {
         let is_found = |seed: u64| catch_unwind(|| drop(Twins::live(seed, Some(mistake)))).is_err();
         assert!((0..SEEDS).any(is_found), "nobody finds {mistake:?}");
     }

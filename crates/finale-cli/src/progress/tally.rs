@@ -152,7 +152,7 @@ impl Tally {
                     return news.map(|news| News { node: node.clone(), ..news });
                 }
                 // Its path says more than its id.
-                let news = self.go_on_way(position, *to, *attempt, event.at, is_of_end(node));
+                let news = self.go(position, *to, *attempt, event.at, is_of_end(node));
                 return news.map(|news| News { node: node.clone(), ..news });
             }
             _ => {}
@@ -225,12 +225,13 @@ impl Tally {
         (to == NodeStatus::Failed).then(|| self.news(position, at, failed()))
     }
 
-    /// A node comes to another status.
+    /// A node of a graph comes to another status.
+    #[cfg(test)]
     pub(super) fn go(&mut self, position: NodeIndex, to: NodeStatus, attempt: u16, at: Time) -> Option<News> {
-        self.go_on_way(position, to, attempt, at, false)
+        self.go(position, to, attempt, at, false)
     }
 
-    /// The same; what the end is made of is told and not counted.
+    /// A node comes to another status; what the end is made of is told and not counted.
     fn go_on_way(
         &mut self,
         position: NodeIndex,

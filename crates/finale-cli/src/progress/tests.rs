@@ -45,7 +45,7 @@ fn second(second: i64) -> Time {
 
 /// The task with that number: the start is the first node.
 fn go(tally: &mut Tally, task: &str, to: NodeStatus, at: i64) -> Option<News> {
-    tally.go(tally.position(task), to, 1, second(at))
+    tally.go(tally.position(task), to, 1, second(at), false)
 }
 
 fn frame(tally: Tally, columns: usize, lines: usize) -> String {

@@ -1,8 +1,7 @@
 //! What is decided by evaluating expressions; the results become facts, so that a replay evaluates nothing.
 
-use super::endings::ScopeRole;
 use super::instances::Items;
-use super::scope::{Scope, ScopeEnd};
+use super::scope::{Scope, ScopeEnd, ScopeRole};
 use super::{Execution, NodeState, waits};
 use crate::compile::accept;
 use crate::compiled::{CallResult, Compiled, Graph, Opening, OpeningKind, Step};

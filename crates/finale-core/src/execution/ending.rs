@@ -1,8 +1,7 @@
 //! How an execution ends: judged by all required nodes, in the handling of each event.
 
-use super::endings::Stage;
 use super::node::WaitFor;
-use super::scope::{Scope, ScopeEnd};
+use super::scope::{Scope, ScopeEnd, Stage};
 use super::{
     AfterStop, Effect, EffectSink, Ending, Execution, Interrupted, Interruption, NodeState, Notice, Phase, Skip,
 };

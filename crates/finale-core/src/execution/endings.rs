@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::instances::Instance;
-use super::scope::{Scope, ScopeEnd};
+use super::scope::{Scope, ScopeEnd, ScopeRole, Stage};
 use super::{EffectSink, EndReason, Execution, Phase};
 use crate::compiled::Compiled;
 use crate::fact::Terminal;
@@ -54,34 +54,6 @@ struct Undoing {
 /// What becomes of a node with scopes of its own: closed, failed, or completed with an output.
 pub(super) type Settles = (bool, Option<Box<Failure>>, Payload);
 
-/// What a scope is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum ScopeRole {
-    /// It is what its node does, or the root.
-    #[default]
-    Body,
-    /// It undoes the node that is its parent.
-    Compensation,
-    /// It runs when the end of the scope around it is decided.
-    Finally,
-}
-
-/// How far along a scope is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Stage {
-    /// Something of its graph is open, or its end is not decided.
-    #[default]
-    Graph,
-    /// Its output is being evaluated; only of the root, where it is known before anything else only if something follows.
-    Output,
-    /// It undoes what was done in it.
-    Compensating,
-    /// Its `finally` runs.
-    Finally,
-    /// Nothing of it is left to be done.
-    Over,
-}
-
 impl Execution {
     fn endings_mut(&mut self) -> &mut Endings {
         self.endings.get_or_insert_default()
@@ -118,6 +90,12 @@ impl Execution {
     /// What of the ends of scopes was not done, and how much more there is than is said.
     pub(super) fn ending_failures(&self) -> (&[EndingFailure], u32) {
         self.endings.as_deref().map_or((&[], 0), |endings| (&endings.failures, endings.failures_more))
+    }
+
+    /// Whether a handler works on what undoes something or runs at the end of a scope: it is run again after a crash, although
+    /// the end of the execution may be decided.
+    pub fn runs_ends(&self) -> bool {
+        self.inner.values().any(|scope| scope.is_of_ending && scope.running > 0)
     }
 
     /// Whether what is left of ends is not run any more.

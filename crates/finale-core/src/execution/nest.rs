@@ -1,9 +1,9 @@
 //! Scopes that nodes open: how they begin, how they are judged, and what comes of them.
 
-use super::endings::{ScopeRole, Settles, Stage};
+use super::endings::Settles;
 use super::instances::{ByOperator, CAUSES_MAX, Instance, Items, Nest};
 use super::node::WaitFor;
-use super::scope::{Scope, ScopeEnd};
+use super::scope::{Scope, ScopeEnd, ScopeRole, Stage};
 use super::{EffectSink, EndReason, Execution, NodeState, Notice, Phase};
 use crate::compiled::{Compiled, Opening, OpeningKind};
 use crate::fact::StopOutcome;
@@ -96,8 +96,8 @@ impl Execution {
 
     /// Judges an inner scope like an execution, and gives it back once it has come to its end and nothing runs in it.
     pub(super) fn judge_scope(&mut self, definition: &Compiled, id: ScopeId, sink: &mut impl EffectSink) {
-        let is_judged = |scope: &&Box<Scope>| !scope.over && scope.stage == Stage::Graph;
-        let Some(scope) = self.inner.get(&id).filter(is_judged) else { return };
+        let is_judged = |scope: &&Scope| !scope.over && scope.stage == Stage::Graph;
+        let Some(scope) = self.inner.get(&id).map(Box::as_ref).filter(is_judged) else { return };
         match scope.end {
             ScopeEnd::Undecided => match self.end_reason(definition, scope) {
                 None => return,

@@ -1,7 +1,7 @@
 //! From work to the path that people name it by, and back.
 
 use super::Execution;
-use super::endings::ScopeRole;
+use super::scope::ScopeRole;
 use crate::compiled::Compiled;
 use crate::id::{NodeIndex, ScopeId, WorkKey};
 use crate::path::{Instance, NodePath, PathStep};

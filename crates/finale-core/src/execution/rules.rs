@@ -4,8 +4,8 @@
 //! taken in only if the same rule allows it.
 
 use super::edges::CONSEQUENCES_MAX;
-use super::endings::Stage;
 use super::node::WaitFor;
+use super::scope::Stage;
 use super::{Execution, NodeState, Phase, Refused, waits};
 use crate::compiled::{Compiled, Opening, OpeningKind, Step};
 use crate::fact::{Activation, Decision, EndRequest, Ended, Fact, Timer};

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::endings::{ScopeRole, Stage};
 use super::node::Counted;
 use super::uncounted::UncountedFailures;
 use super::{Execution, NodeState, Notice};
@@ -81,6 +80,34 @@ pub(super) enum ScopeEnd {
         /// Whether what completed in it is undone: not if an operator declared complete what it is in.
         compensates: bool,
     },
+}
+
+/// What a scope is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum ScopeRole {
+    /// It is what its node does, or the root.
+    #[default]
+    Body,
+    /// It undoes the node that is its parent.
+    Compensation,
+    /// It runs when the end of the scope around it is decided.
+    Finally,
+}
+
+/// How far along a scope is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Something of its graph is open, or its end is not decided.
+    #[default]
+    Graph,
+    /// Its output is being evaluated; only of the root, where it is known before anything else only if something follows.
+    Output,
+    /// It undoes what was done in it.
+    Compensating,
+    /// Its `finally` runs.
+    Finally,
+    /// Nothing of it is left to be done.
+    Over,
 }
 
 /// Marks a node that a live edge leads to.

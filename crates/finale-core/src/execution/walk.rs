@@ -1,6 +1,6 @@
 //! The tree of an execution as it is listed: each node, and behind it what it calls.
 
-use super::endings::Stage;
+use super::scope::Stage;
 use super::{Execution, NodeState, Phase};
 use crate::compiled::{Compiled, OpeningKind, Step};
 use crate::id::{NodeIndex, ScopeId, WorkKey};

@@ -209,15 +209,13 @@ impl Supervisor {
         if let Some(quarantine) = quarantine.filter(|quarantine| quarantine.until_released) {
             return Some(quarantine.clone());
         }
-        if state.status() == ExecutionStatus::Ending {
-            // No task of it is dispatched any more, so a missing handler or a crash loop cannot hurt.
-            return None;
-        }
+        // Once the end is decided only what undoes something or runs finally can begin.
         if let Some(handler) = missing_handler {
             let reason = format!("no handler {handler:?} is registered").into();
             return Some(Quarantine { reason, until_released: false });
         }
-        (self.recovery.crashed && one_too_many && quarantine.is_none()).then(|| {
+        let is_run_again = state.status() != ExecutionStatus::Ending || state.runs_ends();
+        (self.recovery.crashed && one_too_many && is_run_again && quarantine.is_none()).then(|| {
             let crashes = state.losses().saturating_add(1);
             let reason = format!("the process crashed {crashes} times while the same task was at work").into();
             Quarantine { reason, until_released: true }

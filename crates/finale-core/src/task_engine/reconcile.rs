@@ -94,7 +94,7 @@ impl TaskEngine {
         match effect {
             Effect::Run { dispatch, .. } if self.is_under_way(slot, dispatch, out) => {}
             Effect::Run { dispatch, .. } if must_be.stops.contains(&dispatch) => {
-                self.stopped(at, slot, dispatch, at, StopOutcome::Lost, out)
+                self.stopped(at, slot, dispatch, at, StopOutcome::Lost, out);
             }
             Effect::Run { dispatch, .. } if self.runs_at_most_once(slot, dispatch) => {
                 self.lost(at, slot, dispatch, out);

@@ -374,35 +374,35 @@ pub(crate) fn pin(definition: &mut Definition, around: &BTreeMap<String, String>
     let mut versions = around.clone();
     versions.extend(definition.workflows.iter().map(|called| (called.id.clone(), called.version.clone())));
     pin_nodes(&mut definition.nodes, &versions);
-    pin_body(definition.finally.as_deref_mut(), &versions);
+    definition.finally.iter_mut().for_each(|body| pin_body(body, &versions));
     definition.workflows.iter_mut().for_each(|called| pin(called, &versions));
 }
 
 /// The same for some nodes, what is inside of them and what undoes them.
 fn pin_nodes(nodes: &mut [Node], versions: &BTreeMap<String, String>) {
     for node in nodes {
-        pin_body(node.compensate.as_deref_mut(), versions);
+        node.compensate.iter_mut().for_each(|body| pin_body(body, versions));
         match &mut node.kind {
             NodeKind::Subworkflow(call) => pin_call(call, versions),
             NodeKind::Group(group) => pin_graph(&mut group.graph, versions),
-            NodeKind::Map(map) => pin_body(Some(&mut map.body), versions),
-            NodeKind::Loop(repeated) => pin_body(Some(&mut repeated.body), versions),
+            NodeKind::Map(map) => pin_body(&mut map.body, versions),
+            NodeKind::Loop(repeated) => pin_body(&mut repeated.body, versions),
             _ => {}
         }
     }
 }
 
-fn pin_body(body: Option<&mut Body>, versions: &BTreeMap<String, String>) {
+fn pin_body(body: &mut Body, versions: &BTreeMap<String, String>) {
     match body {
-        Some(Body::Call(call)) => pin_call(call, versions),
-        Some(Body::Graph(graph)) => pin_graph(graph, versions),
-        Some(Body::Task(_)) | None => {}
+        Body::Call(call) => pin_call(call, versions),
+        Body::Graph(graph) => pin_graph(graph, versions),
+        Body::Task(_) => {}
     }
 }
 
 fn pin_graph(graph: &mut Graph, versions: &BTreeMap<String, String>) {
     pin_nodes(&mut graph.nodes, versions);
-    pin_body(graph.finally.as_deref_mut(), versions);
+    graph.finally.iter_mut().for_each(|body| pin_body(body, versions));
 }
 
 fn pin_call(call: &mut Subworkflow, versions: &BTreeMap<String, String>) {

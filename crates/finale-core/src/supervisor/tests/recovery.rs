@@ -115,11 +115,19 @@ fn what_lacks_a_handler_is_quarantined_until_it_is_there() {
 }
 
 #[test]
-fn what_lacks_a_handler_and_is_ending_goes_on_to_its_end() {
+fn what_is_ending_goes_on_to_its_end_unless_that_lacks_a_handler() {
     let mut scene = Scene::unstarted(|_| {});
     let (execution, read) = scene.found_one();
-    let lacking = Restored { state: ending(execution), missing_handler: Some("pack".into()), ..restored(execution) };
+    let lacking = Restored { state: ending(execution), missing_handler: None, ..restored(execution) };
     assert_eq!(told(&scene.restored(&read, Ok(Some(lacking)))), ["0: resume[recovered(true) reconcile]"]);
+
+    // What undoes something, or runs finally, may still need one.
+    let mut scene = Scene::unstarted(|_| {});
+    let (execution, read) = scene.found_one();
+    let lacking = Restored { state: ending(execution), missing_handler: Some("undo".into()), ..restored(execution) };
+    let out = scene.restored(&read, Ok(Some(lacking)));
+    let quarantine = held("no handler \"undo\" is registered", false);
+    assert_eq!(out.writes, [Write { number: None, what: WriteWhat::Quarantine(execution, quarantine) }]);
 }
 
 #[test]
