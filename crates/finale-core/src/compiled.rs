@@ -461,6 +461,22 @@ impl Compiled {
         tasks.into_boxed_slice()
     }
 
+    /// By the number of a node: the nodes of its graph that have an output which comes from no handler and no report: waits for
+    /// signals, and what has something inside. Empty if there are none anywhere.
+    pub fn giving_by_themselves(&self) -> Box<[Arc<[NodeIndex]>]> {
+        let gives = |node: &NodeIndex| matches!(self.at(*node).step, Step::Open(_) | Step::AwaitSignal);
+        if !self.all_positions().any(|node| gives(&node)) {
+            return Box::default();
+        }
+        let mut all: Vec<Arc<[NodeIndex]>> = vec![Arc::default(); self.nodes.len()];
+        for graph in &self.graphs {
+            let nodes = graph.first..graph.first + graph.in_degrees.len() as u32;
+            let giving: Arc<[NodeIndex]> = nodes.clone().map(NodeIndex).filter(gives).collect();
+            all[nodes.start as usize..nodes.end as usize].fill(giving);
+        }
+        all.into_boxed_slice()
+    }
+
     /// The first node of a graph, or of one that runs inside of it, for which this holds.
     pub(crate) fn find_inside(&self, graph: u32, holds: &impl Fn(NodeIndex) -> bool) -> Option<NodeIndex> {
         let graph = &self.graphs[graph as usize];

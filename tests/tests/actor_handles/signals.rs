@@ -5,7 +5,7 @@ use std::time::Duration;
 use finale::journal::MemoryJournal;
 use finale::{
     CommandError, EventKind, ExecutionStatus, Limits, NewSignal, NodeStatus, PayloadError, Runtime, Shards, Signal,
-    TaskContext, TaskError, WaitingFor, Workflow,
+    Task, TaskContext, TaskError, WaitingFor, Workflow,
 };
 use finale_tests::actor::{Any, Dummies, for_each_journal, runtime, settle};
 use serde_json::json;
@@ -58,7 +58,7 @@ async fn signals_that_nobody_took_are_listed_at_the_end() {
         let runtime = runtime(&journal).start().unwrap();
         let one = Workflow::builder("one").signal("first", "go").build().unwrap();
         let execution = runtime.activate(&one, ()).await.unwrap();
-        for (name, says) in [("more", 1), ("go", 2), ("more", 3)] {
+        for (name, says) in [("more", 1), ("more", 3), ("go", 2)] {
             execution.signal(name, says, "me").await.unwrap();
         }
         execution.outcome().await.unwrap();
@@ -135,6 +135,14 @@ async fn a_handler_reads_what_a_signal_said() {
         let execution = runtime.activate(&order.build().unwrap(), ()).await.unwrap();
         execution.signal("payment", 20, "the bank").await.unwrap();
         assert_eq!(execution.outcome().await.unwrap().output::<u32>().unwrap(), 20);
+        // One that came early, in a scope that has no other task.
+        let inside = Workflow::builder("inside").signal("paid", "payment").task("ship", "ship").after("paid").build();
+        let outer = Workflow::builder("outer").task("ask", Task::external());
+        let outer = outer.group("group", inside.unwrap().definition().clone()).after("ask").build().unwrap();
+        let execution = runtime.activate(&outer, ()).await.unwrap();
+        execution.signal("payment", 30, "the bank").await.unwrap();
+        execution.complete("ask", ()).await.unwrap();
+        assert_eq!(execution.outcome().await.unwrap().output::<u32>().unwrap(), 30);
     })
     .await;
 }

@@ -225,14 +225,8 @@ impl Tally {
         (to == NodeStatus::Failed).then(|| self.news(position, at, failed()))
     }
 
-    /// A node of a graph comes to another status.
-    #[cfg(test)]
-    pub(super) fn go(&mut self, position: NodeIndex, to: NodeStatus, attempt: u16, at: Time) -> Option<News> {
-        self.go(position, to, attempt, at, false)
-    }
-
     /// A node comes to another status; what the end is made of is told and not counted.
-    fn go_on_way(
+    pub(super) fn go(
         &mut self,
         position: NodeIndex,
         to: NodeStatus,

@@ -71,10 +71,16 @@ impl Board {
     /// items.
     pub(crate) fn put(&self, key: WorkKey, output: Payload) {
         let WorkKey { scope, node } = key;
+        // These come again with each handler that may ask for them.
+        let comes_again = self.bound.gives_by_itself(node);
         if scope.is_root() {
-            return self.outputs.borrow_mut().push((node, output));
+            let mut outputs = self.outputs.borrow_mut();
+            if !comes_again || !outputs.iter().any(|(other, _)| *other == node) {
+                outputs.push((node, output));
+            }
+            return;
         }
-        let is_output = node.0 < FAILURES_FROM;
+        let is_output = node.0 < FAILURES_FROM && !comes_again;
         let tasks = self.bound.tasks_beside.get(node.as_usize()).copied().unwrap_or(u32::MAX);
         if is_output && tasks == 1 {
             return;

@@ -1,5 +1,7 @@
 //! A definition as one shard runs it: its own compiled copy, with the handlers of its nodes looked up.
 
+use std::sync::Arc;
+
 use finale_core::execution::{Effect, Input, Refused, Report};
 use finale_core::nearest::nearest;
 use finale_core::{Compiled, Execution, NodeIndex, NodeStatus, Payload, WorkKey};
@@ -24,6 +26,8 @@ pub(crate) struct Bound {
     pub(crate) has_failure_handlers: bool,
     /// By the number of a node: how many tasks its graph has.
     pub(crate) tasks_beside: Box<[u32]>,
+    /// By the number of a node: the nodes beside it whose outputs no handler gives. Empty if there are none.
+    giving_by_themselves: Box<[Arc<[NodeIndex]>]>,
     handlers: Box<[Option<Registered>]>,
     /// Whether no handler is missing.
     is_complete: bool,
@@ -51,6 +55,7 @@ impl Bound {
             metrics: WorkflowMetrics::new(&compiled),
             has_failure_handlers: compiled.has_failure_handlers(),
             tasks_beside: compiled.tasks_beside(),
+            giving_by_themselves: compiled.giving_by_themselves(),
             stored: workflow.stored(),
             workflow: workflow.clone(),
             compiled,
@@ -97,6 +102,33 @@ impl Bound {
             }
             _ => None,
         })
+    }
+
+    /// The outputs that no handler gave and that the handlers which are to run may ask for: of signals, calls, groups, maps and
+    /// loops beside them.
+    pub(crate) fn outputs<'a>(
+        &'a self,
+        state: &'a Execution,
+        effects: &'a [Effect],
+    ) -> impl Iterator<Item = (WorkKey, Payload)> + 'a {
+        let effects = if self.giving_by_themselves.is_empty() { &[] } else { effects };
+        let runs = effects.iter().filter_map(|effect| match effect {
+            Effect::Run { dispatch, .. } => Some(dispatch.key),
+            _ => None,
+        });
+        runs.flat_map(move |key| {
+            let beside = self.giving_by_themselves[key.node.as_usize()].iter();
+            beside.filter_map(move |node| {
+                let key = WorkKey { node: *node, ..key };
+                Some((key, state.output_of(key)?.clone()))
+            })
+        })
+    }
+
+    /// Whether the output of a node comes from no handler and no report.
+    pub(crate) fn gives_by_itself(&self, node: NodeIndex) -> bool {
+        let beside = self.giving_by_themselves.get(node.as_usize());
+        beside.is_some_and(|beside| beside.binary_search(&node).is_ok())
     }
 
     /// The name of a handler that an execution still may need and that is not registered.

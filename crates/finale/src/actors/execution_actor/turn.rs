@@ -211,6 +211,7 @@ impl ExecutionActor {
         turn.status = hosting.state.status();
         turn.effects = self.turn.take_effects();
         turn.outputs.extend(hosting.bound.failures(&hosting.state, &turn.effects));
+        turn.outputs.extend(hosting.bound.outputs(&hosting.state, &turn.effects));
         turn.events = self.turn.take_notices();
         if self.shared.port.is_durable(appended) {
             self.perform(turn);
