@@ -31,6 +31,9 @@ mod documents {
     #[doc = include_str!("../../docs/guide.md")]
     struct Guide;
 
+    #[doc = include_str!("../../docs/workflows.md")]
+    struct Workflows;
+
     #[doc = include_str!("../../docs/files.md")]
     struct Files;
 

@@ -116,6 +116,23 @@ pub use finale_core::{
 pub mod guide {}
 
 #[cfg(all(doc, not(doctest)))]
+/// [files]: crate::files
+/// [semantics]: crate::semantics
+/// [tasks]: crate::files#tasks
+/// [attempts]: crate::semantics#attempts
+/// [data]: crate::semantics#data
+/// [edges]: crate::semantics#edges
+/// [joins]: crate::semantics#joins
+/// [rules]: crate::semantics#trigger-rules
+/// [calls]: crate::semantics#calls
+/// [groups]: crate::semantics#groups
+/// [maps]: crate::semantics#maps
+/// [loops]: crate::semantics#loops
+/// [waits]: crate::semantics#waits
+#[doc = include_str!("../docs/workflows.md")]
+pub mod workflows {}
+
+#[cfg(all(doc, not(doctest)))]
 /// [guide]: crate::guide
 /// [expressions]: crate::semantics#expressions
 /// [edges]: crate::semantics#the-truth-table-of-edges
