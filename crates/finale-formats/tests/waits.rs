@@ -92,7 +92,7 @@ fn pictures_say_what_is_waited_for() {
         "((\"paid<br>(signal payment, at most 3d)\"))",
         "((\"morning<br>(until input.deliver_at)\"))",
         "((\"a_week<br>(7d)\"))",
-        "|on timeout|",
+        "on timeout",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
