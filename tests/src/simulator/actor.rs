@@ -587,7 +587,7 @@ impl Actor {
         let compiled = &reach.shared.flows[hosting.definition.0 as usize].compiled;
         let reconcile = Reconcile {
             slot: hosting.slot,
-            from: self.number,
+            from: Callback::Actor(self.number),
             taken: self.taken,
             ending: hosting.state.status() == ExecutionStatus::Ending,
             under_way: hosting.state.under_way(compiled),

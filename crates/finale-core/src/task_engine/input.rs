@@ -75,7 +75,7 @@ pub enum Input {
     },
     /// From an execution's actor: it has taken in outcomes that others had passed on.
     TakenIn(Vec<(Slot, Dispatch)>),
-    /// From an execution's actor: compare what is under way with what must be. The engine answers it.
+    /// From an execution's callback: compare what is under way with what must be. The engine answers it if that is an actor.
     Reconcile(Reconcile),
     /// From an execution's actor: a report arrived before its task was open. The engine keeps it until the task opens.
     KeepEarly(EarlyReport),
@@ -180,9 +180,9 @@ pub struct Registration {
 pub struct Reconcile {
     /// The execution.
     pub slot: Slot,
-    /// The sender.
-    pub from: ActorNo,
-    /// The newest batch that this actor has processed.
+    /// The sender: the callback of the execution.
+    pub from: Callback,
+    /// The newest batch that the sender has processed.
     pub taken: BatchNo,
     /// Whether the end of the execution is decided. If so, a missing handler is not run again.
     pub ending: bool,

@@ -45,7 +45,6 @@ impl TaskEngine {
     /// Performs missing effects, repeats unacknowledged outcomes, drops everything else, and answers the message.
     pub(super) fn reconcile(&mut self, at: Time, reconcile: Reconcile, out: &mut Outbox) {
         let Reconcile { slot, from, taken, ending, under_way } = reconcile;
-        let from = Callback::Actor(from);
         self.deliveries.taken(from, taken, &self.slots);
         self.drop_beyond(slot, &MustBe::of(&under_way), out);
         for effect in under_way {
@@ -56,7 +55,9 @@ impl TaskEngine {
         }
         self.begin_waiting(out);
         self.look_whether_drained(out);
-        self.deliveries.answer(from, Some(slot), out);
+        if let Callback::Actor(_) = from {
+            self.deliveries.answer(from, Some(slot), out);
+        }
     }
 
     /// Drops everything of an execution.
