@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use finale_core::definition::{
     Conditional, Definition, Delivery, Edge, EdgeKind, JoinStrategy, Losers, Node, NodeKind, OnFailure, ParallelJoin,
-    ParallelSplit, Policy, Retry, Siblings, Task, TriggerRule, Verdict, Verification, Work,
+    ParallelSplit, Policy, Retry, Siblings, Signal, Task, TriggerRule, Verdict, Verification, Wait, Work,
 };
 
 /// A definition in the making.
@@ -12,7 +12,7 @@ use finale_core::definition::{
 pub struct Chart(Definition);
 
 /// Reads edges `from>to` and `from:kind>to`, where kind is `true`, `false`, `pass`, `fail`, `refer`, `branch` or, where the
-/// target handles the failure, `failed`.
+/// target handles the failure, `failed`, and where it runs if a signal does not come, `timeout`.
 ///
 /// What a node is follows from its edges and its name: `s` is the start, `e` the end, one whose name begins with `join`
 /// is a join, one with a kind of edge that only one kind of node has is that; all others are tasks with a handler.
@@ -50,6 +50,7 @@ fn edge_kind(word: &str) -> EdgeKind {
         "refer" => EdgeKind::VerificationRefer,
         "branch" => EdgeKind::ParallelBranch,
         "failed" => EdgeKind::OnFailure,
+        "timeout" => EdgeKind::OnTimeout,
         _ => panic!("{word:?} is no kind of edge"),
     }
 }
@@ -62,7 +63,7 @@ impl Chart {
             }
         }
         match kind {
-            EdgeKind::Sequential | EdgeKind::OnFailure => {}
+            EdgeKind::Sequential | EdgeKind::OnFailure | EdgeKind::OnTimeout => {}
             EdgeKind::ConditionalTrue | EdgeKind::ConditionalFalse => {
                 *self.kind(from) = NodeKind::Conditional(Conditional::default());
             }
@@ -108,7 +109,7 @@ impl Chart {
     /// Tries a task that often, with a pause between.
     #[must_use]
     pub fn retry(self, id: &str, attempts: u16, backoff: Duration) -> Self {
-        self.task(id, |task| task.retry = Retry { attempts, backoff })
+        self.task(id, |task| task.retry = Retry::attempts(attempts).backoff(backoff))
     }
 
     /// Says how long one attempt at a task may take.
@@ -135,6 +136,19 @@ impl Chart {
     pub fn preset(mut self, id: &str, verdict: Verdict) -> Self {
         *self.kind(id) = NodeKind::Verification(verification(Some(verdict)));
         self
+    }
+
+    /// Makes a node one that waits.
+    #[must_use]
+    pub fn wait(mut self, id: &str, wait: Wait) -> Self {
+        *self.kind(id) = NodeKind::Wait(wait);
+        self
+    }
+
+    /// Makes a node one that waits for a signal.
+    #[must_use]
+    pub fn signal(self, id: &str, signal: impl Into<Signal>) -> Self {
+        self.wait(id, Wait::Signal(signal.into()))
     }
 
     /// By which rule a node begins.

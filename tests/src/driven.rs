@@ -36,6 +36,8 @@ pub struct Driven {
 /// What one fact gave rise to.
 #[derive(Default)]
 struct Followed {
+    /// Whether some nodes have others inside.
+    has_inside: bool,
     effects: Vec<Effect>,
     notices: Vec<Notice>,
 }
@@ -46,7 +48,7 @@ impl EffectSink for Followed {
     }
 
     fn notice(&mut self, notice: Notice, path: Option<Box<NodePath>>) {
-        assert_eq!(path, None, "these graphs have no scopes inside");
+        assert!(path.is_none() || self.has_inside, "a graph without scopes inside has no paths: {path:?}");
         self.notices.push(notice);
     }
 
@@ -151,6 +153,13 @@ impl Driven {
         self.definition.positions().map(WorkKey::root).filter(is_judged).collect()
     }
 
+    /// The nodes that wait for an operator.
+    pub fn held(&self) -> Vec<WorkKey> {
+        let why = self.execution.why(&self.definition);
+        let held = why.awaited.into_iter().filter(|awaited| awaited.waiting_for == Some(WaitingFor::Operator));
+        held.filter_map(|awaited| Some(awaited.task_id?.key)).collect()
+    }
+
     /// Tells the execution something and checks what came of it; gives the facts that it became.
     pub fn tell(&mut self, at: Time, input: Input) -> Result<Vec<Fact>, Refused> {
         self.told.push((at, input.clone()));
@@ -179,7 +188,7 @@ impl Driven {
         let (effects, notices) = (self.turn.take_effects(), self.turn.take_notices());
         let (mut effects_left, mut notices_left) = (&effects[..], &notices[..]);
         for (sequence, Recorded { at, fact }) in (known + 1..).zip(recorded) {
-            let mut followed = Followed::default();
+            let mut followed = Followed { has_inside: self.has_inside(), ..Followed::default() };
             let applied = self.shadow.apply(&self.definition, *at, fact.clone(), &mut followed);
             applied.expect("a recorded fact fits");
             let (now, later) = effects_left.split_at(followed.effects.len());
@@ -242,6 +251,12 @@ impl Driven {
             let noticed = self.noticed.get(&WorkKey::root(node)).copied().unwrap_or(NodeStatus::Pending);
             assert_eq!(noticed, *status, "the notices about node {node} are complete");
         }
+        if self.has_inside() {
+            let can_move = execution.running() + execution.waiting() > 0;
+            assert!(can_move || execution.status() != ExecutionStatus::Running, "it runs, and nothing can move");
+            // The counts below are of the nodes of one graph.
+            return;
+        }
         let count = |status| nodes.iter().filter(|node| **node == status).count() as u32;
         assert_eq!(execution.running(), count(NodeStatus::Running));
         assert_eq!(execution.waiting(), count(NodeStatus::Waiting));
@@ -263,6 +278,11 @@ impl Driven {
     pub fn nodes(&self) -> Vec<NodeStatus> {
         let status = |node| self.execution.node_status(WorkKey::root(node)).expect("there is such a node");
         self.definition.positions().map(status).collect()
+    }
+
+    /// Whether some nodes have others inside.
+    fn has_inside(&self) -> bool {
+        self.definition.all_positions().count() > self.definition.positions().count()
     }
 
     /// What must hold of the whole, once nothing more is told.
@@ -339,6 +359,8 @@ pub fn steps(fact: &Fact, notices: &[Notice]) -> Vec<Step> {
         _ => None,
     };
     let is_recovery = matches!(fact, Fact::Recovered { .. });
+    // A task that waited for a slot completes when an operator says so, and has not begun.
+    let operated = if let Fact::Operated(operation) = fact { Some(operation.key.node) } else { None };
     let begins = |notice: &Notice| {
         let Notice::Node { key, from, to, waiting_for, .. } = notice else { return None };
         let is_reached = matches!(from, NodeStatus::Pending | NodeStatus::Ready);
@@ -346,7 +368,8 @@ pub fn steps(fact: &Fact, notices: &[Notice]) -> Vec<Step> {
             // What was lost with its process goes on.
             (NodeStatus::Running, _) => !(is_recovery && *from == NodeStatus::Running),
             (NodeStatus::Waiting, Some(WaitingFor::Task | WaitingFor::Verdict)) => true,
-            (NodeStatus::Completed, _) => is_reached && evaluated != Some(key.node),
+            (NodeStatus::Waiting, Some(WaitingFor::Time | WaitingFor::Signal)) => evaluated != Some(key.node),
+            (NodeStatus::Completed, _) => is_reached && ![evaluated, operated].contains(&Some(key.node)),
             _ => false,
         };
         begins.then_some(Step::Begin(key.node))

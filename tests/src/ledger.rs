@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use finale_core::execution::{AfterStop, Effect, Execution};
-use finale_core::fact::{Fact, Timer};
+use finale_core::fact::{Fact, OperatorAction, Timer};
 use finale_core::{Compiled, Dispatch, Epoch, ExecutionStatus, Time};
 
 /// What was asked of a shell so far, and what has come of it.
@@ -91,6 +91,13 @@ impl Ledger {
             Fact::Outcome { key, attempt, .. }
             | Fact::Reported { key, attempt, .. }
             | Fact::AttemptStopped { key, attempt, .. } => (*key, *attempt),
+            // What is asked outside is withdrawn, and whatever waits was not begun.
+            Fact::Operated(operation) => match self.runs.iter().find(|run| run.key == operation.key) {
+                Some(run) if matches!(operation.action, OperatorAction::Complete(_) | OperatorAction::Fail) => {
+                    (run.key, run.attempt)
+                }
+                _ => return,
+            },
             Fact::TimerFired(timer) => {
                 assert!(self.armed.remove(timer).is_some(), "{timer:?} fired and was not armed");
                 match timer {

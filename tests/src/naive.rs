@@ -10,16 +10,18 @@ mod failing;
 mod firing;
 mod inside;
 mod no;
+mod retries;
 mod splits;
 mod tree;
+mod waits;
 
 use finale_core::definition::{
-    Definition, Delivery, EdgeKind, Node, NodeKind, OnFailure, Siblings, Task, Verdict, Work,
+    Definition, Delivery, EdgeKind, Node, NodeKind, OnFailure, Siblings, Task, Verdict, Wait, Work,
 };
 use finale_core::execution::{Command, Input, Report};
 use finale_core::fact::Timer;
 use finale_core::failure::{Failure, FailureClass};
-use finale_core::{AttemptNo, Epoch, ExecutionStatus, NodeIndex, NodeStatus, Payload, WorkKey};
+use finale_core::{AttemptNo, Epoch, ExecutionStatus, NodeIndex, NodeStatus, Payload, Time, WorkKey};
 use serde_json::Value;
 
 pub use bugs::Misreading;
@@ -27,6 +29,7 @@ use firing::Fired;
 pub use inside::{Mistake, graph as graph_inside};
 pub use no::No;
 pub use tree::{Told, Tree};
+use waits::Signals;
 
 use crate::formula::Formula;
 
@@ -46,6 +49,11 @@ pub struct Naive {
     attempts: Vec<u16>,
     /// How many attempts of each node were lost, and how many of them through crashes.
     lost: Vec<(u16, u16)>,
+    /// How many attempts of each node were made before an operator had it tried again.
+    before: Vec<u16>,
+    /// When each node was handed out for the first time, or for the first time after that.
+    first: Vec<Option<i64>>,
+    now: Time,
     epoch: u32,
     /// The nodes that failed and are not optional, in order.
     failed: Vec<usize>,
@@ -57,6 +65,9 @@ pub struct Naive {
     closed: Vec<bool>,
     output: Option<Value>,
     misreading: Option<Misreading>,
+    signals: Signals,
+    /// Which of the executions that share the signals it is.
+    member: usize,
 }
 
 /// Something that the semantics leaves the order of.
@@ -88,7 +99,13 @@ enum Place {
     Running,
     Asked,
     Judged,
+    /// Waits for a moment.
+    Timed,
+    /// Waits for a signal of that name.
+    Listening(String),
     Backing,
+    /// It waits for an operator.
+    Held,
     Passed(Option<EdgeKind>),
     Done(Value),
     Failed,
@@ -122,6 +139,9 @@ impl Naive {
             places: vec![Place::Pending; count],
             attempts: vec![0; count],
             lost: vec![(0, 0); count],
+            before: vec![0; count],
+            first: vec![None; count],
+            now: Time::default(),
             epoch: 0,
             failed: Vec::new(),
             caught: Vec::new(),
@@ -130,6 +150,8 @@ impl Naive {
             output: None,
             misreading: None,
             begins_by_itself: false,
+            signals: Signals::default(),
+            member: 0,
         }
     }
 
@@ -205,6 +227,7 @@ impl Naive {
             }
             Input::Verdict { key, verdict, .. } => self.verdict(*key, *verdict)?,
             Input::TimerFired(timer) => self.fired(*timer)?,
+            Input::Signal(signal) => self.signalled(signal)?,
             Input::Command(command) => self.command(command)?,
             Input::Recovered { epoch, crashed } => {
                 self.recovered(epoch.0, *crashed)?;
@@ -213,6 +236,7 @@ impl Naive {
                     self.give_up();
                 }
             }
+            Input::Operate(operation) => self.operate(operation)?,
             Input::Continue => match self.phase {
                 Phase::New => return Err(No::NotRunning),
                 Phase::Ended(_) => return Err(No::Over),
@@ -254,45 +278,21 @@ impl Naive {
         let is_cancel = matches!(result, Err(failure) if failure.class == FailureClass::Cancelled);
         let is_stale = attempt.is_some_and(|attempt| attempt != self.attempts[node]);
         match self.places[node] {
-            Place::Asked | Place::Backing if is_stale && (self.places[node] == Place::Asked || is_cancel) => {
+            Place::Asked | Place::Backing | Place::Held
+                if is_stale && (self.places[node] == Place::Asked || is_cancel) =>
+            {
                 return Err(No::Stale);
             }
             Place::Reached { .. } if self.attempts[node] > 1 && is_cancel && is_stale => return Err(No::Stale),
             Place::Reached { .. } if self.attempts[node] > 1 && is_cancel => self.outcome(node, result),
             Place::Running if is_stale && is_cancel => return Err(No::Stale),
             Place::Asked => self.outcome(node, result),
-            Place::Running | Place::Backing if is_cancel => self.outcome(node, result),
+            Place::Running | Place::Backing | Place::Held if is_cancel => self.outcome(node, result),
             Place::Running => return Err(No::Invalid),
             _ if self.task(node).is_some() => return Err(self.when(node)),
             _ => return Err(No::Invalid),
         }
         Ok(())
-    }
-
-    fn outcome(&mut self, node: usize, result: &Result<Payload, Failure>) {
-        if std::mem::take(&mut self.closed[node]) {
-            return self.places[node] = Place::Cancelled;
-        }
-        let failure = match result {
-            Ok(output) => return self.places[node] = Place::Done(decode(output)),
-            Err(failure) => failure,
-        };
-        let could_help = !failure.permanent
-            && !matches!(failure.class, FailureClass::Cancelled | FailureClass::Rejected | FailureClass::Deleted);
-        let retry = self.task(node).map(|task| task.retry).unwrap_or_default();
-        if self.phase != Phase::Running || !could_help || self.used(node) >= retry.attempts {
-            return self.fail(node);
-        }
-        self.attempts[node] += 1;
-        self.places[node] = match retry.backoff.is_zero() {
-            true => Place::Reached { seen: true },
-            false => Place::Backing,
-        };
-    }
-
-    /// How many attempts count: not those that were lost with their process.
-    fn used(&self, node: usize) -> u16 {
-        self.attempts[node] - self.lost[node].0
     }
 
     /// The process is gone: what it worked on begins again, or fails if it must not.
@@ -370,6 +370,7 @@ impl Naive {
                 self.places[node] = Place::Reached { seen: true };
             }
             Timer::Round(..) => return Err(No::Invalid),
+            Timer::Wait(key) => self.wait_is_over(key)?,
         }
         Ok(())
     }
@@ -499,6 +500,7 @@ impl Naive {
                 self.places[node] = passed.unwrap_or(Place::Judged);
             }
             NodeKind::Conditional(_) => self.places[node] = Place::Passed(Some(EdgeKind::ConditionalFalse)),
+            NodeKind::Wait(wait) => self.begin_wait(node, &wait.clone()),
             NodeKind::Task(_) => {
                 assert!(self.has_slot(node), "node {node} began beyond the limit of a split");
                 self.attempts[node] = self.attempts[node].max(1);
@@ -513,6 +515,8 @@ impl Naive {
         match &self.definition.nodes[node].kind {
             NodeKind::Task(task) => task.input.as_deref(),
             NodeKind::Conditional(conditional) => conditional.condition.as_deref(),
+            NodeKind::Wait(Wait::Until(moment)) => Some(moment),
+            NodeKind::Wait(Wait::Signal(signal)) => waits::evaluated(signal),
             _ => None,
         }
     }
@@ -520,6 +524,10 @@ impl Naive {
     fn evaluate(&mut self, node: usize) {
         let is_task = self.task(node).is_some();
         let source = self.expression(node).expect("only nodes with expressions are due").to_owned();
+        if let NodeKind::Wait(wait) = self.definition.nodes[node].kind.clone() {
+            let value = self.value(&source, Some(node));
+            return self.evaluate_wait(node, &wait, value);
+        }
         match (is_task, self.value(&source, Some(node))) {
             (true, Some(_)) => self.places[node] = Place::Reached { seen: false },
             (false, Some(Value::Bool(true))) => self.places[node] = Place::Passed(Some(EdgeKind::ConditionalTrue)),
@@ -541,6 +549,7 @@ impl Naive {
     }
 
     fn dispatch(&mut self, node: usize) {
+        self.note_dispatch(node);
         let is_outside = self.task(node).is_some_and(|task| task.work == Work::External);
         self.places[node] = if is_outside { Place::Asked } else { Place::Running };
     }
@@ -566,8 +575,8 @@ impl Naive {
                     Place::Cancelled
                 }
                 Place::Pending | Place::Due | Place::Reached { .. } => Place::Skipped(Way::Pending),
-                Place::Asked | Place::Judged => Place::Cancelled,
-                Place::Backing => {
+                Place::Asked | Place::Judged | Place::Timed | Place::Listening(_) => Place::Cancelled,
+                Place::Backing | Place::Held => {
                     *attempt -= 1;
                     Place::Cancelled
                 }
@@ -613,7 +622,12 @@ impl Naive {
 
     fn is_last_task(&self, node: usize) -> bool {
         let behind = self.ahead_of(node, None, false);
-        self.task(node).is_some() && behind.iter().all(|&later| self.task(later).is_none())
+        self.has_output(node) && !behind.iter().any(|&later| self.has_output(later))
+    }
+
+    fn has_output(&self, node: usize) -> bool {
+        let kind = &self.definition.nodes[node].kind;
+        kind.is_work() || matches!(kind, NodeKind::Wait(Wait::Signal(_)))
     }
 
     /// Whether a node is reached also if nothing fails.
@@ -635,7 +649,8 @@ const fn status(place: &Place) -> NodeStatus {
         Place::Pending | Place::Due | Place::Reached { seen: false } => NodeStatus::Pending,
         Place::Reached { seen: true } => NodeStatus::Ready,
         Place::Running => NodeStatus::Running,
-        Place::Asked | Place::Judged | Place::Backing => NodeStatus::Waiting,
+        Place::Asked | Place::Judged | Place::Backing | Place::Held => NodeStatus::Waiting,
+        Place::Timed | Place::Listening(_) => NodeStatus::Waiting,
         Place::Passed(_) | Place::Done(_) => NodeStatus::Completed,
         Place::Failed => NodeStatus::Failed,
         Place::Cancelled => NodeStatus::Cancelled,

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use finale_core::definition::{
-    AgentAssignment, Conditional, Definition, Delivery, Edge, EdgeKind, JoinStrategy, Losers, Node, NodeKind,
-    ParallelJoin, ParallelSplit, Policy, Retry, Task, TriggerRule, Verdict, Work,
+    AgentAssignment, Backoff, Conditional, Definition, Delivery, Edge, EdgeKind, Exhausted, Growth, JoinStrategy,
+    Losers, Node, NodeKind, ParallelJoin, ParallelSplit, Policy, Retry, Signal, Task, TriggerRule, Verdict, Wait, Work,
 };
 use finale_core::execution::{Command, Effect, Input, Report};
-use finale_core::fact::{StopOutcome, Timer};
+use finale_core::fact::{Operation, OperatorAction, Signalled, StopOutcome, Timer};
 use finale_core::failure::{Failure, FailureClass};
 use finale_core::{AttemptNo, Dispatch, Epoch, ExecutionStatus, NodeIndex, Payload, ScopeId, WorkKey};
 use proptest::prelude::*;
@@ -100,7 +100,10 @@ fn edge((number, (source, kind, target)): (usize, (usize, EdgeKind, usize))) -> 
 }
 
 fn kind(number: usize, edges: &Edges, (kind, a, b, c, rule): NodeSeed) -> NodeKind {
-    match kind % 16 {
+    match kind % 20 {
+        16 => NodeKind::Wait(Wait::Delay(Duration::from_micros(u64::from(a % 4) * u64::from(b)))),
+        17 => NodeKind::Wait(Wait::Until(formula(c, number).source())),
+        18 | 19 => NodeKind::Wait(Wait::Signal(awaited(number, a, b, c))),
         0..=4 => NodeKind::Task(task(Work::Handler("h".to_owned()), number, a, b, c)),
         5..=7 => NodeKind::Task(task(Work::External, number, a, b, c)),
         8 | 9 => NodeKind::Conditional(Conditional { condition: (c < 240).then(|| formula(c, number).source()) }),
@@ -114,6 +117,19 @@ fn kind(number: usize, edges: &Edges, (kind, a, b, c, rule): NodeSeed) -> NodeKi
     }
 }
 
+/// A signal with a fixed name, or with one that another node gives.
+fn awaited(number: usize, a: u8, b: u8, c: u8) -> Signal {
+    let name = match c % 8 {
+        0 => format!("${{{{ {} }}}}", formula(c, number).source()),
+        other => SIGNALS[usize::from(other) % 2].to_owned(),
+    };
+    let timeout = (a ^ b).is_multiple_of(2).then(|| Duration::from_micros(1 + u64::from(b)));
+    Signal { name, timeout }
+}
+
+/// The names of most signals.
+pub(crate) const SIGNALS: [&str; 2] = ["a", "b"];
+
 fn task(work: Work, number: usize, a: u8, b: u8, c: u8) -> Task {
     let backoff = if b.is_multiple_of(2) { Duration::ZERO } else { Duration::from_micros(u64::from(b)) };
     let attempts = 1 + u16::from(a ^ b) % 3;
@@ -124,10 +140,35 @@ fn task(work: Work, number: usize, a: u8, b: u8, c: u8) -> Task {
         input: (c < 64).then(|| formula(c, number).source()),
         optional: c.is_multiple_of(5),
         timeout: (c % 3 == 1).then(|| Duration::from_micros(50)),
-        retry: Retry { attempts, backoff },
+        retry: retry(attempts, backoff, a, b),
         delivery: if is_once { Delivery::AtMostOnce } else { Delivery::AtLeastOnce },
         ..Task::default()
     }
+}
+
+/// How often a task is tried, and for some tasks what more can be said about that.
+fn retry(attempts: u16, wait: Duration, a: u8, b: u8) -> Retry {
+    let mut backoff = match a / 4 % 4 {
+        0 => Backoff::linear(wait),
+        1 => Backoff::exponential(wait, 1.5),
+        _ => Backoff::constant(wait),
+    };
+    if wait.is_zero() {
+        backoff.growth = Growth::Constant;
+    }
+    let mut retry = Retry::attempts(attempts);
+    match a % 16 {
+        0..=2 => backoff.jitter_percent = 40,
+        3 | 4 => retry.within = Some(Duration::from_micros(1 + u64::from(b) * 4)),
+        5 | 6 => retry.on = vec!["timed_out".into(), "again".into()],
+        7 => retry.not_on = vec!["again".into(), FailureClass::Panicked.into()],
+        8 => backoff.max = Some(wait.max(Duration::from_micros(60))),
+        _ => {}
+    }
+    if (a / 16).is_multiple_of(5) {
+        retry.exhausted = Exhausted::Hold;
+    }
+    retry.backoff(backoff)
 }
 
 /// An expression that may look at the nodes with lower numbers.
@@ -186,9 +227,15 @@ impl Edges {
         for (kind, seed) in kinds.iter().zip([a / 4, b / 4, c / 4]) {
             self.add(number, *kind, near(self, seed));
         }
+        if let NodeKind::Wait(Wait::Signal(Signal { timeout: Some(_), .. })) = kind
+            && b % 4 < 3
+        {
+            self.add(number, EdgeKind::OnTimeout, near(self, b / 4));
+        }
         let can_be_caught = match kind {
             NodeKind::Task(task) => !task.optional,
-            NodeKind::Conditional(_) => true,
+            NodeKind::Conditional(_) | NodeKind::Wait(Wait::Until(_)) => true,
+            NodeKind::Wait(Wait::Signal(signal)) => signal.timeout.is_some() || signal.name.contains('$'),
             _ => false,
         };
         let handler = (number + 1..self.last).find(|&later| self.handlers[later]);
@@ -238,16 +285,19 @@ pub fn input(driven: &Driven, (kind, pick, more): InputSeed) -> Input {
     let nothing = Dispatch { key, attempt: AttemptNo::FIRST, epoch: Epoch(0) };
     let begun = || chosen(&driven.begun(), pick).unwrap_or(nothing);
     let recovery = || recovered(driven.execution().epoch(), pick, more);
-    let fitting = match kind % 32 {
+    let fitting = match kind % 36 {
+        32..=34 => Some(signalled(driven, pick, more)),
         0..=9 => chosen(&runs, pick).map(|dispatch| outcome(dispatch, more)),
         10..=14 => chosen(&offers, pick).map(|dispatch| reported(dispatch, pick, more)),
         15 | 16 => chosen(&driven.judged(), pick).map(|key| judged(key, more)),
         17..=20 => chosen(&driven.armed(), pick).map(Input::TimerFired),
         22 if driven.execution().status() == ExecutionStatus::Ending => Some(recovery()),
+        22 | 23 if !driven.held().is_empty() => chosen(&driven.held(), pick).map(|key| operated(key, more)),
         21 | 22 => chosen(&driven.stopping(), pick).map(|dispatch| stopped(dispatch, more)),
         _ => None,
     };
-    fitting.unwrap_or_else(|| match kind % 32 {
+    fitting.unwrap_or_else(|| match kind % 36 {
+        35 => Input::Signal(signal([" ", "c", "a", "b"][usize::from(pick) % 4], pick, more)),
         23 => Input::Command(command(pick, more)),
         24 => outcome(begun(), more),
         25 => outcome(elsewhere(begun(), nodes, more), more),
@@ -257,6 +307,7 @@ pub fn input(driven: &Driven, (kind, pick, more): InputSeed) -> Input {
             let attempt = more.is_multiple_of(3).then_some(attempt);
             Input::Reported(Report { attempt, ..Report::new(key, Err(failure(FailureClass::Cancelled))) })
         }
+        28 if more.is_multiple_of(2) => operated(key, more / 2),
         28 => judged(WorkKey::root(NodeIndex(u32::from(pick) % (nodes + 1))), more),
         29 => Input::TimerFired(timer(begun(), more)),
         30 => stopped(begun(), more),
@@ -267,6 +318,21 @@ pub fn input(driven: &Driven, (kind, pick, more): InputSeed) -> Input {
             |dispatch| if more.is_multiple_of(2) { stopped(dispatch, more) } else { outcome(dispatch, more) },
         ),
     })
+}
+
+/// A signal that a node waits for, or may wait for later.
+fn signalled(driven: &Driven, pick: u8, more: u8) -> Input {
+    let awaited: Vec<_> = driven.execution().awaited_signals().map(|(_, name)| name).collect();
+    let name = chosen(&awaited, pick).unwrap_or(SIGNALS[usize::from(pick) % 2]);
+    Input::Signal(signal(name, pick, more))
+}
+
+/// A signal; one in three has an id, which it may share with others.
+fn signal(name: &str, pick: u8, more: u8) -> Signalled {
+    let says = [&b"\"a\""[..], b"\"b\"", b"true", b"7", b"null"][usize::from(more) % 5];
+    let id = more.is_multiple_of(3).then(|| format!("{}", pick % 4).into());
+    let payload = Payload::from_json(says).expect("it is JSON");
+    Signalled { name: name.into(), payload, by: "somebody".into(), id }
 }
 
 fn chosen<T: Copy>(from: &[T], pick: u8) -> Option<T> {
@@ -289,10 +355,14 @@ fn result(more: u8) -> Result<Payload, Failure> {
         FailureClass::Panicked,
         FailureClass::Lost,
     ];
+    if more >= 224 && more % 16 < 4 {
+        return Err(failure(FailureClass::Unknown));
+    }
     match more % 16 {
         0..=7 => {
             Ok(Payload::from_json([&b"true"[..], b"false", b"7", b"null"][usize::from(more) % 4]).expect("it is JSON"))
         }
+        other if more >= 192 && other < 12 => Err(failure(FailureClass::Failed).with_code("again")),
         other if more >= 240 => Err(failure(classes[usize::from(other) - 8]).permanent()),
         other => Err(failure(classes[usize::from(other) - 8])),
     }
@@ -300,6 +370,18 @@ fn result(more: u8) -> Result<Payload, Failure> {
 
 fn failure(class: FailureClass) -> Failure {
     Failure::new(class, "so it is")
+}
+
+/// What an operator says of one node.
+fn operated(key: WorkKey, more: u8) -> Input {
+    let action = match more % 8 {
+        0..=3 => OperatorAction::Retry,
+        4 => OperatorAction::RunNow,
+        5 | 6 => OperatorAction::Complete(Payload::from_json(b"7").expect("it is JSON")),
+        _ => OperatorAction::Fail,
+    };
+    let reason = if more.is_multiple_of(5) { " ".into() } else { "so it is decided".into() };
+    Input::Operate(Operation { key, by: "an operator".into(), reason, action })
 }
 
 fn judged(key: WorkKey, more: u8) -> Input {
@@ -354,7 +436,8 @@ fn elsewhere(dispatch: Dispatch, nodes: u32, more: u8) -> Dispatch {
 
 fn timer(dispatch: Dispatch, more: u8) -> Timer {
     let Dispatch { key, attempt, .. } = dispatch;
-    match more % 4 {
+    match more % 5 {
+        4 => Timer::Wait(key),
         0 => Timer::Deadline,
         1 => Timer::Backoff(key, attempt.next()),
         2 => Timer::Backoff(key, attempt),

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use finale_core::definition::Verdict;
+use finale_core::definition::{Definition, Verdict};
 use finale_core::execution::{Command, Effect, Input, Report};
-use finale_core::fact::{StopOutcome, Timer};
+use finale_core::fact::{Operation, OperatorAction, Signalled, StopOutcome, Timer};
 use finale_core::failure::{Failure, FailureClass};
 use finale_core::record::{NodeRecord, NodeRecordState, Outcome, Record, State};
 use finale_core::{Dispatch, ExecutionStatus, NodeStatus, Payload, Time, WorkKey};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::chart::Chart;
 use crate::driven::Driven;
@@ -28,7 +28,12 @@ pub struct Scenario {
 impl Scenario {
     /// Begins a story.
     pub fn new(chart: Chart) -> Self {
-        let driven = Driven::new(chart.definition());
+        Self::of(chart.definition())
+    }
+
+    /// Begins a story about a definition.
+    pub fn of(definition: Definition) -> Self {
+        let driven = Driven::new(definition);
         Self { driven, now: Time::from_micros(1_000_000), input: Value::Null, deadline: None, seen: 0 }
     }
 
@@ -80,6 +85,22 @@ impl Scenario {
         self.report(node, Err(Failure::new(class, reason)))
     }
 
+    /// Somebody failed at the task, so.
+    pub fn fail_with(self, node: &str, failure: Failure) -> Self {
+        self.report(node, Err(failure))
+    }
+
+    /// An operator says how it goes on with the task.
+    pub fn operate(self, node: &str, action: OperatorAction) -> Self {
+        let (key, by, reason) = (self.key(node), "jo".into(), "given up".into());
+        self.tell(Input::Operate(Operation { key, by, reason, action }))
+    }
+
+    /// An operator fails the task.
+    pub fn fail_by_hand(self, node: &str) -> Self {
+        self.operate(node, OperatorAction::Fail)
+    }
+
     fn report(self, node: &str, result: Result<Payload, Failure>) -> Self {
         let key = self.key(node);
         let input = match self.dispatch(node) {
@@ -105,6 +126,20 @@ impl Scenario {
     pub fn verdict(self, node: &str, verdict: Verdict) -> Self {
         let key = self.key(node);
         self.tell(Input::Verdict { key, verdict, by: "jo".into() })
+    }
+
+    /// Somebody sends a signal.
+    #[expect(clippy::needless_pass_by_value, reason = "a story reads better without ampersands")]
+    pub fn signal(self, name: &str, says: Value) -> Self {
+        let (name, payload) = (name.into(), payload(&says));
+        self.tell(Input::Signal(Signalled { name, payload, by: "jo".into(), id: None }))
+    }
+
+    /// Somebody sends a signal that is known by its id.
+    #[expect(clippy::needless_pass_by_value, reason = "a story reads better without ampersands")]
+    pub fn signal_once(self, name: &str, id: &str, says: Value) -> Self {
+        let (name, payload) = (name.into(), payload(&says));
+        self.tell(Input::Signal(Signalled { name, payload, by: "jo".into(), id: Some(id.into()) }))
     }
 
     /// Somebody cancels the execution.
@@ -172,6 +207,16 @@ impl Scenario {
         nodes.iter().fold(self, |story, node| story.expect_node(node, status))
     }
 
+    /// These signals are kept, with what they say.
+    #[expect(clippy::needless_pass_by_value, reason = "a story reads better without ampersands")]
+    pub fn expect_signals(self, expected: Value) -> Self {
+        let left = self.record().signals.into_iter();
+        let left: Vec<_> = left.map(|signal| (signal.name, signal.payload.decode::<Value>())).collect();
+        let left: Vec<_> = left.into_iter().map(|(name, says)| json!([name, says.expect("it is JSON")])).collect();
+        assert_eq!(Value::from(left), expected, "the signals that nobody has taken");
+        self
+    }
+
     /// The node was skipped for that reason.
     pub fn expect_skipped(self, node: &str, why: &str) -> Self {
         match self.node(node).state {
@@ -218,13 +263,15 @@ impl Scenario {
         self
     }
 
-    /// Which work that node is.
+    /// Which work that node is, by its id or its path.
     ///
     /// # Panics
-    /// When there is no such node.
+    /// When there is no such node, or what it is in is not open.
     pub fn key(&self, node: &str) -> WorkKey {
-        let position = self.driven.definition().position(node);
-        WorkKey::root(position.unwrap_or_else(|| panic!("there is no node {node}")))
+        let (execution, compiled) = (self.driven.execution(), self.driven.definition());
+        let own = compiled.position(node).map(WorkKey::root);
+        let found = own.or_else(|| execution.resolve(compiled, &node.parse().ok()?));
+        found.unwrap_or_else(|| panic!("there is no node {node}"))
     }
 
     /// The dispatch that a handler works on, or was told to leave.
@@ -250,7 +297,8 @@ impl Scenario {
     /// # Panics
     /// When there is no such node.
     pub fn node(&self, node: &str) -> NodeRecord {
-        self.record().nodes.swap_remove(self.key(node).node.as_usize())
+        let mut nodes = self.record().nodes.into_iter();
+        nodes.find(|known| known.id == node).unwrap_or_else(|| panic!("there is no node {node}"))
     }
 
     /// How it ended.

@@ -23,7 +23,7 @@ async fn everything(runtime: &Runtime, gate: &Gate) {
     let flow = chart("s>a s>b s>c s>f a>join b>join c>join f>join join>e");
     let flow = flow.task("f", |task| {
         task.retry.attempts = 2;
-        task.retry.backoff = Duration::from_secs(1);
+        task.retry.backoff = Duration::from_secs(1).into();
     });
     let flow = flow.workflow();
     let begun = runtime.activate(&flow, ()).idempotency_key("once").await.unwrap();

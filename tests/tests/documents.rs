@@ -214,8 +214,10 @@ fn no_definition_on_a_page_or_among_the_examples_is_warned_of() {
             }
         }
     }
-    for path in ["examples/release.yaml", "examples/definitions/order.json"] {
-        found.extend(warnings(path, &read(path)));
+    let definitions = std::fs::read_dir(root().join("examples/definitions")).unwrap();
+    let definitions = definitions.map(|entry| format!("examples/definitions/{}", entry.unwrap().file_name().display()));
+    for path in std::iter::once("examples/release.yaml".to_owned()).chain(definitions) {
+        found.extend(warnings(&path, &read(&path)));
     }
     assert_eq!(found, Vec::<String>::new());
     assert_eq!(warnings("w.yaml", "id: w\ntasks: {a: {shell: \"x ${{ input.x }}\"}}").len(), 1);
@@ -486,6 +488,7 @@ fn codes(path: &str, name: &str) -> Option<BTreeMap<String, Option<String>>> {
 fn every_error_at_run_time_is_listed_with_its_code() {
     for (path, name) in [
         ("crates/finale/src/runtime.rs", "StartError"),
+        ("crates/finale/src/registered.rs", "RegisterError"),
         ("crates/finale/src/activation.rs", "ActivateError"),
         ("crates/finale/src/errors.rs", "CommandError"),
         ("crates/finale/src/errors.rs", "ReportError"),

@@ -63,7 +63,7 @@ fn whatever_a_command_leaves_behind_ends_with_it() {
         let command = starting(how, &fifo, &fresh("ready")) + "echo over";
         let logs = fresh("logs");
         let ended = run(tasks("w.json", &[("a", shell(&command))]), &["--json", "--logs", logs.to_str().unwrap()]);
-        assert_eq!(node(&ended.with_code(0).record(), "a")["output"]["output"], "over", "{way}");
+        assert_eq!(node(&ended.with_code(0).record(), "a")["output"]["stdout"], "over", "{way}");
         assert_eq!(fifo.gone(), "", "{way}");
     }
 }
@@ -77,7 +77,7 @@ fn the_next_task_begins_when_nothing_of_the_one_before_is_left() {
     let file = tasks("w.json", &[("a", shell(&left)), ("b", shell(next))]);
     let logs = fresh("logs");
     let ended = ended(finale().env("LOCK", lock).arg("run").arg(file).args(["--json", "--logs"]).arg(logs));
-    assert_eq!(node(&ended.with_code(0).record(), "b")["output"]["output"], "free");
+    assert_eq!(node(&ended.with_code(0).record(), "b")["output"]["stdout"], "free");
     fifo.gone();
 }
 
@@ -109,7 +109,7 @@ fn check_that_a_daemon_is_left_to_the_command_that_started_it(environment: &str)
     let logs = fresh("logs");
     let file = common::written("w.json", definition.to_string());
     let ended = run(file, &["--json", "--logs", logs.to_str().unwrap()]).with_code(0);
-    assert_eq!(node(&ended.record(), "daemon")["output"]["output"], "alive");
+    assert_eq!(node(&ended.record(), "daemon")["output"]["stdout"], "alive");
     fifo.gone();
 }
 
@@ -118,7 +118,7 @@ fn what_a_background_child_writes_after_its_parents_end_is_not_the_output() {
     let (logs, late) = (fresh("logs"), "trap 'echo late; exit' TERM; echo early; while :; do sleep 0.01; done");
     let command = format!("({late}) & sleep 0.1; echo over");
     let ended = run(tasks("w.json", &[("a", shell(&command))]), &["--json", "--logs", logs.to_str().unwrap()]);
-    assert_eq!(node(&ended.with_code(0).record(), "a")["output"]["output"], "early\nover");
+    assert_eq!(node(&ended.with_code(0).record(), "a")["output"]["stdout"], "early\nover");
     assert_eq!(fs::read_to_string(logs.join("a.1.log")).unwrap(), "early\nover\n");
 }
 
@@ -168,7 +168,7 @@ fn resume_ends_what_a_killed_finale_left_alive_before_it_begins_the_next_attempt
         let said = "a: attempt 1 still runs, but the finale that started it is gone; ending process";
         assert!(resumed.stderr.contains(said), "{way}: {resumed:?}");
         let shown = journal.ask("show", &["0", "--json"]).record();
-        assert_eq!(node(&shown, "a")["output"]["output"], "free", "{way}");
+        assert_eq!(node(&shown, "a")["output"]["stdout"], "free", "{way}");
         fifo.gone();
         assert!(!journal.files().contains(&"j.db-run".to_owned()), "{:?}", journal.files());
     }
@@ -233,7 +233,7 @@ fn a_resumed_run_has_the_directory_and_the_logs_of_the_first_one() {
     let resumed = ended(journal.command("resume").current_dir(&there).args(["--done", "wait", "--json"]));
     resumed.with_code(0);
     let shown = journal.ask("show", &["0", "--json"]).record();
-    let ran = PathBuf::from(node(&shown, "a")["output"]["output"].as_str().unwrap());
+    let ran = PathBuf::from(node(&shown, "a")["output"]["stdout"].as_str().unwrap());
     assert_eq!(ran, fs::canonicalize(&here).unwrap());
     assert!(here.join("logs").join(log_of("a", &shown)).is_file());
 }
@@ -257,7 +257,7 @@ fn a_directory_that_is_gone_is_said_before_anything_goes_on_and_can_be_another_o
     fs::create_dir_all(&there).unwrap();
     journal.ask("resume", &["--done", "wait", "--dir", there.to_str().unwrap()]).with_code(0);
     let shown = journal.ask("show", &["0", "--json"]).record();
-    assert_eq!(node(&shown, "a")["output"]["output"], fs::canonicalize(&there).unwrap().to_str().unwrap());
+    assert_eq!(node(&shown, "a")["output"]["stdout"], fs::canonicalize(&there).unwrap().to_str().unwrap());
 }
 
 #[test]

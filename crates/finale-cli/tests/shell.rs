@@ -26,14 +26,49 @@ fn error(task: Value) -> String {
 }
 
 #[test]
-fn a_command_that_ends_well_gives_its_last_lines() {
-    let record = record(shell("echo one; echo two >&2"), 0);
-    assert_eq!(*output(&record), json!({"exit_code": 0, "output": "one\ntwo", "truncated": false}));
+fn a_command_that_ends_well_gives_what_it_wrote() {
+    let record = record(shell("echo one; echo two >&2; echo three"), 0);
+    let expected = json!({"exit_code": 0, "stdout": "one\nthree", "stderr": "two", "truncated": false});
+    assert_eq!(*output(&record), expected);
+}
+
+#[test]
+fn json_that_a_command_writes_can_be_read_in_expressions() {
+    let file = written(
+        "w.yaml",
+        r#"id: w
+tasks:
+  list: {shell: {command: 'echo careful >&2; printf "{\"names\": [\"ann\", \"bob\"]}"', output: json}}
+  greet: {map: nodes.list.output.stdout.names, shell: {command: 'echo hi $WHO', env: {WHO: '${{ item }}'}}, after: list}
+output: nodes.greet.output
+"#,
+    );
+    let record = run(file, &["--json", "--logs", fresh("logs").to_str().unwrap()]).with_code(0).record();
+    let list = json!({"exit_code": 0, "stdout": {"names": ["ann", "bob"]}, "stderr": "careful", "truncated": false});
+    assert_eq!(node(&record, "list")["output"], list);
+    assert_eq!((&record["output"][0]["stdout"], &record["output"][1]["stdout"]), (&json!("hi ann"), &json!("hi bob")));
+}
+
+#[test]
+fn what_is_no_json_is_a_failure_that_says_where() {
+    let json = |command: &str| task("shell", &json!({"command": command, "output": "json"}));
+    assert_eq!(
+        error(json("echo '{\"a\": }'")),
+        "failed: its standard output is no JSON: expected value at line 1 column 7"
+    );
+    assert!(error(json("true")).starts_with("failed: its standard output is no JSON: EOF while parsing a value"));
+    assert_eq!(
+        error(json("yes '[1]' | head -c 600000")),
+        "failed: its standard output is longer than 512 KiB, more than is read as JSON"
+    );
+    // Whoever fails says why, whatever the output is.
+    assert_eq!(error(json("echo '{'; echo no flour >&2; exit 3")), "failed: exit code 3: no flour");
 }
 
 #[test]
 fn a_command_that_fails_says_its_exit_code_and_its_last_line() {
     assert_eq!(error(shell("echo no flour >&2; echo ' '; exit 3")), "failed: exit code 3: no flour");
+    assert_eq!(error(shell("echo no sugar; exit 3")), "failed: exit code 3: no sugar");
     assert_eq!(error(shell("exit 4")), "failed: exit code 4");
 }
 
@@ -53,7 +88,7 @@ fn a_command_knows_which_task_it_does() {
     let record = record(shell(text), 0);
     let expected =
         format!("a 1 {} {}", record["id"].as_str().unwrap(), node(&record, "a")["task_id"].as_str().unwrap());
-    assert_eq!(output(&record)["output"], *expected);
+    assert_eq!(output(&record)["stdout"], *expected);
 }
 
 #[test]
@@ -69,7 +104,7 @@ fn a_command_has_the_environment_it_is_given_and_what_is_there() {
             .args(["--json", "--logs"])
             .arg(fresh("logs")),
     );
-    assert_eq!(output(&ended.with_code(0).record())["output"], "hello you 3 true [1,\"a\"] none /home/x");
+    assert_eq!(output(&ended.with_code(0).record())["stdout"], "hello you 3 true [1,\"a\"] none /home/x");
 }
 
 #[test]
@@ -79,7 +114,7 @@ fn a_command_runs_where_it_is_told_to() {
     let ended = common::ended(
         finale().current_dir(fresh("here")).arg("run").arg(file).args(["--json", "--logs"]).arg(fresh("logs")),
     );
-    let place = output(&ended.with_code(0).record())["output"].as_str().unwrap().to_owned();
+    let place = output(&ended.with_code(0).record())["stdout"].as_str().unwrap().to_owned();
     assert!(place.ends_with("/here/there"), "{place}");
     assert_eq!(
         error(task("shell", &json!({"command": "pwd", "dir": "nowhere"}))),
@@ -95,6 +130,19 @@ fn what_no_command_can_be_given_is_not_tried_again() {
     assert_eq!(node(&refused, "a")["attempt"], 1);
     assert_eq!(node(&refused, "a")["error"], "failed: \"A=B\" cannot be the name of a variable of the environment");
     assert!(error(task("shell", &json!({"comand": "true"}))).contains("unknown field `comand`"));
+}
+
+#[test]
+fn exit_codes_say_what_is_tried_again() {
+    let attempts = |command: &str, retry: Value| {
+        let mut task = shell(command);
+        task["retry"] = retry;
+        node(&record(task, 1), "a")["attempt"].as_u64().unwrap()
+    };
+    assert_eq!(attempts("exit 75", json!({"attempts": 3, "on": ["exit_75"]})), 3);
+    assert_eq!(attempts("exit 2", json!({"attempts": 3, "on": ["exit_75"]})), 1);
+    assert_eq!(attempts("exit 2", json!({"attempts": 3, "not_on": ["exit_1", "exit_2"]})), 1);
+    assert_eq!(attempts("kill -9 $$", json!({"attempts": 3, "not_on": ["exit_1", "exit_2"]})), 3);
 }
 
 #[test]
@@ -130,10 +178,13 @@ tasks:
 
 #[test]
 fn a_command_has_nothing_to_read_and_may_write_more_than_is_kept() {
-    let record = record(shell("cat; yes line | head -n 5000; echo done"), 0);
-    let kept = output(&record)["output"].as_str().unwrap();
-    assert_eq!(kept.lines().count(), 21);
-    assert!(kept.starts_with("…\nline\n") && kept.ends_with("\nline\ndone"), "{kept}");
+    let record =
+        record(shell("cat; yes line | head -n 5000 >&2; yes line | head -n 20000; echo done; echo done >&2"), 0);
+    for (kept, lines) in [("stdout", (64 << 10) / 5), ("stderr", 20)] {
+        let kept = output(&record)[kept].as_str().unwrap();
+        assert!(kept.starts_with("…\nline\n") && kept.ends_with("\nline\ndone"), "{kept}");
+        assert_eq!(kept.lines().count(), 1 + lines);
+    }
     assert_eq!(output(&record)["truncated"], true);
 }
 
@@ -228,7 +279,7 @@ fn what_a_command_leaves_behind_ends_with_it() {
     let path = fifo.clone();
     let written = std::thread::spawn(move || fs::read_to_string(path).unwrap());
     let record = record(shell(&left_behind("sh", &fifo, &fresh("ready"))), 0);
-    assert_eq!(output(&record)["output"], "over");
+    assert_eq!(output(&record)["stdout"], "over");
     assert_eq!(written.join().unwrap(), "");
 }
 
@@ -256,6 +307,6 @@ fn a_quoted_value_is_one_word_of_a_command_and_runs_nothing() {
         let input = format!("who={}", Value::from(who));
         let arguments = ["--json", "--logs", logs.to_str().unwrap(), "--input", &input];
         let record = run(&file, &arguments).with_code(0).record();
-        assert_eq!(output(&record)["output"], format!("<{who}><end>"));
+        assert_eq!(output(&record)["stdout"], format!("<{who}><end>"));
     }
 }

@@ -23,7 +23,7 @@ fn yes_takes_what_is_done_outside_for_done() {
 #[test]
 fn yes_leaves_the_handlers_to_do_their_work() {
     let file = || tasks("w.json", &[("a", shell("echo really")), ("b", json!({"title": "Sign"}))]);
-    assert_eq!(node(&record(file(), &["--yes"], 0), "a")["output"]["output"], "really");
+    assert_eq!(node(&record(file(), &["--yes"], 0), "a")["output"]["stdout"], "really");
     assert_eq!(node(&record(file(), &["--simulate"], 0), "a")["output"], Value::Null);
     run(own("calls.json"), &["--yes"]).refused("the handler \"send_mail\" of an application");
 }
@@ -110,4 +110,49 @@ fn the_logs_are_in_a_directory_that_nobody_can_guess_or_look_into_unless_it_is_s
     assert_eq!(std::fs::read_to_string(&log).unwrap(), "kept\n");
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&directory.path()), mode(&log)), (0o700, 0o600));
+}
+
+const SIGNALS: &str = "
+id: order
+nodes:
+  paid: {signal: payment}
+  ready: {signal: 'ready-${{ input.order }}', after: paid, timeout: 1h}
+tasks:
+  ship: {log: '${{ nodes.paid.output }} euros', after: ready}
+";
+
+#[test]
+fn signals_are_sent_in_advance_or_taken_for_sent() {
+    let file = || common::written("order.yaml", SIGNALS);
+    let order = ["--input", "order=7"];
+    let record = record(file(), &[&order[..], &["--signal", "ready-7", "--signal", "payment=20"]].concat(), 0);
+    assert_eq!(node(&record, "paid")["output"], 20);
+    let agreed = self::record(file(), &[&order[..], &["--yes"]].concat(), 0);
+    assert_eq!(node(&agreed, "paid")["output"], Value::Null);
+    assert_eq!(statuses(&agreed, &["paid", "ready"]), ["completed"; 2]);
+    let left = ["--signal", "payment=1", "--signal", "payment=2", "--signal", "ready-7"];
+    let record = self::record(file(), &[&order[..], &left].concat(), 0);
+    assert_eq!(record["signals"][0]["payload"], 2, "{record}");
+}
+
+#[test]
+fn a_signal_that_nobody_sends_or_waits_for_is_refused() {
+    let file = || common::written("order.yaml", SIGNALS);
+    run(file(), &["--input", "order=7"])
+        .refused("the signal \"payment\" that \"paid\" waits for needs somebody outside");
+    let named = common::written("order.yaml", "id: order\nnodes:\n  paid: {signal: payment}\n");
+    let why = "--signal \"paiment\": no node waits for a signal of that name, did you mean \"payment\"?";
+    run(named, &["--signal", "paiment"]).refused(why);
+}
+
+#[test]
+fn signals_are_sent_to_what_is_resumed() {
+    let journal = Journal::new();
+    let file = common::written("order.yaml", "id: order\nnodes:\n  paid: {signal: payment, timeout: 1h}\n");
+    let mut at_work = common::AtWork::start(journal.command("run").arg(file));
+    at_work.until("Ctrl-C leaves it to be resumed");
+    at_work.signal("INT");
+    at_work.ended().with_code(3);
+    journal.ask("resume", &["--signal", "payment=20"]).with_code(0);
+    assert_eq!(journal.list()[0]["status"], "completed");
 }

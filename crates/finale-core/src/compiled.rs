@@ -7,7 +7,9 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use crate::compile::Warning;
-use crate::definition::{Declaration, Definition, EdgeKind, Node, NodeKind, Policy, Tolerance, TriggerRule, Verdict};
+use crate::definition::{
+    Declaration, Definition, EdgeKind, Node, NodeKind, Policy, Retry, Tolerance, TriggerRule, Verdict,
+};
 use crate::expression::Expression;
 use crate::id::NodeIndex;
 use crate::path::{Instance, NodePath};
@@ -146,15 +148,23 @@ pub(crate) struct CompiledNode {
     pub(crate) optional: bool,
     /// Whether another node handles its failure.
     pub(crate) is_caught: bool,
+    /// Whether its edges do not all become live when it has completed: some are for its failure, or for a signal that did
+    /// not come.
+    pub(crate) has_exits: bool,
     /// Whether it handles the failures of others.
     pub(crate) is_failure_handler: bool,
     /// Whether every way on leads into a join that may go on without it.
     pub(crate) is_join_tolerated: bool,
     pub(crate) at_most_once: bool,
     pub(crate) attempts: u16,
-    pub(crate) backoff: Duration,
+    /// Whether there is a limit that counts from when it is handed out for the first time.
+    pub(crate) is_timed: bool,
+    /// When it is tried again, where more is said of that than how often.
+    pub(crate) retry: Option<Box<Retry>>,
+    /// How long an attempt may take, or a signal be waited for.
     pub(crate) timeout: Option<Duration>,
-    /// The condition of a conditional or a loop, the input of a task, the items of a map.
+    /// The condition of a conditional or a loop, the input of a task, the items of a map, the moment or the name of the
+    /// signal of a wait.
     pub(crate) expression: Option<Expression>,
     /// Who is asked to do the task: its own assignee, else the nearest assignment before it.
     pub(crate) assignee: Option<String>,
@@ -222,6 +232,12 @@ pub(crate) enum Step {
     Ask,
     /// A graph is run in scopes of its own.
     Open(Opening),
+    /// It waits for so long.
+    Delay(Duration),
+    /// It waits until the moment that its expression gives.
+    Until,
+    /// It waits for a signal: with the name that its expression gives, else with the one in its definition.
+    AwaitSignal,
 }
 
 /// Which graph a node runs in scopes of its own, and how often.

@@ -8,7 +8,9 @@ mod call;
 mod document;
 mod draw;
 mod repeated;
+mod retry;
 mod task;
+mod wait;
 
 pub(crate) use body::InsideRef;
 pub use body::{Body, Graph, Group, Inside};
@@ -16,6 +18,8 @@ pub use builder::{DefinitionBuilder, FromDefinition};
 pub use call::Call;
 pub use document::Document;
 pub use repeated::{Items, Loop, LoopCondition, Map, Tolerance};
+pub use retry::{Backoff, Exhausted, FailureKind, Growth, Retry};
+pub use wait::{Signal, Wait};
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -220,6 +224,8 @@ pub enum NodeKind {
     Map(Map),
     /// Runs what is inside of it round by round.
     Loop(Loop),
+    /// Waits for some time, until a moment, or for a signal.
+    Wait(Wait),
 }
 
 impl Node {
@@ -283,6 +289,7 @@ impl NodeKind {
             Self::Group(_) => "group",
             Self::Map(_) => "map",
             Self::Loop(_) => "loop",
+            Self::Wait(_) => "wait",
         }
     }
 
@@ -343,23 +350,6 @@ pub enum Work {
     External,
     /// The handler registered under this name.
     Handler(String),
-}
-
-/// How often a task is tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Retry {
-    /// How many attempts in all, at least 1; default 1.
-    pub attempts: u16,
-    /// How long to wait before the next one; default none.
-    #[serde(default)]
-    pub backoff: Duration,
-}
-
-impl Default for Retry {
-    fn default() -> Self {
-        Self { attempts: 1, backoff: Duration::ZERO }
-    }
 }
 
 /// How often the handler of a task may begin, if the process ends while it is at work.
@@ -593,6 +583,8 @@ pub enum EdgeKind {
     VerificationRefer,
     /// When its source has failed for good: the target handles the failure, which then counts for no policy.
     OnFailure,
+    /// When its source has waited in vain for a signal. The other edges that leave it are for when the signal came.
+    OnTimeout,
 }
 
 impl EdgeKind {
@@ -607,6 +599,7 @@ impl EdgeKind {
             Self::VerificationFail => "verification_fail",
             Self::VerificationRefer => "verification_refer",
             Self::OnFailure => "on_failure",
+            Self::OnTimeout => "on_timeout",
         }
     }
 }

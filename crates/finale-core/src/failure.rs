@@ -30,11 +30,13 @@ pub enum FailureClass {
     Limit,
     /// The rounds of a loop are used up.
     Exhausted,
+    /// Whoever did it cannot say whether it took effect.
+    Unknown,
 }
 
 impl FailureClass {
     /// All classes.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Failed,
         Self::Cancelled,
         Self::Rejected,
@@ -45,6 +47,7 @@ impl FailureClass {
         Self::Expression,
         Self::Limit,
         Self::Exhausted,
+        Self::Unknown,
     ];
 
     /// The name in records, logs and metrics.
@@ -60,6 +63,7 @@ impl FailureClass {
             Self::Expression => "expression",
             Self::Limit => "limit",
             Self::Exhausted => "exhausted",
+            Self::Unknown => "unknown",
         }
     }
 
@@ -75,6 +79,7 @@ impl fmt::Display for FailureClass {
             Self::TimedOut => "timed out",
             Self::Expression => "could not be evaluated",
             Self::Limit => "is over a limit",
+            Self::Unknown => "has an unknown outcome",
             other => other.name(),
         })
     }
@@ -89,6 +94,9 @@ pub struct Failure {
     pub reason: Box<str>,
     /// Whether the reporter knows that another attempt cannot help.
     pub permanent: bool,
+    /// Which failure it was, for programs: what a handler calls it. Never blank.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    code: Option<Box<str>>,
     /// In whole microseconds, as it is recorded: what is shorter would be seen live and not in a replay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     retry_after_us: Option<u64>,
@@ -97,12 +105,30 @@ pub struct Failure {
 impl Failure {
     /// A failure of that class, for that reason.
     pub fn new(class: FailureClass, reason: impl Into<Box<str>>) -> Self {
-        Self { class, reason: reason.into(), permanent: false, retry_after_us: None }
+        Self { class, reason: reason.into(), permanent: false, code: None, retry_after_us: None }
     }
 
     /// The same failure, not to be tried again.
     pub fn permanent(self) -> Self {
         Self { permanent: true, ..self }
+    }
+
+    /// The longest code, in bytes.
+    pub const CODE_BYTES_MAX: usize = 128;
+
+    /// The same failure, with a code by which programs and definitions know it.
+    ///
+    /// A blank one is none, and of one that is too long only the first [`CODE_BYTES_MAX`](Self::CODE_BYTES_MAX) bytes are
+    /// kept.
+    pub fn with_code(self, code: &str) -> Self {
+        let code = code.trim();
+        let end = cut_at(code, Self::CODE_BYTES_MAX);
+        Self { code: (end > 0).then(|| code[..end].into()), ..self }
+    }
+
+    /// Which failure it was, for programs; none if nobody said so.
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
     }
 
     /// The same failure, with another attempt not before that time has passed.
@@ -123,8 +149,7 @@ impl Failure {
         const MORE: &str = "…";
         if self.reason.len() > bytes_max {
             let fits = bytes_max.saturating_sub(MORE.len());
-            let end = (0..=fits).rev().find(|&end| self.reason.is_char_boundary(end)).unwrap_or_default();
-            self.reason = format!("{}{MORE}", &self.reason[..end]).into();
+            self.reason = format!("{}{MORE}", &self.reason[..cut_at(&self.reason, fits)]).into();
         }
         self
     }
@@ -133,6 +158,12 @@ impl Failure {
     pub const fn is_retryable(&self) -> bool {
         self.class.is_retryable() && !self.permanent
     }
+}
+
+/// Where a text ends of which at most so many bytes are kept.
+fn cut_at(text: &str, bytes_max: usize) -> usize {
+    let fits = text.len().min(bytes_max);
+    (0..=fits).rev().find(|&end| text.is_char_boundary(end)).unwrap_or_default()
 }
 
 impl fmt::Display for Failure {
@@ -154,5 +185,13 @@ mod tests {
         assert_eq!(&*cut("äöü", 6), "äöü");
         assert_eq!(&*cut("äöü", 5), "ä…");
         assert_eq!(&*cut("long", 0), "…");
+    }
+
+    #[test]
+    fn a_code_is_never_blank_nor_too_long() {
+        let code = |code: &str| Failure::new(FailureClass::Failed, "").with_code(code).code().map(str::to_owned);
+        assert_eq!(code(" card_declined\n").as_deref(), Some("card_declined"));
+        assert_eq!(code(" "), None);
+        assert_eq!(code(&"ä".repeat(100)), Some("ä".repeat(64)));
     }
 }

@@ -49,6 +49,26 @@ pub struct Record {
     pub counts: Counts,
     /// Its nodes, in the order of the definition.
     pub nodes: Vec<NodeRecord>,
+    /// Signals that no node has taken, in the order in which they came.
+    pub signals: Vec<SignalRecord>,
+}
+
+/// A signal that no node of an execution has taken.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignalRecord {
+    /// The name that nodes wait for.
+    pub name: String,
+    /// What repetitions of it are known by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Who sent it.
+    pub by: String,
+    /// When it came.
+    pub at: Time,
+    /// What it says.
+    #[serde(default)]
+    pub payload: Payload,
 }
 
 /// Names the definition of an execution.
@@ -234,6 +254,9 @@ pub struct NodeFailure {
     pub attempts: u16,
     /// What kind of failure it was.
     pub class: FailureClass,
+    /// Which failure it was, for programs, if whoever reported it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     /// In the words of whoever reported it.
     pub reason: String,
 }
@@ -393,6 +416,9 @@ pub struct AttemptRecord {
     pub completed_at: Time,
     /// What kind of failure it was.
     pub class: FailureClass,
+    /// Which failure it was, for programs, if whoever reported it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     /// In words; never blank.
     pub error: String,
 }

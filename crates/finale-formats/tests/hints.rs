@@ -36,10 +36,8 @@ fn a_task_says_what_other_tools_say_in_other_words() {
         ("trigger_rule: always", &["unknown trigger rule `always`", "`all_done`", "`{at_least: N}`"]),
         ("{optional: true, on_failure: b}", &["`optional`", "its failure is either tolerated or handled"]),
         (
-            "retry: {attempts: 3, backoff: {initial: 1s, factor: 2}}",
-            &[
-                "tasks.a.retry.backoff: expected one duration like `30s`, the same before each further attempt, found a map",
-            ],
+            "retry: {attempts: 3, backoff: {kind: linear, initial: 1s, factor: 2}}",
+            &["tasks.a.retry.backoff.factor", "only an exponential backoff has a factor"],
         ),
         ("timeout: 1m30", &["`1m30` is no duration: its last number has no unit; write `1m30s`"]),
         ("depends-on: [b]", &["did you mean `after`?"]),

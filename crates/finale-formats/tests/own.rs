@@ -6,7 +6,7 @@ use std::time::Duration;
 use finale_core::Definition;
 use finale_core::compile::{Registry, compile};
 use finale_core::definition::{
-    Delivery, Document, EdgeKind, JoinStrategy, Losers, Node, NodeKind, OnFailure, ParallelJoin, Siblings, Task,
+    Delivery, Document, EdgeKind, JoinStrategy, Losers, Node, NodeKind, OnFailure, ParallelJoin, Retry, Siblings, Task,
     TriggerRule, Verdict, Work,
 };
 use finale_formats::{Format, LoadError, load};
@@ -205,7 +205,7 @@ fn a_literal_value_may_be_nested_as_deep_as_a_payload() {
 #[test]
 fn settings_of_a_task_are_those_of_the_definition() {
     let task = task("handler: h\nretry: 1\ntimeout: 1h30m\noptional: true\nat_most_once: true");
-    assert_eq!((task.retry.attempts, task.retry.backoff), (1, Duration::ZERO));
+    assert_eq!(task.retry, Retry::attempts(1));
     assert_eq!(task.timeout, Some(Duration::from_secs(5_400)));
     assert!(task.optional);
     assert_eq!(task.delivery, Delivery::AtMostOnce);
@@ -348,7 +348,7 @@ edges:
         "9:3: tasks.c: the task is empty: say what it does with `handler`, `shell`, `sleep` or `log`, or write `{}` if \
          somebody outside does it",
         "12:6: nodes.d: the node does not say what it is; accepted: `start`, `end`, `task`, `condition`, `split`, `join`, \
-         `assign`, `verification`, `subworkflow`",
+         `assign`, `verification`, `subworkflow`, `delay`, `until`, `signal`",
         "12:14: nodes.d.after: `choice` is a condition: say after which answer, like `{node: choice, on: true}`; \
          accepted: `true`, `false`, `failure`",
         "14:31: edges[0].on: `choice` is a condition, which does not answer `pass`; accepted after `on`: `true`, `false`, `failure`",

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use finale_core::Definition;
 use finale_core::definition::{
-    AgentAssignment, Conditional, Declaration, DeclaredType, Delivery, Document, Edge, EdgeKind, JoinStrategy, Losers,
-    Node, NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy, Retry, Siblings, Subworkflow, Task, TriggerRule,
-    Verdict, Verification, Work,
+    AgentAssignment, Backoff, Conditional, Declaration, DeclaredType, Delivery, Document, Edge, EdgeKind, Exhausted,
+    FailureKind, Growth, JoinStrategy, Losers, Node, NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy, Retry,
+    Siblings, Subworkflow, Task, TriggerRule, Verdict, Verification, Work,
 };
 use finale_formats::{Format, load, write};
 use proptest::collection::{btree_map, vec};
@@ -299,8 +299,7 @@ fn duration() -> impl Strategy<Value = Duration> {
 fn task() -> impl Strategy<Value = Task> {
     let handler = prop_oneof![select(&["shell", "sleep", "log", "h"][..]).prop_map(str::to_owned), text()];
     let work = prop_oneof![Just(Work::External), handler.prop_map(Work::Handler)];
-    let retry = (0..4_u16, prop_oneof![Just(Duration::ZERO), duration()])
-        .prop_map(|(attempts, backoff)| Retry { attempts, backoff });
+    let retry = prop_oneof![2 => (0..4_u16).prop_map(Retry::attempts), 3 => retry()];
     let flags = (any::<bool>(), any::<bool>());
     let input = prop_oneof![
         Just((None, None)),
@@ -312,6 +311,24 @@ fn task() -> impl Strategy<Value = Task> {
         |((title, (input, with), assignee), work, timeout, retry, (optional, once), labels)| {
             let delivery = if once { Delivery::AtMostOnce } else { Delivery::AtLeastOnce };
             Task { title, work, input, with, optional, timeout, retry, delivery, assignee, labels }
+        },
+    )
+}
+
+fn retry() -> impl Strategy<Value = Retry> {
+    let growth = prop_oneof![
+        3 => Just(Growth::Constant),
+        1 => Just(Growth::Linear),
+        2 => prop_oneof![Just(2.0), 1.0..1_000.0].prop_map(|factor| Growth::Exponential { factor }),
+    ];
+    let backoff = (prop_oneof![Just(Duration::ZERO), duration()], growth, of(duration()), 0..4_u8);
+    let kind = prop_oneof![select(&["timed_out", "cancelled", "again"][..]).prop_map(str::to_owned), text()];
+    let kinds = || vec(kind.clone().prop_map(FailureKind::from), 0..3);
+    let exhausted = select(&[Exhausted::Fail, Exhausted::Hold][..]);
+    (0..4_u16, backoff, of(duration()), kinds(), kinds(), exhausted).prop_map(
+        |(attempts, (initial, growth, max, jitter_percent), within, on, not_on, exhausted)| {
+            let backoff = Backoff { initial, growth, max, jitter_percent };
+            Retry { attempts, backoff, within, on, not_on, exhausted }
         },
     )
 }

@@ -23,6 +23,7 @@ use crate::faults::Injected;
 use crate::handler::{Asked, Blocking, Function, Handle, Handler, Handlers, OutputChecks};
 use crate::message::RunTask;
 use crate::options::{Limits, Options, Retention, Shards};
+use crate::registered::Registered;
 use crate::runtime::{Kept, Runtime, StartError};
 use crate::task_error::TaskError;
 use crate::vitals::{self, Vitals};
@@ -43,6 +44,7 @@ pub struct Builder {
     journal: Option<Arc<dyn Journal>>,
     handlers: Vec<Function>,
     outputs: HashMap<DefinitionHash, OutputChecks>,
+    workflows: Vec<Workflow>,
     handler_limits: Vec<(String, usize)>,
     data: Data,
     faults: Injected,
@@ -59,6 +61,7 @@ impl Default for Builder {
             journal: None,
             handlers: Vec::new(),
             outputs: HashMap::new(),
+            workflows: Vec::new(),
             handler_limits: Vec::new(),
             data: Data::default(),
             faults: None,
@@ -236,8 +239,10 @@ impl Builder {
         self.register(Function::new(name.into(), handler))
     }
 
-    /// The functions that a workflow was built of; see [`Workflow::typed`]. Those that several workflows have in common
-    /// are taken once.
+    /// A workflow that the runtime knows by its id and version, as by [`Runtime::register`], with the functions that it was
+    /// built of; see [`Workflow::typed`]. Those that several workflows have in common are taken once.
+    ///
+    /// Two workflows of one id and version with different content are an error of [`start`](Self::start).
     ///
     /// ```
     /// # use finale::prelude::*;
@@ -265,6 +270,7 @@ impl Builder {
                 self.handlers.push(function.clone());
             }
         }
+        self.workflows.push(workflow.undeclared());
         self
     }
 
@@ -398,8 +404,10 @@ impl Builder {
     pub fn start(self) -> Result<Runtime, StartError> {
         let system = System::try_current().ok_or(StartError::NoSystem)?;
         let Self { shards: place, limits, grace, sweep_interval, retention, .. } = self;
-        let Self { journal, handlers, outputs, handler_limits, data, faults, .. } = self;
+        let Self { journal, handlers, outputs, workflows, handler_limits, data, faults, .. } = self;
         check_limits(&limits, &handler_limits)?;
+        let registered = Registered::default();
+        workflows.into_iter().try_for_each(|workflow| registered.insert(workflow))?;
         if sweep_interval.is_zero() {
             return Err(StartError::ZeroLimit("sweep_interval"));
         }
@@ -460,7 +468,7 @@ impl Builder {
             }
         };
         vitals::watch(&vitals, handlers.names_by_number());
-        Ok(Runtime::new(inboxes, options, directory, Kept { journal, claim, vitals, endings, supervisors }))
+        Ok(Runtime::new(inboxes, options, directory, registered, Kept { journal, claim, vitals, endings, supervisors }))
     }
 }
 

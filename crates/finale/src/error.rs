@@ -8,6 +8,7 @@ use finale_core::record::OutputError;
 use crate::activation::ActivateError;
 use crate::completion::Abandoned;
 use crate::errors::{CommandError, ReportError};
+use crate::registered::RegisterError;
 use crate::runtime::StartError;
 
 /// Any error of finale, for functions that ask for several things; `?` makes one of each.
@@ -60,6 +61,9 @@ pub enum Error {
     /// The runtime did not start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The workflow was not registered.
+    #[error(transparent)]
+    Register(#[from] RegisterError),
     /// The workflow was not activated.
     #[error(transparent)]
     Activate(#[from] ActivateError),
@@ -90,6 +94,7 @@ impl Error {
         match self {
             Self::Definition(_) => "definition_invalid",
             Self::Start(error) => error.code(),
+            Self::Register(error) => error.code(),
             Self::Activate(error) => error.code(),
             Self::Abandoned(error) => error.code(),
             Self::Output(error) => error.code(),

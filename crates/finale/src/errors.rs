@@ -76,6 +76,16 @@ pub enum CommandError {
     /// The node is past the point where this could be said: it changes nothing.
     #[error("the node is {0} already")]
     AlreadySettled(NodeStatus),
+    /// What a signal says is no payload: it is no JSON, or larger than
+    /// [`Limits::payload_bytes_max`](crate::Limits::payload_bytes_max).
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// The execution keeps as many signals as it can, of that name or of all, that nobody has waited for.
+    #[error("{max} signals wait already that nobody has taken: no more are kept")]
+    SignalsFull {
+        /// How many are kept at most.
+        max: usize,
+    },
     /// The journal failed, so that nothing can be made durable.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -170,6 +180,8 @@ impl CommandError {
             Self::TooLong(_) => "too_long",
             Self::NotReady(_) => "not_ready",
             Self::AlreadySettled(_) => "already_settled",
+            Self::Payload(error) => error.code(),
+            Self::SignalsFull { .. } => "signals_full",
             Self::Journal(error) => error.code(),
             Self::Stopped => "stopped",
         }
@@ -205,6 +217,7 @@ impl From<Refused> for CommandError {
             Refused::NotReady { status, .. } => Self::NotReady(status),
             Refused::Settled { status, .. } => Self::AlreadySettled(status),
             Refused::Unknown => Self::NotFound,
+            Refused::SignalsFull { max } => Self::SignalsFull { max },
             other => Self::Invalid(other.to_string()),
         }
     }
@@ -233,6 +246,8 @@ impl From<CommandError> for ReportError {
             CommandError::TooLong(error) => Self::TooLong(error),
             CommandError::NotReady(status) => Self::NotReady(status),
             CommandError::AlreadySettled(status) => Self::AlreadySettled(status),
+            CommandError::Payload(error) => Self::Payload(error),
+            full @ CommandError::SignalsFull { .. } => Self::Invalid(full.to_string()),
             CommandError::Journal(error) => Self::Journal(error),
             CommandError::Stopped => Self::Stopped,
         }

@@ -101,6 +101,16 @@ pub enum EventKind {
         /// Why.
         reason: String,
     },
+    /// Somebody sent a signal.
+    Signalled {
+        /// The name of the signal.
+        name: String,
+        /// Who sent it; blank if nobody is named.
+        by: String,
+        /// Id of the node that had waited for it; none if nobody had, and it is kept until a node does.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        taken_by: Option<String>,
+    },
     /// An attempt at a task came to its result.
     Attempted {
         /// Id of the node.
@@ -366,6 +376,10 @@ impl Event {
             Notice::Attempt { key, attempt, failure, took } => {
                 let failure = failure.map(|failure| *failure);
                 EventKind::Attempted { node: id(key.node), attempt: attempt.get(), failure, took }
+            }
+            Notice::Signal { name, by, taken_by } => {
+                let taken_by = taken_by.map(|key| id(key.node));
+                EventKind::Signalled { name: name.into(), by: by.into(), taken_by }
             }
             _ => return None,
         };

@@ -178,7 +178,7 @@ impl<Output> ExecutionHandle<Output> {
     /// # }
     /// ```
     pub async fn workflow(&self) -> Result<Workflow, CommandError> {
-        Box::pin(self.runtime.workflow(self.id)).await
+        Box::pin(self.runtime.workflow_of(self.id)).await
     }
 
     /// What it waits for, or why it ended so; why it is parked, if it is quarantined. It can be printed as a text.

@@ -11,7 +11,8 @@ pub struct LateEvent {
     pub execution: ExecutionId,
     /// When it came.
     pub at: Time,
-    /// What it was: `outcome of a handler`, `report on a task`, `report of a stopped handler` or `verdict`.
+    /// What it was: `outcome of a handler`, `report on a task`, `report of a stopped handler`, `verdict` or
+    /// `signal`.
     pub what: &'static str,
     /// Why it changed nothing, in words.
     pub reason: String,

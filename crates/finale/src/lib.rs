@@ -28,11 +28,14 @@ mod metering;
 mod observe;
 mod oneshot;
 mod open_tasks;
+mod operator;
 mod options;
+mod registered;
 mod reporting;
 #[cfg(feature = "actix-web")]
 mod response;
 mod runtime;
+mod signal;
 mod stored;
 mod task_error;
 mod typed;
@@ -59,10 +62,14 @@ pub use handler::Handler;
 pub use late::LateEvent;
 pub use open_tasks::{OpenTask, TaskPage};
 pub use options::{Keep, Limits, Retention, Shards};
+pub use registered::RegisterError;
 pub use reporting::TaskReport;
 pub use runtime::{Page, Runtime, ShutdownReport, StartError};
+pub use signal::NewSignal;
 pub use task_error::{ResultExt, TaskError};
-pub use typed::{Branch, CallNode, ConditionNode, Gives, InputNode, Source, TaskNode, TypedBuilder, VerificationNode};
+pub use typed::{
+    Branch, CallNode, ConditionNode, Gives, InputNode, Source, TaskNode, TypedBuilder, VerificationNode, WaitNode,
+};
 pub use vitals::{BlockedShard, Health};
 pub use workflow::{Workflow, WorkflowBuilder};
 
@@ -76,10 +83,10 @@ pub use finale_core::compile::{
 };
 pub use finale_core::compiled::{Compiled, DefinitionHash};
 pub use finale_core::definition::{
-    AgentAssignment, Body, Call, Conditional, Declaration, DeclaredType, Definition, DefinitionBuilder, Delivery, Edge,
-    EdgeKind, FromDefinition, Graph, Group, Inside, Items, JoinStrategy, Loop, LoopCondition, Losers, Map, Node,
-    NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy, Retry, Siblings, Subworkflow, Task, Tolerance,
-    TriggerRule, Verdict, Verification, Work,
+    AgentAssignment, Backoff, Body, Call, Conditional, Declaration, DeclaredType, Definition, DefinitionBuilder,
+    Delivery, Edge, EdgeKind, Exhausted, FailureKind, FromDefinition, Graph, Group, Growth, Inside, Items,
+    JoinStrategy, Loop, LoopCondition, Losers, Map, Node, NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy,
+    Retry, Siblings, Signal, Subworkflow, Task, Tolerance, TriggerRule, Verdict, Verification, Wait, Work,
 };
 
 // Executions: where they are, how they ended, and why.
@@ -88,7 +95,7 @@ pub use finale_core::fact::Described;
 pub use finale_core::id::ParseIdError;
 pub use finale_core::record::{
     AttemptRecord, Begun, ConcurrencyLimit, Counts, DecidedBy, End, ExecutionError, ItemCounts, NodeFailure,
-    NodeRecord, NodeRecordState, OutputError, QueuePosition, Record, State, WorkflowName,
+    NodeRecord, NodeRecordState, OutputError, QueuePosition, Record, SignalRecord, State, WorkflowName,
 };
 pub use finale_core::{
     ExecutionId, ExecutionStatus, Failure, FailureClass, NodeStatus, Outcome, Payload, PayloadError, TaskId, Time,
@@ -111,6 +118,7 @@ pub mod guide {}
 /// [expressions]: crate::semantics#expressions
 /// [edges]: crate::semantics#the-truth-table-of-edges
 /// [ending]: crate::semantics#how-an-execution-ends
+/// [waits]: crate::semantics#waits
 /// [attempts]: crate::semantics#attempts
 /// [codes]: crate::semantics#error-codes
 /// [limits]: crate::semantics#limits

@@ -148,31 +148,35 @@ pub(crate) fn refused(execution: ExecutionId, cancel: bool, refused: &Refused) {
 
 fn log(bound: &Bound, execution: ExecutionId, numbered: &NumberedEvent) {
     let path = numbered.path.as_ref().map(ToString::to_string);
-    let name = |node: NodeIndex| path.as_deref().unwrap_or_else(|| bound.compiled.node(node).id.as_str());
+    let name_of = |node: NodeIndex| path.as_deref().unwrap_or_else(|| bound.compiled.node(node).id.as_str());
     match &numbered.notice {
         Notice::Status { from, to } => {
             debug!(target: TARGET, event = event::STATUS_TRANSITIONED, %execution, %from, %to);
         }
         Notice::Node { key, from, to, .. } => {
-            let node = name(key.node);
+            let node = name_of(key.node);
             debug!(target: TARGET, event = event::NODE_STATUS_TRANSITIONED, %execution, node, %from, %to);
             if *to == NodeStatus::Skipped {
                 debug!(target: TARGET, event = event::NODE_SKIPPED, %execution, node);
             }
         }
         Notice::Condition { key, value } => {
-            debug!(target: TARGET, event = event::CONDITION_EVALUATED, %execution, node = name(key.node), value);
+            debug!(target: TARGET, event = event::CONDITION_EVALUATED, %execution, node = name_of(key.node), value);
         }
         Notice::ExpressionFailed { key, reason } => {
-            let node = name(key.node);
+            let node = name_of(key.node);
             debug!(target: TARGET, event = event::CONDITION_EVAL_FAILED, %execution, node, %reason);
         }
+        Notice::Signal { name, by, taken_by } => {
+            let node = taken_by.map(|key| name_of(key.node));
+            debug!(target: TARGET, event = event::SIGNALLED, %execution, signal = %name, %by, node);
+        }
         Notice::Attempt { key, attempt, failure: None, took } => {
-            let node = name(key.node);
+            let node = name_of(key.node);
             debug!(target: TARGET, event = event::NODE_TASK_COMPLETED, %execution, node, attempt = attempt.get(), ?took);
         }
         Notice::Attempt { key, attempt, failure: Some(failure), took } => {
-            let node = name(key.node);
+            let node = name_of(key.node);
             debug!(target: TARGET, event = event::NODE_TASK_FAILED, %execution, node, attempt = attempt.get(), ?took, %failure);
         }
         _ => {}

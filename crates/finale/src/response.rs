@@ -9,6 +9,7 @@ use crate::activation::ActivateError;
 use crate::completion::Abandoned;
 use crate::error::Error;
 use crate::errors::{CommandError, ReportError};
+use crate::registered::RegisterError;
 
 /// What `Retry-After` says when finale has too much to do.
 const RETRY_AFTER_SECONDS: u32 = 1;
@@ -27,6 +28,8 @@ fn status(code: &str) -> StatusCode {
         | "stale_attempt"
         | "idempotency_conflict"
         | "id_conflict"
+        | "workflow_conflict"
+        | "signals_full"
         | "execution_cancelled" => StatusCode::CONFLICT,
         "execution_failed" => StatusCode::UNPROCESSABLE_ENTITY,
         "saturated" | "stopped" | "abandoned" => StatusCode::SERVICE_UNAVAILABLE,
@@ -56,7 +59,7 @@ macro_rules! answer_with {
     )*};
 }
 
-answer_with!(Error, ActivateError, CommandError, ReportError, Abandoned);
+answer_with!(Error, RegisterError, ActivateError, CommandError, ReportError, Abandoned);
 
 #[cfg(test)]
 mod tests {

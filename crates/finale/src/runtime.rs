@@ -45,6 +45,7 @@ use crate::observe;
 use crate::offline::{self, ReadError};
 use crate::open_tasks::{OpenTask, TaskPage};
 use crate::options::{Limits, Options};
+use crate::registered::{RegisterError, Registered};
 use crate::reporting::TaskReport;
 use crate::vitals::{Health, Vitals};
 use crate::workflow::Workflow;
@@ -90,6 +91,7 @@ struct Inner {
     /// Gives ids away before their executions begin.
     ids: Ids,
     directory: Arc<Directory>,
+    registered: Registered,
     kept: Kept,
 }
 
@@ -214,10 +216,15 @@ impl Runtime {
         shards: Vec<Arc<Inbox<ToShard>>>,
         options: Arc<Options>,
         directory: Arc<Directory>,
+        registered: Registered,
         kept: Kept,
     ) -> Self {
         let ids = Ids::new(options.shards);
-        Self(Arc::new(Inner { shards, options, next: AtomicUsize::new(0), ids, directory, kept }))
+        Self(Arc::new(Inner { shards, options, next: AtomicUsize::new(0), ids, directory, registered, kept }))
+    }
+
+    pub(crate) fn registered(&self) -> &Registered {
+        &self.0.registered
     }
 
     /// Activates a workflow: await what it gives.
@@ -850,6 +857,10 @@ impl Runtime {
         ShutdownReport { in_one_file: endings.released().in_one_file, ..ShutdownReport::of(&endings.all()) }
     }
 
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.options.limits
+    }
+
     /// Refuses a text that is longer than allowed.
     pub(crate) fn check_text(&self, what: &'static str, text: Option<&str>) -> Result<(), TooLong> {
         fits(what, text, &self.0.options.limits)
@@ -873,7 +884,7 @@ impl Runtime {
         Ok(record)
     }
 
-    pub(crate) async fn workflow(&self, id: ExecutionId) -> Result<Workflow, CommandError> {
+    pub(crate) async fn workflow_of(&self, id: ExecutionId) -> Result<Workflow, CommandError> {
         match self.look(id, Look::Workflow).await {
             Ok(workflow) => Ok(workflow),
             Err(NotSeen::InJournal) => self.read(id, |reading| reading.workflow().clone()).await,
@@ -932,7 +943,7 @@ impl Runtime {
     }
 
     /// The work that is done at a node, by its path.
-    async fn key(&self, id: ExecutionId, node: &str) -> Result<FoundNode, CommandError> {
+    pub(crate) async fn key(&self, id: ExecutionId, node: &str) -> Result<FoundNode, CommandError> {
         let path = node.to_owned();
         match self.look(id, |answer| Look::Key(path, answer)).await {
             Ok(key) => Ok(key),
@@ -1007,7 +1018,7 @@ impl Runtime {
     }
 
     /// Tells an execution something, and waits until what came of it is durable.
-    async fn tell<T, E: From<Stopped>>(
+    pub(crate) async fn tell<T, E: From<Stopped>>(
         &self,
         execution: ExecutionId,
         input: Input,
@@ -1070,7 +1081,7 @@ impl Runtime {
 }
 
 /// The shard of an execution is gone.
-struct Stopped;
+pub(crate) struct Stopped;
 
 impl From<Stopped> for CommandError {
     fn from(_stopped: Stopped) -> Self {
@@ -1177,6 +1188,9 @@ pub enum StartError {
     /// A limit that lets nothing happen: it is named, and 0.
     #[error("{0} must be at least 1")]
     ZeroLimit(&'static str),
+    /// Two workflows were registered under one id and version.
+    #[error(transparent)]
+    Workflow(#[from] RegisterError),
     /// The journal could not be claimed or read.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -1193,6 +1207,7 @@ impl StartError {
             Self::HandlerTwice(_) => "handler_twice",
             Self::UnknownHandler(_) => "unknown_handler",
             Self::ZeroLimit(_) => "zero_limit",
+            Self::Workflow(error) => error.code(),
             Self::Journal(error) => error.code(),
             Self::Thread => "no_thread",
         }

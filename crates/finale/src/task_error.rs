@@ -53,6 +53,31 @@ impl TaskError {
         Self(self.0.retry_after(delay))
     }
 
+    /// The same error with a code, by which programs and the definition know it: `retry: {not_on: [card_declined]}`.
+    ///
+    /// A blank code is none, and of one that is too long only the first
+    /// [`Failure::CODE_BYTES_MAX`] bytes are kept. The name of a
+    /// [class](FailureClass) in a definition always means the class.
+    ///
+    /// ```
+    /// use finale::TaskError;
+    ///
+    /// let error = TaskError::new("card declined").code("card_declined");
+    /// assert_eq!(error.failure().code(), Some("card_declined"));
+    /// ```
+    pub fn code(self, code: &str) -> Self {
+        Self(self.0.with_code(code))
+    }
+
+    /// The same error, of class `unknown`: the handler cannot say whether it took effect, because an answer was lost for
+    /// example. The task is not tried again by itself, whatever its definition says, but held until an operator has
+    /// [it tried again](crate::ExecutionHandle::retry), [completes](crate::ExecutionHandle::complete_by_hand) or
+    /// [fails](crate::ExecutionHandle::fail_by_hand) it.
+    pub fn unknown(mut self) -> Self {
+        self.0.class = FailureClass::Unknown;
+        self
+    }
+
     /// The failure as it is recorded.
     ///
     /// ```

@@ -86,13 +86,15 @@ pub mod event {
     pub const CONDITION_EVALUATED: &str = "workflow.execution.condition_evaluated";
     /// An expression could not be evaluated. With `node` and `reason`.
     pub const CONDITION_EVAL_FAILED: &str = "workflow.execution.condition_eval_failed";
+    /// Somebody sent a signal. With `signal`, its name, `by`, and the `node` that had waited for it, if one had.
+    pub const SIGNALLED: &str = "workflow.execution.signalled";
     /// A definition was refused. WARN; with `workflow` and `error`.
     pub const INVALID_DEFINITION: &str = "workflow.execution.invalid_definition";
     /// Something was asked of an execution that is not there.
     pub const NOT_FOUND: &str = "workflow.execution.not_found";
     /// Something was asked of an execution that is not running. With its `status`.
     pub const INVALID_STATUS: &str = "workflow.execution.invalid_status";
-    /// An outcome came too late, twice or for nothing. With `what` and `reason`.
+    /// An outcome or a signal came too late, twice or for nothing. With `what` and `reason`.
     pub const LATE_EVENT: &str = "workflow.execution.late_event";
 }
 

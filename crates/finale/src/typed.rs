@@ -2,9 +2,11 @@
 
 mod call;
 mod ends;
+mod wait;
 
 pub use call::CallNode;
 pub use ends::{Gives, InputNode};
+pub use wait::WaitNode;
 
 use std::cell::{RefCell, RefMut};
 use std::collections::{BTreeMap, HashMap};

@@ -1,18 +1,19 @@
 //! Every order in which things can be told to an execution of a small graph: nothing is drawn, nothing is left out.
 //!
 //! From each state, everything that may come next is told to a copy of it: each handler succeeds or fails, or stops where
-//! it was told to; people answer; timers fire in any order, whatever they were set to; the execution is cancelled once, and
-//! the process crashes once. States that were met before are not looked at again, so that the search ends.
+//! it was told to; people answer; timers fire in any order, whatever they were set to; signals come for whoever waits, and
+//! once before anybody does; the execution is cancelled once, and the process crashes once. States that were met before are not looked at again, so that the search ends.
 
 mod graphs;
 mod laws;
 mod moves;
 mod open;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::{self, Write as _};
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
+use finale_core::definition::{NodeKind, Wait};
 use finale_core::execution::{Effect, Execution, Input, Turn};
 use finale_core::fact::{Activation, Fact, Facts};
 use finale_core::{Compiled, ExecutionId, Payload, Time};
@@ -71,6 +72,8 @@ pub struct Search<'a> {
     flaw: Option<Flaw>,
     /// Verdicts are asked for by nobody: whoever judges looks at the nodes.
     judged: Vec<finale_core::NodeIndex>,
+    /// The names of the signals that nodes wait for.
+    signals: BTreeSet<Box<str>>,
     seen: HashSet<u64, BuildHasherDefault<FxHasher>>,
     explored: Explored,
 }
@@ -81,12 +84,17 @@ type Way = (Move, Option<usize>);
 impl<'a> Search<'a> {
     /// A search that gives up after so many states.
     pub fn new(definition: &'a Compiled, states_max: usize) -> Self {
+        let awaited = |node: finale_core::NodeIndex| match &definition.node(node).kind {
+            NodeKind::Wait(Wait::Signal(signal)) => Some(signal.name.as_str().into()),
+            _ => None,
+        };
         let is_verification = |node: &finale_core::NodeIndex| definition.node(*node).kind.name() == "verification";
         Self {
             definition,
             states_max,
             flaw: None,
             judged: definition.all_positions().filter(is_verification).collect(),
+            signals: definition.all_positions().filter_map(awaited).collect(),
             seen: HashSet::default(),
             explored: Explored::default(),
         }
@@ -122,7 +130,7 @@ impl<'a> Search<'a> {
                 self.explored.is_cut = true;
                 break;
             }
-            let moves = moves::moves(&execution, self.definition, &self.judged, budget);
+            let moves = moves::moves(&execution, self.definition, &self.judged, &self.signals, budget);
             let violation = |law, told: Option<Move>, ways: &[Way]| Violation { law, way: way(ways, last, told) };
             if !moves.iter().any(Move::is_progress) {
                 return Err(violation(Law::NothingCanMove, None, &ways));

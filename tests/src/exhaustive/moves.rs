@@ -1,10 +1,12 @@
 //! What may come next.
 
+use std::collections::BTreeSet;
+
 use finale_core::definition::Verdict;
 use finale_core::execution::{Command, Execution, Input, Report};
-use finale_core::fact::{StopOutcome, Timer};
+use finale_core::fact::{Operation, OperatorAction, Signalled, StopOutcome, Timer};
 use finale_core::failure::{Failure, FailureClass};
-use finale_core::{Compiled, Dispatch, NodeIndex, NodeStatus, Payload, ScopeId, Time, WorkKey};
+use finale_core::{Compiled, Dispatch, NodeIndex, NodeStatus, Payload, ScopeId, Time, WaitingFor, WorkKey};
 
 use super::open::Open;
 
@@ -13,6 +15,8 @@ use super::open::Open;
 pub struct Budget {
     has_cancelled: bool,
     has_crashed: bool,
+    has_retried: bool,
+    has_signalled: bool,
 }
 
 /// Something that may be told.
@@ -30,12 +34,29 @@ pub enum Move {
     Judged(WorkKey, Verdict),
     /// A timer fires.
     Fired(Timer),
+    /// Somebody sends a signal that a node waits for.
+    Signal(Box<str>),
+    /// Somebody sends a signal that a node may wait for later.
+    EarlySignal(Box<str>),
     /// More of what followed is drawn.
     Continue,
     /// An operator cancels it.
     Cancel,
     /// The process is gone, and another one takes over.
     Crash,
+    /// An operator says how it goes on with a node that is held.
+    Operated(WorkKey, Operated),
+}
+
+/// What an operator says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operated {
+    /// It is tried again.
+    Retry,
+    /// It is done.
+    Complete,
+    /// It has failed.
+    Fail,
 }
 
 impl Budget {
@@ -44,6 +65,8 @@ impl Budget {
         match told {
             Move::Cancel => Self { has_cancelled: true, ..self },
             Move::Crash => Self { has_crashed: true, ..self },
+            Move::Operated(_, Operated::Retry) => Self { has_retried: true, ..self },
+            Move::EarlySignal(_) => Self { has_signalled: true, ..self },
             _ => self,
         }
     }
@@ -52,7 +75,7 @@ impl Budget {
 impl Move {
     /// Whether it comes by itself, rather than from somebody who may never say it.
     pub(super) fn is_progress(&self) -> bool {
-        !matches!(self, Self::Cancel | Self::Crash)
+        !matches!(self, Self::Cancel | Self::Crash | Self::EarlySignal(_))
     }
 
     /// The input that says so.
@@ -70,9 +93,25 @@ impl Move {
             }
             Self::Judged(key, verdict) => Input::Verdict { key, verdict, by: "a judge".into() },
             Self::Fired(timer) => Input::TimerFired(timer),
+            Self::Signal(name) | Self::EarlySignal(name) => Input::Signal(Signalled {
+                name,
+                payload: Payload::from_json(&b"true"[..]).expect("it is JSON"),
+                by: "somebody".into(),
+                id: None,
+            }),
             Self::Continue => Input::Continue,
             Self::Cancel => Input::Command(Command::Cancel { by: "an operator".into() }),
             Self::Crash => Input::Recovered { epoch: execution.epoch().next(), crashed: true },
+            Self::Operated(key, operated) => Input::Operate(Operation {
+                key,
+                by: "an operator".into(),
+                reason: "so it is".into(),
+                action: match operated {
+                    Operated::Retry => OperatorAction::Retry,
+                    Operated::Complete => OperatorAction::Complete(Payload::NULL),
+                    Operated::Fail => OperatorAction::Fail,
+                },
+            }),
         }
     }
 }
@@ -90,6 +129,7 @@ pub(super) fn moves(
     execution: &Execution,
     definition: &Compiled,
     verifications: &[NodeIndex],
+    signals: &BTreeSet<Box<str>>,
     budget: Budget,
 ) -> Vec<Move> {
     let open = Open::of(execution, definition);
@@ -105,7 +145,20 @@ pub(super) fn moves(
         let verdicts = [Verdict::Pass, Verdict::Fail, Verdict::Refer];
         moves.extend(verdicts.map(|verdict| Move::Judged(key, verdict)));
     }
+    for key in held(execution, definition) {
+        moves.extend([Operated::Complete, Operated::Fail].map(|operated| Move::Operated(key, operated)));
+        // Once: each time gives it all its attempts again.
+        if !budget.has_retried && !definition.is_at_most_once(key.node) {
+            moves.push(Move::Operated(key, Operated::Retry));
+        }
+    }
     moves.extend(open.armed.iter().map(|timer| Move::Fired(*timer)));
+    let awaited: BTreeSet<&str> = execution.awaited_signals().map(|(_, name)| name).collect();
+    moves.extend(awaited.iter().map(|name| Move::Signal((*name).into())));
+    if !budget.has_signalled {
+        let ahead = signals.iter().filter(|name| !awaited.contains(&***name));
+        moves.extend(ahead.map(|name| Move::EarlySignal(name.clone())));
+    }
     if open.continues {
         moves.push(Move::Continue);
     }
@@ -116,6 +169,13 @@ pub(super) fn moves(
         moves.push(Move::Crash);
     }
     moves
+}
+
+/// The nodes that wait for an operator.
+fn held(execution: &Execution, definition: &Compiled) -> Vec<WorkKey> {
+    let awaited = execution.why(definition).awaited.into_iter();
+    let held = awaited.filter(|awaited| awaited.waiting_for == Some(WaitingFor::Operator));
+    held.filter_map(|awaited| Some(awaited.task_id?.key)).collect()
 }
 
 /// The nodes that wait for a verdict, in the first scopes.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use finale_core::execution::{AfterStop, Effect, Execution};
-use finale_core::fact::{Fact, Timer};
+use finale_core::fact::{Fact, OperatorAction, Timer};
 use finale_core::{Compiled, Dispatch};
 
 /// What is under way.
@@ -42,6 +42,10 @@ impl Open {
                 let is_it = |dispatch: &Dispatch| dispatch.key == *key && dispatch.attempt == *attempt;
                 self.runs.retain(|dispatch| !is_it(dispatch));
                 self.stops.retain(|dispatch| !is_it(dispatch));
+            }
+            Fact::Operated(operation) if operation.action != OperatorAction::Retry => {
+                self.runs.retain(|dispatch| dispatch.key != operation.key);
+                self.stops.retain(|dispatch| dispatch.key != operation.key);
             }
             Fact::TimerFired(timer) => _ = self.armed.remove(timer),
             Fact::Continued => self.continues = false,

@@ -66,7 +66,7 @@ impl Kind {
             Self::Fan => chart("s>a a>u a>v a>w a>x a>y a>z u>join v>join w>join x>join y>join z>join join>b b>e"),
             Self::Ask => chart("s>a a>ask ask>b b>e").outside("ask"),
             Self::Flaky => chart("s>flaky flaky>b b>e").task("flaky", |task| {
-                task.retry = Retry { attempts: 6, backoff: Duration::from_millis(3) };
+                task.retry = Retry::attempts(6).backoff(Duration::from_millis(3));
             }),
             Self::Once => chart("s>once s>a once>b a>e b>e")
                 .on_failure(OnFailure::WaitAll)
@@ -74,7 +74,7 @@ impl Kind {
             Self::Call => chart("s>a a>call call>b b>e"),
             Self::Slow => chart("s>slow slow>b b>e").task("slow", |task| {
                 task.timeout = Some(Duration::from_millis(20));
-                task.retry = Retry { attempts: 3, backoff: Duration::ZERO };
+                task.retry = Retry::attempts(3);
             }),
             Self::Race => {
                 let branches = "s>p p:branch>u p:branch>v p:branch>w p:branch>x u>join v>join w>join x>join";

@@ -30,11 +30,39 @@ pub enum Misreading {
     FailureRulesBlock,
     /// A task that waits for its next attempt takes a slot behind its split.
     BackoffTakesSlot,
+    /// A failure that `not_on` names is tried again.
+    RetriesWhatNotOnNames,
+    /// Work that is to be held when its attempts are used up fails.
+    HeldFails,
+    /// Work of which nobody knows whether it took effect is tried again.
+    UnknownRunsAgain,
+    /// Work that an operator has failed is tried again.
+    OperatorsFailIsTriedAgain,
+    /// A signal that nobody waits for is lost.
+    LosesEarlySignal,
+    /// All nodes that wait for a signal take the same one.
+    AllWaitingTakeSignal,
+    /// A signal that was kept is kept on when it is taken.
+    TakesSignalTwice,
+    /// A signal with an id that was sent before counts once more.
+    CountsRepeatedSignal,
+    /// A node that was closed takes the signal that it waited for.
+    ClosedTakesSignal,
+    /// Of several signals that are kept the newest one is taken.
+    TakesNewestSignal,
+    /// Of several nodes that wait for a signal the last one takes it.
+    LastWaitingTakesSignal,
+    /// A signal that does not come in time is a failure, although another node is named for that.
+    TimeoutFails,
+    /// What comes after a wait goes on although the signal did not come.
+    TimeoutGoesOn,
+    /// A moment that has passed is waited for.
+    WaitsForThePast,
 }
 
 impl Misreading {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 25] = [
         Self::FiresTwice,
         Self::ForgetsLoser,
         Self::CancelsWhatOthersNeed,
@@ -46,6 +74,20 @@ impl Misreading {
         Self::AtLeastWaits,
         Self::FailureRulesBlock,
         Self::BackoffTakesSlot,
+        Self::RetriesWhatNotOnNames,
+        Self::HeldFails,
+        Self::UnknownRunsAgain,
+        Self::OperatorsFailIsTriedAgain,
+        Self::LosesEarlySignal,
+        Self::AllWaitingTakeSignal,
+        Self::TakesSignalTwice,
+        Self::CountsRepeatedSignal,
+        Self::ClosedTakesSignal,
+        Self::TakesNewestSignal,
+        Self::LastWaitingTakesSignal,
+        Self::TimeoutFails,
+        Self::TimeoutGoesOn,
+        Self::WaitsForThePast,
     ];
 }
 

@@ -87,7 +87,10 @@ impl Naive {
                 | Place::Running
                 | Place::Asked
                 | Place::Judged
+                | Place::Timed
+                | Place::Listening(_)
                 | Place::Backing
+                | Place::Held
         );
         if self.closed[source] {
             return Way::Dead;
@@ -99,7 +102,9 @@ impl Naive {
             return if *place == Place::Failed { Way::Live } else { Way::Dead };
         }
         match place {
+            Place::Passed(Some(EdgeKind::OnTimeout)) if self.misreads(Misreading::TimeoutGoesOn) => Way::Live,
             Place::Passed(Some(taken)) if *taken != kind => Way::Dead,
+            Place::Done(_) if kind == EdgeKind::OnTimeout => Way::Dead,
             Place::Passed(_) | Place::Done(_) => Way::Live,
             Place::Failed if self.failure_handler(source).is_some() => match self.misreads(Misreading::HandledBlocks) {
                 true => Way::Blocked,
@@ -122,12 +127,13 @@ impl Naive {
         let forgets_one = self.misreads(Misreading::ForgetsLoser);
         for node in losers.into_iter().skip(usize::from(forgets_one)) {
             self.places[node] = match &self.places[node] {
-                Place::Backing | Place::Reached { .. } if self.attempts[node] > 1 => {
+                Place::Backing | Place::Held | Place::Reached { .. } if self.attempts[node] > 1 => {
                     self.attempts[node] -= 1;
                     Place::Cancelled
                 }
                 Place::Pending | Place::Due | Place::Reached { .. } => Place::Skipped(Way::Dead),
-                Place::Asked | Place::Judged | Place::Backing => Place::Cancelled,
+                Place::Asked | Place::Judged | Place::Backing | Place::Held => Place::Cancelled,
+                Place::Timed | Place::Listening(_) => Place::Cancelled,
                 Place::Running => {
                     self.closed[node] = true;
                     Place::Running

@@ -22,17 +22,26 @@ pub enum Mistake {
     ForgetsDelay,
     /// An item that is done is given once more after a crash.
     GivesTwice,
+    /// A signal that nobody waits for is lost.
+    LosesEarlySignal,
+    /// A signal is given to all that wait for it.
+    GivesSignalToAll,
+    /// What is inside of a node does not see the signals that were kept.
+    KeepsSignalsApart,
 }
 
 impl Mistake {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::OpensTooMany,
         Self::CountsTolerated,
         Self::OutOfOrder,
         Self::OneRoundTooMany,
         Self::ForgetsDelay,
         Self::GivesTwice,
+        Self::LosesEarlySignal,
+        Self::GivesSignalToAll,
+        Self::KeepsSignalsApart,
     ];
 }
 

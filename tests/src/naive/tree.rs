@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use finale_core::definition::{Definition, Node, NodeKind, Task};
 use finale_core::execution::{Command, Input, Report};
-use finale_core::fact::Activation;
+use finale_core::fact::{Activation, Signalled, Timer};
 use finale_core::failure::Failure;
 use finale_core::{AttemptNo, Dispatch, Epoch, ExecutionStatus, NodeIndex, NodeStatus, Payload, WorkKey};
 
 use super::inside::{self, Inside};
+use super::waits::{Listener, is_sound};
 use super::{Mistake, Naive, No};
 
 /// A workflow with all that it calls. Calls hand on the input, and what they call says nothing of its output.
@@ -82,6 +83,74 @@ impl Tree {
         self.settle(activation);
         // What is over by itself waits for what it calls.
         told.map_err(|no| if no == No::Over { No::Late } else { no })
+    }
+
+    /// Somebody sends a signal: whoever waits for it in all that is inside shares the signals.
+    pub fn signal(&mut self, signal: &Signalled, activation: &Activation) -> Result<(), No> {
+        if self.is_over() {
+            return Err(No::Over);
+        }
+        if self.naive.signals.is_known(signal) {
+            return Ok(());
+        }
+        if !is_sound(signal) {
+            return Err(No::Invalid);
+        }
+        self.naive.signals.note(signal);
+        let listeners = self.naive.signals.listeners(&signal.name);
+        let mut is_kept = true;
+        for listener in listeners {
+            if let Some(naive) = self.listening(listener) {
+                naive.receive(listener.node, signal);
+                naive.tell(&Input::Continue, &[]).expect("it is open");
+                is_kept = false;
+                if self.mistake != Some(Mistake::GivesSignalToAll) {
+                    break;
+                }
+            }
+        }
+        if is_kept && self.mistake != Some(Mistake::LosesEarlySignal) {
+            self.naive.signals.keep(signal);
+        }
+        self.settle(activation);
+        Ok(())
+    }
+
+    /// The execution of a node that waits for a signal; none if the node waits no longer.
+    fn listening(&mut self, listener: Listener) -> Option<&mut Naive> {
+        if self.naive.member == listener.member {
+            let takes = self.naive.is_listening(listener.node);
+            return takes.then_some(&mut self.naive);
+        }
+        self.children.values_mut().find_map(|child| child.listening(listener))
+    }
+
+    /// The time that the node at the end of a way waits for has come.
+    pub fn wait_is_over(&mut self, way: &[(usize, u32)], activation: &Activation) -> Result<(), No> {
+        if self.is_over() {
+            return Err(No::Over);
+        }
+        let over = self.wait_is_over_inside(way);
+        self.settle(activation);
+        over.map_err(|no| if no == No::Over { No::Invalid } else { no })
+    }
+
+    fn wait_is_over_inside(&mut self, way: &[(usize, u32)]) -> Result<(), No> {
+        let (&(node, number), rest) = way.split_first().expect("a way leads to a node");
+        match (rest, self.children.get_mut(&(node, number))) {
+            ([], _) => {
+                let timer = Timer::Wait(WorkKey::root(NodeIndex(node as u32)));
+                self.naive.tell(&Input::TimerFired(timer), &[])
+            }
+            (_, Some(child)) => child.wait_is_over_inside(rest),
+            // It is given back.
+            (_, None) => Err(No::Invalid),
+        }
+    }
+
+    /// The signals that nobody has taken, in their order.
+    pub fn signals_left(&self) -> Vec<(String, serde_json::Value)> {
+        self.naive.signals_left()
     }
 
     fn tell_inside(&mut self, way: &[(usize, u32)], attempt: AttemptNo, told: &Told) -> Result<(), No> {
@@ -238,6 +307,10 @@ impl Tree {
         let mut moved = false;
         while let Some((instance, input)) = self.inside.get_mut(&number).and_then(|inside| inside.next(&given.input)) {
             let mut child = Self::new(graph.clone(), self.library.clone()).misread(self.mistake);
+            child.naive.member = self.naive.signals.join();
+            if self.mistake != Some(Mistake::KeepsSignalsApart) {
+                child.naive.signals = self.naive.signals.clone();
+            }
             child.activate(&Activation { input, ..given.clone() }).expect("it is new");
             self.children.insert((number, instance), child);
             moved = true;

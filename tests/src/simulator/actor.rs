@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use finale_core::execution::{Command, Effect, Execution, Input, Refused, Turn};
-use finale_core::fact::Activation;
+use finale_core::fact::{Activation, Timer};
 use finale_core::number::{ActorNo, BatchNo, Callback, DefinitionNo, RequestId, Slot};
 use finale_core::supervisor::{
     Acknowledge, Begin, Body, Ended, Hosted, LateEvent, LateKind, Message, Panicked, Resume, Tell,
@@ -304,7 +304,12 @@ impl Actor {
     /// Lets the core decide about one input; none if it panicked, else whether it was accepted.
     fn decide(&mut self, message: Message, reach: &mut Reach<'_>) -> Option<bool> {
         let now = reach.shared.now;
-        let Message { request, body: Body::Input(input) } = message else { return Some(true) };
+        let Message { request, body: Body::Input(mut input) } = message else { return Some(true) };
+        if let Input::Signal(signal) = &mut input
+            && reach.shared.has(Bug::ForgetSignalIds)
+        {
+            signal.id = None;
+        }
         let hosting = self.hosting.as_mut()?;
         let kept =
             (!matches!(input, Input::Activate(_) | Input::TimerFired(_) | Input::Continue)).then(|| input.clone());
@@ -585,12 +590,21 @@ impl Actor {
         };
         hosting.reconciles = false;
         let compiled = &reach.shared.flows[hosting.definition.0 as usize].compiled;
+        let mut under_way = hosting.state.under_way(compiled);
+        if reach.shared.has(Bug::ForgetWaits) {
+            under_way.retain(|effect| !matches!(effect, Effect::ArmTimer { timer: Timer::Wait(_), .. }));
+        }
+        for effect in under_way.iter_mut().filter(|_| reach.shared.has(Bug::DelayBeginsAnew)) {
+            if let Effect::ArmTimer { timer: Timer::Wait(_), due, within } = effect {
+                *due = reach.shared.now.after(*within);
+            }
+        }
         let reconcile = Reconcile {
             slot: hosting.slot,
             from: Callback::Actor(self.number),
             taken: self.taken,
             ending: hosting.state.status() == ExecutionStatus::Ending,
-            under_way: hosting.state.under_way(compiled),
+            under_way,
         };
         self.tell_engine(task_engine::Input::Reconcile(reconcile), reach);
     }
@@ -639,6 +653,7 @@ fn late_event(execution: ExecutionId, at: Time, input: &Input, refused: &Refused
         Input::Reported(_) => LateKind::Report,
         Input::Stopped { .. } => LateKind::Stopped,
         Input::Verdict { .. } => LateKind::Verdict,
+        Input::Signal(_) => LateKind::Signal,
         _ => return None,
     };
     Some(LateEvent { execution, at, what, reason: refused.to_string().into() })

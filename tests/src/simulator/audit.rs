@@ -39,6 +39,8 @@ struct Subject {
     /// Outputs that handlers gave.
     given: BTreeMap<(WorkKey, AttemptNo), BTreeSet<Vec<u8>>>,
     recorded: BTreeSet<(WorkKey, AttemptNo)>,
+    /// What signals with ids said; each says something of its own.
+    signalled: BTreeSet<Box<str>>,
 }
 
 impl Audit {
@@ -66,6 +68,12 @@ impl Audit {
             }
             if matches!(recorded.fact, Fact::Recovered { .. }) {
                 self.tally.add(Count::Recovered);
+            }
+            if let Fact::Signalled(signal) = &recorded.fact {
+                self.tally.add(Count::Signals);
+                if kept.state.signals_left().iter().any(|left| left.name == *signal.name) {
+                    self.tally.add(Count::EarlySignals);
+                }
             }
             let wrong = self.of(execution).record(recorded, effects);
             if let Some((invariant, story)) = wrong {
@@ -211,6 +219,11 @@ impl Subject {
         let (key, attempt, result) = match &recorded.fact {
             Fact::Outcome { key, attempt, result, .. } => (*key, *attempt, result.as_ref().ok()),
             Fact::AttemptStopped { key, attempt, .. } => (*key, *attempt, None),
+            Fact::Signalled(signal) => {
+                let said = signal.payload.decode::<String>().ok().filter(|said| said.starts_with("with id "))?;
+                let is_new = self.signalled.insert(said.as_str().into());
+                return (!is_new).then_some(("a_signal_with_an_id_counts_once", said));
+            }
             _ => return None,
         };
         if !self.recorded.insert((key, attempt)) {

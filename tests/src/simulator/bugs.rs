@@ -94,6 +94,28 @@ bugs! {
     JoinToleratesForGood,
     /// A task that waits for its next attempt takes a slot behind its split.
     BackoffTakesSlot,
+    /// A signal that nobody waits for is lost.
+    LosesEarlySignal,
+    /// One signal is given to all that wait for it.
+    AllWaitingTakeSignal,
+    /// A signal that was kept is given twice.
+    TakesSignalTwice,
+    /// A node that was closed takes the signal that it waited for.
+    ClosedTakesSignal,
+    /// Of several signals that are kept the newest one is taken.
+    TakesNewestSignal,
+    /// Of several nodes that wait for a signal the last one takes it.
+    LastWaitingTakesSignal,
+    /// A signal that does not come in time is a failure, although another node is named for that.
+    TimeoutFails,
+    /// What comes after a wait goes on although the signal did not come in time.
+    TimeoutGoesOn,
+    /// A signal with an id that was sent before counts once more.
+    ForgetSignalIds,
+    /// A time that is waited for begins anew in the next process.
+    DelayBeginsAnew,
+    /// A node that waits for a moment or a signal has no timer in the next process.
+    ForgetWaits,
 }
 
 impl Bug {
@@ -108,6 +130,14 @@ impl Bug {
             Self::HandledForGood => Misreading::HandledForGood,
             Self::JoinToleratesForGood => Misreading::JoinToleratesForGood,
             Self::BackoffTakesSlot => Misreading::BackoffTakesSlot,
+            Self::LosesEarlySignal => Misreading::LosesEarlySignal,
+            Self::AllWaitingTakeSignal => Misreading::AllWaitingTakeSignal,
+            Self::TakesSignalTwice => Misreading::TakesSignalTwice,
+            Self::ClosedTakesSignal => Misreading::ClosedTakesSignal,
+            Self::TakesNewestSignal => Misreading::TakesNewestSignal,
+            Self::LastWaitingTakesSignal => Misreading::LastWaitingTakesSignal,
+            Self::TimeoutFails => Misreading::TimeoutFails,
+            Self::TimeoutGoesOn => Misreading::TimeoutGoesOn,
             _ => return None,
         })
     }

@@ -49,6 +49,13 @@ impl Flow {
         let judged = awaited.filter(|awaited| awaited.waiting_for == Some(WaitingFor::Verdict));
         judged.filter_map(|awaited| state.resolve(&self.compiled, &awaited.node.parse().ok()?)).collect()
     }
+
+    /// The nodes that wait for an operator, also in what is called.
+    pub(super) fn held(&self, state: &finale_core::Execution) -> Vec<WorkKey> {
+        let awaited = state.why(&self.compiled).awaited.into_iter();
+        let held = awaited.filter(|awaited| awaited.waiting_for == Some(WaitingFor::Operator));
+        held.filter_map(|awaited| Some(awaited.task_id?.key)).collect()
+    }
 }
 
 fn graph(dice: &mut Dice, nodes_max: usize) -> Definition {

@@ -2,6 +2,7 @@
 
 use finale_core::definition::Verdict;
 use finale_core::execution::{Command, Effect, Input, Report};
+use finale_core::fact::{Operation, OperatorAction, Signalled};
 use finale_core::number::{DefinitionNo, ShardNo};
 use finale_core::supervisor::{Activate, Ask, Body, IdGenerator, Idempotency, Message, Question, home_of, shard_of};
 use finale_core::{AttemptNo, ExecutionId, Failure, FailureClass, NodeIndex, Payload, WorkKey};
@@ -9,6 +10,7 @@ use finale_core::{AttemptNo, ExecutionId, Failure, FailureClass, NodeIndex, Payl
 use super::shared::ToShard;
 use super::tally::Count;
 use super::world::{Shard, World};
+use crate::random::SIGNALS;
 
 /// How many keys there are that activations share.
 const KEYS: usize = 12;
@@ -16,7 +18,7 @@ const KEYS: usize = 12;
 impl World {
     /// Somebody asks for something.
     pub(super) fn act_outside(&mut self) {
-        match self.shared.dice.below(12) {
+        match self.shared.dice.below(14) {
             0..=4 => self.activate(),
             other => {
                 let known = self.shared.journal.appended.len();
@@ -85,7 +87,9 @@ impl World {
         let dice = &mut self.shared.dice;
         let input = match kind {
             5..=8 => return self.report(execution),
+            9 if dice.one_in(3) => return self.operate(execution),
             9 => return self.judge(execution),
+            12 | 13 => return self.signal(execution),
             10 => match dice.below(8) {
                 0..=3 => Input::Command(Command::Cancel { by: "an operator".into() }),
                 4 => Input::Command(Command::Complete { by: "an operator".into() }),
@@ -164,6 +168,27 @@ impl World {
         self.send(execution, Question::Tell(Message { request, body: Body::Input(Input::Reported(report)) }));
     }
 
+    /// Somebody sends a signal, also one that nobody waits for; some are sent again.
+    fn signal(&mut self, execution: ExecutionId) {
+        let kept = self.shared.journal.appended.get(&execution);
+        let awaited = kept.into_iter().flat_map(|kept| kept.state.awaited_signals());
+        let awaited: Vec<Box<str>> = awaited.map(|(_, name)| name.into()).collect();
+        let dice = &mut self.shared.dice;
+        let name = match awaited[..] {
+            [_, ..] if dice.one_in(2) => dice.choose(&awaited).clone(),
+            _ => Box::from(*dice.choose(&SIGNALS)),
+        };
+        let id = (!dice.one_in(3)).then(|| Box::from(format!("{}", dice.below(6))));
+        let payload = match &id {
+            // By this the audit knows it again, whoever loses its id.
+            Some(id) => Payload::encode(&format!("with id {id}")).expect("it is a text"),
+            None => Payload::from_json(format!("{}", dice.below(4)).as_bytes()).expect("it is JSON"),
+        };
+        let input = Input::Signal(Signalled { name, payload, by: "somebody".into(), id });
+        let request = self.waiting(execution, "signal");
+        self.send(execution, Question::Tell(Message { request, body: Body::Input(input) }));
+    }
+
     fn judge(&mut self, execution: ExecutionId) {
         let kept = self.shared.journal.appended.get(&execution);
         let judged = kept.map(|kept| self.shared.flows[kept.flow].judged(&kept.state)).unwrap_or_default();
@@ -172,6 +197,17 @@ impl World {
         let verdict = *self.shared.dice.choose(&[Verdict::Pass, Verdict::Fail, Verdict::Refer]);
         let input = Input::Verdict { key, verdict, by: "a judge".into() };
         let request = self.waiting(execution, "verdict");
+        self.send(execution, Question::Tell(Message { request, body: Body::Input(input) }));
+    }
+
+    /// An operator says how it goes on with a task, mostly with one that is held.
+    fn operate(&mut self, execution: ExecutionId) {
+        let kept = self.shared.journal.appended.get(&execution);
+        let held = kept.map(|kept| self.shared.flows[kept.flow].held(&kept.state)).unwrap_or_default();
+        let any = WorkKey::root(NodeIndex(self.shared.dice.below(6) as u32));
+        let key = self.shared.dice.pick(&held).unwrap_or(any);
+        let input = operation(key, self.shared.dice.below(5));
+        let request = self.waiting(execution, "operation");
         self.send(execution, Question::Tell(Message { request, body: Body::Input(input) }));
     }
 
@@ -190,6 +226,13 @@ impl World {
             });
             let verdict = |key: &WorkKey| Input::Verdict { key: *key, verdict: Verdict::Pass, by: "a judge".into() };
             let input = input.or_else(|| flow.judged(&kept.state).first().map(verdict));
+            let held = flow.held(&kept.state);
+            let input = input.or_else(|| held.first().map(|key| operation(*key, 2)));
+            let signal = |(_, name): (WorkKey, &str)| {
+                let payload = Payload::from_json(b"true").expect("it is JSON");
+                Input::Signal(Signalled { name: name.into(), payload, by: "somebody".into(), id: None })
+            };
+            let input = input.or_else(|| kept.state.awaited_signals().next().map(signal));
             wants.push((*execution, input));
         }
         let quarantined = self.shards.iter().flatten().any(|shard| shard.supervisor.machine().health().quarantined > 0);
@@ -226,4 +269,15 @@ impl World {
         }
         helped
     }
+}
+
+/// What an operator says of a task, by a number.
+fn operation(key: WorkKey, number: usize) -> Input {
+    let action = match number {
+        0 | 1 => OperatorAction::Retry,
+        2 => OperatorAction::Complete(Payload::from_json(b"7").expect("it is JSON")),
+        3 => OperatorAction::RunNow,
+        _ => OperatorAction::Fail,
+    };
+    Input::Operate(Operation { key, by: "an operator".into(), reason: "so it is".into(), action })
 }

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use finale_core::definition::{Node, NodeKind};
 use finale_core::execution::{Command, EffectSink, Input, Notice, Report};
 use finale_core::fact::{Decision, EndRequest, Fact, Facts};
-use finale_core::{Dispatch, Epoch, Execution, ExecutionId, NodePath, WorkKey};
+use finale_core::{Dispatch, Epoch, Execution, ExecutionId, NodePath, Time, WorkKey};
 
 use super::flows::Flow;
 use crate::driven::steps;
@@ -27,6 +27,7 @@ impl EffectSink for Notices {
 
 /// What somebody said, and what followed from it.
 struct Said {
+    at: Time,
     input: Input,
     steps: Vec<Step>,
 }
@@ -64,14 +65,15 @@ pub(super) fn difference(
         let mut notices = Notices::default();
         execution.apply(&flow.compiled, recorded.at, recorded.fact.clone(), &mut notices).ok()?;
         match input {
-            Some(input) => said = Some(Said { input, steps: steps(&recorded.fact, &notices.0) }),
+            Some(input) => said = Some(Said { at: recorded.at, input, steps: steps(&recorded.fact, &notices.0) }),
             None => said.as_mut()?.steps.extend(steps(&recorded.fact, &notices.0)),
         }
     }
     tell(&mut naive, &said?, &execution, flow)
 }
 
-fn tell(naive: &mut Naive, Said { input, steps }: &Said, execution: &Execution, flow: &Flow) -> Option<String> {
+fn tell(naive: &mut Naive, Said { at, input, steps }: &Said, execution: &Execution, flow: &Flow) -> Option<String> {
+    naive.set_time(*at);
     // What could not be is told by a panic there.
     let told = catch_unwind(AssertUnwindSafe(|| naive.tell(input, steps)));
     match told {
@@ -87,6 +89,11 @@ fn tell(naive: &mut Naive, Said { input, steps }: &Said, execution: &Execution, 
             execution.status(),
             naive.status()
         ));
+    }
+    let left = execution.signals_left().into_iter();
+    let left: Vec<_> = left.map(|signal| (signal.name, signal.payload.decode().expect("it is JSON"))).collect();
+    if left != naive.signals_left() {
+        return Some(format!("after {input:?} {left:?} are left, and should be {:?}", naive.signals_left()));
     }
     let handled = execution.counts(&flow.compiled).handled;
     (handled as usize != naive.handled()).then(|| format!("{handled} failures are handled, not {}", naive.handled()))
@@ -119,6 +126,8 @@ fn input(fact: &Fact, epoch: Epoch) -> Option<Input> {
         }
         Fact::Recovered { epoch, crashed } => Input::Recovered { epoch: *epoch, crashed: *crashed },
         Fact::Continued => Input::Continue,
+        Fact::Operated(operation) => Input::Operate(operation.clone()),
+        Fact::Signalled(signal) => Input::Signal(signal.clone()),
         Fact::Decided { .. } | Fact::Ending(_) | Fact::Ended(_) => return None,
     })
 }

@@ -50,6 +50,10 @@ counts! {
     Suspended,
     /// Timers that fired.
     Timers,
+    /// Signals that were recorded.
+    Signals,
+    /// Signals that were recorded and that nobody waited for.
+    EarlySignals,
     /// Early reports that were kept.
     EarlyReports,
     /// The process crashed.

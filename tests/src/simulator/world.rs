@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use finale_core::fact::Timer;
 use finale_core::number::{ActorNo, LimitNo, ShardNo, Slot};
 use finale_core::permits::PermitPool;
 use finale_core::supervisor::{Input, Keep, Options, Read, ReadWhat, Recover, Retention, Supervisor, shard_of};
-use finale_core::{Epoch, Time, WorkKey, task_engine};
+use finale_core::{Epoch, ExecutionId, Time, WorkKey, task_engine};
 
 use super::actor::{Actor, Reach};
 use super::bugs::Bug;
@@ -327,7 +328,11 @@ impl World {
             let machines = [shard.engine.next_due(), shard.engine.wake_at(), shard.supervisor.machine().wake_at()];
             machines.into_iter().flatten().chain(reads).collect::<Vec<_>>()
         });
-        match dues.min() {
+        let due = dues.min();
+        if let Some(overdue) = due.and_then(|due| self.overdue(due)) {
+            return self.shared.audit.violate("a_timer_fires_when_it_is_due", overdue);
+        }
+        match due {
             Some(due) => self.shared.now = self.shared.now.max(due),
             None if self.calm => {
                 let open = self.shared.journal.appended.iter().filter(|(_, kept)| kept.is_open());
@@ -341,6 +346,21 @@ impl World {
             }
             None => self.act_outside(),
         }
+    }
+
+    /// A timer that must be armed and would be passed over if time went on to that moment.
+    fn overdue(&self, until: Time) -> Option<String> {
+        let works = |shard: &&Shard| {
+            let health = shard.supervisor.machine().health();
+            // What is quarantined, or not looked at yet after a restart, has no timers.
+            let is_held = health.shard_failed || health.quarantined + health.recovering > 0;
+            !(shard.port.failed || shard.engine.is_lost() || is_held)
+        };
+        // What was lost is found to be missing when the engine or the supervisor looks next.
+        let shards = self.shards.iter().flatten().filter(|_| !self.shared.is_lossy).filter(works);
+        shards.flat_map(|shard| shard.armed(&self.shared)).find_map(|(execution, timer, due)| {
+            (due < until).then(|| format!("{execution}: {timer:?} is due at {due}, and nobody wakes before {until}"))
+        })
     }
 
     pub(super) fn is_over(&mut self) -> bool {
@@ -514,6 +534,22 @@ impl Shard {
     }
 
     /// Whether everything that a parked execution needs is under way; what is missing, if not.
+    /// The timers that the parked executions of the shard need.
+    fn armed<'a>(&'a self, shared: &'a Shared) -> impl Iterator<Item = (ExecutionId, Timer, Time)> + 'a {
+        use finale_core::execution::Effect;
+        let slots = self.supervisor.slots.keys().filter(|_| !self.supervisor.is_leaving());
+        let parked = slots.filter_map(|slot| self.supervisor.machine().parked(*slot));
+        parked.flat_map(|hosted| {
+            let compiled = &shared.flows[hosted.definition.0 as usize].compiled;
+            let armed = hosted.state.under_way(compiled).into_iter().filter_map(|effect| match effect {
+                Effect::ArmTimer { timer, due, .. } => Some((timer, due)),
+                _ => None,
+            });
+            let execution = hosted.state.id();
+            armed.map(move |(timer, due)| (execution, timer, due))
+        })
+    }
+
     pub(super) fn missing(&self, slot: Slot, shared: &Shared) -> Option<String> {
         use finale_core::execution::Effect;
         let hosted = self.supervisor.machine().parked(slot).filter(|_| !self.supervisor.is_leaving())?;

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn tries(attempts: u16, backoff: Duration) -> impl FnOnce(&mut Task) {
-    move |task| task.retry = Retry { attempts, backoff }
+    move |task| task.retry = Retry::attempts(attempts).backoff(backoff)
 }
 
 #[actix::test]

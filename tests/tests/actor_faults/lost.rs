@@ -145,7 +145,7 @@ async fn an_attempt_that_is_just_begun_is_not_begun_twice_by_the_sweep() {
         let runtime = builder.start().unwrap();
         let flow = chart("s>a a>e").task("a", |task| {
             task.retry.attempts = 20;
-            task.retry.backoff = Duration::from_millis(100);
+            task.retry.backoff = Duration::from_millis(100).into();
         });
         let execution = runtime.activate(&flow.workflow(), ()).await.unwrap();
         assert_eq!(execution.outcome().await.unwrap().status(), ExecutionStatus::Completed);

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use finale::{ExecutionStatus, FailureClass, TaskContext, TaskError};
+use finale::{ExecutionStatus, FailureClass, NewSignal, NodeStatus, Signal, TaskContext, TaskError, Wait};
 use finale_core::record::DecidedBy;
 use finale_tests::actor::{Any, Dummies, Gate, Passing, chart, only_failure, settle, workflow};
 use finale_tests::lives::{Diary, for_each_restart, outcome};
@@ -114,6 +114,48 @@ async fn the_timeout_of_a_task_outside_goes_on_and_fires_once() {
         let outcome = outcome(&second, id).await;
         assert_eq!(only_failure(&outcome).0, FailureClass::TimedOut);
         assert!(restarted.elapsed() >= 30 * SECOND, "the second attempt has its own time");
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_delay_and_the_timeout_of_a_signal_count_the_time_that_the_application_was_down() {
+    for_each_restart(async |lives, how| {
+        let signal = Signal::named("paid").timeout(300 * SECOND);
+        let flow = chart("s>w s>v w>e v>e").wait("w", Wait::Delay(30 * SECOND)).signal("v", signal).workflow();
+        let first = lives.next().start().unwrap();
+        let id = first.activate(&flow, ()).await.unwrap().id();
+        let began = Instant::now();
+        sleep(10 * SECOND).await;
+        drop(lives.restart(&first, how).await);
+        sleep(50 * SECOND).await;
+        let second = lives.next().start().unwrap();
+        sleep(Duration::from_millis(10)).await;
+        let nodes = second.execution(id).await.unwrap().snapshot().await.unwrap().nodes;
+        let waits: Vec<_> = nodes.iter().filter(|node| node.kind == "wait").map(|node| node.state.status()).collect();
+        assert_eq!(waits, [NodeStatus::Completed, NodeStatus::Waiting]);
+        assert_eq!(only_failure(&outcome(&second, id).await).0, FailureClass::TimedOut);
+        let took = began.elapsed();
+        assert!(took >= 300 * SECOND - Duration::from_millis(1) && took < 301 * SECOND, "{took:?}");
+    })
+    .await;
+}
+
+#[actix::test]
+async fn signals_that_were_sent_before_a_restart_are_taken_after_it_and_not_counted_twice() {
+    for_each_restart(async |lives, how| {
+        let flow = chart("s>a a>w w>v v>e").outside("a").signal("w", "go").signal("v", "go").workflow();
+        let first = lives.next().start().unwrap();
+        let execution = first.activate(&flow, ()).await.unwrap();
+        let signal = |says: u32| NewSignal::named("go").payload(says).id(format!("number {says}"));
+        execution.send_signal(signal(1)).await.unwrap();
+        let second = lives.restart(&first, how).await.start().unwrap();
+        let execution = second.execution(execution.id()).await.unwrap();
+        execution.send_signal(signal(1)).await.unwrap();
+        execution.complete("a", ()).await.unwrap();
+        assert_eq!(execution.why().await.unwrap().awaited[0].node, "v");
+        execution.send_signal(signal(2)).await.unwrap();
+        assert_eq!(outcome(&second, execution.id()).await.output::<u32>().unwrap(), 2);
     })
     .await;
 }

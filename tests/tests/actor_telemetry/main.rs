@@ -64,7 +64,7 @@ async fn a_run_that_fails_is_logged_with_its_attempts_and_its_error() {
         let runtime = runtime(&journal).failing("a").done("b").start().unwrap();
         let retried = chart("s>a a>b b>e").task("a", |task| {
             task.retry.attempts = 2;
-            task.retry.backoff = Duration::from_secs(1);
+            task.retry.backoff = Duration::from_secs(1).into();
         });
         runtime.activate(&retried.workflow(), ()).await.unwrap().outcome().await.unwrap();
         log.expect_those(
@@ -92,7 +92,7 @@ async fn a_task_for_somebody_outside_is_created_once_for_each_attempt() {
         let runtime = runtime(&journal).start().unwrap();
         let retried = chart("s>a a>e").outside("a").task("a", |task| {
             task.retry.attempts = 2;
-            task.retry.backoff = Duration::from_secs(1);
+            task.retry.backoff = Duration::from_secs(1).into();
         });
         let retried = retried.workflow();
         let execution = runtime.activate(&retried, ()).await.unwrap();

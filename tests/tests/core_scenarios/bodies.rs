@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use finale_core::compile::{Registry, compile};
 use finale_core::definition::{
-    Call, Definition, Document, Inside, Items, LoopCondition, OnFailure, Policy, Siblings, Task, Tolerance,
+    Call, Definition, Document, Inside, Items, LoopCondition, NodeKind, OnFailure, Policy, Siblings, Signal, Task,
+    Tolerance, Wait,
 };
 use finale_core::execution::{Command, Effect, Execution, Input, Turn};
-use finale_core::fact::{Activation, Timer};
+use finale_core::fact::{Activation, Signalled, Timer};
 use finale_core::failure::{Failure, FailureClass};
 use finale_core::path::{Instance, NodePath};
 use finale_core::{Compiled, Dispatch, Epoch, ExecutionId, Payload, Time};
@@ -49,7 +50,19 @@ fn workflow(dice: &mut Dice, id: &str, depth: usize, called: &[&str]) -> Definit
     let count = 1 + dice.below(3);
     for number in 0..count {
         let id = format!("n{number}");
-        builder = match dice.below(8) {
+        builder = match dice.below(11) {
+            8 => builder.delay(id, Duration::from_secs(dice.below(2) as u64)),
+            // What is called from several places would wait for one signal in several of them.
+            9 | 10 if called.is_empty() => builder.delay(id, Duration::ZERO),
+            9 => builder.signal(id, signal_name(dice)),
+            10 => {
+                let builder = builder.signal(id, Signal::named(signal_name(dice)).timeout(Duration::from_secs(1)));
+                if dice.one_in(2) {
+                    builder.on_timeout(format!("late{number}")).task(format!("late{number}"), "h")
+                } else {
+                    builder
+                }
+            }
             0 => builder.task(id, Task::external()),
             1 if depth > 0 => builder.group(id, workflow(dice, "group", depth - 1, called)),
             2..=4 => {
@@ -86,6 +99,11 @@ fn workflow(dice: &mut Dice, id: &str, depth: usize, called: &[&str]) -> Definit
     builder.build()
 }
 
+/// A name that no other node has: in which order nodes begin that wait in different scopes is not said.
+fn signal_name(dice: &mut Dice) -> String {
+    format!("signal {:x}", dice.next())
+}
+
 /// An execution and its naive twin.
 struct Twins {
     compiled: Compiled,
@@ -98,7 +116,10 @@ struct Twins {
     /// Every dispatch there was, with the way to its node.
     dispatched: Vec<(Dispatch, Way)>,
     /// Every timer there was.
-    armed: Vec<(Timer, u32, Way)>,
+    armed: Vec<(Timer, Way)>,
+    /// The names of all signals that may be waited for.
+    names: Vec<String>,
+    signals: u32,
     epoch: u32,
 }
 
@@ -119,7 +140,13 @@ impl Twins {
         let execution = Execution::new(id(), &compiled);
         let tree = Tree::new(definition, library.clone()).misread(mistake);
         let (turn, history, dispatched, armed) = (Turn::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { compiled, library, execution, tree, turn, history, activation, dispatched, armed, epoch: 0 }
+        let name = |node| match &compiled.node(node).kind {
+            NodeKind::Wait(Wait::Signal(signal)) => Some(signal.name.clone()),
+            _ => None,
+        };
+        let names = compiled.all_positions().filter_map(name).collect();
+        let (signals, epoch) = (0, 0);
+        Self { compiled, library, execution, tree, turn, history, activation, dispatched, armed, names, signals, epoch }
     }
 
     fn tell(&mut self, input: Input) -> Result<(), No> {
@@ -132,9 +159,9 @@ impl Twins {
                     let path = self.execution.path(&self.compiled, dispatch.key).expect("its scope is open");
                     self.dispatched.push((dispatch, self.way(&path)));
                 }
-                Effect::ArmTimer { timer: timer @ Timer::Round(key, round), .. } => {
+                Effect::ArmTimer { timer: timer @ (Timer::Round(key, _) | Timer::Wait(key)), .. } => {
                     let path = self.execution.path(&self.compiled, key).expect("its scope is open");
-                    self.armed.push((timer, round, self.way(&path)));
+                    self.armed.push((timer, self.way(&path)));
                 }
                 _ => {}
             }
@@ -164,7 +191,8 @@ impl Twins {
     /// Says something to both; they must answer the same.
     fn step(&mut self, dice: &mut Dice) {
         let activation = self.activation.clone();
-        match dice.below(24) {
+        match dice.below(30) {
+            24..=29 if !self.names.is_empty() => self.signal(dice, &activation),
             0 => {
                 let command = match dice.below(3) {
                     0 => Command::Complete { by: "me".into() },
@@ -180,14 +208,30 @@ impl Twins {
             }
             3..=6 if !self.armed.is_empty() => {
                 let newest = self.armed.len() - 1 - dice.below(self.armed.len().min(3));
-                let (timer, round, way) = self.armed[newest].clone();
+                let (timer, way) = self.armed[newest].clone();
                 let told = self.tell(Input::TimerFired(timer));
-                let naive = self.tree.fire(&way, round, &activation);
+                let naive = match timer {
+                    Timer::Round(_, round) => self.tree.fire(&way, round, &activation),
+                    _ => self.tree.wait_is_over(&way, &activation),
+                };
                 assert_eq!(told, naive, "{timer:?} of {way:?}");
             }
             _ if self.dispatched.is_empty() => {}
             kind => self.report(dice, kind, &activation),
         }
+    }
+
+    /// A signal that is waited for, or one that may be later; some are sent again.
+    fn signal(&mut self, dice: &mut Dice, activation: &Activation) {
+        let awaited: Vec<String> = self.execution.awaited_signals().map(|(_, name)| name.to_owned()).collect();
+        let name = if awaited.is_empty() || dice.one_in(3) { &self.names } else { &awaited };
+        let name = dice.choose(name).as_str().into();
+        self.signals += u32::from(!dice.one_in(6));
+        let payload = Payload::encode(&self.signals).expect("it is a number");
+        let id = (!dice.one_in(3)).then(|| format!("{}", self.signals).into());
+        let signal = Signalled { name, payload, by: "me".into(), id };
+        let told = self.tell(Input::Signal(signal.clone()));
+        assert_eq!(told, self.tree.signal(&signal, activation), "{signal:?}");
     }
 
     fn report(&mut self, dice: &mut Dice, kind: usize, activation: &Activation) {
@@ -226,6 +270,9 @@ impl Twins {
         self.tree.statuses("", &mut expected);
         assert_eq!(nodes.collect::<BTreeMap<_, _>>(), expected);
         assert_eq!(self.execution.running(), self.tree.running());
+        let left = record.signals.iter();
+        let left = left.map(|signal| (signal.name.clone(), signal.payload.decode().expect("it is JSON")));
+        assert_eq!(left.collect::<Vec<_>>(), self.tree.signals_left());
         let items = record.nodes.iter().filter(|node| !node.id.contains("::"));
         let items = items.filter_map(|node| Some((node.id.clone(), node.items?)));
         let items = items.map(|(id, items)| (id, (items.open, items.completed, items.failed)));
@@ -270,9 +317,15 @@ fn maps_loops_and_groups_agree_with_the_naive_reading() {
         for (_, way) in &twins.dispatched {
             *seen.entry(format!("{} down", way.len().min(4))).or_default() += 1;
         }
-        *seen.entry("delays".to_owned()).or_default() += twins.armed.len();
+        let is_wait = |(timer, _): &&(Timer, Way)| matches!(timer, Timer::Wait(_));
+        let waits = twins.armed.iter().filter(is_wait).count();
+        *seen.entry("waits".to_owned()).or_default() += waits;
+        *seen.entry("delays".to_owned()).or_default() += twins.armed.len() - waits;
+        *seen.entry("signals".to_owned()).or_default() += twins.signals as usize;
     }
-    for wanted in ["completed", "failed", "cancelled", "1 down", "2 down", "3 down", "4 down", "delays"] {
+    for wanted in
+        ["completed", "failed", "cancelled", "1 down", "2 down", "3 down", "4 down", "delays", "waits", "signals"]
+    {
         assert!(seen.get(wanted).is_some_and(|count| *count > 20), "{wanted} hardly comes up: {seen:?}");
     }
 }

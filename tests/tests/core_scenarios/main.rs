@@ -8,9 +8,11 @@ mod handled;
 mod joins;
 mod recovery;
 mod refusals;
+mod retries;
 mod splits;
 mod tasks;
 mod telling;
+mod waits;
 
 use std::time::Duration;
 
@@ -37,7 +39,7 @@ fn fork() -> Chart {
 }
 
 fn retried(attempts: u16, backoff: Duration) -> impl FnOnce(&mut finale_core::definition::Task) {
-    move |task| task.retry = Retry { attempts, backoff }
+    move |task| task.retry = Retry::attempts(attempts).backoff(backoff)
 }
 
 fn attempt(number: u16) -> AttemptNo {

@@ -6,7 +6,7 @@ use super::*;
 fn a_task_is_tried_again_after_its_backoff_and_the_error_counts_the_attempts() {
     let chart = chart("s>charge charge>e").task("charge", |task| {
         task.title = Some("Charge card".to_owned());
-        task.retry = Retry { attempts: 3, backoff: SECOND };
+        task.retry = Retry::attempts(3).backoff(SECOND);
     });
     let _story = Scenario::new(chart)
         .activate()
@@ -127,7 +127,7 @@ fn a_person_can_cancel_a_task_that_a_handler_works_on() {
 fn an_expression_that_cannot_be_evaluated_fails_its_node() {
     let chart = chart("s>a a>e").task("a", |task| {
         task.input = Some("input.missing".to_owned());
-        task.retry = Retry { attempts: 3, backoff: Duration::ZERO };
+        task.retry = Retry::attempts(3);
     });
     let scenario = Scenario::new(chart).input(json!({"x": 1})).activate().expect_status(ExecutionStatus::Failed);
     match scenario.node("a").state {

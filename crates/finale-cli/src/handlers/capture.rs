@@ -2,11 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write, pipe};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::tail::{LastLines, Tail};
+use super::tail::Tail;
 
 /// A log does not become longer: what comes then is left out, but for its end.
 const LOG_BYTES_MAX: u64 = 64 << 20;
@@ -14,42 +14,74 @@ const LOG_BYTES_MAX: u64 = 64 << 20;
 #[cfg(unix)]
 const PIPE_BYTES_MAX: usize = 64 << 10;
 
-/// What a command writes, kept while it writes.
+/// What a command writes, kept while the command writes it.
 #[derive(Debug)]
 pub(super) struct Capture {
-    tail: Arc<Mutex<Tail>>,
-    /// Dropping this end tells the thread that the command has ended.
+    stdout: Stream,
+    stderr: Stream,
+    /// Dropping this end tells the threads that the command has ended.
     running: Option<PipeWriter>,
-    over: oneshot::Receiver<()>,
+}
+
+/// The ends of what a command wrote.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) stdout: Tail,
+    pub(super) stderr: Tail,
 }
 
 impl Capture {
-    /// Keeps all that comes out of the pipe.
-    pub(super) fn start(pipe: PipeReader, log: File) -> io::Result<Self> {
-        let tail = Arc::<Mutex<Tail>>::default();
+    /// Keeps what comes out of the pipes of the standard output and the standard error: all of it in the log, and of
+    /// each the end, as much as the tail has room for.
+    pub(super) fn start(stdout: (PipeReader, Tail), stderr: (PipeReader, Tail), log: File) -> io::Result<Self> {
+        let log = Arc::new(Mutex::new(Log::new(log, LOG_BYTES_MAX)));
+        let (ended, running) = pipe()?;
+        let stdout = Stream::start(Source::new(stdout.0, ended.try_clone()?)?, stdout.1, Arc::clone(&log))?;
+        let stderr = Stream::start(Source::new(stderr.0, ended)?, stderr.1, log)?;
+        Ok(Self { stdout, stderr, running: Some(running) })
+    }
+
+    /// The ends of the output; to be called when the command has ended. Processes that the command left behind can write
+    /// later, and that is not its output.
+    pub(super) async fn end(mut self) -> Written {
+        drop(self.running.take());
+        Written { stdout: self.stdout.end().await, stderr: self.stderr.end().await }
+    }
+}
+
+/// One of the two things that a command writes to.
+#[derive(Debug)]
+struct Stream {
+    tail: Arc<Mutex<Tail>>,
+    over: oneshot::Receiver<()>,
+}
+
+impl Stream {
+    fn start(mut source: Source, tail: Tail, log: Arc<Mutex<Log<File>>>) -> io::Result<Self> {
+        let tail = Arc::new(Mutex::new(tail));
         let (tell, over) = oneshot::channel();
-        let (ended, running) = self::pipe()?;
-        let source = Source::new(pipe, ended)?;
         let kept = Arc::clone(&tail);
         // A thread of its own, for which nobody waits: something that the command left behind may keep the pipe open.
         std::thread::Builder::new().name("finale-output".to_owned()).spawn(move || {
-            let mut source = source;
-            copy(&mut source, log, LOG_BYTES_MAX, &kept);
+            copy(&mut source, &log, &kept);
+            // The log is complete before anybody is told so.
+            drop(log);
             // Nobody may be waiting any more.
             let _ = tell.send(());
             source.drain();
         })?;
-        Ok(Self { tail, running: Some(running), over })
+        Ok(Self { tail, over })
     }
 
-    /// The last lines of the output; to be called when the command has ended. Processes that it left behind can write
-    /// later, and that is not its output.
-    pub(super) async fn end(mut self) -> LastLines {
-        drop(self.running.take());
+    async fn end(self) -> Tail {
         // The thread does not panic.
         let _ = self.over.await;
-        self.tail.lock().unwrap_or_else(PoisonError::into_inner).last_lines()
+        std::mem::take(&mut *locked(&self.tail))
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Reads the output of a command up to the end of the command.
@@ -139,9 +171,8 @@ impl Read for Source {
 }
 
 /// Reads to the end whatever becomes of the log: a command that nobody reads from would stand still.
-fn copy(mut pipe: impl Read, mut log: impl Write, log_bytes_max: u64, tail: &Mutex<Tail>) {
+fn copy(mut pipe: impl Read, log: &Mutex<Log<impl Write>>, tail: &Mutex<Tail>) {
     let mut buffer = [0; 16 << 10];
-    let (mut room, mut left_out) = (log_bytes_max, 0);
     loop {
         let bytes = match pipe.read(&mut buffer) {
             Ok(0) => break,
@@ -149,21 +180,46 @@ fn copy(mut pipe: impl Read, mut log: impl Write, log_bytes_max: u64, tail: &Mut
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(_) => break,
         };
-        let fits = bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX));
-        // A log that cannot be written, on a full disk for example, must not stop the command.
-        let written = if log.write_all(&bytes[..fits]).is_ok() { fits } else { 0 };
-        room -= written as u64;
-        left_out += (bytes.len() - written) as u64;
-        tail.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
-    }
-    if left_out > 0 {
-        let _ = write_end(&mut log, left_out, &tail.lock().unwrap_or_else(PoisonError::into_inner));
+        locked(log).push(bytes);
+        locked(tail).push(bytes);
     }
 }
 
-fn write_end(log: &mut impl Write, left_out: u64, tail: &Tail) -> io::Result<()> {
-    writeln!(log, "\n[finale: {left_out} bytes were left out; the last lines of the output follow]")?;
-    log.write_all(tail.bytes())
+/// The log of a command: what it wrote, in the order in which that was read.
+#[derive(Debug)]
+struct Log<W: Write> {
+    file: W,
+    room: u64,
+    left_out: u64,
+    tail: Tail,
+}
+
+impl<W: Write> Log<W> {
+    fn new(file: W, bytes_max: u64) -> Self {
+        Self { file, room: bytes_max, left_out: 0, tail: Tail::default() }
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        let fits = bytes.len().min(usize::try_from(self.room).unwrap_or(usize::MAX));
+        // A log that cannot be written, on a full disk for example, must not stop the command.
+        let written = if self.file.write_all(&bytes[..fits]).is_ok() { fits } else { 0 };
+        self.room -= written as u64;
+        self.left_out += (bytes.len() - written) as u64;
+        self.tail.push(bytes);
+    }
+
+    fn write_end(&mut self) -> io::Result<()> {
+        writeln!(self.file, "\n[finale: {} bytes were left out; the last lines of the output follow]", self.left_out)?;
+        self.file.write_all(self.tail.bytes())
+    }
+}
+
+impl<W: Write> Drop for Log<W> {
+    fn drop(&mut self) {
+        if self.left_out > 0 {
+            let _ = self.write_end();
+        }
+    }
 }
 
 #[cfg(test)]
@@ -172,7 +228,7 @@ mod tests {
 
     fn log_of(output: &str, log_bytes_max: u64) -> String {
         let mut log = Vec::new();
-        copy(output.as_bytes(), &mut log, log_bytes_max, &Mutex::default());
+        copy(output.as_bytes(), &Mutex::new(Log::new(&mut log, log_bytes_max)), &Mutex::default());
         String::from_utf8(log).unwrap()
     }
 
@@ -191,7 +247,7 @@ mod tests {
         writer.write_all(b"in time").unwrap();
         drop(running);
         let (mut log, tail) = (Vec::new(), Mutex::default());
-        copy(&mut source, &mut log, 100, &tail);
+        copy(&mut source, &Mutex::new(Log::new(&mut log, 100)), &tail);
         writer.write_all(b"late").unwrap();
         assert_eq!(log, b"in time");
         drop(writer);

@@ -13,16 +13,20 @@ use serde_json::Value;
 use tokio::process::Command;
 use tokio::sync::watch;
 
-use super::capture::Capture;
+use super::capture::{Capture, Written};
 use super::group::Group;
 use super::paths::CommandPaths;
-use super::tail::LastLines;
+use super::tail::{LastLines, Tail};
 use crate::processes::{LeftoverCommand, Mark, system};
 use crate::run_file::{RunFile, RunFileError};
 use crate::text;
 
 /// A line is cut in the reason of a failure after so many columns.
 const REASON_COLUMNS_MAX: usize = 400;
+/// So much of the end of the standard output is kept as a text.
+const STDOUT_BYTES_MAX: usize = 64 << 10;
+/// So much of the standard output is read as JSON.
+const STDOUT_JSON_BYTES_MAX: usize = 512 << 10;
 
 /// What to run, and how.
 #[derive(Debug, Deserialize)]
@@ -32,13 +36,28 @@ pub(super) struct Input {
     #[serde(default)]
     env: BTreeMap<String, Value>,
     dir: Option<PathBuf>,
+    #[serde(default)]
+    output: Reading,
+}
+
+/// How the standard output of a command is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Reading {
+    /// As a text, of which the end is kept.
+    #[default]
+    Text,
+    /// As a JSON value.
+    Json,
 }
 
 /// What came of it.
 #[derive(Debug, Serialize)]
 pub(super) struct Output {
     exit_code: i32,
-    output: String,
+    /// A text, or the value that was read from it.
+    stdout: Value,
+    stderr: String,
     /// Whether the command wrote more than that.
     truncated: bool,
 }
@@ -60,8 +79,12 @@ enum Failed {
     Start(#[source] io::Error),
     #[error("the command could not be waited for: {0}")]
     Wait(#[source] io::Error),
+    #[error("its standard output is no JSON: {0}")]
+    NoJson(#[source] serde_json::Error),
+    #[error("its standard output is longer than {} KiB, more than is read as JSON", STDOUT_JSON_BYTES_MAX >> 10)]
+    LongJson,
     #[error("{how}{last_line}")]
-    Exit { how: String, last_line: String },
+    Exit { how: String, last_line: String, code: Option<i32> },
     #[error("cancelled")]
     Cancelled,
 }
@@ -70,6 +93,14 @@ impl Failed {
     /// Whether it would be the same another time.
     fn is_permanent(&self) -> bool {
         matches!(self, Self::Name(_) | Self::Nul(_))
+    }
+
+    /// The code by which a definition knows the failure: `retry: {on: exit_75}`.
+    fn code(&self) -> Option<String> {
+        match self {
+            Self::Exit { code, .. } => code.map(|code| format!("exit_{code}")),
+            _ => None,
+        }
     }
 }
 
@@ -91,7 +122,10 @@ pub(super) async fn run(
     match try_to_run(&paths, halt, &context, &input).await {
         Ok(output) => Ok(output),
         Err(failed) if failed.is_permanent() => Err(TaskError::from(failed).permanent()),
-        Err(failed) => Err(failed.into()),
+        Err(failed) => match failed.code() {
+            Some(code) => Err(TaskError::from(failed).code(&code)),
+            None => Err(failed.into()),
+        },
     }
 }
 
@@ -113,7 +147,7 @@ async fn try_to_run(
             (group.exited().await, Some(stop))
         }
     };
-    let output = capture.end().await;
+    let written = capture.end().await;
     match stop {
         None => group.end().await,
         // Until its grace is over: then this future is dropped, and the group with it.
@@ -121,7 +155,7 @@ async fn try_to_run(
     }
     drop(command);
     match stop {
-        None => outcome(exited.map_err(Failed::Wait)?, output),
+        None => outcome(exited.map_err(Failed::Wait)?, &written, input.output),
         Some(Stop::Cancelled) => Err(Failed::Cancelled),
         Some(Stop::Halted) => pending().await,
     }
@@ -154,8 +188,10 @@ impl RecordedCommand {
         let name = log_name(context);
         let log = paths.create_log(execution, &name, attempt);
         let log = log.map_err(|error| Failed::Log { path: paths.log(execution, &name, attempt), error })?;
-        let (reader, writer) = pipe().map_err(Failed::Start)?;
-        let command = command(context, input, directory, writer).map_err(Failed::Start)?;
+        let (stdout, stdout_writer) = pipe().map_err(Failed::Start)?;
+        let (stderr, stderr_writer) = pipe().map_err(Failed::Start)?;
+        let mut command = command(context, input, directory);
+        command.stdout(stdout_writer).stderr(stderr_writer);
         let mark = Mark::new().map_err(Failed::Start)?;
         let (task, node, run_file) = (context.task_id(), node.to_owned(), paths.run_file().cloned());
         let mut left = LeftoverCommand { mark: mark.clone(), task, node, attempt, process: None };
@@ -172,7 +208,12 @@ impl RecordedCommand {
             left.process = recorded.group.leader().zip(system());
             file.begins(&left)?;
         }
-        Ok((recorded, Capture::start(reader, log).map_err(Failed::Start)?))
+        let stdout_tail = match input.output {
+            Reading::Text => Tail::of_bytes(STDOUT_BYTES_MAX),
+            Reading::Json => Tail::of_bytes(STDOUT_JSON_BYTES_MAX),
+        };
+        let capture = Capture::start((stdout, stdout_tail), (stderr, Tail::default()), log).map_err(Failed::Start)?;
+        Ok((recorded, capture))
     }
 }
 
@@ -219,9 +260,9 @@ fn check(input: &Input, directory: &Path) -> Result<(), Failed> {
     }
 }
 
-fn command(context: &TaskContext, input: &Input, directory: &Path, writer: io::PipeWriter) -> io::Result<Command> {
+fn command(context: &TaskContext, input: &Input, directory: &Path) -> Command {
     let mut command = shell(&input.command);
-    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer).current_dir(directory);
+    command.stdin(Stdio::null()).current_dir(directory);
     for (name, value) in &input.env {
         match text_of(value) {
             Some(text) => command.env(name, text),
@@ -230,7 +271,7 @@ fn command(context: &TaskContext, input: &Input, directory: &Path, writer: io::P
     }
     command.env("FINALE_EXECUTION", context.execution_id().to_string()).env("FINALE_NODE", context.node());
     command.env("FINALE_ATTEMPT", context.attempt().to_string()).env("FINALE_KEY", context.key());
-    Ok(command)
+    command
 }
 
 #[cfg(not(windows))]
@@ -257,16 +298,33 @@ fn text_of(value: &Value) -> Option<String> {
     }
 }
 
-fn outcome(status: ExitStatus, output: LastLines) -> Result<Output, Failed> {
-    let LastLines { text: output, truncated } = output;
+fn outcome(status: ExitStatus, written: &Written, reading: Reading) -> Result<Output, Failed> {
+    let (stdout, stderr) = (written.stdout.last_lines(), written.stderr.last_lines());
     let how = match status.code() {
-        Some(0) => return Ok(Output { exit_code: 0, output, truncated }),
+        Some(0) => {
+            let truncated = stdout.truncated || stderr.truncated;
+            let stdout = match reading {
+                Reading::Text => Value::String(stdout.text),
+                Reading::Json => json(&written.stdout)?,
+            };
+            return Ok(Output { exit_code: 0, stdout, stderr: stderr.text, truncated });
+        }
         Some(code) => format!("exit code {code}"),
         None => signal(status),
     };
-    let last = output.lines().rev().find(|line| !line.trim().is_empty());
-    let last_line = last.map(|line| format!(": {}", text::shortened(line.trim(), REASON_COLUMNS_MAX)));
-    Err(Failed::Exit { how, last_line: last_line.unwrap_or_default() })
+    // Commands that fail say why on the standard error, unless they know no better.
+    let last_line = last_line(&stderr).or_else(|| last_line(&stdout)).map(|line| format!(": {line}"));
+    Err(Failed::Exit { how, last_line: last_line.unwrap_or_default(), code: status.code() })
+}
+
+/// The last line that says something.
+fn last_line(output: &LastLines) -> Option<String> {
+    let last = output.text.lines().rev().find(|line| !line.trim().is_empty())?;
+    Some(text::shortened(last.trim(), REASON_COLUMNS_MAX))
+}
+
+fn json(stdout: &Tail) -> Result<Value, Failed> {
+    serde_json::from_slice(stdout.whole().ok_or(Failed::LongJson)?).map_err(Failed::NoJson)
 }
 
 #[cfg(unix)]

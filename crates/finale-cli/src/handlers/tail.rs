@@ -1,16 +1,18 @@
 //! The end of an output.
 
-/// At most so much of the end is kept.
+/// At most so much of the end is kept, where nothing else is said.
 pub(super) const BYTES_MAX: usize = 4 << 10;
-/// At most so many lines of the end are kept.
+/// At most so many lines of the end are kept, where nothing else is said.
 const LINES_MAX: usize = 20;
 /// Marks the place of an omission.
 const CUT: &str = "…";
 
 /// The end of an output.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Tail {
     bytes: Vec<u8>,
+    bytes_max: usize,
+    lines_max: usize,
     /// Whether something before it was dropped.
     cut: bool,
 }
@@ -24,14 +26,30 @@ pub(crate) struct LastLines {
     pub(crate) truncated: bool,
 }
 
+impl Default for Tail {
+    fn default() -> Self {
+        Self { lines_max: LINES_MAX, ..Self::of_bytes(BYTES_MAX) }
+    }
+}
+
 impl Tail {
+    /// Keeps at most so many bytes, in any number of lines.
+    pub(super) fn of_bytes(bytes_max: usize) -> Self {
+        Self { bytes: Vec::new(), bytes_max, lines_max: usize::MAX, cut: false }
+    }
+
     /// Adds what comes next.
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        let dropped = (self.bytes.len() + bytes.len()).saturating_sub(BYTES_MAX);
+        let dropped = (self.bytes.len() + bytes.len()).saturating_sub(self.bytes_max);
         self.cut |= dropped > 0;
         self.bytes.drain(..dropped.min(self.bytes.len()));
-        let kept = bytes.len().min(BYTES_MAX);
+        let kept = bytes.len().min(self.bytes_max);
         self.bytes.extend_from_slice(&bytes[bytes.len() - kept..]);
+    }
+
+    /// The whole output as it came; `None` if something before it was dropped.
+    pub(super) fn whole(&self) -> Option<&[u8]> {
+        (!self.cut).then_some(&self.bytes)
     }
 
     /// The bytes as they came.
@@ -44,7 +62,7 @@ impl Tail {
         let text = String::from_utf8_lossy(self.whole_characters());
         let lines: Vec<&str> = text.lines().map(shown).collect();
         let beginning = usize::from(self.cut && lines.len() > 1);
-        let first = beginning.max(lines.len().saturating_sub(LINES_MAX));
+        let first = beginning.max(lines.len().saturating_sub(self.lines_max));
         let last = lines[first..].join("\n");
         match (self.cut, first) {
             (false, 0) => LastLines { text: last, truncated: false },

@@ -226,7 +226,7 @@ impl Tally {
     pub(super) fn go(&mut self, position: NodeIndex, to: NodeStatus, attempt: u16, at: Time) -> Option<News> {
         let compiled = self.workflow.compiled();
         let kind = &compiled.node(position).kind;
-        if !kind.is_work() && !matches!(kind, NodeKind::Verification(_)) {
+        if !kind.is_work() && !matches!(kind, NodeKind::Verification(_) | NodeKind::Wait(_)) {
             return None;
         }
         let counted = compiled.is_task(position);

@@ -38,6 +38,7 @@ pub(crate) fn write_brief(record: &Record, nodes: Shown, room: Room, out: &mut d
     write_headline(record, out)?;
     write_counts(record, out)?;
     write_state(record, room, out)?;
+    write_signals(record, room, out)?;
     writeln!(out)?;
     nodes::write_brief(&record.nodes, nodes, room, out)
 }
@@ -61,6 +62,7 @@ pub(crate) fn write_all(
     }
     write_counts(record, out)?;
     write_state(record, room, out)?;
+    write_signals(record, room, out)?;
     writeln!(out)?;
     nodes::write_all(record.id, &record.nodes, nodes, room, out)
 }
@@ -87,6 +89,20 @@ fn write_headline(record: &Record, out: &mut dyn Write) -> io::Result<()> {
 
 fn write_counts(record: &Record, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "tasks      {}", record.counts)
+}
+
+/// Writes which signals nobody has taken.
+fn write_signals(record: &Record, room: Room, out: &mut dyn Write) -> io::Result<()> {
+    if record.signals.is_empty() {
+        return Ok(());
+    }
+    let mut names: Vec<String> = record.signals.iter().map(|signal| signal.name.clone()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let (count, names) = (record.signals.len(), printable(&names.join(", "), Lines::Joined));
+    let noun = if count == 1 { "signal" } else { "signals" };
+    let text = format!("{count} {noun} that nobody has taken: {names}");
+    writeln!(out, "left over  {}", room.behind("left over  ").fit(&text))
 }
 
 fn write_state(record: &Record, room: Room, out: &mut dyn Write) -> io::Result<()> {

@@ -14,7 +14,7 @@ use crate::time::{duration, shown};
 /// Kinds of nodes that are no work.
 const CONTROL: [&str; 5] = ["start", "end", "conditional", "parallel_split", "parallel_join"];
 /// Larger outputs are not parsed.
-const TEXT_BYTES_MAX: usize = 64 << 10;
+const TEXT_BYTES_MAX: usize = 256 << 10;
 
 /// Which nodes a table has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,11 +163,13 @@ fn note(state: &NodeRecordState, room: Room) -> String {
         NodeRecordState::Skipped { reason } => reason.clone(),
         NodeRecordState::Queued { queue, .. } => queue.to_string(),
         NodeRecordState::Waiting { waiting_for: WaitingFor::Execution, .. } => "for other executions".to_owned(),
+        NodeRecordState::Waiting { waiting_for: WaitingFor::Signal, .. } => "for a signal".to_owned(),
+        NodeRecordState::Waiting { waiting_for: WaitingFor::Time, .. } => "until its time comes".to_owned(),
         _ => String::new(),
     }
 }
 
-/// An output for people: the text of a command, or a text itself without its quotes.
+/// An output for people: what a command wrote, or a text itself without its quotes.
 pub(super) fn in_words(output: &[u8], room: Room) -> String {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -176,12 +178,15 @@ pub(super) fn in_words(output: &[u8], room: Room) -> String {
         Command {
             #[serde(rename = "exit_code")]
             _exit_code: i32,
-            output: String,
+            stdout: serde_json::Value,
+            stderr: String,
         },
     }
     let small = Some(output).filter(|output| output.len() <= TEXT_BYTES_MAX);
     match small.and_then(|output| serde_json::from_slice(output).ok()) {
-        Some(Output::Text(text) | Output::Command { output: text, .. }) => text,
+        Some(Output::Command { stdout: serde_json::Value::String(text), stderr, .. }) if text.is_empty() => stderr,
+        Some(Output::Text(text) | Output::Command { stdout: serde_json::Value::String(text), .. }) => text,
+        Some(Output::Command { stdout, .. }) => room.beginning(stdout.to_string().as_bytes()),
         None => room.beginning(output),
     }
 }
@@ -279,9 +284,14 @@ mod tests {
     #[test]
     fn the_output_of_a_command_is_what_it_wrote() {
         let words = |output: &str| in_words(output.as_bytes(), Room::Endless);
-        assert_eq!(words(r#"{"exit_code":0,"output":"one\ntwo","truncated":false}"#), "one\ntwo");
+        let command = |stdout: &str, stderr: &str| {
+            words(&format!(r#"{{"exit_code":0,"stdout":{stdout},"stderr":"{stderr}","truncated":false}}"#))
+        };
+        assert_eq!(command(r#""one\ntwo""#, "careful"), "one\ntwo");
+        assert_eq!(command(r#""""#, "careful"), "careful");
+        assert_eq!(command(r#"{"version": [1, 2]}"#, ""), r#"{"version":[1,2]}"#);
         assert_eq!(words(r#""a text""#), "a text");
-        for other in [r#"{"output":"x"}"#, "[1,2]", "7", r#"{"exit_code":"0","output":"x"}"#] {
+        for other in [r#"{"stdout":"x"}"#, "[1,2]", "7", r#"{"exit_code":"0","stdout":"x","stderr":""}"#] {
             assert_eq!(words(other), other);
         }
     }

@@ -112,7 +112,9 @@ fn simulation(arguments: &Arguments, workflows: &HashMap<DefinitionHash, Workflo
     let file = arguments.place.path.display();
     let answers = answers.map_err(|error| RunError::Answer { file: file.to_string(), error })?;
     // Of recorded runs nothing is known any more: their tasks are done at once.
-    let simulation = Simulation::new(BTreeMap::new(), answers);
+    let signals = arguments.answered.signals(&compiled);
+    let signals = signals.map_err(|error| RunError::Answer { file: file.to_string(), error })?;
+    let simulation = Simulation::new(BTreeMap::new(), answers).with_signals(signals);
     let all = |simulation: Simulation, workflow: &Workflow| simulation.of_all_handlers(workflow.definition());
     Ok(if arguments.simulate { workflows.values().fold(simulation, all) } else { simulation })
 }

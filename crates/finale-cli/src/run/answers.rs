@@ -1,10 +1,10 @@
-//! What tasks come to of which it was said in advance: `--done` and `--fail`.
+//! What was said in advance: `--done` and `--fail` of tasks, and `--signal`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 use finale_core::Compiled;
-use finale_core::definition::NodeKind;
+use finale_core::definition::{NodeKind, Signal, Wait};
 use serde_json::Value;
 
 /// The reason of a failure for which none was given.
@@ -20,6 +20,11 @@ pub(crate) struct Answered {
     /// Make a task fail. May be repeated.
     #[arg(long = "fail", value_name = "NODE[=REASON]")]
     failed: Vec<String>,
+
+    /// Send a signal, which says that: JSON if it can be read as such, else text. May be repeated; one that nobody waits
+    /// for yet is kept.
+    #[arg(long = "signal", value_name = "NAME[=PAYLOAD]")]
+    signals: Vec<String>,
 }
 
 /// What a task comes to.
@@ -34,6 +39,9 @@ pub(crate) enum InAdvance {
 /// What tasks come to, by node id.
 pub(crate) type Answers = BTreeMap<String, InAdvance>;
 
+/// The signals to be sent, with what they say.
+pub(crate) type SignalsToSend = Vec<(String, Value)>;
+
 /// Why nothing can be said of a task in advance.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadAnswer {
@@ -45,13 +53,48 @@ pub(crate) enum BadAnswer {
     Twice { option: &'static str, node: String },
     #[error("{node:?} cannot both be done and fail: there is --done and --fail for it")]
     Both { node: String },
+    #[error("--signal {name:?}: no node waits for a signal of that name{}", signal_hint(.nearest.as_deref()))]
+    NobodyWaits { name: String, nearest: Option<String> },
 }
 
 fn hint(nearest: Option<&str>) -> String {
     nearest.map_or_else(String::new, |nearest| format!(", did you mean the task {nearest:?}?"))
 }
 
+fn signal_hint(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |nearest| format!(", did you mean {nearest:?}?"))
+}
+
+/// The signal that a node waits for, if it does.
+pub(crate) const fn awaited_signal(kind: &NodeKind) -> Option<&Signal> {
+    match kind {
+        NodeKind::Wait(Wait::Signal(signal)) => Some(signal),
+        _ => None,
+    }
+}
+
 impl Answered {
+    /// The signals to be sent to executions of these definitions, in their order.
+    pub(crate) fn signals(&self, compiled: &[&Compiled]) -> Result<SignalsToSend, BadAnswer> {
+        let nodes = compiled.iter().flat_map(|one| one.all_positions().map(|position| one.node(position)));
+        let awaited: Vec<&Signal> = nodes.filter_map(|node| awaited_signal(&node.kind)).collect();
+        let is_any = awaited.iter().any(|signal| signal.is_evaluated());
+        let names: BTreeSet<&str> = awaited.iter().map(|signal| signal.name.as_str()).collect();
+        let signal = |text: &String| {
+            // A name may have a `=` of its own.
+            let (name, payload) = match text.split_once('=') {
+                Some((name, payload)) if !names.contains(text.as_str()) => (name, json_or_text(payload)),
+                _ => (text.as_str(), Value::Null),
+            };
+            if names.contains(name) || is_any {
+                return Ok((name.to_owned(), payload));
+            }
+            let nearest = finale_core::nearest::nearest(name, names.iter().copied()).map(str::to_owned);
+            Err(BadAnswer::NobodyWaits { name: name.to_owned(), nearest })
+        };
+        self.signals.iter().map(signal).collect()
+    }
+
     /// What the tasks of these definitions come to; a task is one of any of them.
     pub(crate) fn answers(&self, compiled: &[&Compiled]) -> Result<Answers, BadAnswer> {
         let mut answers = Answers::new();

@@ -8,7 +8,7 @@ use finale_core::definition::{Node, NodeKind, Verdict};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::answers::json_or_text;
+use super::answers::{awaited_signal, json_or_text};
 use crate::console;
 use crate::progress::Following;
 use crate::text::shortened;
@@ -40,8 +40,14 @@ pub(crate) struct Question {
 
 #[derive(Debug)]
 enum About {
-    Task { id: Option<TaskId>, attempt: u16, assignee: Option<String> },
+    Task {
+        id: Option<TaskId>,
+        attempt: u16,
+        assignee: Option<String>,
+    },
     Verdict,
+    /// The name of the signal that is waited for, if it is known.
+    Signal(Option<String>),
 }
 
 /// What somebody answered.
@@ -55,6 +61,8 @@ pub(crate) enum Answer {
     Cancel,
     /// The verification comes to that.
     Verdict(Verdict),
+    /// The signal comes, and says that.
+    Signal(Value),
 }
 
 impl Question {
@@ -66,6 +74,12 @@ impl Question {
     /// What does a verification come to?
     pub(crate) fn verdict(path: &str, node: &Node) -> Self {
         Self::new(path, node, About::Verdict)
+    }
+
+    /// What does the signal say that is waited for?
+    pub(crate) fn signal(path: &str, node: &Node) -> Self {
+        let name = awaited_signal(&node.kind).filter(|signal| !signal.is_evaluated());
+        Self::new(path, node, About::Signal(name.map(|signal| signal.name.clone())))
     }
 
     fn new(path: &str, node: &Node, about: About) -> Self {
@@ -87,6 +101,8 @@ impl Question {
                 id.iter().for_each(|id| console::insist(format_args!("  {id}")));
             }
             About::Verdict => console::insist(format_args!("\nverification {title:?} ({node})")),
+            About::Signal(Some(name)) => console::insist(format_args!("\nsignal {name:?} for {title:?} ({node})")),
+            About::Signal(None) => console::insist(format_args!("\nsignal for {title:?} ({node})")),
         }
         console::insist(format_args!("  {}", self.accepted()));
         console::prompt();
@@ -96,6 +112,7 @@ impl Question {
         match self.about {
             About::Task { .. } => "done [OUTPUT], fail REASON or cancel?",
             About::Verdict => "pass, fail or refer?",
+            About::Signal(_) => "send [PAYLOAD]?",
         }
     }
 
@@ -121,6 +138,8 @@ impl Question {
             (About::Task { .. }, "fail", "") => None,
             (About::Task { .. }, "fail", reason) => Some(Answer::Fail(reason.to_owned())),
             (About::Task { .. }, "cancel", "") => Some(Answer::Cancel),
+            (About::Signal(_), "send", "") => Some(Answer::Signal(Value::Null)),
+            (About::Signal(_), "send", payload) => Some(Answer::Signal(json_or_text(payload))),
             (About::Verdict, "pass", "") => Some(Answer::Verdict(Verdict::Pass)),
             (About::Verdict, "fail", "") => Some(Answer::Verdict(Verdict::Fail)),
             (About::Verdict, "refer", "") => Some(Answer::Verdict(Verdict::Refer)),
@@ -247,6 +266,14 @@ mod tests {
         let verification = question(About::Verdict);
         assert_eq!(verification.understand("refer"), Some(Answer::Verdict(Verdict::Refer)));
         assert_eq!(verification.understand("done"), None);
+    }
+
+    #[test]
+    fn a_signal_is_sent_with_what_it_says() {
+        let signal = question(About::Signal(None));
+        assert_eq!(signal.understand("send"), Some(Answer::Signal(Value::Null)));
+        assert_eq!(signal.understand("send {\"euros\": 20}"), Some(Answer::Signal(json!({"euros": 20}))));
+        assert_eq!(signal.understand("done"), None);
     }
 
     #[test]

@@ -1,16 +1,17 @@
 //! What is done outside: by the simulation, or by whoever sits at the terminal.
 
 use finale::{
-    CommandError, Event, EventKind, ExecutionHandle, Failure, FailureClass, ReportError, Runtime, TaskId, TaskReport,
-    WaitingFor, Workflow,
+    CommandError, Event, EventKind, ExecutionHandle, Failure, FailureClass, NewSignal, ReportError, Runtime, TaskId,
+    TaskReport, WaitingFor, Workflow,
 };
-use finale_core::definition::{Node, NodeKind, Verdict};
-use finale_core::{NodeIndex, WorkKey};
+use finale_core::definition::{Node, NodeKind, Verdict, Wait};
+use finale_core::{Compiled, NodeIndex, WorkKey};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
+use serde::Serialize;
 
-use super::answers::InAdvance;
+use super::answers::{InAdvance, awaited_signal};
 use super::ask::{Answer, Lines, Question, Questions};
 use super::error::RunError;
 use super::simulate::Simulation;
@@ -71,6 +72,17 @@ pub(crate) async fn follow(
     lines: Option<&mut Lines>,
     following: Option<&Following>,
 ) -> Result<Followed, RunError> {
+    for (name, payload) in surroundings.simulation.signals() {
+        if !waits_for(surroundings.workflow, name) {
+            continue;
+        }
+        // It can be over already.
+        if let Err(error) = handle.signal(name, payload, BY).await
+            && !matches!(error, CommandError::AlreadyTerminal(_))
+        {
+            return Err(error.into());
+        }
+    }
     let mut events = handle.events().await?;
     let mut follower = Follower::new(surroundings, runtime, handle, Questions::new(lines, following));
     loop {
@@ -119,8 +131,14 @@ impl<'a> Follower<'a> {
         };
         self.questions.close(node, *to);
         let compiled = self.surroundings.workflow.compiled();
-        let Some(WaitingFor::Task | WaitingFor::Verdict) = waiting_for else { return };
-        if let Some(position) = compiled.find(node) {
+        let position = compiled.find(node);
+        let wanted = match waiting_for {
+            Some(WaitingFor::Task | WaitingFor::Verdict | WaitingFor::Signal) => true,
+            // Between two rounds a loop waits in its time also then.
+            Some(WaitingFor::Time) => self.surroundings.outside == Outside::Simulated,
+            _ => false,
+        };
+        if let Some(position) = position.filter(|_| wanted) {
             self.wanted(node, position, compiled.node(position), *attempt);
         }
     }
@@ -135,6 +153,15 @@ impl<'a> Follower<'a> {
         let report: LocalBoxFuture<'a, _> = match (&node.kind, answer, agreeing) {
             (NodeKind::Verification(_), _, Some(by)) => Box::pin(judge(runtime, handle, named, by)),
             (NodeKind::Verification(_), ..) => return self.questions.add(Question::verdict(path, node)),
+            (NodeKind::Wait(Wait::Delay(_) | Wait::Until(_)), ..) => {
+                Box::pin(async move { run_now(handle, &named).await })
+            }
+            (NodeKind::Loop(_), ..) => return,
+            (NodeKind::Wait(_), _, Some(by)) => {
+                let compiled = self.surroundings.workflow.compiled();
+                Box::pin(async move { Ok(send(handle, compiled, &named, (), by).await?) })
+            }
+            (NodeKind::Wait(_), ..) => return self.questions.add(Question::signal(path, node)),
             (_, Some(InAdvance::Failed(reason)), _) => {
                 Box::pin(report(handle, named, TaskReport::failed(failed(reason))))
             }
@@ -167,6 +194,9 @@ impl<'a> Follower<'a> {
                 self.handle.report(node, TaskReport::failed(cancelled).by(BY)).await?;
             }
             Answer::Verdict(verdict) => self.runtime.give_verdict(self.handle.id(), node, verdict, BY).await?,
+            Answer::Signal(payload) => {
+                send(self.handle, self.surroundings.workflow.compiled(), node, payload, BY).await?;
+            }
         }
         Ok(())
     }
@@ -179,6 +209,48 @@ enum Refusal {
     Report(#[from] ReportError),
     #[error(transparent)]
     Command(#[from] CommandError),
+}
+
+/// Ends a wait for time, in a simulation.
+async fn run_now(handle: &ExecutionHandle, node: &str) -> Result<(), RunError> {
+    match handle.run_now(node, "simulate", "nothing is waited for").await {
+        // The end of the execution, or of its time, can come first.
+        Ok(()) | Err(CommandError::AlreadyTerminal(_) | CommandError::NotRunning(_)) => Ok(()),
+        Err(CommandError::AlreadySettled(_) | CommandError::NotFound) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether executions of a workflow may wait for a signal of that name.
+fn waits_for(workflow: &Workflow, name: &str) -> bool {
+    let compiled = workflow.compiled();
+    let awaited = compiled.all_positions().filter_map(|position| awaited_signal(&compiled.node(position).kind));
+    awaited.into_iter().any(|signal| signal.is_evaluated() || signal.name == name)
+}
+
+/// Sends the signal that a node waits for, if it still does.
+async fn send(
+    handle: &ExecutionHandle,
+    compiled: &Compiled,
+    node: &str,
+    payload: impl Serialize,
+    by: &str,
+) -> Result<(), CommandError> {
+    let known = compiled.find(node).and_then(|position| awaited_signal(&compiled.node(position).kind));
+    let name = match known {
+        Some(signal) if !signal.is_evaluated() => Some(signal.name.clone()),
+        // It is known since the node waits.
+        _ => {
+            let awaited = handle.why().await?.awaited.into_iter();
+            awaited.filter(|awaited| awaited.node == node).find_map(|awaited| awaited.signal)
+        }
+    };
+    let Some(name) = name else { return Ok(()) };
+    match handle.send_signal(NewSignal::named(name).payload(payload).by(by)).await {
+        // The end of the execution, or of its time, can come first.
+        Ok(()) | Err(CommandError::AlreadyTerminal(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 fn failed(reason: &str) -> Failure {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use finale::Workflow;
-use finale_core::definition::{Definition, Node, NodeKind, Verification, Work};
+use finale_core::definition::{Definition, Node, NodeKind, Signal, Verification, Wait, Work};
 use serde_json::{Map, Value};
 
+use super::answers::awaited_signal;
 use super::arguments::Arguments;
 use super::error::RunError;
 use super::kept::Kept;
@@ -43,7 +44,9 @@ impl Prepared {
         let (workflow, runtimes) = load(arguments, &file)?;
         let answers = arguments.answered.answers(&[workflow.compiled()]);
         let answers = answers.map_err(|error| RunError::Answer { file: file.clone(), error })?;
-        let simulation = Simulation::new(scaled(runtimes, arguments.time_scale), answers);
+        let signals = arguments.answered.signals(&[workflow.compiled()]);
+        let signals = signals.map_err(|error| RunError::Answer { file: file.clone(), error })?;
+        let simulation = Simulation::new(scaled(runtimes, arguments.time_scale), answers).with_signals(signals);
         let (definition, simulate) = (workflow.definition(), arguments.simulate);
         let simulation = if simulate { simulation.of_all_handlers(definition) } else { simulation };
         check_handlers(&simulation, definition, &file)?;
@@ -93,27 +96,47 @@ impl Willing {
         simulation: &Simulation,
         file: &str,
     ) -> Result<Outside, RunError> {
+        let is_outside = |node: &Node| is_outside(node) || (self.simulate && waits_for_time(node));
         let mut all = definition.all_nodes().into_iter().filter(|node| is_outside(node)).peekable();
         if all.peek().is_none() {
             return Ok(Outside::Nobody);
         }
-        match all.find(|node| simulation.answer(&node.id).is_none()) {
+        let told = |node: &Node| match awaited_signal(&node.kind) {
+            Some(signal) => is_sent(signal, definition, simulation),
+            None => simulation.answer(&node.id).is_some(),
+        };
+        match all.find(|node| !told(node)) {
             None => Ok(Outside::Told),
             Some(_) if self.simulate => Ok(Outside::Simulated),
             Some(_) if self.yes => Ok(Outside::Agreed),
             Some(_) if self.terminal => Ok(Outside::Asked),
             Some(node) => {
-                let what = format!("the {} {:?}", node.kind.name(), node.id);
+                let what = match awaited_signal(&node.kind) {
+                    Some(signal) => format!("the signal {:?} that {:?} waits for", signal.name, node.id),
+                    None => format!("the {} {:?}", node.kind.name(), node.id),
+                };
                 Err(RunError::NobodyOutside { file: file.to_owned(), what })
             }
         }
     }
 }
 
+fn waits_for_time(node: &Node) -> bool {
+    matches!(node.kind, NodeKind::Wait(Wait::Delay(_) | Wait::Until(_)))
+}
+
+/// Whether nobody else needs to send that signal: it is not waited for without end, or is sent to each node that waits.
+fn is_sent(signal: &Signal, definition: &Definition, simulation: &Simulation) -> bool {
+    let all = definition.all_nodes().into_iter();
+    let waiting = all.filter(|node| awaited_signal(&node.kind).is_some_and(|other| other.name == signal.name)).count();
+    let sent = simulation.signals().iter().filter(|(name, _)| *name == signal.name).count();
+    signal.timeout.is_some() || sent >= waiting
+}
+
 fn is_outside(node: &Node) -> bool {
     match &node.kind {
         NodeKind::Task(task) => task.work == Work::External,
         NodeKind::Verification(Verification { preset, .. }) => preset.is_none(),
-        _ => false,
+        kind => awaited_signal(kind).is_some(),
     }
 }

@@ -10,7 +10,7 @@ use finale_formats::wfformat::SIMULATE;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::answers::{Answers, InAdvance};
+use super::answers::{Answers, InAdvance, SignalsToSend};
 use crate::handlers::{Announcements, NAMES};
 
 /// What tasks that nobody really does come to.
@@ -19,6 +19,7 @@ pub(crate) struct Simulation {
     /// The names of the handlers to stand in for.
     handlers: BTreeSet<String>,
     script: Arc<Script>,
+    signals: SignalsToSend,
 }
 
 #[derive(Debug)]
@@ -33,7 +34,17 @@ impl Simulation {
     /// Stands in for the handlers of recorded runs.
     pub(crate) fn new(times: BTreeMap<String, Duration>, answers: Answers) -> Self {
         let handlers = [SIMULATE.to_owned()].into();
-        Self { handlers, script: Arc::new(Script { times, answers }) }
+        Self { handlers, script: Arc::new(Script { times, answers }), signals: Vec::new() }
+    }
+
+    /// The same with signals that are sent to each execution.
+    pub(crate) fn with_signals(self, signals: SignalsToSend) -> Self {
+        Self { signals, ..self }
+    }
+
+    /// The signals that are sent to each execution, with what they say.
+    pub(crate) fn signals(&self) -> &[(String, Value)] {
+        &self.signals
     }
 
     /// Stands in for all handlers of the definition, not only for those of recorded runs.

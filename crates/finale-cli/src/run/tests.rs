@@ -80,3 +80,11 @@ fn a_task_that_nobody_answers_in_time_is_not_waited_for() {
     assert_eq!(record.state.status().name(), "failed");
     assert!(serde_json::to_value(&record).unwrap()["error"].as_str().unwrap().contains("timed out"));
 }
+
+#[test]
+fn a_signal_is_sent_with_what_was_typed() {
+    let record = typed("signals.yaml", &["--input", "order=7"], &["send {\"euros\": 20}", "done", "send"]);
+    assert_eq!(record.state.status().name(), "completed");
+    let record = serde_json::to_value(&record).unwrap();
+    assert_eq!(record["nodes"][0]["output"], serde_json::json!({"euros": 20}));
+}

@@ -18,7 +18,8 @@ use crate::compiled::{
     Repeated, Rounds, Step,
 };
 use crate::definition::{
-    Definition, Delivery, LoopCondition, Node, NodeKind, Policy, Subworkflow, Task, TriggerRule, Work,
+    Definition, Delivery, LoopCondition, Node, NodeKind, Policy, Retry, Signal, Subworkflow, Task, TriggerRule, Wait,
+    Work,
 };
 use crate::expression::Expression;
 use crate::id::NodeIndex;
@@ -233,12 +234,17 @@ fn compiled(
         out,
         optional: node.is_optional(),
         is_caught: rules.is_caught,
+        has_exits: rules.has_exits,
         is_failure_handler: rules.is_failure_handler,
         is_join_tolerated: rules.is_join_tolerated,
         at_most_once: task.delivery == Delivery::AtMostOnce,
         attempts: task.retry.attempts,
-        backoff: task.retry.backoff,
-        timeout: task.timeout,
+        is_timed: task.retry.within.is_some(),
+        retry: Some(&task.retry).filter(|retry| says_more(retry)).cloned().map(Box::new),
+        timeout: match &node.kind {
+            NodeKind::Wait(Wait::Signal(Signal { timeout, .. })) => *timeout,
+            _ => task.timeout,
+        },
         expression,
         assignee,
         call: None,
@@ -259,6 +265,11 @@ fn repeated(kind: &NodeKind) -> Option<Box<Repeated>> {
     }))
 }
 
+/// Whether more is said of further attempts than how many there are.
+fn says_more(retry: &Retry) -> bool {
+    *retry != Retry::attempts(retry.attempts)
+}
+
 fn step(kind: &NodeKind) -> Step {
     match kind {
         NodeKind::Start | NodeKind::End | NodeKind::ParallelSplit(_) | NodeKind::AgentAssignment(_) => Step::Pass,
@@ -271,7 +282,15 @@ fn step(kind: &NodeKind) -> Step {
         },
         // Which graph it opens is known once all of them are put together.
         NodeKind::Subworkflow(_) | NodeKind::Group(_) | NodeKind::Map(_) | NodeKind::Loop(_) => Step::Pass,
+        NodeKind::Wait(Wait::Delay(delay)) => Step::Delay(*delay),
+        NodeKind::Wait(Wait::Until(_)) => Step::Until,
+        NodeKind::Wait(Wait::Signal(_)) => Step::AwaitSignal,
     }
+}
+
+/// Whether a node of that kind can give the output of its scope.
+const fn has_output(kind: &NodeKind) -> bool {
+    kind.is_work() || matches!(kind, NodeKind::Wait(Wait::Signal(_)))
 }
 
 /// By node: its own assignee, else that of the nearest assignment before it; of several equally near the last one counts.
@@ -311,9 +330,10 @@ fn agent(definition: &Definition, assignment: Assignment) -> Option<String> {
     }
 }
 
-/// The work behind which only control nodes come, and apart from it that to which only the failure of another node leads.
+/// The nodes with an output behind which only nodes without come, and apart from them those to which only the failure of
+/// another node leads.
 fn sinks(definition: &Definition, graph: &Graph, order: &[u32]) -> (Vec<u32>, Vec<u32>) {
-    let works = |node: u32| definition.nodes[node as usize].kind.is_work();
+    let works = |node: u32| has_output(&definition.nodes[node as usize].kind);
     let ways = |node: u32| graph.out.of(node).iter().filter(|edge| is_ordinary(edge.kind)).map(|edge| edge.target);
     let mut is_before_work = vec![false; graph.len()];
     for &node in order.iter().rev() {

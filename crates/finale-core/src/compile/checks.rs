@@ -6,7 +6,9 @@ use super::graph::{self, Graph, numbers};
 use super::joins;
 use super::nodes::{Report, can_fail, find};
 use super::problem::{Code, Part, Problem};
+use super::retries;
 use super::structure::is_blank;
+use super::waits::{check_on_timeout, check_wait};
 use crate::definition::{Definition, Delivery, EdgeKind, Node, NodeKind, ParallelSplit, Task, Verification, Work};
 
 /// How many nodes of a cycle its message names.
@@ -123,7 +125,7 @@ fn check_duplicate_edges(definition: &Definition, graph: &Graph, problems: &mut 
             NodeKind::Conditional(_) => is_answer(edge.kind),
             NodeKind::Verification(_) => is_verdict(edge.kind),
             _ => false,
-        } || edge.kind == EdgeKind::OnFailure;
+        } || matches!(edge.kind, EdgeKind::OnFailure | EdgeKind::OnTimeout);
         if !seen.insert((source, target, edge.kind)) && !is_choice {
             let kind = edge.kind.name();
             let message = format!("there is more than one {kind} edge from {:?} to {:?}", edge.source, edge.target);
@@ -143,24 +145,24 @@ const fn is_verdict(kind: EdgeKind) -> bool {
 }
 
 /// How many edges of each kind leave a node.
-pub(super) struct Tally([usize; 8]);
+pub(super) struct Tally([usize; 9]);
 
 impl Tally {
     fn new(graph: &Graph, node: u32) -> Self {
-        let mut counts = [0; 8];
+        let mut counts = [0; 9];
         for edge in graph.out.of(node) {
             counts[edge.kind as usize] += 1;
         }
         Self(counts)
     }
 
-    fn of(&self, kind: EdgeKind) -> usize {
+    pub(super) fn of(&self, kind: EdgeKind) -> usize {
         self.0[kind as usize]
     }
 
-    /// All but those that only a failure takes.
+    /// All but those that only a failure takes, or a signal that did not come.
     fn ordinary(&self) -> usize {
-        self.0.iter().sum::<usize>() - self.of(EdgeKind::OnFailure)
+        self.0.iter().sum::<usize>() - self.of(EdgeKind::OnFailure) - self.of(EdgeKind::OnTimeout)
     }
 
     fn answers(&self) -> usize {
@@ -184,6 +186,7 @@ fn check_node(node: &Node, tally: &Tally, report: &mut Report<'_>) {
         NodeKind::Loop(repeated) => report.add_if(repeated.rounds_max == 0, Code::BadRounds, |node| {
             format!("loop {node:?} has no round; a rounds_max of 1 is the least")
         }),
+        NodeKind::Wait(wait) => check_wait(wait, report),
         NodeKind::Start
         | NodeKind::End
         | NodeKind::ParallelJoin(_)
@@ -192,6 +195,7 @@ fn check_node(node: &Node, tally: &Tally, report: &mut Report<'_>) {
         | NodeKind::Group(_) => {}
     }
     check_outside(&node.kind, tally, report);
+    check_on_timeout(&node.kind, tally.of(EdgeKind::OnTimeout), report);
     check_caught(node, tally.of(EdgeKind::OnFailure), report);
 }
 
@@ -248,9 +252,7 @@ fn check_task(task: &Task, report: &mut Report<'_>) {
     report.add_if(task.title.as_deref().is_none_or(is_blank), Code::TaskMissingTitle, |node| {
         format!("task {node:?} has no title")
     });
-    report.add_if(task.retry.attempts == 0, Code::BadRetry, |node| {
-        format!("task {node:?} allows no attempt; 1 is the least")
-    });
+    retries::check(&task.retry, report);
     report.add_if(task.timeout.is_some_and(|timeout| timeout.is_zero()), Code::BadTimeout, |node| {
         format!("task {node:?} gives an attempt no time: a timeout of 0s ends it before it begins")
     });

@@ -8,7 +8,7 @@ use super::graph::{Graph, numbers};
 use super::joins::Incoming;
 use super::limits::Limits;
 use super::problem::{Code, Problem};
-use crate::definition::{Definition, Document, Items, LoopCondition, Map, Node, NodeKind};
+use crate::definition::{Definition, Document, Items, LoopCondition, Map, Node, NodeKind, Wait};
 use crate::expression::{Around, Expression, ExpressionError, Local, Names};
 use crate::payload::Payload;
 
@@ -127,6 +127,13 @@ impl<'c> Compiler<'c> {
                 let names = Names { locals: &locals, ..names };
                 let compiled = Expression::compile(repeated.condition.expression(), names, tasks);
                 compiled.map_err(|error| format!("the condition of {id:?} is no expression: {error}"))
+            }
+            NodeKind::Wait(Wait::Until(moment)) => Expression::compile(moment, names, tasks)
+                .map_err(|error| format!("the moment that {id:?} waits for is no expression: {error}")),
+            NodeKind::Wait(Wait::Signal(signal)) if signal.is_evaluated() => {
+                let name = Payload::encode(&signal.name).unwrap_or_default();
+                Expression::document(&name, names, &mut tasks)
+                    .map_err(|error| format!("the name of the signal that {id:?} waits for cannot be made: {error}"))
             }
             NodeKind::Task(task) => input(id, task.input.as_deref(), task.with.as_ref(), names, tasks)?,
             NodeKind::Subworkflow(call) if self.is_single && call.binds_nothing() => {

@@ -12,6 +12,7 @@ use crate::definition::{Definition, EdgeKind, Losers, Node, NodeKind};
 #[derive(Clone, Copy, Default)]
 pub(super) struct NodeRules {
     pub(super) is_caught: bool,
+    pub(super) has_exits: bool,
     pub(super) is_failure_handler: bool,
     pub(super) is_join_tolerated: bool,
 }
@@ -31,8 +32,10 @@ pub(super) fn of_nodes(definition: &Definition, graph: &Graph, order: &[u32]) ->
     for &node in order.iter().rev() {
         for edge in graph.out.of(node).iter().filter(|edge| !is_ordinary(edge.kind)) {
             rules[node as usize].is_caught = true;
+            rules[node as usize].has_exits = true;
             rules[edge.target as usize].is_failure_handler = true;
         }
+        rules[node as usize].has_exits |= graph.out.of(node).iter().any(|edge| edge.kind == EdgeKind::OnTimeout);
         let mut ways = graph.out.of(node).iter().filter(|edge| is_ordinary(edge.kind)).peekable();
         let leads_into_join =
             |target: u32| is_early_join(&definition.nodes[target as usize]) || rules[target as usize].is_join_tolerated;

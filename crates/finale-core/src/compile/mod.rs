@@ -20,11 +20,13 @@ mod post_dominators;
 mod problem;
 mod reading;
 mod registry;
+mod retries;
 mod statuses;
 mod structure;
 #[cfg(test)]
 mod tests;
 mod types;
+mod waits;
 mod warning;
 mod ways;
 

@@ -1,7 +1,7 @@
 //! What several checks ask of nodes, and say about them.
 
 use super::problem::{Code, Problem};
-use crate::definition::{Definition, NodeKind};
+use crate::definition::{Definition, NodeKind, Wait};
 
 /// The first node of a kind without content.
 pub(super) fn find(definition: &Definition, kind: &NodeKind) -> Option<u32> {
@@ -9,9 +9,13 @@ pub(super) fn find(definition: &Definition, kind: &NodeKind) -> Option<u32> {
     u32::try_from(position).ok()
 }
 
-/// Whether a node of that kind can fail: it does work, or evaluates an expression.
-pub(super) const fn can_fail(kind: &NodeKind) -> bool {
-    kind.is_work() || matches!(kind, NodeKind::Conditional(_))
+/// Whether a node of that kind can fail: it does work, evaluates an expression, or waits for a signal that may not come.
+pub(super) fn can_fail(kind: &NodeKind) -> bool {
+    match kind {
+        NodeKind::Conditional(_) | NodeKind::Wait(Wait::Until(_)) => true,
+        NodeKind::Wait(Wait::Signal(signal)) => signal.timeout.is_some() || signal.is_evaluated(),
+        kind => kind.is_work(),
+    }
 }
 
 /// Where the problems of one node go.

@@ -98,6 +98,12 @@ pub enum Code {
     OnFailureDuplicate,
     /// A task is optional, and another node is to handle its failure.
     OnFailureOptional,
+    /// An edge for a signal that did not come leaves a node that does not wait for one, or waits for ever.
+    OnTimeoutOutside,
+    /// Several nodes are to run if the signal that one waits for does not come.
+    OnTimeoutDuplicate,
+    /// The signal that a node waits for has no name, or one that is too long.
+    BadSignal,
     /// Other edges than those for failures lead to a node that handles failures.
     FailureHandlerEdges,
     /// A trigger rule has no meaning where it stands, or can never hold.
@@ -154,7 +160,7 @@ pub enum Code {
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 71] = [
+    pub const ALL: [Self; 74] = [
         Self::TooManyNodes,
         Self::TooManyEdges,
         Self::BlankField,
@@ -200,6 +206,9 @@ impl Code {
         Self::OnFailureOutside,
         Self::OnFailureDuplicate,
         Self::OnFailureOptional,
+        Self::OnTimeoutOutside,
+        Self::OnTimeoutDuplicate,
+        Self::BadSignal,
         Self::FailureHandlerEdges,
         Self::BadTriggerRule,
         Self::BadJoin,
@@ -277,6 +286,9 @@ impl Code {
             Self::OnFailureOutside => "on_failure_outside",
             Self::OnFailureDuplicate => "on_failure_duplicate",
             Self::OnFailureOptional => "on_failure_optional",
+            Self::OnTimeoutOutside => "on_timeout_outside",
+            Self::OnTimeoutDuplicate => "on_timeout_duplicate",
+            Self::BadSignal => "bad_signal",
             Self::FailureHandlerEdges => "failure_handler_edges",
             Self::BadTriggerRule => "bad_trigger_rule",
             Self::BadJoin => "bad_join",

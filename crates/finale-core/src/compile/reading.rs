@@ -7,7 +7,7 @@ use super::problem::{Code, Problem};
 use super::statuses::Statuses;
 use super::warning::{Warning, WarningCode};
 use super::ways::Ways;
-use crate::definition::{Definition, EdgeKind, Node, NodeKind, TriggerRule};
+use crate::definition::{Definition, EdgeKind, Node, NodeKind, TriggerRule, Wait};
 use crate::expression::reads::{InputRead, reads};
 use crate::nearest::nearest;
 
@@ -169,6 +169,8 @@ impl<'c> Checker<'c> {
     fn place(&self, node: u32) -> String {
         let what = match self.definition.nodes[node as usize].kind {
             NodeKind::Conditional(_) => "condition",
+            NodeKind::Wait(Wait::Until(_)) => "moment",
+            NodeKind::Wait(_) => "name of the signal",
             _ => "input",
         };
         format!("the {what} of {:?}", self.written_id(node))

@@ -1,5 +1,7 @@
 //! Definitions in code.
 
+mod waits;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 use std::time::Duration;

@@ -90,7 +90,9 @@ impl Definition {
         // What goes on only after an answer has no way to the end of its own.
         let answers = |node: &&Node| matches!(node.kind, NodeKind::Conditional(_) | NodeKind::Verification(_));
         let answering: BTreeSet<_> = self.nodes.iter().filter(answers).map(|node| node.id.clone()).collect();
-        let mut lasts = self.untouched(|edge| (edge.kind != EdgeKind::OnFailure).then_some(&edge.source));
+        // Where a failure or a signal that did not come leads to is not where the node itself leads to.
+        let is_ordinary = |edge: &Edge| !matches!(edge.kind, EdgeKind::OnFailure | EdgeKind::OnTimeout);
+        let mut lasts = self.untouched(|edge| is_ordinary(edge).then_some(&edge.source));
         lasts.retain(|last| !answering.contains(last));
         let end = self.add("end", NodeKind::End);
         lasts.into_iter().for_each(|last| self.connect(last, end.clone(), EdgeKind::Sequential));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Delivery, Document, Retry, Task, Work};
+use super::{Backoff, Delivery, Document, Retry, Task, Work};
 
 impl Task {
     /// A task that the handler registered under this name does.
@@ -84,10 +84,17 @@ impl Task {
         self
     }
 
-    /// How often it is tried in all, at least once, and how long to wait before each further attempt.
+    /// How often it is tried in all, at least once, and how long to wait before each further attempt: a duration, or a
+    /// [`Backoff`].
     #[must_use]
-    pub fn retry(mut self, attempts: u16, backoff: Duration) -> Self {
-        self.retry = Retry { attempts, backoff };
+    pub fn retry(self, attempts: u16, backoff: impl Into<Backoff>) -> Self {
+        self.retry_as(Retry::attempts(attempts).backoff(backoff))
+    }
+
+    /// When it is tried again, and what becomes of it when it is not.
+    #[must_use]
+    pub fn retry_as(mut self, retry: Retry) -> Self {
+        self.retry = retry;
         self
     }
 

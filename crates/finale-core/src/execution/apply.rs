@@ -1,13 +1,11 @@
 //! The only mutator: live, recovery and replay all go through here.
 
-use std::time::Duration;
-
 use super::edges::COST_OF_DECISION;
 use super::ending::disarm_timeout;
 use super::node::WaitFor;
 use super::{
-    AfterStop, Effect, EffectSink, EndReason, Execution, Interruption, LostAttempts, NodeState, Notice, Phase, Refused,
-    Sealed, timeout,
+    AfterStop, Effect, EffectSink, EndReason, Execution, Interruption, NodeState, Notice, Phase, Refused, Sealed,
+    timeout,
 };
 use crate::compiled::{Compiled, Step};
 use crate::definition::{EdgeKind, Verdict};
@@ -30,6 +28,16 @@ pub(super) struct Attempted {
     pub(super) result: Result<Payload, Failure>,
     pub(super) started: Time,
     pub(super) ended: Time,
+    pub(super) further: Further,
+}
+
+/// How it goes on after an attempt that has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Further {
+    /// As the definition says.
+    AsDefined,
+    /// There is no other attempt, whatever the definition says, and nobody is asked.
+    Never,
 }
 
 impl Execution {
@@ -57,7 +65,8 @@ impl Execution {
             Fact::Activated(activation) => self.activated(definition, activation, sink),
             Fact::Decided { key, decision } => self.decided(definition, key, decision, sink),
             Fact::Outcome { key, attempt, result, started, ended } => {
-                self.outcome(definition, Attempted { key, attempt, result, started, ended }, sink);
+                let further = Further::AsDefined;
+                self.outcome(definition, Attempted { key, attempt, result, started, ended, further }, sink);
             }
             Fact::Reported { key, attempt, result, .. } => self.reported(definition, (key, attempt), result, sink),
             Fact::AttemptStopped { key, attempt, how } => self.stopped(definition, key, attempt, how, sink),
@@ -65,6 +74,8 @@ impl Execution {
             Fact::Ending(request) => self.end_requested(definition, request, sink),
             Fact::Recovered { epoch, crashed } => self.recovered(definition, epoch, crashed, sink),
             Fact::Continued => {}
+            Fact::Operated(operation) => self.operated(definition, operation, sink),
+            Fact::Signalled(signal) => self.signalled(definition, signal, sink),
             Fact::Ended(ended) => return self.sealed(ended, sink),
         }
         self.end_fact(definition, sink);
@@ -128,6 +139,7 @@ impl Execution {
             }
             Decision::Input(input) => match definition.at(key.node).step {
                 Step::Open(opening) => self.open_nest(definition, key, opening, Some(input), sink),
+                Step::Until | Step::AwaitSignal => self.wait_for(definition, key, &input, sink),
                 _ => {
                     self.open_scope_mut(key.scope).set_input(key.node, input);
                     self.start_work(definition, key, AttemptNo::FIRST, sink);
@@ -181,12 +193,13 @@ impl Execution {
             sink.effect(Effect::Stop { dispatch, then: AfterStop::Forget });
         }
         let (started, ended) = (self.since(key).unwrap_or(self.at), self.at);
-        self.outcome(definition, Attempted { key, attempt, result, started, ended }, sink);
+        let further = Further::AsDefined;
+        self.outcome(definition, Attempted { key, attempt, result, started, ended, further }, sink);
     }
 
     #[inline]
     pub(super) fn outcome(&mut self, definition: &Compiled, attempted: Attempted, sink: &mut impl EffectSink) {
-        let Attempted { key, attempt, result, started, ended } = attempted;
+        let Attempted { key, attempt, result, started, ended, further } = attempted;
         self.leave_work(definition, key, attempt, sink);
         if sink.watched() {
             let failure = result.as_ref().err().cloned().map(Box::new);
@@ -202,7 +215,9 @@ impl Execution {
                 self.move_to(definition, key, state, sink);
                 self.follow(key);
             }
-            Err(failure) => self.attempt_failed(definition, (key, attempt), failure, (started, ended), sink),
+            Err(failure) => {
+                self.attempt_failed(definition, (key, attempt), failure, (started, ended), further, sink);
+            }
         }
         if let Phase::Ending(_) = self.phase {
             self.interrupted_as(key, Interruption::Finished);
@@ -234,53 +249,20 @@ impl Execution {
             }
             // Cancelled while it waited for its next attempt.
             WaitFor::Backoff { .. } => sink.effect(Effect::DisarmTimer { timer: Timer::Backoff(key, attempt) }),
-            WaitFor::Verdict { .. } | WaitFor::Scope { .. } | WaitFor::Round { .. } => {}
+            // None of these is taken out of its hands by an attempt.
+            WaitFor::Verdict { .. }
+            | WaitFor::Scope { .. }
+            | WaitFor::Round { .. }
+            | WaitFor::Operator { .. }
+            | WaitFor::Time { .. }
+            | WaitFor::Signal { .. } => {}
         }
-    }
-
-    fn attempt_failed(
-        &mut self,
-        definition: &Compiled,
-        (key, attempt): (WorkKey, AttemptNo),
-        failure: Failure,
-        (started, ended): (Time, Time),
-        sink: &mut impl EffectSink,
-    ) {
-        let lost = self.state_at(key).lost_attempts().all;
-        let last = LostAttempts::last_attempt(definition.at(key.node).attempts, lost);
-        if self.goes_on(key.scope) && failure.is_retryable() && attempt.get() < last {
-            let delay = failure.delay();
-            self.note_earlier((key, attempt), (started, ended), failure);
-            return self.try_again(definition, key, attempt.next(), delay, sink);
-        }
-        let failure = Box::new(failure);
-        let state = NodeState::Failed { attempt: Some(attempt), lost, started, ended, failure };
-        self.fail(definition, key, state, sink);
     }
 
     pub(super) fn fail(&mut self, definition: &Compiled, key: WorkKey, state: NodeState, sink: &mut impl EffectSink) {
         self.add_failure(definition, key);
         self.move_to(definition, key, state, sink);
         self.follow(key);
-    }
-
-    fn try_again(
-        &mut self,
-        definition: &Compiled,
-        key: WorkKey,
-        attempt: AttemptNo,
-        asked: Option<Duration>,
-        sink: &mut impl EffectSink,
-    ) {
-        let backoff = definition.at(key.node).backoff.max(asked.unwrap_or_default());
-        if backoff.is_zero() {
-            return self.start_work(definition, key, attempt, sink);
-        }
-        let (since, until) = (self.at, self.at.after(backoff));
-        let lost = self.state_at(key).lost_attempts();
-        let state = NodeState::Waiting(WaitFor::Backoff { attempt, since, until, lost });
-        self.move_to(definition, key, state, sink);
-        sink.effect(Effect::ArmTimer { timer: Timer::Backoff(key, attempt), due: until, within: until.since(since) });
     }
 
     pub(super) fn stopped(
@@ -310,10 +292,12 @@ impl Execution {
                 let failure =
                     Failure::new(FailureClass::TimedOut, format!("no result within {}", format_duration(limit)));
                 let (started, ended) = (self.since(key).unwrap_or(self.at), self.at);
-                self.outcome(definition, Attempted { key, attempt, result: Err(failure), started, ended }, sink);
+                let (result, further) = (Err(failure), Further::AsDefined);
+                self.outcome(definition, Attempted { key, attempt, result, started, ended, further }, sink);
             }
             Timer::Backoff(key, attempt) => self.start_work(definition, key, attempt, sink),
             Timer::Round(key, _) => self.round_due(definition, key, sink),
+            Timer::Wait(key) => self.wait_is_over(definition, key, sink),
         }
     }
 
@@ -361,6 +345,9 @@ impl Execution {
     ) {
         let dispatch = self.dispatch(key, attempt);
         let since = self.at;
+        if definition.at(key.node).is_timed {
+            self.note_first_dispatch(key);
+        }
         if definition.at(key.node).step == Step::Ask {
             self.move_to(definition, key, NodeState::Waiting(WaitFor::Task { attempt, since }), sink);
             let path = self.path_inside(definition, key);
@@ -383,7 +370,7 @@ impl Execution {
         taken: Option<EdgeKind>,
         sink: &mut impl EffectSink,
     ) {
-        self.move_to(definition, key, NodeState::ControlDone { at: self.at, taken }, sink);
+        self.move_to(definition, key, NodeState::ControlDone { started: self.at, at: self.at, taken }, sink);
         self.follow(key);
     }
 }

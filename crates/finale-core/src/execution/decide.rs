@@ -2,7 +2,7 @@
 
 use super::instances::Items;
 use super::scope::{Scope, ScopeEnd};
-use super::{Execution, NodeState};
+use super::{Execution, NodeState, waits};
 use crate::compile::accept;
 use crate::compiled::{CallResult, Compiled, Graph, Opening, OpeningKind, Step};
 use crate::expression::{Facts, Local, NodeView};
@@ -34,6 +34,8 @@ impl Execution {
             (Step::Open(Opening { kind: OpeningKind::Items, .. }), None) => {
                 expression.value(&seen).map(|list| decide_items(definition, list))
             }
+            (Step::Until, _) => expression.value(&seen).map(|value| checked(waits::moment(&value), value)),
+            (Step::AwaitSignal, _) => expression.value(&seen).map(|value| checked(waits::signal_name(&value), value)),
             (_, None) => expression.value(&seen).map(Decision::Input),
             (_, Some(call)) => match expression.value(&seen) {
                 Ok(value) => {
@@ -140,6 +142,11 @@ fn decide_items(definition: &Compiled, list: Payload) -> Decision {
         Ok(_) => Decision::Input(list),
         Err(reason) => Decision::Failed(reason.into()),
     }
+}
+
+/// What a node waits for, unless there is no such thing.
+fn checked<T>(checked: Result<T, String>, value: Payload) -> Decision {
+    checked.map_or_else(|error| Decision::Failed(error.into()), |_| Decision::Input(value))
 }
 
 /// What the result of a call sees: the scope of its caller, and what was called.

@@ -56,6 +56,7 @@ impl Execution {
             started_at: *started,
             completed_at: *ended,
             class: failure.class,
+            code: failure.code().map(str::to_owned),
             error: failure.to_string(),
         };
         attempts.into_iter().flatten().map(record).collect()

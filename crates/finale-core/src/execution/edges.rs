@@ -187,6 +187,8 @@ impl Execution {
             Step::Decide => self.pass(definition, key, Some(EdgeKind::ConditionalFalse), sink),
             Step::Handle | Step::Ask => self.start_work(definition, key, AttemptNo::FIRST, sink),
             Step::Open(opening) => self.open_nest(definition, key, opening, None, sink),
+            Step::Delay(delay) => self.wait_until(definition, key, self.at.after(delay), sink),
+            Step::Until | Step::AwaitSignal => self.await_named(definition, key, sink),
         }
     }
 
@@ -196,16 +198,16 @@ impl Execution {
         if !self.goes_on(key.scope) {
             return;
         }
-        let is_caught = definition.at(key.node).is_caught;
+        let has_exits = definition.at(key.node).has_exits;
         match self.state_at(key) {
             // By far the most nodes.
-            NodeState::Completed { .. } | NodeState::ControlDone { taken: None, .. } if !is_caught => {
+            NodeState::Completed { .. } | NodeState::ControlDone { taken: None, .. } if !has_exits => {
                 for edge in definition.edges_of(key.node) {
                     let key = WorkKey { node: NodeIndex(edge.target), ..key };
                     self.settle_live(definition, key, sink);
                 }
             }
-            _ => self.settle_unlike(definition, key, is_caught, sink),
+            _ => self.settle_unlike(definition, key, sink),
         }
     }
 
@@ -219,17 +221,23 @@ impl Execution {
 
     /// Settles the edges of a node that may not all become the same, or do not become live.
     #[inline(never)]
-    fn settle_unlike(&mut self, definition: &Compiled, key: WorkKey, is_caught: bool, sink: &mut impl EffectSink) {
+    fn settle_unlike(&mut self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
         let node = key.node;
+        let is_caught = definition.at(node).is_caught;
         let state = self.state_at(key);
         let (taken, of_node) = match state {
             NodeState::ControlDone { taken, .. } => (*taken, Settled::Live),
             state => (None, settled_as(definition, node, state)),
         };
         let has_failed = matches!(state, NodeState::Failed { .. });
+        let has_completed = matches!(state, NodeState::Completed { .. });
         for edge in definition.edges_of(node) {
             let settled = match taken {
                 _ if is_caught && edge.kind == EdgeKind::OnFailure => to_failure_handler(node, has_failed),
+                // What it waited for came in time.
+                None if has_completed && edge.kind == EdgeKind::OnTimeout => {
+                    Settled::Dead(Skip::Decided { node, taken: EdgeKind::Sequential })
+                }
                 Some(taken) if taken != edge.kind => Settled::Dead(Skip::Decided { node, taken }),
                 _ => of_node,
             };

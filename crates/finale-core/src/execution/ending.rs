@@ -197,6 +197,15 @@ impl Execution {
                 }
                 None
             }
+            WaitFor::Operator { attempt, .. } => attempt.previous(),
+            WaitFor::Time { .. } => {
+                sink.effect(Effect::DisarmTimer { timer: Timer::Wait(key) });
+                None
+            }
+            WaitFor::Signal { .. } => {
+                self.forget_wait(definition, key, sink);
+                None
+            }
             WaitFor::Verdict { .. } | WaitFor::Scope { .. } => None,
         };
         let (since, how) = (wait.since(), StopOutcome::Closed);

@@ -9,7 +9,7 @@ use super::scope::Scope;
 use super::{Execution, NodeState, Phase, WaitFor};
 use crate::compiled::Compiled;
 use crate::id::{AttemptNo, ScopeId, TaskId, WorkKey};
-use crate::record::{DecidedBy, HeldUp, HeldUpBy, QueuePosition};
+use crate::record::{AttemptRecord, DecidedBy, HeldUp, HeldUpBy, QueuePosition};
 use crate::status::{ExecutionStatus, NodeStatus, WaitingFor};
 use crate::time::Time;
 
@@ -48,6 +48,9 @@ pub struct Awaited {
     /// What kind of thing it waits for, if it waits and is not at work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<WaitingFor>,
+    /// The name of the signal that it waits for, if it waits for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<String>,
     /// Where it stands in the queue for a limit on handlers, if it is queued.
     #[serde(flatten)]
     pub queue: Option<QueuePosition>,
@@ -143,6 +146,9 @@ impl Execution {
             NodeState::Waiting(WaitFor::Round { since, until }) => {
                 (format!("round {} at {until}", self.awaited_round(key)), since)
             }
+            NodeState::Waiting(WaitFor::Operator { since, .. }) => (self.awaited_operator(key), since),
+            NodeState::Waiting(WaitFor::Time { since, due }) => (format!("the moment {due}"), since),
+            NodeState::Waiting(WaitFor::Signal { since }) => (self.awaited_signal(definition, key, since), since),
             NodeState::Ready { .. } => (self.awaited_turn(definition, key), self.at),
             _ => return None,
         };
@@ -153,6 +159,7 @@ impl Execution {
             attempt: state.attempt(),
             status: state.status(),
             waiting_for: state.waiting_for(),
+            signal: self.awaited_name(key).map(str::to_owned),
             queue: None,
             what,
             since,
@@ -169,6 +176,14 @@ impl Execution {
                 format!("a slot: no more than {max} may be at work behind {split}")
             }
             None => "its turn".to_owned(),
+        }
+    }
+
+    /// What an operator is to decide at a node that is held.
+    fn awaited_operator(&self, key: WorkKey) -> String {
+        match self.earlier_attempts(key).pop() {
+            Some(AttemptRecord { attempt, error, .. }) => format!("an operator: attempt {attempt} {error}"),
+            None => "an operator".to_owned(),
         }
     }
 }

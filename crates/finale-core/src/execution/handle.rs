@@ -1,6 +1,6 @@
 //! Turns what an execution is told into facts, and records them.
 
-use super::apply::Attempted;
+use super::apply::{Attempted, Further};
 use super::{Command, Execution, Input, Phase, Refused, Report, Turn};
 use crate::compiled::Compiled;
 use crate::fact::{Decision, EndRequest, Ended, Fact, Terminal};
@@ -42,7 +42,8 @@ impl Execution {
             turn.record_outcome(self.sequence + 1, (last, at), (key, attempt), result, (started, ended));
         self.begin_fact(at, true);
         let result = result.map(Payload::trusted).map_err(Failure::clone);
-        self.outcome(definition, Attempted { key, attempt, result, started, ended }, &mut recording);
+        let further = Further::AsDefined;
+        self.outcome(definition, Attempted { key, attempt, result, started, ended, further }, &mut recording);
         self.end_fact(definition, &mut recording);
         self.carry_on(definition, at, turn);
         Ok(())
@@ -74,6 +75,9 @@ impl Execution {
             },
             Input::Command(Command::Complete { by }) => Fact::Ending(EndRequest::Complete(by)),
             Input::Command(Command::Fail { by, reason }) => Fact::Ending(EndRequest::Fail { by, reason }),
+            Input::Operate(operation) => Fact::Operated(operation),
+            Input::Signal(signal) if self.is_known_signal(&signal) => return Ok(None),
+            Input::Signal(signal) => Fact::Signalled(signal),
             Input::Recovered { epoch, crashed } => Fact::Recovered { epoch, crashed },
             Input::Continue => match self.phase {
                 Phase::New => return Err(Refused::NotRunning(self.status())),

@@ -1,7 +1,7 @@
 //! What an execution can be told, and why it can refuse.
 
 use crate::definition::Verdict;
-use crate::fact::{Activation, StopOutcome, Timer};
+use crate::fact::{Activation, Operation, Signalled, StopOutcome, Timer};
 use crate::failure::Failure;
 use crate::id::{AttemptNo, Dispatch, Epoch, WorkKey};
 use crate::payload::Payload;
@@ -60,6 +60,11 @@ pub enum Input {
     },
     /// [`Effect::Continue`](super::Effect::Continue) was performed: more of what followed is to be drawn.
     Continue,
+    /// An operator says how it goes on with one node.
+    Operate(Operation),
+    /// Somebody sends a signal: a node that waits for it goes on, or it is kept until one waits for it. One whose id was
+    /// sent before changes nothing.
+    Signal(Signalled),
 }
 
 /// What somebody outside says about a task.
@@ -153,4 +158,10 @@ pub enum Refused {
     /// There is no such work, and never was.
     #[error("there is no such work in the execution")]
     Unknown,
+    /// As many signals are kept already as allowed, of that name or of all, and nobody waits for them.
+    #[error("{max} signals wait already that nobody has taken: no more are kept")]
+    SignalsFull {
+        /// How many are kept at most.
+        max: usize,
+    },
 }

@@ -24,23 +24,28 @@ mod instances;
 mod losers;
 mod nest;
 mod node;
+mod operator;
 mod paths;
 mod recover;
 mod render;
+mod retry;
 mod rounds;
 mod rules;
 mod scope;
+mod signals;
 mod spare;
 mod split_slots;
 #[cfg(test)]
 mod tests;
 mod turn;
 mod uncounted;
+mod waits;
 mod walk;
 
 pub use apply::ReplayError;
 pub use earlier::EARLIER_ATTEMPTS_MAX;
 pub use explain::{Awaited, Why};
+pub use signals::{SIGNAL_IDS_MAX, SIGNALS_MAX, SIGNALS_PER_NAME_MAX};
 
 use earlier::EarlierAttempts;
 pub use input::{Command, Input, Refused, Report};
@@ -49,7 +54,9 @@ pub use turn::{AfterStop, Effect, EffectSink, Notice, NumberedEvent, Replay, Tur
 pub(crate) use ending::EndReason;
 use instances::Nest;
 use node::{LostAttempts, NodeState, Settled, Skip, WaitFor};
+use retry::RetryBudgets;
 use scope::Scope;
+use signals::Signals;
 use spare::Spare;
 use split_slots::SplitSlots;
 
@@ -92,7 +99,8 @@ pub struct Execution {
     next_scope: u32,
     /// Nodes a handler works on, in all scopes.
     running: u32,
-    /// Nodes that wait for the outside, a verdict, their next attempt or their next round, in all scopes.
+    /// Nodes that wait for the outside, a verdict, a moment, a signal, their next attempt or their next round, in all
+    /// scopes.
     waiting: u32,
     /// How much was drawn and decided of what was said last.
     spent: u32,
@@ -116,6 +124,10 @@ pub struct Execution {
     gone: Option<Box<Counts>>,
     /// Attempts that were followed by another one.
     earlier: Option<Box<EarlierAttempts>>,
+    /// What limits further attempts beside their number.
+    retry_budgets: Option<Box<RetryBudgets>>,
+    /// Signals that nobody has taken, and who waits for which one.
+    signals: Option<Box<Signals>>,
     /// Storage of an execution that ended in this place before.
     spare_activation: Spare<Box<Activation>>,
     spare_ending: Spare<Box<Ending>>,
@@ -221,6 +233,8 @@ impl Execution {
             split_slots: None,
             gone: None,
             earlier: None,
+            retry_budgets: None,
+            signals: None,
             spare_activation: Spare::default(),
             spare_ending: Spare::default(),
         }
@@ -248,6 +262,8 @@ impl Execution {
         self.split_slots = None;
         self.gone = None;
         self.earlier = None;
+        self.retry_budgets = None;
+        self.signals = None;
     }
 
     /// What a history comes to.
@@ -325,7 +341,7 @@ impl Execution {
         self.running
     }
 
-    /// How many of its nodes wait for the outside, a verdict or their next attempt.
+    /// How many of its nodes wait for the outside, a verdict, a moment, a signal or their next attempt.
     pub fn waiting(&self) -> u32 {
         self.waiting
     }
@@ -437,6 +453,10 @@ impl Execution {
                 let within = definition.at(key.node).rounds().map_or(Duration::ZERO, |rounds| rounds.delay);
                 effects.push(Effect::ArmTimer { timer, due: until, within });
             }
+            NodeState::Waiting(WaitFor::Time { since, due }) => {
+                effects.push(Effect::ArmTimer { timer: Timer::Wait(key), due, within: due.since(since) });
+            }
+            NodeState::Waiting(WaitFor::Signal { since }) => effects.extend(waits::timeout(definition, key, since)),
             _ => {}
         }
     }

@@ -22,11 +22,12 @@ pub(crate) enum NodeState {
     Running { attempt: AttemptNo, since: Time, lost: LostAttempts, closed: bool },
     /// Something else must happen first.
     Waiting(WaitFor),
-    /// A control node that was passed, and the way it chose if it had to.
-    ControlDone { at: Time, taken: Option<EdgeKind> },
+    /// A control node that was passed, and the way it chose if it had to; `started` is when it began to wait, if it did.
+    ControlDone { started: Time, at: Time, taken: Option<EdgeKind> },
     /// Work that was done; without an attempt if it was done in scopes of its own.
     Completed { attempt: Option<AttemptNo>, started: Time, ended: Time, output: Payload },
-    /// Not done, and not tried again; `lost` of its attempts were.
+    /// Not done, and not tried again; `lost` attempts used up none of those allowed: they were lost, or made before an
+    /// operator allowed new ones.
     Failed { attempt: Option<AttemptNo>, lost: u16, started: Time, ended: Time, failure: Box<Failure> },
     /// Begun, and closed by the end of its scope or by a join that went on without it.
     Cancelled { attempt: Option<AttemptNo>, since: Time, at: Time, how: StopOutcome },
@@ -47,6 +48,12 @@ pub(crate) enum WaitFor {
     Scope { since: Time },
     /// The moment at which its next round begins.
     Round { since: Time, until: Time },
+    /// An operator who says whether the attempt with that number begins.
+    Operator { attempt: AttemptNo, since: Time, lost: LostAttempts },
+    /// A moment.
+    Time { since: Time, due: Time },
+    /// A signal; who waits for which one is in [`Signals`](super::signals::Signals).
+    Signal { since: Time },
 }
 
 /// How many attempts at a piece of work were lost with the process they ran in.
@@ -184,7 +191,9 @@ impl NodeState {
     pub(crate) const fn attempt(&self) -> Option<AttemptNo> {
         match self {
             Self::Running { attempt, .. }
-            | Self::Waiting(WaitFor::Task { attempt, .. } | WaitFor::Backoff { attempt, .. }) => Some(*attempt),
+            | Self::Waiting(
+                WaitFor::Task { attempt, .. } | WaitFor::Backoff { attempt, .. } | WaitFor::Operator { attempt, .. },
+            ) => Some(*attempt),
             Self::Completed { attempt, .. } | Self::Failed { attempt, .. } | Self::Cancelled { attempt, .. } => {
                 *attempt
             }
@@ -196,9 +205,9 @@ impl NodeState {
     /// How many attempts were lost, as long as there may be another.
     pub(crate) const fn lost_attempts(&self) -> LostAttempts {
         match self {
-            Self::Ready { lost, .. } | Self::Running { lost, .. } | Self::Waiting(WaitFor::Backoff { lost, .. }) => {
-                *lost
-            }
+            Self::Ready { lost, .. }
+            | Self::Running { lost, .. }
+            | Self::Waiting(WaitFor::Backoff { lost, .. } | WaitFor::Operator { lost, .. }) => *lost,
             _ => LostAttempts { all: 0, crashes: 0 },
         }
     }
@@ -212,6 +221,9 @@ impl WaitFor {
             Self::Backoff { .. } => WaitingFor::Backoff,
             Self::Scope { .. } => WaitingFor::Scope,
             Self::Round { .. } => WaitingFor::Time,
+            Self::Operator { .. } => WaitingFor::Operator,
+            Self::Time { .. } => WaitingFor::Time,
+            Self::Signal { .. } => WaitingFor::Signal,
         }
     }
 
@@ -221,7 +233,10 @@ impl WaitFor {
             | Self::Verdict { since }
             | Self::Backoff { since, .. }
             | Self::Scope { since }
-            | Self::Round { since, .. } => since,
+            | Self::Round { since, .. }
+            | Self::Operator { since, .. }
+            | Self::Time { since, .. }
+            | Self::Signal { since } => since,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What becomes of an execution when the process that drove it is gone.
 
-use super::apply::Attempted;
+use super::apply::{Attempted, Further};
 use super::{EffectSink, Execution, NodeState, Notice, Phase};
 use crate::compiled::Compiled;
 use crate::fact::StopOutcome;
@@ -62,7 +62,8 @@ impl Execution {
             let is_wanted = !is_decided(key.scope) && !is_decided(ScopeId::ROOT) && !self.is_closed(key);
             if definition.is_at_most_once(key.node) && is_wanted {
                 let failure = Failure::new(FailureClass::Lost, NOT_AGAIN).permanent();
-                let attempted = Attempted { key, attempt, result: Err(failure), started: since, ended: self.at };
+                let (result, ended, further) = (Err(failure), self.at, Further::AsDefined);
+                let attempted = Attempted { key, attempt, result, started: since, ended, further };
                 self.outcome(definition, attempted, sink);
                 // Whether a failure counts may depend on the joins behind it.
                 self.settle_all_edges(definition, sink);

@@ -32,6 +32,7 @@ impl Execution {
             state: self.state(definition),
             counts: self.counts(definition),
             nodes: self.node_records(definition),
+            signals: self.signals_left(),
         }
     }
 
@@ -160,6 +161,7 @@ impl Execution {
             attempt: attempt.map_or(0, AttemptNo::get),
             attempts: LostAttempts::last_attempt(definition.at(node).attempts, *lost),
             class: failure.class,
+            code: failure.code().map(str::to_owned),
             reason: failure.reason.to_string(),
         })
     }
@@ -199,8 +201,8 @@ fn node_record_state(definition: &Compiled, node: NodeIndex, state: &NodeState) 
         NodeState::Waiting(wait) => {
             NodeRecordState::Waiting { begun: begun(state.attempt(), wait.since()), waiting_for: wait.name() }
         }
-        NodeState::ControlDone { at, .. } => {
-            NodeRecordState::Completed { begun: begun(None, *at), completed_at: *at, output: Payload::NULL }
+        NodeState::ControlDone { started, at, .. } => {
+            NodeRecordState::Completed { begun: begun(None, *started), completed_at: *at, output: Payload::NULL }
         }
         NodeState::Completed { attempt, started, ended, output } => NodeRecordState::Completed {
             begun: begun(*attempt, *started),
@@ -224,6 +226,8 @@ fn node_record_state(definition: &Compiled, node: NodeIndex, state: &NodeState) 
 fn skipped_reason(definition: &Compiled, skipped: NodeIndex, skip: Skip) -> String {
     let id = |node: NodeIndex| &definition.node(node).id;
     match skip {
+        Skip::Decided { node, taken: EdgeKind::Sequential } => format!("the signal came that {} waited for", id(node)),
+        Skip::Decided { node, taken: EdgeKind::OnTimeout } => format!("{} timed out", id(node)),
         Skip::Decided { node, taken } => format!("{} went {}", id(node), way(taken)),
         Skip::Failed { node } => format!("{} failed", id(node)),
         Skip::Ended => "the execution ended first".to_owned(),
@@ -325,6 +329,7 @@ fn way(taken: EdgeKind) -> &'static str {
         EdgeKind::VerificationPass => "pass",
         EdgeKind::VerificationFail => "fail",
         EdgeKind::VerificationRefer => "refer",
+        EdgeKind::OnTimeout => "timeout",
         EdgeKind::Sequential | EdgeKind::ParallelBranch | EdgeKind::OnFailure => "on",
     }
 }

@@ -5,7 +5,7 @@
 
 use super::edges::CONSEQUENCES_MAX;
 use super::node::WaitFor;
-use super::{Execution, NodeState, Phase, Refused};
+use super::{Execution, NodeState, Phase, Refused, waits};
 use crate::compiled::{Compiled, Opening, OpeningKind, Step};
 use crate::fact::{Activation, Decision, EndRequest, Ended, Fact, Timer};
 use crate::failure::{Failure, FailureClass};
@@ -41,6 +41,8 @@ impl Execution {
             Fact::Recovered { epoch, .. } => self.allows_recovery(*epoch),
             Fact::Continued if self.phase == Phase::Running && self.is_busy() => Ok(()),
             Fact::Continued => Err(Refused::Invalid("nothing was left to go on with")),
+            Fact::Operated(operation) => self.allows_operation(definition, operation),
+            Fact::Signalled(signal) => self.allows_signal(signal),
         }
     }
 
@@ -71,7 +73,12 @@ impl Execution {
             Decision::Branch(_) => step == Step::Decide || self.is_between_rounds(key),
             Decision::TooMany(_) => matches!(step, Step::Open(Opening { kind: OpeningKind::Items, .. })),
             Decision::Input(_) if self.is_between_rounds(key) => false,
-            Decision::Input(_) => matches!(step, Step::Handle | Step::Ask | Step::Open(_)),
+            Decision::Input(value) => match step {
+                Step::Handle | Step::Ask | Step::Open(_) => true,
+                Step::Until => waits::moment(value).is_ok(),
+                Step::AwaitSignal => waits::signal_name(value).is_ok(),
+                _ => false,
+            },
             Decision::Failed(_) | Decision::Verdict(..) => true,
         };
         if fits && self.next_undecided() == Some(key) {
@@ -109,7 +116,10 @@ impl Execution {
         let is_cancel = matches!(result, Err(failure) if failure.class == FailureClass::Cancelled);
         match self.work(key)? {
             NodeState::Waiting(WaitFor::Task { attempt, .. }) => Ok(*attempt),
-            NodeState::Running { attempt, .. } | NodeState::Waiting(WaitFor::Backoff { attempt, .. }) if is_cancel => {
+            NodeState::Running { attempt, .. }
+            | NodeState::Waiting(WaitFor::Backoff { attempt, .. } | WaitFor::Operator { attempt, .. })
+                if is_cancel =>
+            {
                 Ok(*attempt)
             }
             // Between two attempts it waits for a slot behind a split.
@@ -140,6 +150,11 @@ impl Execution {
             },
             Timer::Round(key, round) => match self.work(key)? {
                 NodeState::Waiting(WaitFor::Round { .. }) if self.awaited_round(key) == round => Ok(()),
+                _ => Err(NOT_ARMED),
+            },
+            Timer::Wait(key) => match self.work(key)? {
+                NodeState::Waiting(WaitFor::Time { .. }) => Ok(()),
+                NodeState::Waiting(WaitFor::Signal { .. }) if definition.at(key.node).timeout.is_some() => Ok(()),
                 _ => Err(NOT_ARMED),
             },
         }
@@ -191,7 +206,7 @@ impl Execution {
         self.spent < CONSEQUENCES_MAX
     }
 
-    fn not_running(&self) -> Refused {
+    pub(super) fn not_running(&self) -> Refused {
         Refused::NotRunning(self.status())
     }
 

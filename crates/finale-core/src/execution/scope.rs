@@ -342,6 +342,9 @@ impl Execution {
         scope.count(before, after);
         if after == Counted::Settled {
             scope.forget_input(key.node);
+            if self.retry_budgets.is_some() {
+                self.forget_retry_budget(key);
+            }
             if !key.scope.is_root() {
                 self.unjudged.push(key.scope);
             }

@@ -148,6 +148,15 @@ pub enum Notice {
         /// How long it took.
         took: Duration,
     },
+    /// Somebody sent a signal.
+    Signal {
+        /// Its name.
+        name: Box<str>,
+        /// Who sent it.
+        by: Box<str>,
+        /// The node that waited for it; none if it is kept until one does.
+        taken_by: Option<WorkKey>,
+    },
 }
 
 /// A notice and the number that a stream of them can be resumed by.

@@ -4,7 +4,10 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::encoding::{activated, failed, kind};
-use super::{Activation, Decision, EndRequest, Ended, Fact, Recorded, StopOutcome, Terminal, Timer};
+use super::{
+    Activation, Decision, EndRequest, Ended, Fact, Operation, OperatorAction, Recorded, Signalled, StopOutcome,
+    Terminal, Timer,
+};
 use crate::compiled::DefinitionHash;
 use crate::definition::Verdict;
 use crate::failure::{Failure, FailureClass};
@@ -126,6 +129,8 @@ impl<'a> Reader<'a> {
                 let (key, _) = work(self)?;
                 Fact::TimerFired(Timer::Round(key, self.narrow()?))
             }
+            kind::OPERATED => Fact::Operated(self.operation(kind)?),
+            kind::WAIT => work(self).map(|(key, _)| Fact::TimerFired(Timer::Wait(key)))?,
             // These are about no work: a flag of one is damage.
             _ => self.of_execution(kind, at)?,
         })
@@ -143,6 +148,11 @@ impl<'a> Reader<'a> {
             }
             kind::RECOVERED => Fact::Recovered { epoch: Epoch(self.narrow()?), crashed: self.flag()? },
             kind::CONTINUED => Fact::Continued,
+            kind::SIGNALLED => {
+                let (name, by, payload) = (self.text()?, self.text()?, self.payload()?);
+                let id = if self.0.is_empty() { None } else { Some(self.text()?) };
+                Fact::Signalled(Signalled { name, payload, by, id })
+            }
             _ => return Err("the kind of fact is unknown"),
         })
     }
@@ -200,16 +210,31 @@ impl<'a> Reader<'a> {
             7 => FailureClass::Expression,
             8 => FailureClass::Limit,
             9 => FailureClass::Exhausted,
+            12 => FailureClass::Unknown,
             _ => return Err("the class of failure is unknown"),
         };
         let said = self.flags(failed::ALL)?;
         let reason = self.text()?;
         let mut failure = Failure::new(class, reason);
         failure.permanent = said & failed::PERMANENT != 0;
-        Ok(match said & failed::DELAY {
-            0 => failure,
-            _ => failure.retry_after(Duration::from_micros(self.number()?)),
-        })
+        if said & failed::DELAY != 0 {
+            failure = failure.retry_after(Duration::from_micros(self.number()?));
+        }
+        Ok(if said & failed::CODE == 0 { failure } else { failure.with_code(&self.text()?) })
+    }
+
+    fn operation(&mut self, kind: u8) -> Read<Operation> {
+        let (key, _) = self.work(kind)?;
+        let action = self.byte()?;
+        let (by, reason) = (self.text()?, self.text()?);
+        let action = match action {
+            0 => OperatorAction::Retry,
+            1 => OperatorAction::RunNow,
+            2 => OperatorAction::Complete(self.payload()?),
+            3 => OperatorAction::Fail,
+            _ => return Err("what the operator did is unknown"),
+        };
+        Ok(Operation { key, by, reason, action })
     }
 
     fn stop(&mut self) -> Read<StopOutcome> {

@@ -4,7 +4,9 @@ use std::fmt::{self, Write};
 
 use serde::Serialize;
 
-use super::{Activation, Decision, EndRequest, Ended, Fact, Recorded, StopOutcome, Timer};
+use super::{
+    Activation, Decision, EndRequest, Ended, Fact, Operation, OperatorAction, Recorded, Signalled, StopOutcome, Timer,
+};
 use crate::compiled::Compiled;
 use crate::definition::Verdict;
 use crate::failure::{Failure, FailureClass};
@@ -79,6 +81,8 @@ impl Recorded {
             Fact::Continued => {
                 about.kind("continued").say(format_args!("what followed was too much for one turn: it went on"))
             }
+            Fact::Operated(operation) => about.of_node(definition, operation.key).operated(operation),
+            Fact::Signalled(signal) => about.signalled(signal),
         }
     }
 }
@@ -229,7 +233,17 @@ impl Described {
             }
             Timer::Backoff(key, attempt) => about.of_attempt(definition, key, attempt).say(format_args!("may begin")),
             Timer::Round(key, round) => about.of_node(definition, key).say(format_args!(": round {round} may begin")),
+            Timer::Wait(key) => about.of_node(definition, key).say(format_args!(": the time it waited for has come")),
         }
+    }
+
+    fn signalled(self, Signalled { name, payload, by, id }: &Signalled) -> Self {
+        let mut about = self.kind("signalled").say(format_args!("signal {name:?}")).by(by);
+        if let Some(id) = id {
+            about = about.say(format_args!(", id {id:?}"));
+        }
+        about.input = Some(payload.clone());
+        if payload.is_null() { about } else { about.say(format_args!(", with {payload:?}")) }
     }
 
     fn end_decided(self, decree: &EndRequest) -> Self {
@@ -241,6 +255,24 @@ impl Described {
             EndRequest::Output(reason) => about.say(format_args!("its output could not be evaluated")).failed(reason),
             EndRequest::Stalled => about.say(format_args!("stalled: nothing can move any more")),
         }
+    }
+
+    fn operated(mut self, Operation { by, reason, action, .. }: &Operation) -> Self {
+        let words = match action {
+            OperatorAction::Retry => " is tried again",
+            OperatorAction::RunNow => " begins now",
+            OperatorAction::Complete(output) => {
+                self.output = Some(output.clone());
+                " is declared completed"
+            }
+            OperatorAction::Fail => {
+                self.class = Some(FailureClass::Failed);
+                self.error = Some(reason.to_string());
+                " is declared failed"
+            }
+        };
+        let about = self.kind("operated").say(format_args!("{words}")).by(by);
+        if reason.is_empty() { about } else { about.say(format_args!(": {reason}")) }
     }
 
     fn ended(mut self, seal: &Ended) -> Self {
@@ -331,6 +363,9 @@ mod tests {
         let (key, attempt) = (hello(), AttemptNo::FIRST);
         let decided = |decision| Fact::Decided { key, decision };
         let stopped = |how| Fact::AttemptStopped { key, attempt, how };
+        let operated =
+            |action, reason: &str| Fact::Operated(Operation { key, by: "me".into(), reason: reason.into(), action });
+        let signal = |id, payload| Fact::Signalled(Signalled { name: "paid".into(), payload, by: "me".into(), id });
         let output = Some(Payload::encode(&1).unwrap());
         let cases = [
             (decided(Decision::Branch(true)), "hello went true"),
@@ -342,9 +377,19 @@ mod tests {
             (decided(Decision::Failed("no x".into())), "hello: its expression could not be evaluated: no x"),
             (stopped(StopOutcome::Closed), "hello: attempt 1 closed: nobody worked on it here"),
             (stopped(StopOutcome::Aborted), "hello: attempt 1 did not stop in time and was dropped"),
+            (operated(OperatorAction::Retry, ""), "hello is tried again by me"),
+            (operated(OperatorAction::RunNow, "in a hurry"), "hello begins now by me: in a hurry"),
+            (
+                operated(OperatorAction::Complete(Payload::NULL), "it was done"),
+                "hello is declared completed by me: it was done",
+            ),
+            (operated(OperatorAction::Fail, "gone"), "hello is declared failed by me: gone"),
             (Fact::TimerFired(Timer::Deadline), "the deadline passed"),
             (Fact::TimerFired(Timer::Timeout(key, attempt)), "hello: attempt 1 took longer than allowed"),
             (Fact::TimerFired(Timer::Backoff(key, attempt.next())), "hello: attempt 2 may begin"),
+            (Fact::TimerFired(Timer::Wait(key)), "hello: the time it waited for has come"),
+            (signal(None, Payload::NULL), "signal \"paid\" by me"),
+            (signal(Some("7".into()), Payload::encode(&1).unwrap()), "signal \"paid\" by me, id \"7\", with 1"),
             (Fact::Ending(EndRequest::Cancel("me".into())), "cancelled by me"),
             (Fact::Ending(EndRequest::Complete("me".into())), "declared completed by me"),
             (Fact::Ending(EndRequest::Fail { by: "me".into(), reason: "no".into() }), "declared failed by me: no"),

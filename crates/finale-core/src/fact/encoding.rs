@@ -9,7 +9,9 @@
 //! that ends before the field for one without. Everything else is a new [`FORMAT`]. After a change the test that compares
 //! with `encoding/golden.hex` must fail only in lines that are new.
 
-use super::{Activation, Decision, EndRequest, Ended, Fact, StopOutcome, Terminal, Timer};
+use super::{
+    Activation, Decision, EndRequest, Ended, Fact, Operation, OperatorAction, Signalled, StopOutcome, Terminal, Timer,
+};
 use crate::definition::Verdict;
 use crate::failure::{Failure, FailureClass};
 use crate::id::{AttemptNo, WorkKey};
@@ -42,6 +44,9 @@ pub(super) mod kind {
     pub(in crate::fact) const OUTPUT: u8 = 19;
     pub(in crate::fact) const TOO_MANY: u8 = 20;
     pub(in crate::fact) const ROUND: u8 = 21;
+    pub(in crate::fact) const OPERATED: u8 = 24;
+    pub(in crate::fact) const SIGNALLED: u8 = 27;
+    pub(in crate::fact) const WAIT: u8 = 28;
 
     /// The bits of the kind itself.
     pub(in crate::fact) const MASK: u8 = 0x1f;
@@ -63,7 +68,8 @@ pub(super) mod activated {
 pub(super) mod failed {
     pub(in crate::fact) const PERMANENT: u8 = 1;
     pub(in crate::fact) const DELAY: u8 = 2;
-    pub(in crate::fact) const ALL: u8 = 3;
+    pub(in crate::fact) const CODE: u8 = 4;
+    pub(in crate::fact) const ALL: u8 = 7;
 }
 
 /// Appends one fact to `out`; `last` is the time of the fact before it.
@@ -130,6 +136,7 @@ impl Writer<'_> {
                 self.work(kind::ROUND, last, at, *key, AttemptNo::FIRST);
                 self.number(u64::from(*round));
             }
+            Fact::TimerFired(Timer::Wait(key)) => self.work(kind::WAIT, last, at, *key, AttemptNo::FIRST),
             Fact::Ending(request) => {
                 self.head(kind::ENDING, last, at);
                 self.end_request(request);
@@ -147,6 +154,11 @@ impl Writer<'_> {
                 self.byte(u8::from(*crashed));
             }
             Fact::Continued => self.head(kind::CONTINUED, last, at),
+            Fact::Operated(operation) => self.operation(last, at, operation),
+            Fact::Signalled(signal) => {
+                self.head(kind::SIGNALLED, last, at);
+                self.signal(signal);
+            }
         }
     }
 
@@ -226,6 +238,21 @@ impl Writer<'_> {
         }
     }
 
+    fn operation(&mut self, last: Time, at: Time, Operation { key, by, reason, action }: &Operation) {
+        self.work(kind::OPERATED, last, at, *key, AttemptNo::FIRST);
+        self.byte(match action {
+            OperatorAction::Retry => 0,
+            OperatorAction::RunNow => 1,
+            OperatorAction::Complete(_) => 2,
+            OperatorAction::Fail => 3,
+        });
+        self.text(by);
+        self.text(reason);
+        if let OperatorAction::Complete(output) = action {
+            self.payload(output.as_bytes());
+        }
+    }
+
     #[inline]
     fn result(&mut self, result: Result<&[u8], &Failure>) {
         match result {
@@ -238,10 +265,14 @@ impl Writer<'_> {
         let delay = failure.delay();
         self.byte(class_number(failure.class));
         let permanent = if failure.permanent { failed::PERMANENT } else { 0 };
-        self.byte(permanent | if delay.is_some() { failed::DELAY } else { 0 });
+        let code = if failure.code().is_some() { failed::CODE } else { 0 };
+        self.byte(permanent | code | if delay.is_some() { failed::DELAY } else { 0 });
         self.text(&failure.reason);
         if let Some(delay) = delay {
             self.number(u64::try_from(delay.as_micros()).unwrap_or(u64::MAX));
+        }
+        if let Some(code) = failure.code() {
+            self.text(code);
         }
     }
 
@@ -265,6 +296,15 @@ impl Writer<'_> {
                 self.text(reason);
             }
             EndRequest::Stalled => self.byte(4),
+        }
+    }
+
+    fn signal(&mut self, Signalled { name, payload, by, id }: &Signalled) {
+        self.text(name);
+        self.text(by);
+        self.payload(payload.as_bytes());
+        if let Some(id) = id {
+            self.text(id);
         }
     }
 
@@ -401,6 +441,7 @@ fn class_number(class: FailureClass) -> u8 {
         FailureClass::Expression => 7,
         FailureClass::Limit => 8,
         FailureClass::Exhausted => 9,
+        FailureClass::Unknown => 12,
     }
 }
 

@@ -92,6 +92,49 @@ pub enum Fact {
     },
     /// More followed from the facts before than is drawn at once: the next part of it is drawn with this one.
     Continued,
+    /// An operator said how it goes on with one node.
+    Operated(Operation),
+    /// Somebody sent a signal.
+    Signalled(Signalled),
+}
+
+/// What an operator said of one node.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Operation {
+    /// Which work.
+    pub key: WorkKey,
+    /// Who.
+    pub by: Box<str>,
+    /// Why; not blank where something fails by it.
+    pub reason: Box<str>,
+    /// What is to be done.
+    pub action: OperatorAction,
+}
+
+/// What an operator can do to one node.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OperatorAction {
+    /// Work that is held is tried again, with all its attempts and all its time.
+    Retry,
+    /// The next attempt begins now instead of at the end of its backoff, or a wait for a time is over.
+    RunNow,
+    /// The work counts as done, with this output; whoever works on it is stopped at once.
+    Complete(Payload),
+    /// The work has failed for good: it is neither tried again nor held. Whoever works on it is stopped at once.
+    Fail,
+}
+
+/// A signal that somebody sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Signalled {
+    /// The name that nodes wait for.
+    pub name: Box<str>,
+    /// What it says.
+    pub payload: Payload,
+    /// Who sent it.
+    pub by: Box<str>,
+    /// What repetitions of it are known by.
+    pub id: Option<Box<str>>,
 }
 
 /// How an execution begins.
@@ -156,6 +199,8 @@ pub enum Timer {
     Backoff(WorkKey, AttemptNo),
     /// The round of a loop with that number, from 1, may begin.
     Round(WorkKey, u32),
+    /// A node that waits need wait no longer: its moment has come, or the signal that it waits for has not.
+    Wait(WorkKey),
 }
 
 /// An end that was decided apart from the tasks.

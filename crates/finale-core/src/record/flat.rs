@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AttemptRecord, Begun, ConcurrencyLimit, Counts, DecidedBy, End, ExecutionError, ItemCounts, NodeFailure,
-    NodeRecord, NodeRecordState, Outcome, QueuePosition, Record, State, WorkflowName,
+    NodeRecord, NodeRecordState, Outcome, QueuePosition, Record, SignalRecord, State, WorkflowName,
 };
 use crate::failure::FailureClass;
 use crate::id::{AttemptNo, ExecutionId, TaskId};
@@ -45,6 +45,8 @@ pub(super) struct FlatRecord {
     decided_by: Option<DecidedBy>,
     output: Option<Payload>,
     nodes: Vec<NodeRecord>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    signals: Vec<SignalRecord>,
 }
 
 impl From<Record> for FlatRecord {
@@ -67,6 +69,7 @@ impl From<Record> for FlatRecord {
             decided_by: None,
             output: None,
             nodes: record.nodes,
+            signals: record.signals,
         };
         match record.state {
             State::Pending | State::Running => {}
@@ -160,6 +163,7 @@ impl TryFrom<FlatRecord> for Record {
             state,
             counts: flat.counts,
             nodes: flat.nodes,
+            signals: flat.signals,
         })
     }
 }
@@ -231,7 +235,8 @@ impl From<NodeRecord> for FlatNode {
             NodeRecordState::Completed { begun, completed_at, output } => {
                 flat.begin(begun);
                 flat.completed_at = Some(completed_at);
-                flat.output = Some(output).filter(|_| flat.task_id.is_some());
+                // Control nodes give nothing, and neither do waits for a moment.
+                flat.output = Some(output).filter(|output| flat.task_id.is_some() || !output.is_null());
             }
             NodeRecordState::Failed { begun, completed_at, class, error } => {
                 flat.begin(begun);

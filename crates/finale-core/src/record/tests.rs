@@ -59,6 +59,7 @@ fn counts_that_do_not_add_up_are_refused() {
 #[test]
 fn a_failed_condition_is_not_called_a_task() {
     let failure = |kind: &str| NodeFailure {
+        code: None,
         node: "wrap?".to_owned(),
         kind: kind.to_owned(),
         title: "input.is_gift".to_owned(),

@@ -29,6 +29,8 @@ pub enum LateKind {
     Stopped,
     /// A verdict.
     Verdict,
+    /// A signal.
+    Signal,
 }
 
 impl LateKind {
@@ -39,6 +41,7 @@ impl LateKind {
             Self::Report => "report on a task",
             Self::Stopped => "report of a stopped handler",
             Self::Verdict => "verdict",
+            Self::Signal => "signal",
         }
     }
 }

@@ -203,19 +203,25 @@ impl Supervisor {
             }
             Err(reason) => NotDone::Unread(reason.clone()),
         };
-        if let Question::Tell(Message { body: Body::Input(Input::Reported(_)), .. }) = what {
-            self.note_late_report(at, execution, &not_done, out);
+        match what {
+            Question::Tell(Message { body: Body::Input(Input::Reported(_)), .. }) => {
+                self.note_late(at, execution, LateKind::Report, &not_done, out);
+            }
+            Question::Tell(Message { body: Body::Input(Input::Signal(_)), .. }) => {
+                self.note_late(at, execution, LateKind::Signal, &not_done, out);
+            }
+            _ => {}
         }
         out.reply(what.request(), Answer::NotDone(not_done));
     }
 
-    fn note_late_report(&mut self, at: Time, execution: ExecutionId, not_done: &NotDone, out: &mut Outbox) {
+    fn note_late(&mut self, at: Time, execution: ExecutionId, what: LateKind, not_done: &NotDone, out: &mut Outbox) {
         let reason = match not_done {
             NotDone::Refused(refused) => refused.to_string(),
             NotDone::Unread(reason) => reason.to_string(),
             _ => "there is no such execution".to_owned(),
         };
-        let event = LateEvent { execution, at, what: LateKind::Report, reason: reason.into() };
+        let event = LateEvent { execution, at, what, reason: reason.into() };
         self.late.note(event.clone());
         if *not_done != NotDone::NotFound {
             out.notices.push(Notice::LateReport(event));

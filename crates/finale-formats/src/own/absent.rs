@@ -2,8 +2,7 @@
 
 const BESIDE: &str = "tasks that say nothing of each other run side by side; `map` runs a task for each value";
 const MATRIX: &str = "say it at the tasks that run for each combination: `map: {matrix: ...}`";
-const NO_SCHEDULE: &str =
-    "no workflow is started by the clock; let cron or your application start it, or begin with `sleep`";
+const NO_SCHEDULE: &str = "no workflow is started by the clock; let cron or your application start it, or begin with a node like `{until: input.begin_at}`";
 const BY_INPUTS: &str = "name what a run is given under `inputs`, and hand it over by `finale run --input`";
 const UNDER_NODES: &str = "write it under `nodes`, with an id of its own";
 const WHEN_IT_FAILS: &str = "name the node that handles the failure, `on_failure: NODE`, at the task that may fail; or say \
@@ -40,6 +39,9 @@ pub(super) const OF_A_TASK: &[(&str, &str)] = &[
     ("split", UNDER_NODES),
     ("verification", UNDER_NODES),
     ("assign", UNDER_NODES),
+    ("delay", UNDER_NODES),
+    ("until", UNDER_NODES),
+    ("signal", UNDER_NODES),
     ("on_success", "what has it in its `after` runs when this one is done"),
     ("finally", WHEN_IT_FAILS),
     ("always", WHEN_IT_FAILS),

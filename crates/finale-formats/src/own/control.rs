@@ -9,13 +9,25 @@ use serde_json::Value;
 
 use super::report::Report;
 use super::section::{self, Keys, Section};
-use super::{expression, rule, task};
+use super::{duration, expression, rule, task, wait};
 use crate::error::LoadProblem;
 use crate::tree::{Entry, Located, Tree};
 
 /// Keys that say what a node is; a node has exactly one of them.
-pub(crate) const KINDS: &[&str] =
-    &["start", "end", "task", "condition", "split", "join", "assign", "verification", "subworkflow"];
+pub(crate) const KINDS: &[&str] = &[
+    "start",
+    "end",
+    "task",
+    "condition",
+    "split",
+    "join",
+    "assign",
+    "verification",
+    "subworkflow",
+    "delay",
+    "until",
+    "signal",
+];
 
 pub(crate) const KEYS: Keys = Keys {
     accepted: &[
@@ -28,11 +40,16 @@ pub(crate) const KEYS: Keys = Keys {
         "assign",
         "verification",
         "subworkflow",
+        "delay",
+        "until",
+        "signal",
+        "timeout",
         "label",
         "after",
         "when",
         "trigger_rule",
         "on_failure",
+        "on_timeout",
     ],
     slips: &[
         ("conditional", "condition"),
@@ -55,6 +72,13 @@ pub(crate) const KEYS: Keys = Keys {
         ("rule", "trigger_rule"),
         ("on_error", "on_failure"),
         ("catch", "on_failure"),
+        ("wait", "delay"),
+        ("pause", "delay"),
+        ("timer", "delay"),
+        ("at", "until"),
+        ("wait_until", "until"),
+        ("event", "signal"),
+        ("wait_for", "signal"),
         ("shell", "task: {shell: ...}"),
         ("handler", "task: {handler: ...}"),
         ("sleep", "task: {sleep: ...}"),
@@ -88,7 +112,7 @@ pub(super) fn read<'a>(id: &str, value: &'a Located, report: &mut Report<'a>) ->
     kinds.for_each(|key| contradiction(&section, key, kind, "a node is one thing", report));
     if kind == "task" {
         let reason = "it belongs into the task";
-        let keys = ["label", "after", "when", "trigger_rule", "on_failure"];
+        let keys = ["label", "after", "when", "trigger_rule", "on_failure", "timeout", "on_timeout"];
         keys.into_iter().for_each(|key| contradiction(&section, key, kind, reason, report));
         let entry = section.entry(kind)?;
         return Some(report.inside(&entry.key, |report| task::read(id, entry, report)));
@@ -98,7 +122,11 @@ pub(super) fn read<'a>(id: &str, value: &'a Located, report: &mut Report<'a>) ->
         let keys = ["after", "when", "trigger_rule"];
         keys.into_iter().for_each(|key| contradiction(&section, key, kind, reason, report));
     }
-    if !matches!(kind, "condition" | "subworkflow") {
+    if kind != "signal" {
+        let reason = "only what waits for a signal has a timeout of its own";
+        ["timeout", "on_timeout"].into_iter().for_each(|key| contradiction(&section, key, kind, reason, report));
+    }
+    if !matches!(kind, "condition" | "subworkflow" | "until" | "signal") {
         contradiction(&section, "on_failure", kind, "it does nothing that could fail", report);
     }
     if kind == "join" {
@@ -106,7 +134,11 @@ pub(super) fn read<'a>(id: &str, value: &'a Located, report: &mut Report<'a>) ->
     }
     let label = section.read("label", report, section::text).unwrap_or_else(|| id.to_owned());
     let trigger_rule = section.read("trigger_rule", report, rule::trigger_rule).unwrap_or_default();
-    let kind = section.read(kind, report, |value, report| read_kind(kind, value, report))?;
+    let timeout = section.read("timeout", report, duration::read_longer_than_zero).filter(|_| kind == "signal");
+    let kind = section.read(kind, report, |value, report| match kind {
+        "signal" => wait::signal(value, timeout, report),
+        kind => read_kind(kind, value, report),
+    })?;
     Some(Node { trigger_rule, ..Node::new(id, label, kind) })
 }
 
@@ -138,6 +170,8 @@ fn read_kind<'a>(kind: &str, value: &'a Located, report: &mut Report<'a>) -> Opt
             Some(NodeKind::AgentAssignment(AgentAssignment { agent }))
         }
         "verification" => verification(value, report),
+        "delay" => wait::delay(value, report),
+        "until" => wait::until(value, report),
         _ => subworkflow(value, report),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use finale_core::definition::{Edge, EdgeKind, NodeKind};
+use finale_core::definition::{Edge, EdgeKind, NodeKind, Wait};
 use finale_core::nearest::nearest;
 
 use super::report::Report;
@@ -27,7 +27,7 @@ pub(crate) const EDGE_KEYS: Keys = Keys {
 };
 
 /// What can stand behind `on`.
-pub(crate) const ANSWERS: [(&str, EdgeKind); 8] = [
+pub(crate) const ANSWERS: [(&str, EdgeKind); 9] = [
     ("true", EdgeKind::ConditionalTrue),
     ("false", EdgeKind::ConditionalFalse),
     ("pass", EdgeKind::VerificationPass),
@@ -36,6 +36,7 @@ pub(crate) const ANSWERS: [(&str, EdgeKind); 8] = [
     ("branch", EdgeKind::ParallelBranch),
     ("always", EdgeKind::Sequential),
     ("failure", EdgeKind::OnFailure),
+    ("timeout", EdgeKind::OnTimeout),
 ];
 
 /// The nodes that edges can lead to and from.
@@ -60,6 +61,9 @@ static SPLIT: Answers =
 static TASK: Answers = Answers { kind: "task", accepted: &["always", "failure"], implied: Some(EdgeKind::Sequential) };
 static SUBWORKFLOW: Answers =
     Answers { kind: "subworkflow", accepted: &["always", "failure"], implied: Some(EdgeKind::Sequential) };
+static UNTIL: Answers = Answers { kind: "wait", accepted: &["always", "failure"], implied: Some(EdgeKind::Sequential) };
+static SIGNAL: Answers =
+    Answers { kind: "signal", accepted: &["always", "failure", "timeout"], implied: Some(EdgeKind::Sequential) };
 static OTHER: Answers =
     Answers { kind: "node without answers", accepted: &["always"], implied: Some(EdgeKind::Sequential) };
 
@@ -71,7 +75,13 @@ fn answers(kind: &NodeKind) -> &'static Answers {
         NodeKind::Task(_) => &TASK,
         NodeKind::Subworkflow(_) => &SUBWORKFLOW,
         NodeKind::Group(_) | NodeKind::Map(_) | NodeKind::Loop(_) => &TASK,
-        NodeKind::Start | NodeKind::End | NodeKind::ParallelJoin(_) | NodeKind::AgentAssignment(_) => &OTHER,
+        NodeKind::Wait(Wait::Until(_)) => &UNTIL,
+        NodeKind::Wait(Wait::Signal(_)) => &SIGNAL,
+        NodeKind::Start
+        | NodeKind::End
+        | NodeKind::ParallelJoin(_)
+        | NodeKind::AgentAssignment(_)
+        | NodeKind::Wait(Wait::Delay(_)) => &OTHER,
     }
 }
 
@@ -197,17 +207,18 @@ pub(super) fn after<'a>(
     }
 }
 
-/// Connects a node with the one that handles its failure.
-pub(super) fn on_failure<'a>(
+/// Connects a node with the one that it names in its `on_failure` or `on_timeout`.
+pub(super) fn leads_to<'a>(
     source: &str,
     value: &'a Located,
+    kind: EdgeKind,
     ends: &Ends<'a>,
     drawing: &mut Drawing,
     report: &mut Report<'a>,
 ) {
     let Some(Id { text, place }) = node(value, report) else { return };
     if ends.check(text, place, report).is_some() {
-        drawing.connect(source, text, EdgeKind::OnFailure, place);
+        drawing.connect(source, text, kind, place);
     }
 }
 

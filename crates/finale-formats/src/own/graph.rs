@@ -34,7 +34,8 @@ fn may_hide_an_edge(fault: &Fault) -> bool {
     let path: Vec<_> = fault.path().collect();
     match path[..] {
         [Step::Key(group), Step::Key(_), Step::Key(key), ..] if group == "tasks" => {
-            matches!(key.as_str(), "after" | "on_failure" | "group") || !task::KEYS.accepted.contains(&key.as_str())
+            matches!(key.as_str(), "after" | "on_failure" | "on_timeout" | "group")
+                || !task::KEYS.accepted.contains(&key.as_str())
         }
         [Step::Key(head), ..] => !OF_THE_FILE.contains(&head.as_str()),
         _ => true,
@@ -66,7 +67,8 @@ fn is_certain(problem: &Problem, are_edges_known: bool, faults: &[Fault]) -> boo
         | Code::AtMostOnceRetried
         | Code::AtMostOnceExternal
         | Code::OnFailureOptional
-        | Code::OnFailureOutside => !faults.iter().any(|fault| is_inside(fault, &problem.nodes)),
+        | Code::OnFailureOutside
+        | Code::OnTimeoutOutside => !faults.iter().any(|fault| is_inside(fault, &problem.nodes)),
         _ => true,
     }
 }

@@ -25,6 +25,8 @@
 //! - `after` names what comes before. Behind a condition or a verification it says the answer:
 //!   `{node: review, on: pass}`. What comes after a split is one of its branches.
 //! - `on_failure` of a task names the node that handles its failure; nothing else leads to that node.
+//! - `delay`, `until` and `signal` are nodes that wait. What waits for a signal has a `timeout`, and `on_timeout` names the
+//!   node that runs if none came in time.
 //! - `trigger_rule` says by which rule a node begins, where the default one will not do; a `join` says it itself.
 //! - `when` puts a decision before a node: see [`Definition::guard`].
 //! - `edges` draws ways one by one, where that is easier.
@@ -57,10 +59,12 @@ mod graph;
 pub(crate) mod keys;
 mod policy;
 mod report;
+mod retry;
 mod rule;
 mod section;
 mod short;
 mod task;
+mod wait;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -306,7 +310,11 @@ impl Reader {
             Some(())
         });
         node.read("on_failure", report, |value, report| {
-            edge::on_failure(id, value, ends, &mut self.drawing, report);
+            edge::leads_to(id, value, EdgeKind::OnFailure, ends, &mut self.drawing, report);
+            Some(())
+        });
+        node.read("on_timeout", report, |value, report| {
+            edge::leads_to(id, value, EdgeKind::OnTimeout, ends, &mut self.drawing, report);
             Some(())
         });
         for key in ["when", "if"] {
@@ -385,7 +393,7 @@ const NODES_EXPECTED: &str =
 
 /// The value that is the expression of a node, or is made into one.
 fn expression_value(node: &Located) -> Option<&Located> {
-    const EXPRESSIONS: [&str; 6] = ["input", "with", "condition", "shell", "sleep", "log"];
+    const EXPRESSIONS: [&str; 8] = ["input", "with", "condition", "shell", "sleep", "log", "until", "signal"];
     EXPRESSIONS.into_iter().find_map(|key| node.tree.get(key))
 }
 

@@ -15,7 +15,7 @@ type Form = for<'a> fn(&'a Located, &mut Report<'a>) -> Option<Document>;
 pub(super) const FORMS: [(&str, Form); 3] = [("shell", shell), ("sleep", sleep), ("log", log)];
 
 pub(crate) const SHELL_KEYS: Keys = Keys {
-    accepted: &["command", "env", "dir"],
+    accepted: &["command", "env", "dir", "output"],
     slips: &[
         ("cmd", "command"),
         ("run", "command"),
@@ -27,6 +27,9 @@ pub(crate) const SHELL_KEYS: Keys = Keys {
     ],
 };
 
+/// How the standard output of a command can be read.
+pub(crate) const OUTPUTS: &[&str] = &["text", "json"];
+
 fn shell<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Document> {
     if !value.tree.is_map() {
         let command = command(value, report)?;
@@ -36,7 +39,11 @@ fn shell<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Document> {
     let run = section.require("command", report, command);
     let env = section.read("env", report, environment);
     let dir = section.read("dir", report, text);
-    let members = [("command", Some(run?)), ("env", env), ("dir", dir)];
+    let output = section.read("output", report, |value, report| {
+        let words = [("text", "text"), ("json", "json")];
+        section::word(value, "reading of an output", &words, OUTPUTS, report).map(expression::quoted)
+    });
+    let members = [("command", Some(run?)), ("env", env), ("dir", dir), ("output", output)];
     let members: Vec<_> = members.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     object(value, &members, report)
 }

@@ -3,13 +3,12 @@
 pub(super) mod repeat;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use finale_core::definition::{Delivery, Document, Node, Retry, Task, Work, title_of};
+use finale_core::definition::{Delivery, Document, Node, Task, Work, title_of};
 
 use super::report::Report;
 use super::section::{self, Keys, Section};
-use super::{absent, call, command, duration, expression, rule, short};
+use super::{absent, call, command, duration, expression, retry, rule, short};
 use crate::error::LoadProblem;
 use crate::tree::{Entry, Located, Tree};
 
@@ -96,7 +95,6 @@ pub(crate) const KEYS: Keys = Keys {
         ("sub_workflow", "call"),
         ("workflow", "call"),
         ("wait", "sleep"),
-        ("delay", "sleep"),
         ("pause", "sleep"),
         ("message", "log"),
         ("print", "log"),
@@ -119,11 +117,6 @@ pub(crate) const KEYS: Keys = Keys {
         ("tags", "labels"),
         ("annotations", "labels"),
     ],
-};
-
-pub(crate) const RETRY_KEYS: Keys = Keys {
-    accepted: &["attempts", "backoff"],
-    slips: &[("retries", "attempts"), ("max_attempts", "attempts"), ("count", "attempts"), ("delay", "backoff")],
 };
 
 /// Reads what is behind the id of a task; what is wrong is reported, and the rest read all the same.
@@ -161,7 +154,7 @@ fn work_of<'a>(section: &Section<'a>, report: &mut Report<'a>) -> Task {
         input: section.read("input", report, expression::read),
         with,
         timeout: section.read("timeout", report, duration::read_longer_than_zero),
-        retry: section.read("retry", report, retry).unwrap_or_default(),
+        retry: section.read("retry", report, retry::read).unwrap_or_default(),
         delivery: if section.flag("at_most_once", report) { Delivery::AtMostOnce } else { Delivery::default() },
         assignee: section.read("assignee", report, section::text),
         labels: section.read("labels", report, labels).unwrap_or_default(),
@@ -246,29 +239,6 @@ fn contradiction<'a>(
             report.add(entry.key_place, || LoadProblem::Contradiction { key, other, reason });
         });
     }
-}
-
-/// The number of attempts, or that and the wait between them.
-fn retry<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Retry> {
-    if !value.tree.is_map() {
-        return attempts(value, report).map(|attempts| Retry { attempts, ..Retry::default() });
-    }
-    let section = Section::open(value, &RETRY_KEYS, report)?;
-    let attempts = section.require("attempts", report, attempts);
-    let backoff = section.read("backoff", report, backoff).unwrap_or_default();
-    attempts.map(|attempts| Retry { attempts, backoff })
-}
-
-fn backoff<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Duration> {
-    match &value.tree {
-        Tree::Map(_) => report.wrong_type(value, "one duration like `30s`, the same before each further attempt"),
-        _ => duration::read(value, report),
-    }
-}
-
-fn attempts<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<u16> {
-    let attempts = section::number(value, 1, u64::from(u16::MAX), report)?;
-    u16::try_from(attempts).ok()
 }
 
 fn labels<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<BTreeMap<String, String>> {

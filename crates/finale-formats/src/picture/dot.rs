@@ -120,6 +120,7 @@ const fn shape(kind: &NodeKind) -> &'static str {
         NodeKind::Verification(_) => "hexagon",
         NodeKind::Subworkflow(_) => "component",
         NodeKind::Group(_) | NodeKind::Map(_) | NodeKind::Loop(_) => "tab",
+        NodeKind::Wait(_) => "octagon",
     }
 }
 

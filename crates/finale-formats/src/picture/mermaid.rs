@@ -139,6 +139,7 @@ const fn brackets(kind: &NodeKind) -> (&'static str, &'static str) {
         NodeKind::AgentAssignment(_) => (">", "]"),
         NodeKind::Verification(_) => ("{{", "}}"),
         NodeKind::Subworkflow(_) | NodeKind::Group(_) | NodeKind::Map(_) | NodeKind::Loop(_) => ("[[", "]]"),
+        NodeKind::Wait(_) => ("((", "))"),
     }
 }
 

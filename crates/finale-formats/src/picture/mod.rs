@@ -14,8 +14,9 @@ mod mermaid;
 use std::collections::HashMap;
 
 use finale_core::definition::{
-    Body, Edge, EdgeKind, Graph, JoinStrategy, Loop, Losers, Map, Node, NodeKind, TriggerRule,
+    Body, Edge, EdgeKind, Graph, JoinStrategy, Loop, Losers, Map, Node, NodeKind, Signal, TriggerRule, Wait,
 };
+use finale_core::time::format_duration;
 use finale_core::{Definition, NodePath, NodeStatus, Record};
 
 pub use self::dot::dot;
@@ -44,6 +45,7 @@ fn word(edge: &Edge) -> &str {
         EdgeKind::VerificationFail => "fail",
         EdgeKind::VerificationRefer => "refer",
         EdgeKind::OnFailure => "on failure",
+        EdgeKind::OnTimeout => "on timeout",
     })
 }
 
@@ -59,6 +61,7 @@ fn label(node: &Node, name: &str) -> String {
             None => "for each item".to_owned(),
         }),
         NodeKind::Loop(repeated) => Some(format!("at most {} rounds", repeated.rounds_max)),
+        NodeKind::Wait(wait) => Some(awaited(wait)),
         _ => None,
     };
     let rule = Some(node.rule()).filter(|rule| *rule != TriggerRule::Default).map(|rule| match &node.kind {
@@ -73,6 +76,18 @@ fn label(node: &Node, name: &str) -> String {
     });
     let more: Vec<String> = limit.into_iter().chain(rule).collect();
     if more.is_empty() { name.to_owned() } else { format!("{name}\n({})", more.join(", ")) }
+}
+
+/// What a node waits for.
+fn awaited(wait: &Wait) -> String {
+    match wait {
+        Wait::Delay(delay) => format_duration(*delay),
+        Wait::Until(moment) => format!("until {moment}"),
+        Wait::Signal(Signal { name, timeout: None }) => format!("signal {name}"),
+        Wait::Signal(Signal { name, timeout: Some(timeout) }) => {
+            format!("signal {name}, at most {}", format_duration(*timeout))
+        }
+    }
 }
 
 /// The numbers of the nodes by id; of several with one id the first one has it.

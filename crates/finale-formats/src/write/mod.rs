@@ -7,8 +7,10 @@
 //!
 //! No format can say everything: a default that is `null` is lost in the serialized form, and files nest at most 127 levels.
 
+mod entry;
 mod json;
 mod outline;
+mod retry;
 mod task;
 mod yaml;
 

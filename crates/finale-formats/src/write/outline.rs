@@ -7,11 +7,13 @@ use std::collections::{HashMap, HashSet};
 use finale_core::Definition;
 use finale_core::definition::{
     Conditional, Declaration, Edge, EdgeKind, JoinStrategy, Losers, Node, NodeKind, ParallelJoin, ParallelSplit,
-    Subworkflow, TriggerRule, Verdict, Verification, title_of,
+    Signal, Subworkflow, TriggerRule, Verdict, Verification, Wait, title_of,
 };
+use finale_core::time::format_duration;
 use serde_json::Value;
 
-use super::task::{self, number, text};
+use super::entry::{number, text};
+use super::task;
 use crate::own;
 use crate::tree::{Entry, Located, Tree};
 
@@ -71,6 +73,8 @@ struct Plan<'d> {
     after: HashMap<&'d str, Vec<&'d Edge>>,
     /// What stands behind `on_failure`, by the id of the node.
     on_failure: HashMap<&'d str, &'d str>,
+    /// What stands behind `on_timeout`, by the id of the node.
+    on_timeout: HashMap<&'d str, &'d str>,
     /// What stands in the list of edges, with the number that an edge there would get.
     edges: Vec<(usize, &'d Edge)>,
 }
@@ -89,6 +93,7 @@ impl<'d> Plan<'d> {
             guards: HashMap::new(),
             after: HashMap::new(),
             on_failure: HashMap::new(),
+            on_timeout: HashMap::new(),
             edges: Vec::new(),
         };
         let mut implied = HashSet::new();
@@ -106,7 +111,7 @@ impl<'d> Plan<'d> {
         let guarded: HashMap<&str, &str> = self.guards.iter().map(|(node, (decision, _))| (*decision, *node)).collect();
         let order: HashMap<_, _> = self.nodes.iter().enumerate().map(|(at, node)| (node.id.as_str(), at)).collect();
         let is_to_end = |edge: &Edge| matches!(self.kinds.get(edge.target.as_str()), Some(NodeKind::End));
-        let (mut spelled_out, mut last, mut in_order) = (0, (0, false), outline.after);
+        let (mut spelled_out, mut last, mut in_order) = (0, (0, 0), outline.after);
         for edge in &definition.edges {
             let target = guarded.get(edge.target.as_str()).copied().unwrap_or(&edge.target);
             let is_implied = implied.contains(edge.source.as_str()) || implied.contains(target);
@@ -114,16 +119,19 @@ impl<'d> Plan<'d> {
                 continue;
             }
             spelled_out += 1;
-            // What handles the failure of a node stands with that node, behind what comes before it.
-            let for_failure = edge.kind == EdgeKind::OnFailure;
-            let node = if for_failure { edge.source.as_str() } else { target };
-            let at = (order.get(node).copied().unwrap_or_default(), for_failure);
-            let is_free = !for_failure || !self.on_failure.contains_key(node);
+            // What a failure or a timeout of a node leads to stands with that node, behind what comes before it.
+            let (node, turn, named) = match edge.kind {
+                EdgeKind::OnFailure => (edge.source.as_str(), 1, Some(&mut self.on_failure)),
+                EdgeKind::OnTimeout => (edge.source.as_str(), 2, Some(&mut self.on_timeout)),
+                _ => (target, 0, None),
+            };
+            let at = (order.get(node).copied().unwrap_or_default(), turn);
+            let is_free = named.as_ref().is_none_or(|named| !named.contains_key(node));
             in_order &= at >= last && is_free && edge.label.is_none() && edge.id == format!("e{spelled_out}");
             last = at;
-            match (in_order, for_failure) {
-                (true, true) => drop(self.on_failure.insert(node, target)),
-                (true, false) => self.after.entry(target).or_default().push(edge),
+            match (in_order, named) {
+                (true, Some(named)) => drop(named.insert(node, target)),
+                (true, None) => self.after.entry(target).or_default().push(edge),
                 (false, _) => self.edges.push((spelled_out, edge)),
             }
         }
@@ -184,11 +192,13 @@ impl<'d> Plan<'d> {
         }
         let NodeKind::Task(task) = &node.kind else {
             let mut entries = vec![control(&node.kind)];
+            entries.extend(timeout(&node.kind));
             if node.label != node.id {
                 entries.push(text("label", &node.label));
             }
             self.add_ways(node, &mut entries);
             entries.extend(self.handler(node).map(|handler| text("on_failure", handler)));
+            entries.extend(self.on_timeout.get(node.id.as_str()).map(|target| text("on_timeout", target)));
             return Tree::Map(entries).into();
         };
         let mut entries = task::entries(node, task);
@@ -337,7 +347,16 @@ fn control(kind: &NodeKind) -> Entry {
         NodeKind::Subworkflow(subworkflow) => Entry::new("subworkflow", map(call(subworkflow))),
         // They are written among the tasks.
         NodeKind::Group(_) | NodeKind::Map(_) | NodeKind::Loop(_) => Entry::new("task", map(Vec::new())),
+        NodeKind::Wait(Wait::Delay(delay)) => text("delay", &format_duration(*delay)),
+        NodeKind::Wait(Wait::Until(moment)) => text("until", moment),
+        NodeKind::Wait(Wait::Signal(signal)) => text("signal", &signal.name),
     }
+}
+
+/// How long a node waits for its signal, if there is a limit.
+fn timeout(kind: &NodeKind) -> Option<Entry> {
+    let NodeKind::Wait(Wait::Signal(Signal { timeout: Some(timeout), .. })) = kind else { return None };
+    Some(text("timeout", &format_duration(*timeout)))
 }
 
 fn at_least(count: u32) -> Located {

@@ -5,6 +5,8 @@ use finale_core::definition::{
 };
 use finale_core::time::format_duration;
 
+use super::entry::{number, text};
+use super::retry;
 use crate::own;
 use crate::tree::{Entry, Located, Tree};
 
@@ -26,7 +28,7 @@ pub(super) fn entries(node: &Node, task: &Task) -> Vec<Entry> {
 pub(super) fn settings(task: &Task, on_failure: Option<&str>) -> Vec<Entry> {
     let mut entries = Vec::new();
     if task.retry != Retry::default() {
-        entries.push(Entry::new("retry", retry(task.retry)));
+        entries.push(Entry::new("retry", retry::retry(&task.retry)));
     }
     if let Some(timeout) = task.timeout {
         entries.push(text("timeout", &format_duration(timeout)));
@@ -102,22 +104,6 @@ pub(super) fn policy(policy: Policy) -> Vec<Entry> {
         entries.push(text("siblings", "finish"));
     }
     entries
-}
-
-pub(super) fn text(key: &str, text: &str) -> Entry {
-    Entry::new(key, Tree::Text(text.to_owned()))
-}
-
-pub(super) fn number(number: u64) -> Located {
-    Tree::Number(number.into()).into()
-}
-
-fn retry(Retry { attempts, backoff }: Retry) -> Located {
-    let attempts = number(u64::from(attempts));
-    if backoff.is_zero() {
-        return attempts;
-    }
-    Tree::Map(vec![Entry::new("attempts", attempts), text("backoff", &format_duration(backoff))]).into()
 }
 
 pub(super) fn add_work(task: &Task, entries: &mut Vec<Entry>) {

@@ -31,7 +31,7 @@ pub(super) struct Workflow {
 
 impl Workflow {
     pub(super) fn new(id: &str, version: &str) -> Self {
-        let retry = Retry { attempts: u16::MAX, backoff: Duration::ZERO };
+        let retry = Retry::attempts(u16::MAX);
         let task = Task { title: Some("Work".into()), work: Work::Handler("work".into()), retry, ..Task::default() };
         let builder = Definition::builder(id).name(format!("The workflow {id}")).version(version);
         let definition = builder.node("work", NodeKind::Task(task)).build();

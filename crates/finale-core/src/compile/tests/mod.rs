@@ -243,7 +243,7 @@ fn a_bad_expression_is_reported_with_its_place() {
     let mut asks = task("a");
     if let NodeKind::Task(task) = &mut asks.kind {
         task.input = Some("nodes.z.output".to_owned());
-        task.retry = Retry { attempts: 0, backoff: Duration::ZERO };
+        task.retry = Retry::attempts(0);
     }
     let edges = ["s c", "c a conditional_true", "c e conditional_false", "a e"];
     let mut definition = workflow(vec![conditional("c", "1 +"), asks], &edges);
@@ -266,7 +266,7 @@ fn at_most_once_needs_a_handler_and_contradicts_retries() {
         let mut once = task("a");
         if let NodeKind::Task(task) = &mut once.kind {
             (task.work, task.delivery) = (work, Delivery::AtMostOnce);
-            task.retry = Retry { attempts, backoff: Duration::ZERO };
+            task.retry = Retry::attempts(attempts);
         }
         workflow(vec![once], &["s a", "a e"])
     };

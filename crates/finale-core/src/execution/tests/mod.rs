@@ -7,6 +7,7 @@ mod groups;
 mod loops;
 mod maps;
 mod outcomes;
+mod retries;
 mod rules;
 mod tree;
 

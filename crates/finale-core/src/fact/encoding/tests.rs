@@ -129,13 +129,42 @@ fn repeated() -> Vec<Fact> {
     failed.into_iter().chain([too_many]).chain(rounds).collect()
 }
 
+fn reports_with_codes() -> Vec<Fact> {
+    let report = |failure| Fact::Reported { key: key(), attempt: SECOND, result: Err(failure), by: "ann".into() };
+    let unknown = Failure::new(FailureClass::Unknown, "no answer");
+    let coded = Failure::new(FailureClass::Failed, "declined").with_code("card_declined");
+    vec![report(unknown), report(coded.clone()), report(coded.retry_after(Duration::from_secs(1)))]
+}
+
+fn operations() -> Vec<Fact> {
+    let actions = [
+        OperatorAction::Retry,
+        OperatorAction::RunNow,
+        OperatorAction::Complete(Payload::encode(&7).unwrap()),
+        OperatorAction::Complete(Payload::NULL),
+        OperatorAction::Fail,
+    ];
+    let operation = |action| Operation { key: inside(), by: "ann".into(), reason: "so".into(), action };
+    actions.map(|action| Fact::Operated(operation(action))).into()
+}
+
+fn waits() -> Vec<Fact> {
+    let signal = |payload, id| Fact::Signalled(Signalled { name: "paid".into(), payload, by: "me".into(), id });
+    vec![
+        signal(Payload::NULL, None),
+        signal(Payload::encode(&1).unwrap(), Some("7".into())),
+        Fact::TimerFired(Timer::Wait(inside())),
+        Fact::TimerFired(Timer::Wait(key())),
+    ]
+}
+
 /// Every kind of fact with every variant of what is in it.
 fn examples() -> Vec<Fact> {
     let continued = vec![Fact::Continued];
     let given = vec![Fact::Decided { key: inside(), decision: Decision::Output(Payload::encode(&7).unwrap()) }];
     let first =
         [activations(), decisions(), outcomes(), reports(), endings(), recoveries(), delays(), continued, given];
-    [first.concat(), repeated()].concat()
+    [first.concat(), repeated(), reports_with_codes(), operations(), waits()].concat()
 }
 
 fn encoded() -> Vec<u8> {

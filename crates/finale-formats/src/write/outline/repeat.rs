@@ -6,7 +6,8 @@ use finale_core::definition::{
 };
 use finale_core::time::format_duration;
 
-use super::super::task::{self, number, text, value};
+use super::super::entry::{number, text};
+use super::super::task::{self, value};
 use super::Outline;
 use crate::tree::{Entry, Located, Tree};
 

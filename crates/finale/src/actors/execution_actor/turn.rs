@@ -265,6 +265,7 @@ pub(super) fn late_event(execution: ExecutionId, at: Time, input: &Input, refuse
         Input::Reported(_) => LateKind::Report,
         Input::Stopped { .. } => LateKind::Stopped,
         Input::Verdict { .. } => LateKind::Verdict,
+        Input::Signal(_) => LateKind::Signal,
         _ => return None,
     };
     Some(LateEvent { execution, at, what, reason: refused.to_string().into() })

@@ -1,0 +1,107 @@
+//! What an operator says of single tasks of an execution.
+
+use finale_core::NodeStatus;
+use finale_core::execution::Input;
+use finale_core::fact::{Operation, OperatorAction};
+use serde::Serialize;
+
+use crate::actors::requests::{FoundNode, Waiting};
+use crate::errors::CommandError;
+use crate::handle::ExecutionHandle;
+use crate::handler::encode_owned;
+
+/// What an operator can say of one task. Each is recorded, with who said it and why, before it is answered; each names the
+/// task by its node, or by its path if it is not in the own graph of the execution.
+///
+/// A task is *held* when its attempts or its time are used up and its definition says
+/// [`exhausted: hold`](finale_core::definition::Retry::hold), or when its handler answered that the outcome is
+/// [unknown](crate::TaskError::unknown).
+impl<Output> ExecutionHandle<Output> {
+    /// Has a task that is held tried again: at once, with all the attempts and all the time that its definition gives.
+    ///
+    /// # Errors
+    /// [`NotReady`](CommandError::NotReady) when it is not held, [`Invalid`](CommandError::Invalid) when it runs at most
+    /// once, [`NotRunning`](CommandError::NotRunning) when the end of the execution is decided, and the others of
+    /// [`complete_by_hand`](Self::complete_by_hand).
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// async fn charge_card(context: TaskContext) -> Result<u16, TaskError> {
+    ///     // Nobody answered: the card may have been charged.
+    ///     if context.attempt() == 1 { Err(TaskError::new("no answer").unknown()) } else { Ok(context.attempt()) }
+    /// }
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).handler("charge_card", charge_card).start()?;
+    /// # let order = Workflow::builder("order").task("charge", "charge_card").build()?;
+    /// let execution = runtime.activate(&order, ()).await?;
+    /// # while execution.snapshot().await?.counts.waiting == 0 {}
+    /// let why = execution.why().await?;
+    /// assert_eq!(why.awaited[0].what, "an operator: attempt 1 has an unknown outcome: no answer");
+    ///
+    /// execution.retry("charge", "ann", "the bank says that it was not charged").await?;
+    /// assert_eq!(execution.outcome().await?.output::<u16>()?, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn retry(&self, node: &str, by: &str, reason: &str) -> Result<(), CommandError> {
+        self.operate(node, by, reason, OperatorAction::Retry).await
+    }
+
+    /// Begins the next attempt at a task now, instead of at the end of its backoff. It passes no limit: where there is a
+    /// queue it waits in it. A node that waits for some time or until a moment need not wait any more.
+    ///
+    /// # Errors
+    /// [`NotReady`](CommandError::NotReady) when it does not wait for its next attempt or for a time, and the others of
+    /// [`complete_by_hand`](Self::complete_by_hand).
+    pub async fn run_now(&self, node: &str, by: &str, reason: &str) -> Result<(), CommandError> {
+        self.operate(node, by, reason, OperatorAction::RunNow).await
+    }
+
+    /// Declares a task done, with this output: one that is held, that waits for its next attempt or for somebody outside, or
+    /// that a handler works on. The handler is dropped at once, without a grace. A node that waits for a time or a signal is
+    /// declared done in the same way.
+    ///
+    /// # Errors
+    /// [`NotFound`](CommandError::NotFound) when there is no such node, [`NotReady`](CommandError::NotReady) when it was
+    /// not begun, [`AlreadySettled`](CommandError::AlreadySettled) when it is settled, [`Invalid`](CommandError::Invalid)
+    /// when it is neither a task nor a wait or the output is too large or cannot be encoded, [`TooLong`](CommandError::TooLong) when who or
+    /// why is too long, [`NotRunning`](CommandError::NotRunning) and
+    /// [`AlreadyTerminal`](CommandError::AlreadyTerminal) when the end of the execution is decided or there, and when the
+    /// runtime has stopped.
+    pub async fn complete_by_hand<T: Serialize>(
+        &self,
+        node: &str,
+        output: T,
+        by: &str,
+        reason: &str,
+    ) -> Result<(), CommandError> {
+        let bytes_max = self.runtime.limits().payload_bytes_max;
+        let output = encode_owned(output).and_then(|output| output.limited(bytes_max));
+        let output = output.map_err(|error| CommandError::Invalid(error.to_string()))?;
+        self.operate(node, by, reason, OperatorAction::Complete(output)).await
+    }
+
+    /// Declares a task failed, for good: it is neither tried again nor held, whatever its definition says. What its failure
+    /// means for the execution the definition says. A handler that works on it is dropped at once, without a grace.
+    ///
+    /// # Errors
+    /// [`Invalid`](CommandError::Invalid) when the reason is blank, and the others of
+    /// [`complete_by_hand`](Self::complete_by_hand).
+    pub async fn fail_by_hand(&self, node: &str, by: &str, reason: &str) -> Result<(), CommandError> {
+        self.operate(node, by, reason, OperatorAction::Fail).await
+    }
+
+    async fn operate(&self, node: &str, by: &str, reason: &str, action: OperatorAction) -> Result<(), CommandError> {
+        self.runtime.check_text("the operator", Some(by))?;
+        self.runtime.check_text("the reason", Some(reason))?;
+        let key = match self.runtime.key(self.id, node).await? {
+            FoundNode::There(key) => key,
+            FoundNode::Ahead => return Err(CommandError::NotReady(NodeStatus::Pending)),
+            FoundNode::Unknown => return Err(CommandError::NotFound),
+        };
+        let operation = Operation { key, by: by.into(), reason: reason.into(), action };
+        self.runtime.tell(self.id, Input::Operate(operation), |answer| Waiting::Command(self.id, answer)).await
+    }
+}

@@ -1,0 +1,7 @@
+//! Where the definitions among the examples end, whatever becomes of their tasks.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod etl;
+mod pictures;
+mod play;
