@@ -7,7 +7,7 @@
 
 pub mod floor;
 mod halfway;
-pub mod journal;
+pub(crate) mod journal;
 pub mod load;
 pub mod recovery;
 pub mod restart;

@@ -8,6 +8,7 @@ use crate::durable::restart::Restarts;
 use crate::durable::row::Row;
 use crate::durable::scale::Scale;
 use crate::report::Measured;
+use crate::retention::{Kind, Retention};
 
 /// One promise.
 #[derive(Clone, Debug, Serialize)]
@@ -127,9 +128,28 @@ pub fn judge_durable(durable: &Durable, scale: &Scale) -> Vec<Goal> {
         tasks,
         Goal::at_most("syncs of a task, lone chain-10", 1.1, "syncs", lone.map(|row| row.syncs_per_task)).deciding(),
         Goal::at_most("appends of a lone chain-10", 11.0, "", lone.map(|row| row.appends_per_execution)).deciding(),
-        Goal::at_most("100,000 executions go on", 30.0, "s", Some(went_on)),
+        Goal::at_most("100,000 executions go on", 3.0, "s", Some(went_on)),
         Goal::at_most("memory of the process then, at most", 1_024.0, "MiB", peak).deciding(),
         Goal::at_most("appends of those that only wait", 0.0, "", Some(extra)).deciding(),
+    ]
+}
+
+/// Compares what was measured of retention with what was promised.
+pub fn judge_retention(retention: &[Retention]) -> Vec<Goal> {
+    retention.iter().flat_map(judge_retention_of).collect()
+}
+
+fn judge_retention_of(Retention { journal, steady, backlog }: &Retention) -> [Goal; 3] {
+    let [throughput, lone, rate] = match journal {
+        Kind::Memory => {
+            ["bounded / for ever, in memory", "p99 of a lone one beside / without, in memory", "backlog, in memory"]
+        }
+        Kind::Sqlite => ["bounded / for ever, SQLite", "p99 of a lone one beside / without, SQLite", "backlog, SQLite"],
+    };
+    [
+        Goal::at_least(throughput, 0.9, Some(steady.ratio)),
+        Goal::at_most(lone, 2.0, "x", Some(backlog.lone_p99_beside_us / backlog.lone_p99_us)),
+        Goal::new(rate, Side::AtLeast, 20_000.0, "/s", Some(backlog.forgotten_beside_load)),
     ]
 }
 

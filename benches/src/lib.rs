@@ -9,7 +9,8 @@
 //!
 //! [`growth`] shows how these costs grow, and [`allocations`] what an execution allocates; the program `allocations` counts
 //! that.
-//! What it costs to keep all of that on a disk is measured beside what the disk can do: see [`durable`].
+//! What it costs to keep all of that on a disk is measured beside what the disk can do: see [`durable`]. [`retention`] shows what
+//! it costs to forget what has ended.
 //!
 //! The handlers do nothing, so all that is measured is overhead. What a contender computed is checked every time
 //! ([`check`]): nobody is fast by doing nothing.
@@ -29,6 +30,7 @@ pub mod latency;
 pub mod memory;
 pub mod only;
 pub mod report;
+pub mod retention;
 pub mod scale;
 pub mod shape;
 pub mod stats;

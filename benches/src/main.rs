@@ -12,7 +12,7 @@ use finale_benches::durable::{self, restart};
 use finale_benches::goals::Goal;
 use finale_benches::only::Only;
 use finale_benches::scale::Scale;
-use finale_benches::{check, memory, report, text};
+use finale_benches::{check, memory, report, retention, text};
 use serde::Serialize;
 
 /// Measures finale beside a hand-written loop and bare actix; on a disk, beside what that disk can do.
@@ -40,6 +40,12 @@ enum Part {
         #[arg(long)]
         folder: Option<PathBuf>,
     },
+    /// Measure what forgetting ended executions costs, beside keeping them for ever
+    Retention {
+        /// On which disk; by default where this program lies
+        #[arg(long)]
+        folder: Option<PathBuf>,
+    },
     /// Measure how cost grows with the number of executions in flight and with the size of a graph
     Growth,
     /// Run a number of executions of one shape once, to be looked at with a profiler
@@ -63,7 +69,15 @@ enum Part {
         #[arg(value_parser = clap::value_parser!(u32).range(1..))]
         executions: u32,
     },
-    /// Start twice on a journal that `durable` has filled, and print how that went
+    /// Fill a journal with executions that have come half of their way, for `restart`
+    #[command(hide = true)]
+    Fill {
+        /// Which; it is not there yet
+        journal: PathBuf,
+        /// With how many
+        executions: u32,
+    },
+    /// Start twice on a journal that `fill` has filled, and print how that went
     #[command(hide = true)]
     Restart {
         /// Which
@@ -79,11 +93,13 @@ fn main() -> ExitCode {
     let done = match &arguments.command {
         Some(Part::Memory { contender, executions }) => print_memory(contender, *executions as usize),
         Some(Part::Durable { folder }) => measure_durable(&arguments, folder.as_deref()),
+        Some(Part::Retention { folder }) => measure_retention(&arguments, folder.as_deref()),
         Some(Part::Growth) => measure_growth(&arguments),
         Some(Part::Run { contender, shape, executions, in_flight }) => {
             let load = Load { executions: *executions as usize, in_flight: *in_flight as usize };
             run_once(contender, shape, load)
         }
+        Some(Part::Fill { journal, executions }) => restart::fill(journal, *executions as usize),
         Some(Part::Restart { journal, executions }) => print_restarts(journal, *executions as usize),
         None => measure_all(&arguments),
     };
@@ -129,6 +145,13 @@ fn measure_durable(arguments: &Arguments, folder: Option<&Path>) -> Result<(), B
     }
     let broken = report.goals.iter().flatten().find(|goal| goal.fails());
     broken.map_or(Ok(()), |Goal { what, .. }| Err(format!("a promise is broken: {what}").into()))
+}
+
+fn measure_retention(arguments: &Arguments, folder: Option<&Path>) -> Result<(), BoxError> {
+    let scale = if arguments.quick { retention::scale::Scale::QUICK } else { retention::scale::Scale::FULL };
+    let folder = folder.map_or_else(beside_this_program, |folder| Ok(folder.to_owned()))?;
+    let report = report::measure_retention(&folder, &scale)?;
+    if arguments.json { print_json(&report) } else { Ok(text::write_retention(&mut io::stdout().lock(), &report)?) }
 }
 
 fn beside_this_program() -> Result<PathBuf, BoxError> {

@@ -14,6 +14,7 @@ use crate::growth::{self, Growth};
 use crate::latency::{self, Latency};
 use crate::memory::{self, Memory};
 use crate::only::Only;
+use crate::retention::{self, Retention};
 use crate::scale::Scale;
 use crate::shape::Shape;
 use crate::throughput::{self, Throughput};
@@ -38,6 +39,9 @@ pub struct Report {
     /// How cost grows. Only a quick pass has it here: a whole measurement of it is the report of `growth`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub growth: Option<Vec<Growth>>,
+    /// What forgetting costs; likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Vec<Retention>>,
     /// What was promised; nothing is judged in a quick pass.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub goals: Option<Vec<Goal>>,
@@ -55,6 +59,22 @@ pub struct DurableReport {
     /// What was measured.
     #[serde(flatten)]
     pub durable: Durable,
+    /// What was promised; nothing is judged in a quick pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub goals: Option<Vec<Goal>>,
+}
+
+/// What forgetting costs, by itself.
+#[derive(Clone, Debug, Serialize)]
+pub struct RetentionReport {
+    /// The version of finale.
+    pub version: &'static str,
+    /// Where it ran; figures of two machines do not compare, ratios nearly do.
+    pub machine: Machine,
+    /// Whether only results were checked; the times then mean nothing.
+    pub quick: bool,
+    /// What was measured.
+    pub retention: Vec<Retention>,
     /// What was promised; nothing is judged in a quick pass.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub goals: Option<Vec<Goal>>,
@@ -105,6 +125,7 @@ pub fn measure(only: Option<&Only>, scale: &Scale, folder: &Path) -> Result<Repo
     let (contenders, shapes) = (&mut only.contenders()?, only.shapes());
     let durable = is_whole.then(|| durable::measure(folder, &durable::scale::Scale::QUICK)).transpose()?;
     let growth = is_whole.then(|| growth::measure(contenders, scale)).transpose()?;
+    let retention = is_whole.then(|| retention::measure(folder, &retention::scale::Scale::QUICK)).transpose()?;
     let with_chain = only.shape(Shape::chain().name);
     let measured = Measured {
         throughput: throughput::measure(contenders, &shapes, scale)?,
@@ -121,6 +142,7 @@ pub fn measure(only: Option<&Only>, scale: &Scale, folder: &Path) -> Result<Repo
         measured,
         durable,
         growth,
+        retention,
     })
 }
 
@@ -140,6 +162,18 @@ pub fn measure_durable(folder: &Path, scale: &durable::scale::Scale) -> Result<D
         quick: scale.quick,
         goals: (!scale.quick).then(|| goals::judge_durable(&durable, scale)),
         durable,
+    })
+}
+
+/// Measures what forgetting costs in that folder, unless a result is wrong.
+pub fn measure_retention(folder: &Path, scale: &retention::scale::Scale) -> Result<RetentionReport, BoxError> {
+    let retention = retention::measure(folder, scale)?;
+    Ok(RetentionReport {
+        version: env!("CARGO_PKG_VERSION"),
+        machine: machine(),
+        quick: scale.quick,
+        goals: (!scale.quick).then(|| goals::judge_retention(&retention)),
+        retention,
     })
 }
 

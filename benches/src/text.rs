@@ -3,6 +3,7 @@
 mod allocations;
 mod durable;
 mod growth;
+mod retention;
 mod table;
 
 use std::io::{self, Write};
@@ -11,7 +12,7 @@ pub use self::allocations::write as write_allocations;
 use self::table::{Table, count, times};
 use crate::contender::names;
 use crate::goals::{Goal, Side, Verdict};
-use crate::report::{DurableReport, GrowthReport, Machine, Measured, Report};
+use crate::report::{DurableReport, GrowthReport, Machine, Measured, Report, RetentionReport};
 use crate::throughput::{Row, Throughput};
 
 /// Writes all sections.
@@ -30,7 +31,18 @@ pub fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
     if let Some(growth) = &report.growth {
         growth::write(out, growth)?;
     }
+    if let Some(retention) = &report.retention {
+        retention::write(out, retention)?;
+    }
     write_goals(out, report.goals.as_deref().unwrap_or_default())
+}
+
+/// Writes what forgetting costs.
+pub fn write_retention(out: &mut impl Write, report: &RetentionReport) -> io::Result<()> {
+    let RetentionReport { version, machine, quick, retention, goals } = report;
+    write_head(out, version, machine, "executions of one task", *quick)?;
+    retention::write(out, retention)?;
+    write_goals(out, goals.as_deref().unwrap_or_default())
 }
 
 /// Writes what durability costs.

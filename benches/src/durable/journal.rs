@@ -10,13 +10,13 @@ use finale::journal::{Durability, JournalError, OpenProblem, SqliteJournal};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A journal, and when its opening began.
-pub(super) struct Opened {
-    pub(super) journal: SqliteJournal,
-    pub(super) began: Instant,
+pub(crate) struct Opened {
+    pub(crate) journal: SqliteJournal,
+    pub(crate) began: Instant,
 }
 
 /// Opens a journal, once nobody else has it.
-pub(super) fn open(path: &Path, durability: Durability) -> Result<Opened, JournalError> {
+pub(crate) fn open(path: &Path, durability: Durability) -> Result<Opened, JournalError> {
     let until = Instant::now() + PATIENCE;
     loop {
         let began = Instant::now();

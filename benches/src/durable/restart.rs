@@ -119,7 +119,7 @@ async fn see_to_the_end(runtime: &Runtime, journal: &SqliteJournal, stage: &Stag
 }
 
 /// Fills a journal with executions that have come half of their way.
-pub(super) fn fill(path: &Path, executions: usize) -> Result<(), BoxError> {
+pub fn fill(path: &Path, executions: usize) -> Result<(), BoxError> {
     System::new().block_on(async {
         let journal = journal::open(path, Durability::Full)?.journal;
         let stage = Stage::new();

@@ -38,6 +38,6 @@ pub use finale_core::Epoch;
 pub use held::{Acknowledgement, HeldJournal};
 pub use memory::MemoryJournal;
 pub use purge::{Expired, Purge, Purged};
-pub use reader::{JournalReader, LiveExecution, Summary, Waiting};
+pub use reader::{History, JournalReader, LiveExecution, Summary, Waiting};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteBuilder, SqliteJournal, SqliteReader, SqliteReaderBuilder, SqliteStats};

@@ -1,6 +1,7 @@
 //! The in-memory journal: encoded facts, one log for each open execution, and chunks of those that have ended.
 
 mod arena;
+mod by_status;
 mod ended;
 mod kept;
 mod read;

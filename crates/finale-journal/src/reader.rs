@@ -22,6 +22,16 @@ pub trait JournalReader: fmt::Debug + Send + Sync + 'static {
     /// [`JournalError::Damaged`] when what is kept is not what was written.
     fn history(&self, execution: ExecutionId) -> Result<Option<Vec<u8>>, JournalError>;
 
+    /// The histories of several executions, in their order: `take` gets each with what [`history`](Self::history) gives.
+    ///
+    /// They are of one moment at least as late as the call. A journal on a disk reads many at once for much less than one by
+    /// one; by default each is read by itself.
+    fn histories(&self, executions: &[ExecutionId], take: &mut dyn FnMut(ExecutionId, History)) {
+        for execution in executions {
+            take(*execution, self.history(*execution));
+        }
+    }
+
     /// A definition that was kept with an execution.
     fn definition(&self, hash: DefinitionHash) -> Result<Option<StoredDefinition>, JournalError>;
 
@@ -60,6 +70,9 @@ pub trait JournalReader: fmt::Debug + Send + Sync + 'static {
         None
     }
 }
+
+/// What [`JournalReader::history`] gives of one execution.
+pub type History = Result<Option<Vec<u8>>, JournalError>;
 
 /// What a journal waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

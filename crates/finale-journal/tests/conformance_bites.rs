@@ -10,7 +10,7 @@ use finale_core::fact::Terminal;
 use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus, Time};
 use finale_journal::conformance::{CASES, Fixture};
 use finale_journal::{
-    Append, Appended, Claim, Epoch, Filter, Journal, JournalError, JournalReader, Listener, LiveExecution,
+    Append, Appended, Claim, Epoch, Filter, History, Journal, JournalError, JournalReader, Listener, LiveExecution,
     MemoryJournal, Position, Purge, Purged, Quarantine, Released, StoredDefinition, Summary, Writer,
 };
 
@@ -22,6 +22,8 @@ enum Flaw {
     NeverTells,
     SkipsPositions,
     CutsHistories,
+    MixesHistories,
+    CutsPages,
     LosesDefinitions,
     KeepsTheClaim,
     ForgetsTheCrash,
@@ -41,12 +43,14 @@ enum Flaw {
 use Flaw::*;
 
 /// Each flaw, and the group of cases that is about it.
-const FLAWS: [(Flaw, &str); 19] = [
+const FLAWS: [(Flaw, &str); 21] = [
     (TakesGaps, "gaps"),
     (TellsAhead, "append"),
     (NeverTells, "append"),
     (SkipsPositions, "append"),
     (CutsHistories, "history"),
+    (MixesHistories, "history"),
+    (CutsPages, "history"),
     (LosesDefinitions, "definitions"),
     (KeepsTheClaim, "claim"),
     (ForgetsTheCrash, "claim"),
@@ -143,6 +147,19 @@ impl JournalReader for Wrong {
             history.iter_mut().for_each(|facts| facts.truncate(facts.len() - 1));
         }
         Ok(history)
+    }
+
+    fn histories(&self, executions: &[ExecutionId], take: &mut dyn FnMut(ExecutionId, History)) {
+        let mut all = Vec::new();
+        self.inner.histories(executions, &mut |execution, history| all.push((execution, history)));
+        match self.flaw {
+            MixesHistories => {
+                let ids: Vec<_> = all.iter().map(|(execution, _)| *execution).rev().collect();
+                all.into_iter().zip(ids).for_each(|((_, history), execution)| take(execution, history));
+            }
+            CutsPages => all.into_iter().skip(1).for_each(|(execution, history)| take(execution, history)),
+            _ => all.into_iter().for_each(|(execution, history)| take(execution, history)),
+        }
     }
 
     fn definition(&self, hash: DefinitionHash) -> Result<Option<StoredDefinition>, JournalError> {

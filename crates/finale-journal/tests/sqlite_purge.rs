@@ -116,7 +116,7 @@ fn a_journal_of_the_release_before_is_counted_once_and_purged() {
     let mut hand = Hand::of(&place.open());
     (1..=30).for_each(|number| whole(&mut hand, number, [Completed, Failed, Cancelled][number as usize % 3], b"a"));
     drop(hand);
-    let older = "DROP TABLE batches; ALTER TABLE meta DROP COLUMN merged;
+    let older = "DROP TABLE batches; ALTER TABLE meta DROP COLUMN base; ALTER TABLE meta DROP COLUMN merged;
         ALTER TABLE meta DROP COLUMN unmerged_hash; ALTER TABLE meta DROP COLUMN token; ALTER TABLE meta DROP COLUMN completed;
         ALTER TABLE meta DROP COLUMN failed; ALTER TABLE meta DROP COLUMN cancelled; PRAGMA user_version = 1;";
     Connection::open(place.path()).unwrap().execute_batch(older).unwrap();

@@ -144,3 +144,26 @@ fn executions_of_another_life_go_on() {
     hand.settle();
     assert_eq!(journal.history(id(1)).unwrap().unwrap(), b"ab");
 }
+
+#[test]
+fn a_writer_knows_where_an_execution_stands_from_the_history_that_was_read() {
+    let place = Place::new();
+    let mut hand = Hand::of(&place.open());
+    (1..=3).for_each(|number| hand.begin(number, b"a"));
+    drop(hand);
+    let journal = place.open();
+    let mut hand = Hand::of(&journal);
+    let mut read = 0;
+    journal.histories(&[id(1), id(2)], &mut |_, history| read += history.unwrap().unwrap().len());
+    assert_eq!(read, 2);
+    // Whoever looks into the database now finds that something is wrong.
+    place.alter("DELETE FROM heads");
+    hand.more(1, 2, b"b");
+    hand.settle();
+    assert_eq!(
+        try_more(&mut *hand.writer, 2, 3, b"c", Standing::Running),
+        Err(JournalError::Gap { execution: id(2), expected: 2, found: 3 })
+    );
+    let looked = try_more(&mut *hand.writer, 3, 2, b"b", Standing::Running);
+    assert!(matches!(looked, Err(JournalError::Damaged { .. })), "{looked:?}");
+}

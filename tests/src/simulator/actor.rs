@@ -600,7 +600,8 @@ impl Actor {
             }
             reach.shared.audit.arms_again(hosting.state.id(), *timer, *due);
         }
-        let reconcile = Reconcile { slot: hosting.slot, from: self.number, taken: self.taken, under_way };
+        let from = Callback::Actor(self.number);
+        let reconcile = Reconcile { slot: hosting.slot, from, taken: self.taken, under_way };
         self.tell_engine(task_engine::Input::Reconcile(reconcile), reach);
     }
 

@@ -154,7 +154,9 @@ impl Engine {
         );
         let again = match input {
             // Over this the machine has panicked twice. Its effects are found to be missing; its sender waits for an answer.
-            Input::Perform { from, .. } | Input::Reconcile(Reconcile { from, .. }) if self.retrying => {
+            Input::Perform { from, .. } | Input::Reconcile(Reconcile { from: Callback::Actor(from), .. })
+                if self.retrying =>
+            {
                 self.out.deliveries.push((Callback::Actor(from), Delivery::Answered(1)));
                 None
             }

@@ -9,7 +9,7 @@ use finale_core::supervisor::{
     Answer, Input, Left, Message, NotActivated, PermitChange, Published, Query, QueryTarget, Read, Reply, Supervisor,
     ToActor, ToEngine, ToShard as ToPeer, Write, WriteWhat,
 };
-use finale_core::task_engine::{self, Batch, Drained, EarlyReport, FiredTimer};
+use finale_core::task_engine::{self, Batch, Drained, EarlyReport, FiredTimer, Reconcile};
 use finale_core::{ExecutionId, Time};
 
 use super::actor::{Reach, told};
@@ -247,9 +247,10 @@ impl SupervisorActor {
             for message in std::mem::take(&mut self.out.engine) {
                 self.tell_engine(message, reach);
             }
-            if !self.out.actors.is_empty() {
+            if !self.out.reconciles.is_empty() || !self.out.actors.is_empty() {
                 self.flush(reach);
             }
+            self.send_reconciles(reach);
             for (number, message) in std::mem::take(&mut self.out.actors) {
                 let letter = match message {
                     ToActor::Begin(begin) => Letter::Begin(begin),
@@ -290,6 +291,23 @@ impl SupervisorActor {
             if !written && !granted {
                 break;
             }
+        }
+    }
+
+    fn send_reconciles(&mut self, reach: &mut Reach<'_>) {
+        for slot in std::mem::take(&mut self.out.reconciles) {
+            let Some(hosted) = self.machine().parked(slot).filter(|_| !reach.shared.has(Bug::SkipReconcile)) else {
+                continue;
+            };
+            reach.shared.audit.tally.add(Count::ReconciledWithoutActor);
+            let reconcile = Reconcile {
+                slot,
+                from: Callback::Supervisor,
+                taken: self.taken,
+                under_way: hosted.state.under_way(&reach.shared.flows[hosted.definition.0 as usize].compiled),
+            };
+            let letter = Letter::Perform(task_engine::Input::Reconcile(reconcile));
+            reach.post.send(SUPERVISOR, ENGINE, letter, 0);
         }
     }
 

@@ -68,6 +68,8 @@ counts! {
     EnginePanics,
     /// A supervisor panicked.
     SupervisorPanics,
+    /// Executions that only waited and were resumed after a restart without an actor.
+    ReconciledWithoutActor,
     /// Executions that were quarantined.
     Quarantined,
     /// Executions that were released from quarantine.

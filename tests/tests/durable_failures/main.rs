@@ -12,8 +12,8 @@ mod stuck;
 
 use std::path::Path;
 
-use finale::journal::SqliteJournal;
 use finale::journal::sqlite::SqliteFaults;
+use finale::journal::{JournalError, OpenProblem, SqliteJournal};
 use finale::{Builder, ExecutionId, ExecutionStatus, Runtime, Shards, Workflow};
 use finale_tests::actor::{Dummies, chart};
 
@@ -28,9 +28,20 @@ fn runtime(folder: &Path, faults: &SqliteFaults) -> Builder {
 }
 
 fn without_handlers(folder: &Path, faults: &SqliteFaults) -> Builder {
-    let journal = SqliteJournal::builder(folder.join("journal.db")).faults(faults).open();
-    let journal = journal.expect("the journal can be opened");
-    Runtime::builder().shards(Shards::Own(2)).journal(journal)
+    Runtime::builder().shards(Shards::Own(2)).journal(open(folder, faults))
+}
+
+/// Opens the journal. A runtime that was shut down may not have let go of it yet, where there is much else to do.
+fn open(folder: &Path, faults: &SqliteFaults) -> SqliteJournal {
+    let begun = std::time::Instant::now();
+    loop {
+        match SqliteJournal::builder(folder.join("journal.db")).faults(faults).open() {
+            Err(JournalError::Open { problem: OpenProblem::InUse { .. }, .. }) if begun.elapsed().as_secs() < 30 => {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            opened => return opened.expect("the journal can be opened"),
+        }
+    }
 }
 
 /// Everything that was acknowledged is there after a restart, and comes to its end when the outside has done its part.

@@ -9,6 +9,7 @@ use super::input::{Ask, Question};
 use super::message::{Acknowledge, Activate, Begin, ClaimNo, Message, NotActivated, ToShard};
 use super::outbox::{Answer, Outbox, PermitChange, ToEngine};
 use super::permits::Permits;
+use super::pool::ActorFor;
 use super::reads::Purpose;
 use super::slots::Place;
 use super::waiting::{Asker, Waiting};
@@ -164,20 +165,24 @@ impl Supervisor {
     }
 
     /// Assigns free actors. Executions that have begun come before new ones, because finishing work comes before starting it.
+    /// Those that are recovered have actors of their own: neither holds up the other.
     pub(super) fn assign_actors(&mut self, at: Time, out: &mut Outbox) {
         if self.failure.is_some() {
             return;
         }
-        while self.pool.has_free() {
+        while self.pool.has_free(ActorFor::Work) {
             if let Some(slot) = self.wanting.pop_front() {
-                self.attach(at, slot, out);
-            } else if let Some(slot) = self.next_recovered() {
-                self.attach(at, slot, out);
+                self.attach(at, slot, ActorFor::Work, out);
             } else if self.admits() {
                 self.begin_next(at, out);
             } else {
-                return;
+                break;
             }
+        }
+        while self.pool.has_free(ActorFor::Recovery)
+            && let Some(slot) = self.next_recovered()
+        {
+            self.attach(at, slot, ActorFor::Recovery, out);
         }
     }
 
@@ -189,7 +194,7 @@ impl Supervisor {
         let definition = activate.definition.unwrap_or_default();
         let execution = id.unwrap_or_else(|| self.admission.ids.next(at));
         let slot = self.slots.insert(execution, definition, input.clone(), Place::New);
-        let actor = self.pool.attach(slot, at);
+        let actor = self.pool.attach(slot, at, ActorFor::Work);
         if let Some(entry) = self.slots.get_mut(slot) {
             entry.place = Place::Actor(actor);
             if matches!(asker, Asker::Claim(_) | Asker::Shard(..)) {

@@ -4,7 +4,7 @@ use super::Supervisor;
 use super::input::{Ask, Question};
 use super::message::{AttachmentNo, Body, Hosted, Message, Tell};
 use super::outbox::{Outbox, Resume, ToActor, ToEngine};
-use super::pool::Detached;
+use super::pool::{ActorFor, Detached};
 use super::slots::{ExecutionSlot, Forwards, Operator, Place};
 use crate::execution::Input;
 use crate::id::Epoch;
@@ -24,7 +24,7 @@ impl Supervisor {
     }
 
     /// Attaches an execution to a free actor, if it still needs one.
-    pub(super) fn attach(&mut self, at: Time, slot: Slot, out: &mut Outbox) {
+    pub(super) fn attach(&mut self, at: Time, slot: Slot, actor_for: ActorFor, out: &mut Outbox) {
         let Some(entry) = self.slots.get_mut(slot) else { return };
         entry.rare_mut().wants_actor = false;
         if !entry.needs_actor() {
@@ -35,9 +35,9 @@ impl Supervisor {
         let (is_new, begin) = (matches!(entry.place, Place::New), entry.rare_mut().begin.take());
         let messages = if applies_command { entry.take_command() } else { entry.take_messages(self.recovery.epoch) };
         if !is_new {
-            self.resume(at, slot, messages, applies_command, out);
+            self.resume(at, slot, (messages, applies_command), actor_for, out);
         } else if let Some(begin) = begin {
-            let actor = self.move_to_actor(at, slot, out);
+            let actor = self.move_to_actor(at, slot, actor_for, out);
             out.actors.push((actor, ToActor::Begin(begin)));
             for message in messages {
                 self.tell(actor, slot, execution, message, out);
@@ -48,20 +48,32 @@ impl Supervisor {
 
     /// Attaches a parked execution to a free actor to deliver one message.
     pub(super) fn attach_for(&mut self, at: Time, slot: Slot, message: Message, out: &mut Outbox) {
-        self.resume(at, slot, vec![message], false, out);
+        self.resume(at, slot, (vec![message], false), ActorFor::Work, out);
     }
 
-    fn resume(&mut self, at: Time, slot: Slot, messages: Vec<Message>, applies_command: bool, out: &mut Outbox) {
+    fn resume(
+        &mut self,
+        at: Time,
+        slot: Slot,
+        (mut messages, applies_command): (Vec<Message>, bool),
+        actor_for: ActorFor,
+        out: &mut Outbox,
+    ) {
+        if let Some(index) = out.reconciles.iter().position(|other| *other == slot) {
+            // It is no plain value any more when that is carried out.
+            out.reconciles.swap_remove(index);
+            messages.push(Message { request: None, body: Body::Reconcile });
+        }
         let Some(entry) = self.slots.get_mut(slot) else { return };
         if let Place::Parked(hosted) = std::mem::replace(&mut entry.place, Place::Reading) {
-            let actor = self.move_to_actor(at, slot, out);
+            let actor = self.move_to_actor(at, slot, actor_for, out);
             out.actors.push((actor, ToActor::Resume(Resume { hosted, messages, applies_command })));
         }
     }
 
     /// Assigns a free actor to the execution, and makes it the callback.
-    fn move_to_actor(&mut self, at: Time, slot: Slot, out: &mut Outbox) -> ActorNo {
-        let actor = self.pool.attach(slot, at);
+    fn move_to_actor(&mut self, at: Time, slot: Slot, actor_for: ActorFor, out: &mut Outbox) -> ActorNo {
+        let actor = self.pool.attach(slot, at, actor_for);
         if let Some(entry) = self.slots.get_mut(slot) {
             entry.place = Place::Actor(actor);
         }
@@ -115,7 +127,7 @@ impl Supervisor {
         match self.slots.get(slot) {
             Some(entry) if entry.is_quarantined() => self.serve_operators(at, slot, out),
             Some(entry) if entry.rare().is_some_and(|rare| rare.recovering && rare.queue.is_empty()) => {
-                self.recovery.is_ready(slot);
+                self.recovery.is_ready(entry);
             }
             Some(_) => self.want_actor(slot),
             None => {}

@@ -160,6 +160,7 @@ impl Supervisor {
             Purpose::Slot(_) if failure != Failure::Closed => self.reads.want(purpose),
             Purpose::Absent(_)
             | Purpose::Found(_)
+            | Purpose::FoundAsked(_)
             | Purpose::Slot(_)
             | Purpose::Unreadable(_)
             | Purpose::Key(_)

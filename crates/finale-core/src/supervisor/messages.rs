@@ -6,6 +6,7 @@ use super::input::{Ask, Question};
 use super::late::{LateEvent, LateKind};
 use super::message::{Body, Message, Tell};
 use super::outbox::{Answer, NotDone, Notice, Outbox, Query, QueryTarget, ToActor};
+use super::pool::ActorFor;
 use super::reads::Purpose;
 use super::slots::{Operator, Place};
 use crate::execution::{Command, Input, Refused};
@@ -115,7 +116,7 @@ impl Supervisor {
             // The usual case of an execution that only waited: nothing is queued anywhere.
             Place::Parked(_)
                 if self.failure.is_none()
-                    && self.pool.has_free()
+                    && self.pool.has_free(ActorFor::Work)
                     && entry.rare().is_none()
                     && self.wanting.is_empty() =>
             {

@@ -147,11 +147,11 @@ impl Supervisor {
         let ids = IdGenerator::new(options.shard, options.shards, options.seed);
         Self {
             slots: Slots::default(),
-            pool: Pool::new(options.active_executions_max),
+            pool: Pool::new(options.active_executions_max, options.recovering_executions_max),
             wanting: VecDeque::new(),
             admission: Admission::new(ids, Permits::new(options.unused_permits_max)),
             keys: Keys::default(),
-            reads: Reads::new(options.reads_max),
+            reads: Reads::new(options.reads_max, options.recovery_reads_max),
             writes: Writes::default(),
             recovery: Recovery::default(),
             unreadable: BTreeMap::new(),
@@ -242,6 +242,7 @@ impl Supervisor {
     fn follow_up(&mut self, at: Time, was_idle: bool, out: &mut Outbox) {
         self.sweep(at, out);
         self.purge_if_due(at);
+        self.resume_waiting(at, out);
         self.assign_actors(at, out);
         if !out.queries.is_empty() {
             self.redirect_queries(at, out);
@@ -256,8 +257,9 @@ impl Supervisor {
     /// An earlier wake does no harm: a timer that is armed already need not be put off.
     pub fn wake_at(&self) -> Option<Time> {
         let retention = self.retention.wake_at().filter(|_| self.refusal().is_none());
+        let recovery = self.recovery.resumes_at().filter(|_| self.refusal().is_none());
         let leave = self.leaving.deadline.filter(|_| self.leaving.left.is_none());
-        [self.sweep_at(), retention, leave].into_iter().flatten().min()
+        [self.sweep_at(), recovery, retention, leave].into_iter().flatten().min()
     }
 
     /// The execution in that slot, if it is a plain value.
@@ -318,9 +320,13 @@ impl Supervisor {
 
     /// The history of an execution was read.
     fn restored(&mut self, at: Time, read: ReadNo, restored: Result<Option<Restored>, Box<str>>, out: &mut Outbox) {
-        let fits = |what: &Purpose| matches!(what, Purpose::Found(_) | Purpose::Slot(_) | Purpose::Unreadable(_));
+        let fits = |what: &Purpose| {
+            matches!(what, Purpose::Found(_) | Purpose::FoundAsked(_) | Purpose::Slot(_) | Purpose::Unreadable(_))
+        };
         match self.reads.answered(read, fits) {
-            Some(Purpose::Found(execution)) => self.found_read(at, execution, restored, out),
+            Some(Purpose::Found(execution) | Purpose::FoundAsked(execution)) => {
+                self.found_read(at, execution, restored, out);
+            }
             Some(Purpose::Slot(slot)) => self.folded(at, slot, restored, out),
             Some(Purpose::Unreadable(execution)) => self.unreadable_read(at, execution, restored, out),
             _ => {}

@@ -15,11 +15,17 @@ pub struct Options {
     pub seed: u64,
     /// How many executions may have something to do at once: as many actors there are at most. At least 1.
     pub active_executions_max: usize,
+    /// How many executions that were at work when an earlier process ended go on at once, beside those: what each of them
+    /// writes waits for the disk, and so many wait for it together. At least 1.
+    pub recovering_executions_max: usize,
     /// How many unused permits of the limit on open executions are kept before they go back to the pool, and how many are
     /// asked for at once. With 0 every permit goes back as soon as it is unused.
     pub unused_permits_max: usize,
     /// How many reads of the journal are under way at once; at least 1.
     pub reads_max: usize,
+    /// How many histories of executions that were found at the start are read at once, beside those reads; at least 1. Whoever
+    /// reads them may read many with one look at the disk.
+    pub recovery_reads_max: usize,
     /// How many messages are kept for executions that have an id and have not begun; for each execution that is quarantined;
     /// and how many activations wait for another one with the same idempotency key.
     pub early_messages_max: usize,

@@ -24,6 +24,9 @@ use super::message::{Begin, Hosted, Message, NotActivated, Quarantine, ReadNo, T
 pub struct Outbox {
     /// For the task engine. It is sent before what is for actors.
     pub engine: Vec<ToEngine>,
+    /// Executions that only wait and are plain values, see [`Supervisor::parked`](super::Supervisor::parked): the task engine is
+    /// to compare what is under way for them with what must be. That is sent before what is for actors, too.
+    pub reconciles: Vec<Slot>,
     /// For actors of executions. They are numbered from 0 without gaps: the first message for a new number starts it.
     pub actors: Vec<(ActorNo, ToActor)>,
     /// For the supervisors of other shards.
@@ -67,6 +70,7 @@ impl Outbox {
     pub fn is_empty(&self) -> bool {
         let Self {
             engine,
+            reconciles,
             actors,
             shards,
             published,
@@ -80,7 +84,7 @@ impl Outbox {
             left,
             spare_begins: _,
         } = self;
-        let sends_nothing = engine.is_empty() && actors.is_empty() && shards.is_empty();
+        let sends_nothing = engine.is_empty() && reconciles.is_empty() && actors.is_empty() && shards.is_empty();
         let says_nothing = published.is_empty() && replies.is_empty() && queries.is_empty() && notices.is_empty();
         let keeps_still = reads.is_empty() && writes.is_empty() && permits.is_empty() && forgotten.is_empty();
         sends_nothing && says_nothing && keeps_still && left.is_none()

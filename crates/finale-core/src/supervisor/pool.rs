@@ -10,8 +10,20 @@ pub(super) struct Pool {
     hosts: Vec<Host>,
     /// Actors that have no execution; the last one is given first, because it is the warmest.
     free: Vec<ActorNo>,
-    actors_max: usize,
+    /// How many may have one, those for a recovery not counted.
+    active_max: usize,
+    /// How many may have one for a recovery.
+    recovering_max: usize,
+    /// How many have one for a recovery.
+    recovering: usize,
     attachments: u64,
+}
+
+/// What an execution is given to an actor for. A recovery holds up nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ActorFor {
+    Work,
+    Recovery,
 }
 
 /// What an actor has.
@@ -23,6 +35,7 @@ pub(super) struct Host {
     pub(super) told: u32,
     /// When it was heard of, or asked, last.
     pub(super) since: Time,
+    given_for: ActorFor,
 }
 
 /// An attachment that is over.
@@ -35,12 +48,22 @@ pub(super) struct Detached {
 }
 
 impl Pool {
-    pub(super) fn new(actors_max: usize) -> Self {
-        Self { hosts: Vec::new(), free: Vec::new(), actors_max: actors_max.max(1), attachments: 0 }
+    pub(super) fn new(active_max: usize, recovering_max: usize) -> Self {
+        Self {
+            hosts: Vec::new(),
+            free: Vec::new(),
+            active_max: active_max.max(1),
+            recovering_max: recovering_max.max(1),
+            recovering: 0,
+            attachments: 0,
+        }
     }
 
-    pub(super) fn has_free(&self) -> bool {
-        !self.free.is_empty() || self.hosts.len() < self.actors_max
+    pub(super) fn has_free(&self, given_for: ActorFor) -> bool {
+        match given_for {
+            ActorFor::Work => self.active() - self.recovering < self.active_max,
+            ActorFor::Recovery => self.recovering < self.recovering_max,
+        }
     }
 
     /// A number for an attachment, or for a message that belongs to none.
@@ -55,8 +78,9 @@ impl Pool {
     }
 
     /// Gives an execution to an actor that has none; there must be one.
-    pub(super) fn attach(&mut self, slot: Slot, at: Time) -> ActorNo {
-        let host = Host { slot: Some(slot), attachment: self.number(), told: 0, since: at };
+    pub(super) fn attach(&mut self, slot: Slot, at: Time, given_for: ActorFor) -> ActorNo {
+        let host = Host { slot: Some(slot), attachment: self.number(), told: 0, since: at, given_for };
+        self.recovering += usize::from(given_for == ActorFor::Recovery);
         match self.free.pop() {
             Some(actor) => {
                 self.hosts[actor.0 as usize] = host;
@@ -76,6 +100,7 @@ impl Pool {
             return Detached::default();
         }
         self.free.push(actor);
+        self.recovering -= usize::from(host.given_for == ActorFor::Recovery);
         Detached { actor, attachment: host.attachment, told: host.told }
     }
 
@@ -102,11 +127,13 @@ impl Pool {
     /// Makes the list of free actors anew; those for whose execution `has` does not speak have none.
     pub(super) fn rebuild(&mut self, has: impl Fn(ActorNo, Slot) -> bool) {
         self.free.clear();
+        self.recovering = 0;
         for (number, host) in self.hosts.iter_mut().enumerate() {
             let actor = ActorNo(number as u32);
             host.slot = host.slot.filter(|slot| has(actor, *slot));
-            if host.slot.is_none() {
-                self.free.push(actor);
+            match host.slot {
+                None => self.free.push(actor),
+                Some(_) => self.recovering += usize::from(host.given_for == ActorFor::Recovery),
             }
         }
     }

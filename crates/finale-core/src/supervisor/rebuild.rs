@@ -74,6 +74,7 @@ impl Supervisor {
                 | Purpose::Slot(_)
                 | Purpose::Key(_)
                 | Purpose::Found(_)
+                | Purpose::FoundAsked(_)
                 | Purpose::Unreadable(_)
                 | Purpose::Expired => {}
             }

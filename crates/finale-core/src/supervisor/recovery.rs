@@ -1,7 +1,8 @@
 //! Recovery of the executions that an earlier runtime left open.
 //!
 //! They were listed before anything began. Their histories are read, a bounded number at once. Only when all were examined is
-//! the first one resumed, and never more at once than there are actors. Nothing is written about an execution that only waits,
+//! the first one resumed: those that were at work get actors, a bounded number at once beside those for other work; of those
+//! that only wait just the task engine hears. Nothing is written about an execution that only waits,
 //! so a recovery that is killed can be repeated. A message for an execution that was not examined yet makes it the next one, and
 //! resumes it.
 
@@ -12,13 +13,16 @@ use super::input::{Ask, Found, Recover, Restored};
 use super::message::{Hosted, Quarantine};
 use super::outbox::{Answer, Outbox, ToEngine, WriteWhat};
 use super::reads::Purpose;
-use super::slots::Place;
+use super::slots::{ExecutionSlot, Place};
 use crate::execution::Execution;
 use crate::id::{Epoch, ExecutionId};
 use crate::number::{Callback, Slot};
 use crate::status::ExecutionStatus;
 use crate::task_engine::Registration;
 use crate::time::Time;
+
+/// How many executions that only wait are resumed in one turn.
+const RESUMED_MAX: usize = 128;
 
 /// Why an execution cannot be read whose history is not there.
 const NO_HISTORY: &str = "its history is gone";
@@ -33,8 +37,12 @@ pub(super) struct Recovery {
     found: BTreeMap<ExecutionId, FoundExecution>,
     /// Those of them that nobody has asked to be read yet, in the order in which they will be.
     unread: VecDeque<ExecutionId>,
-    /// Examined, and resumed when all were.
+    /// Examined, and resumed when all were: those that need an actor,
     ready: VecDeque<Slot>,
+    /// and those that only wait.
+    only_waiting: VecDeque<Slot>,
+    /// When the supervisor was told something last.
+    now: Time,
     /// How many were looked at and have not gone on.
     waiting: usize,
 }
@@ -65,8 +73,14 @@ impl Recovery {
     }
 
     /// Queues an examined execution, which is resumed when all were examined.
-    pub(super) fn is_ready(&mut self, slot: Slot) {
-        self.ready.push_back(slot);
+    pub(super) fn is_ready(&mut self, entry: &ExecutionSlot) {
+        let queue = if entry.only_reconciles() { &mut self.only_waiting } else { &mut self.ready };
+        queue.push_back(entry.slot);
+    }
+
+    /// When those that only wait go on; none if there are none, or others are to be examined before.
+    pub(super) fn resumes_at(&self) -> Option<Time> {
+        (self.found.is_empty() && !self.only_waiting.is_empty()).then_some(self.now)
     }
 
     /// Takes out what came for executions that were not looked at: they will not be.
@@ -79,6 +93,8 @@ impl Recovery {
         self.unread = self.found.keys().copied().collect();
         self.found.values_mut().for_each(|found| found.reading = false);
         self.waiting = waiting;
+        self.ready.clear();
+        self.only_waiting.clear();
     }
 }
 
@@ -119,6 +135,24 @@ impl Supervisor {
         self.recovery.ready.pop_front()
     }
 
+    /// Resumes some of those that only wait, once all were examined. They need no actor, and others get their turn in between.
+    pub(super) fn resume_waiting(&mut self, at: Time, out: &mut Outbox) {
+        self.recovery.now = at;
+        if !self.recovery.found.is_empty() || self.refusal().is_some() {
+            return;
+        }
+        while out.reconciles.len() < RESUMED_MAX
+            && let Some(slot) = self.recovery.only_waiting.pop_front()
+        {
+            // One that is asked for something meanwhile has an actor, or waits for one.
+            let Some(entry) = self.slots.get_mut(slot).filter(|entry| entry.only_reconciles()) else { continue };
+            entry.rare_mut().reconcile = false;
+            out.reconciles.push(slot);
+            self.mark_resumed(slot);
+            self.slots.get_mut(slot).into_iter().for_each(ExecutionSlot::trim);
+        }
+    }
+
     /// Keeps a question for an execution that was not examined yet, and examines that one next.
     pub(super) fn ask_found(&mut self, ask: Ask, out: &mut Outbox) {
         if let Some(failure) = self.failure {
@@ -129,7 +163,7 @@ impl Supervisor {
         let Some(found) = self.recovery.found.get_mut(&execution) else { return };
         found.asks.push(ask);
         if !std::mem::replace(&mut found.reading, true) {
-            self.reads.want(Purpose::Found(execution));
+            self.reads.want(Purpose::FoundAsked(execution));
         }
     }
 
@@ -152,7 +186,7 @@ impl Supervisor {
                 if let Some(entry) = self.slots.get_mut(slot).filter(|entry| !entry.is_quarantined()) {
                     entry.rare_mut().recovering = true;
                     self.recovery.waiting += 1;
-                    self.recovery.is_ready(slot);
+                    self.recovery.is_ready(entry);
                 }
             }
             Ok(None) => self.quarantine_unreadable(execution, NO_HISTORY.into(), out),

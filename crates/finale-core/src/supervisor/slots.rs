@@ -159,6 +159,13 @@ impl ExecutionSlot {
         self.rare().is_some_and(|rare| rare.applies_command || rare.forwards.is_some())
     }
 
+    /// Whether it is a plain value that was recovered and only waits: nothing but the task engine must know of it.
+    pub(super) fn only_reconciles(&self) -> bool {
+        let Some(rare) = self.rare() else { return false };
+        let only = rare.recovering && rare.reconcile && rare.recovered.is_none() && rare.queue.is_empty();
+        only && matches!(self.place, Place::Parked(_)) && rare.quarantine.is_none() && rare.forwards.is_none()
+    }
+
     /// Whether there is something that only an actor can do for it.
     pub(super) fn needs_actor(&self) -> bool {
         let Some(rare) = self.rare() else { return false };

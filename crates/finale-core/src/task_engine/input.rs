@@ -74,7 +74,7 @@ pub enum Input {
     },
     /// From an execution's actor: it has taken in outcomes that others had passed on.
     TakenIn(Vec<(Slot, Dispatch)>),
-    /// From an execution's actor: compare what is under way with what must be. The engine answers it.
+    /// From an execution's callback: compare what is under way with what must be. The engine answers it if that is an actor.
     Reconcile(Reconcile),
     /// From an execution's actor: a report arrived before its task was open. The engine keeps it until the task opens.
     KeepEarly(EarlyReport),
@@ -186,9 +186,9 @@ pub struct Registration {
 pub struct Reconcile {
     /// The execution.
     pub slot: Slot,
-    /// The sender.
-    pub from: ActorNo,
-    /// The newest batch that this actor has processed.
+    /// The sender: the callback of the execution.
+    pub from: Callback,
+    /// The newest batch that the sender has processed.
     pub taken: BatchNo,
     /// The result of [`Execution::under_way`](crate::Execution::under_way). A missing handler that is to be stopped is not run
     /// again.

@@ -44,7 +44,6 @@ impl TaskEngine {
     /// Performs missing effects, repeats unacknowledged outcomes, drops everything else, and answers the message.
     pub(super) fn reconcile(&mut self, at: Time, reconcile: Reconcile, out: &mut Outbox) {
         let Reconcile { slot, from, taken, under_way } = reconcile;
-        let from = Callback::Actor(from);
         self.deliveries.taken(from, taken, &self.slots);
         let must_be = MustBe::of(&under_way);
         self.drop_beyond(slot, &must_be, out);
@@ -53,7 +52,9 @@ impl TaskEngine {
         }
         self.begin_waiting(out);
         self.look_whether_drained(out);
-        self.deliveries.answer(from, Some(slot), out);
+        if let Callback::Actor(_) = from {
+            self.deliveries.answer(from, Some(slot), out);
+        }
     }
 
     /// Drops everything of an execution.

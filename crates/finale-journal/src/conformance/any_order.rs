@@ -13,7 +13,7 @@ use super::subject::{BEGINNING, SECOND, Stands, Step, Subject, id};
 use crate::{Expired, Filter, JournalError, Purge, Quarantine, Summary};
 
 /// What must have happened before a case is over.
-const WANTED: [&str; 21] = [
+const WANTED: [&str; 22] = [
     "begin",
     "go on",
     "complete",
@@ -27,6 +27,7 @@ const WANTED: [&str; 21] = [
     "purge by age",
     "purge by count",
     "list",
+    "histories",
     "live",
     "claim",
     "release",
@@ -126,7 +127,7 @@ impl World<'_, '_> {
     }
 
     fn step(&mut self) {
-        match self.below(20) {
+        match self.below(21) {
             0..=3 => self.begin(),
             4 | 5 => self.go_on(),
             6 | 7 => self.end(),
@@ -141,6 +142,7 @@ impl World<'_, '_> {
             16 => self.refused_end(),
             17 => self.refused_old(),
             18 => self.refused_beginning(),
+            19 => self.histories(),
             _ => self.look(),
         }
     }
@@ -343,6 +345,18 @@ impl World<'_, '_> {
         self.seen.insert("live");
     }
 
+    /// Nothing need be durable for that. What is read so must not be taken for the newest later.
+    fn histories(&mut self) {
+        let mut ids: Vec<_> = self.known.iter().map(|known| known.subject.id()).collect();
+        ids.push(id(self.next));
+        let found = self.stage.histories(&ids);
+        for (known, history) in self.known.iter().zip(&found) {
+            assert_eq!(history.as_deref(), Some(known.subject.history()));
+        }
+        assert_eq!(found.last(), Some(&None));
+        self.seen.insert("histories");
+    }
+
     fn another_life(&mut self, life: Life) {
         if life == Life::One {
             return;
@@ -380,6 +394,6 @@ impl World<'_, '_> {
 }
 
 /// Facts that are refused before anybody reads them.
-fn bare(execution: ExecutionId, first_sequence: u64) -> Step {
+pub(super) fn bare(execution: ExecutionId, first_sequence: u64) -> Step {
     Step { execution, first_sequence, count: 1, facts: vec![0], begins: None, standing: Stands::Running }
 }

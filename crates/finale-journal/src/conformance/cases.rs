@@ -67,6 +67,11 @@ macro_rules! __conformance_cases {
                 readers_see_whole_appends_in_order
                 readers_miss_nothing_while_the_owner_changes
                 a_history_is_whole_while_others_are_purged
+                several_are_read_at_a_time_and_each_is_what_it_is_by_itself
+                several_that_are_read_at_a_time_have_what_was_appended_last
+                the_next_owner_goes_on_with_what_was_read_many_at_a_time
+                the_next_owner_refuses_gaps_after_what_was_read_many_at_a_time
+                what_was_read_many_at_a_time_may_end_and_be_forgotten
             }
             definitions {
                 a_definition_reads_back_as_it_was_given

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use finale_core::Payload;
 
+use super::any_order::bare;
 use super::stage::Stage;
 use super::subject::{Subject, id};
 
@@ -173,4 +174,101 @@ pub(super) fn a_history_is_whole_while_others_are_purged(stage: &Stage<'_>) {
     });
     assert_eq!(stage.history(id(1)).as_deref(), Some(subject.history()));
     assert_eq!(stage.live_ids(), [id(1)]);
+}
+
+/// Some of every kind: open ones, ended ones, unknown ones, and one twice.
+fn some_of_every_kind(stage: &Stage<'_>) -> (Vec<Subject>, Vec<finale_core::ExecutionId>) {
+    let mut subjects: Vec<_> = (1..=40).map(Subject::new).collect();
+    let mut pen = stage.pen();
+    for (index, subject) in subjects.iter_mut().enumerate() {
+        pen.append(&subject.begin());
+        match index % 4 {
+            0 => {
+                pen.append(&subject.complete());
+            }
+            1 => {
+                pen.append(&subject.again());
+            }
+            _ => {}
+        }
+    }
+    pen.settle();
+    let mut ids: Vec<_> = (1..=45).rev().map(id).collect();
+    ids.push(id(3));
+    (subjects, ids)
+}
+
+pub(super) fn several_are_read_at_a_time_and_each_is_what_it_is_by_itself(stage: &Stage<'_>) {
+    let (_subjects, ids) = some_of_every_kind(stage);
+    let by_itself: Vec<_> = ids.iter().map(|id| stage.history(*id)).collect();
+    assert_eq!(by_itself.iter().filter(|history| history.is_none()).count(), 5);
+    assert_eq!(stage.histories(&ids), by_itself);
+    assert_eq!(stage.histories(&[]), Vec::<Option<Vec<u8>>>::new());
+}
+
+pub(super) fn several_that_are_read_at_a_time_have_what_was_appended_last(stage: &Stage<'_>) {
+    let mut subjects: Vec<_> = (1..=10).map(Subject::new).collect();
+    let ids: Vec<_> = subjects.iter().map(Subject::id).collect();
+    let mut pen = stage.pen();
+    for subject in &mut subjects {
+        pen.append(&subject.begin());
+    }
+    for _ in 0..30 {
+        for subject in &mut subjects {
+            pen.append(&subject.again());
+        }
+        let histories: Vec<_> = subjects.iter().map(|subject| Some(subject.history().to_vec())).collect();
+        assert_eq!(stage.histories(&ids), histories, "as soon as they are appended");
+    }
+    pen.settle();
+}
+
+pub(super) fn the_next_owner_goes_on_with_what_was_read_many_at_a_time(stage: &Stage<'_>) {
+    let (mut subjects, ids) = some_of_every_kind(stage);
+    let mut pen = stage.pen();
+    stage.histories(&ids);
+    for (index, subject) in subjects.iter_mut().enumerate().filter(|(index, _)| index % 4 != 0) {
+        pen.append(&subject.again());
+        if index % 3 == 0 {
+            stage.histories(&ids);
+            pen.append(&subject.complete());
+        }
+    }
+    pen.settle();
+    for subject in &subjects {
+        assert_eq!(stage.history(subject.id()).as_deref(), Some(subject.history()));
+        assert_eq!(stage.summary(subject.id()), Some(subject.summary()));
+    }
+}
+
+pub(super) fn the_next_owner_refuses_gaps_after_what_was_read_many_at_a_time(stage: &Stage<'_>) {
+    let (subjects, ids) = some_of_every_kind(stage);
+    let mut pen = stage.pen();
+    stage.histories(&ids);
+    for (index, subject) in subjects.iter().enumerate() {
+        let before = subject.history().len();
+        match pen.refused(&bare(subject.id(), 1_000)) {
+            crate::JournalError::Ended(_) if index % 4 == 0 => {}
+            crate::JournalError::Gap { .. } if index % 4 != 0 => {}
+            other => panic!("{other} of {index}"),
+        }
+        assert_eq!(stage.history(subject.id()).map(|history| history.len()), Some(before));
+    }
+}
+
+pub(super) fn what_was_read_many_at_a_time_may_end_and_be_forgotten(stage: &Stage<'_>) {
+    let mut subject = Subject::new(1);
+    stage.written(&[subject.begin()]);
+    let mut pen = stage.pen();
+    stage.histories(&[id(1)]);
+    pen.append(&subject.complete());
+    // It is read while its end may not be durable yet, and once more afterwards.
+    stage.histories(&[id(1)]);
+    pen.settle();
+    stage.histories(&[id(1)]);
+    assert!(matches!(pen.refused(&bare(id(1), 1_000)), crate::JournalError::Ended(_)));
+    pen.forget(&[id(1)]);
+    pen.settle();
+    assert_eq!(stage.histories(&[id(1)]), [None]);
+    assert_eq!(stage.live_ids(), []);
 }

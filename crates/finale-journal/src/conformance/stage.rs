@@ -138,6 +138,17 @@ impl<'a> Stage<'a> {
         self.journal().history(execution).expect("histories can be read")
     }
 
+    /// Reads several at a time; each comes once, in its turn.
+    pub(super) fn histories(&self, executions: &[ExecutionId]) -> Vec<Option<Vec<u8>>> {
+        let mut found = Vec::new();
+        self.journal().histories(executions, &mut |execution, history| {
+            assert_eq!(Some(&execution), executions.get(found.len()), "each comes in its turn");
+            found.push(history.expect("histories can be read"));
+        });
+        assert_eq!(found.len(), executions.len(), "each comes");
+        found
+    }
+
     pub(super) fn definition(&self, hash: DefinitionHash) -> Option<StoredDefinition> {
         self.journal().definition(hash).expect("definitions can be read")
     }

@@ -4,7 +4,8 @@ use finale_core::fact::Terminal;
 use finale_core::{ExecutionId, Time};
 use rustc_hash::FxHashMap;
 
-use super::ended::{Ended, Keys};
+use super::by_status::EndedByStatus;
+use super::ended::Keys;
 use super::kept::{Kept, Stands};
 use crate::{Append, Ends, JournalError, Quarantine, Standing};
 
@@ -18,7 +19,7 @@ pub(super) struct Arena {
     /// Those that have not ended.
     open: FxHashMap<ExecutionId, Log>,
     pub(super) quarantined: FxHashMap<ExecutionId, Quarantine>,
-    ended: Ended,
+    ended: EndedByStatus,
     /// The storage of logs of executions that have ended, to be used again.
     spare: Vec<Vec<u8>>,
 }
@@ -46,7 +47,12 @@ impl Arena {
     }
 
     pub(super) fn get(&self, execution: ExecutionId) -> Option<Kept<'_>> {
-        self.open.get(&execution).map(Log::kept).or_else(|| self.ended.get(execution))
+        self.get_open(execution).or_else(|| self.ended.get(execution))
+    }
+
+    /// One that has not ended.
+    pub(super) fn get_open(&self, execution: ExecutionId) -> Option<Kept<'_>> {
+        self.open.get(&execution).map(Log::kept)
     }
 
     /// All that are kept, in no order.
@@ -59,9 +65,14 @@ impl Arena {
         self.open.iter().map(|(id, log)| (*id, log.kept()))
     }
 
-    /// Those that have ended, the first end first.
-    pub(super) fn iter_ended(&self) -> impl Iterator<Item = (ExecutionId, Kept<'_>)> {
-        self.ended.iter()
+    /// How many have ended so.
+    pub(super) const fn ended_as(&self, status: Terminal) -> usize {
+        self.ended.count_of(status)
+    }
+
+    /// The first that ended so, at most that many, oldest end first.
+    pub(super) fn first_ended(&mut self, status: Terminal, limit: usize) -> Vec<(Time, ExecutionId)> {
+        self.ended.first(status, limit)
     }
 
     pub(super) fn is_open(&self, execution: ExecutionId) -> bool {
@@ -141,7 +152,7 @@ impl Arena {
     }
 
     pub(super) fn forget(&mut self, executions: &[ExecutionId]) -> Keys {
-        executions.iter().filter_map(|&execution| self.ended.forget(execution)).collect()
+        self.ended.forget(executions)
     }
 
     /// Forgets those that ended first, until no more than that many are left.

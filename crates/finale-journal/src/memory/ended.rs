@@ -1,5 +1,5 @@
-//! What is kept of executions that have ended: copied together in the order of their ends, so that whole chunks of it are
-//! forgotten and used again.
+//! What is kept of executions that have ended in one way: copied together in the order of their ends, so that whole chunks of
+//! it are forgotten and used again.
 
 use std::collections::VecDeque;
 
@@ -25,6 +25,10 @@ pub(super) struct Ended {
     stored: usize,
     /// No execution with a greater id has ended here.
     newest: Option<ExecutionId>,
+    /// When the last one ended.
+    last_end: Option<Time>,
+    /// Whether they are not in the order of their ends: a clock was set back, or several were put together.
+    is_mixed: bool,
     /// The storage of a chunk that was forgotten.
     spare: Option<Chunk>,
 }
@@ -80,6 +84,8 @@ impl Ended {
         let (least, greatest) = chunk.ids.unwrap_or((execution, execution));
         chunk.ids = Some((least.min(execution), greatest.max(execution)));
         self.newest = self.newest.max(Some(execution));
+        self.is_mixed |= self.last_end > Some(at);
+        self.last_end = self.last_end.max(Some(at));
         self.count += 1;
         self.stored += 1;
     }
@@ -93,7 +99,25 @@ impl Ended {
         self.find(execution).is_some()
     }
 
-    /// All that are kept, oldest end first.
+    /// When those that are kept ended, oldest end first if they are [sorted](Self::sort).
+    pub(super) fn ends(&self) -> impl Iterator<Item = (Time, ExecutionId)> {
+        let entries = self.chunks.iter().flat_map(|chunk| &chunk.entries[chunk.first..]);
+        entries.filter(|entry| !entry.forgotten).map(|entry| (entry.at, entry.execution))
+    }
+
+    /// The first of them.
+    pub(super) fn first(&self) -> Option<(Time, ExecutionId)> {
+        self.ends().next()
+    }
+
+    /// Brings them into the order of their ends, which they are in nearly always.
+    pub(super) fn sort(&mut self) {
+        if std::mem::take(&mut self.is_mixed) {
+            self.compact();
+        }
+    }
+
+    /// All that are kept.
     pub(super) fn iter(&self) -> impl Iterator<Item = (ExecutionId, Kept<'_>)> {
         self.chunks.iter().flat_map(|chunk| {
             let kept = chunk.entries[chunk.first..].iter().filter(|entry| !entry.forgotten);
@@ -101,37 +125,42 @@ impl Ended {
         })
     }
 
-    /// Forgets one of them; gives its key.
-    pub(super) fn forget(&mut self, execution: ExecutionId) -> Option<(Box<str>, ExecutionId)> {
-        let (chunk, entry) = self.find(execution)?;
+    /// Forgets one of them, and notes its key if it has one; gives whether it was here.
+    pub(super) fn forget(&mut self, execution: ExecutionId, keys: &mut Keys) -> bool {
+        // Whoever forgets some begins with those that ended first.
+        let is_first = self.first().is_some_and(|(_, first)| first == execution);
+        if is_first {
+            keys.extend(self.forget_first());
+            return true;
+        }
+        let Some((chunk, entry)) = self.find(execution) else { return false };
         let chunk = &mut self.chunks[chunk];
-        let key = chunk.key(&chunk.entries[entry]);
+        keys.extend(chunk.key(&chunk.entries[entry]));
         chunk.entries[entry].forgotten = true;
         self.count -= 1;
         self.drop_forgotten();
         if self.stored > 2 * self.count + 2 * CHUNK_ENTRIES {
             self.compact();
         }
-        key
+        true
     }
 
-    /// Forgets those that ended first, until no more than that many are left.
-    pub(super) fn forget_oldest(&mut self, kept_max: usize) -> Keys {
-        let mut keys = Keys::new();
-        while self.count > kept_max {
-            self.drop_forgotten();
-            let Some(chunk) = self.chunks.front_mut() else { break };
-            let oldest = &chunk.entries[chunk.first];
-            keys.extend(chunk.key(oldest));
-            chunk.first += 1;
-            self.count -= 1;
-            self.stored -= 1;
-        }
-        keys
+    /// Forgets the first one; gives its key.
+    pub(super) fn forget_first(&mut self) -> Option<(Box<str>, ExecutionId)> {
+        self.drop_forgotten();
+        let chunk = self.chunks.front_mut()?;
+        let key = chunk.key(&chunk.entries[chunk.first]);
+        chunk.first += 1;
+        self.count -= 1;
+        self.stored -= 1;
+        self.drop_forgotten();
+        key
     }
 
     /// Both together; the other one is empty afterwards.
     pub(super) fn append(&mut self, other: &mut Self) {
+        self.is_mixed |= other.is_mixed || (self.count > 0 && other.count > 0);
+        self.last_end = self.last_end.max(other.last_end);
         self.chunks.append(&mut other.chunks);
         self.count += std::mem::take(&mut other.count);
         self.stored += std::mem::take(&mut other.stored);
@@ -147,16 +176,19 @@ impl Ended {
         }
     }
 
-    /// Copies what is kept together: one that is kept for long must not keep the room of all that ended with it.
+    /// Copies what is kept together, in the order of its ends: one that is kept for long must not keep the room of all that
+    /// ended with it.
     fn compact(&mut self) {
         let chunks = std::mem::take(&mut self.chunks);
-        (self.count, self.stored) = (0, 0);
-        for chunk in &chunks {
-            for entry in chunk.entries[chunk.first..].iter().filter(|entry| !entry.forgotten) {
-                let Kept { facts, standing } = chunk.kept(entry);
-                if let Stands::Ended { status, at, error } = standing {
-                    self.keep(entry.execution, [facts, &[]], entry.has_key, (status, at, error));
-                }
+        (self.count, self.stored, self.last_end) = (0, 0, None);
+        let kept = |chunk: &'_ Chunk| chunk.first..chunk.entries.len();
+        let all = chunks.iter().flat_map(|chunk| kept(chunk).map(move |entry| (&chunk.entries[entry], chunk)));
+        let mut kept: Vec<_> = all.filter(|(entry, _)| !entry.forgotten).collect();
+        kept.sort_by_key(|(entry, _)| entry.at);
+        for (entry, chunk) in kept {
+            let Kept { facts, standing } = chunk.kept(entry);
+            if let Stands::Ended { status, at, error } = standing {
+                self.keep(entry.execution, [facts, &[]], entry.has_key, (status, at, error));
             }
         }
     }
@@ -164,7 +196,7 @@ impl Ended {
     /// Ids that finale mints grow, so that what begins is newer than all that has ended; and the chunks that may have an id
     /// are few.
     fn find(&self, execution: ExecutionId) -> Option<(usize, usize)> {
-        if self.newest.is_none_or(|newest| execution > newest) {
+        if self.count == 0 || self.newest.is_none_or(|newest| execution > newest) {
             return None;
         }
         self.chunks.iter().enumerate().rev().find_map(|(number, chunk)| Some((number, chunk.find(execution)?)))
@@ -267,7 +299,8 @@ mod tests {
                 0 => {
                     let some: Vec<_> = kept.keys().copied().skip(number as usize % 7).step_by(5).take(9).collect();
                     for number in some {
-                        assert!(ended.forget(id(number)).is_none());
+                        assert!(ended.forget(id(number), &mut Keys::new()));
+                        assert!(!ended.forget(id(number), &mut Keys::new()));
                         kept.remove(&number);
                         assert!(!ended.has(id(number)));
                     }
@@ -287,10 +320,27 @@ mod tests {
         let mut ended = Ended::default();
         for number in 0..10_000 {
             keep(&mut ended, number);
-            ended.forget_oldest(600);
+            while ended.count() > 600 {
+                ended.forget_first();
+            }
         }
         assert_kept(&ended, &(9_400..10_000).map(|number| (number, ())).collect());
         assert!(ended.chunks.len() <= 4, "{} chunks", ended.chunks.len());
+    }
+
+    #[test]
+    fn they_are_in_the_order_of_their_ends_also_if_a_clock_was_set_back_or_two_were_put_together() {
+        let mut numbers: Vec<u64> = (0..2_000).map(|step| step * 7_919 % 2_003).collect();
+        let (mut ended, mut other) = (Ended::default(), Ended::default());
+        numbers.iter().enumerate().for_each(|(step, number)| {
+            keep(if step % 3 == 0 { &mut other } else { &mut ended }, *number);
+        });
+        ended.append(&mut other);
+        ended.sort();
+        numbers.sort_unstable();
+        let ends: Vec<_> = ended.ends().map(|(_, id)| id).collect();
+        assert_eq!(ends, numbers.iter().map(|number| id(*number)).collect::<Vec<_>>());
+        assert_kept(&ended, &numbers.iter().map(|number| (*number, ())).collect());
     }
 
     #[test]
@@ -299,7 +349,7 @@ mod tests {
         keep(&mut ended, 0);
         for number in 1..20_000 {
             keep(&mut ended, number);
-            ended.forget(id(number));
+            ended.forget(id(number), &mut Keys::new());
         }
         assert_kept(&ended, &BTreeMap::from([(0, ())]));
         assert!(ended.chunks.len() <= 4, "{} chunks", ended.chunks.len());

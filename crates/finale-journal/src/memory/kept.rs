@@ -27,14 +27,6 @@ pub(super) fn activation_of(facts: &[u8]) -> Option<Activation> {
 }
 
 impl Kept<'_> {
-    /// When it ended, if it ended so.
-    pub(super) fn ended_as(&self, wanted: Terminal) -> Option<Time> {
-        match self.standing {
-            Stands::Ended { status, at, .. } if status == wanted => Some(at),
-            _ => None,
-        }
-    }
-
     pub(super) fn created_at(&self) -> Time {
         Facts::new(self.facts).next().and_then(Result::ok).map(|first| first.at).unwrap_or_default()
     }

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use finale_core::fact::Terminal;
 use finale_core::record::WorkflowName;
@@ -25,17 +25,17 @@ impl JournalReader for MemoryJournal {
     }
 
     fn live(&self, after: Option<ExecutionId>, limit: usize) -> Result<Vec<LiveExecution>, JournalError> {
-        let mut live = Vec::new();
-        for arena in self.0.arenas().iter() {
-            let arena = lock(arena);
-            let open = arena.iter_open().filter(|(id, _)| Some(*id) > after);
-            live.extend(open.map(|(id, kept)| arena.live(id, kept)));
+        let arenas = self.0.arenas();
+        let mut open = Vec::new();
+        for arena in arenas.iter() {
+            open.extend(lock(arena).iter_open().map(|(id, _)| id).filter(|id| Some(*id) > after));
         }
-        live.sort_unstable_by_key(|live| live.id);
+        open.sort_unstable();
         // One that is taken over by its new owner meanwhile is met twice.
-        live.dedup_by_key(|live| live.id);
-        live.truncate(limit);
-        Ok(live)
+        open.dedup();
+        // One that has ended meanwhile is found nowhere.
+        let live = |id: &ExecutionId| arenas.iter().find_map(|arena| lock(arena).live(*id));
+        Ok(open.iter().filter_map(live).take(limit).collect())
     }
 
     fn summary(&self, execution: ExecutionId) -> Result<Option<Summary>, JournalError> {
@@ -65,11 +65,8 @@ impl JournalReader for MemoryJournal {
 
     fn first_end(&self, status: Terminal) -> Result<Option<Time>, JournalError> {
         let arenas = self.0.arenas();
-        let first = |arena: &Mutex<Arena>| {
-            let arena = lock(arena);
-            arena.iter_ended().filter_map(|(_, kept)| kept.ended_as(status)).min()
-        };
-        Ok(arenas.iter().filter_map(|arena| first(arena)).min())
+        let first = arenas.iter().flat_map(|arena| lock(arena).first_ended(status, 1));
+        Ok(first.map(|(at, _)| at).min())
     }
 
     fn health(&self) -> Result<(), JournalError> {
@@ -84,40 +81,41 @@ impl JournalReader for MemoryJournal {
 impl Inner {
     /// The executions that have ended and expired, at most that many; and whether there are more.
     pub(super) fn expired(&self, purge: &Purge, limit: usize) -> Purged {
-        let lists = Purge::KINDS.map(|status| self.expired_of(status, purge.of(status)));
+        // One more than are forgotten tells whether that was all.
+        let lists = Purge::KINDS.map(|status| self.expired_of(status, purge.of(status), limit.saturating_add(1)));
         let all: usize = lists.iter().map(Vec::len).sum();
         let executions = in_turn(lists, limit);
         Purged { more: executions.len() < all, executions }
     }
 
-    fn expired_of(&self, status: Terminal, expired: Expired) -> Vec<ExecutionId> {
-        if !expired.is_some() {
+    /// The first that have expired of those that ended so, at most that many.
+    fn expired_of(&self, status: Terminal, expired: Expired, limit: usize) -> Vec<ExecutionId> {
+        let arenas = self.arenas();
+        let count: usize = arenas.iter().map(|arena| lock(arena).ended_as(status)).sum();
+        let kept = expired.all_but.map(|kept| usize::try_from(kept).unwrap_or(usize::MAX));
+        let beyond = kept.map_or(0, |kept| count.saturating_sub(kept)).min(limit);
+        if beyond == 0 && expired.ended_before.is_none() {
             return Vec::new();
         }
-        let mut ended = Vec::new();
-        for arena in self.arenas().iter() {
-            let arena = lock(arena);
-            ended.extend(arena.iter_ended().filter_map(|(id, kept)| Some((kept.ended_as(status)?, id))));
-        }
-        ended.sort_unstable();
-        // One that is taken over by its new owner meanwhile is met twice.
-        ended.dedup();
-        let beyond =
-            expired.all_but.map_or(0, |kept| ended.len().saturating_sub(usize::try_from(kept).unwrap_or(usize::MAX)));
-        let old = expired.ended_before.map_or(0, |before| ended.partition_point(|(at, _)| *at < before));
-        ended.truncate(beyond.max(old));
-        ended.into_iter().map(|(_, id)| id).collect()
+        // The first of all are among the first of each.
+        let mut first: Vec<_> = arenas.iter().flat_map(|arena| lock(arena).first_ended(status, limit)).collect();
+        first.sort_unstable();
+        let old = expired.ended_before.map_or(0, |before| first.partition_point(|(at, _)| *at < before));
+        first.truncate(beyond.max(old).min(limit));
+        first.into_iter().map(|(_, id)| id).collect()
     }
 }
 
 impl Arena {
-    fn live(&self, id: ExecutionId, kept: Kept<'_>) -> LiveExecution {
+    /// An execution that has not ended.
+    fn live(&self, id: ExecutionId) -> Option<LiveExecution> {
         let unreadable = DefinitionHash::from_bytes([0; 16]);
-        LiveExecution {
+        let facts = self.get_open(id)?.facts;
+        Some(LiveExecution {
             id,
-            definition: activation_of(kept.facts).map_or(unreadable, |activation| activation.definition),
+            definition: activation_of(facts).map_or(unreadable, |activation| activation.definition),
             quarantine: self.quarantined.get(&id).cloned(),
-        }
+        })
     }
 }
 

@@ -20,7 +20,14 @@ pub(super) fn copy(from: &Connection, to: &Path) -> Result<(), JournalError> {
     if to.symlink_metadata().is_ok() {
         return Err(failed("there is a file of that name already".to_owned()));
     }
-    let partial = beside(to);
+    for suffix in ["-wal", "-shm", "-journal", "-mark"] {
+        if beside(to, suffix).symlink_metadata().is_ok() {
+            let path = beside(to, suffix);
+            // SQLite would take it for that of the copy.
+            return Err(failed(format!("{} is left of another journal of that name: delete it first", path.display())));
+        }
+    }
+    let partial = beside(to, "-partial");
     let copied = copy_into(from, &partial).and_then(|()| {
         let name = || {
             fs::File::options().read(true).write(true).open(&partial)?.sync_all()?;
@@ -72,8 +79,8 @@ fn check(partial: &Path) -> rusqlite::Result<String> {
     Ok(found)
 }
 
-fn beside(to: &Path) -> PathBuf {
-    let mut partial = to.as_os_str().to_owned();
-    partial.push("-partial");
-    partial.into()
+fn beside(to: &Path, suffix: &str) -> PathBuf {
+    let mut name = to.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }

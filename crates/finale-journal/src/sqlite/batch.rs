@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::mpsc::SyncSender;
 
 use finale_core::{ExecutionId, Time};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{Claim, Epoch, JournalError, Position, Purge, Purged, Released, StoredDefinition};
 
@@ -141,6 +142,22 @@ impl Batch {
             _ => None,
         });
         facts.map(|facts| self.copy(facts)).collect()
+    }
+
+    /// The facts of each of these executions, from that step on.
+    pub(super) fn pending_of(
+        &self,
+        executions: &FxHashSet<ExecutionId>,
+        from: usize,
+        found: &mut FxHashMap<ExecutionId, Vec<Pending>>,
+    ) {
+        for step in &self.steps[from..] {
+            if let Change::Facts(facts) = &step.change
+                && executions.contains(&facts.id)
+            {
+                found.entry(facts.id).or_default().push(self.copy(facts));
+            }
+        }
     }
 
     pub(super) fn clear(&mut self) {

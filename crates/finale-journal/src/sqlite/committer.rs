@@ -40,7 +40,7 @@ use super::watch::{self, FileWatch};
 /// Only the newest claim changes it, and nobody else may have changed it since: even without a lock on the file an owner
 /// that is none any more writes nothing.
 const SEAL: &str = "UPDATE meta SET batch = ?1, running = ?2, place = ?3, completed = ?5, failed = ?6, cancelled = ?7, \
-     merged = ?8, unmerged_hash = ?9";
+     merged = ?8, unmerged_hash = ?9, base = ?10";
 
 /// What the thread needs.
 #[derive(Debug)]
@@ -77,8 +77,9 @@ fn run(start: Start) {
     let connection = connection;
     let drive = |fence| {
         let ended = Ended::read(&connection).map_err(failed)?;
-        let merged =
-            connection.query_row("SELECT merged FROM meta", [], |row| row.get::<_, i64>(0)).map_err(failed)? as u64;
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
+        let (merged, base) = connection.query_row("SELECT merged, base FROM meta", [], read).map_err(failed)?;
+        let (merged, base) = (merged.cast_unsigned(), base.cast_unsigned());
         let written = Written { place, running: reached.running, ended, merged, ..Written::default() };
         Committer {
             shared: &shared,
@@ -91,6 +92,7 @@ fn run(start: Start) {
             watch,
             lock_patience,
             reached,
+            base,
             written,
             is_claimed: false,
             sweeps: forget::is_left(&connection).map_err(failed)?,
@@ -129,6 +131,8 @@ struct Committer<'c> {
     watch: FileWatch,
     lock_patience: Duration,
     reached: Mark,
+    /// How far the database file itself has come, without its log, when that was last copied whole.
+    base: u64,
     written: Written,
     /// Whether the journal was claimed here: whoever only opens one changes nothing in it.
     is_claimed: bool,
@@ -299,7 +303,8 @@ impl Committer<'_> {
             of_failed,
             cancelled,
             self.written.merged as i64,
-            self.steps.recent().hash() as i64
+            self.steps.recent().hash() as i64,
+            self.base as i64
         ];
         let mut update = self.connection.prepare_cached(&update).map_err(failed)?;
         if update.execute(values).map_err(failed)? != 1 {
@@ -388,8 +393,10 @@ impl Committer<'_> {
         }
         // Into the database itself, where an owner that came by another name finds it.
         self.checkpoints.run(&self.shared.counters).map_err(failed)?;
+        self.note_base();
         self.note();
         self.shared.queue.claimed(Epoch(next));
+        self.shared.found.clear();
         answer(reply, Ok(Claim { epoch: Epoch(next), crashed }));
         Ok(())
     }
@@ -407,6 +414,7 @@ impl Committer<'_> {
             self.note();
             self.shared.activities.begin(Activity::Checkpoint);
             released.in_one_file = Some(self.checkpoints.finish(&self.shared.counters).map_err(failed)?);
+            self.note_base();
             self.shared.activities.end();
         }
         answer(reply, Ok(released));
@@ -429,8 +437,16 @@ impl Committer<'_> {
         }
         self.shared.activities.begin(Activity::Checkpoint);
         self.checkpoints.run(&self.shared.counters).map_err(failed)?;
+        self.note_base();
         self.shared.activities.end();
         Ok(())
+    }
+
+    /// The log was copied, whole or not.
+    fn note_base(&mut self) {
+        if self.checkpoints.is_clean() {
+            self.base = self.reached.batch;
+        }
     }
 
     fn close(&mut self) -> Result<(), JournalError> {

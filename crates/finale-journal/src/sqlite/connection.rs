@@ -61,14 +61,34 @@ pub(super) fn reading(files: &Files) -> rusqlite::Result<Reading> {
     let connection = open(&files.database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.set_prepared_statement_cache_capacity(32);
     match connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())) {
-        Err(error) if is_out_of_reach(&error) && !files.has_log() => {
-            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-            let connection = open(unchanging(&files.database).as_ref(), flags)?;
-            Ok(Reading::Closed(connection))
-        }
+        Err(error) if is_out_of_reach(&error) && !files.has_log() => file_alone(files),
         Err(error) => Err(error),
         Ok(()) => Ok(Reading::Shared(connection)),
     }
+}
+
+/// Opens the database without its log, as a file that nobody changes.
+pub(super) fn file_alone(files: &Files) -> rusqlite::Result<Reading> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    open(unchanging(&files.database).as_ref(), flags).map(Reading::Closed)
+}
+
+/// How many batches the file lacks that were in it when its log began anew: another file has taken its place, an older copy
+/// for instance, and what is in the log belongs to the one that was there. SQLite would mix the two.
+pub(super) fn missing_below_log(files: &Files) -> rusqlite::Result<u64> {
+    if !files.has_log() {
+        return Ok(0);
+    }
+    let number = |reading: Reading, column| {
+        let select = format!("SELECT {column} FROM meta");
+        reading.connection().query_row(&select, [], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned)
+    };
+    // A journal of an older release says nothing about it, and what cannot be read is found by whoever reads it next.
+    let expected = reading(files).and_then(|reading| number(reading, "base")).unwrap_or_default();
+    if expected == 0 {
+        return Ok(0);
+    }
+    Ok(expected.saturating_sub(number(file_alone(files)?, "batch")?))
 }
 
 fn is_out_of_reach(error: &rusqlite::Error) -> bool {

@@ -64,14 +64,16 @@ impl Files {
         fs::metadata(&self.log).is_ok_and(|log| log.len() > 0)
     }
 
+    /// Deletes a log that belongs to another database than is there.
+    pub(super) fn drop_log(&self) -> io::Result<()> {
+        [&self.log, &self.index].into_iter().try_for_each(|path| remove(path))
+    }
+
     /// Deletes what an earlier journal left beside a database that is not there: SQLite would take its log for that of
     /// the new database.
     pub(super) fn clear_leftovers(&self) -> io::Result<()> {
         let leftovers = [&self.log, &self.index, &self.mark, &beside(&self.database, "-new")];
-        leftovers.into_iter().try_for_each(|path| match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            Ok(()) | Err(_) => Ok(()),
-        })
+        leftovers.into_iter().try_for_each(|path| remove(path))
     }
 
     /// An empty file for a new database, for this user alone.
@@ -86,6 +88,14 @@ impl Files {
         File::options().read(true).write(true).open(new)?.sync_all()?;
         fs::rename(new, &self.database)?;
         sync_folder(&self.database)
+    }
+}
+
+/// Deletes a file, if it is there.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

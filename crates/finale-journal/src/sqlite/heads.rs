@@ -6,12 +6,14 @@ use std::collections::hash_map::Entry;
 use finale_core::ExecutionId;
 use rustc_hash::FxHashMap;
 
-use crate::{Append, JournalError, Position, Quarantine};
+use crate::{Append, JournalError, Position};
 
 use super::begun::Begun;
-use super::history::{Known, known};
-use super::readers::Readers;
-use super::summary::COMPLETED;
+use super::found_heads::FoundHeads;
+use super::head::Head;
+use super::history::known;
+use super::readers::View;
+use super::shared::Shared;
 use super::trouble::{damaged, reading};
 
 /// The executions that a writer has written to and that are open, and those whose end is not durable yet.
@@ -23,17 +25,6 @@ pub(super) struct Heads {
     begun: Begun,
 }
 
-#[derive(Clone, Debug)]
-pub(super) struct Head {
-    pub(super) number: i64,
-    pub(super) status: u8,
-    /// Number of its last fact.
-    pub(super) sequence: u64,
-    pub(super) quarantine: Option<Box<Quarantine>>,
-    /// What is wrong with what was kept of it.
-    pub(super) problem: Option<&'static str>,
-}
-
 impl Heads {
     /// For a writer that begins: everything that is kept sorts up to that id.
     pub(super) fn after(newest: Option<ExecutionId>) -> Self {
@@ -41,14 +32,18 @@ impl Heads {
     }
 
     /// Where an execution stands; none if it is unknown.
-    pub(super) fn get(&mut self, execution: ExecutionId, readers: &Readers) -> Result<Option<&mut Head>, JournalError> {
+    pub(super) fn get(&mut self, execution: ExecutionId, shared: &Shared) -> Result<Option<&mut Head>, JournalError> {
         let place = match self.heads.entry(execution) {
             Entry::Occupied(place) => return Ok(Some(place.into_mut())),
             Entry::Vacant(place) => place,
         };
-        let found = readers.view(|view| known(view, execution).map_err(|error| reading(execution, &error)));
-        let Some(head) = found?.map(Head::from) else {
-            return Ok(None);
+        let known = |view: &View<'_>| known(view, execution).map_err(|error| reading(execution, &error));
+        let head = match shared.found.take(execution) {
+            Some(head) => head,
+            None => match shared.readers.view(known)?.map(Head::from) {
+                Some(head) => head,
+                None => return Ok(None),
+            },
         };
         if head.has_ended() {
             // That is durable: it is let go next.
@@ -58,9 +53,9 @@ impl Heads {
     }
 
     /// Checks that facts follow those that are there; gives the last of them, or none if they are the first.
-    pub(super) fn check(&mut self, append: &Append<'_>, readers: &Readers) -> Result<Option<&Head>, JournalError> {
+    pub(super) fn check(&mut self, append: &Append<'_>, shared: &Shared) -> Result<Option<&Head>, JournalError> {
         let Append { execution, first_sequence: found, .. } = *append;
-        let head = if append.begins.is_some() && self.is_new(execution) { None } else { self.get(execution, readers)? };
+        let head = if append.begins.is_some() && self.is_new(execution) { None } else { self.get(execution, shared)? };
         let expected = head.as_ref().map_or(0, |head| head.sequence) + 1;
         match &head {
             Some(head) if head.has_ended() => return Err(JournalError::Ended(execution)),
@@ -89,27 +84,15 @@ impl Heads {
         self.heads.insert(execution, head);
     }
 
-    /// Lets go of those whose end is durable.
-    pub(super) fn let_go(&mut self, durable: Position) {
+    /// Lets go of those whose end is durable. What was found of them before is not asked for again.
+    pub(super) fn let_go(&mut self, durable: Position, found: &FoundHeads) {
         while let Some((position, execution)) = self.ended.front()
             && *position <= durable
         {
             self.heads.remove(execution);
+            found.take(*execution);
             self.begun.take(*execution);
             self.ended.pop_front();
         }
-    }
-}
-
-impl Head {
-    pub(super) const fn has_ended(&self) -> bool {
-        self.status >= COMPLETED
-    }
-}
-
-impl From<Known> for Head {
-    fn from(known: Known) -> Self {
-        let Known { number, status, quarantine, sequence, problem, .. } = known;
-        Self { number, status, sequence, quarantine: quarantine.map(Box::new), problem }
     }
 }

@@ -3,7 +3,7 @@
 use finale_core::ExecutionId;
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::JournalError;
+use crate::{History, JournalError};
 
 use super::batch::{Pending, Tip};
 use super::chain;
@@ -31,18 +31,27 @@ pub(super) struct Known {
 
 /// All facts that are kept of an execution; none if it is unknown. Those that are pending come after those that are
 /// durable; some may be both.
-pub(super) fn read(
+pub(super) fn read(view: &View<'_>, execution: ExecutionId, pending: &[Pending]) -> History {
+    read_known(view, execution, pending).map(|found| found.map(|(facts, _)| facts))
+}
+
+/// All facts of an execution, and what is durable of it, if anything is.
+pub(super) type Found = (Vec<u8>, Option<Known>);
+
+/// The same, with what is durable of the execution.
+pub(super) fn read_known(
     view: &View<'_>,
     execution: ExecutionId,
     pending: &[Pending],
-) -> Result<Option<Vec<u8>>, JournalError> {
-    let (mut facts, mut sequence) = match durable(view, execution)? {
-        Some(found) => found,
+) -> Result<Option<Found>, JournalError> {
+    let (mut facts, known) = match durable(view, execution)? {
+        Some((facts, known)) => (facts, Some(known)),
         // Unknown; or it became durable, ended and was forgotten since the pending facts were copied.
         None if pending.first().is_none_or(|first| first.first_sequence > 1) => return Ok(None),
-        None => (Vec::new(), 0),
+        None => (Vec::new(), None),
     };
-    let durable = sequence;
+    let durable = known.as_ref().map_or(0, |known| known.sequence);
+    let mut sequence = durable;
     for more in pending.iter().skip_while(|more| more.first_sequence <= durable) {
         if more.first_sequence != sequence + 1 {
             return Err(damaged(execution, format!("fact {} is missing", sequence + 1)));
@@ -50,18 +59,33 @@ pub(super) fn read(
         facts.extend_from_slice(&more.facts);
         sequence += u64::from(more.count);
     }
-    Ok(Some(facts))
+    Ok(Some((facts, known)))
 }
 
 /// What is known of an execution. A head that is no head of its facts is a problem as well.
 pub(super) fn known(view: &View<'_>, execution: ExecutionId) -> rusqlite::Result<Option<Known>> {
+    look(view, execution, true)
+}
+
+/// Whoever follows the facts back from the last one finds out by that whether they are those that the head names.
+fn look(view: &View<'_>, execution: ExecutionId, checks_last: bool) -> rusqlite::Result<Option<Known>> {
     let entry = view.recent.get(execution);
     if let Some(entry) = entry.filter(|entry| entry.is_new()) {
         return Ok(Some(Known { number: entry.number, problem: None, ..Known::hidden() }.with(&view.recent, entry)));
     }
-    let known = in_tables(view.connection, execution)?;
+    let mut known = in_tables(view.connection, execution)?;
+    if checks_last
+        && let Some(known) = &mut known
+        && known.problem.is_none()
+        && !is_last(view.connection, known.number, known.tip)?
+    {
+        known.problem = Some("its last facts are not those that its head names");
+    }
     // What is not in the tables yet goes on with what is there: if nothing is, that has rotted.
-    Ok(entry.map_or(known.clone(), |entry| Some(known.unwrap_or(Known::hidden()).with(&view.recent, entry))))
+    Ok(match entry {
+        Some(entry) => Some(known.unwrap_or(Known::hidden()).with(&view.recent, entry)),
+        None => known,
+    })
 }
 
 fn in_tables(connection: &Connection, execution: ExecutionId) -> rusqlite::Result<Option<Known>> {
@@ -78,13 +102,14 @@ fn in_tables(connection: &Connection, execution: ExecutionId) -> rusqlite::Resul
         None if known.status < COMPLETED => known.problem = Some("it is open, and its head is missing"),
         None => {}
     }
-    if known.problem.is_none() && !is_last(connection, known.number, known.tip)? {
-        known.problem = Some("its last facts are not those that its head names");
-    }
     Ok(Some(known))
 }
 
 impl Known {
+    pub(super) const fn is_open(&self) -> bool {
+        self.status < COMPLETED
+    }
+
     fn of(row: &SummaryRow<'_>) -> Self {
         let problem = (!row.standing_intact).then_some("its summary is not what was written");
         let standing = &row.standing;
@@ -137,8 +162,8 @@ struct Link {
     start: usize,
 }
 
-fn durable(view: &View<'_>, execution: ExecutionId) -> Result<Option<(Vec<u8>, u64)>, JournalError> {
-    let Some(known) = known(view, execution).map_err(|error| reading(execution, &error))? else {
+fn durable(view: &View<'_>, execution: ExecutionId) -> Result<Option<(Vec<u8>, Known)>, JournalError> {
+    let Some(known) = look(view, execution, false).map_err(|error| reading(execution, &error))? else {
         return Ok(None);
     };
     if let Some(problem) = known.problem {
@@ -150,7 +175,7 @@ fn durable(view: &View<'_>, execution: ExecutionId) -> Result<Option<(Vec<u8>, u
         view.recent.facts(entry, &mut appends);
         appends.iter().for_each(|(_, _, more)| facts.extend_from_slice(more));
     }
-    Ok(Some((facts, known.sequence)))
+    Ok(Some((facts, known)))
 }
 
 /// Follows the rows back from the newest, then checks them in the order in which they were written.

@@ -35,6 +35,8 @@ mod faults;
 mod fence;
 mod files;
 mod forget;
+mod found_heads;
+mod head;
 mod heads;
 mod history;
 mod identity;
@@ -76,8 +78,8 @@ use finale_core::fact::Terminal;
 use finale_core::{DefinitionHash, ExecutionId, Time};
 
 use crate::{
-    Claim, Epoch, Filter, Journal, JournalError, JournalReader, Listener, LiveExecution, Purge, Purged, Released,
-    StoredDefinition, Summary, Waiting, Writer,
+    Claim, Epoch, Filter, History, Journal, JournalError, JournalReader, Listener, LiveExecution, Purge, Purged,
+    Released, StoredDefinition, Summary, Waiting, Writer,
 };
 
 #[cfg(feature = "_test")]
@@ -87,6 +89,7 @@ pub use reader::{SqliteReader, SqliteReaderBuilder};
 pub use stats::SqliteStats;
 
 use batch::Change;
+use history::Known;
 use shared::Shared;
 use writer::SqliteWriter;
 
@@ -177,6 +180,18 @@ impl JournalReader for SqliteJournal {
         // In this order: what becomes durable in between is found twice, rather than not at all.
         let pending = self.0.shared.queue.pending(execution);
         self.0.shared.readers.view(|view| history::read(view, execution, &pending))
+    }
+
+    fn histories(&self, executions: &[ExecutionId], take: &mut dyn FnMut(ExecutionId, History)) {
+        let shared = &self.0.shared;
+        let announcement = shared.found.announce(executions);
+        let pending = shared.queue.pending_of(executions);
+        let mut open = Vec::new();
+        shared.readers.histories_with(executions, &pending, &mut |known, execution, history| {
+            open.extend(known.filter(Known::is_open).map(|known| (execution, known.into())));
+            take(execution, history);
+        });
+        shared.found.leave(announcement, executions, open);
     }
 
     fn definition(&self, hash: DefinitionHash) -> Result<Option<StoredDefinition>, JournalError> {

@@ -17,6 +17,7 @@ use super::connection::{self, log_ahead};
 use super::faults::SqliteFaults;
 use super::fence::StoreFence;
 use super::files::{Files, io_problem};
+use super::found_heads::FoundHeads;
 use super::lock::{DatabaseLock, Lock};
 use super::mark::{Mark, MarkFile, reached};
 use super::queue::{Counts, Queue};
@@ -111,6 +112,11 @@ impl SqliteBuilder {
         let mark = self.prepare(files)?;
         let database_lock = if ignores_locks { DatabaseLock::none } else { DatabaseLock::take };
         let database_lock = database_lock(&files.database)?;
+        match connection::missing_below_log(files).map_err(open_problem)? {
+            0 => {}
+            _ if self.accept_lost_tail => files.drop_log().map_err(io_problem)?,
+            missing => return Err(OpenProblem::LostTail { missing }),
+        }
         let mut connection = connection::writing(&files.database).map_err(open_problem)?;
         identify(&connection)?;
         let version = schema::check_version(&connection, MIGRATIONS)?;
@@ -193,6 +199,7 @@ impl SqliteBuilder {
         let shared = Arc::new(Shared {
             queue: Queue::new(Epoch(reached.epoch), counts, definitions),
             readers: Readers::new(files.clone(), Tail::Owned),
+            found: FoundHeads::default(),
             counters: Counters::default(),
             activities: Activities::default(),
             queue_bytes_max: self.queue_bytes_max,

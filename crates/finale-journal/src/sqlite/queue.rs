@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use finale_core::{DefinitionHash, ExecutionId};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{Epoch, JournalError, Listener, Position};
 
@@ -155,6 +155,24 @@ impl Queue {
         let mut pending = in_flight.map(|taken| taken.batch.pending(execution, taken.durable)).unwrap_or_default();
         pending.extend(waiting);
         pending
+    }
+
+    /// The same of several executions, by their ids.
+    pub(super) fn pending_of(&self, executions: &[ExecutionId]) -> FxHashMap<ExecutionId, Vec<Pending>> {
+        let wanted: FxHashSet<_> = executions.iter().copied().collect();
+        let mut found = FxHashMap::default();
+        let state = self.state();
+        let in_flight = state.in_flight.clone();
+        let mut waiting = FxHashMap::default();
+        state.batch.pending_of(&wanted, 0, &mut waiting);
+        drop(state);
+        if let Some(taken) = in_flight {
+            taken.batch.pending_of(&wanted, taken.durable, &mut found);
+        }
+        for (execution, more) in waiting {
+            found.entry(execution).or_default().extend(more);
+        }
+        found
     }
 
     pub(super) fn waiting_bytes(&self) -> usize {

@@ -4,11 +4,12 @@ use finale_core::fact::Terminal;
 use finale_core::record::WorkflowName;
 use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus, Time};
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
+use rustc_hash::FxHashMap;
 
-use crate::{Filter, JournalError, JournalReader, LiveExecution, Quarantine, StoredDefinition, Summary};
+use crate::{Filter, History, JournalError, JournalReader, LiveExecution, Quarantine, StoredDefinition, Summary};
 
-use super::batch::Tip;
-use super::history;
+use super::batch::{Pending, Tip};
+use super::history::{self, Known};
 use super::list::Question;
 use super::purge::first_end;
 use super::readers::{Readers, View, definition};
@@ -21,6 +22,10 @@ const DAMAGED: &str = "what is kept of it is damaged: its summary is not what wa
 impl JournalReader for Readers {
     fn history(&self, execution: ExecutionId) -> Result<Option<Vec<u8>>, JournalError> {
         self.view(|view| history::read(view, execution, &[]))
+    }
+
+    fn histories(&self, executions: &[ExecutionId], take: &mut dyn FnMut(ExecutionId, History)) {
+        self.histories_with(executions, &FxHashMap::default(), &mut |_, execution, history| take(execution, history));
     }
 
     fn definition(&self, hash: DefinitionHash) -> Result<Option<StoredDefinition>, JournalError> {
@@ -57,6 +62,33 @@ impl JournalReader for Readers {
         let read = |connection: &Connection| connection.query_row("SELECT batch FROM meta", [], |_| Ok(()));
         self.with(|connection| read(connection).map_err(unreadable))?;
         self.damage()
+    }
+}
+
+impl Readers {
+    /// Reads the histories of several executions in one state of the journal, with what is durable of each. Each is told once.
+    pub(super) fn histories_with(
+        &self,
+        executions: &[ExecutionId],
+        pending: &FxHashMap<ExecutionId, Vec<Pending>>,
+        take: &mut dyn FnMut(Option<Known>, ExecutionId, History),
+    ) {
+        let mut left = executions.iter();
+        let read = self.view(|view| {
+            for execution in left.by_ref() {
+                let pending = pending.get(execution).map_or(&[][..], Vec::as_slice);
+                let (known, history) = match history::read_known(view, *execution, pending) {
+                    Ok(Some((facts, known))) => (known, Ok(Some(facts))),
+                    Ok(None) => (None, Ok(None)),
+                    Err(error) => (None, Err(self.noted(error))),
+                };
+                take(known, *execution, history);
+            }
+            Ok(())
+        });
+        if let Err(error) = read {
+            left.for_each(|execution| take(None, *execution, Err(error.clone())));
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use finale_core::fact::Terminal;
 use finale_core::{DefinitionHash, ExecutionId, Time};
 use rusqlite::Connection;
 
-use crate::{Filter, JournalError, JournalReader, LiveExecution, OpenProblem, StoredDefinition, Summary};
+use crate::{Filter, History, JournalError, JournalReader, LiveExecution, OpenProblem, StoredDefinition, Summary};
 
 use super::files::Files;
 use super::mark::{Mark, reached};
@@ -67,6 +67,10 @@ impl SqliteReaderBuilder {
             (None, Some(0)) => return Err(OpenProblem::Empty),
             (None, Some(_)) => {}
         }
+        let below_log = super::connection::missing_below_log(files).map_err(open_problem)?;
+        if below_log > 0 {
+            return self.without_log(files, below_log);
+        }
         let reading = super::connection::reading(files).map_err(open_problem)?;
         let connection = reading.connection();
         check(connection)?;
@@ -81,6 +85,15 @@ impl SqliteReaderBuilder {
         };
         let tail = if self.accept_lost_tail { Tail::Accepted } else { Tail::Checked };
         Ok(Opened { readers: Readers::new(files.clone(), tail), lost_batches })
+    }
+
+    /// Of a file whose log belongs to another one, the file alone can be read.
+    fn without_log(&self, files: &Files, missing: u64) -> Result<Opened, OpenProblem> {
+        if !self.accept_lost_tail {
+            return Err(OpenProblem::LostTail { missing });
+        }
+        check(super::connection::file_alone(files).map_err(open_problem)?.connection())?;
+        Ok(Opened { readers: Readers::new(files.clone(), Tail::Accepted).without_log(), lost_batches: missing })
     }
 }
 
@@ -117,6 +130,10 @@ impl SqliteReader {
 impl JournalReader for SqliteReader {
     fn history(&self, execution: ExecutionId) -> Result<Option<Vec<u8>>, JournalError> {
         self.0.readers.history(execution)
+    }
+
+    fn histories(&self, executions: &[ExecutionId], take: &mut dyn FnMut(ExecutionId, History)) {
+        self.0.readers.histories(executions, take);
     }
 
     fn definition(&self, hash: DefinitionHash) -> Result<Option<StoredDefinition>, JournalError> {

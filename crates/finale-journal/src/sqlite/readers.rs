@@ -43,6 +43,8 @@ pub(super) struct View<'c> {
 pub(super) struct Readers {
     files: Files,
     tail: Tail,
+    /// Whether the log beside the database belongs to another one.
+    without_log: bool,
     idle: Mutex<Vec<Connection>>,
     recent: RecentCache,
     /// The first sign that the database as such is damaged.
@@ -63,6 +65,7 @@ impl Readers {
         Self {
             files,
             tail,
+            without_log: false,
             idle: Mutex::default(),
             recent: RecentCache::default(),
             damage: OnceLock::new(),
@@ -70,24 +73,24 @@ impl Readers {
         }
     }
 
+    /// Reads the database without the log beside it, which belongs to another one.
+    pub(super) fn without_log(self) -> Self {
+        Self { without_log: true, ..self }
+    }
+
     /// Lends a connection.
     pub(super) fn with<T>(&self, read: impl FnOnce(&Connection) -> Result<T, JournalError>) -> Result<T, JournalError> {
         // Before the database is looked at: an owner at work goes on with both, and the database comes first there.
         let mark = if self.tail == Tail::Checked { Mark::read(&self.files.mark) } else { None };
         let idle = lock(&self.idle).pop();
-        let reading = idle.map_or_else(|| connection::reading(&self.files), |idle| Ok(Reading::Shared(idle)));
+        let open = if self.without_log { connection::file_alone } else { connection::reading };
+        let reading = idle.map_or_else(|| open(&self.files), |idle| Ok(Reading::Shared(idle)));
         let reading = reading.map_err(unreadable)?;
         let connection = reading.connection();
         if let Some(mark) = mark {
             mark.check(&reached(connection).map_err(unreadable)?).map_err(|problem| self.files.error(problem))?;
         }
-        let found = read(connection);
-        if let Err(error) = &found
-            && is_damage(error)
-        {
-            // Only the first sign is kept: the others follow from it.
-            let _ = self.damage.set(JournalError::Unreadable(error.to_string().into()));
-        }
+        let found = read(connection).map_err(|error| self.noted(error));
         if let Reading::Shared(connection) = reading {
             let mut idle = lock(&self.idle);
             if idle.len() < IDLE_MAX {
@@ -95,6 +98,15 @@ impl Readers {
             }
         }
         found
+    }
+
+    /// Notes an error if it says that the database as such is damaged.
+    pub(super) fn noted(&self, error: JournalError) -> JournalError {
+        if is_damage(&error) {
+            // Only the first sign is kept: the others follow from it.
+            let _ = self.damage.set(JournalError::Unreadable(error.to_string().into()));
+        }
+        error
     }
 
     /// Lends a connection that sees one state of the journal, with what is not in the tables yet.

@@ -92,9 +92,9 @@ impl Recent {
         chain::recent(self.hash, number, batch)
     }
 
-    /// Takes one more batch. False if its bytes are no batch: what can be read of it is taken.
-    pub(super) fn push(&mut self, number: u64, batch: Arc<[u8]>) -> bool {
-        (self.hash, self.newest) = (self.hash_with(number, &batch), number);
+    /// Takes one more batch, with its [hash](Self::hash_with). False if its bytes are no batch: what can be read of it is taken.
+    pub(super) fn push(&mut self, number: u64, batch: Arc<[u8]>, hash: u64) -> bool {
+        (self.hash, self.newest) = (hash, number);
         self.bytes += batch.len();
         let mut records = Records::new(&batch);
         for record in &mut records {

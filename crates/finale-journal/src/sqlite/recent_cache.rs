@@ -102,7 +102,7 @@ fn extend(connection: &Connection, recent: &mut Recent, up_to: &mut u64) -> rusq
         if recent.hash_with(number, bytes) != hash {
             break;
         }
-        recent.push(number, bytes.into());
+        recent.push(number, bytes.into(), hash);
         *up_to = number;
     }
     Ok(())

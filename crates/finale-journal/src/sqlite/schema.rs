@@ -17,7 +17,7 @@ use super::trouble::open_problem;
 pub(super) const APPLICATION_ID: i32 = 0x4649_4e4c;
 
 /// Each makes a database of the version that is its index into one of the next version. Append-only.
-pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
+pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 const VERSION_1: &str = "
 CREATE TABLE meta(
@@ -102,6 +102,12 @@ const VERSION_3: &str = "
 CREATE TABLE batches(batch INTEGER PRIMARY KEY, hash INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;
 ALTER TABLE meta ADD COLUMN merged INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE meta ADD COLUMN unmerged_hash INTEGER NOT NULL DEFAULT 0;
+";
+
+/// How far the file itself had come, without its log, when that was last copied whole: a log that says more than the file has
+/// is the log of another one.
+const VERSION_4: &str = "
+ALTER TABLE meta ADD COLUMN base INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// Brings the database to the newest version; each step is all or nothing.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::{JournalError, Position};
 
 use super::activity::Activities;
+use super::found_heads::FoundHeads;
 use super::queue::Queue;
 use super::readers::Readers;
 use super::stats::Counters;
@@ -16,6 +17,7 @@ use super::watermark::WriterEnd;
 pub(super) struct Shared {
     pub(super) queue: Queue,
     pub(super) readers: Readers,
+    pub(super) found: FoundHeads,
     pub(super) counters: Counters,
     pub(super) activities: Activities,
     pub(super) queue_bytes_max: usize,

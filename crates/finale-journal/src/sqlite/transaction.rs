@@ -1,5 +1,7 @@
 //! Writing steps into the database, within a transaction.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, Statement, params};
 
 use crate::StoredDefinition;
@@ -79,16 +81,16 @@ impl<'c> Steps<'c> {
         let Some(records) = self.recorder.take() else {
             return Ok(());
         };
-        let hash = self.recent.hash_with(written.batch, &records);
-        self.keep.execute(params![written.batch as i64, hash as i64, records])?;
-        self.note(records, written);
+        let records = Arc::from(records);
+        let hash = self.note(Arc::clone(&records), written);
+        self.keep.execute(params![written.batch as i64, hash as i64, &*records])?;
         Ok(())
     }
 
     /// Brings everything into the tables.
     pub(super) fn merge(&mut self, written: &mut Written) -> rusqlite::Result<()> {
         if let Some(records) = self.recorder.take() {
-            self.note(records, written);
+            self.note(records.into(), written);
         }
         if self.recent.is_empty() {
             return Ok(());
@@ -102,10 +104,14 @@ impl<'c> Steps<'c> {
         is_large || self.recent.bytes() >= BYTES_MAX || self.recent.ended_in_all() >= ENDED_MAX
     }
 
-    fn note(&mut self, records: Vec<u8>, written: &mut Written) {
-        written.running = chain::recent(written.running, written.batch, &records);
-        let is_whole = self.recent.push(written.batch, records.into());
+    /// Gives the hash over all batches that are not in the tables yet.
+    fn note(&mut self, records: Arc<[u8]>, written: &mut Written) -> u64 {
+        let hash = self.recent.hash_with(written.batch, &records);
+        // The bytes are in it already: they are hashed once.
+        written.running = chain::batch(written.running, hash);
+        let is_whole = self.recent.push(written.batch, records, hash);
         debug_assert!(is_whole, "what was recorded can be read");
+        hash
     }
 
     fn write_one(&mut self, batch: &Batch, change: &Change, written: &mut Written) -> rusqlite::Result<()> {

@@ -11,7 +11,8 @@ use crate::{
 
 use super::Owner;
 use super::batch::{Begin, Change, Facts, Stand, Ticket};
-use super::heads::{Head, Heads};
+use super::head::Head;
+use super::heads::Heads;
 use super::queue::Entrance;
 use super::summary::{ENDING, FAILED, RUNNING, code};
 use super::watermark::WriterEnd;
@@ -70,8 +71,8 @@ impl SqliteWriter {
     /// Where an execution that is open stands; none if it has ended or is unknown.
     fn open_head(&mut self, execution: ExecutionId) -> Result<Option<Head>, JournalError> {
         self.owner.shared.queue.check(self.end.epoch)?;
-        self.heads.let_go(self.end.durable());
-        let head = self.heads.get(execution, &self.owner.shared.readers)?;
+        self.heads.let_go(self.end.durable(), &self.owner.shared.found);
+        let head = self.heads.get(execution, &self.owner.shared)?;
         Ok(head.filter(|head| !head.has_ended()).cloned())
     }
 
@@ -87,9 +88,9 @@ impl Writer for SqliteWriter {
     fn append(&mut self, append: Append<'_>) -> Result<Appended, JournalError> {
         debug_assert!(append.count > 0, "an append has facts");
         self.owner.shared.queue.check(self.end.epoch)?;
-        self.heads.let_go(self.end.durable());
+        self.heads.let_go(self.end.durable(), &self.owner.shared.found);
         let execution = append.execution;
-        let before = self.heads.check(&append, &self.owner.shared.readers)?;
+        let before = self.heads.check(&append, &self.owner.shared)?;
         let old = before.cloned();
         let (mut entrance, position) = Self::enter(&self.owner, &self.end, self.position)?;
         let number = match (&old, &append.begins) {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use finale_core::execution::{Effect, Input, Refused, Report};
 use finale_core::nearest::nearest;
+use finale_core::number::{BatchNo, Callback, Slot};
+use finale_core::task_engine::Reconcile;
 use finale_core::{Compiled, Execution, NodeIndex, NodeStatus, Payload, WorkKey};
 use finale_journal::StoredDefinition;
 
@@ -139,6 +141,21 @@ impl Bound {
         let is_missing = |node| self.handler(node).is_none() && self.compiled.handler(node).is_some();
         self.compiled.handler(execution.find_ahead(&self.compiled, is_missing)?)
     }
+}
+
+/// What the task engine needs to compare what is under way for an execution with what must be: all outputs, and what must be.
+/// It comes from the callback of the execution, which has taken in the batches of outcomes up to that one.
+pub(crate) fn reconcile_of(
+    state: &Execution,
+    bound: &Bound,
+    slot: Slot,
+    (from, taken): (Callback, BatchNo),
+) -> (Vec<(Slot, WorkKey, Payload)>, Reconcile) {
+    let under_way = state.under_way(&bound.compiled);
+    let outputs = state.outputs().map(|(key, output)| (slot, key, output.clone()));
+    let failures = bound.failures(state, &under_way).map(|(key, failures)| (slot, key, failures));
+    let outputs = outputs.chain(failures).collect();
+    (outputs, Reconcile { slot, from, taken, under_way })
 }
 
 fn not_registered(compiled: &Compiled, handlers: &Handlers) -> Option<ActivateError> {

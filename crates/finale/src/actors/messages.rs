@@ -199,7 +199,7 @@ pub(crate) enum PortNews {
     /// A write is durable.
     Written(WriteNo),
     /// What was found in the journal is durable.
-    Found(Box<supervisor::Input>),
+    Found(Vec<supervisor::Input>),
     /// There is room in the journal again.
     HasRoom,
     /// The journal takes nothing more.

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use finale_core::fact::{Fact, Facts, Terminal};
 use finale_core::supervisor::{Criterion, Expired, KeyOwner, ReadWhat, crashes_of, shard_of};
-use finale_core::{Epoch, Execution, ExecutionId, ExecutionStatus, Outcome, Time};
+use finale_core::{DefinitionHash, Epoch, Execution, ExecutionId, ExecutionStatus, Outcome, Time};
 use finale_journal::{Journal, Purge};
+use rustc_hash::FxHashMap;
 
 use super::directory::Directory;
 use super::reading;
@@ -20,6 +21,9 @@ use crate::offline::{self, ReadError, check_rules};
 use crate::oneshot;
 use crate::stored::began_with;
 use crate::workflow::Workflow;
+
+/// What is said when the thread that looked for something is gone.
+pub(crate) const GONE: &str = "the thread that read the journal is gone";
 
 /// The unit of times in a journal.
 const TICK: Duration = Duration::from_micros(1);
@@ -40,10 +44,33 @@ pub(crate) struct Restored {
     pub(crate) outcome: Option<Arc<Outcome>>,
 }
 
+/// Finds the histories of several executions, in their order.
+pub(crate) fn find_histories(
+    journal: &dyn Journal,
+    executions: &[ExecutionId],
+) -> Vec<Result<Option<Restored>, Box<str>>> {
+    let (mut found, mut workflows) = (Vec::with_capacity(executions.len()), Workflows::default());
+    let read = fenced(|| {
+        journal.histories(executions, &mut |execution, history| {
+            found.push(careful(|| {
+                let Some(history) = history.map_err(words)? else { return Ok(None) };
+                restore(journal, &mut workflows, execution, &history).map(Some)
+            }));
+        });
+    });
+    // Of those that it has not come to, nothing is known.
+    let why = read.err().map_or_else(|| "it was not read".into(), words);
+    found.resize_with(executions.len(), || Err(why.clone()));
+    found
+}
+
 /// Finds something in the journal. What has rotted in a way that nobody noticed must not bring down who reads it.
 pub(crate) fn find(journal: &dyn Journal, epoch: Epoch, what: ReadWhat) -> Found {
     match what {
-        ReadWhat::History(execution) => Found::History(careful(|| restore(journal, execution))),
+        ReadWhat::History(execution) => {
+            let found = find_histories(journal, &[execution]).pop();
+            Found::History(found.unwrap_or_else(|| Err("it was not read".into())))
+        }
         ReadWhat::Key(key) => Found::Key(careful(|| key_owner(journal, &key))),
         ReadWhat::Status(execution) => {
             Found::Status(careful(|| Ok(journal.summary(execution).map_err(words)?.map(|summary| summary.status))))
@@ -57,7 +84,7 @@ pub(crate) fn find(journal: &dyn Journal, epoch: Epoch, what: ReadWhat) -> Found
 impl Found {
     /// What is found when the thread that looked for it is gone.
     pub(crate) fn nothing(what: &ReadWhat) -> Self {
-        let gone = || "the thread that read the journal is gone".into();
+        let gone = || GONE.into();
         match what {
             ReadWhat::History(_) => Self::History(Err(gone())),
             ReadWhat::Key(_) => Self::Key(Err(gone())),
@@ -75,16 +102,34 @@ fn words(error: impl std::fmt::Display) -> Box<str> {
     error.to_string().into()
 }
 
-fn restore(journal: &dyn Journal, execution: ExecutionId) -> Result<Option<Restored>, Box<str>> {
-    let Some(history) = journal.history(execution).map_err(words)? else { return Ok(None) };
-    let hash = began_with(&history).map_err(words)?;
-    let stored = journal.definition(hash).map_err(words)?;
-    let stored = stored.ok_or_else(|| words(format!("its definition ({hash}) is not kept any more")))?;
-    let workflow = Workflow::restore(&stored).map_err(words)?;
-    let state = Execution::fold(execution, workflow.compiled(), &history).map_err(words)?;
+/// The workflows that were read for some executions: most run what others run.
+#[derive(Default)]
+struct Workflows(FxHashMap<DefinitionHash, Result<Workflow, Box<str>>>);
+
+impl Workflows {
+    fn get(&mut self, journal: &dyn Journal, hash: DefinitionHash) -> Result<Workflow, Box<str>> {
+        let read = || {
+            let stored = journal.definition(hash).map_err(words)?;
+            let stored = stored.ok_or_else(|| words(format!("its definition ({hash}) is not kept any more")))?;
+            Workflow::restore(&stored).map_err(words)
+        };
+        self.0.entry(hash).or_insert_with(read).clone()
+    }
+}
+
+fn restore(
+    journal: &dyn Journal,
+    workflows: &mut Workflows,
+    execution: ExecutionId,
+    history: &[u8],
+) -> Result<Restored, Box<str>> {
+    let workflow = workflows.get(journal, began_with(history).map_err(words)?)?;
+    let state = Execution::fold(execution, workflow.compiled(), history).map_err(words)?;
     check_rules(&state).map_err(words)?;
     let outcome = state.end_outcome(workflow.compiled()).map(Arc::new);
-    Ok(Some(Restored { workflow, state: Box::new(state), crashes: crashes_of(&history), outcome }))
+    // One that was never recovered had no crash.
+    let crashes = if state.epoch() == Epoch::default() { Vec::new() } else { crashes_of(history) };
+    Ok(Restored { workflow, state: Box::new(state), crashes, outcome })
 }
 
 fn key_owner(journal: &dyn Journal, key: &str) -> Result<Option<KeyOwner>, Box<str>> {

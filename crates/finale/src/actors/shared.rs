@@ -73,7 +73,7 @@ pub(crate) enum Released {
     Turn(Rc<Addr<ExecutionActor>>, Box<CommittedTurn>),
     Write(Option<WriteNo>),
     /// What was found in the journal, with facts in it that were not durable then.
-    Found(Box<supervisor::Input>),
+    Found(Vec<supervisor::Input>),
 }
 
 impl Shared {

@@ -21,7 +21,7 @@ use super::open_limit::OpenLimit;
 use super::permits::Permits;
 use super::port::{Driver, Port, Watermark};
 use super::shared::{Parts, Releases, Shared};
-use super::supervisor::Supervisor;
+use super::supervisor::{HISTORIES_MAX, Supervisor};
 use super::task_engine::TaskEngine;
 use super::way_in::{Peers, ToShard};
 use crate::telemetry::TARGET;
@@ -105,6 +105,9 @@ fn engine_options(shared: &Shared, permits: &Permits) -> task_engine::Options {
     }
 }
 
+/// How many executions that were at work go on at once after a restart, for each shard. An actor takes up a few KiB.
+const RECOVERING_MAX: usize = 1_024;
+
 fn supervisor_options(shared: &Shared, open: &OpenLimit) -> supervisor::Options {
     let options = &shared.options;
     let keep = |keep: crate::options::Keep| supervisor::Keep { age: keep.age, count: keep.count };
@@ -114,8 +117,11 @@ fn supervisor_options(shared: &Shared, open: &OpenLimit) -> supervisor::Options 
         shards: options.shards,
         seed: uuid::Uuid::new_v4().as_u64_pair().1,
         active_executions_max: options.limits.active_executions_max,
+        recovering_executions_max: RECOVERING_MAX,
         unused_permits_max: open.unused_max(),
         reads_max: 16,
+        // One page is read while the other one is taken in.
+        recovery_reads_max: 2 * HISTORIES_MAX,
         early_messages_max: options.share(options.limits.early_outcomes_max),
         crashes_max: options.limits.crashes_max,
         crashes_window: options.limits.crashes_window,

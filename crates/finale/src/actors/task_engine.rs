@@ -584,7 +584,9 @@ impl Missing {
             Input::HandlerEnded { future, ended, result } => {
                 Self::Ended { future: *future, ended: *ended, result: result.clone() }
             }
-            Input::Perform { from, .. } | Input::Reconcile(Reconcile { from, .. }) => Self::Answer(*from),
+            Input::Perform { from, .. } | Input::Reconcile(Reconcile { from: Callback::Actor(from), .. }) => {
+                Self::Answer(*from)
+            }
             Input::KeepEarly(_) | Input::Drain { .. } => Self::Input(Box::new(input.clone())),
             _ => Self::Nothing,
         }

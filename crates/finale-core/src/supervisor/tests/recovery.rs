@@ -56,7 +56,82 @@ fn it_is_recovered_only_where_a_handler_was_at_work() {
     let (execution, read) = scene.found_one();
     let waiting = Restored { state: Box::new(Execution::new(execution, definition())), ..restored(execution) };
     let out = scene.restored(&read, Ok(Some(waiting)));
-    assert_eq!(told(&out), ["0: resume[reconcile]"]);
+    let slot = scene.supervisor.slots.find(execution).unwrap();
+    assert_eq!((&out.reconciles[..], out.actors.len()), (&[slot][..], 0), "nothing but the task engine hears of it");
+    assert_eq!(scene.supervisor.health().recovering, 0);
+}
+
+impl Scene {
+    /// Recovers so many that only wait, and gives what came of the last one that was examined.
+    fn recover_waiting(&mut self, ids: &[ExecutionId]) -> Outbox {
+        let mut out = self.recover(ids.iter().map(|id| found(*id)).collect());
+        for id in ids {
+            let read = out.reads.remove(0);
+            let waiting = Restored { state: Box::new(Execution::new(*id, definition())), ..restored(*id) };
+            let mut reads = std::mem::take(&mut out.reads);
+            out = self.restored(&read, Ok(Some(waiting)));
+            reads.append(&mut out.reads);
+            out.reads = reads;
+        }
+        out
+    }
+}
+
+#[test]
+fn those_that_only_wait_go_on_some_in_each_turn_and_hold_up_nothing() {
+    let mut scene = Scene::unstarted(|_| {});
+    let ids = scene.ids_of(300);
+    let out = scene.recover_waiting(&ids);
+    assert_eq!((out.reconciles.len(), out.actors.len()), (128, 0));
+    assert_eq!(scene.supervisor.health().recovering, 172);
+    assert_eq!(scene.supervisor.wake_at(), Some(scene.now), "it goes on by itself");
+    let activate = scene.activation();
+    let out = scene.tell(Input::Activate(activate));
+    assert_eq!((out.reconciles.len(), out.actors.len()), (128, 1), "new work does not wait for that");
+    let out = scene.tell(Input::Wake);
+    assert_eq!((out.reconciles.len(), out.actors.len()), (44, 0));
+    assert_eq!(scene.supervisor.health().recovering, 0);
+    assert!(scene.supervisor.wake_at() > Some(scene.now));
+}
+
+#[test]
+fn one_that_is_given_to_an_actor_in_the_turn_in_which_it_is_resumed_reconciles_there() {
+    let mut scene = Scene::unstarted(|_| {});
+    let ids = scene.ids_of(1);
+    let out = scene.recover_waiting(&ids);
+    scene.out = out;
+    let message = scene.report("one");
+    let out = scene.ask(ids[0], message);
+    assert_eq!((&told(&out)[..], out.reconciles.len()), (&["0: resume[one reconcile]".to_owned()][..], 0));
+}
+
+#[test]
+fn a_shard_that_closes_resumes_none_that_only_waits_and_is_not_woken_for_it() {
+    let mut scene = Scene::unstarted(|_| {});
+    let ids = scene.ids_of(200);
+    assert_eq!(scene.recover_waiting(&ids).reconciles.len(), 128);
+    assert_eq!(scene.tell(Input::Close).reconciles.len(), 0);
+    assert_eq!(scene.supervisor.wake_at(), None);
+}
+
+#[test]
+fn what_is_recovered_has_actors_of_its_own_and_new_work_has_its_own() {
+    let mut scene = Scene::unstarted(|options| options.active_executions_max = 1);
+    let ids = scene.ids_of(3);
+    let mut reads = scene.recover(ids.iter().map(|id| found(*id)).collect()).reads;
+    let mut resumed = Vec::new();
+    for id in ids {
+        let mut out = scene.restored(&reads.remove(0), Ok(Some(restored(id))));
+        reads.append(&mut out.reads);
+        resumed.extend(told(&out));
+    }
+    assert_eq!(resumed.len(), 2, "as many as may be recovered at once");
+    let (actor, begin) = scene.begin();
+    assert_eq!(actor, ActorNo(2), "new work does not wait for them");
+    let activate = scene.activation();
+    assert!(scene.tell(Input::Activate(activate)).actors.is_empty(), "but one may be active");
+    assert_eq!(told(&scene.end(&begin)).len(), 1);
+    assert_eq!(scene.supervisor.health().recovering, 1);
 }
 
 #[test]
@@ -65,13 +140,13 @@ fn whoever_asks_about_one_has_it_looked_at_next_and_it_goes_on() {
     let ids = scene.ids_of(5);
     let mut reads = scene.recover(ids.iter().map(|id| found(*id)).collect()).reads;
     let message = scene.report("one");
-    assert!(scene.ask(ids[4], message).reads.is_empty(), "two are being read");
+    let asked = scene.ask(ids[4], message);
+    assert_eq!(histories(&asked), [ids[4]], "it waits for none of those whose turn has come");
     let message = scene.report("two");
-    scene.ask(ids[4], message);
-    let out = scene.restored(&reads.remove(0), Ok(Some(restored(ids[0]))));
-    assert_eq!(histories(&out), [ids[4]]);
-    let out = scene.restored(&out.reads[0], Ok(Some(restored(ids[4]))));
+    assert!(scene.ask(ids[4], message).reads.is_empty(), "it is being read");
+    let out = scene.restored(&asked.reads[0], Ok(Some(restored(ids[4]))));
     assert_eq!(told(&out), ["0: resume[recovered(true) one two reconcile]"]);
+    let out = scene.restored(&reads.remove(0), Ok(Some(restored(ids[0]))));
     assert_eq!(histories(&out), [ids[2]], "the others are read in their order");
 }
 

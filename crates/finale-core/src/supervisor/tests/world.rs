@@ -116,6 +116,7 @@ pub(super) struct World {
 
 const SHARDS: u16 = 2;
 const ACTIVE_MAX: usize = 2;
+const RECOVERING_MAX: usize = 2;
 
 impl World {
     pub(super) fn new(seed: u64) -> Self {
@@ -162,6 +163,7 @@ impl World {
             (options.shard, options.shards) = (ShardNo(shard), SHARDS);
             options.seed = self.rng.next();
             (options.active_executions_max, options.unused_permits_max) = (ACTIVE_MAX, 0);
+            options.recovering_executions_max = RECOVERING_MAX;
             options.retention.completed = Keep { age: Some(Duration::from_secs(100)), count: None };
             let open = |(id, kept): (&ExecutionId, &Kept)| {
                 let is_here = kept.outcome.is_none() && shard_of(*id, SHARDS) == ShardNo(shard);
@@ -200,7 +202,7 @@ impl World {
             supervisor = supervisor.rebuild(self.now, &mut out);
             self.see("rebuild");
         }
-        assert!(supervisor.health().active <= ACTIVE_MAX, "more are active than allowed");
+        assert!(supervisor.health().active <= ACTIVE_MAX + RECOVERING_MAX, "more are active than allowed");
         self.shards[number].supervisor = Some(supervisor);
         self.carry_out(shard, &mut out);
         self.shards[number].out = out;
@@ -254,6 +256,7 @@ impl World {
         for write in out.writes.drain(..) {
             self.write(shard, write);
         }
+        out.reconciles.drain(..).for_each(|slot| self.reconciles(shard, slot));
         out.forgotten.clear();
         for notice in out.notices.drain(..) {
             self.see(match notice {
@@ -278,6 +281,11 @@ impl World {
                 PermitChange::Return(permits) => self.permits += permits,
             }
         }
+    }
+
+    fn reconciles(&mut self, shard: u16, slot: Slot) {
+        assert!(self.registered.contains_key(&(shard, slot)), "{slot} is not registered");
+        self.see("reconciled without an actor");
     }
 
     fn engine(&mut self, shard: u16, message: &ToEngine) {

@@ -263,7 +263,7 @@ impl Shard {
 
     fn reconcile(&mut self, slot: Slot, under_way: Vec<Effect>) -> Vec<Seen> {
         let taken = BatchNo::NONE;
-        self.tell(Input::Reconcile(Reconcile { slot, from: ActorNo(0), taken, under_way }));
+        self.tell(Input::Reconcile(Reconcile { slot, from: Callback::Actor(ActorNo(0)), taken, under_way }));
         self.flush();
         self.take_seen()
     }

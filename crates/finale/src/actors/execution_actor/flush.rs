@@ -6,8 +6,9 @@ use std::task::{Context as Polling, Poll};
 use actix::{ActorFuture, Context};
 use finale_core::number::Callback;
 use finale_core::supervisor::Hosted;
-use finale_core::task_engine::{self, Reconcile};
+use finale_core::task_engine;
 
+use crate::actors::bound::reconcile_of;
 use crate::actors::messages::{ActorNews, ForEngine, ForSupervisor};
 
 use super::ExecutionActor;
@@ -63,11 +64,9 @@ impl ExecutionActor {
             return;
         };
         hosting.reconciles = false;
-        let (state, compiled, slot) = (&hosting.state, &hosting.bound.compiled, hosting.slot);
-        let reconcile = Reconcile { slot, from: self.number, taken: self.taken, under_way: state.under_way(compiled) };
-        self.outputs.extend(state.outputs().map(|(key, output)| (slot, key, output.clone())));
-        let failures = hosting.bound.failures(state, &reconcile.under_way);
-        self.outputs.extend(failures.map(|(key, failures)| (slot, key, failures)));
+        let sender = (Callback::Actor(self.number), self.taken);
+        let (outputs, reconcile) = reconcile_of(&hosting.state, &hosting.bound, hosting.slot, sender);
+        self.outputs.extend(outputs);
         self.tell_engine(task_engine::Input::Reconcile(reconcile));
     }
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use actix::fut::{ActorFutureExt, wrap_future};
 use actix::{AsyncContext, Context, Handler};
+use finale_core::ExecutionId;
 use finale_core::number::DefinitionNo;
-use finale_core::supervisor::{Input, Read, ReadNo, Restored, Write, WriteWhat};
+use finale_core::supervisor::{Input, Read, ReadNo, ReadWhat, Restored, Write, WriteWhat};
 use finale_core::task_engine::{self, TaskNode};
 use finale_journal::{Appended, JournalError, Writer};
 
@@ -18,23 +19,74 @@ use crate::workflow::Workflow;
 
 use super::Supervisor;
 
+/// How many histories are read at a time: what has come meanwhile waits until they are all taken in.
+pub(crate) const HISTORIES_MAX: usize = 128;
+
 impl Supervisor {
+    /// Does what is to be read: histories many at a time, as that takes hardly longer than one.
+    pub(super) fn read_all(&mut self, context: &mut Context<Self>) {
+        let (mut numbers, mut executions) = (Vec::new(), Vec::new());
+        for Read { number, what } in std::mem::take(&mut self.out.reads) {
+            match what {
+                ReadWhat::History(execution) => {
+                    numbers.push(number);
+                    executions.push(execution);
+                }
+                what => self.read(Read { number, what }, context),
+            }
+        }
+        for (numbers, executions) in numbers.chunks(HISTORIES_MAX).zip(executions.chunks(HISTORIES_MAX)) {
+            self.read_histories(numbers.to_vec(), executions.to_vec(), context);
+        }
+    }
+
+    fn read_histories(&mut self, numbers: Vec<ReadNo>, executions: Vec<ExecutionId>, context: &mut Context<Self>) {
+        let journal = Arc::clone(&self.shared.journal);
+        let found = async move {
+            if executions.len() == HISTORIES_MAX && !journal.reads_block() {
+                // They are read on this thread, page by page: others get their turn in between.
+                tokio::task::yield_now().await;
+            }
+            reading::read(&journal, move |journal| past::find_histories(journal, &executions)).await
+        };
+        let taken = wrap_future::<_, Self>(found).map(move |found, supervisor, context| {
+            let gone = || numbers.iter().map(|_| Err(past::GONE.into())).collect();
+            let found = found.unwrap_or_else(gone);
+            let inputs = numbers.into_iter().zip(found);
+            let inputs = inputs.map(|(read, found)| supervisor.found(read, past::Found::History(found))).collect();
+            supervisor.take_found(inputs, context);
+        });
+        context.spawn(taken);
+    }
+
+    /// A history has in it what was appended and is not durable yet: nobody sees that before.
+    fn take_found(&mut self, inputs: Vec<Input>, context: &mut Context<Self>) {
+        if self.shared.port.is_durable(None) {
+            self.tell_found(inputs, context);
+            self.drive.wake_by_ref();
+        } else {
+            self.held_reads += 1;
+            self.shared.port.hold(None, Released::Found(inputs));
+        }
+    }
+
+    fn tell_found(&mut self, inputs: Vec<Input>, context: &mut Context<Self>) {
+        let now = self.shared.clock.now();
+        for input in inputs {
+            self.decide(now, input);
+        }
+        self.carry_out(context);
+    }
+
     /// Reads the journal away from this thread, unless that cannot block.
-    pub(super) fn read(&mut self, Read { number, what }: Read, context: &mut Context<Self>) {
+    fn read(&mut self, Read { number, what }: Read, context: &mut Context<Self>) {
         let (journal, nothing) = (Arc::clone(&self.shared.journal), past::Found::nothing(&what));
         let epoch = self.shared.epoch;
         let found = async move { reading::read(&journal, move |journal| past::find(journal, epoch, what)).await };
         let taken = wrap_future::<_, Self>(found).map(move |found, supervisor, context| {
             let found = found.unwrap_or(nothing);
             let input = supervisor.found(number, found);
-            // A history has in it what was appended and is not durable yet: nobody sees that before.
-            if supervisor.shared.port.is_durable(None) {
-                supervisor.tell(input, context);
-                supervisor.drive.wake_by_ref();
-            } else {
-                supervisor.held_reads += 1;
-                supervisor.shared.port.hold(None, Released::Found(Box::new(input)));
-            }
+            supervisor.take_found(vec![input], context);
         });
         context.spawn(taken);
     }
@@ -147,9 +199,9 @@ impl Handler<PortNews> for Supervisor {
         self.take_lane(context);
         match news {
             PortNews::Written(number) => self.tell(Input::Written(number), context),
-            PortNews::Found(input) => {
+            PortNews::Found(inputs) => {
                 self.held_reads -= 1;
-                self.tell(*input, context);
+                self.tell_found(inputs, context);
             }
             PortNews::HasRoom => {
                 self.told_full = false;

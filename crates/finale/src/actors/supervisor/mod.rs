@@ -36,6 +36,7 @@ use super::shared::Shared;
 use super::task_engine::TaskEngine;
 use super::way_in::{Peers, ToShard};
 use end::Leaving;
+pub(crate) use journal::HISTORIES_MAX;
 use send::to_engine;
 
 pub(crate) struct Supervisor {
@@ -147,6 +148,9 @@ impl Supervisor {
     fn carry_out(&mut self, context: &mut Context<Self>) {
         loop {
             let left = self.send_to_engine();
+            if !self.out.reconciles.is_empty() {
+                self.send_reconciles();
+            }
             if !self.out.actors.is_empty() {
                 self.send_to_actors();
             }
@@ -191,9 +195,7 @@ impl Supervisor {
         for query in std::mem::take(&mut self.out.queries) {
             self.look(query);
         }
-        for read in std::mem::take(&mut self.out.reads) {
-            self.read(read, context);
-        }
+        self.read_all(context);
         for executions in self.out.forgotten.drain(..) {
             self.shared.directory.forget(&executions);
         }
@@ -243,8 +245,12 @@ impl ActorFuture<Supervisor> for Drive {
             supervisor.own.wakes(context);
         }
         supervisor.take_lane(actor);
-        while supervisor.alarm.has_come(supervisor.machine.wake_at(), context) {
+        if supervisor.alarm.has_come(supervisor.machine.wake_at(), context) {
             supervisor.tell(Input::Wake, actor);
+            if supervisor.alarm.has_come(supervisor.machine.wake_at(), context) {
+                // Others of this thread get their turn in between.
+                context.waker().wake_by_ref();
+            }
         }
         supervisor.flush();
         Poll::Pending

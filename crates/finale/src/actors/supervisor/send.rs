@@ -9,6 +9,7 @@ use finale_core::supervisor::{
 };
 use finale_core::task_engine;
 
+use crate::actors::bound::reconcile_of;
 use crate::actors::execution_actor::ExecutionActor;
 use crate::actors::lane::Lane;
 use crate::actors::messages::{Attach, ForEngine, ForExecution, Reattach, Tell};
@@ -43,6 +44,19 @@ impl Supervisor {
         }
         self.out.actors = messages;
         self.shared.take_begins(&mut self.out.spare_begins);
+    }
+
+    /// Has the task engine compare what is under way for executions that only wait with what must be.
+    pub(super) fn send_reconciles(&mut self) {
+        for slot in std::mem::take(&mut self.out.reconciles) {
+            // One that is no plain value any more reconciles with its actor, or when it was read again.
+            let Some(hosted) = self.machine.parked(slot) else { continue };
+            let bound = self.shared.definition(hosted.definition);
+            let (from, taken) = (Callback::Supervisor, self.taken);
+            let (outputs, reconcile) = reconcile_of(&hosted.state, &bound, slot, (from, taken));
+            let input = task_engine::Input::Reconcile(reconcile);
+            self.engine.send(ForEngine::Perform { outputs, input });
+        }
     }
 
     /// Starts the actors up to that one that are not there yet.

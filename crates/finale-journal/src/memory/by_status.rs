@@ -1,0 +1,91 @@
+//! What is kept of executions that have ended, each kind of end for itself: who forgets those that ended first of one kind
+//! passes by no others.
+
+use finale_core::fact::Terminal;
+use finale_core::{ExecutionId, Time};
+
+use super::ended::{Ended, Keys};
+use super::kept::Kept;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct EndedByStatus([Ended; 3]);
+
+const fn index(status: Terminal) -> usize {
+    match status {
+        Terminal::Completed => 0,
+        Terminal::Failed => 1,
+        Terminal::Cancelled => 2,
+    }
+}
+
+impl EndedByStatus {
+    pub(super) fn count(&self) -> usize {
+        self.0.iter().map(Ended::count).sum()
+    }
+
+    pub(super) const fn count_of(&self, status: Terminal) -> usize {
+        self.0[index(status)].count()
+    }
+
+    /// Keeps an execution: its facts, in two parts, and how it ended.
+    pub(super) fn keep(
+        &mut self,
+        execution: ExecutionId,
+        facts: [&[u8]; 2],
+        has_key: bool,
+        (status, at, error): (Terminal, Time, Option<&str>),
+    ) {
+        self.0[index(status)].keep(execution, facts, has_key, (status, at, error));
+    }
+
+    pub(super) fn get(&self, execution: ExecutionId) -> Option<Kept<'_>> {
+        self.0.iter().find_map(|ended| ended.get(execution))
+    }
+
+    pub(super) fn has(&self, execution: ExecutionId) -> bool {
+        self.0.iter().any(|ended| ended.has(execution))
+    }
+
+    /// All that are kept.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ExecutionId, Kept<'_>)> {
+        self.0.iter().flat_map(Ended::iter)
+    }
+
+    /// The first that ended so, at most that many, oldest end first.
+    pub(super) fn first(&mut self, status: Terminal, limit: usize) -> Vec<(Time, ExecutionId)> {
+        let ended = &mut self.0[index(status)];
+        ended.sort();
+        ended.ends().take(limit).collect()
+    }
+
+    /// Forgets those of them that are here; gives their keys.
+    pub(super) fn forget(&mut self, executions: &[ExecutionId]) -> Keys {
+        let mut keys = Keys::new();
+        for execution in executions {
+            self.0.iter_mut().any(|ended| ended.forget(*execution, &mut keys));
+        }
+        keys
+    }
+
+    /// Forgets those that ended first, until no more than that many are left.
+    pub(super) fn forget_oldest(&mut self, kept_max: usize) -> Keys {
+        let mut keys = Keys::new();
+        while self.count() > kept_max {
+            let oldest = self.0.iter_mut().filter_map(|ended| Some((ended.first()?, ended)));
+            let Some((_, ended)) = oldest.min_by_key(|(first, _)| *first) else { break };
+            keys.extend(ended.forget_first());
+        }
+        keys
+    }
+
+    /// Both together; the other one is empty afterwards.
+    pub(super) fn append(&mut self, other: &mut Self) {
+        self.0.iter_mut().zip(&mut other.0).for_each(|(ended, other)| ended.append(other));
+    }
+
+    /// Damages what is kept of an execution; done twice, it is as it was.
+    #[cfg(feature = "_test")]
+    pub(super) fn damage(&mut self, execution: ExecutionId) {
+        self.0.iter_mut().for_each(|ended| ended.damage(execution));
+    }
+}
