@@ -277,8 +277,9 @@ fn an_operator_ends_a_wait_by_hand() {
         .tell(run_now.clone())
         .look(|driven| assert!(driven.effects().contains(&Effect::DisarmTimer { timer })))
         .expect_node("after", NodeStatus::Running)
-        .refuses(run_now.clone(), "the node is completed already");
-    let _not_a_time = Scenario::new(signal("paid")).activate().refuses(run_now, "the node is waiting: it is too early");
+        .refuses(run_now.clone(), "node 0.1 is completed already");
+    let _not_a_time =
+        Scenario::new(signal("paid")).activate().refuses(run_now, "node 0.1 is waiting: it is too early for this");
     let story = Scenario::new(chart("s>w w>e").signal("w", Signal::named("paid").timeout(DAY))).activate();
     let complete = operate(&story, OperatorAction::Complete(Payload::encode(&20).expect("it is a number")));
     let _done = story.tell(complete).expect_output(json!(20));
