@@ -29,7 +29,7 @@ fn a_task_says_what_other_tools_say_in_other_words() {
         ("schedule: 0 4 * * *", &["there is no `schedule` here: no workflow is started by the clock"]),
         ("on_failure: clean_up", &["there is no node `clean_up`"]),
         ("rescue: b", &["did you mean `on_failure`?"]),
-        ("finally: b", &["there is no `finally` here: name the node that handles the failure, `on_failure: NODE`"]),
+        ("finally: b", &["there is no `finally` here: what runs at the end, whatever it is, stands under `finally`"]),
         ("trigger_rule: always", &["unknown trigger rule `always`", "`all_done`", "`{at_least: N}`"]),
         ("{optional: true, on_failure: b}", &["`optional`", "its failure is either tolerated or handled"]),
         (

@@ -31,6 +31,7 @@ mod open_tasks;
 mod operator;
 mod options;
 mod registered;
+mod registration;
 mod reporting;
 #[cfg(feature = "actix-web")]
 mod response;

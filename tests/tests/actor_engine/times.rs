@@ -73,8 +73,8 @@ async fn a_task_that_takes_too_long_in_all_has_its_handler_dropped() {
 }
 
 async fn progress_of(execution: &ExecutionHandle, node: &str) -> Option<TaskProgress> {
-    let record = execution.snapshot().await.unwrap();
-    record.nodes.into_iter().find(|other| other.id == node).unwrap().progress
+    let record = execution.snapshot().await.expect("the runtime answers");
+    record.nodes.into_iter().find(|other| other.id == node).expect("it has this node").progress
 }
 
 #[actix::test]

@@ -43,7 +43,6 @@ pub(super) const OF_A_TASK: &[(&str, &str)] = &[
     ("verification", UNDER_NODES),
     ("assign", UNDER_NODES),
     ("delay", UNDER_NODES),
-    ("until", UNDER_NODES),
     ("signal", UNDER_NODES),
     ("on_success", "what has it in its `after` runs when this one is done"),
     ("finally", AT_THE_END),
