@@ -127,7 +127,7 @@ impl Limits {
     ///
     /// Others wait, not acknowledged yet, as plain values. Executions that only wait for handlers, people or the
     /// journal do not count. More at once is slower, not faster: the caches of a core hold few. After a restart those that
-    /// were at work go on beside these, up to 1,024 at once.
+    /// were at work go on beside these, up to 1,024 at once; as many as this limit says if it is below the default.
     pub const fn active_executions_max(self, active_executions_max: usize) -> Self {
         Self { active_executions_max, ..self }
     }

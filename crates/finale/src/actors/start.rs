@@ -24,6 +24,7 @@ use super::shared::{Parts, Releases, Shared};
 use super::supervisor::{HISTORIES_MAX, Supervisor};
 use super::task_engine::TaskEngine;
 use super::way_in::{Peers, ToShard};
+use crate::options::Limits;
 use crate::telemetry::TARGET;
 
 /// What a shard is started with; it can be sent to the thread of the shard.
@@ -108,6 +109,11 @@ fn engine_options(shared: &Shared, permits: &Permits) -> task_engine::Options {
 /// How many executions that were at work go on at once after a restart, for each shard. An actor takes up a few KiB.
 const RECOVERING_MAX: usize = 1_024;
 
+/// Whoever lets fewer executions be active than by default has a reason for it, and it holds for a recovery as well.
+fn recovering_max(active_max: usize) -> usize {
+    if active_max < Limits::default().active_executions_max { active_max } else { active_max.max(RECOVERING_MAX) }
+}
+
 fn supervisor_options(shared: &Shared, open: &OpenLimit) -> supervisor::Options {
     let options = &shared.options;
     let keep = |keep: crate::options::Keep| supervisor::Keep { age: keep.age, count: keep.count };
@@ -117,7 +123,7 @@ fn supervisor_options(shared: &Shared, open: &OpenLimit) -> supervisor::Options 
         shards: options.shards,
         seed: uuid::Uuid::new_v4().as_u64_pair().1,
         active_executions_max: options.limits.active_executions_max,
-        recovering_executions_max: RECOVERING_MAX,
+        recovering_executions_max: recovering_max(options.limits.active_executions_max),
         unused_permits_max: open.unused_max(),
         reads_max: 16,
         // One page is read while the other one is taken in.
