@@ -169,6 +169,10 @@ impl Twin {
                 self.tree.recover(&activation);
                 Ok(())
             }
+            Fact::Operated(operation) => {
+                let way = way(operation.key);
+                self.tree.operate(&way, &operation.action, &activation)
+            }
             // What is decided by evaluation the twin decides itself.
             _ => Ok(()),
         }

@@ -488,7 +488,7 @@ fn codes(path: &str, name: &str) -> Option<BTreeMap<String, Option<String>>> {
 fn every_error_at_run_time_is_listed_with_its_code() {
     for (path, name) in [
         ("crates/finale/src/runtime.rs", "StartError"),
-        ("crates/finale/src/registered.rs", "RegisterError"),
+        ("crates/finale/src/runtime/registered.rs", "RegisterError"),
         ("crates/finale/src/activation.rs", "ActivateError"),
         ("crates/finale/src/errors.rs", "CommandError"),
         ("crates/finale/src/errors.rs", "ReportError"),

@@ -8,8 +8,7 @@ use finale_core::record::OutputError;
 use crate::activation::ActivateError;
 use crate::completion::Abandoned;
 use crate::errors::{CommandError, ReportError};
-use crate::registered::RegisterError;
-use crate::runtime::StartError;
+use crate::runtime::{RegisterError, StartError};
 
 /// Any error of finale, for functions that ask for several things; `?` makes one of each.
 ///

@@ -30,8 +30,6 @@ mod oneshot;
 mod open_tasks;
 mod operator;
 mod options;
-mod registered;
-mod registration;
 mod reporting;
 #[cfg(feature = "actix-web")]
 mod response;
@@ -63,9 +61,8 @@ pub use handler::Handler;
 pub use late::LateEvent;
 pub use open_tasks::{OpenTask, TaskPage};
 pub use options::{Keep, Limits, Retention, Shards};
-pub use registered::RegisterError;
 pub use reporting::TaskReport;
-pub use runtime::{Page, Runtime, ShutdownReport, StartError};
+pub use runtime::{Page, RegisterError, Runtime, ShutdownReport, StartError};
 pub use signal::NewSignal;
 pub use task_error::{ResultExt, TaskError};
 pub use typed::{

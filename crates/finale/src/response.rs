@@ -9,7 +9,7 @@ use crate::activation::ActivateError;
 use crate::completion::Abandoned;
 use crate::error::Error;
 use crate::errors::{CommandError, ReportError};
-use crate::registered::RegisterError;
+use crate::runtime::RegisterError;
 
 /// What `Retry-After` says when finale has too much to do.
 const RETRY_AFTER_SECONDS: u32 = 1;

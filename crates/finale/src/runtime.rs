@@ -1,5 +1,10 @@
 //! What an application holds of finale.
 
+mod registered;
+
+pub use registered::RegisterError;
+pub(crate) use registered::Registered;
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -47,7 +52,6 @@ use crate::observe;
 use crate::offline::{self, ReadError};
 use crate::open_tasks::{OpenTask, TaskPage};
 use crate::options::{Limits, Options};
-use crate::registered::{RegisterError, Registered};
 use crate::reporting::TaskReport;
 use crate::vitals::{Health, Vitals};
 use crate::workflow::Workflow;
@@ -223,10 +227,6 @@ impl Runtime {
     ) -> Self {
         let ids = Ids::new(options.shards);
         Self(Arc::new(Inner { shards, options, next: AtomicUsize::new(0), ids, directory, registered, kept }))
-    }
-
-    pub(crate) fn registered(&self) -> &Registered {
-        &self.0.registered
     }
 
     /// Activates a workflow: await what it gives.

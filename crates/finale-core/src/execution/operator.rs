@@ -35,9 +35,12 @@ impl Execution {
                 is_reached(state) && !self.nests.get(&key).is_some_and(|nest| nest.is_closed())
             }
         };
+        // What the end is made of goes on while the execution is ending.
+        let is_of_ending = self.scope(key.scope).is_some_and(|scope| scope.is_of_ending);
+        let goes_on = self.phase == Phase::Running || is_of_ending && matches!(self.phase, Phase::Ending(_));
         match fits {
             false => Err(not_now(key, state)),
-            true if self.phase != Phase::Running => Err(self.not_running()),
+            true if !goes_on => Err(self.not_running()),
             true if !self.goes_on(key.scope) => Err(Refused::ScopeOver { key }),
             true if *action == OperatorAction::Retry && definition.is_at_most_once(key.node) => {
                 Err(Refused::Invalid("the task runs at most once: it can be completed or failed, not tried again"))
