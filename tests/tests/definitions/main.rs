@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod ci;
+mod diamond;
+mod ends;
 mod etl;
 mod pictures;
 mod play;

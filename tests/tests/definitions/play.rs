@@ -14,6 +14,13 @@ use serde_json::Value;
 /// What the handler of a task does: by the path of its node, its attempt and its input.
 pub(crate) type Script = Arc<dyn Fn(&Asked) -> Result<Value, TaskError> + Send + Sync>;
 
+const NEVER: &str = "never";
+
+/// For a script: this attempt never comes to an end by itself.
+pub(crate) fn never() -> TaskError {
+    TaskError::new("it never ends").code(NEVER)
+}
+
 /// A task that a handler is asked to do.
 #[derive(Debug)]
 pub(crate) struct Asked {
@@ -80,7 +87,12 @@ pub(crate) fn play(definition: &Definition, input: &Value, script: &Script) -> E
                 let task = Asked { node, handler: handler.clone(), attempt, input };
                 let done = script(&task);
                 asked.lock().unwrap().push(task);
-                async move { done }
+                async move {
+                    match done {
+                        Err(error) if error.failure().code() == Some(NEVER) => std::future::pending().await,
+                        done => done,
+                    }
+                }
             });
         }
         let runtime = builder.start().unwrap();

@@ -24,8 +24,10 @@ pub const SIGNAL_IDS_MAX: usize = 10_000;
 pub(super) struct Signals {
     /// By name; names of which there is nothing are left out.
     names: BTreeMap<Box<str>, Channel>,
-    /// Which signal a node waits for.
-    awaited: BTreeMap<WorkKey, Box<str>>,
+    /// Which signal a node waits for, and its ticket in the queue of that name.
+    awaited: BTreeMap<WorkKey, (Box<str>, u64)>,
+    /// The ticket of the node that next begins to wait.
+    next_ticket: u64,
     /// How many are kept, of all names.
     kept: usize,
     /// The number of the signal that comes next.
@@ -38,8 +40,9 @@ pub(super) struct Signals {
 struct Channel {
     /// Signals that nobody has taken, oldest first.
     kept: VecDeque<Kept>,
-    /// Nodes in the order in which they began to wait.
-    waiting: VecDeque<WorkKey>,
+    /// Nodes by their tickets, so in the order in which they began to wait. Each can leave without a search: a map may have
+    /// 100,000 items that wait for one name.
+    waiting: BTreeMap<u64, WorkKey>,
 }
 
 /// A signal that nobody has taken.
@@ -75,15 +78,17 @@ impl SignalIds {
 impl Signals {
     /// Queues a node behind those that wait for a signal of that name.
     pub(super) fn wait(&mut self, key: WorkKey, name: &str) {
-        self.names.entry(name.into()).or_default().waiting.push_back(key);
-        self.awaited.insert(key, name.into());
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        self.names.entry(name.into()).or_default().waiting.insert(ticket, key);
+        self.awaited.insert(key, (name.into(), ticket));
     }
 
     /// A node waits no longer; gives the name that it waited for.
     pub(super) fn leave(&mut self, key: WorkKey) -> Option<Box<str>> {
-        let name = self.awaited.remove(&key)?;
+        let (name, ticket) = self.awaited.remove(&key)?;
         if let Some(channel) = self.names.get_mut(&name) {
-            channel.waiting.retain(|other| *other != key);
+            channel.waiting.remove(&ticket);
         }
         self.forget_empty(&name);
         Some(name)
@@ -91,7 +96,7 @@ impl Signals {
 
     /// Takes the node out that has waited longest for a signal of that name.
     fn next_waiting(&mut self, name: &str) -> Option<WorkKey> {
-        let key = self.names.get_mut(name)?.waiting.pop_front()?;
+        let (_, key) = self.names.get_mut(name)?.waiting.pop_first()?;
         self.awaited.remove(&key);
         self.forget_empty(name);
         Some(key)
@@ -187,11 +192,11 @@ impl Execution {
     /// The nodes that wait for a signal, each with the name of the signal, in the order of their keys.
     pub fn awaited_signals(&self) -> impl Iterator<Item = (WorkKey, &str)> {
         let awaited = self.signals.as_deref().map(|signals| &signals.awaited);
-        awaited.into_iter().flatten().map(|(key, name)| (*key, &**name))
+        awaited.into_iter().flatten().map(|(key, (name, _))| (*key, &**name))
     }
 
     pub(super) fn awaited_name(&self, key: WorkKey) -> Option<&str> {
-        self.signals.as_deref()?.awaited.get(&key).map(|name| &**name)
+        self.signals.as_deref()?.awaited.get(&key).map(|(name, _)| &**name)
     }
 
     /// The signals that nobody has taken, in the order in which they came.
@@ -239,6 +244,22 @@ mod tests {
         assert_eq!(signals.full("yet another"), None, "somebody waits for it");
         assert!(signals.take("early").is_some());
         assert_eq!(signals.full("early"), None);
+    }
+
+    #[test]
+    fn of_many_that_wait_for_one_name_each_can_leave_and_the_others_keep_their_order() {
+        // Whoever searches for each that leaves takes minutes for this.
+        const WAITING: u32 = 100_000;
+        let mut signals = Signals::default();
+        let key = |number| WorkKey::root(NodeIndex(number));
+        (0..WAITING).for_each(|number| signals.wait(key(number), "paid"));
+        for number in (0..WAITING).rev().filter(|number| number % 1_000 != 7) {
+            assert_eq!(signals.leave(key(number)).as_deref(), Some("paid"));
+        }
+        assert_eq!(signals.leave(key(0)), None);
+        let taken: Vec<_> = std::iter::from_fn(|| signals.next_waiting("paid")).collect();
+        assert_eq!(taken, (0..WAITING).step_by(1_000).map(|number| key(number + 7)).collect::<Vec<_>>());
+        assert!(signals.names.is_empty() && signals.awaited.is_empty());
     }
 
     #[test]

@@ -107,15 +107,16 @@ impl Bound {
     }
 
     /// The outputs that no handler gave and that the handlers which are to run may ask for: of signals, calls, groups, maps and
-    /// loops beside them.
+    /// loops beside them. Handlers of one scope that begin one after the other share them.
     pub(crate) fn outputs<'a>(
         &'a self,
         state: &'a Execution,
         effects: &'a [Effect],
     ) -> impl Iterator<Item = (WorkKey, Payload)> + 'a {
         let effects = if self.giving_by_themselves.is_empty() { &[] } else { effects };
-        let runs = effects.iter().filter_map(|effect| match effect {
-            Effect::Run { dispatch, .. } => Some(dispatch.key),
+        let mut last = None;
+        let runs = effects.iter().filter_map(move |effect| match effect {
+            Effect::Run { dispatch, .. } => Some(dispatch.key).filter(|key| last.replace(key.scope) != Some(key.scope)),
             _ => None,
         });
         runs.flat_map(move |key| {

@@ -1,4 +1,4 @@
-//! Where the definitions among the examples end, under every outcome of their tasks.
+//! `saga.yaml` and `backup.yaml`: what is undone and what runs at the end, in the core alone, with a cancel or a crash anywhere.
 
 use std::collections::BTreeMap;
 
