@@ -1,4 +1,4 @@
-//! Runtimes on a journal that is full of ended executions, and what they run.
+//! Drives runtimes whose journal is full of ended executions.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -60,7 +60,7 @@ impl Kept {
 }
 
 impl Filled {
-    /// Fills a journal of that kind with so many executions of a single task that have ended; a file lies in that folder.
+    /// Fills a new journal of that kind with ended executions of a single task. A file journal lies in `folder`.
     pub(super) fn new(folder: &Path, kind: Kind, executions: usize) -> Result<Self, BoxError> {
         let scratch = tempfile::Builder::new().prefix("finale-benches-").tempdir_in(folder)?;
         let journal = match kind {

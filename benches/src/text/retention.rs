@@ -6,7 +6,7 @@ use super::table::{Table, count, times};
 use crate::retention::{Kind, Retention};
 
 pub(super) fn write(out: &mut impl Write, all: &[Retention]) -> io::Result<()> {
-    let title = "executions a second where only so many ended ones are kept, and where all are kept for ever";
+    let title = "executions a second with a limit on the ended ones that are kept, and without";
     let columns = ["kept", "for ever", "bounded", "ratio", "beyond", "caught up s"];
     let mut table = Table::new(title.to_owned(), head(&columns));
     for Retention { journal, steady, .. } in all {

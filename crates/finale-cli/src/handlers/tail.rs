@@ -1,8 +1,8 @@
 //! The end of an output.
 
-/// At most so much of the end is kept, where nothing else is said.
+/// Default limit on the bytes of the end that are kept.
 pub(super) const BYTES_MAX: usize = 4 << 10;
-/// At most so many lines of the end are kept, where nothing else is said.
+/// Default limit on the lines of the end that are kept.
 const LINES_MAX: usize = 20;
 /// Marks the place of an omission.
 const CUT: &str = "…";
