@@ -67,13 +67,13 @@ impl Runtime {
     /// runtime.register(&Workflow::builder("ship").task("label", Task::external()).build()?)?;
     ///
     /// // Read from a file, for example.
-    /// let definition = Definition::builder("order").call("ship", Call::to("ship", "1.0.0")).build();
+    /// let definition = finale::Definition::builder("order").call("ship", Call::to("ship", "1.0.0")).build();
     /// runtime.register(&runtime.compile(definition)?)?;
     ///
     /// let order = runtime.workflow("order").expect("it is registered");
     /// let execution = runtime.activate(&order, ()).await?;
     /// execution.complete("ship::label", ()).await?;
-    /// assert!(execution.outcome().await?.is_completed());
+    /// assert_eq!(execution.outcome().await?.status(), ExecutionStatus::Completed);
     /// # Ok(())
     /// # }
     /// ```
