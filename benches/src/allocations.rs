@@ -93,7 +93,7 @@ const IN_HANDLER: &str = "handler at work";
 const OUTSIDE: &str = "task outside";
 
 /// What is promised of executions of ten tasks that wait for that, in bytes.
-const BYTES_MAX: [(&str, f64); 2] = [(IN_HANDLER, 3_000.0), (OUTSIDE, 2_660.0)];
+const BYTES_MAX: [(&str, f64); 2] = [(IN_HANDLER, 3_070.0), (OUTSIDE, 2_680.0)];
 
 impl Report {
     /// What broke a promise, in words.

@@ -94,6 +94,8 @@ impl Shape {
             version: "1.0.0".to_owned(),
             inputs: Vec::new(),
             outputs: Vec::new(),
+            input_schema: None,
+            output_schema: None,
             policy: Policy::default(),
             output: None,
             finally: None,

@@ -26,6 +26,8 @@ pub fn chart(edges: &str) -> Chart {
         version: "1.0.0".to_owned(),
         inputs: Vec::new(),
         outputs: Vec::new(),
+        input_schema: None,
+        output_schema: None,
         policy: Policy::default(),
         output: None,
         finally: None,

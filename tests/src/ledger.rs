@@ -159,6 +159,9 @@ impl Ledger {
             Effect::Stop { dispatch, then: AfterStop::Finish } => {
                 assert!(self.runs.contains(dispatch), "{dispatch:?} may finish and does not run");
             }
+            Effect::PutFirst { dispatch } => {
+                assert!(self.runs.contains(dispatch), "{dispatch:?} goes first and does not run");
+            }
             Effect::ArmTimer { timer, due, .. } => {
                 assert_eq!(self.armed.insert(*timer, *due), None, "{timer:?} was armed twice");
             }

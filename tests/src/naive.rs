@@ -244,6 +244,8 @@ impl Naive {
                 }
             }
             Input::Operate(operation) => self.operate(operation)?,
+            // Nothing follows from it.
+            Input::CustomStatus { .. } => return Ok(()),
             Input::Continue => match self.phase {
                 Phase::New => return Err(No::NotRunning),
                 Phase::Ended(_) => return Err(No::Over),
@@ -291,10 +293,17 @@ impl Naive {
                 return Err(No::Stale);
             }
             Place::Reached { .. } if self.attempts[node] > 1 && is_cancel && is_stale => return Err(No::Stale),
-            Place::Reached { .. } if self.attempts[node] > 1 && is_cancel => self.outcome(node, result),
+            Place::Backing | Place::Held if is_cancel => {
+                self.forget_awaited(node);
+                self.outcome(node, result);
+            }
+            Place::Reached { .. } if self.attempts[node] > 1 && is_cancel => {
+                self.forget_awaited(node);
+                self.outcome(node, result);
+            }
             Place::Running if is_stale && is_cancel => return Err(No::Stale),
             Place::Asked => self.outcome(node, result),
-            Place::Running | Place::Backing | Place::Held if is_cancel => self.outcome(node, result),
+            Place::Running if is_cancel => self.outcome(node, result),
             Place::Running => return Err(No::Invalid),
             _ if self.task(node).is_some() => return Err(self.when(node)),
             _ => return Err(No::Invalid),
@@ -393,7 +402,7 @@ impl Naive {
                 if self.places[node] != Place::Backing || attempt != self.attempts[node] {
                     return Err(No::Stale);
                 }
-                self.places[node] = Place::Reached { seen: true };
+                self.try_now(node);
             }
             Timer::Round(..) | Timer::EndingWithin => return Err(No::Invalid),
             Timer::Wait(key) => self.wait_is_over(key)?,

@@ -75,6 +75,8 @@ impl Case {
             version: "1.0.0".to_owned(),
             inputs: Vec::new(),
             outputs: Vec::new(),
+            input_schema: None,
+            output_schema: None,
             policy,
             output: (self.head.1 < 100).then(|| formula(self.head.1, last + 1).source()),
             finally: None,
@@ -127,7 +129,7 @@ fn awaited(number: usize, a: u8, b: u8, c: u8) -> Signal {
         other => SIGNALS[usize::from(other) % 2].to_owned(),
     };
     let timeout = (a ^ b).is_multiple_of(2).then(|| Duration::from_micros(1 + u64::from(b)));
-    Signal { name, timeout }
+    Signal { timeout, ..Signal::named(name) }
 }
 
 /// The names of most signals.

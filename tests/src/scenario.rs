@@ -152,6 +152,12 @@ impl Scenario {
         self.recover(true)
     }
 
+    /// The process is killed, and another one takes over that much later: nothing that became due meanwhile was noticed.
+    pub fn crash_for(mut self, span: Duration) -> Self {
+        self.now = self.now.after(span);
+        self.crash().advance(Duration::ZERO)
+    }
+
     /// The process is shut down in order, and another one takes over.
     pub fn restart(self) -> Self {
         self.recover(false)

@@ -157,7 +157,7 @@ fn the_core_has_no_clock_no_chance_no_tasks_and_no_input_or_output() {
 }
 
 /// The modules and crates that users of `finale` can name; everything else that they need is at its root.
-const PUBLIC: [&str; 12] = [
+const PUBLIC: [&str; 13] = [
     "actix",
     "comparison",
     "durability",
@@ -167,6 +167,7 @@ const PUBLIC: [&str; 12] = [
     "message",
     "offline",
     "prelude",
+    "schemars",
     "semantics",
     "telemetry",
     "workflows",

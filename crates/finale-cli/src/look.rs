@@ -36,6 +36,9 @@ pub(crate) struct Symbols {
     pub(crate) again: &'static str,
     pub(crate) waiting: &'static str,
     pub(crate) at_work: &'static [&'static str],
+    /// Parts of a bar.
+    pub(crate) full: &'static str,
+    pub(crate) empty: &'static str,
 }
 
 const UNICODE: Symbols = Symbols {
@@ -46,6 +49,8 @@ const UNICODE: Symbols = Symbols {
     again: "↻",
     waiting: "◌",
     at_work: &["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"],
+    full: "█",
+    empty: "░",
 };
 
 const ASCII: Symbols = Symbols {
@@ -56,6 +61,8 @@ const ASCII: Symbols = Symbols {
     again: "~",
     waiting: ".",
     at_work: &["|", "/", "-", "\\"],
+    full: "#",
+    empty: "-",
 };
 
 impl Look {

@@ -97,10 +97,9 @@ fn ctrl_c_leaves_a_run_with_a_journal_to_be_resumed() {
 #[test]
 fn ctrl_c_leaves_what_was_resumed_for_another_time() {
     let journal = Journal::new();
-    let arguments = ["--simulate", "--fail", "dial"];
-    let (run, said) = interrupted(journal.command("run").arg(engaged_for_an_hour()).args(arguments));
+    let (run, said) = interrupted(journal.command("run").arg(engaged_for_an_hour()));
     assert_eq!(run.code(), Some(3), "{said}");
-    let (resumed, said) = interrupted(journal.command("resume").arg("--simulate"));
+    let (resumed, said) = interrupted(&mut journal.command("resume"));
     assert_eq!(resumed.code(), Some(3), "{said}");
     let line = format!("\ngo on with what has not ended: `finale resume --journal {}`\n", journal.path().display());
     assert!(said.ends_with(&line), "{said}");
@@ -111,10 +110,7 @@ fn ctrl_c_leaves_what_was_resumed_for_another_time() {
 
 /// A call that is tried again after an hour.
 fn engaged_for_an_hour() -> std::path::PathBuf {
-    let calls = std::fs::read_to_string(own("calls.json")).unwrap();
-    let patient = calls.replace("\"secs\": 0", "\"secs\": 3600");
-    assert_ne!(calls, patient);
-    written("calls.json", patient)
+    written("calls.yaml", "id: calls\ntasks:\n  dial: {shell: exit 7, retry: {attempts: 3, backoff: 1h}}\n")
 }
 
 /// What a command comes to that is interrupted a moment after it says that it is at work.

@@ -81,3 +81,10 @@ fn what_is_resumed_is_told_from_there_on() {
     assert!(resumed.stderr.contains("\nb: completed in "), "{}", resumed.stderr);
     assert!(!resumed.stderr.contains("a: "), "{}", resumed.stderr);
 }
+
+#[test]
+fn what_is_inside_of_a_node_is_named_by_its_path_from_its_beginning() {
+    let file = common::written("w.yaml", "id: w\ntasks:\n  g: {group: {tasks: {t: {shell: 'true'}}}}\n");
+    let told = run(file, &[]).with_code(0).stderr;
+    assert!(told.contains("\ng::t: started\n") && told.contains("\ng::t: completed in"), "{told}");
+}

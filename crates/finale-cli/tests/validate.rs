@@ -145,3 +145,41 @@ fn a_condition_of_synthorg_that_compares_with_one_equals_is_suspicious() {
     let ended = validate(&["--json", file.to_str().unwrap()]).with_code(0);
     assert_eq!(ended.record()["files"][0]["warnings"][0]["code"], "file_single_equals");
 }
+
+#[test]
+fn a_schema_that_is_none_is_shown_where_it_stands() {
+    let text = "\
+id: w
+workflows:
+  other: {tasks: {a: {}}}
+  called:
+    tasks:
+      a: {handler: h, input_schema: {type: text}}
+tasks:
+  a:
+    handler: h
+    output_schema: {$ref: 'https://example.com/a'}
+  b: {call: called}
+";
+    let shown = validate(&[written("schema.yaml", text).to_str().unwrap()]).with_code(2).stderr;
+    for part in ["error[schema_invalid]: the output schema of \"a\": ", "leads out of the schema", "schema.yaml:10:20"]
+    {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    for part in ["the input schema of \"a\" in \"called\" 1.0.0: at \"/type\"", "schema.yaml:6:"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+}
+
+/// Nothing in a simulation gives what it should.
+#[test]
+fn a_simulation_checks_no_task_and_a_run_does() {
+    let text = "id: w\ninput_schema: {required: [x]}\ntasks:\n  a: {log: hi, output_schema: {type: integer}}\n  b: {output_schema: {type: integer}}\n";
+    let file = written("simulated.yaml", text);
+    let run = |arguments: &[&str]| ended(finale().arg("run").arg(&file).args(arguments));
+    run(&["--simulate", "--input", "x=1"]).with_code(0);
+    let refused = run(&["--simulate"]).with_code(2).stderr;
+    assert!(refused.contains("the input of the workflow does not fit its schema"), "{refused}");
+    let failed = run(&["--input", "x=1", "--yes"]).with_code(1).stderr;
+    assert!(failed.contains("the output does not fit its schema"), "{failed}");
+}

@@ -156,3 +156,55 @@ fn signals_are_sent_to_what_is_resumed() {
     journal.ask("resume", &["--signal", "payment=20"]).with_code(0);
     assert_eq!(journal.list()[0]["status"], "completed");
 }
+
+#[test]
+fn signals_that_are_waited_for_a_time_only_are_taken_for_sent() {
+    for agreed in ["--simulate", "--yes"] {
+        let record = record(own("paid.yaml"), &[agreed], 0);
+        assert_eq!(statuses(&record, &["paid", "remind"]), ["completed", "skipped"], "{agreed}");
+    }
+}
+
+const WAITS: &str = "
+id: waits
+tasks:
+  poll: {loop: {until: round == 3, rounds_max: 5, delay: 2h}, handler: look}
+  try: {handler: try, retry: {attempts: 3, backoff: 2h}, after: poll}
+";
+
+#[test]
+fn a_simulation_waits_for_no_round_and_no_attempt() {
+    let record = record(common::written("waits.yaml", WAITS), &["--simulate", "--fail", "try"], 1);
+    assert_eq!((&node(&record, "poll")["status"], &node(&record, "try")["attempt"]), (&json!("completed"), &json!(3)));
+}
+
+#[test]
+fn what_is_held_fails_where_nobody_is_there_to_say_how_it_goes_on() {
+    for agreed in [&[][..], &["--yes"], &["--simulate", "--fail", "try=no luck"]] {
+        let record = record(own("held.yaml"), agreed, 1);
+        let error = record["error"].as_str().unwrap();
+        assert!(error.contains("; it is held, and nobody is here to say how it goes on"), "{error}");
+        assert_eq!(node(&record, "other")["status"], "completed");
+    }
+}
+
+#[test]
+fn what_is_held_in_a_journal_is_left_to_somebody_who_can_say_how_it_goes_on() {
+    let journal = Journal::new();
+    let left = ended(journal.command("run").arg(own("held.yaml"))).with_code(3);
+    assert!(left.stderr.contains("try is held: somebody at a terminal has to say how it goes on"), "{left:?}");
+    assert_eq!(journal.list()[0]["status"], "running");
+    journal.ask("resume", &[]).with_code(3);
+    journal.ask("resume", &["--yes"]).with_code(1);
+    assert_eq!(journal.list()[0]["status"], "failed");
+}
+
+#[test]
+fn numbers_of_any_length_stay_as_they_are() {
+    let long = "123456789012345678901234567890";
+    let file = "id: w\nnodes: {paid: {signal: paid}}\ntasks:\n  a: {shell: {command: 'echo 123456789012345678901234567890', output: json}}\n  b: {title: B}\n";
+    let [input, signal, done] = ["n", "paid", "b"].map(|name| format!("{name}={long}"));
+    let said = ["--json", "--input", &input, "--signal", &signal, "--done", &done];
+    let written = run(common::written("w.yaml", file), &said).with_code(0).stdout;
+    assert_eq!(written.matches(long).count(), 7, "input, and the outputs of the nodes and of all: {written}");
+}

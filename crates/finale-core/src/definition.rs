@@ -9,6 +9,7 @@ mod document;
 mod draw;
 mod repeated;
 mod retry;
+mod schema;
 mod task;
 mod times;
 mod wait;
@@ -20,6 +21,8 @@ pub use call::Call;
 pub use document::Document;
 pub use repeated::{Items, Loop, LoopCondition, Map, Tolerance};
 pub use retry::{Backoff, Exhausted, FailureKind, Growth, Retry};
+use schema::some_schema;
+pub use schema::{Schema, SchemaDifference, SchemaError, SchemaMismatch};
 pub use times::Times;
 pub use wait::{Signal, Wait};
 
@@ -46,6 +49,13 @@ pub struct Definition {
     /// What a sub-workflow gives back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<Declaration>,
+    /// What an activation must hand in, as a whole. Where the workflow is called nothing is checked by it.
+    #[serde(default, deserialize_with = "some_schema", skip_serializing_if = "Option::is_none")]
+    pub input_schema: Option<Schema>,
+    /// What an execution gives, for who reads the definition: at the end nothing is checked by it. The tasks that give the
+    /// output have [schemas](Task::output_schema) that are.
+    #[serde(default, deserialize_with = "some_schema", skip_serializing_if = "Option::is_none")]
+    pub output_schema: Option<Schema>,
     /// How the execution ends.
     #[serde(default)]
     pub policy: Policy,
@@ -333,6 +343,12 @@ pub struct Task {
     /// The input of the handler as a document, in whose texts templates may stand; not beside `input`.
     #[serde(default, deserialize_with = "some_document", skip_serializing_if = "Option::is_none")]
     pub with: Option<Document>,
+    /// What its handler must be given; whoever does it outside is given its input unchecked.
+    #[serde(default, deserialize_with = "some_schema", skip_serializing_if = "Option::is_none")]
+    pub input_schema: Option<Schema>,
+    /// What it must give: its handler, whoever reports it, and an operator who completes it by hand.
+    #[serde(default, deserialize_with = "some_schema", skip_serializing_if = "Option::is_none")]
+    pub output_schema: Option<Schema>,
     /// Whether the execution may complete although this task failed: the failure is recorded, what depends on it goes on.
     #[serde(default)]
     pub optional: bool,

@@ -3,6 +3,7 @@
 //! Serialized flat (`status`, `completed_at`, `error`, ...) and checked when read back.
 
 mod counts;
+mod custom_status;
 mod flat;
 mod items;
 mod progress;
@@ -20,6 +21,7 @@ use crate::payload::{Payload, PayloadError};
 use crate::status::{ExecutionStatus, NodeStatus, WaitingFor};
 use crate::time::Time;
 
+pub use custom_status::CustomStatus;
 pub use flat::RecordError;
 pub use items::ItemCounts;
 pub use progress::TaskProgress;
@@ -49,6 +51,8 @@ pub struct Record {
     pub state: State,
     /// How many tasks are where.
     pub counts: Counts,
+    /// What a handler says of it in a line of its own; none if none does.
+    pub custom_status: Option<CustomStatus>,
     /// Its nodes, in the order of the definition.
     pub nodes: Vec<NodeRecord>,
     /// Signals that no node has taken, in the order in which they came.

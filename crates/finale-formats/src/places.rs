@@ -35,6 +35,8 @@ pub struct Places {
     expressions: HashMap<String, Place>,
     /// The templates in the value of a node, by its id, where there are several.
     templates: HashMap<String, Vec<(String, Option<Place>)>>,
+    /// The schemas of a node, by its id: of its input, and of its output or of what its signal says.
+    schemas: HashMap<String, [Option<Place>; 2]>,
     heads: HashMap<String, Place>,
     /// By position in the definition.
     pub(crate) inputs: Vec<Option<Place>>,
@@ -73,6 +75,11 @@ impl Places {
         add(if is_known { &mut self.repeated } else { &mut self.nodes }, id, place);
     }
 
+    /// Whether it knows of any node.
+    pub(crate) fn has_nodes(&self) -> bool {
+        !self.nodes.is_empty()
+    }
+
     /// A decision that stands before a node, and is written with it.
     pub(crate) fn add_guard(&mut self, id: &str, place: Option<Place>) {
         add(&mut self.nodes, id, place);
@@ -91,6 +98,15 @@ impl Places {
             if !templates.is_empty() {
                 self.templates.insert(id.to_owned(), templates);
             }
+        }
+    }
+
+    /// The schemas in the value of a node.
+    pub(crate) fn add_schemas(&mut self, id: &str, value: &Located) {
+        let place = |key: &str| value.tree.get(key).and_then(|schema| schema.place);
+        let places = [place("input_schema"), place("output_schema").or_else(|| place("schema"))];
+        if places.iter().any(Option::is_some) {
+            self.schemas.insert(id.to_owned(), places);
         }
     }
 
@@ -129,6 +145,8 @@ impl Places {
             Some(Part::Input(position)) => at(&self.inputs, position),
             Some(Part::Output(position)) => at(&self.outputs, position),
             Some(Part::Edge(position)) => at(&self.edges, position),
+            Some(Part::InputSchema) => self.schema_place(problem, 0, "input_schema"),
+            Some(Part::OutputSchema) => self.schema_place(problem, 1, "output_schema"),
             _ => None,
         };
         let nodes = || problem.nodes.iter();
@@ -157,6 +175,14 @@ impl Places {
             templates.iter().find(|(source, _)| is_wrong(source)).and_then(|(_, place)| *place)
         });
         wrong.or_else(|| self.expression_at(node))
+    }
+
+    /// Where the schema is that a problem is about: of its node, or of the document.
+    fn schema_place(&self, problem: &Problem, side: usize, key: &str) -> Option<Place> {
+        match problem.nodes.first() {
+            Some(node) => self.within(node, |places, id| places.schemas.get(id).copied()?[side]),
+            None => self.heads.get(key).copied(),
+        }
     }
 
     fn node_place(&self, name: &str) -> Option<Place> {

@@ -343,7 +343,7 @@ edges:
     let expected = [
         "4:5: tasks.a.shell: `shell` and `handler` exclude each other: a task does one thing",
         "6:5: tasks.a.needs: unknown key `needs`, did you mean `after`?; accepted: `title`, `label`, `handler`, `shell`, \
-         `sleep`, `log`, `call`, `map`, `loop`, `group`, `input`, `with`, `after`, `when`, `retry`, `timeout`, `queue_timeout`, `total_timeout`, `heartbeat`, `optional`, `on_failure`, `compensate`, `trigger_rule`, `at_most_once`, `assignee`, \
+         `sleep`, `log`, `call`, `map`, `loop`, `group`, `input`, `with`, `input_schema`, `output_schema`, `after`, `when`, `retry`, `timeout`, `queue_timeout`, `total_timeout`, `heartbeat`, `optional`, `on_failure`, `compensate`, `trigger_rule`, `at_most_once`, `assignee`, \
          `labels`",
         "7:14: tasks.a.timeout: `30` is no duration: it has no unit; write `30s` for seconds, `30m` for minutes, `30ms` \
          for milliseconds",

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use finale_core::compile::{Registry, compile};
-use finale_core::definition::{Call, Definition, Document, Items, LoopCondition, NodeKind, OnFailure, Task, Tolerance};
+use finale_core::definition::{
+    Body, Call, Definition, Document, Inside, Items, LoopCondition, NodeKind, OnFailure, Retry, Task, Tolerance,
+};
 use finale_formats::{Format, load, write};
 
 fn loaded(text: &str) -> Definition {
@@ -117,4 +119,33 @@ fn calls_inside_are_pinned_to_the_workflows_of_the_file() {
     let text = "id: w\ntasks:\n  t: {map: input, call: ship}\n  u: {group: {tasks: {a: {call: ship, with: {}}}}}\n\
                 workflows: {ship: {version: 1.2.0, tasks: {label: {handler: h}}}}\n";
     assert!(compile(loaded(text), &Registry::new()).is_ok());
+}
+
+#[test]
+fn the_only_task_of_a_map_may_be_undone_item_by_item() {
+    let text = "\
+id: w
+workflows: {ship: {tasks: {a: {}}}}
+tasks:
+  t:
+    map: {items: input.list, compensate: {handler: undo, input: output}}
+    handler: h
+    input: item.x
+    retry: 3
+  u: {map: {items: [1], compensate: {call: ship}}, call: ship, title: U}
+";
+    let definition = loaded(text);
+    let body = Task::handler("h").input("item.x").retry_as(Retry::attempts(3));
+    let undo = Task::handler("undo").input("output");
+    let built = Definition::builder("w").map("t", "input.list", Inside::from(body).compensate(undo));
+    assert_eq!(definition.nodes[0], built.build().nodes[0]);
+    let Body::Graph(graph) = &map_of(&definition).body else { panic!("it is a graph of one task") };
+    assert_eq!(graph.nodes[0].id, "t");
+    assert!(compile(definition.clone(), &Registry::new()).is_ok());
+    is_written_and_read(&definition);
+    let calls = definition.all_nodes().into_iter().filter(|node| matches!(node.kind, NodeKind::Subworkflow(_)));
+    assert_eq!(calls.count(), 2, "a call is undone by a call");
+
+    let wrong = "id: w\ntasks:\n  t:\n    map:\n      items: input\n      compensate:\n        handler: undo\n        input: otput\n    handler: h\n";
+    assert_eq!(places(wrong), ["(8, 16) expression_invalid"]);
 }

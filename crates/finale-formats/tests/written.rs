@@ -6,7 +6,7 @@ use finale_core::Definition;
 use finale_core::definition::{
     AgentAssignment, Backoff, Body, Conditional, Declaration, DeclaredType, Delivery, Document, Edge, EdgeKind,
     Exhausted, FailureKind, Growth, JoinStrategy, Losers, Node, NodeKind, OnFailure, ParallelJoin, ParallelSplit,
-    Policy, Retry, Siblings, Subworkflow, Task, Times, TriggerRule, Verdict, Verification, Work,
+    Policy, Retry, Schema, Siblings, Subworkflow, Task, Times, TriggerRule, Verdict, Verification, Work,
 };
 use finale_formats::{Format, load, write};
 use proptest::collection::{btree_map, vec};
@@ -310,12 +310,38 @@ fn task() -> impl Strategy<Value = Task> {
     let times = (of(duration()), of(duration()), of(duration()));
     let times = times.prop_map(|(queue, total, heartbeat)| Times { queue, total, heartbeat });
     let times = prop_oneof![3 => Just(Times::default()), 1 => times];
-    (texts, work, (of(duration()), times), retry, flags, btree_map(text(), text(), 0..3)).prop_map(
-        |((title, (input, with), assignee), work, (timeout, times), retry, (optional, once), labels)| {
+    let rest = (btree_map(text(), text(), 0..3), [schema(), schema()]);
+    (texts, work, (of(duration()), times), retry, flags, rest).prop_map(
+        |((title, (input, with), assignee), work, (timeout, times), retry, (optional, once), (labels, schemas))| {
             let delivery = if once { Delivery::AtMostOnce } else { Delivery::AtLeastOnce };
-            Task { title, work, input, with, optional, timeout, times, retry, delivery, assignee, labels }
+            let [input_schema, output_schema] = schemas;
+            Task {
+                title,
+                work,
+                input,
+                with,
+                input_schema,
+                output_schema,
+                optional,
+                timeout,
+                times,
+                retry,
+                delivery,
+                assignee,
+                labels,
+            }
         },
     )
+}
+
+fn schema() -> impl Strategy<Value = Option<Schema>> {
+    const SCHEMAS: [&str; 3] = [
+        "true",
+        "{}",
+        r#"{"type": "object", "properties": {"a": {"enum": [null, "${{ x }}", 1.5, true]}}, "required": ["a"]}"#,
+    ];
+    let schema = select(&SCHEMAS[..]).prop_map(|json| Schema::from_json(json.as_bytes()).expect("it is a schema"));
+    prop_oneof![3 => Just(None), 1 => schema.prop_map(Some)]
 }
 
 fn retry() -> impl Strategy<Value = Retry> {
@@ -425,23 +451,28 @@ fn definition() -> impl Strategy<Value = Definition> {
         compensate: compensate.map(Box::new),
         ..Node::new(id, label, kind)
     });
-    let declarations = || vec(declaration(), 0..3);
     let ending = (of(body().prop_map(Box::new)), of(duration()));
     let head = (text(), text(), text(), of(input()), policy(), ending);
+    let declarations = || (vec(declaration(), 0..3), schema());
     (head, declarations(), declarations(), vec(node, 0..6), vec(edge(), 0..6)).prop_map(
-        |((id, name, version, output, policy, (finally, ending_within)), inputs, outputs, nodes, edges)| Definition {
-            id,
-            name,
-            version,
-            inputs,
-            outputs,
-            policy,
-            output,
-            finally,
-            ending_within,
-            nodes,
-            edges,
-            workflows: Vec::new(),
+        |(head, (inputs, input_schema), (outputs, output_schema), nodes, edges)| {
+            let (id, name, version, output, policy, (finally, ending_within)) = head;
+            Definition {
+                id,
+                name,
+                version,
+                inputs,
+                outputs,
+                input_schema,
+                output_schema,
+                policy,
+                output,
+                finally,
+                ending_within,
+                nodes,
+                edges,
+                workflows: Vec::new(),
+            }
         },
     )
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use finale_core::compile::{CompileError, InputError};
+use finale_core::definition::SchemaMismatch;
 use finale_core::{ExecutionId, Payload, PayloadError};
 use finale_journal::JournalError;
 use tracing::Span;
@@ -17,6 +18,7 @@ use crate::declared::Undeclared;
 use crate::errors::TooLong;
 use crate::handle::ExecutionHandle;
 use crate::runtime::Runtime;
+use crate::schemas::SchemaConflict;
 use crate::workflow::Workflow;
 
 /// Why a workflow was not activated; nothing of it exists then.
@@ -59,6 +61,12 @@ pub enum ActivateError {
     /// The input is not what the definition declares.
     #[error(transparent)]
     InputDeclaration(#[from] InputError),
+    /// The input does not fit the schema that the definition declares.
+    #[error(transparent)]
+    Schema(#[from] SchemaMismatch),
+    /// A task declares other schemas than those that its handler brings with it.
+    #[error(transparent)]
+    SchemaConflict(#[from] Box<SchemaConflict>),
     /// A key is blank: it would be the same for everybody who has none.
     #[error("{what} is blank; leave it out where there is none")]
     BlankKey {
@@ -119,6 +127,8 @@ impl ActivateError {
             Self::HandlerNotRegistered { .. } => "handler_not_registered",
             Self::Input(error) => error.code(),
             Self::InputDeclaration(_) => "input_invalid",
+            Self::Schema(_) => "schema_mismatch",
+            Self::SchemaConflict(_) => "schema_conflict",
             Self::BlankKey { .. } => "blank_key",
             Self::ZeroDeadline => "zero_deadline",
             Self::TooLong(_) => "too_long",

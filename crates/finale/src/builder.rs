@@ -47,6 +47,8 @@ pub struct Builder {
     handler_limits: Vec<(String, usize)>,
     data: Data,
     faults: Injected,
+    /// Why it cannot start, as far as that is known before.
+    unusable: Option<StartError>,
 }
 
 impl Default for Builder {
@@ -64,6 +66,7 @@ impl Default for Builder {
             handler_limits: Vec::new(),
             data: Data::default(),
             faults: None,
+            unusable: None,
         }
     }
 }
@@ -238,6 +241,55 @@ impl Builder {
         self.register(Function::new(name.into(), handler))
     }
 
+    /// The same, with the schemas of the types that the handler takes and gives: what tasks of that handler
+    /// [declare](crate::Task::input_schema) must be the same, apart from what only describes.
+    ///
+    /// A workflow with a task that declares something else is refused where the two meet: by [`start`](Self::start), by
+    /// [`Runtime::register`], or else when it is activated. In exchange the output is not checked again each time.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// use finale::{Schema, StartError};
+    ///
+    /// async fn charge_card(_context: TaskContext, euros: u32) -> Result<String, TaskError> {
+    ///     Ok(format!("{euros} euros paid"))
+    /// }
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let text = Schema::from_json(br#"{"type": "string"}"#)?;
+    /// let charge = Task::handler("charge_card").input_schema(text.clone()).output_schema(text);
+    /// let order = Workflow::builder("order").task("charge", charge).build()?;
+    ///
+    /// let builder = Runtime::builder().shards(Shards::Current).handler_with_schemas("charge_card", charge_card);
+    /// let error = builder.workflow(&order).start().unwrap_err();
+    /// assert_eq!(error.code(), "schema_conflict");
+    /// let words = r#"the input schema of "charge" is not that of handler "charge_card""#;
+    /// assert!(error.to_string().contains(words));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "schema")]
+    pub fn handler_with_schemas<H: Handler<Arguments>, Arguments: 'static>(
+        mut self,
+        name: impl Into<String>,
+        handler: H,
+    ) -> Self
+    where
+        H::Input: schemars::JsonSchema,
+        H::Output: schemars::JsonSchema,
+    {
+        let mut function = Function::new(name.into(), handler);
+        match crate::schemas::HandlerSchemas::of::<H::Input, H::Output>() {
+            Ok(schemas) => function.schemas = Some(Arc::new(schemas)),
+            Err(error) => {
+                let handler = function.name.clone();
+                self.unusable.get_or_insert(StartError::Schema { handler, error });
+            }
+        }
+        self.register(function)
+    }
+
     /// A workflow that the runtime knows by its id and version, as by [`Runtime::register`], with the functions that it was
     /// built of; see [`Workflow::typed`]. Those that several workflows have in common are taken once.
     ///
@@ -265,8 +317,11 @@ impl Builder {
             self.outputs.insert(workflow.hash(), workflow.outputs().clone());
         }
         for function in workflow.functions() {
-            if !self.handlers.iter().any(|known| known.name == function.name && known.is(function)) {
-                self.handlers.push(function.clone());
+            let known = self.handlers.iter_mut().find(|known| known.name == function.name && known.is(function));
+            match known {
+                Some(known) if known.schemas.is_none() => known.schemas.clone_from(&function.schemas),
+                Some(_) => {}
+                None => self.handlers.push(function.clone()),
             }
         }
         self.workflows.push(workflow.undeclared());
@@ -403,10 +458,9 @@ impl Builder {
     pub fn start(self) -> Result<Runtime, StartError> {
         let system = System::try_current().ok_or(StartError::NoSystem)?;
         let Self { shards: place, limits, grace, sweep_interval, retention, .. } = self;
-        let Self { journal, handlers, outputs, workflows, handler_limits, data, faults, .. } = self;
+        let Self { journal, handlers, outputs, workflows, handler_limits, data, faults, unusable, .. } = self;
+        unusable.map_or(Ok(()), Err)?;
         check_limits(&limits, &handler_limits)?;
-        let registered = Registered::default();
-        workflows.into_iter().try_for_each(|workflow| registered.insert(workflow))?;
         if sweep_interval.is_zero() {
             return Err(StartError::ZeroLimit("sweep_interval"));
         }
@@ -417,6 +471,8 @@ impl Builder {
         };
         let mut handlers = register_all(handlers, &handler_limits, limits.payload_bytes_max)?;
         handlers.check_outputs(outputs);
+        let registered = Registered::new(handlers.clone());
+        workflows.into_iter().try_for_each(|workflow| registered.insert(workflow))?;
         let journal = journal.unwrap_or_else(|| Arc::new(MemoryJournal::keeping(limits.ended_executions_max)));
         let claim = journal.claim()?;
         let mut inherited = Inherited::find(&*journal, shards)?;
@@ -496,7 +552,7 @@ fn register_all(
         if handlers.get(&function.name).is_some() {
             return Err(StartError::HandlerTwice(function.name));
         }
-        handlers.register(function.name, handler);
+        handlers.register(function.name, handler, function.schemas);
     }
     for (name, running_max) in limits {
         if !handlers.limit(name, *running_max) {

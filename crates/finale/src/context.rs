@@ -1,7 +1,7 @@
 //! What a handler is told about its task.
 
 use std::any::{Any, TypeId};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::rc::Rc;
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 
-use finale_core::record::{NodeFailure, TaskProgress};
+use finale_core::record::{CustomStatus, NodeFailure, TaskProgress};
 use finale_core::{Dispatch, ExecutionId, Payload, TaskId, WorkKey};
 use rustc_hash::FxHashMap;
 use serde::de::DeserializeOwned;
@@ -59,8 +59,8 @@ pub(crate) struct Task {
     waits: Cell<u32>,
     /// What the engine is to hear of the suspension.
     said: Cell<Option<Suspension>>,
-    /// What the engine is to hear of how far it is.
-    signs: Arc<Signs>,
+    /// What the engine is to hear of how far it is, once it says so or may from another thread: most never do.
+    signs: OnceCell<Arc<Signs>>,
 }
 
 /// What a handler says of itself while it works, from whatever thread.
@@ -72,6 +72,7 @@ struct Sign {
     /// Whether it said something that the engine has not heard.
     is_new: bool,
     progress: Option<TaskProgress>,
+    custom_status: Option<Box<str>>,
     /// Lets the engine hear it.
     engine: Option<Waker>,
 }
@@ -81,6 +82,8 @@ struct Sign {
 pub(crate) struct SignOfLife {
     /// How far it is, if it says so.
     pub(crate) progress: Option<TaskProgress>,
+    /// What custom status it has set, if it has.
+    pub(crate) custom_status: Option<Box<str>>,
 }
 
 impl Signs {
@@ -88,11 +91,19 @@ impl Signs {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn give(&self, progress: Option<TaskProgress>) {
+    fn progress(&self, share: f64, text: &str) {
+        let progress = TaskProgress::new(share, text);
+        self.give(|sign| sign.progress = Some(progress));
+    }
+
+    fn set_status(&self, text: &str) {
+        let text = CustomStatus::cut(text).into();
+        self.give(|sign| sign.custom_status = Some(text));
+    }
+
+    fn give(&self, say: impl FnOnce(&mut Sign)) {
         let mut sign = self.lock();
-        if progress.is_some() {
-            sign.progress = progress;
-        }
+        say(&mut sign);
         let is_first = !std::mem::replace(&mut sign.is_new, true);
         let engine = sign.engine.clone().filter(|_| is_first);
         drop(sign);
@@ -327,8 +338,8 @@ impl TaskContext {
     /// Says how far the task is: how much is done, from 0 to 1, and in words, of which the first
     /// [`TaskProgress::TEXT_BYTES_MAX`] bytes are kept.
     ///
-    /// It is seen in [snapshots](crate::ExecutionHandle::snapshot) while the handler is at work, and recorded nowhere: it is
-    /// gone with the attempt, and with the process. It is a [sign of life](Self::heartbeat) too. It may be called as often as
+    /// It is seen in [snapshots](crate::ExecutionHandle::snapshot) while the handler is at work, and told to those who listen
+    /// to [events](crate::ExecutionHandle::events). It is recorded nowhere: it is gone with the attempt, and with the process. It is a [sign of life](Self::heartbeat) too. It may be called as often as
     /// one likes: of what is said between two looks at the handler only the last is kept.
     ///
     /// ```
@@ -356,13 +367,47 @@ impl TaskContext {
     /// # }
     /// ```
     pub fn progress(&self, share: f64, text: &str) {
-        self.0.signs.give(Some(TaskProgress::new(share, text)));
+        self.0.signs().progress(share, text);
     }
 
     /// Says that the handler is alive. Where the task limits how long its handler may
     /// [say nothing](finale_core::definition::Times::heartbeat), that time begins anew.
     pub fn heartbeat(&self) {
-        self.0.signs.give(None);
+        self.0.signs().give(|_| {});
+    }
+
+    /// Sets the custom status of the execution: one line that says to people where it is, like "waiting for the bank". There
+    /// is one for each execution, and the last one that any of its handlers has set counts. An empty text takes it back. Of
+    /// a text the first [`CustomStatus::TEXT_BYTES_MAX`] bytes are kept.
+    ///
+    /// It is seen at once in [snapshots](crate::ExecutionHandle::snapshot) and by those who listen to
+    /// [events](crate::ExecutionHandle::events). It is recorded with whatever the execution records next, at the latest with
+    /// the outcome of this task, and is there from then on, after a restart and after the end too: setting it writes
+    /// nothing to the journal by itself. A process that is killed before that takes it along. It may be set as often as one
+    /// likes: of what is set between two looks at the handler only the last is kept. What is set by an attempt of which the
+    /// execution knows nothing any more changes nothing. It is a [sign of life](Self::heartbeat) too.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// async fn charge(context: TaskContext) -> Result<(), TaskError> {
+    ///     context.set_status("waiting for the bank");
+    ///     // Ask the bank here.
+    ///     Ok(())
+    /// }
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).handler("charge", charge).start()?;
+    /// # let order = Workflow::builder("order").task("charge", "charge").build()?;
+    /// # let execution = runtime.activate(&order, ()).await?;
+    /// # execution.outcome().await?;
+    /// let status = execution.snapshot().await?.custom_status.expect("one was set");
+    /// assert_eq!((status.text.as_str(), status.node.as_str()), ("waiting for the bank", "charge"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_status(&self, text: &str) {
+        self.0.signs().set_status(text);
     }
 
     /// Waits for something that other executions have to do first, and gives this task's places back meanwhile.
@@ -430,7 +475,7 @@ impl TaskContext {
             outputs: outputs.map(|(node, output)| (compiled.node(node).id.clone(), output)).collect(),
             failures: self.failures(),
             cancelled: flag,
-            signs: Arc::clone(&self.0.signs),
+            signs: Arc::clone(self.0.signs()),
         }
     }
 }
@@ -453,7 +498,7 @@ impl Task {
             suspension: Cell::default(),
             waits: Cell::default(),
             said: Cell::default(),
-            signs: Arc::default(),
+            signs: OnceCell::new(),
         }
     }
 
@@ -470,9 +515,9 @@ impl Task {
         self.waits.set(0);
         self.said.set(None);
         // The thread of a blocking handler that was given up may still speak of the attempt before.
-        match Arc::get_mut(&mut self.signs) {
-            Some(signs) => signs.reset(),
-            None => self.signs = Arc::default(),
+        match self.signs.get_mut().map(Arc::get_mut) {
+            Some(Some(signs)) => signs.reset(),
+            _ => drop(self.signs.take()),
         }
     }
 
@@ -496,10 +541,20 @@ impl Task {
         self.said.set(Some(suspension));
     }
 
+    /// What the handler says of itself.
+    fn signs(&self) -> &Arc<Signs> {
+        self.signs.get_or_init(|| {
+            let engine = self.engine.borrow().clone();
+            Arc::new(Signs(Mutex::new(Sign { engine, ..Sign::default() })))
+        })
+    }
+
     /// What the engine has not heard of how far the handler is; none if the handler said nothing.
     pub(crate) fn take_sign(&self) -> Option<SignOfLife> {
-        let mut sign = self.signs.lock();
-        std::mem::take(&mut sign.is_new).then(|| SignOfLife { progress: sign.progress.take() })
+        let mut sign = self.signs.get()?.lock();
+        let Sign { is_new, progress, custom_status, .. } = &mut *sign;
+        let said = || SignOfLife { progress: progress.take(), custom_status: custom_status.take() };
+        std::mem::take(is_new).then(said)
     }
 
     /// What the engine has not heard of the suspension.
@@ -535,7 +590,9 @@ impl Task {
         let mut engine = self.engine.borrow_mut();
         if !engine.as_ref().is_some_and(|known| known.will_wake(waker)) {
             *engine = Some(waker.clone());
-            self.signs.lock().engine = Some(waker.clone());
+            if let Some(signs) = self.signs.get() {
+                signs.lock().engine = Some(waker.clone());
+            }
         }
     }
 }
@@ -628,12 +685,17 @@ impl BlockingContext {
 
     /// Says how far the task is; see [`TaskContext::progress`].
     pub fn progress(&self, share: f64, text: &str) {
-        self.signs.give(Some(TaskProgress::new(share, text)));
+        self.signs.progress(share, text);
     }
 
     /// Says that the handler is alive; see [`TaskContext::heartbeat`].
     pub fn heartbeat(&self) {
-        self.signs.give(None);
+        self.signs.give(|_| {});
+    }
+
+    /// Sets the custom status of the execution; see [`TaskContext::set_status`].
+    pub fn set_status(&self, text: &str) {
+        self.signs.set_status(text);
     }
 
     /// Whether the handler was told to stop; nothing else can stop it, so it should look now and then.

@@ -1,5 +1,6 @@
 //! Why the runtime did not do what it was asked.
 
+use finale_core::definition::SchemaMismatch;
 use finale_core::execution::Refused;
 use finale_core::{ExecutionStatus, NodeStatus, PayloadError};
 use finale_journal::JournalError;
@@ -55,9 +56,12 @@ pub struct TooLong {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommandError {
-    /// There is no such execution, or it is forgotten; or the execution has no such node.
+    /// There is no such execution, or it is forgotten.
     #[error("there is no such execution")]
     NotFound,
+    /// The execution has no node of that name, and will never have one.
+    #[error("the execution has no node {0:?}")]
+    UnknownNode(String),
     /// The command needs a running execution; this is where it is.
     #[error("the execution is {0}, not running")]
     NotRunning(ExecutionStatus),
@@ -76,10 +80,19 @@ pub enum CommandError {
     /// The node is past the point where this could be said: it changes nothing.
     #[error("the node is {0} already")]
     AlreadySettled(NodeStatus),
+    /// The item, the round or what else the node is in is over: whatever the node came to stays so.
+    #[error("what the node is in is over already")]
+    ScopeOver,
+    /// How the node ends is decided: it does when what is in it has come to its end.
+    #[error("how the node ends is decided already")]
+    EndDecided,
     /// What a signal says is no payload: it is no JSON, or larger than
     /// [`Limits::payload_bytes_max`](crate::Limits::payload_bytes_max).
     #[error(transparent)]
     Payload(#[from] PayloadError),
+    /// The output, or what a signal says, does not fit the schema that the definition declares for it.
+    #[error(transparent)]
+    Schema(#[from] SchemaMismatch),
     /// The execution keeps as many signals as it can, of that name or of all, that nobody has waited for.
     #[error("{max} signals wait already that nobody has taken: no more are kept")]
     SignalsFull {
@@ -97,7 +110,7 @@ pub enum CommandError {
 /// Why a report on a task was not recorded; it changed nothing then.
 ///
 /// Only with [`Journal`](Self::Journal) and [`Stopped`](Self::Stopped) nobody knows. Report again after a restart, and take
-/// [`AlreadySettled`](Self::AlreadySettled) for a yes.
+/// [`AlreadySettled`](Self::AlreadySettled) and [`ScopeOver`](Self::ScopeOver) for a yes.
 ///
 /// ```
 /// # use finale::prelude::*;
@@ -137,9 +150,15 @@ pub enum ReportError {
     /// The output is not of the type that the task was declared with: [`TypedBuilder::external`](crate::TypedBuilder::external).
     #[error("the output is not of the declared type: {0}")]
     WrongType(String),
+    /// The output does not fit the schema that the definition declares for it.
+    #[error(transparent)]
+    Schema(#[from] SchemaMismatch),
     /// The task is settled: this report changes nothing.
     #[error("the task is {0} already")]
     AlreadySettled(NodeStatus),
+    /// The item, the round or what else the task is in is over: this report changes nothing.
+    #[error("what the task is in is over already")]
+    ScopeOver,
     /// The execution is over; this is how it ended.
     #[error("the execution is over already: {0}")]
     AlreadyTerminal(ExecutionStatus),
@@ -174,13 +193,17 @@ impl CommandError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::NotFound => "not_found",
+            Self::UnknownNode(_) => "unknown_node",
             Self::NotRunning(_) => "not_running",
             Self::AlreadyTerminal(_) => "already_terminal",
             Self::Invalid(_) => "invalid",
             Self::TooLong(_) => "too_long",
             Self::NotReady(_) => "not_ready",
             Self::AlreadySettled(_) => "already_settled",
+            Self::ScopeOver => "scope_over",
+            Self::EndDecided => "end_decided",
             Self::Payload(error) => error.code(),
+            Self::Schema(_) => "schema_mismatch",
             Self::SignalsFull { .. } => "signals_full",
             Self::Journal(error) => error.code(),
             Self::Stopped => "stopped",
@@ -196,7 +219,9 @@ impl ReportError {
             Self::UnknownNode(_) => "unknown_node",
             Self::StaleAttempt { .. } => "stale_attempt",
             Self::WrongType(_) => "wrong_type",
+            Self::Schema(_) => "schema_mismatch",
             Self::AlreadySettled(_) => "already_settled",
+            Self::ScopeOver => "scope_over",
             Self::AlreadyTerminal(_) => "already_terminal",
             Self::Invalid(_) => "invalid",
             Self::NotReady(_) => "not_ready",
@@ -218,6 +243,9 @@ impl From<Refused> for CommandError {
             Refused::Settled { status, .. } => Self::AlreadySettled(status),
             Refused::Unknown => Self::NotFound,
             Refused::SignalsFull { max } => Self::SignalsFull { max },
+            Refused::ScopeOver { .. } => Self::ScopeOver,
+            Refused::EndDecided { .. } => Self::EndDecided,
+            Refused::SchemaMismatch(mismatch) => Self::Schema(*mismatch),
             other => Self::Invalid(other.to_string()),
         }
     }
@@ -231,6 +259,8 @@ impl From<Refused> for ReportError {
             Refused::NotReady { status, .. } => Self::NotReady(status),
             Refused::Stale { attempt, .. } => Self::StaleAttempt { attempt: attempt.get() },
             Refused::WrongType(problem) => Self::WrongType(problem.into()),
+            Refused::ScopeOver { .. } => Self::ScopeOver,
+            Refused::SchemaMismatch(mismatch) => Self::Schema(*mismatch),
             Refused::Unknown => Self::NotFound,
             other => Self::Invalid(other.to_string()),
         }
@@ -246,7 +276,11 @@ impl From<CommandError> for ReportError {
             CommandError::TooLong(error) => Self::TooLong(error),
             CommandError::NotReady(status) => Self::NotReady(status),
             CommandError::AlreadySettled(status) => Self::AlreadySettled(status),
+            CommandError::ScopeOver => Self::ScopeOver,
+            CommandError::UnknownNode(node) => Self::UnknownNode(node),
+            decided @ CommandError::EndDecided => Self::Invalid(decided.to_string()),
             CommandError::Payload(error) => Self::Payload(error),
+            CommandError::Schema(mismatch) => Self::Schema(mismatch),
             full @ CommandError::SignalsFull { .. } => Self::Invalid(full.to_string()),
             CommandError::Journal(error) => Self::Journal(error),
             CommandError::Stopped => Self::Stopped,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use finale_core::execution::{Notice, NumberedEvent, Replay};
 use finale_core::fact::{Facts, Position};
+use finale_core::record::{CustomStatus, ItemCounts};
 use finale_core::{AttemptNo, Compiled, Execution, ExecutionId, ExecutionStatus, NodeStatus, Time, WaitingFor};
 use finale_journal::Journal;
 use serde::Serialize;
@@ -30,7 +31,11 @@ pub struct EventNumber {
     pub index: u32,
 }
 
-/// Something that happened to an execution, durably. Serialized flat, with the name of its kind as `event`.
+/// Something that happened to an execution. Serialized flat, with the name of its kind as `event`.
+///
+/// What has a number is durable, and is read again whenever the stream is read from before it. What has none is only told
+/// live, to those who listen while it happens: how far handlers say they are, and a custom status before it is recorded. It
+/// is no part of the history, of replays or of what a stream is resumed after, and a reader who has fallen behind may miss it.
 ///
 /// ```
 /// # use finale::prelude::*;
@@ -50,8 +55,9 @@ pub struct EventNumber {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Event {
-    /// What a stream can be resumed after.
-    pub number: EventNumber,
+    /// What a stream can be resumed after; none of what is only told live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<EventNumber>,
     /// Which execution.
     pub execution: ExecutionId,
     /// When.
@@ -123,6 +129,31 @@ pub enum EventKind {
         /// microseconds.
         #[serde(rename = "took_us", serialize_with = "as_micros")]
         took: Duration,
+    },
+    /// How many items of a map are where: when it was reached, and whenever an item is over.
+    ItemsCounted {
+        /// Id of the node, or its path if it is in a scope inside.
+        node: String,
+        /// The items.
+        items: ItemCounts,
+    },
+    /// A handler says how far it is; see [`TaskContext::progress`](crate::TaskContext::progress). It is only told live,
+    /// without a number.
+    Progressed {
+        /// Id of the node, or its path if it is in a scope inside.
+        node: String,
+        /// Which attempt.
+        attempt: u16,
+        /// How much is done, from 0 to 1.
+        share: f64,
+        /// In words; may be empty.
+        text: String,
+    },
+    /// A handler has set the custom status; see [`TaskContext::set_status`](crate::TaskContext::set_status). It is told
+    /// twice: at once, without a number, and with one when it is recorded.
+    CustomStatusSet {
+        /// What it is from now on; none if the handler took it back.
+        custom_status: Option<CustomStatus>,
     },
 }
 
@@ -273,10 +304,10 @@ impl Events {
         loop {
             while let Some(past) = &mut self.past {
                 match past.next() {
-                    Some(event) if event.number <= self.last => {}
                     Some(event) => {
-                        self.last = event.number;
-                        return Ok(Some(event));
+                        if self.is_new(&event) {
+                            return Ok(Some(event));
+                        }
                     }
                     None => self.past = None,
                 }
@@ -295,12 +326,24 @@ impl Events {
             self.past = read.and_then(Result::ok).map(|reading| Box::new(Past::new(reading, up_to)));
         }
         while let Some(event) = self.receiver.recv().await {
-            if event.number > self.last {
-                self.last = event.number;
+            if self.is_new(&event) {
                 return Ok(Some(event));
             }
         }
         if self.lagged.load(Ordering::Acquire) { Err(Lagged { after: self.last }) } else { Ok(None) }
+    }
+
+    /// The number of the last event that was read and has one: what to resume after.
+    pub fn last_number(&self) -> EventNumber {
+        self.last
+    }
+
+    /// Whether an event was not read before. It counts as read from now on.
+    fn is_new(&mut self, event: &Event) -> bool {
+        let Some(number) = event.number else { return true };
+        let is_new = number > self.last;
+        self.last = self.last.max(number);
+        is_new
     }
 
     /// Reads the past of an execution first.
@@ -381,9 +424,11 @@ impl Event {
                 let taken_by = taken_by.map(|key| id(key.node));
                 EventKind::Signalled { name: name.into(), by: by.into(), taken_by }
             }
+            Notice::Items { key, items } => EventKind::ItemsCounted { node: id(key.node), items },
+            Notice::CustomStatus(custom_status) => EventKind::CustomStatusSet { custom_status },
             _ => return None,
         };
-        Some(Self { number: EventNumber { sequence, index }, execution, at, kind })
+        Some(Self { number: Some(EventNumber { sequence, index }), execution, at, kind })
     }
 }
 
@@ -412,12 +457,15 @@ impl Subscriber {
 
     /// Passes an event on; false if the stream is over.
     pub(crate) fn pass(&mut self, event: &Event) -> bool {
-        if event.number <= self.after {
-            return true;
-        }
-        self.after = event.number;
-        // Waking the reader is a call into code of the user.
         let Some(sender) = &self.sender else { return false };
+        match event.number {
+            Some(number) if number <= self.after => return true,
+            Some(number) => self.after = number,
+            // It must not take the room of what is recorded: a reader is cut off for that only.
+            None if sender.capacity() <= sender.max_capacity().div_ceil(2) => return !sender.is_closed(),
+            None => {}
+        }
+        // Waking the reader is a call into code of the user.
         let passed = fenced(|| match sender.try_send(event.clone()) {
             Ok(()) => true,
             Err(mpsc::error::TrySendError::Full(_)) => {

@@ -24,6 +24,11 @@ fn discard(panic: Box<dyn Any + Send>) {
     }
 }
 
+/// Calls what the application counts and logs with. What panics there has nobody to be told of it, and changes nothing.
+pub(crate) fn fenced_observer(tell: impl FnOnce()) {
+    let _ = fenced(tell);
+}
+
 /// Drops something of the user; a panic in its destructor harms nobody else.
 pub(crate) fn fenced_drop<T>(value: T) {
     if let Err(failure) = fenced(|| drop(value)) {

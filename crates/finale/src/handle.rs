@@ -230,7 +230,7 @@ impl<Output> ExecutionHandle<Output> {
     /// let first = events.next().await?.expect("its activation");
     /// let second = events.next().await?;
     ///
-    /// let mut resumed = execution.events_after(first.number).await?;
+    /// let mut resumed = execution.events_after(first.number.expect("it is recorded")).await?;
     /// assert_eq!(resumed.next().await?, second);
     /// # Ok(())
     /// # }

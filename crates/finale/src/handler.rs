@@ -10,12 +10,13 @@ use std::sync::Arc;
 use actix::Recipient;
 use finale_core::number::HandlerNo;
 use finale_core::{DefinitionHash, Failure, FailureClass, Payload, PayloadError};
-use serde::Serialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny};
+use serde::{Deserialize, Serialize};
 
 use crate::actors::handlers::{self, LocalHandler};
 use crate::context::{BlockingContext, TaskContext};
 use crate::message::RunTask;
+use crate::schemas::HandlerSchemas;
 use crate::task_error::TaskError;
 
 pub(crate) type TaskResult = Result<Payload, Failure>;
@@ -93,11 +94,11 @@ where
     Fut: Future<Output = Result<Output, TaskError>> + 'static,
     Output: Serialize + 'static,
 {
-    type Input = IgnoredAny;
+    type Input = NoInput;
     type Output = Output;
     type Future = Fut;
 
-    fn call(&self, context: TaskContext, _input: IgnoredAny) -> Fut {
+    fn call(&self, context: TaskContext, _input: NoInput) -> Fut {
         self(context)
     }
 }
@@ -115,6 +116,32 @@ where
 
     fn call(&self, context: TaskContext, input: Input) -> Fut {
         self(context, input)
+    }
+}
+
+/// The input of a handler that asks for none: whatever it is given, it does not look at it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NoInput;
+
+impl<'de> Deserialize<'de> for NoInput {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for NoInput {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "NoInput".into()
+    }
+
+    fn json_schema(_generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        true.into()
     }
 }
 
@@ -154,6 +181,8 @@ pub(crate) struct Function {
     pub(crate) name: String,
     /// What tells it from others of its name; nothing for one that carries state, or is no function at all.
     pub(crate) of: Option<TypeId>,
+    /// Those of its types, if they are to be compared with those of tasks.
+    pub(crate) schemas: Option<Arc<HandlerSchemas>>,
     make: Arc<dyn Fn(usize) -> Arc<dyn Handle> + Send + Sync>,
 }
 
@@ -165,7 +194,7 @@ impl Function {
     }
 
     pub(crate) fn made(name: String, make: impl Fn(usize) -> Arc<dyn Handle> + Send + Sync + 'static) -> Self {
-        Self { name, of: None, make: Arc::new(make) }
+        Self { name, of: None, schemas: None, make: Arc::new(make) }
     }
 
     /// Whether it is certain that both are the same.
@@ -336,13 +365,15 @@ pub(crate) struct Registered {
     pub(crate) running_max: Option<usize>,
     /// Its place among the handlers, for tables by number.
     pub(crate) index: usize,
+    /// The schemas that it brings with it.
+    pub(crate) schemas: Option<Arc<HandlerSchemas>>,
 }
 
 impl Handlers {
     /// Registers a handler whose name is not taken.
-    pub(crate) fn register(&mut self, name: String, handle: Arc<dyn Handle>) {
+    pub(crate) fn register(&mut self, name: String, handle: Arc<dyn Handle>, schemas: Option<Arc<HandlerSchemas>>) {
         let index = self.by_name.len();
-        self.by_name.insert(name, Registered { handle, running_max: None, index });
+        self.by_name.insert(name, Registered { handle, running_max: None, index, schemas });
     }
 
     pub(crate) fn limit(&mut self, name: &str, running_max: usize) -> bool {

@@ -34,6 +34,7 @@ mod reporting;
 #[cfg(feature = "actix-web")]
 mod response;
 mod runtime;
+mod schemas;
 mod signal;
 mod stored;
 mod task_error;
@@ -57,17 +58,18 @@ pub use events::{Event, EventKind, EventNumber, Events, Lagged};
 #[cfg(feature = "_test")]
 pub use faults::{Faults, Kill};
 pub use handle::{CancelReceipt, CancelledTask, ExecutionHandle, Fate};
-pub use handler::Handler;
+pub use handler::{Handler, NoInput};
 pub use late::LateEvent;
 pub use open_tasks::{OpenTask, TaskPage};
 pub use options::{Keep, Limits, Retention, Shards};
 pub use reporting::TaskReport;
 pub use runtime::{Page, RegisterError, Runtime, ShutdownReport, StartError};
+pub use schemas::SchemaConflict;
 pub use signal::NewSignal;
 pub use task_error::{ResultExt, TaskError};
 pub use typed::{
-    Branch, CallNode, ConditionNode, Ending, Gives, InputNode, Source, TaskNode, TypedBuilder, VerificationNode,
-    WaitNode,
+    AnyMap, Branch, CallNode, Called, ConditionNode, Ending, Gives, InputNode, LoopNode, Looped, MapNode, Mapped,
+    MappedTolerantly, Source, TaskNode, TolerantMapNode, TypedBuilder, ValueNode, VerificationNode, WaitNode, Waited,
 };
 pub use vitals::{BlockedShard, Health};
 pub use workflow::{Workflow, WorkflowBuilder};
@@ -75,6 +77,8 @@ pub use workflow::{Workflow, WorkflowBuilder};
 pub use actix;
 pub use finale_journal as journal;
 pub use finale_journal::{Filter, JournalError, Summary};
+#[cfg(feature = "schema")]
+pub use schemars;
 
 // Definitions: what somebody wrote, and what is wrong with it.
 pub use finale_core::compile::{
@@ -85,7 +89,8 @@ pub use finale_core::definition::{
     AgentAssignment, Backoff, Body, Call, Conditional, Declaration, DeclaredType, Definition, DefinitionBuilder,
     Delivery, Edge, EdgeKind, Exhausted, FailureKind, FromDefinition, Graph, Group, Growth, Inside, Items,
     JoinStrategy, Loop, LoopCondition, Losers, Map, Node, NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy,
-    Retry, Siblings, Signal, Subworkflow, Task, Times, Tolerance, TriggerRule, Verdict, Verification, Wait, Work,
+    Retry, Schema, SchemaDifference, SchemaError, SchemaMismatch, Siblings, Signal, Subworkflow, Task, Times,
+    Tolerance, TriggerRule, Verdict, Verification, Wait, Work,
 };
 
 // Executions: where they are, how they ended, and why.
@@ -93,9 +98,9 @@ pub use finale_core::execution::{Awaited, Why};
 pub use finale_core::fact::Described;
 pub use finale_core::id::ParseIdError;
 pub use finale_core::record::{
-    AttemptRecord, Begun, ConcurrencyLimit, Counts, DecidedBy, End, EndingFailure, EndingKind, ExecutionError,
-    ItemCounts, NodeFailure, NodeRecord, NodeRecordState, OutputError, QueuePosition, Record, SignalRecord, State,
-    TaskProgress, WorkflowName,
+    AttemptRecord, Begun, ConcurrencyLimit, Counts, CustomStatus, DecidedBy, End, EndingFailure, EndingKind,
+    ExecutionError, ItemCounts, NodeFailure, NodeRecord, NodeRecordState, OutputError, QueuePosition, Record,
+    SignalRecord, State, TaskProgress, WorkflowName,
 };
 pub use finale_core::{
     ExecutionId, ExecutionStatus, Failure, FailureClass, NodeStatus, Outcome, Payload, PayloadError, TaskId, Time,
@@ -125,6 +130,7 @@ pub mod guide {}
 /// [calls]: crate::semantics#calls
 /// [groups]: crate::semantics#groups
 /// [maps]: crate::semantics#maps
+/// [schemas]: crate::semantics#schemas
 /// [loops]: crate::semantics#loops
 /// [waits]: crate::semantics#waits
 #[doc = include_str!("../docs/workflows.md")]
@@ -140,6 +146,7 @@ pub mod workflows {}
 /// [codes]: crate::semantics#error-codes
 /// [limits]: crate::semantics#limits
 /// [absent]: crate::semantics#what-is-not-there
+/// [schemas]: crate::semantics#schemas
 /// [durability]: crate::durability
 #[doc = include_str!("../docs/files.md")]
 pub mod files {}

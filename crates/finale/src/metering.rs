@@ -11,6 +11,7 @@ use metrics::{
     Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 
+use crate::fence::fenced_observer;
 use crate::telemetry::metric;
 
 /// What is counted of one shard.
@@ -75,11 +76,11 @@ impl ShardMetrics {
     }
 
     pub(crate) fn committed(&self, facts: u32) {
-        self.commit_facts.record(f64::from(facts));
+        fenced_observer(|| self.commit_facts.record(f64::from(facts)));
     }
 
     pub(crate) fn durable_after(&self, took: Duration) {
-        self.commit_seconds.record(took);
+        fenced_observer(|| self.commit_seconds.record(took));
     }
 }
 
@@ -91,9 +92,9 @@ impl Share {
     pub(crate) fn set(&self, share: usize) {
         let before = self.share.replace(share);
         if share > before {
-            self.gauge.increment((share - before) as f64);
+            fenced_observer(|| self.gauge.increment((share - before) as f64));
         } else if share < before {
-            self.gauge.decrement((before - share) as f64);
+            fenced_observer(|| self.gauge.decrement((before - share) as f64));
         }
     }
 }
@@ -118,16 +119,16 @@ impl WorkflowMetrics {
     }
 
     pub(crate) fn activated(&self) {
-        self.activated.increment(1);
+        fenced_observer(|| self.activated.increment(1));
     }
 
     pub(crate) fn ended(&self, status: finale_core::ExecutionStatus, took: Duration) {
         for (end, counter) in ENDS.iter().zip(&self.ended) {
             if finale_core::ExecutionStatus::from(*end) == status {
-                counter.increment(1);
+                fenced_observer(|| counter.increment(1));
             }
         }
-        self.duration.record(took);
+        fenced_observer(|| self.duration.record(took));
     }
 
     pub(crate) fn attempted(&self, node: NodeIndex, failure: Option<FailureClass>, took: Duration) {
@@ -150,14 +151,14 @@ impl TaskMetrics {
 
     fn attempted(&self, failure: Option<FailureClass>, took: Duration) {
         match failure {
-            None => self.completed.increment(1),
+            None => fenced_observer(|| self.completed.increment(1)),
             Some(class) => {
                 let place = FailureClass::ALL.iter().position(|known| *known == class);
                 if let Some(counter) = place.and_then(|place| self.failed.get(place)) {
-                    counter.increment(1);
+                    fenced_observer(|| counter.increment(1));
                 }
             }
         }
-        self.duration.record(took);
+        fenced_observer(|| self.duration.record(took));
     }
 }

@@ -1,14 +1,17 @@
 //! Where observers hang: log events and streams, after the facts are durable and never before.
 
 use finale_core::execution::{Effect, Notice, NumberedEvent, Refused};
-use finale_core::record::End;
+use finale_core::record::{End, TaskProgress};
 use finale_core::supervisor::{self, LateEvent};
-use finale_core::{Compiled, Dispatch, ExecutionId, ExecutionStatus, NodeIndex, NodeStatus, Outcome, TaskId, Time};
+use finale_core::{
+    Compiled, Dispatch, Execution, ExecutionId, ExecutionStatus, NodeIndex, NodeStatus, Outcome, TaskId, Time,
+};
 use tracing::{Level, Span, debug, error, field, info, info_span, warn};
 
 use crate::actors::bound::Bound;
-use crate::actors::messages::Attempted;
-use crate::events::{Event, Subscriber};
+use crate::actors::messages::{Attempted, Side};
+use crate::events::{Event, EventKind, Subscriber};
+use crate::fence::fenced_observer;
 use crate::telemetry::{TARGET, event, span};
 
 /// Whether anybody reads what happens to nodes.
@@ -55,7 +58,8 @@ pub(crate) fn task_span(
 /// Says that an execution was activated.
 pub(crate) fn activated(bound: &Bound, execution: ExecutionId) {
     bound.metrics.activated();
-    info!(target: TARGET, event = event::ACTIVATED, %execution, workflow = bound.compiled.definition().id);
+    let workflow = &bound.compiled.definition().id;
+    fenced_observer(|| info!(target: TARGET, event = event::ACTIVATED, %execution, workflow));
 }
 
 /// Says how an execution ended.
@@ -63,11 +67,11 @@ pub(crate) fn ended(bound: &Bound, execution: ExecutionId, created_at: Time, out
     let took = outcome.completed_at.since(created_at);
     bound.metrics.ended(outcome.status(), took);
     let workflow = &bound.compiled.definition().id;
-    match &outcome.end {
+    fenced_observer(|| match &outcome.end {
         End::Completed { .. } => info!(target: TARGET, event = event::COMPLETED, %execution, workflow, ?took),
         End::Failed { error } => warn!(target: TARGET, event = event::FAILED, %execution, workflow, ?took, %error),
         End::Cancelled { by } => info!(target: TARGET, event = event::CANCELLED, %execution, workflow, ?took, by),
-    }
+    });
 }
 
 /// Passes events on to the log and to those who watch the execution.
@@ -82,12 +86,44 @@ pub(crate) fn events(
             let failure = failure.as_ref().map(|failure| failure.class);
             bound.metrics.attempted(key.node, failure, *took);
         }
-        log(bound, execution, &numbered);
+        fenced_observer(|| log(bound, execution, &numbered));
         if let Some(subscribers) = subscribers.as_mut().filter(|subscribers| !subscribers.is_empty())
             && let Some(event) = Event::new(execution, &bound.compiled, numbered)
         {
             subscribers.retain_mut(|subscriber| subscriber.pass(&event));
         }
+    }
+}
+
+/// Tells those who watch an execution how far a handler says it is.
+pub(crate) fn progress(
+    bound: &Bound,
+    state: &Execution,
+    side: &mut Side,
+    (dispatch, at): (Dispatch, Time),
+    progress: TaskProgress,
+) {
+    // What an attempt says that is over is of no interest.
+    if !state.is_current(dispatch) {
+        return;
+    }
+    let Some(node) = state.path(&bound.compiled, dispatch.key) else { return };
+    let TaskProgress { share, text } = progress;
+    let kind = EventKind::Progressed { node: node.to_string(), attempt: dispatch.attempt.get(), share, text };
+    live(state.id(), at, kind, side);
+}
+
+/// Tells those who watch an execution what custom status a handler has set.
+pub(crate) fn custom_status(state: &Execution, at: Time, side: &mut Side) {
+    let kind = EventKind::CustomStatusSet { custom_status: state.custom_status() };
+    live(state.id(), at, kind, side);
+}
+
+/// Passes on what is not recorded.
+fn live(execution: ExecutionId, at: Time, kind: EventKind, side: &mut Side) {
+    let event = Event { number: None, execution, at, kind };
+    if let Some(subscribers) = side.subscribers() {
+        subscribers.retain_mut(|subscriber| subscriber.pass(&event));
     }
 }
 
@@ -107,14 +143,15 @@ pub(crate) fn created(bound: &Bound, execution: ExecutionId, effects: &[Effect])
         if let Effect::Run { dispatch, .. } | Effect::Offer { dispatch, .. } = effect {
             let task = TaskId { execution, key: dispatch.key };
             let node = bound.compiled.node(dispatch.key.node).id.as_str();
-            debug!(target: TARGET, event = event::TASK_CREATED, %execution, node, %task, attempt = dispatch.attempt.get());
+            let attempt = dispatch.attempt.get();
+            fenced_observer(|| debug!(target: TARGET, event = event::TASK_CREATED, %execution, node, %task, attempt));
         }
     }
 }
 
 /// Says what the Supervisor found worth a line.
 pub(crate) fn notice(notice: &supervisor::Notice) {
-    match notice {
+    fenced_observer(|| match notice {
         supervisor::Notice::Died(execution) => {
             error!(target: TARGET, %execution, "the state machine of an execution panicked, and is folded again");
         }
@@ -134,7 +171,7 @@ pub(crate) fn notice(notice: &supervisor::Notice) {
             error!(target: TARGET, %execution, "an actor had lost its execution, which is folded again");
         }
         _ => {}
-    }
+    });
 }
 
 /// Says that a command was refused.
@@ -186,25 +223,25 @@ fn log(bound: &Bound, execution: ExecutionId, numbered: &NumberedEvent) {
 /// Says that something came too late, twice or for nothing.
 pub(crate) fn late(late: &LateEvent) {
     let LateEvent { execution, what, reason, .. } = late;
-    debug!(target: TARGET, event = event::LATE_EVENT, %execution, what = what.name(), %reason);
+    fenced_observer(|| debug!(target: TARGET, event = event::LATE_EVENT, %execution, what = what.name(), %reason));
 }
 
 /// Says that an execution was to be cancelled that is over.
 pub(crate) fn cancel_conflict(execution: ExecutionId, status: ExecutionStatus) {
-    debug!(target: TARGET, event = event::CANCEL_CONFLICT, %execution, %status);
+    fenced_observer(|| debug!(target: TARGET, event = event::CANCEL_CONFLICT, %execution, %status));
 }
 
 /// Says that something was asked of an execution that is not running.
 pub(crate) fn invalid_status(execution: ExecutionId, status: ExecutionStatus) {
-    debug!(target: TARGET, event = event::INVALID_STATUS, %execution, %status);
+    fenced_observer(|| debug!(target: TARGET, event = event::INVALID_STATUS, %execution, %status));
 }
 
 /// Says that something was asked of an execution that is not there.
 pub(crate) fn not_found(execution: ExecutionId) {
-    debug!(target: TARGET, event = event::NOT_FOUND, %execution);
+    fenced_observer(|| debug!(target: TARGET, event = event::NOT_FOUND, %execution));
 }
 
 /// Says that a definition was refused.
 pub(crate) fn invalid_definition(workflow: &str, error: &dyn std::fmt::Display) {
-    warn!(target: TARGET, event = event::INVALID_DEFINITION, workflow, %error);
+    fenced_observer(|| warn!(target: TARGET, event = event::INVALID_DEFINITION, workflow, %error));
 }

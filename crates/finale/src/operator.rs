@@ -53,8 +53,11 @@ impl<Output> ExecutionHandle<Output> {
     /// at the end of its delay. It passes no limit: where there is a queue it waits in it. A node that waits for some time
     /// or until a moment need not wait any more.
     ///
+    /// A task that waits in the queue of a limit goes first in it, before what was put first earlier; a process that is
+    /// started later does not know of that. One whose handler has begun is left alone.
+    ///
     /// # Errors
-    /// [`NotReady`](CommandError::NotReady) when it waits for none of that, and the others of
+    /// [`NotReady`](CommandError::NotReady) when it waits for none of that and is not at work, and the others of
     /// [`complete_by_hand`](Self::complete_by_hand).
     pub async fn run_now(&self, node: &str, by: &str, reason: &str) -> Result<(), CommandError> {
         self.operate(node, by, reason, OperatorAction::RunNow).await
@@ -113,7 +116,8 @@ impl<Output> ExecutionHandle<Output> {
         let key = match self.runtime.key(self.id, node).await? {
             FoundNode::There(key) => key,
             FoundNode::Ahead => return Err(CommandError::NotReady(NodeStatus::Pending)),
-            FoundNode::Unknown => return Err(CommandError::NotFound),
+            FoundNode::Over => return Err(CommandError::ScopeOver),
+            FoundNode::Unknown => return Err(CommandError::UnknownNode(node.to_owned())),
         };
         let operation = Operation { key, by: by.into(), reason: reason.into(), action };
         self.runtime.tell(self.id, Input::Operate(operation), |answer| Waiting::Command(self.id, answer)).await

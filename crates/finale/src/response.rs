@@ -19,16 +19,19 @@ fn status(code: &str) -> StatusCode {
     match code {
         "not_found" | "unknown_node" => StatusCode::NOT_FOUND,
         "invalid" | "input_invalid" | "too_long" | "blank_key" | "zero_deadline" | "payload_not_json"
-        | "payload_too_deep" | "payload_not_finite" | "wrong_type" => StatusCode::BAD_REQUEST,
+        | "payload_too_deep" | "payload_not_finite" | "wrong_type" | "schema_mismatch" => StatusCode::BAD_REQUEST,
         "payload_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "already_terminal"
         | "already_settled"
+        | "scope_over"
+        | "end_decided"
         | "not_running"
         | "not_ready"
         | "stale_attempt"
         | "idempotency_conflict"
         | "id_conflict"
         | "workflow_conflict"
+        | "schema_conflict"
         | "signals_full"
         | "execution_cancelled" => StatusCode::CONFLICT,
         "execution_failed" => StatusCode::UNPROCESSABLE_ENTITY,

@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::oneshot;
 use actix::{Addr, Recipient};
 use finale_core::compile::accept_input;
-use finale_core::definition::Verdict;
+use finale_core::definition::{SchemaError, Verdict};
 use finale_core::execution::{Command, Input, Report, Why};
 use finale_core::number::{LimitNo, ShardNo, Slot};
 use finale_core::record::{ConcurrencyLimit, HeldUp, HeldUpBy, QueuePosition, TaskProgress};
@@ -272,7 +272,9 @@ impl Runtime {
         let bytes_max = self.0.options.limits.payload_bytes_max;
         let input = encode_owned(input)?.limited(bytes_max)?;
         // Once more: the defaults that are filled in count too.
-        Ok(accept_input(workflow.definition(), input)?.limited(bytes_max)?)
+        let input = accept_input(workflow.definition(), input)?.limited(bytes_max)?;
+        workflow.schemas().map_or(Ok(()), |schemas| schemas.check_activation(&input))?;
+        Ok(input)
     }
 
     /// An id for an execution that is activated later; each is greater than the one before.
@@ -564,7 +566,8 @@ impl Runtime {
         let key = match self.key(id, node).await? {
             FoundNode::There(key) => key,
             FoundNode::Ahead => return Err(CommandError::NotReady(NodeStatus::Pending)),
-            FoundNode::Unknown => return Err(CommandError::NotFound),
+            FoundNode::Over => return Err(CommandError::ScopeOver),
+            FoundNode::Unknown => return Err(CommandError::UnknownNode(node.to_owned())),
         };
         self.tell(id, Input::Verdict { key, verdict, by: by.into() }, |answer| Waiting::Command(id, answer)).await
     }
@@ -1071,6 +1074,7 @@ impl Runtime {
             let key = match self.key(id, node).await? {
                 FoundNode::There(key) => key,
                 FoundNode::Ahead => return Err(ReportError::NotReady(NodeStatus::Pending)),
+                FoundNode::Over => return Err(ReportError::ScopeOver),
                 FoundNode::Unknown => return Err(ReportError::UnknownNode(node.to_owned())),
             };
             let input = Box::new(Input::Reported(Report { key, ..report }));
@@ -1217,6 +1221,14 @@ pub enum StartError {
     /// Two workflows were registered under one id and version.
     #[error(transparent)]
     Workflow(#[from] RegisterError),
+    /// The types of a handler have a schema that is over a limit.
+    #[error("the schemas of handler {handler:?}: {error}")]
+    Schema {
+        /// The name of the handler.
+        handler: String,
+        /// What is wrong with its schema.
+        error: SchemaError,
+    },
     /// The journal could not be claimed or read.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -1234,6 +1246,7 @@ impl StartError {
             Self::UnknownHandler(_) => "unknown_handler",
             Self::ZeroLimit(_) => "zero_limit",
             Self::Workflow(error) => error.code(),
+            Self::Schema { .. } => "schema_invalid",
             Self::Journal(error) => error.code(),
             Self::Thread => "no_thread",
         }

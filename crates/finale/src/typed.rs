@@ -3,12 +3,18 @@
 mod call;
 mod ending;
 mod ends;
+mod repeat;
+#[cfg(feature = "schema")]
+mod schemas;
+mod value;
 mod wait;
 
-pub use call::CallNode;
+pub use call::{CallNode, Called};
 pub use ending::Ending;
 pub use ends::{Gives, InputNode};
-pub use wait::WaitNode;
+pub use repeat::{AnyMap, LoopNode, Looped, MapNode, Mapped, MappedTolerantly, TolerantMapNode};
+pub use value::ValueNode;
+pub use wait::{WaitNode, Waited};
 
 use std::cell::{RefCell, RefMut};
 use std::collections::{BTreeMap, HashMap};
@@ -18,8 +24,8 @@ use std::time::Duration;
 
 use finale_core::compile::{Code, CompileError, Phase, Problem};
 use finale_core::definition::{
-    Body, Conditional, Definition, EdgeKind, Node, NodeKind, OnFailure, Siblings, Task, TriggerRule, Verdict,
-    Verification,
+    Body, Conditional, Definition, EdgeKind, Items, Loop, Node, NodeKind, OnFailure, Siblings, Task, TriggerRule,
+    Verdict, Verification,
 };
 use serde::de::DeserializeOwned;
 
@@ -49,6 +55,10 @@ pub(crate) struct Draft {
     pub(crate) functions: Vec<Function>,
     /// What is done outside, and the check of what is reported.
     outputs: Vec<(usize, OutputCheck)>,
+    /// What is known to be wrong already.
+    problems: Vec<Problem>,
+    /// What undoes the items of maps.
+    undone: Vec<(usize, Task)>,
     /// How often each id was wanted.
     ids: HashMap<String, usize>,
 }
@@ -119,7 +129,7 @@ pub struct Branch<'w> {
     kind: EdgeKind,
 }
 
-/// What something can come after: a [`TaskNode`], a [`CallNode`](crate::CallNode) or a [`Branch`]. Nobody else can implement it.
+/// What something can come after: a [`TaskNode`], a [`ValueNode`] or a [`Branch`]. Nobody else can implement it.
 pub trait Source<'w>: private::Way<'w> {}
 
 pub(crate) mod private {
@@ -183,6 +193,8 @@ impl Workflow {
             inputs,
             functions: Vec::new(),
             outputs: Vec::new(),
+            problems: Vec::new(),
+            undone: Vec::new(),
             ids: HashMap::new(),
         };
         TypedBuilder(RefCell::new(draft))
@@ -339,8 +351,10 @@ impl TypedBuilder {
     pub fn build(self) -> Result<Workflow, CompileError> {
         let mut draft = self.0.into_inner();
         check_functions(&draft)?;
+        let undone = std::mem::take(&mut draft.undone);
         draft.connect();
         draft.feed();
+        repeat::undo_items(&mut draft.definition.nodes, undone);
         let conditions = std::mem::take(&mut draft.conditions);
         let id = |index: usize| draft.definition.nodes[index].id.clone();
         let conditions = conditions.into_iter().map(|(index, expression)| (id(index), expression)).collect();
@@ -395,7 +409,7 @@ impl TypedBuilder {
 
 fn check_functions(draft: &Draft) -> Result<(), CompileError> {
     let mut known: HashMap<&str, &Function> = HashMap::new();
-    let mut problems = Vec::new();
+    let mut problems = draft.problems.clone();
     for function in &draft.functions {
         if known.insert(&function.name, function).is_some_and(|other| !other.is(function)) {
             problems.push(conflict(&function.name));
@@ -424,7 +438,17 @@ impl Draft {
     fn feed(&mut self) {
         for (to, from) in std::mem::take(&mut self.inputs) {
             let source = serde_json::Value::from(self.id_of(from));
-            self.change(to, |task| task.input = Some(format!("nodes[{source}].output")));
+            self.set_input(to, format!("nodes[{source}].output"));
+        }
+    }
+
+    /// Sets what a task, or each round of a loop, is given, or what a map goes over.
+    fn set_input(&mut self, index: usize, expression: String) {
+        match &mut self.definition.nodes[index].kind {
+            NodeKind::Task(task) => task.input = Some(expression),
+            NodeKind::Map(map) => map.items = Items::Expression(expression),
+            NodeKind::Loop(Loop { body: Body::Task(task), .. }) => task.input = Some(expression),
+            _ => {}
         }
     }
 
@@ -486,18 +510,24 @@ impl<'w, Input, Output> TaskNode<'w, Input, Output> {
 
     /// Lets the task come after `source`, whose output is its input. Takes precedence over [`input`](Self::input).
     pub fn input_from(self, source: impl Gives<'w, Input>) -> Self {
-        match source.feed() {
+        self.fed_by(&source.feed());
+        self
+    }
+
+    fn fed_by(self, from: &Feed<'w>) {
+        match *from {
             Feed::Output(builder, index) => {
                 let from = self.builder.origin(builder, index);
                 self.builder.draft().inputs.push((self.index, from));
-                self.after(builder.task_at::<(), ()>(index))
+                self.after(builder.task_at::<(), ()>(index));
             }
-            Feed::Input(builder) if std::ptr::eq(builder, self.builder) => self.input("input"),
+            Feed::Input(builder) if std::ptr::eq(builder, self.builder) => {
+                self.builder.draft().set_input(self.index, "input".to_owned());
+            }
             Feed::Input(builder) => {
                 let stranger = builder.draft().definition.id.clone();
                 let from = Origin::Stranger(format!("the input of workflow {stranger}"));
                 self.builder.draft().edges.push((from, self.index, EdgeKind::Sequential));
-                self
             }
         }
     }

@@ -10,6 +10,7 @@ use finale_core::{Compiled, Definition, DefinitionHash};
 
 use crate::declared::Undeclared;
 use crate::handler::{Function, OutputChecks};
+use crate::schemas::Schemas;
 
 /// A checked definition; a clone is the same one.
 ///
@@ -39,6 +40,8 @@ struct Inner {
     functions: Vec<Function>,
     /// How reports on tasks with declared outputs are checked, by the ids of their nodes.
     outputs: OutputChecks,
+    /// None if the definition declares none.
+    schemas: Option<Schemas>,
 }
 
 impl Workflow {
@@ -107,9 +110,11 @@ impl Workflow {
     /// ```
     pub fn with_limits(definition: Definition, registry: &Registry, limits: Limits) -> Result<Self, CompileError> {
         let id = definition.id.clone();
-        let compiled = compile_within(definition, registry, &limits)
-            .inspect_err(|error| crate::observe::invalid_definition(&id, error))?;
-        let inner = Inner { compiled, limits, functions: Vec::new(), outputs: OutputChecks::default() };
+        let brought: Vec<_> = definition.workflows.iter().map(|one| (one.id.clone(), one.version.clone())).collect();
+        let checked = compile_within(definition, registry, &limits)
+            .and_then(|compiled| Ok((Schemas::new(&compiled, &brought)?, compiled)));
+        let (schemas, compiled) = checked.inspect_err(|error| crate::observe::invalid_definition(&id, error))?;
+        let inner = Inner { compiled, limits, functions: Vec::new(), outputs: OutputChecks::default(), schemas };
         Ok(Self { inner: Arc::new(inner), types: PhantomData })
     }
 }
@@ -178,6 +183,11 @@ impl<Input, Output> Workflow<Input, Output> {
 
     pub(crate) fn outputs(&self) -> &OutputChecks {
         &self.inner.outputs
+    }
+
+    /// What its payloads are checked by, if it declares schemas.
+    pub(crate) fn schemas(&self) -> Option<&Schemas> {
+        self.inner.schemas.as_ref()
     }
 
     pub(crate) fn limits(&self) -> &Limits {

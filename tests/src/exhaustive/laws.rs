@@ -44,14 +44,21 @@ pub enum Law {
     WrongRecord(String),
 }
 
-/// Looks at one step.
-pub(super) fn check(definition: &Compiled, before: &Execution, told: &Move, step: &Step) -> Result<(), Law> {
+/// Looks at one step from a state, of which it is known what was under way; gives what is now.
+pub(super) fn check(
+    definition: &Compiled,
+    (before, under_way): (&Execution, &Open),
+    told: &Move,
+    step: &Step,
+) -> Result<Open, Law> {
     if step.facts.iter().any(|fact| matches!(fact, Fact::Ending(EndRequest::Stalled))) {
         return Err(Law::Stalled);
     }
     check_fold(definition, before, step)?;
-    check_books(definition, before, told, step)?;
-    check_end(definition, step)
+    let now = Open::of(&step.after, definition);
+    check_books(under_way, &now, told, step)?;
+    check_end(definition, &now, step)?;
+    Ok(now)
 }
 
 /// The same facts, taken in one by one, give the same state.
@@ -65,12 +72,11 @@ fn check_fold(definition: &Compiled, before: &Execution, step: &Step) -> Result<
 }
 
 /// What was under way before, with what was performed, is what must be under way now.
-fn check_books(definition: &Compiled, before: &Execution, told: &Move, step: &Step) -> Result<(), Law> {
-    let now = Open::of(&step.after, definition);
+fn check_books(under_way: &Open, now: &Open, told: &Move, step: &Step) -> Result<(), Law> {
     if *told == Move::Crash {
-        return check_recovery(&now, step);
+        return check_recovery(now, step);
     }
-    let mut books = Open::of(before, definition);
+    let mut books = under_way.clone();
     step.facts.iter().for_each(|fact| books.settle(fact));
     for effect in &step.effects {
         books.perform(effect).map_err(|what| Law::WrongEffect(format!("{effect:?}: {what}")))?;
@@ -78,7 +84,7 @@ fn check_books(definition: &Compiled, before: &Execution, told: &Move, step: &St
     // Somebody else may have gone on with it meanwhile.
     let continues = books.continues;
     books.continues = now.continues;
-    if (now.continues && !continues) || books != now {
+    if (now.continues && !continues) || books != *now {
         return Err(Law::OutOfStep(format!("performed {books:?}, must be {now:?}")));
     }
     Ok(())
@@ -96,7 +102,7 @@ fn check_recovery(now: &Open, step: &Step) -> Result<(), Law> {
     }
 }
 
-fn check_end(definition: &Compiled, step: &Step) -> Result<(), Law> {
+fn check_end(definition: &Compiled, now: &Open, step: &Step) -> Result<(), Law> {
     let is_over = step.after.status().is_terminal();
     let ends = step.facts.iter().filter(|fact| matches!(fact, Fact::Ended(_))).count();
     let said = step.effects.iter().filter(|effect| matches!(effect, Effect::Ended)).count();
@@ -112,13 +118,13 @@ fn check_end(definition: &Compiled, step: &Step) -> Result<(), Law> {
     if !matches!(step.facts.last(), Some(Fact::Ended(_))) || !matches!(step.effects.last(), Some(Effect::Ended)) {
         return Err(Law::WrongEnd("something comes after it".to_owned()));
     }
-    check_ended(definition, &step.after)
+    check_ended(definition, now, &step.after)
 }
 
 /// No node of an ended execution is at work, and its status is the one that its failures give.
-fn check_ended(definition: &Compiled, execution: &Execution) -> Result<(), Law> {
+fn check_ended(definition: &Compiled, now: &Open, execution: &Execution) -> Result<(), Law> {
     let wrong = |what: &str| Err(Law::WrongRecord(what.to_owned()));
-    if Open::of(execution, definition) != Open::default() || execution.running() > 0 || execution.waiting() > 0 {
+    if *now != Open::default() || execution.running() > 0 || execution.waiting() > 0 {
         return wrong("it is over, and something is under way");
     }
     let record = execution.record(definition);

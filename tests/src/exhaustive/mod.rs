@@ -13,7 +13,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::fmt::{self, Write as _};
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
-use finale_core::definition::{NodeKind, Wait};
+use finale_core::definition::{Body, Exhausted, Loop, Map, NodeKind, Wait};
 use finale_core::execution::{Effect, Execution, Input, Turn};
 use finale_core::fact::{Activation, Fact, Facts};
 use finale_core::{Compiled, ExecutionId, Payload, Time};
@@ -22,6 +22,7 @@ use rustc_hash::FxHasher;
 pub use graphs::graph;
 pub use laws::Law;
 pub use moves::{Budget, Move};
+use open::Open;
 
 /// What a search came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,6 +75,10 @@ pub struct Search<'a> {
     judged: Vec<finale_core::NodeIndex>,
     /// The names of the signals that nodes wait for.
     signals: BTreeSet<Box<str>>,
+    /// Whether there are tasks that wait for an operator when they fail.
+    can_hold: bool,
+    /// Where states are written down for their fingerprints.
+    text: String,
     seen: HashSet<u64, BuildHasherDefault<FxHasher>>,
     explored: Explored,
 }
@@ -88,6 +93,13 @@ impl<'a> Search<'a> {
             NodeKind::Wait(Wait::Signal(signal)) => Some(signal.name.as_str().into()),
             _ => None,
         };
+        let can_hold = |node: finale_core::NodeIndex| match &definition.node(node).kind {
+            NodeKind::Task(task) => task.retry.exhausted == Exhausted::Hold,
+            NodeKind::Map(Map { body: Body::Task(task), .. }) | NodeKind::Loop(Loop { body: Body::Task(task), .. }) => {
+                task.retry.exhausted == Exhausted::Hold
+            }
+            _ => false,
+        };
         let is_verification = |node: &finale_core::NodeIndex| definition.node(*node).kind.name() == "verification";
         Self {
             definition,
@@ -95,6 +107,8 @@ impl<'a> Search<'a> {
             flaw: None,
             judged: definition.all_positions().filter(is_verification).collect(),
             signals: definition.all_positions().filter_map(awaited).collect(),
+            can_hold: definition.all_positions().any(can_hold),
+            text: String::new(),
             seen: HashSet::default(),
             explored: Explored::default(),
         }
@@ -115,10 +129,12 @@ impl<'a> Search<'a> {
         let fresh = Execution::new(ExecutionId::from_uuid(uuid::Uuid::from_u128(7)), self.definition);
         // The ways lie in one list: a state knows the last step of its own, which knows the one before.
         let mut ways: Vec<Way> = Vec::new();
-        let first = self.tell(&fresh, activation, &Move::Activate).map_err(|law| Violation { law, way: Vec::new() })?;
-        let mut open = vec![(first.after, Budget::default(), None::<usize>)];
-        while let Some((execution, budget, last)) = open.pop() {
-            if !self.seen.insert(fingerprint(&execution, budget)) {
+        let first = self.tell((&fresh, &Open::default()), activation, &Move::Activate);
+        let (first, under_way) = first.map_err(|law| Violation { law, way: Vec::new() })?;
+        let mut open = vec![(first.after, under_way, Budget::default(), None::<usize>)];
+        while let Some((execution, under_way, budget, last)) = open.pop() {
+            let fingerprint = self.fingerprint(&execution, budget);
+            if !self.seen.insert(fingerprint) {
                 continue;
             }
             self.explored.states += 1;
@@ -130,16 +146,17 @@ impl<'a> Search<'a> {
                 self.explored.is_cut = true;
                 break;
             }
-            let moves = moves::moves(&execution, self.definition, &self.judged, &self.signals, budget);
+            let moves = self.moves((&execution, &under_way), budget);
             let violation = |law, told: Option<Move>, ways: &[Way]| Violation { law, way: way(ways, last, told) };
             if !moves.iter().any(Move::is_progress) {
                 return Err(violation(Law::NothingCanMove, None, &ways));
             }
             for told in moves {
-                let step = self.tell(&execution, told.input(&execution), &told);
-                let step = step.map_err(|law| violation(law, Some(told.clone()), &ways))?;
-                ways.push((told.clone(), last));
-                open.push((step.after, budget.spend(&told), Some(ways.len() - 1)));
+                let step = self.tell((&execution, &under_way), told.input(&execution), &told);
+                let (step, now) = step.map_err(|law| violation(law, Some(told.clone()), &ways))?;
+                let left = budget.spend(&told);
+                ways.push((told, last));
+                open.push((step.after, now, left, Some(ways.len() - 1)));
             }
         }
         Ok(self.explored)
@@ -157,9 +174,10 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// Tells a copy something, and looks whether all laws hold.
-    fn tell(&mut self, before: &Execution, input: Input, told: &Move) -> Result<Step, Law> {
+    /// Tells a copy something, and looks whether all laws hold; gives what is under way then.
+    fn tell(&mut self, before: (&Execution, &Open), input: Input, told: &Move) -> Result<(Step, Open), Law> {
         self.explored.moves += 1;
+        let (before, under_way) = before;
         let (mut after, mut turn) = (before.clone(), Turn::new());
         let answer = after.handle(self.definition, Time::default(), input, &mut turn);
         let facts = Facts::new(turn.facts()).map(|read| read.map(|recorded| recorded.fact)).collect::<Result<_, _>>();
@@ -171,8 +189,20 @@ impl<'a> Search<'a> {
         let facts = facts.map_err(|error| Law::Unreadable(error.to_string()))?;
         let step = Step { after, facts, effects };
         answer.map_err(Law::Refused)?;
-        laws::check(self.definition, before, told, &step)?;
-        Ok(step)
+        let now = laws::check(self.definition, (before, under_way), told, &step)?;
+        Ok((step, now))
+    }
+
+    /// A number for a state: two states have the same one only by an accident that is of no consequence but that one of them
+    /// is not looked at.
+    fn fingerprint(&mut self, execution: &Execution, budget: Budget) -> u64 {
+        // Written as a whole: to take in each word by itself is most of the work.
+        self.text.clear();
+        write!(self.text, "{execution:?}").expect("a text takes everything");
+        let mut digest = FxHasher::default();
+        budget.hash(&mut digest);
+        digest.write(self.text.as_bytes());
+        digest.finish()
     }
 }
 
@@ -181,22 +211,4 @@ fn way(ways: &[Way], last: Option<usize>, told: Option<Move>) -> Vec<Move> {
     let mut way: Vec<Move> = told.into_iter().chain(before).collect();
     way.reverse();
     way
-}
-
-/// A number for a state: two states have the same one only by an accident that is of no consequence but that one of them
-/// is not looked at.
-fn fingerprint(execution: &Execution, budget: Budget) -> u64 {
-    struct Digest(FxHasher);
-
-    impl fmt::Write for Digest {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            self.0.write(text.as_bytes());
-            Ok(())
-        }
-    }
-
-    let mut digest = Digest(FxHasher::default());
-    budget.hash(&mut digest.0);
-    write!(digest, "{execution:?}").expect("a hasher takes everything");
-    digest.0.finish()
 }

@@ -10,6 +10,7 @@ use finale_core::{
     Compiled, Dispatch, ExecutionStatus, NodeIndex, NodeStatus, Payload, ScopeId, Time, WaitingFor, WorkKey,
 };
 
+use super::Search;
 use super::open::Open;
 
 /// What may still happen that happens once.
@@ -134,55 +135,52 @@ fn result(is_good: bool) -> Result<Payload, Failure> {
     }
 }
 
-/// Everything that may come next.
-pub(super) fn moves(
-    execution: &Execution,
-    definition: &Compiled,
-    verifications: &[NodeIndex],
-    signals: &BTreeSet<Box<str>>,
-    budget: Budget,
-) -> Vec<Move> {
-    let open = Open::of(execution, definition);
-    let mut moves = Vec::new();
-    for &run in &open.runs {
-        moves.extend([Move::Outcome(run, true), Move::Outcome(run, false)]);
-    }
-    moves.extend(open.stops.iter().map(|stop| Move::Stopped(*stop)));
-    for &offer in &open.offers {
-        moves.extend([Move::Reported(offer, true), Move::Reported(offer, false)]);
-    }
-    for key in judged(execution, verifications) {
-        let verdicts = [Verdict::Pass, Verdict::Fail, Verdict::Refer];
-        moves.extend(verdicts.map(|verdict| Move::Judged(key, verdict)));
-    }
-    for key in held(execution, definition) {
-        moves
-            .extend([Operated::Complete, Operated::Fail, Operated::Skip].map(|operated| Move::Operated(key, operated)));
-        // Once: each time gives it all its attempts again.
-        if !budget.has_retried && !definition.is_at_most_once(key.node) {
-            moves.push(Move::Operated(key, Operated::Retry));
+impl Search<'_> {
+    /// Everything that may come next.
+    pub(super) fn moves(&self, (execution, open): (&Execution, &Open), budget: Budget) -> Vec<Move> {
+        let mut moves = Vec::new();
+        for &run in &open.runs {
+            moves.extend([Move::Outcome(run, true), Move::Outcome(run, false)]);
         }
+        moves.extend(open.stops.iter().map(|stop| Move::Stopped(*stop)));
+        for &offer in &open.offers {
+            moves.extend([Move::Reported(offer, true), Move::Reported(offer, false)]);
+        }
+        for key in judged(execution, &self.judged) {
+            let verdicts = [Verdict::Pass, Verdict::Fail, Verdict::Refer];
+            moves.extend(verdicts.map(|verdict| Move::Judged(key, verdict)));
+        }
+        let held = if self.can_hold { held(execution, self.definition) } else { Vec::new() };
+        for key in held {
+            moves.extend(
+                [Operated::Complete, Operated::Fail, Operated::Skip].map(|operated| Move::Operated(key, operated)),
+            );
+            // Once: each time gives it all its attempts again.
+            if !budget.has_retried && !self.definition.is_at_most_once(key.node) {
+                moves.push(Move::Operated(key, Operated::Retry));
+            }
+        }
+        moves.extend(open.armed.iter().map(|timer| Move::Fired(*timer)));
+        let awaited: BTreeSet<&str> = execution.awaited_signals().map(|(_, name)| name).collect();
+        moves.extend(awaited.iter().map(|name| Move::Signal((*name).into())));
+        if !budget.has_signalled {
+            let ahead = self.signals.iter().filter(|name| !awaited.contains(&***name));
+            moves.extend(ahead.map(|name| Move::EarlySignal(name.clone())));
+        }
+        if open.continues {
+            moves.push(Move::Continue);
+        }
+        if !budget.has_cancelled {
+            moves.push(Move::Cancel);
+        }
+        if !budget.has_forced && execution.status() == ExecutionStatus::Ending {
+            moves.push(Move::Force);
+        }
+        if !budget.has_crashed {
+            moves.push(Move::Crash);
+        }
+        moves
     }
-    moves.extend(open.armed.iter().map(|timer| Move::Fired(*timer)));
-    let awaited: BTreeSet<&str> = execution.awaited_signals().map(|(_, name)| name).collect();
-    moves.extend(awaited.iter().map(|name| Move::Signal((*name).into())));
-    if !budget.has_signalled {
-        let ahead = signals.iter().filter(|name| !awaited.contains(&***name));
-        moves.extend(ahead.map(|name| Move::EarlySignal(name.clone())));
-    }
-    if open.continues {
-        moves.push(Move::Continue);
-    }
-    if !budget.has_cancelled {
-        moves.push(Move::Cancel);
-    }
-    if !budget.has_forced && execution.status() == ExecutionStatus::Ending {
-        moves.push(Move::Force);
-    }
-    if !budget.has_crashed {
-        moves.push(Move::Crash);
-    }
-    moves
 }
 
 /// The nodes that wait for an operator.

@@ -28,7 +28,7 @@ impl Open {
                 Effect::Stop { dispatch, .. } => _ = open.stops.insert(dispatch),
                 Effect::ArmTimer { timer, .. } => _ = open.armed.insert(timer),
                 Effect::Continue => open.continues = true,
-                Effect::Withdraw { .. } | Effect::DisarmTimer { .. } | Effect::Ended => {}
+                Effect::Withdraw { .. } | Effect::PutFirst { .. } | Effect::DisarmTimer { .. } | Effect::Ended => {}
             }
         }
         open
@@ -44,7 +44,9 @@ impl Open {
                 self.runs.retain(|dispatch| !is_it(dispatch));
                 self.stops.retain(|dispatch| !is_it(dispatch));
             }
-            Fact::Operated(operation) if operation.action != OperatorAction::Retry => {
+            Fact::Operated(operation)
+                if !matches!(operation.action, OperatorAction::Retry | OperatorAction::RunNow) =>
+            {
                 self.runs.retain(|dispatch| dispatch.key != operation.key);
                 self.stops.retain(|dispatch| dispatch.key != operation.key);
             }
@@ -69,7 +71,9 @@ impl Open {
                 self.runs.contains(dispatch) && self.stops.insert(*dispatch)
             }
             Effect::Stop { dispatch, then: AfterStop::Forget } => !self.runs.contains(dispatch),
-            Effect::Stop { dispatch, then: AfterStop::Finish } => self.runs.contains(dispatch),
+            Effect::Stop { dispatch, then: AfterStop::Finish } | Effect::PutFirst { dispatch } => {
+                self.runs.contains(dispatch)
+            }
             Effect::ArmTimer { timer, .. } => self.armed.insert(*timer),
             // Taking away what is not there is allowed: a timer may be on its way.
             Effect::DisarmTimer { timer } => {

@@ -51,6 +51,17 @@ impl Naive {
         self.waits[node] = (shortest, longest);
     }
 
+    /// The wait for another attempt is over: that is made, unless it is too late by now.
+    pub(super) fn try_now(&mut self, node: usize) {
+        let retry = self.task(node).map(|task| task.retry.clone()).unwrap_or_default();
+        let is_late = |(first, within)| self.now > Time::from_micros(first).after(within);
+        if self.first[node].zip(retry.within).is_some_and(is_late) {
+            self.forget_awaited(node);
+            return self.use_up(node, &retry);
+        }
+        self.places[node] = Place::Reached { seen: true };
+    }
+
     /// There is no further attempt, unless somebody says so.
     fn use_up(&mut self, node: usize, retry: &Retry) {
         if retry.exhausted == Exhausted::Fail || self.misreads(Misreading::HeldFails) {
@@ -66,6 +77,14 @@ impl Naive {
         self.places[node] = Place::Held;
     }
 
+    /// The attempt that a task waits for is not made.
+    pub(super) fn forget_awaited(&mut self, node: usize) {
+        let waits = matches!(self.places[node], Place::Backing | Place::Held | Place::Reached { .. });
+        if waits && self.attempts[node] > 1 {
+            self.attempts[node] -= 1;
+        }
+    }
+
     /// All the time that a task may take is over.
     pub(super) fn out_of_time(&mut self, node: usize) {
         self.first[node] = None;
@@ -74,6 +93,7 @@ impl Naive {
         }
         let retry = self.task(node).map(|task| task.retry.clone()).unwrap_or_default();
         if self.phase == Phase::Running && !self.misreads(Misreading::OutOfTimeIsTriedAgain) {
+            self.forget_awaited(node);
             return self.use_up(node, &retry);
         }
         self.outcome(node, &Err(Failure::new(FailureClass::TimedOut, "")));
@@ -168,7 +188,9 @@ impl Naive {
         let fits = match operation.action {
             OperatorAction::Fail if operation.reason.trim().is_empty() => return Err(No::Invalid),
             OperatorAction::Retry => self.places[node] == Place::Held,
-            OperatorAction::RunNow => self.places[node] == Place::Backing,
+            OperatorAction::RunNow => {
+                self.places[node] == Place::Backing || self.places[node] == Place::Running && !self.closed[node]
+            }
             OperatorAction::Complete(_) | OperatorAction::Fail | OperatorAction::Skip => is_reached,
         };
         if !fits {
@@ -178,9 +200,8 @@ impl Naive {
             return Err(No::NotRunning);
         }
         let is_settled = !matches!(operation.action, OperatorAction::Retry | OperatorAction::RunNow);
-        if self.places[node] == Place::Held && is_settled {
-            // The attempt that it waited for was not made.
-            self.attempts[node] -= 1;
+        if is_settled {
+            self.forget_awaited(node);
         }
         if operation.action == OperatorAction::Skip {
             // What is skipped has no attempts.
@@ -195,6 +216,8 @@ impl Naive {
                 }
                 self.places[node] = Place::Reached { seen: true };
             }
+            // What has no handler yet goes first in its queue, which is nothing that is seen here.
+            OperatorAction::RunNow if self.places[node] == Place::Running => {}
             OperatorAction::RunNow => self.places[node] = Place::Reached { seen: true },
             OperatorAction::Complete(output) => self.places[node] = Place::Done(decode(output)),
             OperatorAction::Fail if self.misreads(Misreading::OperatorsFailIsTriedAgain) => {

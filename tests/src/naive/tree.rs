@@ -465,7 +465,10 @@ impl Tree {
             inside.close();
         }
         let (mut moved, is_unwanted) = (false, is_closed || inside.has_failed());
-        let stays_done = is_closed && self.end.stays_done;
+        // What an operator completes or skips is not undone, other than what they fail.
+        let is_taken_as_done = |operation: &Operation| operation.action != OperatorAction::Fail;
+        let is_taken_as_done = self.operated.get(&number).is_some_and(is_taken_as_done);
+        let stays_done = is_closed && (self.end.stays_done || is_taken_as_done);
         let mut over = Vec::new();
         for (key, child) in self.children.range_mut((number, 0)..(number, COMPENSATION)) {
             moved |= child.step(activation);

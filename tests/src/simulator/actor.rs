@@ -9,7 +9,7 @@ use finale_core::number::{ActorNo, BatchNo, Callback, DefinitionNo, RequestId, S
 use finale_core::supervisor::{
     Acknowledge, Begin, Body, Ended, Hosted, LateEvent, LateKind, Message, Panicked, Resume, Tell,
 };
-use finale_core::task_engine::{self, Batch, EarlyReport, FiredTimer, Reconcile, TaskOutcome, TaskResult};
+use finale_core::task_engine::{self, Batch, EarlyReport, FiredTimer, Reconcile, TaskOutcome, TaskResult, TaskUpdate};
 use finale_core::{Dispatch, ExecutionId, ExecutionStatus, NodeStatus, Payload, Time, WorkKey};
 
 use super::bugs::Bug;
@@ -134,6 +134,14 @@ impl Actor {
                     reach.port.waiting_for_room.push(self.number);
                 }
             }
+            // Nothing is recorded because of these.
+            letter @ Letter::Updates(_) => self.act_on(letter, reach),
+            Letter::Tell(tell)
+                if tell.message.is_custom_status()
+                    && self.hosting.as_ref().is_some_and(|hosting| hosting.slot == tell.slot) =>
+            {
+                self.act_on(Letter::Tell(tell), reach);
+            }
             letter if !self.backlog.is_empty() || reach.port.is_full(reach.shared) => {
                 if self.backlog.is_empty() {
                     reach.port.waiting_for_room.push(self.number);
@@ -174,6 +182,7 @@ impl Actor {
                     self.delivered(slot, Message::tell(Input::Continue), reach);
                 }
             }
+            Letter::Updates(updates) => updates.into_iter().for_each(|update| self.updated(update, reach)),
             Letter::Reports(reports) => {
                 for EarlyReport { slot, report, request, .. } in reports {
                     self.delivered(slot, Message { request, body: Body::Input(*report) }, reach);
@@ -267,6 +276,14 @@ impl Actor {
         }
     }
 
+    /// A handler says something. Nobody watches here who would hear of its progress.
+    fn updated(&mut self, update: TaskUpdate, reach: &mut Reach<'_>) {
+        let slot = update.slot;
+        if let Some(input) = update.into_input() {
+            self.delivered(slot, Message::tell(input), reach);
+        }
+    }
+
     fn one_turn(&mut self, message: Message, reach: &mut Reach<'_>) -> bool {
         let Some(hosting) = &mut self.hosting else { return false };
         match message.body {
@@ -292,8 +309,9 @@ impl Actor {
             Body::Input(Input::Recovered { .. }) if reach.shared.has(Bug::SkipRecovered) => return true,
             Body::Input(_) => {}
         }
+        let commits = !message.is_custom_status();
         let accepted = self.decide(message, reach);
-        if accepted.is_some() {
+        if accepted.is_some() && commits {
             self.commit(reach);
         }
         accepted == Some(true)
@@ -322,7 +340,16 @@ impl Actor {
             self.panicked(message.into_iter().collect(), reach);
             return None;
         }
-        let result = hosting.state.handle(&compiled, now, input, &mut self.turn);
+        let lacks_handlers = reach.shared.without_handlers == Some(hosting.definition.0 as usize);
+        let is_missing = |node| lacks_handlers && compiled.handler(node).is_some();
+        let missing = match &input {
+            Input::Command(command) => hosting.state.find_ahead_after(&compiled, now, command.clone(), is_missing),
+            _ => None,
+        };
+        let result = match missing.and_then(|node| compiled.handler(node)) {
+            Some(handler) => Err(Refused::HandlerMissing(handler.into())),
+            None => hosting.state.handle(&compiled, now, input, &mut self.turn),
+        };
         let accepted = result.is_ok();
         self.taken_in.extend(passed_on.map(|dispatch| (hosting.slot, dispatch)));
         match (result, kept) {
@@ -347,6 +374,9 @@ impl Actor {
     fn outcomes(&mut self, batch: &Arc<Batch>, reach: &mut Reach<'_>) {
         self.taken = batch.number;
         self.answered(batch.answers, reach);
+        if !reach.shared.has(Bug::ForgetStatusInBatch) {
+            batch.statuses.iter().for_each(|status| self.updated(status.clone(), reach));
+        }
         let here = self.hosting.as_ref().map(|hosting| hosting.slot);
         let (mut decided, mut passed_on) = (false, Vec::new());
         for (at, outcome) in batch.outcomes.iter().enumerate() {
@@ -354,8 +384,10 @@ impl Actor {
                 decided = true;
                 if !self.outcome(batch, outcome, reach) {
                     let of_turn = batch.outcomes[..=at].iter().filter(|outcome| here == Some(outcome.slot));
-                    let messages = of_turn.map(|outcome| Message::tell(told(batch, outcome))).collect();
-                    self.panicked(messages, reach);
+                    let of_turn = of_turn.map(|outcome| Message::tell(told(batch, outcome)));
+                    let statuses = batch.statuses.iter().filter(|status| here == Some(status.slot)).cloned();
+                    let statuses = statuses.filter_map(TaskUpdate::into_input).map(Message::tell);
+                    self.panicked(statuses.chain(of_turn).collect(), reach);
                     decided = false;
                 }
             } else if !reach.shared.has(Bug::LoseDelivered) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use finale_core::execution::Effect;
-use finale_core::fact::{Fact, Recorded, Timer};
+use finale_core::fact::{CustomStatusSet, Fact, Recorded, Timer};
 use finale_core::{AttemptNo, Dispatch, ExecutionId, ExecutionStatus, NodeStatus, Time, WorkKey};
 
 use super::Violation;
@@ -43,6 +43,12 @@ struct Subject {
     due: BTreeMap<Timer, Time>,
     /// What signals with ids said; each says something of its own.
     signalled: BTreeSet<Box<str>>,
+    /// The custom statuses that handlers have set, by their numbers.
+    statuses: BTreeMap<u64, (WorkKey, AttemptNo)>,
+    /// The last one that each attempt of this process has set.
+    last_statuses: BTreeMap<(WorkKey, AttemptNo), u64>,
+    /// The one that is recorded.
+    status: u64,
 }
 
 impl Audit {
@@ -76,6 +82,9 @@ impl Audit {
                 if kept.state.signals_left().iter().any(|left| left.name == *signal.name) {
                     self.tally.add(Count::EarlySignals);
                 }
+            }
+            if matches!(recorded.fact, Fact::CustomStatusSet(_)) {
+                self.tally.add(Count::StatusesRecorded);
             }
             let wrong = self.of(execution).record(recorded, effects);
             if let Some((invariant, story)) = wrong {
@@ -190,6 +199,15 @@ impl Audit {
         given.entry((dispatch.key, dispatch.attempt)).or_default().insert(output.to_vec());
     }
 
+    /// A handler sets the custom status with that number.
+    pub(super) fn sets_status(&mut self, execution: ExecutionId, dispatch: Dispatch, number: u64) {
+        self.tally.add(Count::StatusesSet);
+        let subject = self.of(execution);
+        let attempt = (dispatch.key, dispatch.attempt);
+        subject.statuses.insert(number, attempt);
+        subject.last_statuses.insert(attempt, number);
+    }
+
     /// A handler is gone.
     pub(super) fn handler_gone(&mut self, execution: ExecutionId, dispatch: Dispatch) {
         self.running.remove(&(execution, dispatch));
@@ -202,6 +220,8 @@ impl Audit {
         let mut lost = None;
         for (execution, subject) in &mut self.executions {
             subject.published = 0;
+            // What was not recorded is gone with the process.
+            subject.last_statuses.clear();
             let left = durable.get(execution).map_or(0, |kept| kept.state.sequence());
             if left < subject.shown {
                 lost = Some(format!("{execution}: {} facts were shown, {left} are left", subject.shown));
@@ -221,6 +241,15 @@ impl Audit {
 }
 
 impl Subject {
+    fn record_status(&mut self, set: &CustomStatusSet) -> Option<(&'static str, String)> {
+        let number = set.text.parse().unwrap_or_default();
+        if self.statuses.get(&number) != Some(&(set.key, set.attempt)) {
+            return Some(("a_recorded_custom_status_was_set", format!("{set:?}")));
+        }
+        let before = std::mem::replace(&mut self.status, number);
+        (number <= before).then(|| ("the_last_custom_status_counts", format!("{number} after {before}")))
+    }
+
     fn record(&mut self, recorded: &Recorded, effects: &[Effect]) -> Option<(&'static str, String)> {
         for effect in effects {
             match effect {
@@ -232,6 +261,7 @@ impl Subject {
         let (key, attempt, result) = match &recorded.fact {
             Fact::Outcome { key, attempt, result, .. } => (*key, *attempt, result.as_ref().ok()),
             Fact::AttemptStopped { key, attempt, .. } => (*key, *attempt, None),
+            Fact::CustomStatusSet(set) => return self.record_status(set),
             Fact::Signalled(signal) => {
                 let said = signal.payload.decode::<String>().ok().filter(|said| said.starts_with("with id "))?;
                 let is_new = self.signalled.insert(said.as_str().into());
@@ -241,6 +271,13 @@ impl Subject {
         };
         if !self.recorded.insert((key, attempt)) {
             return Some(("an_attempt_has_one_outcome", format!("{key} attempt {attempt}")));
+        }
+        // What the task engine decides by itself may be because it has lost track of the handler.
+        let is_handlers = matches!(&recorded.fact, Fact::Outcome { result, .. }
+            if result.as_ref().err().is_none_or(|failure| failure.reason.starts_with("so it")));
+        if let Some(last) = self.last_statuses.get(&(key, attempt)).filter(|last| is_handlers && **last > self.status) {
+            let story = format!("{key} attempt {attempt} had set {last}, and {} is recorded", self.status);
+            return Some(("a_custom_status_is_recorded_with_the_outcome", story));
         }
         let given = self.given.get(&(key, attempt));
         if let Some(output) = result

@@ -72,6 +72,10 @@ bugs! {
     MixOutputs,
     /// An actor does not hear that its messages were taken in.
     LoseAnswered,
+    /// The custom status that comes with outcomes is not taken in.
+    ForgetStatusInBatch,
+    /// A custom status that was set is told with the text of the one before.
+    StaleStatus,
     /// Early reports are not given back.
     LoseEarlyReports,
     /// Timers that fired are not told.

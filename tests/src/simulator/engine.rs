@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use finale_core::number::{Callback, FutureNo, LimitNo, ShardNo, Slot};
+use finale_core::record::TaskProgress;
 use finale_core::task_engine::{
     Adopted, AdoptedState, Attempt, Delivery, EarlyReport, HandlerOptions, HandlerResult, Input, Options, Outbox,
     OutputRange, PermitChange, Reconcile, Start, TaskEngine,
@@ -150,7 +151,7 @@ impl Engine {
                 | Input::Drain { .. }
                 | Input::Suspended(_)
                 | Input::Resumed(_)
-                | Input::Alive { .. }
+                | Input::Alive { custom_status: None, .. }
         );
         let again = match input {
             // Over this the machine has panicked twice. Its effects are found to be missing; its sender waits for an answer.
@@ -377,7 +378,9 @@ impl Engine {
         }
         let (result, output) = self.result(attempt, execution, false, reach);
         reach.shared.audit.handler_gone(execution, attempt.dispatch);
-        self.decide((Input::HandlerReady { attempt, started: now, ended: now, result }, output), reach);
+        let custom_status = set_status(4, attempt, execution, reach);
+        let ready = Input::HandlerReady { attempt, started: now, ended: now, custom_status, result };
+        self.decide((ready, output), reach);
     }
 
     fn result(
@@ -440,13 +443,16 @@ impl Engine {
             }
             Suspension::None if reach.shared.dice.one_in(6) => {
                 future.due = soon;
-                (Input::Alive { future: number, progress: None }, None)
+                let progress = reach.shared.dice.one_in(3).then(|| TaskProgress::new(0.5, "half of it"));
+                let custom_status = set_status(2, attempt, execution, reach);
+                (Input::Alive { future: number, progress, custom_status }, None)
             }
             Suspension::None | Suspension::Resuming => {
                 let is_stopping = future.is_asked_to_stop;
                 let (result, output) = self.result(attempt, execution, is_stopping, reach);
                 reach.shared.audit.handler_gone(execution, attempt.dispatch);
-                let ended = (Input::HandlerEnded { future: number, ended: now, result }, output);
+                let custom_status = set_status(4, attempt, execution, reach);
+                let ended = (Input::HandlerEnded { future: number, ended: now, custom_status, result }, output);
                 self.end(number, ended, reach);
                 return;
             }
@@ -474,6 +480,7 @@ impl Engine {
                 Delivery::TaskReported(_) if reach.shared.has(Bug::LoseEarlyReports) => continue,
                 Delivery::TaskReported(reports) => Letter::Reports(reports),
                 Delivery::Continue(slots) => Letter::Continue(slots),
+                Delivery::TaskUpdated(updates) => Letter::Updates(updates),
                 Delivery::Answered(_) if reach.shared.has(Bug::LoseAnswered) => continue,
                 Delivery::Answered(messages) => Letter::Answered(messages),
             };
@@ -486,6 +493,11 @@ impl Engine {
             {
                 reach.shared.audit.tally.add(Count::Duplicates);
                 reach.post.send(ENGINE, to, Letter::Timers(timers.clone()), 0);
+            }
+            if let Letter::Updates(_) = &letter
+                && reach.shared.loses()
+            {
+                continue;
             }
             // An execution that is parked has nobody who would miss an answer, and outcomes for it are sent again.
             if matches!(letter, Letter::Outcomes(_) | Letter::Answered(_)) && reach.shared.loses() {
@@ -521,4 +533,16 @@ impl Engine {
     pub(super) fn is_lost(&self) -> bool {
         self.deferred.is_some()
     }
+}
+
+/// The custom status that a handler sets, one time in so many.
+fn set_status(one_in: usize, attempt: Attempt, execution: ExecutionId, reach: &mut Reach<'_>) -> Option<Box<str>> {
+    let shared = &mut *reach.shared;
+    if !shared.dice.one_in(one_in) {
+        return None;
+    }
+    shared.statuses += 1;
+    shared.audit.sets_status(execution, attempt.dispatch, shared.statuses);
+    let told = if shared.has(Bug::StaleStatus) { shared.statuses - 1 } else { shared.statuses };
+    Some(told.to_string().into())
 }

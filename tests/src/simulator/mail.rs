@@ -7,7 +7,7 @@ use std::sync::Arc;
 use finale_core::execution::Refused;
 use finale_core::number::{ActorNo, RequestId, Slot};
 use finale_core::supervisor::{self, Begin, Ended, Hosted, LateEvent, Message, Panicked, Resume, Tell, WriteNo};
-use finale_core::task_engine::{self, Batch, Drained, EarlyReport, FiredTimer};
+use finale_core::task_engine::{self, Batch, Drained, EarlyReport, FiredTimer, TaskUpdate};
 
 use super::actor::CommittedTurn;
 
@@ -30,6 +30,7 @@ pub(super) enum Letter {
     Timers(Vec<FiredTimer>),
     Reports(Vec<EarlyReport>),
     Continue(Vec<Slot>),
+    Updates(Vec<TaskUpdate>),
     Answered(u32),
     /// A turn of an actor is durable, or never will be.
     Durable(Box<CommittedTurn>, bool),

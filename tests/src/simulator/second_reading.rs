@@ -155,6 +155,7 @@ fn input(fact: &Fact, epoch: Epoch) -> Option<Input> {
         Fact::Continued => Input::Continue,
         Fact::Operated(operation) => Input::Operate(operation.clone()),
         Fact::Signalled(signal) => Input::Signal(signal.clone()),
-        Fact::Decided { .. } | Fact::Ending(_) | Fact::Ended(_) => return None,
+        // Nothing follows from a custom status.
+        Fact::Decided { .. } | Fact::Ending(_) | Fact::Ended(_) | Fact::CustomStatusSet(_) => return None,
     })
 }

@@ -73,6 +73,8 @@ pub(super) struct Shared {
     requests_given: u64,
     /// A number that makes each output of a handler another one.
     pub(super) outputs: u64,
+    /// How many custom statuses handlers have set; each says its number.
+    pub(super) statuses: u64,
     /// The execution over which its machine panics again and again.
     pub(super) poisoned: Option<ExecutionId>,
     /// Whether messages can be lost in this run: then actors repair what is not answered.
@@ -100,6 +102,7 @@ impl Shared {
             requests: BTreeMap::new(),
             requests_given: 0,
             outputs: 0,
+            statuses: 0,
             poisoned: None,
             is_lossy: false,
             without_handlers: None,

@@ -9,7 +9,7 @@ use finale_core::supervisor::{
     Answer, Input, Left, Message, NotActivated, PermitChange, Published, Query, QueryTarget, Read, Reply, Supervisor,
     ToActor, ToEngine, ToShard as ToPeer, Write, WriteWhat,
 };
-use finale_core::task_engine::{self, Batch, Drained, EarlyReport, FiredTimer, Reconcile};
+use finale_core::task_engine::{self, Batch, Drained, EarlyReport, FiredTimer, Reconcile, TaskUpdate};
 use finale_core::{ExecutionId, Time};
 
 use super::actor::{Reach, told};
@@ -117,6 +117,7 @@ impl SupervisorActor {
                     self.delivered(slot, Message::tell(execution::Input::Continue), reach);
                 }
             }
+            Letter::Updates(updates) => updates.into_iter().for_each(|update| self.updated(update, reach)),
             Letter::Answered(_) => {}
             Letter::EngineAnswers(replies, drained) => {
                 for reply in replies {
@@ -171,9 +172,20 @@ impl SupervisorActor {
         self.decide(Input::Delivered { slot, message }, reach);
     }
 
+    /// A handler says something. Nobody watches here who would hear of its progress.
+    fn updated(&mut self, update: TaskUpdate, reach: &mut Reach<'_>) {
+        let slot = update.slot;
+        if let Some(input) = update.into_input() {
+            self.delivered(slot, Message::tell(input), reach);
+        }
+    }
+
     fn batch(&mut self, batch: &Batch, reach: &mut Reach<'_>) {
         if batch.number > self.taken && batch.previous <= self.taken {
             self.taken = batch.number;
+            if !reach.shared.has(Bug::ForgetStatusInBatch) {
+                batch.statuses.iter().for_each(|status| self.updated(status.clone(), reach));
+            }
             for outcome in &batch.outcomes {
                 self.delivered(outcome.slot, Message::tell(told(batch, outcome)), reach);
             }

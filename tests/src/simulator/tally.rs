@@ -54,6 +54,10 @@ counts! {
     Signals,
     /// Signals that were recorded and that nobody waited for.
     EarlySignals,
+    /// Custom statuses that handlers have set.
+    StatusesSet,
+    /// Custom statuses that were recorded.
+    StatusesRecorded,
     /// Early reports that were kept.
     EarlyReports,
     /// The process crashed.

@@ -234,6 +234,12 @@ async fn reports_on_tasks_of_a_parked_execution_wait_for_its_release() {
             .collect();
         settle().await;
         assert_eq!(execution.status().await.unwrap(), ExecutionStatus::Quarantined);
+        let skipped = execution.skip_by_hand("a", "me", "nobody needs it").await;
+        assert_eq!(
+            skipped,
+            Err(CommandError::NotRunning(ExecutionStatus::Quarantined)),
+            "an operator is answered at once"
+        );
         runtime.release_execution(execution.id()).await.unwrap();
         for report in reports {
             assert_eq!(report.await.unwrap(), Ok(()));

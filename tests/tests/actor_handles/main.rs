@@ -7,6 +7,7 @@ mod events;
 mod listing;
 mod looking;
 mod queued;
+mod said;
 mod signals;
 mod stuck_reads;
 mod wakers;

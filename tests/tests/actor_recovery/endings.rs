@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use finale::journal::{MemoryJournal, SqliteJournal};
 use finale::{
-    CancelReceipt, ExecutionId, ExecutionStatus, Failure, FailureClass, Runtime, Shards, Task, TaskContext, TaskError,
-    TaskReport, Workflow,
+    CancelReceipt, ExecutionId, ExecutionStatus, Failure, FailureClass, Inside, Runtime, Shards, Task, TaskContext,
+    TaskError, TaskReport, Workflow,
 };
 use finale_tests::actor::{Any, Gate, settle};
 use finale_tests::lives::{Diary, Noted, for_each_restart, outcome};
@@ -65,6 +65,45 @@ async fn an_end_goes_on_over_a_restart_between_any_two_steps() {
             assert_eq!(outcome.counts.compensated, 1);
             let [failure] = &outcome.ending_failures[..] else { panic!("{:?}", outcome.ending_failures) };
             assert!(failure.to_string().starts_with("the compensation of reserve failed: "), "{failure}");
+            runtime.shutdown(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+}
+
+/// The only task of each item is undone by itself, whenever the application is started again.
+#[actix::test]
+async fn items_are_undone_one_by_one_over_a_restart_between_any_two_steps() {
+    const STEPS: [(&str, bool); 5] = [
+        ("book[1]::book", true),
+        ("book[0]::book", true),
+        ("last", false),
+        ("book[0]::book@compensate::book", true),
+        ("book[1]::book@compensate::book", true),
+    ];
+    for_each_restart(async |lives, how| {
+        for restarts in [2, 4, 8, 16, 31_u32] {
+            let book = Inside::from(Task::external()).compensate(Task::external().input("[item, output]"));
+            let flow =
+                Workflow::builder("trip").map("book", "input", book).task("last", Task::external()).after("book");
+            let mut runtime = lives.next().start().unwrap();
+            let id = runtime.activate(&flow.build().unwrap(), [5, 6]).await.unwrap().id();
+            for (number, (path, is_done)) in STEPS.into_iter().enumerate() {
+                if restarts & (1 << number) != 0 {
+                    settle().await;
+                    runtime = lives.restart(&runtime, how).await.start().unwrap();
+                }
+                let open = open(&runtime, id).await;
+                assert_eq!(open.len(), if number == 0 { 2 } else { 1 }, "restarts {restarts:b}: {open:?}");
+                let report = if is_done {
+                    TaskReport::completed(number)
+                } else {
+                    TaskReport::failed(Failure::new(FailureClass::Failed, "no"))
+                };
+                runtime.execution(id).await.unwrap().report(path, report).await.unwrap();
+            }
+            let outcome = outcome(&runtime, id).await;
+            assert_eq!((outcome.status(), outcome.counts.compensated), (ExecutionStatus::Failed, 2));
             runtime.shutdown(Duration::from_millis(10)).await;
         }
     })
@@ -164,6 +203,29 @@ async fn what_only_an_end_needs_is_missed_at_a_restart() {
         }
         let last = lives.next().noted("charge undo tell", &diary).start().unwrap();
         assert_eq!(outcome(&last, id).await.status(), ExecutionStatus::Completed);
+    })
+    .await;
+}
+
+#[actix::test]
+async fn an_end_that_lacks_a_handler_begins_only_if_it_is_forced() {
+    for_each_restart(async |lives, how| {
+        let diary = Diary::default();
+        let flow = Workflow::builder("order").task("charge", Task::external()).finally("tell").build().unwrap();
+        let first = lives.next().noted("tell", &diary).start().unwrap();
+        let id = first.activate(&flow, ()).await.unwrap().id();
+        settle().await;
+        let second = lives.restart(&first, how).await.start().unwrap();
+        settle().await;
+        let execution = second.execution(id).await.unwrap();
+        assert_eq!(execution.status().await.unwrap(), ExecutionStatus::Quarantined);
+        let refused = execution.cancel("me").await.unwrap_err();
+        assert!(refused.to_string().contains("its end needs the handler \"tell\""), "{refused}");
+        settle().await;
+        assert_eq!(execution.status().await.unwrap(), ExecutionStatus::Quarantined);
+        execution.cancel_forced("me").await.unwrap();
+        let outcome = execution.outcome().await.unwrap();
+        assert_eq!((outcome.status(), outcome.ending_failures.len()), (ExecutionStatus::Cancelled, 1));
     })
     .await;
 }

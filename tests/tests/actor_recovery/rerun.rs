@@ -128,14 +128,15 @@ async fn the_record_and_the_events_tell_of_both_lives() {
         let execution = first.activate(&workflow("s>a a>e"), ()).await.unwrap();
         settle().await;
         let mut events = execution.events().await.unwrap();
-        let seen = events.next().await.unwrap().expect("it began").number;
+        let seen = events.next().await.unwrap().expect("it began").number.expect("it is recorded");
         let second = lives.restart(&first, how).await.done("a").start().unwrap();
         let execution = second.execution(execution.id()).await.unwrap();
         let mut events = execution.events_after(seen).await.unwrap();
         let mut last = seen;
         while let Some(event) = events.next().await.unwrap() {
-            assert!(event.number > last, "{event:?} after {last:?}");
-            last = event.number;
+            let number = event.number.expect("it is recorded");
+            assert!(number > last, "{event:?} after {last:?}");
+            last = number;
         }
         let record = execution.snapshot().await.unwrap();
         assert_eq!(record.state.status(), ExecutionStatus::Completed);

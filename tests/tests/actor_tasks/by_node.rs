@@ -1,6 +1,7 @@
 //! Reports by the node of a task: what is unknown, too early, answered and over is told apart.
 
-use finale::{ExecutionStatus, Failure, FailureClass, NodeStatus, ReportError, TaskReport, Workflow};
+use finale::prelude::*;
+use finale::{CommandError, Definition, Failure, FailureClass, NodeStatus, ReportError, TaskReport};
 use finale_tests::actor::{Dummies, chart, for_each_journal, runtime, settle};
 use finale_tests::tasks::task_of;
 
@@ -135,6 +136,26 @@ async fn what_can_be_done_by_id_can_be_done_by_handle() {
         execution.cancel_task("a", "ann").await.unwrap();
         let outcome = execution.outcome().await.unwrap();
         assert_eq!(outcome.error().unwrap().failures()[0].class, FailureClass::Cancelled);
+    })
+    .await;
+}
+
+#[actix::test]
+async fn a_report_into_an_item_that_is_over_is_told_from_one_that_is_ahead_or_can_never_be() {
+    for_each_journal(async |journal| {
+        let runtime = runtime(&journal).start().unwrap();
+        let inside = Definition::builder("item").task("ask", Task::external()).build();
+        let asks = Workflow::builder("asks").map("each", "input", inside).max_concurrency(1).build().unwrap();
+        let execution = runtime.activate(&asks, [1, 2]).await.unwrap();
+        settle().await;
+        execution.complete("each[0]::ask", 1).await.unwrap();
+        assert_eq!(execution.complete("each[0]::ask", 1).await, Err(ReportError::ScopeOver));
+        assert_eq!(execution.skip_by_hand("each[0]::ask", "me", "").await, Err(CommandError::ScopeOver));
+        let never = "each[2]::ask".to_owned();
+        assert_eq!(execution.complete(&never, 1).await, Err(ReportError::UnknownNode(never.clone())));
+        assert_eq!(execution.skip_by_hand(&never, "me", "").await, Err(CommandError::UnknownNode(never)));
+        execution.complete("each[1]::ask", 2).await.unwrap();
+        assert_eq!(execution.outcome().await.unwrap().output::<Vec<u32>>().unwrap(), [1, 2]);
     })
     .await;
 }

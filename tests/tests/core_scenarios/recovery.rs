@@ -101,7 +101,7 @@ fn a_task_that_is_cancelled_while_it_backs_off_says_how_often_it_was_lost() {
         .crash()
         .fail("a", "first")
         .cancel_task("a", "not needed")
-        .expect_error(r#"task "Do a" (a) cancelled: not needed [attempt 3 of 3]"#);
+        .expect_error(r#"task "Do a" (a) cancelled: not needed [attempt 2 of 3]"#);
 }
 
 #[test]

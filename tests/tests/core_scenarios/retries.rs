@@ -93,6 +93,20 @@ fn the_time_for_all_attempts_goes_on_across_a_restart() {
 }
 
 #[test]
+fn no_attempt_begins_too_late_because_the_process_was_gone() {
+    let retry = || Retry::attempts(100).backoff(5 * SECOND).within(8 * SECOND);
+    let late = retries(retry()).fail("a", "no").crash_for(3_600 * SECOND);
+    let _story = late.expect_error(r#"task "Do a" (a) failed: no [attempt 1 of 100]"#);
+    let held = retries(retry().hold()).fail("a", "no").crash_for(3_600 * SECOND);
+    assert!(held.why().contains("an operator: attempt 1 failed: no"), "{}", held.why());
+    // An operator gives it all its time again.
+    let again = held.operate("a", OperatorAction::Retry).expect_node("a", NodeStatus::Running);
+    let _story = again.fail("a", "no").advance(5 * SECOND).expect_node("a", NodeStatus::Running);
+    let in_time = retries(retry()).fail("a", "no").crash_for(7 * SECOND);
+    let _story = in_time.expect_node("a", NodeStatus::Running);
+}
+
+#[test]
 fn only_failures_that_are_meant_are_tried_again() {
     let is_tried_again = |retry: &Retry, failure: Failure| {
         let scenario = retries(retry.clone()).fail_with("a", failure);
@@ -296,13 +310,28 @@ fn what_waits_for_a_slot_can_be_completed_and_skipped() {
 }
 
 #[test]
+fn what_settles_a_task_between_two_attempts_names_the_one_that_was_made() {
+    let between = || retries(Retry::attempts(3).backoff(60 * SECOND)).fail("a", "no");
+    let error = r#"task "Do a" (a) cancelled: nobody wants it [attempt 1 of 3]"#;
+    let _story = between().cancel_task("a", "nobody wants it").expect_error(error);
+    let error = r#"task "Do a" (a) failed: given up [attempt 1 of 3]"#;
+    let _story = between().fail_by_hand("a").expect_error(error);
+    let held = || retries(Retry::attempts(1).hold()).fail("a", "no");
+    let error = r#"task "Do a" (a) cancelled: nobody wants it"#;
+    let _story = held().cancel_task("a", "nobody wants it").expect_error(error);
+}
+
+#[test]
 fn an_operator_begins_the_next_attempt_now() {
     let scenario =
         retries(Retry::attempts(2).backoff(3_600 * SECOND)).fail("a", "no").expect_node("a", NodeStatus::Waiting);
     let scenario = scenario.operate("a", OperatorAction::RunNow).expect_node("a", NodeStatus::Running);
-    let again = operation(&scenario, OperatorAction::RunNow, "so");
+    let again = dispatch(&scenario, "a", 2);
+    // Whether its handler waits for a limit only the task engine knows.
     let _story = scenario
-        .refuses(again, "node 0.1 is running: it is too early for this")
+        .operate("a", OperatorAction::RunNow)
+        .look(|driven| assert_eq!(driven.effects().last(), Some(&Effect::PutFirst { dispatch: again })))
+        .expect_node("a", NodeStatus::Running)
         .fail("a", "no")
         .expect_error(r#"task "Do a" (a) failed: no [attempt 2 of 2]"#);
 }

@@ -30,7 +30,8 @@ fn a_task_that_takes_too_long_in_all_has_timed_out_and_is_not_tried_again() {
         .advance(8 * SECOND)
         .expect_node("a", NodeStatus::Waiting)
         .advance(SECOND)
-        .expect_status(ExecutionStatus::Failed);
+        // The second attempt was never begun.
+        .expect_error(r#"task "Do a" (a) timed out: not done within 10s in all [attempt 1 of 9]"#);
     // And it holds for somebody outside.
     let outside = chart("s>a a>e").outside("a").task("a", |task| task.times.total = Some(10 * SECOND));
     let _story = Scenario::new(outside).activate().advance(10 * SECOND).expect_status(ExecutionStatus::Failed);
@@ -62,6 +63,15 @@ fn the_time_in_all_stands_still_while_a_task_is_held_and_a_retry_gives_all_of_it
         "{}",
         scenario.why()
     );
+    let held = Retry::attempts(9).backoff(60 * SECOND).hold();
+    let between = total(10, held).advance(SECOND).fail("a", "no").advance(9 * SECOND);
+    assert!(between.why().contains("attempt 1 timed out: not done within 10s in all"), "{}", between.why());
+    let between = between.operate("a", OperatorAction::Retry).expect_node("a", NodeStatus::Running);
+    let second = dispatch(&between, "a", 2);
+    let _story = between.look(|driven| {
+        let ran = |effect: &Effect| matches!(effect, Effect::Run { dispatch, .. } if *dispatch == second);
+        assert!(driven.effects().iter().any(ran), "no attempt is left out");
+    });
     let timer = timer(&scenario);
     let _story = scenario.refuses(Input::TimerFired(timer), "nobody waits for this moment").fail_by_hand("a");
 }

@@ -14,9 +14,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use finale::{Builder, TaskContext, TaskError};
+use finale::{Builder, Payload, TaskContext, TaskError};
 use serde::Serialize;
-use serde_json::Value;
 use tokio::sync::watch;
 
 pub(crate) use self::announce::{Announced, Announcements, Said, runs_command};
@@ -113,7 +112,7 @@ impl Handlers {
         &self,
         simulation: &Simulation,
         handler: F,
-    ) -> impl Fn(TaskContext, Input) -> std::pin::Pin<Box<dyn Future<Output = Result<Value, TaskError>>>>
+    ) -> impl Fn(TaskContext, Input) -> std::pin::Pin<Box<dyn Future<Output = Result<Payload, TaskError>>>>
     + Send
     + Sync
     + 'static
@@ -131,7 +130,7 @@ impl Handlers {
                 Some(InAdvance::Failed(reason)) => Box::pin(std::future::ready(Err(TaskError::new(reason)))),
                 None => {
                     let outcome = handler(context, input);
-                    Box::pin(async move { Ok(serde_json::to_value(outcome.await?)?) })
+                    Box::pin(async move { Ok(Payload::encode(&outcome.await?)?) })
                 }
             }
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 
-use finale::{TaskContext, TaskError};
+use finale::{Payload, PayloadError, TaskContext, TaskError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::process::Command;
@@ -56,7 +56,7 @@ enum Reading {
 pub(super) struct Output {
     exit_code: i32,
     /// A text, or the value that was read from it.
-    stdout: Value,
+    stdout: Payload,
     stderr: String,
     /// Whether the command wrote more than that.
     truncated: bool,
@@ -79,8 +79,8 @@ enum Failed {
     Start(#[source] io::Error),
     #[error("the command could not be waited for: {0}")]
     Wait(#[source] io::Error),
-    #[error("its standard output is no JSON: {0}")]
-    NoJson(#[source] serde_json::Error),
+    #[error("its standard output cannot be its output: {0}")]
+    NoOutput(#[source] PayloadError),
     #[error("its standard output is longer than {} KiB, more than is read as JSON", STDOUT_JSON_BYTES_MAX >> 10)]
     LongJson,
     #[error("{how}{last_line}")]
@@ -304,7 +304,7 @@ fn outcome(status: ExitStatus, written: &Written, reading: Reading) -> Result<Ou
         Some(0) => {
             let truncated = stdout.truncated || stderr.truncated;
             let stdout = match reading {
-                Reading::Text => Value::String(stdout.text),
+                Reading::Text => Payload::encode(&stdout.text).map_err(Failed::NoOutput)?,
                 Reading::Json => json(&written.stdout)?,
             };
             return Ok(Output { exit_code: 0, stdout, stderr: stderr.text, truncated });
@@ -323,8 +323,8 @@ fn last_line(output: &LastLines) -> Option<String> {
     Some(text::shortened(last.trim(), REASON_COLUMNS_MAX))
 }
 
-fn json(stdout: &Tail) -> Result<Value, Failed> {
-    serde_json::from_slice(stdout.whole().ok_or(Failed::LongJson)?).map_err(Failed::NoJson)
+fn json(stdout: &Tail) -> Result<Payload, Failed> {
+    Payload::from_json(stdout.whole().ok_or(Failed::LongJson)?).map_err(Failed::NoOutput)
 }
 
 #[cfg(unix)]

@@ -15,6 +15,9 @@ use crate::time::now;
 /// Nobody means to wait longer than a year.
 const SECONDS_MAX: f64 = 365.0 * 24.0 * 60.0 * 60.0;
 
+/// How often it says how much of a time is over, at most.
+const STEP_LEAST: Duration = Duration::from_secs(1);
+
 /// How long.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,8 +39,22 @@ pub(super) async fn run(
     let time = time(&input).map_err(|error| TaskError::from(error).permanent())?;
     let sleep = Sleep::begin(paths.run_file().cloned(), halt, context.task_id(), time)?;
     tokio::select! {
-        () = tokio::time::sleep(sleep.rest) => Ok(()),
+        () = rest(&context, sleep.rest, time) => Ok(()),
         () = context.cancelled() => Err(TaskError::new("cancelled")),
+    }
+}
+
+/// Sleeps for what is left of a time, and says how much of it is over.
+async fn rest(context: &TaskContext, left: Duration, time: Duration) {
+    let until = tokio::time::Instant::now() + left;
+    let step = (time / 100).max(STEP_LEAST);
+    loop {
+        let left = until.saturating_duration_since(tokio::time::Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        context.progress(1.0 - left.as_secs_f64() / time.as_secs_f64(), "");
+        tokio::time::sleep(left.min(step)).await;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use finale::Time;
+use finale::{CustomStatus, Time};
 
 use super::news::{Line, name};
 use super::tally::{Counts, Tally, UnderWay};
@@ -30,15 +30,26 @@ impl Frame<'_> {
     /// The lines, one below the other.
     pub(super) fn text(&self, tallies: &[Tally]) -> String {
         let room = self.lines.saturating_sub(LINES_KEPT).max(1);
+        let status = tallies.iter().filter_map(Tally::custom_status).max_by_key(|status| status.set_at);
+        // It takes the line of a node where there is more than one.
+        let status = status.filter(|_| room > 1);
+        let room = room - usize::from(status.is_some());
         let counts = tallies.iter().map(Tally::counts).fold(Counts::default(), Counts::and);
         let under_way: usize = tallies.iter().map(Tally::under_way_count).sum();
         let mut lines = vec![self.header(counts)];
+        lines.extend(status.map(|status| self.custom_status(status)));
         let running = tallies.iter().flat_map(Tally::running).map(|one| (one, self.spinner(), Paint::Cyan));
+        let saying = tallies.iter().flat_map(Tally::saying).map(|one| (one, self.spinner(), Paint::Cyan));
         let waiting = self.look.symbols().waiting;
         let queued = tallies.iter().flat_map(Tally::queued).map(|one| (one, waiting, Paint::Dim));
         let waiting = tallies.iter().flat_map(Tally::waiting).map(|one| (one, waiting, Paint::Yellow));
         lines.extend(
-            running.chain(waiting).chain(queued).take(room).map(|(one, symbol, paint)| self.line(&one, symbol, paint)),
+            running
+                .chain(waiting)
+                .chain(saying)
+                .chain(queued)
+                .take(room)
+                .map(|(one, symbol, paint)| self.line(&one, symbol, paint)),
         );
         if under_way > room {
             lines.push(self.look.paint(Paint::Dim, &format!("  and {} more", under_way - room)));
@@ -61,10 +72,18 @@ impl Frame<'_> {
 
     fn line(&self, one: &UnderWay<'_>, symbol: &str, paint: Paint) -> String {
         let took = format!("  {}", elapsed(self.now.since(one.since)));
-        let note = if one.attempt > 1 { format!("attempt {}", one.attempt) } else { String::new() };
+        let attempt = (one.attempt > 1).then(|| format!("attempt {}", one.attempt));
+        let far = one.far.map(|far| far.text(self.look));
+        let note = attempt.into_iter().chain(far).collect::<Vec<_>>().join("  ");
         let name = name(one.node, one.title);
         let line = Line { symbol, paint, name: &name, dim: &took, note: &note };
         format!("  {}", line.text(self.look, self.columns.saturating_sub(2)))
+    }
+
+    /// The line that a handler says of its execution.
+    fn custom_status(&self, status: &CustomStatus) -> String {
+        let text = format!("{} ({})", status.text, status.node);
+        format!("  {}", self.look.paint(Paint::Dim, &shortened(&text, self.columns.saturating_sub(2))))
     }
 
     fn spinner(&self) -> &'static str {

@@ -3,6 +3,7 @@
 mod board;
 mod frame;
 mod news;
+mod said;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -121,7 +122,7 @@ async fn hear(board: Rc<RefCell<Board>>, execution: usize, handle: ExecutionHand
             Ok(Some(event)) => {
                 let more = || events.next().now_or_never()?.ok()?;
                 let last = take(&mut board.borrow_mut(), execution, event, more);
-                tell.send_replace(last);
+                tell.send_if_modified(|heard| last.is_some_and(|last| std::mem::replace(heard, last) != last));
             }
             Ok(None) => return,
             Err(lagged) => match handle.events_after(lagged.after).await {
@@ -133,11 +134,11 @@ async fn hear(board: Rc<RefCell<Board>>, execution: usize, handle: ExecutionHand
     }
 }
 
-/// Takes all events into account that are there; gives the number of the last one.
-fn take(board: &mut Board, execution: usize, event: Event, more: impl FnMut() -> Option<Event>) -> EventNumber {
-    let mut last = event.number;
+/// Takes all events into account that are there; gives the number of the last one that has one.
+fn take(board: &mut Board, execution: usize, event: Event, more: impl FnMut() -> Option<Event>) -> Option<EventNumber> {
+    let mut last = None;
     for event in std::iter::once(event).chain(std::iter::from_fn(more).take(EVENTS_MAX)) {
-        last = event.number;
+        last = event.number.or(last);
         board.hear(execution, &event);
     }
     // A terminal is told when it is drawn.

@@ -49,6 +49,7 @@ fn said(what: &What) -> String {
         What::FailedOnce { attempt, reason } => {
             format!("attempt {attempt} failed, to be retried: {}", one_line(reason))
         }
+        What::Held { attempt, reason } => format!("held, attempt {attempt} failed: {}", one_line(reason)),
         What::Completed { took } => format!("completed in {}", duration(*took)),
         // A call says by what is inside of it why it failed.
         What::Failed { took, reason } if reason.is_empty() => format!("failed after {}", duration(*took)),
@@ -68,6 +69,9 @@ fn coloured_line(news: &News, look: Look, columns: usize) -> Option<String> {
         What::Started { .. } | What::Waits | What::Skipped => return None,
         What::FailedOnce { attempt, reason } => {
             (symbols.again, Paint::Yellow, format!("attempt {attempt} failed: {reason}"))
+        }
+        What::Held { attempt, reason } => {
+            (symbols.waiting, Paint::Yellow, format!("held, attempt {attempt} failed: {reason}"))
         }
         What::Completed { .. } => (symbols.done, Paint::Green, String::new()),
         What::Failed { reason, .. } => (symbols.failed, Paint::Red, reason.clone()),

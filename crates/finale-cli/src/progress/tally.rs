@@ -1,12 +1,14 @@
 //! How far an execution has come, told by its events.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use finale::{Event, EventKind, Failure, NodeStatus, Time, Workflow};
+use finale::{CustomStatus, Event, EventKind, Failure, NodeStatus, Time, WaitingFor, Workflow};
 use finale_core::definition::{NodeKind, title_of};
 use finale_core::path::Instance;
 use finale_core::{Compiled, FailureClass, NodeIndex, NodePath};
+
+use super::said::{Far, Repeated, Said};
 
 /// Something that happened to a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,12 +23,29 @@ pub(super) struct News {
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum What {
-    Started { attempt: u16 },
+    Started {
+        attempt: u16,
+    },
     Waits,
-    FailedOnce { attempt: u16, reason: String },
-    Completed { took: Duration },
-    Failed { took: Duration, reason: String },
-    Cancelled { took: Duration },
+    FailedOnce {
+        attempt: u16,
+        reason: String,
+    },
+    /// An operator has to say how it goes on.
+    Held {
+        attempt: u16,
+        reason: String,
+    },
+    Completed {
+        took: Duration,
+    },
+    Failed {
+        took: Duration,
+        reason: String,
+    },
+    Cancelled {
+        took: Duration,
+    },
     Skipped,
 }
 
@@ -56,6 +75,9 @@ pub(super) struct Tally {
     waiting: BTreeSet<(Time, NodeIndex)>,
     /// The tasks inside of maps and loops of which one has begun.
     repeated: BTreeSet<NodeIndex>,
+    /// The paths of nodes inside of others, as far as they were heard of: an id alone says too little there.
+    paths: BTreeMap<NodeIndex, String>,
+    said: Said,
 }
 
 #[derive(Clone, Debug)]
@@ -80,6 +102,7 @@ pub(super) struct UnderWay<'a> {
     pub(super) title: Option<&'a str>,
     pub(super) since: Time,
     pub(super) attempt: u16,
+    pub(super) far: Option<&'a Far>,
 }
 
 impl Tally {
@@ -101,6 +124,8 @@ impl Tally {
             queued: BTreeSet::new(),
             waiting: BTreeSet::new(),
             repeated: BTreeSet::new(),
+            paths: BTreeMap::new(),
+            said: Said::default(),
         }
     }
 
@@ -126,17 +151,32 @@ impl Tally {
     }
 
     pub(super) fn under_way_count(&self) -> usize {
-        self.running.len() + self.queued.len() + self.waiting.len()
+        self.running.len() + self.queued.len() + self.waiting.len() + self.said.repeated_count()
     }
 
     fn under_way(&self, since: Time, position: NodeIndex) -> UnderWay<'_> {
         let node = self.workflow.compiled().node(position);
         let attempt = self.nodes[position.as_usize()].attempt;
-        UnderWay { node: &node.id, title: title(self.workflow.compiled(), position), since, attempt }
+        let far = self.said.of(position);
+        UnderWay { node: &node.id, title: title(self.workflow.compiled(), position), since, attempt, far }
+    }
+
+    /// The nodes in items and rounds that say how far they are.
+    pub(super) fn saying(&self) -> impl Iterator<Item = UnderWay<'_>> {
+        self.said.repeated().map(|(node, repeated)| {
+            let Repeated { position, attempt, since, far } = repeated;
+            let title = title(self.workflow.compiled(), *position);
+            UnderWay { node, title, since: *since, attempt: *attempt, far: Some(far) }
+        })
+    }
+
+    pub(super) fn custom_status(&self) -> Option<&CustomStatus> {
+        self.said.custom_status()
     }
 
     /// Takes an event into account; says what people should hear of it.
     pub(super) fn hear(&mut self, event: &Event) -> Option<News> {
+        self.hear_said(&event.kind, event.at);
         match &event.kind {
             EventKind::Attempted { node, failure, took, .. } => {
                 self.note_took(node, *took);
@@ -145,19 +185,40 @@ impl Tally {
                 }
             }
             EventKind::ExpressionFailed { node, reason } => self.note(node, reason.clone()),
-            EventKind::NodeTransitioned { node, from, to, attempt, .. } => {
+            EventKind::NodeTransitioned { node, from, to, attempt, waiting_for, .. } => {
                 let position = self.workflow.compiled().find(node)?;
                 if is_repeated(node) {
                     let news = self.go_repeated(position, (*from, *to), *attempt, event.at, is_of_end(node));
                     return news.map(|news| News { node: node.clone(), ..news });
                 }
+                if node.contains("::") {
+                    self.paths.entry(position).or_insert_with(|| node.clone());
+                }
+                let news = self.go(position, *to, *attempt, event.at, is_of_end(node))?;
+                let what = match news.what {
+                    What::FailedOnce { attempt, reason } if *waiting_for == Some(WaitingFor::Operator) => {
+                        What::Held { attempt, reason }
+                    }
+                    what => what,
+                };
                 // Its path says more than its id.
-                let news = self.go(position, *to, *attempt, event.at, is_of_end(node));
-                return news.map(|news| News { node: node.clone(), ..news });
+                return Some(News { node: node.clone(), what, ..news });
             }
             _ => {}
         }
         None
+    }
+
+    /// Takes into account what handlers say, and how far maps have come.
+    pub(super) fn hear_said(&mut self, kind: &EventKind, at: Time) {
+        let (EventKind::Progressed { node, .. }
+        | EventKind::ItemsCounted { node, .. }
+        | EventKind::Attempted { node, .. }
+        | EventKind::NodeTransitioned { node, .. }) = kind
+        else {
+            return self.said.hear(kind, at, None, false);
+        };
+        self.said.hear(kind, at, self.workflow.compiled().find(node), is_repeated(node));
     }
 
     /// The number of a node.
@@ -189,7 +250,9 @@ impl Tally {
         let queued_since = std::mem::replace(&mut node.since, at);
         self.queued.remove(&(queued_since, position));
         self.running.insert((at, position));
-        Some(self.news(position, at, What::Started { attempt }))
+        let news = self.news(position, at, What::Started { attempt });
+        let path = self.paths.get(&position);
+        Some(News { node: path.unwrap_or(&news.node).clone(), ..news })
     }
 
     /// Whether an attempt has begun, as far as was heard.

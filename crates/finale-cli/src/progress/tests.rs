@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use finale::{NodeStatus, Time, Workflow};
+use finale::{CustomStatus, EventKind, ItemCounts, NodeStatus, Time, Workflow};
 use finale_core::definition::Task;
 
 use super::frame::Frame;
@@ -144,4 +144,73 @@ fn items_are_counted_one_by_one_and_only_their_failures_are_told() {
     let counts = tally.counts();
     assert_eq!((counts.tasks, counts.running, counts.completed, counts.failed), (2, 0, 1, 1));
     assert!(tally.has_begun(task, 1), "what its handler says is shown");
+}
+
+fn progressed(node: &str, share: f64, text: &str) -> EventKind {
+    EventKind::Progressed { node: node.to_owned(), attempt: 1, share, text: text.to_owned() }
+}
+
+fn goes(node: &str, from: NodeStatus, to: NodeStatus) -> EventKind {
+    EventKind::NodeTransitioned { node: node.to_owned(), from, to, attempt: 1, waiting_for: None }
+}
+
+#[test]
+fn a_handler_that_says_how_far_it_is_has_a_bar() {
+    let mut tally = handled();
+    tally.begin(tally.position("t0"), 1, second(1));
+    go(&mut tally, "t0", NodeStatus::Running, 1);
+    tally.hear_said(&progressed("t0", 0.4, "4 of 10 files"), second(2));
+    let line = |tally: &Tally| {
+        let (look, started, now) = (look(false, true), second(0), second(5));
+        let frame = Frame { look, name: "W", started, now, columns: 80, lines: 24 };
+        frame.text(std::slice::from_ref(tally)).lines().nth(1).unwrap_or_default().to_owned()
+    };
+    assert_eq!(line(&tally), "  ⠋ t0  4.0s  ████░░░░░░ 40% 4 of 10 files");
+    tally.hear_said(&progressed("t0", 0.999, ""), second(3));
+    assert_eq!(line(&tally), "  ⠋ t0  4.0s  █████████░ 99%", "what is not done is not all of it");
+    let attempted =
+        EventKind::Attempted { node: "t0".to_owned(), attempt: 1, failure: None, took: Duration::from_secs(1) };
+    tally.hear_said(&attempted, second(4));
+    assert_eq!(line(&tally), "  ⠋ t0  4.0s", "it is gone with the attempt");
+}
+
+#[test]
+fn a_map_has_a_bar_and_its_items_say_how_far_they_are() {
+    let mut tally = tally(Workflow::builder("w").map("each", "input", "log"));
+    tally.go(tally.position("each"), NodeStatus::Waiting, 0, second(1), false);
+    let mut items = ItemCounts::default();
+    (items.total, items.completed, items.failed, items.open) = (10, 2, 1, 7);
+    tally.hear_said(&EventKind::ItemsCounted { node: "each".to_owned(), items }, second(1));
+    tally.hear_said(&progressed("each[3]::each", 0.5, "half\u{1b}[2J of it"), second(2));
+    let frame = |tally: &Tally, lines| {
+        let (look, started, now) = (look(false, false), second(0), second(5));
+        let frame = Frame { look, name: "W", started, now, columns: 80, lines };
+        frame.text(std::slice::from_ref(tally)).lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let bar = "  . each  4.0s  ###------- 3 of 10, 1 failed";
+    let item = "  - each[3]::each  3.0s  #####----- 50% half\u{fffd}[2J of it";
+    assert_eq!(frame(&tally, 24), [bar, item]);
+    assert_eq!(frame(&tally, 5), [bar, "  and 1 more"]);
+    tally.hear_said(&goes("each[3]::each", NodeStatus::Running, NodeStatus::Completed), second(4));
+    assert_eq!(frame(&tally, 24), [bar]);
+}
+
+#[test]
+fn the_custom_status_stands_below_the_header() {
+    let mut tally = outside(1);
+    go(&mut tally, "t0", NodeStatus::Waiting, 1);
+    let set = |text: &str| {
+        let custom_status = CustomStatus { text: text.to_owned(), node: "t0".to_owned(), set_at: second(2) };
+        EventKind::CustomStatusSet { custom_status: Some(custom_status).filter(|status| !status.text.is_empty()) }
+    };
+    tally.hear_said(&set("waiting for\nthe bank"), second(2));
+    let frame = |tally: &Tally, columns| {
+        let (look, started, now) = (look(false, true), second(0), second(5));
+        let frame = Frame { look, name: "W", started, now, columns, lines: 24 };
+        frame.text(std::slice::from_ref(tally)).lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(frame(&tally, 80), ["  waiting for the bank (t0)", "  ◌ t0  4.0s"]);
+    assert_eq!(frame(&tally, 20)[0], "  waiting for the b…");
+    tally.hear_said(&set(""), second(3));
+    assert_eq!(frame(&tally, 80), ["  ◌ t0  4.0s"]);
 }

@@ -7,7 +7,7 @@ mod why;
 
 use std::io::{self, Write};
 
-use finale::{Record, Summary};
+use finale::{CustomStatus, Record, Summary};
 use finale_core::record::{End, Outcome, State};
 use serde::Serialize;
 
@@ -38,6 +38,7 @@ pub(crate) fn write_brief(record: &Record, nodes: Shown, room: Room, out: &mut d
     write_headline(record, out)?;
     write_counts(record, out)?;
     write_state(record, room, out)?;
+    write_custom_status(record.custom_status.as_ref(), room, out)?;
     write_signals(record, room, out)?;
     writeln!(out)?;
     nodes::write_brief(&record.nodes, nodes, room, out)
@@ -62,6 +63,7 @@ pub(crate) fn write_all(
     }
     write_counts(record, out)?;
     write_state(record, room, out)?;
+    write_custom_status(record.custom_status.as_ref(), room, out)?;
     write_signals(record, room, out)?;
     writeln!(out)?;
     nodes::write_all(record.id, &record.nodes, nodes, room, out)
@@ -89,6 +91,13 @@ fn write_headline(record: &Record, out: &mut dyn Write) -> io::Result<()> {
 
 fn write_counts(record: &Record, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "tasks      {}", record.counts)
+}
+
+/// Writes what a handler has said of the execution.
+pub(super) fn write_custom_status(status: Option<&CustomStatus>, room: Room, out: &mut dyn Write) -> io::Result<()> {
+    let Some(CustomStatus { text, node, set_at }) = status else { return Ok(()) };
+    let text = printable(&format!("{text} ({node}, {})", shown(*set_at, room)), Lines::Joined);
+    writeln!(out, "says       {}", room.behind("says       ").fit(&text))
 }
 
 /// Writes which signals nobody has taken.

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use finale::ExecutionId;
 use finale_core::execution::{Awaited, Why};
 
+use super::write_custom_status;
 use crate::room::Room;
 use crate::table::{self, Column};
 use crate::text::{Lines, printable};
@@ -23,6 +24,7 @@ pub(crate) fn write(id: ExecutionId, why: &Why, room: Room, out: &mut dyn Write)
     for failure in &why.ending_failures {
         writeln!(out, "at the end {}", printable(&failure.to_string(), Lines::Joined))?;
     }
+    write_custom_status(why.custom_status.as_ref(), room, out)?;
     if why.awaited.is_empty() {
         return Ok(());
     }

@@ -83,7 +83,7 @@ impl Found {
     /// Who does the tasks of an execution; none if it cannot be read, so that it will be quarantined.
     pub(super) fn surroundings(&self, live: &LiveExecution) -> Option<Surroundings<'_>> {
         let (workflow, outside) = self.workflows.get(&live.definition)?;
-        Some(Surroundings { workflow, simulation: &self.simulation, outside: *outside })
+        Some(Surroundings { workflow, simulation: &self.simulation, outside: *outside, is_kept: true })
     }
 
     /// Whether somebody at the terminal does the tasks of an execution.

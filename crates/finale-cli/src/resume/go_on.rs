@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use finale::journal::LiveExecution;
-use finale::{ExecutionHandle, ExecutionStatus, Keep, Retention, Runtime, Shards};
+use finale::{ExecutionHandle, ExecutionStatus, Keep, Retention, Runtime, Shards, WaitingFor};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{StreamExt, poll};
@@ -123,16 +123,26 @@ async fn answer(
 ) -> Result<Followed, RunError> {
     let surroundings = going.found.surroundings(live);
     let following = going.progress.zip(surroundings).map(|(progress, this)| progress.follow(this.workflow, handle));
-    if let Some(surroundings) = surroundings.filter(|surroundings| surroundings.outside != Outside::Nobody)
-        && follow(surroundings, going.runtime, handle, lines, following.as_ref()).await? == Followed::EndOfInput
-    {
-        return Ok(Followed::EndOfInput);
+    if let Some(surroundings) = surroundings {
+        let is_followed = surroundings.outside != Outside::Nobody || is_held(handle).await?;
+        if is_followed {
+            let followed = follow(surroundings, going.runtime, handle, lines, following.as_ref()).await?;
+            if followed != Followed::ToTheEnd {
+                return Ok(followed);
+            }
+        }
     }
     handle.outcome().await?;
     if let Some(following) = following {
         following.finish().await;
     }
     Ok(Followed::ToTheEnd)
+}
+
+/// Whether an operator has to say how something goes on: a handler of an application can have asked for that.
+async fn is_held(handle: &ExecutionHandle) -> Result<bool, RunError> {
+    let why = handle.why().await?;
+    Ok(why.awaited.iter().any(|awaited| awaited.waiting_for == Some(WaitingFor::Operator)))
 }
 
 async fn quarantined(runtime: &Runtime, handle: &ExecutionHandle) -> Result<(), RunError> {

@@ -45,11 +45,11 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     place: Place,
 
-    /// Complete external tasks, stand in for handlers, and give the verdict `pass`.
+    /// Complete external tasks, stand in for handlers, give the verdict `pass`, send signals, and wait for no time.
     #[arg(long)]
     simulate: bool,
 
-    /// Complete external tasks without an output and give the verdict `pass`, without asking.
+    /// Complete external tasks without an output, give the verdict `pass`, and send signals that say null, without asking.
     #[arg(long)]
     yes: bool,
 

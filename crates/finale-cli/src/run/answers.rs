@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
+use finale::Payload;
 use finale_core::Compiled;
 use finale_core::definition::{NodeKind, Signal, Wait};
-use serde_json::Value;
 
 /// The reason of a failure for which none was given.
 const REASON: &str = "made to fail by --fail";
@@ -31,7 +31,7 @@ pub(crate) struct Answered {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum InAdvance {
     /// It is done, with that output.
-    Done(Value),
+    Done(Payload),
     /// It fails, for that reason.
     Failed(String),
 }
@@ -40,7 +40,7 @@ pub(crate) enum InAdvance {
 pub(crate) type Answers = BTreeMap<String, InAdvance>;
 
 /// The signals to be sent, with what they say.
-pub(crate) type SignalsToSend = Vec<(String, Value)>;
+pub(crate) type SignalsToSend = Vec<(String, Payload)>;
 
 /// Why nothing can be said of a task in advance.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,7 +84,7 @@ impl Answered {
             // A name may have a `=` of its own.
             let (name, payload) = match text.split_once('=') {
                 Some((name, payload)) if !names.contains(text.as_str()) => (name, json_or_text(payload)),
-                _ => (text.as_str(), Value::Null),
+                _ => (text.as_str(), Payload::NULL),
             };
             if names.contains(name) || is_any {
                 return Ok((name.to_owned(), payload));
@@ -100,7 +100,7 @@ impl Answered {
         let mut answers = Answers::new();
         for text in &self.done {
             let (node, output) = parts("--done", text, compiled)?;
-            let answer = InAdvance::Done(output.map_or(Value::Null, json_or_text));
+            let answer = InAdvance::Done(output.map_or(Payload::NULL, json_or_text));
             if answers.insert(node.to_owned(), answer).is_some() {
                 return Err(BadAnswer::Twice { option: "--done", node: node.to_owned() });
             }
@@ -152,7 +152,7 @@ fn nearest(given: &str, compiled: &[&Compiled]) -> Option<String> {
     finale_core::nearest::nearest(given, tasks).map(str::to_owned)
 }
 
-/// The value that the text is in JSON, else the text itself.
-pub(crate) fn json_or_text(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
+/// The value that the text is in JSON, else the text itself. Numbers of any length stay as they are.
+pub(crate) fn json_or_text(text: &str) -> Payload {
+    Payload::from_json(text.as_bytes()).or_else(|_| Payload::encode(text)).unwrap_or_default()
 }

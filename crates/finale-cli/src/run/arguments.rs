@@ -1,12 +1,13 @@
 //! What can be said on the command line.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
+use finale::Payload;
 use finale::journal::Durability;
 use finale_core::definition::OnFailure;
 use finale_formats::Format;
-use serde_json::{Map, Value};
 
 use super::answers::{Answered, json_or_text};
 use crate::handlers;
@@ -50,9 +51,9 @@ pub(crate) struct Arguments {
 
     /// One input of the execution; JSON if it can be read as such, else text. May be repeated.
     #[arg(long = "input", value_name = "KEY=VALUE", value_parser = input)]
-    inputs: Vec<(String, Value)>,
+    inputs: Vec<(String, Payload)>,
 
-    /// Complete external tasks, stand in for handlers, and give the verdict `pass`.
+    /// Complete external tasks, stand in for handlers, give the verdict `pass`, send signals, and wait for no time.
     #[arg(long)]
     pub(crate) simulate: bool,
 
@@ -60,7 +61,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = time_scale, allow_negative_numbers = true)]
     pub(crate) time_scale: f64,
 
-    /// Complete external tasks without an output and give the verdict `pass`, without asking.
+    /// Complete external tasks without an output, give the verdict `pass`, and send signals that say null, without asking.
     #[arg(long)]
     pub(crate) yes: bool,
 
@@ -120,8 +121,8 @@ pub(crate) enum ArgumentError {
 
 impl Arguments {
     /// The input of the execution.
-    pub(crate) fn input(&self) -> Result<Map<String, Value>, ArgumentError> {
-        let mut input = Map::new();
+    pub(crate) fn input(&self) -> Result<BTreeMap<String, Payload>, ArgumentError> {
+        let mut input = BTreeMap::new();
         for (key, value) in &self.inputs {
             if input.insert(key.clone(), value.clone()).is_some() {
                 return Err(ArgumentError::InputTwice(key.clone()));
@@ -131,7 +132,7 @@ impl Arguments {
     }
 }
 
-fn input(text: &str) -> Result<(String, Value), ArgumentError> {
+fn input(text: &str) -> Result<(String, Payload), ArgumentError> {
     let (key, value) = text.split_once('=').ok_or(ArgumentError::InputWithoutValue)?;
     if key.trim().is_empty() {
         return Err(ArgumentError::InputWithoutKey);
@@ -172,17 +173,19 @@ fn on_failure(text: &str) -> Result<OnFailure, ArgumentError> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+
+    fn json(text: &str) -> Payload {
+        Payload::from_json(text.as_bytes()).unwrap()
+    }
 
     #[test]
     fn a_value_is_json_if_it_parses_and_text_if_not() {
-        assert_eq!(input("express=true"), Ok(("express".into(), json!(true))));
-        assert_eq!(input("size={\"x\": 1}"), Ok(("size".into(), json!({"x": 1}))));
-        assert_eq!(input("name=a=b"), Ok(("name".into(), json!("a=b"))));
-        assert_eq!(input("empty="), Ok(("empty".into(), json!(""))));
-        assert_eq!(input("scale=NaN"), Ok(("scale".into(), json!("NaN"))));
+        assert_eq!(input("express=true"), Ok(("express".into(), json("true"))));
+        assert_eq!(input("size={\"x\": 1}"), Ok(("size".into(), json("{\"x\": 1}"))));
+        assert_eq!(input("name=a=b"), Ok(("name".into(), json("\"a=b\""))));
+        assert_eq!(input("empty="), Ok(("empty".into(), json("\"\""))));
+        assert_eq!(input("scale=NaN"), Ok(("scale".into(), json("\"NaN\""))));
     }
 
     #[test]

@@ -3,9 +3,8 @@
 use std::collections::VecDeque;
 use std::io;
 
-use finale::{EventNumber, NodeStatus, TaskId};
+use finale::{EventNumber, NodeStatus, Payload, TaskId};
 use finale_core::definition::{Node, NodeKind, Verdict};
-use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::answers::{awaited_signal, json_or_text};
@@ -48,13 +47,15 @@ enum About {
     Verdict,
     /// The name of the signal that is waited for, if it is known.
     Signal(Option<String>),
+    /// It is held; why its last attempt failed, if that is known.
+    Held(String),
 }
 
 /// What somebody answered.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Answer {
     /// The task is done, with that output.
-    Done(Value),
+    Done(Payload),
     /// The task cannot be done, for that reason.
     Fail(String),
     /// The task is not to be done.
@@ -62,7 +63,15 @@ pub(crate) enum Answer {
     /// The verification comes to that.
     Verdict(Verdict),
     /// The signal comes, and says that.
-    Signal(Value),
+    Signal(Payload),
+    /// The held task is tried again.
+    Retry,
+    /// The held task is done, with that output.
+    CompleteByHand(Payload),
+    /// The held task has failed for good, for that reason.
+    FailByHand(String),
+    /// The held task is not to be done, and what depends on it goes on.
+    Skip,
 }
 
 impl Question {
@@ -80,6 +89,11 @@ impl Question {
     pub(crate) fn signal(path: &str, node: &Node) -> Self {
         let name = awaited_signal(&node.kind).filter(|signal| !signal.is_evaluated());
         Self::new(path, node, About::Signal(name.map(|signal| signal.name.clone())))
+    }
+
+    /// How does a task go on that is held?
+    pub(crate) fn held(path: &str, node: &Node, why: String) -> Self {
+        Self::new(path, node, About::Held(why))
     }
 
     fn new(path: &str, node: &Node, about: About) -> Self {
@@ -103,6 +117,10 @@ impl Question {
             About::Verdict => console::insist(format_args!("\nverification {title:?} ({node})")),
             About::Signal(Some(name)) => console::insist(format_args!("\nsignal {name:?} for {title:?} ({node})")),
             About::Signal(None) => console::insist(format_args!("\nsignal for {title:?} ({node})")),
+            About::Held(why) => {
+                let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+                console::insist(format_args!("\ntask {title:?} ({node}) is held{why}"));
+            }
         }
         console::insist(format_args!("  {}", self.accepted()));
         console::prompt();
@@ -113,6 +131,7 @@ impl Question {
             About::Task { .. } => "done [OUTPUT], fail REASON or cancel?",
             About::Verdict => "pass, fail or refer?",
             About::Signal(_) => "send [PAYLOAD]?",
+            About::Held(_) => "retry, done [OUTPUT], fail REASON or skip?",
         }
     }
 
@@ -133,13 +152,18 @@ impl Question {
         let line = line.trim();
         let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
         match (&self.about, word, rest.trim()) {
-            (About::Task { .. }, "done", "") => Some(Answer::Done(Value::Null)),
+            (About::Task { .. }, "done", "") => Some(Answer::Done(Payload::NULL)),
             (About::Task { .. }, "done", output) => Some(Answer::Done(json_or_text(output))),
             (About::Task { .. }, "fail", "") => None,
             (About::Task { .. }, "fail", reason) => Some(Answer::Fail(reason.to_owned())),
             (About::Task { .. }, "cancel", "") => Some(Answer::Cancel),
-            (About::Signal(_), "send", "") => Some(Answer::Signal(Value::Null)),
+            (About::Signal(_), "send", "") => Some(Answer::Signal(Payload::NULL)),
             (About::Signal(_), "send", payload) => Some(Answer::Signal(json_or_text(payload))),
+            (About::Held(_), "retry", "") => Some(Answer::Retry),
+            (About::Held(_), "done", "") => Some(Answer::CompleteByHand(Payload::NULL)),
+            (About::Held(_), "done", output) => Some(Answer::CompleteByHand(json_or_text(output))),
+            (About::Held(_), "fail", reason) if !reason.is_empty() => Some(Answer::FailByHand(reason.to_owned())),
+            (About::Held(_), "skip", "") => Some(Answer::Skip),
             (About::Verdict, "pass", "") => Some(Answer::Verdict(Verdict::Pass)),
             (About::Verdict, "fail", "") => Some(Answer::Verdict(Verdict::Fail)),
             (About::Verdict, "refer", "") => Some(Answer::Verdict(Verdict::Refer)),
@@ -238,13 +262,16 @@ impl<'a> Questions<'a> {
 mod tests {
     use finale::ExecutionId;
     use finale_core::{NodeIndex, WorkKey};
-    use serde_json::json;
 
     use super::*;
 
     fn id() -> TaskId {
         let execution: ExecutionId = "0199b1c2-0000-7000-8000-000000000000".parse().unwrap();
         TaskId { execution, key: WorkKey::root(NodeIndex(1)) }
+    }
+
+    fn json(text: &str) -> Payload {
+        Payload::from_json(text.as_bytes()).unwrap()
     }
 
     fn question(about: About) -> Question {
@@ -254,11 +281,23 @@ mod tests {
     #[test]
     fn a_task_is_done_failed_or_cancelled() {
         let task = question(About::Task { id: Some(id()), attempt: 1, assignee: None });
-        assert_eq!(task.understand("done"), Some(Answer::Done(Value::Null)));
-        assert_eq!(task.understand(" done  {\"boxes\": 2} "), Some(Answer::Done(json!({"boxes": 2}))));
-        assert_eq!(task.understand("done two boxes"), Some(Answer::Done(json!("two boxes"))));
+        assert_eq!(task.understand("done"), Some(Answer::Done(Payload::NULL)));
+        assert_eq!(task.understand(" done  {\"boxes\": 2} "), Some(Answer::Done(json("{\"boxes\": 2}"))));
+        assert_eq!(task.understand("done two boxes"), Some(Answer::Done(json("\"two boxes\""))));
         assert_eq!(task.understand("fail out of stock"), Some(Answer::Fail("out of stock".into())));
         assert_eq!(task.understand("cancel"), Some(Answer::Cancel));
+    }
+
+    #[test]
+    fn what_is_held_is_tried_again_settled_or_skipped() {
+        let held = question(About::Held("exit 7".into()));
+        assert_eq!(held.understand("retry"), Some(Answer::Retry));
+        assert_eq!(held.understand("done 3"), Some(Answer::CompleteByHand(json("3"))));
+        assert_eq!(held.understand("fail it is broken"), Some(Answer::FailByHand("it is broken".into())));
+        assert_eq!(held.understand("skip"), Some(Answer::Skip));
+        for line in ["fail", "retry it", "cancel"] {
+            assert_eq!(held.understand(line), None, "{line}");
+        }
     }
 
     #[test]
@@ -271,8 +310,8 @@ mod tests {
     #[test]
     fn a_signal_is_sent_with_what_it_says() {
         let signal = question(About::Signal(None));
-        assert_eq!(signal.understand("send"), Some(Answer::Signal(Value::Null)));
-        assert_eq!(signal.understand("send {\"euros\": 20}"), Some(Answer::Signal(json!({"euros": 20}))));
+        assert_eq!(signal.understand("send"), Some(Answer::Signal(Payload::NULL)));
+        assert_eq!(signal.understand("send {\"euros\": 20}"), Some(Answer::Signal(json("{\"euros\": 20}"))));
         assert_eq!(signal.understand("done"), None);
     }
 

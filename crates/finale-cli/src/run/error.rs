@@ -93,7 +93,7 @@ pub(crate) enum RunError {
 
 fn input_hint(error: &ActivateError) -> &'static str {
     match error {
-        ActivateError::InputDeclaration(_) => "; an input is handed in by --input KEY=VALUE",
+        ActivateError::InputDeclaration(_) | ActivateError::Schema(_) => "; an input is handed in by --input KEY=VALUE",
         _ => "",
     }
 }
@@ -116,6 +116,7 @@ impl RunError {
                     | ActivateError::HandlerNotRegistered { .. }
                     | ActivateError::Input(_)
                     | ActivateError::InputDeclaration(_)
+                    | ActivateError::Schema(_)
                     | ActivateError::TooLong(_),
                 ..
             } => BAD_INPUT,

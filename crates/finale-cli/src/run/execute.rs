@@ -5,7 +5,9 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use finale::{CancelReceipt, CommandError, ExecutionHandle, Keep, Limits, Record, Retention, Runtime, Shards};
+use finale::{
+    CancelReceipt, CommandError, ExecutionHandle, ExecutionStatus, Keep, Limits, Record, Retention, Runtime, Shards,
+};
 use futures_util::poll;
 
 use super::ask::Lines;
@@ -116,27 +118,49 @@ async fn see_to_end(
 ) -> Result<Came, RunError> {
     let Prepared { workflow, simulation, outside, .. } = prepared;
     if *outside != Outside::Nobody {
-        let surroundings = Surroundings { workflow, simulation, outside: *outside };
-        let followed = outside::follow(surroundings, runtime, handle, lines, following).await?;
-        if followed == Followed::EndOfInput {
-            return stop(prepared, handle, "the end of the input").await;
+        let is_kept = prepared.kept.is_some();
+        let surroundings = Surroundings { workflow, simulation, outside: *outside, is_kept };
+        match outside::follow(surroundings, runtime, handle, lines, following).await? {
+            Followed::ToTheEnd => {}
+            Followed::EndOfInput => return stop(prepared, handle, "the end of the input").await,
+            Followed::Held => return Ok(Came::Interrupted),
         }
     }
     handle.outcome().await?;
     Ok(Came::ToTheEnd)
 }
 
-/// Cancels what would be gone with the process, and leaves what is kept.
+/// Cancels what would be gone with the process, and leaves what is kept. What is ending already, or is to be stopped a second
+/// time, is not waited for longer than its handlers need to stop.
 async fn stop(prepared: &Prepared, handle: &ExecutionHandle, by: &str) -> Result<Came, RunError> {
     if prepared.kept.is_some() {
         return Ok(Came::Interrupted);
     }
-    match handle.cancel(by).await {
+    let mut again = pin!(interrupt());
+    // From its first poll on a second Ctrl-C is heard.
+    let cancelled = match poll!(again.as_mut()) {
+        Poll::Ready(by) => cancel_forced(handle, by).await,
+        Poll::Pending if handle.status().await? == ExecutionStatus::Ending => cancel_forced(handle, by).await,
+        Poll::Pending => {
+            console::say("cancelling; Ctrl-C again leaves out what is to be done at the end");
+            tokio::select! {
+                cancelled = handle.cancel(by) => cancelled,
+                by = again => cancel_forced(handle, by).await,
+            }
+        }
+    };
+    match cancelled {
         Ok(receipt) => Ok(Came::Cancelled(Some(receipt))),
         // Its end is reported like any other.
         Err(CommandError::AlreadyTerminal(_)) => Ok(Came::Cancelled(None)),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Cancels an execution that is ending already, or is asked to for the second time.
+async fn cancel_forced(handle: &ExecutionHandle, by: &str) -> Result<CancelReceipt, CommandError> {
+    console::say("forcing the end: what is to be done at the end is left out");
+    handle.cancel_forced(by).await
 }
 
 /// Waits for Ctrl-C, or for what else asks the process to end, and says which it was.

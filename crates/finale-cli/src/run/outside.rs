@@ -1,10 +1,12 @@
 //! What is done outside: by the simulation, or by whoever sits at the terminal.
 
+use std::collections::BTreeSet;
+
 use finale::{
-    CommandError, Event, EventKind, ExecutionHandle, Failure, FailureClass, NewSignal, ReportError, Runtime, TaskId,
-    TaskReport, WaitingFor, Workflow,
+    Awaited, CommandError, Event, EventKind, ExecutionHandle, Failure, FailureClass, NewSignal, ReportError, Runtime,
+    TaskId, TaskReport, WaitingFor, Workflow,
 };
-use finale_core::definition::{Node, NodeKind, Verdict, Wait};
+use finale_core::definition::{Node, NodeKind, Verdict};
 use finale_core::{Compiled, NodeIndex, WorkKey};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
@@ -30,7 +32,7 @@ pub(crate) enum Outside {
     Simulated,
     /// Nobody: it is taken for done.
     Agreed,
-    /// Nobody: of each task it was said in advance what it comes to.
+    /// Nobody: of each task it was said in advance what it comes to, or it is not waited for without end.
     Told,
     /// Whoever sits at the terminal.
     Asked,
@@ -53,6 +55,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) workflow: &'a Workflow,
     pub(crate) simulation: &'a Simulation,
     pub(crate) outside: Outside,
+    /// Whether it is in a journal, so that it can go on another time.
+    pub(crate) is_kept: bool,
 }
 
 /// How following an execution came to its end.
@@ -62,6 +66,8 @@ pub(crate) enum Followed {
     ToTheEnd,
     /// Nobody answers any more.
     EndOfInput,
+    /// Only an operator can say how it goes on, and none is here.
+    Held,
 }
 
 /// Does what is done outside until the execution is over, or nobody answers any more.
@@ -95,6 +101,13 @@ pub(crate) async fn follow(
                 Err(lagged) => events = handle.events_after(lagged.after).await?,
             },
             Some(reported) = follower.reports.next() => reported?,
+            is_held = is_held_for_good(handle), if follower.may_be_held_for_good => {
+                if is_held? {
+                    follower.say_held();
+                    return Ok(Followed::Held);
+                }
+                follower.may_be_held_for_good = false;
+            }
             line = follower.questions.line() => match line {
                 Some(line) => follower.answer(&line).await,
                 None => return Ok(Followed::EndOfInput),
@@ -111,6 +124,12 @@ struct Follower<'a> {
     /// Reports that are not durable yet: one must not wait for another.
     reports: FuturesUnordered<LocalBoxFuture<'a, Result<(), RunError>>>,
     questions: Questions<'a>,
+    /// The node whose attempt has just failed, and why.
+    failed: Option<(String, String)>,
+    /// The nodes that are left to an operator who is not here.
+    held: BTreeSet<String>,
+    /// Whether it is to be looked at whether anything else can go on.
+    may_be_held_for_good: bool,
 }
 
 impl<'a> Follower<'a> {
@@ -120,26 +139,58 @@ impl<'a> Follower<'a> {
         handle: &'a ExecutionHandle,
         questions: Questions<'a>,
     ) -> Self {
-        let reports = FuturesUnordered::new();
-        Self { surroundings, runtime, handle, reports, questions }
+        let (reports, held) = (FuturesUnordered::new(), BTreeSet::new());
+        Self { surroundings, runtime, handle, reports, questions, failed: None, held, may_be_held_for_good: false }
     }
 
     fn hear(&mut self, event: &Event) {
-        self.questions.heard(event.number);
-        let EventKind::NodeTransitioned { node, to, attempt, waiting_for, .. } = &event.kind else {
-            return;
+        event.number.into_iter().for_each(|number| self.questions.heard(number));
+        let (node, to, attempt, waiting_for) = match &event.kind {
+            EventKind::NodeTransitioned { node, to, attempt, waiting_for, .. } => (node, *to, *attempt, *waiting_for),
+            EventKind::Attempted { node, failure: Some(failure), .. } => {
+                self.failed = Some((node.clone(), failure.to_string()));
+                return;
+            }
+            _ => return,
         };
-        self.questions.close(node, *to);
+        self.questions.close(node, to);
+        self.held.remove(node);
+        self.may_be_held_for_good = !self.held.is_empty();
         let compiled = self.surroundings.workflow.compiled();
-        let position = compiled.find(node);
-        let wanted = match waiting_for {
-            Some(WaitingFor::Task | WaitingFor::Verdict | WaitingFor::Signal) => true,
-            // Between two rounds a loop waits in its time also then.
-            Some(WaitingFor::Time) => self.surroundings.outside == Outside::Simulated,
-            _ => false,
-        };
-        if let Some(position) = position.filter(|_| wanted) {
-            self.wanted(node, position, compiled.node(position), *attempt);
+        let Some((waiting_for, position)) = waiting_for.zip(compiled.find(node)) else { return };
+        match waiting_for {
+            WaitingFor::Task | WaitingFor::Verdict | WaitingFor::Signal => {
+                self.wanted(node, position, compiled.node(position), attempt);
+            }
+            WaitingFor::Time | WaitingFor::Backoff if self.surroundings.outside == Outside::Simulated => {
+                let (handle, path) = (self.handle, node.clone());
+                self.reports.push(Box::pin(async move { run_now(handle, &path).await }));
+            }
+            WaitingFor::Operator => self.held(node, compiled.node(position)),
+            _ => {}
+        }
+    }
+
+    /// An operator is to say how a node goes on.
+    fn held(&mut self, path: &str, node: &Node) {
+        let failed = self.failed.take().filter(|(node, _)| node == path);
+        let why = failed.map(|(_, why)| why).unwrap_or_default();
+        match self.surroundings.outside {
+            Outside::Asked => self.questions.add(Question::held(path, node, why)),
+            Outside::Nobody | Outside::Told if self.surroundings.is_kept => {
+                self.held.insert(path.to_owned());
+                self.may_be_held_for_good = true;
+            }
+            outside => {
+                let by = outside.agreeing().unwrap_or(BY);
+                self.reports.push(Box::pin(give_up(self.handle, path.to_owned(), by, why)));
+            }
+        }
+    }
+
+    fn say_held(&self) {
+        for node in &self.held {
+            console::insist(format_args!("{node} is held: somebody at a terminal has to say how it goes on"));
         }
     }
 
@@ -153,10 +204,6 @@ impl<'a> Follower<'a> {
         let report: LocalBoxFuture<'a, _> = match (&node.kind, answer, agreeing) {
             (NodeKind::Verification(_), _, Some(by)) => Box::pin(judge(runtime, handle, named, by)),
             (NodeKind::Verification(_), ..) => return self.questions.add(Question::verdict(path, node)),
-            (NodeKind::Wait(Wait::Delay(_) | Wait::Until(_)), ..) => {
-                Box::pin(async move { run_now(handle, &named).await })
-            }
-            (NodeKind::Loop(_), ..) => return,
             (NodeKind::Wait(_), _, Some(by)) => {
                 let compiled = self.surroundings.workflow.compiled();
                 Box::pin(async move { Ok(send(handle, compiled, &named, (), by).await?) })
@@ -197,6 +244,10 @@ impl<'a> Follower<'a> {
             Answer::Signal(payload) => {
                 send(self.handle, self.surroundings.workflow.compiled(), node, payload, BY).await?;
             }
+            Answer::Retry => self.handle.retry(node, BY, "").await?,
+            Answer::CompleteByHand(output) => self.handle.complete_by_hand(node, output, BY, "").await?,
+            Answer::FailByHand(reason) => self.handle.fail_by_hand(node, BY, &reason).await?,
+            Answer::Skip => self.handle.skip_by_hand(node, BY, "").await?,
         }
         Ok(())
     }
@@ -211,12 +262,32 @@ enum Refusal {
     Command(#[from] CommandError),
 }
 
+/// Whether nothing goes on any more unless an operator says how.
+async fn is_held_for_good(handle: &ExecutionHandle) -> Result<bool, RunError> {
+    let why = handle.why().await?;
+    let is_held = |awaited: &Awaited| awaited.waiting_for == Some(WaitingFor::Operator);
+    Ok(!why.awaited.is_empty() && why.awaited_more == 0 && why.awaited.iter().all(is_held))
+}
+
 /// Ends a wait for time, in a simulation.
 async fn run_now(handle: &ExecutionHandle, node: &str) -> Result<(), RunError> {
-    match handle.run_now(node, "simulate", "nothing is waited for").await {
-        // The end of the execution, or of its time, can come first.
+    if_still_wanted(handle.run_now(node, "simulate", "nothing is waited for").await)
+}
+
+/// Lets a node fail that an operator would have to decide about.
+async fn give_up(handle: &ExecutionHandle, node: String, by: &str, why: String) -> Result<(), RunError> {
+    let reason = match why.as_str() {
+        "" => "it is held, and nobody is here to say how it goes on".to_owned(),
+        why => format!("{why}; it is held, and nobody is here to say how it goes on"),
+    };
+    if_still_wanted(handle.fail_by_hand(&node, by, &reason).await)
+}
+
+/// What came of telling a node something, where the end of the execution, or of the wait, can come first.
+fn if_still_wanted(told: Result<(), CommandError>) -> Result<(), RunError> {
+    match told {
         Ok(()) | Err(CommandError::AlreadyTerminal(_) | CommandError::NotRunning(_)) => Ok(()),
-        Err(CommandError::AlreadySettled(_) | CommandError::NotFound) => Ok(()),
+        Err(CommandError::AlreadySettled(_) | CommandError::NotFound | CommandError::NotReady(_)) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use finale::Workflow;
-use finale_core::definition::{Definition, Node, NodeKind, Signal, Verification, Wait, Work};
-use serde_json::{Map, Value};
+use finale::{Payload, Workflow};
+use finale_core::definition::{Definition, Exhausted, Node, NodeKind, Signal, Verification, Wait, Work};
 
 use super::answers::awaited_signal;
 use super::arguments::Arguments;
@@ -25,7 +24,7 @@ pub(crate) struct Prepared {
     /// What runs.
     pub(crate) workflow: Workflow,
     /// What is handed in.
-    pub(crate) input: Map<String, Value>,
+    pub(crate) input: BTreeMap<String, Payload>,
     /// What tasks come to that nobody really does.
     pub(crate) simulation: Simulation,
     /// What is really done.
@@ -41,7 +40,12 @@ impl Prepared {
     pub(crate) fn new(arguments: &Arguments, terminal: bool) -> Result<Self, RunError> {
         let input = arguments.input()?;
         let file = arguments.file.display().to_string();
-        let (workflow, runtimes) = load(arguments, &file)?;
+        let (mut workflow, runtimes) = load(arguments, &file)?;
+        if arguments.simulate {
+            // Stand-ins give nothing that a schema could ask for.
+            let plain = Workflow::new(workflow.definition().clone().without_task_schemas());
+            workflow = plain.unwrap_or(workflow);
+        }
         let answers = arguments.answered.answers(&[workflow.compiled()]);
         let answers = answers.map_err(|error| RunError::Answer { file: file.clone(), error })?;
         let signals = arguments.answered.signals(&[workflow.compiled()]);
@@ -96,20 +100,28 @@ impl Willing {
         simulation: &Simulation,
         file: &str,
     ) -> Result<Outside, RunError> {
-        let is_outside = |node: &Node| is_outside(node) || (self.simulate && waits_for_time(node));
-        let mut all = definition.all_nodes().into_iter().filter(|node| is_outside(node)).peekable();
-        if all.peek().is_none() {
+        let all = definition.all_nodes();
+        let is_skipped = |node: &Node| self.simulate && waits_for_time(node);
+        if !all.iter().any(|node| is_outside(node) || may_be_held(node) || is_skipped(node)) {
             return Ok(Outside::Nobody);
         }
-        let told = |node: &Node| match awaited_signal(&node.kind) {
+        if self.simulate {
+            return Ok(Outside::Simulated);
+        }
+        if self.yes {
+            return Ok(Outside::Agreed);
+        }
+        let is_told = |node: &Node| match awaited_signal(&node.kind) {
             Some(signal) => is_sent(signal, definition, simulation),
             None => simulation.answer(&node.id).is_some(),
         };
-        match all.find(|node| !told(node)) {
+        let untold: Vec<&Node> =
+            all.iter().map(AsRef::as_ref).filter(|node| is_outside(node) && !is_told(node)).collect();
+        if self.terminal && (!untold.is_empty() || all.iter().any(|node| may_be_held(node))) {
+            return Ok(Outside::Asked);
+        }
+        match untold.into_iter().find(|node| waits_without_end(node)) {
             None => Ok(Outside::Told),
-            Some(_) if self.simulate => Ok(Outside::Simulated),
-            Some(_) if self.yes => Ok(Outside::Agreed),
-            Some(_) if self.terminal => Ok(Outside::Asked),
             Some(node) => {
                 let what = match awaited_signal(&node.kind) {
                     Some(signal) => format!("the signal {:?} that {:?} waits for", signal.name, node.id),
@@ -121,16 +133,31 @@ impl Willing {
     }
 }
 
+/// Whether a simulation has something to skip there: a time, or a wait before another attempt or another round.
 fn waits_for_time(node: &Node) -> bool {
-    matches!(node.kind, NodeKind::Wait(Wait::Delay(_) | Wait::Until(_)))
+    match &node.kind {
+        NodeKind::Wait(Wait::Delay(_) | Wait::Until(_)) => true,
+        NodeKind::Loop(repeated) => !repeated.delay.is_zero(),
+        NodeKind::Task(task) => task.retry.attempts > 1 && !task.retry.backoff.initial.is_zero(),
+        _ => false,
+    }
 }
 
-/// Whether nobody else needs to send that signal: it is not waited for without end, or is sent to each node that waits.
+/// Whether an operator may have to say how it goes on there.
+fn may_be_held(node: &Node) -> bool {
+    matches!(&node.kind, NodeKind::Task(task) if task.retry.exhausted == Exhausted::Hold)
+}
+
+/// Whether a signal is sent to each node that waits for it.
 fn is_sent(signal: &Signal, definition: &Definition, simulation: &Simulation) -> bool {
     let all = definition.all_nodes().into_iter();
     let waiting = all.filter(|node| awaited_signal(&node.kind).is_some_and(|other| other.name == signal.name)).count();
-    let sent = simulation.signals().iter().filter(|(name, _)| *name == signal.name).count();
-    signal.timeout.is_some() || sent >= waiting
+    simulation.signals().iter().filter(|(name, _)| *name == signal.name).count() >= waiting
+}
+
+/// Whether what nobody does there is waited for in vain, and not for a time only.
+fn waits_without_end(node: &Node) -> bool {
+    awaited_signal(&node.kind).is_none_or(|signal| signal.timeout.is_none())
 }
 
 fn is_outside(node: &Node) -> bool {

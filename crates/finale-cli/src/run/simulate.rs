@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use finale::{Builder, TaskContext, TaskError};
+use finale::{Builder, Payload, TaskContext, TaskError};
 use finale_core::definition::{Definition, NodeKind, Work};
 use finale_formats::wfformat::SIMULATE;
 use serde::de::IgnoredAny;
-use serde_json::Value;
 
 use super::answers::{Answers, InAdvance, SignalsToSend};
 use crate::handlers::{Announcements, NAMES};
@@ -43,7 +42,7 @@ impl Simulation {
     }
 
     /// The signals that are sent to each execution, with what they say.
-    pub(crate) fn signals(&self) -> &[(String, Value)] {
+    pub(crate) fn signals(&self) -> &[(String, Payload)] {
         &self.signals
     }
 
@@ -90,7 +89,7 @@ fn handlers(definition: &Definition) -> impl Iterator<Item = (String, String)> {
     })
 }
 
-async fn play(script: Arc<Script>, context: TaskContext) -> Result<Value, TaskError> {
+async fn play(script: Arc<Script>, context: TaskContext) -> Result<Payload, TaskError> {
     let time = script.times.get(context.node()).copied().unwrap_or_default();
     // The shortest sleep takes a tick of the clock, which is longer than nothing.
     if !time.is_zero() {
@@ -102,7 +101,7 @@ async fn play(script: Arc<Script>, context: TaskContext) -> Result<Value, TaskEr
     match script.answers.get(context.node()) {
         Some(InAdvance::Failed(reason)) => Err(TaskError::new(reason)),
         Some(InAdvance::Done(output)) => Ok(output.clone()),
-        None => Ok(Value::Null),
+        None => Ok(Payload::NULL),
     }
 }
 

@@ -88,3 +88,20 @@ fn a_signal_is_sent_with_what_was_typed() {
     let record = serde_json::to_value(&record).unwrap();
     assert_eq!(record["nodes"][0]["output"], serde_json::json!({"euros": 20}));
 }
+
+#[test]
+fn what_is_held_is_asked_about_until_somebody_settles_it() {
+    let record = typed("held.yaml", &[], &["later", "retry", "done 3"]);
+    assert_eq!(serde_json::to_value(&record).unwrap()["output"], 3);
+    let failed = typed("held.yaml", &[], &["fail nobody knows how"]);
+    let error = "task \"Try\" (try) failed: nobody knows how";
+    assert!(serde_json::to_value(&failed).unwrap()["error"].as_str().unwrap().starts_with(error), "{failed:?}");
+    let skipped = typed("held.yaml", &[], &["skip"]);
+    assert_eq!(status(&skipped, "try"), NodeStatus::Skipped);
+}
+
+#[test]
+fn a_signal_that_is_waited_for_a_time_only_is_asked_for_too() {
+    let record = typed("paid.yaml", &[], &["send 20"]);
+    assert_eq!(serde_json::to_value(&record).unwrap()["nodes"][0]["output"], 20);
+}

@@ -21,6 +21,7 @@ mod problem;
 mod reading;
 mod registry;
 mod retries;
+mod schemas;
 mod statuses;
 mod structure;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub use self::limits::Limits;
 pub use self::links::{check_subworkflow_cycle, check_subworkflow_depth, check_subworkflow_io};
 pub use self::problem::{Code, CompileError, Part, Phase, Problem};
 pub use self::registry::Registry;
+pub use self::schemas::{DeclaredSchema, declared_schemas};
 pub use self::structure::check_structure;
 pub use self::warning::{Warning, WarningCode};
 

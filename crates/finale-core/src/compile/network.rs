@@ -132,6 +132,8 @@ fn is_same(one: &Definition, other: &Definition) -> bool {
         version,
         inputs,
         outputs,
+        input_schema,
+        output_schema,
         policy,
         output,
         finally,
@@ -143,6 +145,7 @@ fn is_same(one: &Definition, other: &Definition) -> bool {
     std::ptr::eq(one, other)
         || (id, name, version, inputs) == (&other.id, &other.name, &other.version, &other.inputs)
             && (outputs, policy, output) == (&other.outputs, &other.policy, &other.output)
+            && (input_schema, output_schema) == (&other.input_schema, &other.output_schema)
             && (finally, ending_within) == (&other.finally, &other.ending_within)
             && (nodes, edges) == (&other.nodes, &other.edges)
 }

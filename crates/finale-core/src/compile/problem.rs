@@ -160,13 +160,17 @@ pub enum Code {
     TooManyItems,
     /// A loop has no round.
     BadRounds,
+    /// A schema is no JSON Schema that payloads can be checked by.
+    SchemaInvalid,
+    /// A definition declares a schema, and nothing here can check payloads by it.
+    SchemaUnsupported,
     /// Two functions that a workflow is built of have one name, so that nobody could tell which one does a task.
     HandlerConflict,
 }
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 77] = [
+    pub const ALL: [Self; 79] = [
         Self::TooManyNodes,
         Self::TooManyEdges,
         Self::BlankField,
@@ -243,6 +247,8 @@ impl Code {
         Self::BadItems,
         Self::TooManyItems,
         Self::BadRounds,
+        Self::SchemaInvalid,
+        Self::SchemaUnsupported,
         Self::HandlerConflict,
     ];
 
@@ -326,6 +332,8 @@ impl Code {
             Self::BadItems => "bad_items",
             Self::TooManyItems => "too_many_items",
             Self::BadRounds => "bad_rounds",
+            Self::SchemaInvalid => "schema_invalid",
+            Self::SchemaUnsupported => "schema_unsupported",
             Self::HandlerConflict => "handler_conflict",
         }
     }
@@ -360,6 +368,10 @@ pub enum Part {
     Output(usize),
     /// One of [`Definition::edges`].
     Edge(usize),
+    /// [`Definition::input_schema`], or that of the node of the problem.
+    InputSchema,
+    /// [`Definition::output_schema`], or that of the node of the problem; also the schema of a signal.
+    OutputSchema,
     /// One of [`Definition::workflows`]: the nodes of the problem are nodes of that workflow.
     Workflow(usize),
 }
@@ -397,6 +409,8 @@ pub enum Phase {
     Graph,
     /// Whether the sub-workflows that are called exist and fit.
     Links,
+    /// Whether payloads can be checked by the schemas; this crate does not look.
+    Schemas,
 }
 
 impl fmt::Display for Phase {
@@ -405,6 +419,7 @@ impl fmt::Display for Phase {
             Self::Structure => "structure",
             Self::Graph => "graph",
             Self::Links => "links",
+            Self::Schemas => "schemas",
         })
     }
 }

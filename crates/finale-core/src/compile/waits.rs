@@ -6,13 +6,19 @@ use super::structure::is_blank;
 use crate::definition::{NodeKind, Signal, Wait};
 
 pub(super) fn check_wait(wait: &Wait, report: &mut Report<'_>) {
-    let Wait::Signal(Signal { name, timeout }) = wait else { return };
+    let Wait::Signal(Signal { name, timeout, schema }) = wait else { return };
     report.add_if(is_blank(name), Code::BadSignal, |node| {
         format!("{node:?} does not say by its name which signal it waits for")
     });
     let (bytes, bytes_max) = (name.len(), Signal::NAME_BYTES_MAX);
     report.add_if(bytes > bytes_max && !wait_is_evaluated(wait), Code::BadSignal, |node| {
         format!("the name of the signal that {node:?} waits for has {bytes} bytes, at most {bytes_max} are allowed")
+    });
+    report.add_if(schema.is_some() && wait_is_evaluated(wait), Code::BadSignal, |node| {
+        format!(
+            "{node:?} says by a schema what its signal must say, and the name of the signal is known only when the node is \
+             reached: a signal is checked when it is sent, so give it a name without `${{{{ }}}}`, or no schema"
+        )
     });
     report.add_if(timeout.is_some_and(|timeout| timeout.is_zero()), Code::BadTimeout, |node| {
         format!("{node:?} gives the signal that it waits for no time: with a timeout of 0s none could come")

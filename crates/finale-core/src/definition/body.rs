@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Definition, Edge, Node, NodeKind, Policy, Subworkflow, Task, title_of};
+use super::{Call, Definition, Edge, Node, NodeKind, Policy, Subworkflow, Task, Wait, title_of};
 
 /// What runs as a scope of its own: inside of a node, once for each item of a map or once for each round of a loop; to undo a
 /// node (`compensate`); or when the end of a scope is decided (`finally`).
@@ -64,8 +64,57 @@ pub struct Group {
 /// name, the version and the declarations of that are of no interest.
 #[derive(Clone, Debug)]
 pub struct Inside {
-    pub(super) body: Body,
-    pub(super) brought: Vec<Definition>,
+    body: Body,
+    brought: Vec<Definition>,
+    /// What undoes the task or the call that it is.
+    compensate: Option<Body>,
+}
+
+impl Inside {
+    /// What undoes it, if it completed and the scope that it is in fails or is cancelled: of a map that is each item for itself.
+    /// In it `input` is what the task was given, and `output` what it gave.
+    ///
+    /// Only for one task or one call; what is in a graph says for itself what undoes it.
+    ///
+    /// ```
+    /// use finale_core::compile::{Registry, compile};
+    /// use finale_core::definition::{Definition, Inside, Task};
+    ///
+    /// let charge = Inside::from("charge_card").compensate(Task::handler("refund").input("output"));
+    /// let bill = Definition::builder("bill").map("charge", "input.cards", charge);
+    /// assert!(compile(bill.build(), &Registry::new()).is_ok());
+    /// ```
+    #[must_use]
+    pub fn compensate(mut self, body: impl Into<Self>) -> Self {
+        let Self { body, mut brought, .. } = body.into();
+        self.brought.append(&mut brought);
+        self.compensate = Some(body);
+        self
+    }
+
+    /// The body as the node with that id has it, and the workflows that its calls bring with them.
+    ///
+    /// One task that something undoes is a graph of that task, which has the id of the node.
+    pub fn into_body(self, id: &str) -> (Body, Vec<Definition>) {
+        let Self { body, brought, compensate } = self;
+        let node = body.as_inside().single(id);
+        let body = match (node, compensate) {
+            (Some(node), Some(compensate)) => {
+                let mut node = Node { compensate: Some(Box::new(compensate)), ..node };
+                if let NodeKind::Subworkflow(call) = &mut node.kind
+                    && call.binds_nothing()
+                {
+                    // As a body it is given what the body is; in a graph that must be said.
+                    call.input = Some("input".to_owned());
+                }
+                let mut graph = Definition { nodes: vec![node], ..Definition::new(id) };
+                graph.imply_ends();
+                Body::Graph(graph.into())
+            }
+            _ => body,
+        };
+        (body, brought)
+    }
 }
 
 impl From<&str> for Inside {
@@ -76,7 +125,13 @@ impl From<&str> for Inside {
 
 impl From<Task> for Inside {
     fn from(task: Task) -> Self {
-        Self { body: Body::Task(Box::new(task)), brought: Vec::new() }
+        Self { body: Body::Task(Box::new(task)), brought: Vec::new(), compensate: None }
+    }
+}
+
+impl From<Body> for Inside {
+    fn from(body: Body) -> Self {
+        Self { body, brought: Vec::new(), compensate: None }
     }
 }
 
@@ -85,14 +140,15 @@ impl From<Call> for Inside {
         if !call.is_bound {
             call.node.with = None;
         }
-        Self { body: Body::Call(Box::new(call.node)), brought: call.definition.into_iter().collect() }
+        let brought = call.definition.into_iter().collect();
+        Self { body: Body::Call(Box::new(call.node)), brought, compensate: None }
     }
 }
 
 impl From<Definition> for Inside {
     fn from(mut definition: Definition) -> Self {
         let brought = std::mem::take(&mut definition.workflows);
-        Self { body: Body::Graph(definition.into()), brought }
+        Self { body: Body::Graph(definition.into()), brought, compensate: None }
     }
 }
 
@@ -226,5 +282,59 @@ impl Definition {
             }
         }
         all
+    }
+}
+
+impl Definition {
+    /// The same, with no schema of what tasks and signals take and give, in whichever graph they are: for simulations, in which
+    /// nothing gives what it should.
+    ///
+    /// ```
+    /// use finale_core::definition::{Definition, Schema, Task};
+    ///
+    /// let task = Task::handler("pack").output_schema(Schema::from_json(b"false")?);
+    /// let definition = Definition::builder("order").map("each", "[1]", task).build();
+    /// let plain = Definition::builder("order").map("each", "[1]", "pack").build();
+    /// assert_eq!(definition.without_task_schemas(), plain);
+    /// # Ok::<(), finale_core::definition::SchemaError>(())
+    /// ```
+    #[must_use]
+    pub fn without_task_schemas(mut self) -> Self {
+        let mut bodies: Vec<&mut Body> = self.finally.iter_mut().map(|body| &mut **body).collect();
+        let mut graphs: Vec<&mut Vec<Node>> = vec![&mut self.nodes];
+        for called in &mut self.workflows {
+            bodies.extend(called.finally.iter_mut().map(|body| &mut **body));
+            graphs.push(&mut called.nodes);
+        }
+        loop {
+            if let Some(nodes) = graphs.pop() {
+                for node in nodes {
+                    bodies.extend(node.compensate.iter_mut().map(|body| &mut **body));
+                    match &mut node.kind {
+                        NodeKind::Task(task) => (task.input_schema, task.output_schema) = (None, None),
+                        NodeKind::Wait(Wait::Signal(signal)) => signal.schema = None,
+                        NodeKind::Group(group) => {
+                            bodies.extend(group.graph.finally.iter_mut().map(|body| &mut **body));
+                            graphs.push(&mut group.graph.nodes);
+                        }
+                        NodeKind::Map(map) => bodies.push(&mut map.body),
+                        NodeKind::Loop(repeated) => bodies.push(&mut repeated.body),
+                        _ => {}
+                    }
+                }
+            } else if let Some(body) = bodies.pop() {
+                match body {
+                    Body::Task(task) => (task.input_schema, task.output_schema) = (None, None),
+                    Body::Graph(graph) => {
+                        bodies.extend(graph.finally.iter_mut().map(|body| &mut **body));
+                        graphs.push(&mut graph.nodes);
+                    }
+                    Body::Call(_) => {}
+                }
+            } else {
+                break;
+            }
+        }
+        self
     }
 }

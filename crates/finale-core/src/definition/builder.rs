@@ -1,5 +1,6 @@
 //! Definitions in code.
 
+mod schemas;
 mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,9 +10,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{
-    Body, Call, Conditional, Declaration, DeclaredType, Definition, EdgeKind, Group, Inside, Items, JoinStrategy, Loop,
-    LoopCondition, Losers, Map, Node, NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy, Siblings, Task,
-    Tolerance, TriggerRule, Verdict, Verification, title_of,
+    Body, Call, Conditional, Declaration, DeclaredType, Definition, EdgeKind, GraphRef, Group, Inside, Items,
+    JoinStrategy, Loop, LoopCondition, Losers, Map, Node, NodeKind, OnFailure, ParallelJoin, ParallelSplit, Policy,
+    Siblings, Task, Tolerance, TriggerRule, Verdict, Verification, title_of,
 };
 
 /// Builds a definition node by node; see [`Definition::builder`].
@@ -129,7 +130,7 @@ impl<Built> DefinitionBuilder<Built> {
     /// assert!(compile(nightly.build(), &Registry::new()).is_ok());
     /// ```
     pub fn finally(mut self, body: impl Into<Inside>) -> Self {
-        let body = self.take_in(body.into());
+        let body = self.take_in(GraphRef::FINALLY, body.into());
         self.definition.finally = Some(Box::new(body));
         self
     }
@@ -332,9 +333,10 @@ impl<Built> DefinitionBuilder<Built> {
     /// assert!(compile(thumbnails.build(), &Registry::new()).is_ok());
     /// ```
     pub fn map(mut self, id: impl Into<String>, items: impl Into<Items>, body: impl Into<Inside>) -> Self {
-        let body = self.take_in(body.into());
+        let id = id.into();
+        let body = self.take_in(&id, body.into());
         let map = Map { items: items.into(), body, max_concurrency: None, tolerate: None, optional: false };
-        self.add(id.into(), NodeKind::Map(map))
+        self.add(id, NodeKind::Map(map))
     }
 
     /// Runs a body round by round, `rounds_max` times at most. In the body `round` is the number of the round from 1, and
@@ -360,9 +362,10 @@ impl<Built> DefinitionBuilder<Built> {
         condition: LoopCondition,
         rounds_max: u32,
     ) -> Self {
-        let body = self.take_in(body.into());
+        let id = id.into();
+        let body = self.take_in(&id, body.into());
         let repeated = Loop { body, condition, rounds_max, delay: Duration::ZERO, optional: false };
-        self.add(id.into(), NodeKind::Loop(repeated))
+        self.add(id, NodeKind::Loop(repeated))
     }
 
     /// How many items may be under way at once in the map that was added last, or handlers at work behind the split that was
@@ -409,7 +412,7 @@ impl<Built> DefinitionBuilder<Built> {
     /// assert!(compile(order.build(), &Registry::new()).is_ok());
     /// ```
     pub fn compensate(mut self, body: impl Into<Inside>) -> Self {
-        let body = self.take_in(body.into());
+        let body = self.take_in(&self.last(), body.into());
         if let Some(node) = self.definition.nodes.last_mut() {
             node.compensate = Some(Box::new(body));
         }
@@ -417,7 +420,8 @@ impl<Built> DefinitionBuilder<Built> {
     }
 
     /// The body of a node; the definition keeps what its calls bring with them.
-    fn take_in(&mut self, Inside { body, brought }: Inside) -> Body {
+    fn take_in(&mut self, id: &str, inside: Inside) -> Body {
+        let (body, brought) = inside.into_body(id);
         brought.into_iter().for_each(|brought| self.definition.keep(brought));
         body
     }

@@ -14,6 +14,8 @@ impl Definition {
             version: first_version(),
             inputs: Vec::new(),
             outputs: Vec::new(),
+            input_schema: None,
+            output_schema: None,
             policy: Policy::default(),
             output: None,
             finally: None,

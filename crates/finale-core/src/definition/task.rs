@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Backoff, Delivery, Document, Retry, Task, Work};
+use super::{Backoff, Delivery, Document, Retry, Schema, Task, Work};
 
 impl Task {
     /// A task that the handler registered under this name does.
@@ -66,6 +66,30 @@ impl Task {
     #[must_use]
     pub fn with(mut self, document: Document) -> Self {
         (self.with, self.input) = (Some(document), None);
+        self
+    }
+
+    /// What its handler must be given; whoever does it outside is given its input unchecked.
+    ///
+    /// ```
+    /// use finale_core::definition::{Schema, Task};
+    ///
+    /// let order = Schema::from_json(br#"{"type": "object", "required": ["item"]}"#)?;
+    /// let euros = Schema::from_json(br#"{"type": "integer", "minimum": 0}"#)?;
+    /// let task = Task::handler("reserve_stock").input_schema(order).output_schema(euros);
+    /// assert!(task.output_schema.is_some());
+    /// # Ok::<(), finale_core::definition::SchemaError>(())
+    /// ```
+    #[must_use]
+    pub fn input_schema(mut self, schema: Schema) -> Self {
+        self.input_schema = Some(schema);
+        self
+    }
+
+    /// What it must give: its handler, whoever reports it, and an operator who completes it by hand.
+    #[must_use]
+    pub fn output_schema(mut self, schema: Schema) -> Self {
+        self.output_schema = Some(schema);
         self
     }
 

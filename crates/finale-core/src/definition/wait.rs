@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::schema::{Schema, some_schema};
+
 /// What a node waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -25,7 +27,7 @@ pub enum Wait {
 /// use finale_core::definition::Signal;
 ///
 /// let signal = Signal::named("paid").timeout(Duration::from_secs(3_600));
-/// assert_eq!(signal, Signal { name: "paid".to_owned(), timeout: Some(Duration::from_secs(3_600)) });
+/// assert_eq!((signal.name.as_str(), signal.timeout), ("paid", Some(Duration::from_secs(3_600))));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,6 +38,10 @@ pub struct Signal {
     /// `timed_out`, or the edge of kind [`OnTimeout`](super::EdgeKind::OnTimeout) is taken if one leaves the node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
+    /// What the signal must say. It is checked when the signal is sent, whoever waits for it then, so that the name must be
+    /// known before: it has no `${{ }}` in it.
+    #[serde(default, deserialize_with = "some_schema", skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Schema>,
 }
 
 impl Signal {
@@ -44,13 +50,27 @@ impl Signal {
 
     /// The signal with that name, however long it takes to come.
     pub fn named(name: impl Into<String>) -> Self {
-        Self { name: name.into(), timeout: None }
+        Self { name: name.into(), timeout: None, schema: None }
     }
 
     /// The same with a limit, longer than zero, to how long is waited for it.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout: Some(timeout), ..self }
+    }
+
+    /// The same with a schema that what it says must fit.
+    ///
+    /// ```
+    /// use finale_core::definition::{Schema, Signal};
+    ///
+    /// let signal = Signal::named("paid").schema(Schema::from_json(br#"{"type": "integer"}"#)?);
+    /// assert!(signal.schema.is_some());
+    /// # Ok::<(), finale_core::definition::SchemaError>(())
+    /// ```
+    #[must_use]
+    pub fn schema(self, schema: Schema) -> Self {
+        Self { schema: Some(schema), ..self }
     }
 
     /// Whether the name is known only when the node is reached.

@@ -78,6 +78,8 @@ impl Execution {
             Fact::Continued => {}
             Fact::Operated(operation) => self.operated(definition, operation, sink),
             Fact::Signalled(signal) => self.signalled(definition, signal, sink),
+            // Nothing follows from it.
+            Fact::CustomStatusSet(set) => return self.custom_status_set(definition, set, sink),
             Fact::Ended(ended) => return self.sealed(ended, sink),
         }
         self.end_fact(definition, sink);
@@ -207,7 +209,7 @@ impl Execution {
     #[inline]
     pub(super) fn outcome(&mut self, definition: &Compiled, attempted: Attempted, sink: &mut impl EffectSink) {
         let Attempted { key, attempt, result, started, ended, further } = attempted;
-        self.leave_work(definition, key, attempt, sink);
+        let attempt = self.leave_work(definition, key, attempt, sink);
         if sink.watched() {
             let failure = result.as_ref().err().cloned().map(Box::new);
             let notice = Notice::Attempt { key, attempt, failure, took: ended.since(started) };
@@ -231,7 +233,8 @@ impl Execution {
         }
     }
 
-    /// Takes a node out of the hands of whoever works on this attempt.
+    /// Takes a node out of the hands of whoever works on this attempt, or ends its wait for it; gives the last attempt that
+    /// was made.
     #[inline]
     pub(super) fn leave_work(
         &mut self,
@@ -239,13 +242,15 @@ impl Execution {
         key: WorkKey,
         attempt: AttemptNo,
         sink: &mut impl EffectSink,
-    ) {
+    ) -> AttemptNo {
         match *self.state_at(key) {
-            NodeState::Waiting(wait) => self.leave_wait(definition, (key, attempt), wait, sink),
+            NodeState::Waiting(wait) => return self.leave_wait(definition, (key, attempt), wait, sink),
+            NodeState::Ready { .. } => return attempt.previous().unwrap_or(attempt),
             // A handler leaves by itself.
             NodeState::Running { .. } if self.split_slots.is_some() => self.leave_slots(definition, key),
             _ => {}
         }
+        attempt
     }
 
     fn leave_wait(
@@ -254,22 +259,24 @@ impl Execution {
         (key, attempt): (WorkKey, AttemptNo),
         wait: WaitFor,
         sink: &mut impl EffectSink,
-    ) {
+    ) -> AttemptNo {
         match wait {
             WaitFor::Task { .. } => {
                 sink.effect(Effect::Withdraw { dispatch: self.dispatch(key, attempt) });
                 disarm_timeout(definition, key, attempt, sink);
+                return attempt;
             }
-            // Cancelled while it waited for its next attempt.
             WaitFor::Backoff { .. } => sink.effect(Effect::DisarmTimer { timer: Timer::Backoff(key, attempt) }),
+            WaitFor::Operator { .. } => {}
             // None of these is taken out of its hands by an attempt.
             WaitFor::Verdict { .. }
             | WaitFor::Scope { .. }
             | WaitFor::Round { .. }
-            | WaitFor::Operator { .. }
             | WaitFor::Time { .. }
-            | WaitFor::Signal { .. } => {}
+            | WaitFor::Signal { .. } => return attempt,
         }
+        // The attempt that it waited for was not made.
+        attempt.previous().unwrap_or(attempt)
     }
 
     pub(super) fn fail(&mut self, definition: &Compiled, key: WorkKey, state: NodeState, sink: &mut impl EffectSink) {
@@ -309,7 +316,7 @@ impl Execution {
                 let (result, further) = (Err(failure), Further::AsDefined);
                 self.outcome(definition, Attempted { key, attempt, result, started, ended, further }, sink);
             }
-            Timer::Backoff(key, attempt) => self.start_work(definition, key, attempt, sink),
+            Timer::Backoff(key, attempt) => self.try_now(definition, key, attempt, sink),
             Timer::Round(key, _) => self.round_due(definition, key, sink),
             Timer::Total(key) => self.out_of_time(definition, key, sink),
             Timer::Wait(key) => self.wait_is_over(definition, key, sink),
@@ -413,7 +420,8 @@ impl Fact {
         match self {
             Self::Decided { decision, .. } => !matches!(decision, Decision::Verdict(..)),
             Self::Ending(request) => matches!(request, EndRequest::Output(_) | EndRequest::Stalled),
-            Self::Ended(_) => true,
+            // It is part of what is told next.
+            Self::Ended(_) | Self::CustomStatusSet(_) => true,
             _ => false,
         }
     }

@@ -1,6 +1,6 @@
 //! What is decided by evaluating expressions; the results become facts, so that a replay evaluates nothing.
 
-use super::instances::Items;
+use super::instances::{Items, limited};
 use super::scope::{Scope, ScopeEnd, ScopeRole};
 use super::{Execution, NodeState, waits};
 use crate::compile::accept;
@@ -107,7 +107,10 @@ impl Execution {
             Some(expression) => {
                 expression.value(&self.seen(definition, id, None)).map_err(|error| error.to_string().into())
             }
-            None => Ok(self.sinks_output(definition, id, graph)),
+            None => {
+                let output = self.sinks_output(definition, id, graph);
+                limited(output.size(), || output).map_err(Into::into)
+            }
         }
     }
 

@@ -15,12 +15,13 @@ pub const EARLIER_ATTEMPTS_MAX: usize = 100;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct EarlierAttempts(BTreeMap<WorkKey, VecDeque<Earlier>>);
 
+/// One attempt.
 #[derive(Clone, Debug, PartialEq)]
-struct Earlier {
-    attempt: AttemptNo,
-    started: Time,
-    ended: Time,
-    failure: Failure,
+pub(super) struct Earlier {
+    pub(super) attempt: AttemptNo,
+    pub(super) started: Time,
+    pub(super) ended: Time,
+    pub(super) failure: Failure,
 }
 
 impl Execution {
@@ -36,6 +37,11 @@ impl Execution {
             attempts.pop_front();
         }
         attempts.push_back(Earlier { attempt, started, ended, failure });
+    }
+
+    /// Takes back the last attempt: no other one follows.
+    pub(super) fn take_last_attempt(&mut self, key: WorkKey) -> Option<Earlier> {
+        self.earlier.as_deref_mut()?.0.get_mut(&key)?.pop_back()
     }
 
     /// Forgets the attempts in a scope that is given back.

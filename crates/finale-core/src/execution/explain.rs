@@ -9,7 +9,7 @@ use super::scope::Scope;
 use super::{Execution, NodeState, Phase, WaitFor};
 use crate::compiled::Compiled;
 use crate::id::{AttemptNo, ScopeId, TaskId, WorkKey};
-use crate::record::{AttemptRecord, DecidedBy, EndingFailure, HeldUp, HeldUpBy, QueuePosition};
+use crate::record::{AttemptRecord, CustomStatus, DecidedBy, EndingFailure, HeldUp, HeldUpBy, QueuePosition};
 use crate::status::{ExecutionStatus, NodeStatus, WaitingFor};
 use crate::time::Time;
 
@@ -27,6 +27,9 @@ pub struct Why {
     /// [`ENDING_FAILURES_MAX`](crate::record::ENDING_FAILURES_MAX) of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ending_failures: Vec<EndingFailure>,
+    /// What a handler says of it in a line of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom_status: Option<CustomStatus>,
     /// What it waits for, at most [`Why::AWAITED_MAX`] of them.
     pub awaited: Vec<Awaited>,
     /// How many more it waits for.
@@ -75,7 +78,15 @@ impl Why {
 
     /// All that can be said of an execution whose history cannot be read.
     pub fn unread(status: ExecutionStatus, error: Option<String>) -> Self {
-        Self { status, decided_by: None, error, ending_failures: Vec::new(), awaited: Vec::new(), awaited_more: 0 }
+        Self {
+            status,
+            decided_by: None,
+            error,
+            ending_failures: Vec::new(),
+            custom_status: None,
+            awaited: Vec::new(),
+            awaited_more: 0,
+        }
     }
 
     /// Says of tasks whose handlers are held up what they wait for; an execution alone takes them for running.
@@ -121,6 +132,7 @@ impl Execution {
             decided_by: ending.map(|ending| decided_by(definition, &ending.reason)),
             error: failed.map(|ending| self.error(definition, &ending.reason).to_string()),
             ending_failures: self.ending_failures().0.to_vec(),
+            custom_status: self.custom_status(),
             awaited,
             awaited_more,
         }
@@ -201,6 +213,9 @@ impl fmt::Display for Why {
         }
         for failure in &self.ending_failures {
             write!(f, "\n  at the end, {failure}")?;
+        }
+        if let Some(CustomStatus { text, node, .. }) = &self.custom_status {
+            write!(f, "\n  {node} says: {text}")?;
         }
         for awaited in &self.awaited {
             let Awaited { node, title, what, since, .. } = awaited;

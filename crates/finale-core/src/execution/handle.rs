@@ -15,8 +15,11 @@ impl Execution {
     ///
     /// A refusal changes nothing. `at` earlier than the last fact counts as the time of that fact.
     pub fn handle(&mut self, definition: &Compiled, at: Time, input: Input, turn: &mut Turn) -> Result<(), Refused> {
-        if let Some(fact) = self.fact_of(definition, input)? {
+        if let Input::CustomStatus { dispatch, set_at, text } = &input {
+            self.set_custom_status(definition, *dispatch, (at, *set_at), text);
+        } else if let Some(fact) = self.fact_of(definition, input)? {
             self.allows(definition, &fact)?;
+            self.record_custom_status(definition, at, turn);
             self.commit(definition, at, fact, turn);
             self.carry_on(definition, at, turn);
         }
@@ -38,6 +41,7 @@ impl Execution {
         self.check_epoch(dispatch)?;
         let Dispatch { key, attempt, .. } = dispatch;
         self.allows_outcome(key, attempt)?;
+        self.record_custom_status(definition, at, turn);
         let (last, at) = (self.at, self.at.max(at));
         let mut recording =
             turn.record_outcome(self.sequence + 1, (last, at), (key, attempt), result, (started, ended));
@@ -83,6 +87,8 @@ impl Execution {
             Input::Operate(operation) => Fact::Operated(operation),
             Input::Signal(signal) if self.is_known_signal(&signal) => return Ok(None),
             Input::Signal(signal) => Fact::Signalled(signal),
+            // Recorded with the next fact, see `handle`.
+            Input::CustomStatus { .. } => return Ok(None),
             Input::Recovered { epoch, crashed } => Fact::Recovered { epoch, crashed },
             Input::Continue => match self.phase {
                 Phase::New => return Err(Refused::NotRunning(self.status())),

@@ -1,6 +1,6 @@
 //! What an execution can be told, and why it can refuse.
 
-use crate::definition::Verdict;
+use crate::definition::{SchemaMismatch, Verdict};
 use crate::fact::{Activation, Operation, Signalled, StopOutcome, Timer};
 use crate::failure::Failure;
 use crate::id::{AttemptNo, Dispatch, Epoch, WorkKey};
@@ -65,6 +65,18 @@ pub enum Input {
     /// Somebody sends a signal: a node that waits for it goes on, or it is kept until one waits for it. One whose id was
     /// sent before changes nothing.
     Signal(Signalled),
+    /// A handler sets the custom status of the execution. It is no fact by itself: it is seen at once, and recorded with the
+    /// next fact. One of a handler that the execution knows nothing of any more changes nothing.
+    CustomStatus {
+        /// What the handler was run for.
+        dispatch: Dispatch,
+        /// When it was set; each one of an execution at a time of its own, so that one that is told late changes nothing.
+        set_at: Time,
+        /// The line, of which at most
+        /// [`CustomStatus::TEXT_BYTES_MAX`](crate::record::CustomStatus::TEXT_BYTES_MAX) bytes are kept; empty to take it
+        /// back.
+        text: Box<str>,
+    },
 }
 
 /// What somebody outside says about a task.
@@ -155,6 +167,19 @@ pub enum Refused {
     /// What was reported is not of the type that the task was declared with.
     #[error("the output is not of the declared type: {0}")]
     WrongType(Box<str>),
+    /// What is left to be done at the end needs a handler that is not there.
+    #[error("its end needs the handler {0:?}, which is not registered: only a forced cancel does without")]
+    HandlerMissing(Box<str>),
+    /// What the node comes to is decided: it ends when what is in it has come to its end.
+    #[error("how node {key} ends is decided already")]
+    EndDecided {
+        /// The node.
+        key: WorkKey,
+    },
+    /// A payload does not fit the schema that the definition declares for it. The core does not look: whoever hands payloads
+    /// to it does.
+    #[error(transparent)]
+    SchemaMismatch(Box<SchemaMismatch>),
     /// The scope that the work was in has come to its end.
     #[error("the scope of node {key} is over already")]
     ScopeOver {

@@ -4,11 +4,16 @@ use serde_json::value::RawValue;
 
 use crate::compiled::{CompiledNode, Opening, OpeningKind};
 use crate::expression::Local;
-use crate::failure::Failure;
+use crate::expression::limits::RESULT_DEPTH_MAX;
+use crate::failure::{Failure, FailureClass};
 use crate::id::{NodeIndex, ScopeId};
-use crate::payload::Payload;
+use crate::payload::{Payload, check_depth};
 use crate::record::ItemCounts;
 use crate::status::NodeStatus;
+
+/// The most bytes that the output of a node may have that is made of the outputs of others: of the items of a map, or of the
+/// last tasks of a scope. The limit on payloads holds for each of these.
+pub const GATHERED_BYTES_MAX: usize = 64 << 20;
 
 /// As many causes of a failure are said one by one.
 pub(super) const CAUSES_MAX: usize = 20;
@@ -211,6 +216,16 @@ impl Nest {
         }
     }
 
+    /// Whether there can be a scope with that number.
+    pub(super) const fn may_have(&self, number: u32) -> bool {
+        number < self.total
+    }
+
+    /// Whether the scope with that number may still be opened.
+    pub(super) const fn is_ahead(&self, number: u32) -> bool {
+        number >= self.opened && !self.closed && !self.has_failed
+    }
+
     /// What became of the scope with that number.
     pub(super) fn set(&mut self, number: u32, instance: Instance) {
         let place = self.place(number);
@@ -321,12 +336,16 @@ impl Nest {
     }
 
     /// What the scopes gave, in order; `null` for what failed.
-    pub(super) fn outputs(&self) -> Payload {
+    ///
+    /// # Errors
+    /// When that is too much for one output.
+    pub(super) fn outputs(&self) -> Result<Payload, Box<Failure>> {
         let outputs = self.instances.iter().map(|instance| match instance {
             Instance::Completed(output) => output.as_bytes(),
             _ => b"null",
         });
-        list(outputs)
+        let size = 1 + outputs.clone().map(|output| output.len() + 1).sum::<usize>();
+        limited(size, || list(outputs)).map_err(|reason| Box::new(Failure::new(FailureClass::Limit, reason)))
     }
 
     /// Gives up everything but the numbers: it is over. `is_undoable` says whether something may have to undo it: then what
@@ -366,6 +385,22 @@ impl Nest {
             _ => 0,
         });
         size_of_val(&*self.instances) + items + outputs.sum::<usize>() + 4 * self.kept.capacity()
+    }
+}
+
+/// The output of a node that is made of the outputs of others, if it is not too much.
+///
+/// # Errors
+/// When it has more than [`GATHERED_BYTES_MAX`] bytes, or is nested too deep.
+pub(super) fn limited(size: usize, gather: impl FnOnce() -> Payload) -> Result<Payload, String> {
+    if size > GATHERED_BYTES_MAX {
+        let max = GATHERED_BYTES_MAX >> 20;
+        return Err(format!("the outputs that it is made of have {size} bytes together, more than {max} MiB"));
+    }
+    let gathered = gather();
+    match check_depth(gathered.as_bytes(), RESULT_DEPTH_MAX) {
+        Ok(()) => Ok(gathered),
+        Err(_) => Err(format!("what it gives is nested deeper than {RESULT_DEPTH_MAX} levels")),
     }
 }
 

@@ -11,6 +11,7 @@
 //! ```
 
 mod apply;
+mod custom_status;
 mod decide;
 mod earlier;
 mod edges;
@@ -46,8 +47,11 @@ mod walk;
 pub use apply::ReplayError;
 pub use earlier::EARLIER_ATTEMPTS_MAX;
 pub use explain::{Awaited, Why};
+pub use instances::GATHERED_BYTES_MAX;
+pub use paths::FoundWork;
 pub use signals::{SIGNAL_IDS_MAX, SIGNALS_MAX, SIGNALS_PER_NAME_MAX};
 
+use custom_status::{SetStatus, Unrecorded};
 use earlier::EarlierAttempts;
 use endings::Endings;
 pub use input::{Command, Input, Refused, Report};
@@ -132,6 +136,10 @@ pub struct Execution {
     signals: Option<Box<Signals>>,
     /// What is known of the ends of scopes.
     endings: Option<Box<Endings>>,
+    /// The line that a handler says of it, as far as it is recorded,
+    custom_status: Option<Box<SetStatus>>,
+    /// and one that is to be recorded with the next fact.
+    unrecorded_status: Unrecorded,
     /// Storage of an execution that ended in this place before.
     spare_activation: Spare<Box<Activation>>,
     spare_ending: Spare<Box<Ending>>,
@@ -250,6 +258,8 @@ impl Execution {
             retry_budgets: None,
             signals: None,
             endings: None,
+            custom_status: None,
+            unrecorded_status: Unrecorded::default(),
             spare_activation: Spare::default(),
             spare_ending: Spare::default(),
         }
@@ -280,6 +290,7 @@ impl Execution {
         self.retry_budgets = None;
         self.signals = None;
         self.endings = None;
+        self.forget_custom_status();
     }
 
     /// What a history comes to.

@@ -1,7 +1,7 @@
 //! Scopes that nodes open: how they begin, how they are judged, and what comes of them.
 
 use super::endings::Settles;
-use super::instances::{ByOperator, CAUSES_MAX, Instance, Items, Nest};
+use super::instances::{ByOperator, CAUSES_MAX, Instance, Items, Nest, limited};
 use super::node::WaitFor;
 use super::scope::{Scope, ScopeEnd, ScopeRole, Stage};
 use super::{EffectSink, EndReason, Execution, NodeState, Notice, Phase};
@@ -40,6 +40,7 @@ impl Execution {
         self.move_to(definition, key, state, sink);
         let (is_over, wants_another) = (nest.is_over(), nest.wants_another());
         self.nests.insert(key, Box::new(nest));
+        self.notice_items(definition, key, sink);
         if is_over {
             self.settle_nest(definition, key, sink);
         } else if wants_another {
@@ -107,8 +108,10 @@ impl Execution {
                     return self.undecided.push_back(key);
                 }
                 Some(EndReason::Settled) => {
-                    let output = self.scope_output(definition, id);
-                    return self.wind_up(definition, id, Instance::Completed(output), sink);
+                    return match self.scope_output(definition, id) {
+                        Ok(output) => self.wind_up(definition, id, Instance::Completed(output), sink),
+                        Err(reason) => self.settle_scope(definition, id, Err(&reason), sink),
+                    };
                 }
                 Some(reason) => self.fail_scope(definition, id, &reason, sink),
             },
@@ -182,6 +185,7 @@ impl Execution {
                 self.close_scope(definition, other, sink);
             }
         }
+        self.notice_items(definition, key, sink);
         if !is_each {
             return self.settle_single(definition, key, id, instance, sink);
         }
@@ -197,6 +201,15 @@ impl Execution {
             if nest.wants_another() {
                 self.queue_opening(key);
             }
+        }
+    }
+
+    /// Says how many items of a map are where, if that is what the node is.
+    fn notice_items(&self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
+        if sink.watched()
+            && let Some(items) = self.nests.get(&key).and_then(|nest| nest.item_counts(false))
+        {
+            sink.notice(Notice::Items { key, items }, self.path_inside(definition, key));
         }
     }
 
@@ -239,7 +252,12 @@ impl Execution {
     fn settle_nest(&mut self, definition: &Compiled, key: WorkKey, sink: &mut impl EffectSink) {
         let Some(nest) = self.nests.get_mut(&key) else { return };
         let (closed, failure) = (nest.is_closed(), nest.failure());
-        let output = if closed || failure.is_some() { Payload::NULL } else { nest.outputs() };
+        let gives = !closed && failure.is_none();
+        let (failure, output) = match gives.then(|| nest.outputs()) {
+            None => (failure, Payload::NULL),
+            Some(Ok(output)) => (None, output),
+            Some(Err(failure)) => (Some(failure), Payload::NULL),
+        };
         nest.trim(definition.at(key.node).is_undoable);
         self.settle_opener(definition, key, (closed, failure, output), sink);
     }
@@ -421,11 +439,12 @@ impl Execution {
         }
     }
 
-    fn scope_output(&self, definition: &Compiled, id: ScopeId) -> Payload {
+    fn scope_output(&self, definition: &Compiled, id: ScopeId) -> Result<Payload, String> {
         let scope = self.open_scope(id);
         if scope.role != ScopeRole::Body {
-            return Payload::NULL;
+            return Ok(Payload::NULL);
         }
-        self.sinks_output(definition, id, scope.graph(definition))
+        let output = self.sinks_output(definition, id, scope.graph(definition));
+        limited(output.size(), || output)
     }
 }

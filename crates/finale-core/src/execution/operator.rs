@@ -28,23 +28,39 @@ impl Execution {
         let fits = match action {
             OperatorAction::Retry => matches!(state, NodeState::Waiting(WaitFor::Operator { .. })),
             OperatorAction::RunNow => {
-                let NodeState::Waiting(wait) = state else { return Err(not_now(key, state)) };
+                let wait = match state {
+                    NodeState::Waiting(wait) => wait,
+                    // Only the task engine knows whether its handler has begun.
+                    NodeState::Running { closed: false, .. } => return self.may_operate(key),
+                    _ => return Err(not_now(key, state)),
+                };
                 matches!(wait, WaitFor::Backoff { .. } | WaitFor::Round { .. } | WaitFor::Time { .. })
             }
             OperatorAction::Complete(_) | OperatorAction::Fail | OperatorAction::Skip => {
-                is_reached(state) && !self.nests.get(&key).is_some_and(|nest| nest.is_closed())
+                if self.is_undoing(key) || self.nests.get(&key).is_some_and(|nest| nest.is_closed()) {
+                    return Err(Refused::EndDecided { key });
+                }
+                is_reached(state)
             }
         };
+        if !fits {
+            return Err(not_now(key, state));
+        }
+        self.may_operate(key)?;
+        if *action == OperatorAction::Retry && definition.is_at_most_once(key.node) {
+            return Err(Refused::Invalid("the task runs at most once: it can be completed or failed, not tried again"));
+        }
+        Ok(())
+    }
+
+    /// Whether an operator can say anything of the work in that scope.
+    fn may_operate(&self, key: WorkKey) -> Result<(), Refused> {
         // What the end is made of goes on while the execution is ending.
         let is_of_ending = self.scope(key.scope).is_some_and(|scope| scope.is_of_ending);
         let goes_on = self.phase == Phase::Running || is_of_ending && matches!(self.phase, Phase::Ending(_));
-        match fits {
-            false => Err(not_now(key, state)),
-            true if !goes_on => Err(self.not_running()),
-            true if !self.goes_on(key.scope) => Err(Refused::ScopeOver { key }),
-            true if *action == OperatorAction::Retry && definition.is_at_most_once(key.node) => {
-                Err(Refused::Invalid("the task runs at most once: it can be completed or failed, not tried again"))
-            }
+        match self.goes_on(key.scope) {
+            _ if !goes_on => Err(self.not_running()),
+            false => Err(Refused::ScopeOver { key }),
             true => Ok(()),
         }
     }
@@ -59,6 +75,9 @@ impl Execution {
             }
             OperatorAction::RunNow => match self.state_at(key) {
                 NodeState::Waiting(WaitFor::Time { .. }) => ByOperator::Completed(Payload::NULL),
+                &NodeState::Running { attempt, .. } => {
+                    return sink.effect(Effect::PutFirst { dispatch: self.dispatch(key, attempt) });
+                }
                 _ => return self.run_now(definition, key, sink),
             },
             OperatorAction::Complete(output) => ByOperator::Completed(output),
@@ -96,8 +115,6 @@ impl Execution {
                 sink.effect(Effect::Stop { dispatch: self.dispatch(key, attempt), then: AfterStop::Forget });
                 Some(attempt)
             }
-            // The attempt with that number was not made.
-            NodeState::Waiting(WaitFor::Operator { attempt, .. }) => attempt.previous(),
             ref state => state.attempt(),
         };
         let (started, ended, further) = (self.since(key).unwrap_or(self.at), self.at, Further::Never);

@@ -31,6 +31,7 @@ impl Execution {
             deadline: self.deadline(),
             state: self.state(definition),
             counts: self.counts(definition),
+            custom_status: self.custom_status(),
             nodes: self.node_records(definition),
             signals: self.signals_left(),
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::apply::{Attempted, Further};
+use super::earlier::Earlier;
 use super::node::WaitFor;
 use super::{AfterStop, Effect, EffectSink, Execution, LostAttempts, NodeState};
 use crate::compiled::{Compiled, CompiledNode};
@@ -26,6 +27,7 @@ struct RetryBudget {
     since: Option<Time>,
 }
 
+#[derive(Clone, Copy)]
 enum AfterFailure {
     Again(Duration),
     Hold,
@@ -48,6 +50,18 @@ impl Execution {
             // Nothing begins any more, and nobody is asked.
             _ => AfterFailure::Fail,
         };
+        self.follow_failure(definition, (key, attempt), failure, (started, ended), after, sink);
+    }
+
+    fn follow_failure(
+        &mut self,
+        definition: &Compiled,
+        (key, attempt): (WorkKey, AttemptNo),
+        failure: Failure,
+        (started, ended): (Time, Time),
+        after: AfterFailure,
+        sink: &mut impl EffectSink,
+    ) {
         match after {
             AfterFailure::Again(wait) => {
                 self.note_earlier((key, attempt), (started, ended), failure);
@@ -133,6 +147,24 @@ impl Execution {
         sink.effect(Effect::ArmTimer { timer: Timer::Backoff(key, attempt), due: until, within: until.since(since) });
     }
 
+    /// Begins the attempt that work has waited for, unless it is too late for one: the process may have been gone meanwhile.
+    pub(super) fn try_now(
+        &mut self,
+        definition: &Compiled,
+        key: WorkKey,
+        attempt: AttemptNo,
+        sink: &mut impl EffectSink,
+    ) {
+        let node = definition.at(key.node);
+        let is_late = self.latest_begin(key, node).is_some_and(|latest| self.at > latest);
+        let Some(last) = is_late.then(|| self.take_last_attempt(key)).flatten() else {
+            return self.start_work(definition, key, attempt, sink);
+        };
+        let Earlier { attempt, started, ended, failure } = last;
+        let after = used_up(node.retry.as_deref());
+        self.follow_failure(definition, (key, attempt), failure, (started, ended), after, sink);
+    }
+
     fn retry_budget(&self, key: WorkKey) -> Option<&RetryBudget> {
         self.retry_budgets.as_deref()?.0.get(&key)
     }
@@ -178,12 +210,12 @@ impl Execution {
             budget.since = None;
         }
         let Some(attempt) = self.state_at(key).attempt() else { return };
-        if let NodeState::Running { .. } = self.state_at(key) {
-            sink.effect(Effect::Stop { dispatch: self.dispatch(key, attempt), then: AfterStop::Forget });
-        }
         let total = format_duration(definition.at(key.node).times.total.unwrap_or_default());
         let failure = Failure::new(FailureClass::TimedOut, format!("not done within {total} in all"));
         let (started, ended) = (self.since(key).unwrap_or(self.at), self.at);
+        if let NodeState::Running { .. } = self.state_at(key) {
+            sink.effect(Effect::Stop { dispatch: self.dispatch(key, attempt), then: AfterStop::Forget });
+        }
         let (result, further) = (Err(failure), Further::UsedUp);
         self.outcome(definition, Attempted { key, attempt, result, started, ended, further }, sink);
     }

@@ -46,6 +46,7 @@ impl Execution {
             Fact::Continued => Err(Refused::Invalid("nothing was left to go on with")),
             Fact::Operated(operation) => self.allows_operation(definition, operation),
             Fact::Signalled(signal) => self.allows_signal(signal),
+            Fact::CustomStatusSet(set) => self.allows_custom_status(definition, set),
         }
     }
 

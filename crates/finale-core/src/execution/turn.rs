@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::id::{AttemptNo, Dispatch, WorkKey};
 use crate::path::NodePath;
 use crate::payload::Payload;
+use crate::record::{CustomStatus, ItemCounts};
 use crate::status::{ExecutionStatus, NodeStatus, WaitingFor};
 use crate::time::Time;
 
@@ -68,6 +69,11 @@ pub enum Effect {
         dispatch: Dispatch,
         /// What the shell must report.
         then: AfterStop,
+    },
+    /// If the handler has not begun because it waits for a limit, it goes first in that queue, beyond no limit.
+    PutFirst {
+        /// Which attempt at which work.
+        dispatch: Dispatch,
     },
     /// Report when this moment has come.
     ArmTimer {
@@ -160,6 +166,15 @@ pub enum Notice {
         /// The node that waited for it; none if it is kept until one does.
         taken_by: Option<WorkKey>,
     },
+    /// A map was reached, or an item of it is over.
+    Items {
+        /// Which node.
+        key: WorkKey,
+        /// How many items are where.
+        items: ItemCounts,
+    },
+    /// The custom status that a handler has set is recorded; none if it was taken back.
+    CustomStatus(Option<CustomStatus>),
 }
 
 /// A notice and the number that a stream of them can be resumed by.

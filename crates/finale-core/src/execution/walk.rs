@@ -1,11 +1,12 @@
 //! The tree of an execution as it is listed: each node, and behind it what it calls.
 
 use super::scope::Stage;
-use super::{Execution, NodeState, Phase};
+use super::{Command, Execution, Input, NodeState, Phase, Turn};
 use crate::compiled::{Compiled, OpeningKind, Step};
 use crate::id::{NodeIndex, ScopeId, WorkKey};
 use crate::path::{Instance, NodePath, PathStep};
 use crate::status::NodeStatus;
+use crate::time::Time;
 
 /// A node of the tree, as it is now or as it will be when what it is in is called.
 pub(super) struct Listed<'a> {
@@ -74,6 +75,22 @@ impl Execution {
             self.walk_graph(definition, (finally, opened), within, visit);
             within.pop();
         }
+    }
+
+    /// The first node that could still begin after a command and for which this holds; none if the command is refused. Nothing
+    /// is changed.
+    pub fn find_ahead_after(
+        &self,
+        definition: &Compiled,
+        at: Time,
+        command: Command,
+        holds: impl Fn(NodeIndex) -> bool,
+    ) -> Option<NodeIndex> {
+        let (mut after, mut turn) = (self.clone(), Turn::new());
+        let told = after.handle(definition, at, Input::Command(command), &mut turn);
+        turn.discard();
+        told.ok()?;
+        after.find_ahead(definition, holds)
     }
 
     /// The first node that may still begin and for which this holds; of a map or loop that is not over, and of what may undo a

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::encoding::{activated, failed, kind};
 use super::{
-    Activation, Decision, EndRequest, Ended, Fact, Operation, OperatorAction, Recorded, Signalled, StopOutcome,
-    Terminal, Timer,
+    Activation, CustomStatusSet, Decision, EndRequest, Ended, Fact, Operation, OperatorAction, Recorded, Signalled,
+    StopOutcome, Terminal, Timer,
 };
 use crate::compiled::DefinitionHash;
 use crate::definition::Verdict;
@@ -131,6 +131,11 @@ impl<'a> Reader<'a> {
                 Fact::TimerFired(Timer::Round(key, self.narrow()?))
             }
             kind::OPERATED => Fact::Operated(self.operation(kind)?),
+            kind::CUSTOM_STATUS => {
+                let (key, attempt) = work(self)?;
+                let (set_at, text) = (self.earlier(at)?, self.text()?);
+                Fact::CustomStatusSet(CustomStatusSet { key, attempt, set_at, text })
+            }
             kind::WAIT => work(self).map(|(key, _)| Fact::TimerFired(Timer::Wait(key)))?,
             // These are about no work: a flag of one is damage.
             _ => self.of_execution(kind, at)?,

@@ -5,7 +5,8 @@ use std::fmt::{self, Write};
 use serde::Serialize;
 
 use super::{
-    Activation, Decision, EndRequest, Ended, Fact, Operation, OperatorAction, Recorded, Signalled, StopOutcome, Timer,
+    Activation, CustomStatusSet, Decision, EndRequest, Ended, Fact, Operation, OperatorAction, Recorded, Signalled,
+    StopOutcome, Timer,
 };
 use crate::compiled::Compiled;
 use crate::definition::Verdict;
@@ -83,6 +84,9 @@ impl Recorded {
             }
             Fact::Operated(operation) => about.of_node(definition, operation.key).operated(operation),
             Fact::Signalled(signal) => about.signalled(signal),
+            Fact::CustomStatusSet(CustomStatusSet { key, attempt, text, .. }) => {
+                about.of_attempt(definition, *key, *attempt).custom_status(text)
+            }
         }
     }
 }
@@ -248,6 +252,14 @@ impl Described {
         if payload.is_null() { about } else { about.say(format_args!(", with {payload:?}")) }
     }
 
+    fn custom_status(self, text: &str) -> Self {
+        let about = self.kind("custom_status_set");
+        if text.is_empty() {
+            return about.say(format_args!("took the custom status back"));
+        }
+        about.say(format_args!("set the custom status {text:?}"))
+    }
+
     fn end_decided(self, decree: &EndRequest) -> Self {
         let about = self.kind("end_decided");
         match decree {
@@ -370,6 +382,10 @@ mod tests {
         let operated =
             |action, reason: &str| Fact::Operated(Operation { key, by: "me".into(), reason: reason.into(), action });
         let signal = |id, payload| Fact::Signalled(Signalled { name: "paid".into(), payload, by: "me".into(), id });
+        let custom_status = |text: &str| {
+            let (set_at, text) = (Time::from_micros(3), text.into());
+            Fact::CustomStatusSet(CustomStatusSet { key, attempt, set_at, text })
+        };
         let output = Some(Payload::encode(&1).unwrap());
         let cases = [
             (decided(Decision::Branch(true)), "hello went true"),
@@ -396,7 +412,11 @@ mod tests {
             (Fact::TimerFired(Timer::Wait(key)), "hello: the time it waited for has come"),
             (signal(None, Payload::NULL), "signal \"paid\" by me"),
             (signal(Some("7".into()), Payload::encode(&1).unwrap()), "signal \"paid\" by me, id \"7\", with 1"),
+            (custom_status("half of it"), "hello: attempt 1 set the custom status \"half of it\""),
+            (custom_status(""), "hello: attempt 1 took the custom status back"),
             (Fact::Ending(EndRequest::Cancel("me".into())), "cancelled by me"),
+            (Fact::Ending(EndRequest::ForceCancel("me".into())), "cancelled at once by me"),
+            (Fact::TimerFired(Timer::EndingWithin), "the time to end in has passed"),
             (Fact::Ending(EndRequest::Complete("me".into())), "declared completed by me"),
             (Fact::Ending(EndRequest::Fail { by: "me".into(), reason: "no".into() }), "declared failed by me: no"),
             (Fact::Ending(EndRequest::Output("no x".into())), "its output could not be evaluated: no x"),

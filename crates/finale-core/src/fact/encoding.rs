@@ -10,7 +10,8 @@
 //! with `encoding/golden.hex` must fail only in lines that are new.
 
 use super::{
-    Activation, Decision, EndRequest, Ended, Fact, Operation, OperatorAction, Signalled, StopOutcome, Terminal, Timer,
+    Activation, CustomStatusSet, Decision, EndRequest, Ended, Fact, Operation, OperatorAction, Signalled, StopOutcome,
+    Terminal, Timer,
 };
 use crate::definition::Verdict;
 use crate::failure::{Failure, FailureClass};
@@ -46,6 +47,7 @@ pub(super) mod kind {
     pub(in crate::fact) const ROUND: u8 = 21;
     pub(in crate::fact) const OPERATED: u8 = 24;
     pub(in crate::fact) const TOTAL: u8 = 25;
+    pub(in crate::fact) const CUSTOM_STATUS: u8 = 26;
     pub(in crate::fact) const SIGNALLED: u8 = 27;
     pub(in crate::fact) const WAIT: u8 = 28;
     pub(in crate::fact) const ENDING_WITHIN: u8 = 22;
@@ -162,6 +164,11 @@ impl Writer<'_> {
             Fact::Signalled(signal) => {
                 self.head(kind::SIGNALLED, last, at);
                 self.signal(signal);
+            }
+            Fact::CustomStatusSet(CustomStatusSet { key, attempt, set_at, text }) => {
+                self.work(kind::CUSTOM_STATUS, last, at, *key, *attempt);
+                self.span(*set_at, at);
+                self.text(text);
             }
         }
     }

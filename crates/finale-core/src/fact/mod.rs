@@ -96,6 +96,21 @@ pub enum Fact {
     Operated(Operation),
     /// Somebody sent a signal.
     Signalled(Signalled),
+    /// A handler had set the custom status of the execution; recorded before the fact that came next.
+    CustomStatusSet(CustomStatusSet),
+}
+
+/// The custom status of an execution: one line that a handler says of it. The last one that was set counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomStatusSet {
+    /// The work of the handler.
+    pub key: WorkKey,
+    /// Which attempt at it.
+    pub attempt: AttemptNo,
+    /// When the task engine heard of it; not when it was recorded.
+    pub set_at: Time,
+    /// The line; empty if the handler took it back.
+    pub text: Box<str>,
 }
 
 /// What an operator said of one node.
@@ -116,7 +131,8 @@ pub struct Operation {
 pub enum OperatorAction {
     /// Work that is held is tried again, with all its attempts and all its time.
     Retry,
-    /// The next attempt, or the next round, begins now instead of at the end of its wait, or a wait for a time is over.
+    /// The next attempt, or the next round, begins now instead of at the end of its wait, or a wait for a time is over. An
+    /// attempt that waits for a limit goes first in that queue.
     RunNow,
     /// The work counts as done, with this output; whoever works on it is stopped at once.
     Complete(Payload),

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AttemptRecord, Begun, ConcurrencyLimit, Counts, DecidedBy, End, EndingFailure, ExecutionError, ItemCounts,
-    NodeFailure, NodeRecord, NodeRecordState, Outcome, QueuePosition, Record, SignalRecord, State, TaskProgress,
-    WorkflowName, is_zero,
+    AttemptRecord, Begun, ConcurrencyLimit, Counts, CustomStatus, DecidedBy, End, EndingFailure, ExecutionError,
+    ItemCounts, NodeFailure, NodeRecord, NodeRecordState, Outcome, QueuePosition, Record, SignalRecord, State,
+    TaskProgress, WorkflowName, is_zero,
 };
 use crate::failure::FailureClass;
 use crate::id::{AttemptNo, ExecutionId, TaskId};
@@ -49,6 +49,8 @@ pub(super) struct FlatRecord {
     counts: Counts,
     decided_by: Option<DecidedBy>,
     output: Option<Payload>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    custom_status: Option<CustomStatus>,
     nodes: Vec<NodeRecord>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     signals: Vec<SignalRecord>,
@@ -75,6 +77,7 @@ impl From<Record> for FlatRecord {
             counts: record.counts,
             decided_by: None,
             output: None,
+            custom_status: record.custom_status,
             nodes: record.nodes,
             signals: record.signals,
         };
@@ -178,6 +181,7 @@ impl TryFrom<FlatRecord> for Record {
             deadline: flat.deadline,
             state,
             counts: flat.counts,
+            custom_status: flat.custom_status,
             nodes: flat.nodes,
             signals: flat.signals,
         })

@@ -90,6 +90,11 @@ impl Message {
     pub const fn tell(input: execution::Input) -> Self {
         Self { request: None, body: Body::Input(input) }
     }
+
+    /// Whether it says what custom status a handler has set.
+    pub const fn is_custom_status(&self) -> bool {
+        matches!(self.body, Body::Input(execution::Input::CustomStatus { .. }))
+    }
 }
 
 /// What is in a message for an execution.

@@ -64,6 +64,10 @@ impl Supervisor {
                 entry.rare_mut().operators.push_back(Operator::Command(message));
                 self.serve_operators(at, slot, out);
             }
+            Question::Tell(message) if is_quarantined && matches!(message.body, Body::Input(Input::Operate(_))) => {
+                let refused = Refused::NotRunning(ExecutionStatus::Quarantined);
+                out.reply(message.request, Answer::NotDone(NotDone::Refused(refused)));
+            }
             Question::Tell(message) if is_quarantined && entry.queued() >= self.options.early_messages_max => {
                 out.reply(message.request, Answer::NotDone(NotDone::Saturated));
             }
@@ -123,7 +127,13 @@ impl Supervisor {
                 self.attach_for(at, slot, message, out);
             }
             _ => {
-                entry.rare_mut().queue.push_back(message);
+                let queue = &mut entry.rare_mut().queue;
+                // Of those that follow each other only the last one counts: a handler that sets many fills no queue. One before
+                // an outcome stays there, because it is recorded with that.
+                if message.is_custom_status() && queue.back().is_some_and(Message::is_custom_status) {
+                    queue.pop_back();
+                }
+                queue.push_back(message);
                 self.want_actor(slot);
             }
         }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use super::message::{Batch, Delivery, EarlyReport, FiredTimer, OutputRange, TaskOutcome, TaskResult};
+use super::last_status::LastStatus;
+use super::message::{Batch, Delivery, EarlyReport, FiredTimer, OutputRange, TaskOutcome, TaskResult, TaskUpdate};
 use super::outbox::Outbox;
 use super::slots::Slots;
 use super::unsent::{Kind, Unsent};
@@ -42,12 +43,17 @@ pub(super) struct Deliveries {
     passed_on: PassedOn,
 }
 
-/// Outcomes that a [`TaskEngine`](super::TaskEngine) has sent, and that nobody is known to have taken in.
+/// Outcomes that a [`TaskEngine`](super::TaskEngine) has sent, and that nobody is known to have taken in; and the custom
+/// statuses that its handlers have set last, which go with the outcomes to come.
 #[derive(Debug, Default)]
-pub struct Untaken(PassedOn);
+pub struct Untaken {
+    pub(super) outcomes: PassedOn,
+    pub(super) statuses: FxHashMap<Slot, Box<LastStatus>>,
+    pub(super) last_set_at: Time,
+}
 
 /// Outcomes by their executions and attempts, each with its batch and its index there.
-type PassedOn = FxHashMap<Slot, BTreeMap<Dispatch, (Arc<Batch>, usize)>>;
+pub(super) type PassedOn = FxHashMap<Slot, BTreeMap<Dispatch, (Arc<Batch>, usize)>>;
 
 /// What one callback was sent.
 #[derive(Clone, Debug, Default)]
@@ -92,10 +98,23 @@ impl Deliveries {
         &mut self.filling(callback, Kind::Completed, out).batch.bytes
     }
 
-    /// Adds an outcome. A completed one has its output in the buffer already.
-    pub(super) fn outcome(&mut self, callback: Callback, outcome: TaskOutcome, out: &mut Outbox) {
+    /// Adds an outcome, and the custom status that goes with it. A completed one has its output in the buffer already.
+    pub(super) fn outcome(
+        &mut self,
+        callback: Callback,
+        outcome: TaskOutcome,
+        status: Option<TaskUpdate>,
+        out: &mut Outbox,
+    ) {
         let kind = if matches!(outcome.result, TaskResult::Completed(_)) { Kind::Completed } else { Kind::Failed };
-        let batch = &mut self.filling(callback, kind, out).batch;
+        let unsent = self.filling(callback, kind, out);
+        if let Some(status) = status {
+            unsent.updates.retain(|update| !status.replaces(update));
+            let statuses = &mut unsent.batch.statuses;
+            statuses.pop_if(|last| status.replaces(last));
+            statuses.push(status);
+        }
+        let batch = &mut unsent.batch;
         batch.outcomes.push(outcome);
         if batch.outcomes.len() >= OUTCOMES_MAX || batch.bytes.len() > BYTES_MAX {
             self.send(callback, out);
@@ -108,6 +127,11 @@ impl Deliveries {
 
     pub(super) fn report(&mut self, callback: Callback, report: EarlyReport, out: &mut Outbox) {
         self.filling(callback, Kind::Reports, out).reports.push(report);
+    }
+
+    /// Adds what a handler says.
+    pub(super) fn update(&mut self, callback: Callback, update: TaskUpdate, out: &mut Outbox) {
+        listed(callback, out).update(update);
     }
 
     pub(super) fn go_on(&mut self, callback: Callback, slot: Slot, out: &mut Outbox) {
@@ -177,12 +201,12 @@ impl Deliveries {
                 of_slot.insert(outcome.dispatch, (Arc::clone(&batch), index));
             }
         }
-        Untaken(untaken)
+        Untaken { outcomes: untaken, ..Untaken::default() }
     }
 
     /// Keeps outcomes that a predecessor had sent until the executions have reconciled.
-    pub(super) fn adopt(&mut self, Untaken(untaken): Untaken) {
-        self.passed_on = untaken;
+    pub(super) fn adopt(&mut self, outcomes: PassedOn) {
+        self.passed_on = outcomes;
     }
 
     /// Sends the unacknowledged outcome of an attempt again; false if there is none.
@@ -199,7 +223,8 @@ impl Deliveries {
             bytes.extend_from_slice(batch.output(*range));
             *range = OutputRange::behind(start, bytes);
         }
-        self.outcome(callback, outcome, out);
+        let status = batch.statuses.iter().rfind(|status| status.slot == slot).cloned();
+        self.outcome(callback, outcome, status, out);
         true
     }
 
@@ -245,6 +270,10 @@ impl Deliveries {
     /// Sends the unsent message for a callback.
     fn send(&mut self, callback: Callback, out: &mut Outbox) {
         let unsent = &mut out.unsent[callback.index()];
+        if !unsent.updates.is_empty() {
+            let updates = Delivery::TaskUpdated(std::mem::take(&mut unsent.updates));
+            out.deliveries.push((callback, updates));
+        }
         let delivery = match unsent.kind {
             Kind::Timers if !unsent.timers.is_empty() => Delivery::TimerFired(std::mem::take(&mut unsent.timers)),
             Kind::Reports if !unsent.reports.is_empty() => Delivery::TaskReported(std::mem::take(&mut unsent.reports)),

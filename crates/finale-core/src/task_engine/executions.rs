@@ -26,6 +26,9 @@ impl TaskEngine {
         let entry = self.slots.occupy(slot);
         let adopted = entry.registration.is_none() && self.running.of(&entry.at_work).next().is_some();
         entry.registration = Some(registration);
+        if let Some(status) = self.statuses.remove(&slot) {
+            entry.custom_status.get_or_insert(status);
+        }
         if adopted {
             self.limit_adopted(at, slot);
         }
@@ -47,6 +50,7 @@ impl TaskEngine {
             self.answer_early(slot, answer, out);
         }
         self.slots.vacate(slot);
+        self.statuses.remove(&slot);
         self.begin_waiting(out);
         self.look_whether_drained(out);
     }

@@ -93,7 +93,8 @@ impl TaskEngine {
             entry.starting = entry.starting.saturating_sub(1);
             let result = TaskResult::from(result).cut(self.options.text_bytes_max);
             let Attempt { slot, dispatch, .. } = attempt;
-            self.deliveries.outcome(entry.callback(), TaskOutcome { slot, dispatch, started, ended, result }, out);
+            let (status, outcome) = (entry.last_status(), TaskOutcome { slot, dispatch, started, ended, result });
+            self.deliveries.outcome(entry.callback(), outcome, status, out);
         }
         self.begin_waiting(out);
     }
@@ -190,7 +191,8 @@ impl TaskEngine {
         // An ended execution has no callback.
         let Some(entry) = self.slots.get(slot) else { return };
         let result = result.cut(self.options.text_bytes_max);
-        self.deliveries.outcome(entry.callback(), TaskOutcome { slot, dispatch, started, ended, result }, out);
+        let (status, outcome) = (entry.last_status(), TaskOutcome { slot, dispatch, started, ended, result });
+        self.deliveries.outcome(entry.callback(), outcome, status, out);
     }
 
     /// Properties of the node of an attempt.

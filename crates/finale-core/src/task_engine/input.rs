@@ -94,6 +94,8 @@ pub enum Input {
         started: Time,
         /// When the handler returned.
         ended: Time,
+        /// The custom status that it set before that, as in [`Alive`](Self::Alive).
+        custom_status: Option<Box<str>>,
         /// Its result.
         result: HandlerResult,
     },
@@ -112,6 +114,8 @@ pub enum Input {
         future: FutureNo,
         /// When the handler returned.
         ended: Time,
+        /// The custom status that it set before that, as in [`Alive`](Self::Alive), and that was not told yet.
+        custom_status: Option<Box<str>>,
         /// Its result.
         result: HandlerResult,
     },
@@ -128,6 +132,8 @@ pub enum Input {
         future: FutureNo,
         /// How far it is; none if that is not said.
         progress: Option<TaskProgress>,
+        /// The custom status that it has set, empty if it took it back; none if it has set none.
+        custom_status: Option<Box<str>>,
     },
     /// The time of [`TaskEngine::wake_at`](super::TaskEngine::wake_at) has come.
     Wake,

@@ -12,6 +12,9 @@ use crate::id::{Dispatch, WorkKey};
 use crate::number::{FutureNo, LimitNo, Slot};
 use crate::permits::Lease;
 
+/// The numbers of tasks begin here: there are as many before it, for those that are put first.
+const MIDDLE: u64 = 1 << 63;
+
 /// All limits of the shard.
 #[derive(Clone, Debug)]
 pub(super) struct ConcurrencyLimiter {
@@ -20,6 +23,8 @@ pub(super) struct ConcurrencyLimiter {
     waiting: BTreeMap<(Slot, WorkKey), (LimitNo, u64)>,
     /// Number of the task that was queued last; numbers rise over all queues.
     newest: u64,
+    /// Number of the task that was put first last; these fall.
+    first: u64,
     resuming: usize,
 }
 
@@ -42,7 +47,7 @@ impl ConcurrencyLimiter {
     pub(super) fn new(limits: u16, unused_max: usize) -> Self {
         let limit = || Limit { lease: Lease::new(unused_max), queue: Queue::default(), resuming: VecDeque::new() };
         let limits = std::iter::repeat_with(limit).take(usize::from(limits.max(1))).collect();
-        Self { limits, waiting: BTreeMap::new(), newest: 0, resuming: 0 }
+        Self { limits, waiting: BTreeMap::new(), newest: MIDDLE, first: MIDDLE, resuming: 0 }
     }
 
     pub(super) fn lease(&mut self, limit: LimitNo) -> Option<&mut Lease> {
@@ -98,6 +103,17 @@ impl ConcurrencyLimiter {
         self.newest += 1;
         self.waiting.insert((task.attempt.slot, task.attempt.dispatch.key), (limit, self.newest));
         self.limits[limit.index()].queue.push(self.newest, task);
+    }
+
+    /// Puts a waiting task before all others; nothing if the attempt does not wait.
+    pub(super) fn put_first(&mut self, slot: Slot, dispatch: Dispatch) {
+        if let Some((limit, _)) = self.waiting.get(&(slot, dispatch.key)).copied()
+            && let Some(task) = self.cancel_queued(slot, dispatch)
+        {
+            self.first -= 1;
+            self.waiting.insert((slot, dispatch.key), (limit, self.first));
+            self.limits[limit.index()].queue.push_first(self.first, task);
+        }
     }
 
     /// Puts a running handler into the queue of its limit.

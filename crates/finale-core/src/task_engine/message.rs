@@ -7,6 +7,7 @@ use crate::fact::{StopOutcome, Timer};
 use crate::failure::Failure;
 use crate::id::{Dispatch, WorkKey};
 use crate::number::{BatchNo, RequestId, Slot};
+use crate::record::TaskProgress;
 use crate::time::Time;
 
 /// A message for a callback.
@@ -22,6 +23,9 @@ pub enum Delivery {
     TaskReported(Vec<EarlyReport>),
     /// Executions to tell [`Input::Continue`](crate::execution::Input::Continue).
     Continue(Vec<Slot>),
+    /// What handlers at work say. Nothing of it is kept here for whoever does not get it, but for the custom status that was
+    /// set last: it goes with the next batch of outcomes as well.
+    TaskUpdated(Vec<TaskUpdate>),
     /// Number of messages that are answered without a batch of outcomes to carry that.
     Answered(u32),
 }
@@ -36,6 +40,8 @@ pub struct Batch {
     pub previous: BatchNo,
     /// Number of messages of the callback that are answered. Their immediate outcomes are in this batch or an earlier one.
     pub answers: u32,
+    /// The custom statuses that handlers have set before these outcomes; to be taken in first.
+    pub statuses: Vec<TaskUpdate>,
     /// The outcomes, in their order.
     pub outcomes: Vec<TaskOutcome>,
     /// The outputs, concatenated.
@@ -65,6 +71,7 @@ impl Batch {
     /// batches for good.
     pub(super) fn clear(&mut self, bytes_max: usize) {
         self.answers = 0;
+        self.statuses.clear();
         self.outcomes.clear();
         self.bytes.clear();
         self.bytes.shrink_to(bytes_max);
@@ -95,6 +102,39 @@ pub enum TaskResult {
     Failed(Box<Failure>),
     /// Stopped because it was asked to.
     Stopped(StopOutcome),
+}
+
+/// Something that a handler at work says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskUpdate {
+    /// The execution.
+    pub slot: Slot,
+    /// The attempt.
+    pub dispatch: Dispatch,
+    /// When the engine heard of it.
+    pub at: Time,
+    /// What.
+    pub update: Update,
+}
+
+impl TaskUpdate {
+    /// What the execution is told; nothing of a progress, which is only for those who watch it.
+    pub fn into_input(self) -> Option<execution::Input> {
+        let Self { dispatch, at, update, .. } = self;
+        match update {
+            Update::CustomStatus(text) => Some(execution::Input::CustomStatus { dispatch, set_at: at, text }),
+            Update::Progress(_) => None,
+        }
+    }
+}
+
+/// What a handler at work says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Update {
+    /// How far it is. It is recorded nowhere.
+    Progress(TaskProgress),
+    /// The custom status of its execution; empty to take it back.
+    CustomStatus(Box<str>),
 }
 
 /// A timer that is due.

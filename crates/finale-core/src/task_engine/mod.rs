@@ -24,6 +24,7 @@ mod early;
 mod executions;
 mod handlers;
 mod input;
+mod last_status;
 mod limiter;
 mod message;
 mod open;
@@ -38,13 +39,14 @@ mod slots;
 mod stop;
 mod timers;
 mod unsent;
+mod updates;
 
 #[cfg(test)]
 mod tests;
 
 pub use delivery::Untaken;
 pub use input::{Adopted, AdoptedState, Attempt, HandlerResult, Input, Reconcile, Registration};
-pub use message::{Batch, Delivery, EarlyReport, FiredTimer, OutputRange, TaskOutcome, TaskResult};
+pub use message::{Batch, Delivery, EarlyReport, FiredTimer, OutputRange, TaskOutcome, TaskResult, TaskUpdate, Update};
 pub use open::OpenTask;
 pub use options::{HandlerOptions, Options, TaskNode};
 pub use outbox::{Counts, Drained, EarlyAnswer, Leak, Outbox, PermitChange, QueuedTask, Reply, Start, SuspendedTask};
@@ -52,11 +54,14 @@ pub use outbox::{Counts, Drained, EarlyAnswer, Leak, Outbox, PermitChange, Queue
 use delivery::Deliveries;
 use drain::Closing;
 use early::EarlyReports;
+use last_status::LastStatus;
 use limiter::ConcurrencyLimiter;
 use open::OpenTasks;
 use running::{Permits, Running, RunningHandler};
 use slots::Slots;
 use timers::Timers;
+
+use rustc_hash::FxHashMap;
 
 use crate::id::{Dispatch, ExecutionId, TaskId};
 use crate::number::{Callback, LimitNo, Slot};
@@ -77,6 +82,10 @@ pub struct TaskEngine {
     early: EarlyReports,
     timers: Timers,
     deliveries: Deliveries,
+    /// The custom statuses that handlers of a predecessor have set, until their executions are registered again.
+    statuses: FxHashMap<Slot, Box<LastStatus>>,
+    /// When the last custom status was set.
+    last_set_at: Time,
     /// Index of the start that was cancelled last, where the next search begins.
     cancelled_last: usize,
     journal_failed: bool,
@@ -101,6 +110,8 @@ impl TaskEngine {
             early: EarlyReports::default(),
             timers: Timers::default(),
             deliveries: Deliveries::new(options.sweep_interval),
+            statuses: FxHashMap::default(),
+            last_set_at: Time::default(),
             cancelled_last: 0,
             journal_failed: false,
             closing: Closing::Open,
@@ -128,7 +139,8 @@ impl TaskEngine {
     pub fn rebuilt(options: Options, held: &[usize], untaken: Untaken, outbox: &mut Outbox) -> Self {
         outbox.keep_messages_only();
         let mut engine = Self::new(options);
-        engine.deliveries.adopt(untaken);
+        engine.deliveries.adopt(untaken.outcomes);
+        (engine.statuses, engine.last_set_at) = (untaken.statuses, untaken.last_set_at);
         for (limit, permits) in (0..).map(LimitNo).zip(held) {
             if let Some(lease) = engine.limiter.lease(limit) {
                 lease.adopt(*permits, 0);
@@ -145,19 +157,25 @@ impl TaskEngine {
     /// Takes the outcomes that nobody is known to have taken in out of an engine that panicked: they may be on their way
     /// still, and an execution that reconciles before they arrive must not run their handlers again.
     pub fn take_untaken(&mut self) -> Untaken {
-        self.deliveries.take_untaken()
+        let mut statuses = std::mem::take(&mut self.statuses);
+        statuses.extend(self.slots.take_statuses());
+        Untaken { statuses, last_set_at: self.last_set_at, ..self.deliveries.take_untaken() }
     }
 
     /// Handles one input; outputs are added to the outbox.
     pub fn handle(&mut self, at: Time, input: Input, out: &mut Outbox) {
         self.deliveries.note_time(at);
         match input {
-            Input::HandlerReady { attempt, started, ended, result } => {
+            Input::HandlerReady { attempt, started, ended, custom_status, result } => {
+                self.set_custom_status(ended, attempt, custom_status, out);
                 self.handler_ready(attempt, started, ended, result, out);
             }
             Input::Perform { from, taken, effects } => self.perform(at, from, taken, effects, out),
             Input::HandlerPending { attempt, started, future } => self.handler_pending(attempt, started, future, out),
-            Input::HandlerEnded { future, ended, result } => self.handler_ended(future, ended, result, out),
+            Input::HandlerEnded { future, ended, custom_status, result } => {
+                self.status_of_handler(ended, future, custom_status, out);
+                self.handler_ended(future, ended, result, out);
+            }
             Input::Register(registration) => self.register(at, registration, out),
             Input::Moved { slot, callback } => self.moved(slot, callback),
             Input::Deregister { slot, status } => self.deregister(slot, EarlyAnswer::Ended(status), out),
@@ -172,7 +190,10 @@ impl TaskEngine {
             Input::GiveBackEarly { slot, key } => self.give_back_early(slot, key, out),
             Input::Suspended(future) => self.suspended(future, out),
             Input::Resumed(future) => self.resumed(future, out),
-            Input::Alive { future, progress } => self.alive(at, future, progress),
+            Input::Alive { future, progress, custom_status } => {
+                self.alive(at, future, progress, out);
+                self.status_of_handler(at, future, custom_status, out);
+            }
             Input::Wake => self.wake(at, out),
             Input::PermitsGranted { limit, permits } => self.permits_granted(limit, permits, out),
             Input::PermitsAvailable { limit } => self.permits_available(limit, out),

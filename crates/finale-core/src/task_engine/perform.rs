@@ -46,6 +46,7 @@ impl TaskEngine {
             }
             Effect::Withdraw { dispatch } => self.close_task(slot, dispatch, out),
             Effect::Stop { dispatch, then } => self.stop(at, slot, dispatch, then, out),
+            Effect::PutFirst { dispatch } => self.limiter.put_first(slot, dispatch),
             Effect::ArmTimer { timer, due, within } => self.arm(slot, timer, due, at.after(within)),
             Effect::DisarmTimer { timer } => self.disarm(slot, timer),
             Effect::Continue => self.go_on(slot, out),

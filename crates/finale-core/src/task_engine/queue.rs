@@ -56,6 +56,21 @@ impl Queue {
         self.len += 1;
     }
 
+    /// Puts a task before all others; its number must be the lowest.
+    pub(super) fn push_first(&mut self, number: u64, task: Queued) {
+        if self.passed == 0 {
+            // A whole block more that has left the front changes the place of no entry within its block.
+            self.passed = BLOCK;
+        }
+        if self.passed.is_multiple_of(BLOCK) {
+            self.blocks.push_front(0);
+        }
+        self.passed -= 1;
+        self.blocks[0] += 1;
+        self.entries.push_front((number, Some(task)));
+        self.len += 1;
+    }
+
     /// Number of the oldest task.
     pub(super) fn oldest(&self) -> Option<u64> {
         // The first entry is never empty.

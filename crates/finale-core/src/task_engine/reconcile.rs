@@ -33,7 +33,11 @@ impl MustBe {
                 Effect::Offer { dispatch, .. } => drop(must_be.opens.insert(dispatch.key)),
                 Effect::ArmTimer { timer, .. } => drop(must_be.timers.insert(*timer)),
                 Effect::Stop { dispatch, .. } => drop(must_be.stops.insert(*dispatch)),
-                Effect::Withdraw { .. } | Effect::DisarmTimer { .. } | Effect::Continue | Effect::Ended => {}
+                Effect::Withdraw { .. }
+                | Effect::PutFirst { .. }
+                | Effect::DisarmTimer { .. }
+                | Effect::Continue
+                | Effect::Ended => {}
             }
         }
         must_be
@@ -46,6 +50,7 @@ impl TaskEngine {
         let Reconcile { slot, from, taken, under_way } = reconcile;
         self.deliveries.taken(from, taken, &self.slots);
         let must_be = MustBe::of(&under_way);
+        self.repeat_custom_status(slot, out);
         self.drop_beyond(slot, &must_be, out);
         for effect in under_way {
             self.reconcile_one(at, slot, &must_be, effect, out);

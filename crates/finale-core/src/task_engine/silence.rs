@@ -13,12 +13,14 @@ use crate::time::{Time, format_duration};
 
 impl TaskEngine {
     /// A handler says that it is alive, and perhaps how far it is.
-    pub(super) fn alive(&mut self, at: Time, future: FutureNo, progress: Option<TaskProgress>) {
+    pub(super) fn alive(&mut self, at: Time, future: FutureNo, progress: Option<TaskProgress>, out: &mut Outbox) {
         let Some(handler) = self.running.get_mut(future) else { return };
+        let (attempt, is_limited) = (handler.attempt, handler.silence.is_some());
         if let Some(progress) = progress {
-            handler.progress = Some(Box::new(progress));
+            handler.progress = Some(Box::new(progress.clone()));
+            self.progressed(at, attempt, progress, out);
         }
-        if handler.silence.is_some() {
+        if is_limited {
             self.hear(at, future);
         }
     }

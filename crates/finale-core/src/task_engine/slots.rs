@@ -1,6 +1,10 @@
 //! The executions of the shard, by their slots.
 
+use rustc_hash::FxHashMap;
+
 use super::input::Registration;
+use super::last_status::LastStatus;
+use super::message::TaskUpdate;
 use super::running::AtWork;
 use crate::number::{Callback, Slot};
 
@@ -20,6 +24,8 @@ pub(super) struct SlotEntry {
     pub(super) open: u32,
     pub(super) early: u32,
     pub(super) timers: u32,
+    /// What its handlers have set last.
+    pub(super) custom_status: Option<Box<LastStatus>>,
 }
 
 impl Slots {
@@ -50,7 +56,14 @@ impl Slots {
             open: 0,
             early: 0,
             timers: 0,
+            custom_status: None,
         })
+    }
+
+    /// Takes what handlers have set last, of all executions.
+    pub(super) fn take_statuses(&mut self) -> FxHashMap<Slot, Box<LastStatus>> {
+        let entries = self.0.iter_mut().flatten();
+        entries.filter_map(|entry| Some((entry.slot, entry.custom_status.take()?))).collect()
     }
 
     pub(super) fn vacate(&mut self, slot: Slot) -> Option<SlotEntry> {
@@ -60,6 +73,12 @@ impl Slots {
 }
 
 impl SlotEntry {
+    /// The custom status that goes with an outcome of the execution: a message of its own may be lost, but a batch is kept
+    /// until it was taken in.
+    pub(super) fn last_status(&self) -> Option<TaskUpdate> {
+        self.custom_status.as_deref().map(|status| status.update(self.slot))
+    }
+
     /// The receiver of messages. The Supervisor knows an execution that is not registered again yet.
     pub(super) fn callback(&self) -> Callback {
         self.registration.as_ref().map_or(Callback::Supervisor, |registration| registration.callback)

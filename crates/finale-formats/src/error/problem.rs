@@ -245,6 +245,8 @@ pub enum FileLimit {
     /// Values that the anchors and aliases (`*name`) of a YAML file stand for, all together:
     /// [`Limits::ALIASED_VALUES_MAX`](crate::Limits::ALIASED_VALUES_MAX).
     Aliases,
+    /// The bytes of a JSON Schema: `finale_core::definition::Schema::BYTES_MAX`.
+    SchemaBytes,
     /// Documents in a YAML file: 1.
     Documents,
 }
@@ -256,6 +258,7 @@ impl FileLimit {
             Self::Depth => format!("lists and maps are nested more than {max} levels deep"),
             Self::Anchors => format!("the file has more than {max} anchors (`&name`)"),
             Self::Aliases => format!("the anchors and aliases (`*name`) of the file stand for more than {max} values"),
+            Self::SchemaBytes => format!("the schema has more than {max} bytes"),
             Self::Documents => "a second document begins here (`---`), and a file holds one: split it".to_owned(),
         }
     }

@@ -20,11 +20,13 @@ pub(crate) const KEYS: Keys = Keys {
 };
 
 /// Keys of a task that mean nothing for a call.
-pub(super) const NOT_OF_A_CALL: [&str; 11] = [
+pub(super) const NOT_OF_A_CALL: [&str; 13] = [
     "handler",
     "shell",
     "sleep",
     "log",
+    "input_schema",
+    "output_schema",
     "retry",
     "timeout",
     "queue_timeout",

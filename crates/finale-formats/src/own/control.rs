@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::report::Report;
 use super::section::{self, Keys, Section};
-use super::{duration, expression, rule, task, wait};
+use super::{duration, expression, rule, schema, task, wait};
 use crate::error::LoadProblem;
 use crate::tree::{Entry, Located, Tree};
 
@@ -44,6 +44,7 @@ pub(crate) const KEYS: Keys = Keys {
         "until",
         "signal",
         "timeout",
+        "schema",
         "label",
         "after",
         "when",
@@ -79,6 +80,8 @@ pub(crate) const KEYS: Keys = Keys {
         ("at", "until"),
         ("wait_until", "until"),
         ("event", "signal"),
+        ("payload_schema", "schema"),
+        ("output_schema", "schema"),
         ("wait_for", "signal"),
         ("shell", "task: {shell: ...}"),
         ("handler", "task: {handler: ...}"),
@@ -113,7 +116,8 @@ pub(super) fn read<'a>(id: &str, value: &'a Located, report: &mut Report<'a>) ->
     kinds.for_each(|key| contradiction(&section, key, kind, "a node is one thing", report));
     if kind == "task" {
         let reason = "it belongs into the task";
-        let keys = ["label", "after", "when", "trigger_rule", "on_failure", "timeout", "on_timeout", "compensate"];
+        let keys =
+            ["label", "after", "when", "trigger_rule", "on_failure", "timeout", "schema", "on_timeout", "compensate"];
         keys.into_iter().for_each(|key| contradiction(&section, key, kind, reason, report));
         let entry = section.entry(kind)?;
         return Some(report.inside(&entry.key, |report| task::read(id, entry, report)));
@@ -126,6 +130,8 @@ pub(super) fn read<'a>(id: &str, value: &'a Located, report: &mut Report<'a>) ->
     if kind != "signal" {
         let reason = "only what waits for a signal has a timeout of its own";
         ["timeout", "on_timeout"].into_iter().for_each(|key| contradiction(&section, key, kind, reason, report));
+        let reason = "only a signal says something; a task has `input_schema` and `output_schema`";
+        contradiction(&section, "schema", kind, reason, report);
     }
     if !matches!(kind, "condition" | "subworkflow" | "until" | "signal") {
         contradiction(&section, "on_failure", kind, "it does nothing that could fail", report);
@@ -140,8 +146,9 @@ pub(super) fn read<'a>(id: &str, value: &'a Located, report: &mut Report<'a>) ->
     let compensate = task::compensation(id, &section, report);
     let trigger_rule = section.read("trigger_rule", report, rule::trigger_rule).unwrap_or_default();
     let timeout = section.read("timeout", report, duration::read_longer_than_zero).filter(|_| kind == "signal");
+    let schema = section.read("schema", report, schema::read).filter(|_| kind == "signal");
     let kind = section.read(kind, report, |value, report| match kind {
-        "signal" => wait::signal(value, timeout, report),
+        "signal" => wait::signal(value, timeout, schema, report),
         kind => read_kind(kind, value, report),
     })?;
     Some(Node { trigger_rule, compensate, ..Node::new(id, label, kind) })

@@ -29,7 +29,7 @@ pub(super) fn add_problems(definition: &Definition, places: &Places, faults: &mu
 
 /// Whether what was wrong at this place may have been an edge, or a node with edges.
 fn may_hide_an_edge(fault: &Fault) -> bool {
-    const OF_THE_FILE: [&str; 11] = [
+    const OF_THE_FILE: [&str; 13] = [
         "ending_within",
         "id",
         "name",
@@ -37,6 +37,8 @@ fn may_hide_an_edge(fault: &Fault) -> bool {
         "description",
         "inputs",
         "outputs",
+        "input_schema",
+        "output_schema",
         "on_failure",
         "siblings",
         "output",

@@ -63,6 +63,7 @@ mod policy;
 mod report;
 mod retry;
 mod rule;
+mod schema;
 mod section;
 mod short;
 mod task;
@@ -92,6 +93,8 @@ pub(crate) const KEYS: Keys = Keys {
         "description",
         "inputs",
         "outputs",
+        "input_schema",
+        "output_schema",
         "on_failure",
         "siblings",
         "finally",
@@ -114,6 +117,7 @@ pub(crate) const KEYS: Keys = Keys {
         ("parameters", "inputs"),
         ("result", "output"),
         ("results", "outputs"),
+        ("schema", "input_schema"),
         ("on_error", "on_failure"),
         ("failure_policy", "on_failure"),
         ("policy", "on_failure"),
@@ -262,6 +266,8 @@ impl Reader {
         let outputs = root.read("outputs", report, declaration::list).unwrap_or_default();
         (definition.inputs, self.places.inputs) = inputs.into_iter().unzip();
         (definition.outputs, self.places.outputs) = outputs.into_iter().unzip();
+        definition.input_schema = root.read("input_schema", report, schema::read);
+        definition.output_schema = root.read("output_schema", report, schema::read);
         definition.policy.on_failure = root.read("on_failure", report, policy::on_failure).unwrap_or_default();
         definition.policy.siblings = root.read("siblings", report, policy::siblings).unwrap_or_default();
         definition.output = root.read("output", report, expression::read);
@@ -301,12 +307,18 @@ impl Reader {
     /// Notes where the expressions of a node stand, and what is inside of it.
     fn add_places(&mut self, id: &str, key_place: Option<Place>, value: &Located, body: Option<Places>) {
         let repeated = ["map", "loop"].into_iter().find_map(|key| value.tree.get(key));
-        let body = body.or_else(|| {
-            let mut body = Places::default();
-            body.add_node(id, key_place);
-            body.add_expression(id, expression_value(value));
-            repeated.map(|_| body)
-        });
+        // What is known already of the only task inside is what undoes it.
+        let body = match body {
+            Some(graph) if graph.has_nodes() => Some(graph),
+            compensated => repeated.map(|_| {
+                let mut single = compensated.unwrap_or_default();
+                single.add_node(id, key_place);
+                single.add_expression(id, expression_value(value));
+                single.add_schemas(id, value);
+                single
+            }),
+        };
+        self.places.add_schemas(id, value);
         self.places.add_expression(id, repeated.or_else(|| expression_value(value)));
         if let Some(body) = body {
             self.places.bodies.insert(id.to_owned(), body);

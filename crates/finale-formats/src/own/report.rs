@@ -70,6 +70,15 @@ impl<'a> Report<'a> {
         self.body.take()
     }
 
+    /// Keeps where the parts of what is inside of a map stand, or, if that is one task, those of what undoes an item.
+    pub(super) fn keep_item_compensation(&mut self, id: &str, inside: Option<Places>, compensation: Option<Places>) {
+        self.body = inside.or_else(|| {
+            let mut places = Places::default();
+            places.compensations.insert(id.to_owned(), compensation?);
+            Some(places)
+        });
+    }
+
     /// Keeps where the parts of what undoes the node stand that is being read.
     pub(super) fn keep_compensation(&mut self, places: Option<Places>) {
         self.compensation = places;

@@ -9,7 +9,7 @@ use finale_core::definition::{Body, Delivery, Document, Node, Task, Times, Work,
 
 use super::report::Report;
 use super::section::{self, Keys, Section};
-use super::{absent, call, command, duration, expression, retry, rule, short};
+use super::{absent, call, command, duration, expression, retry, rule, schema, short};
 use crate::error::LoadProblem;
 use crate::tree::{Entry, Located, Tree};
 
@@ -27,6 +27,8 @@ pub(crate) const KEYS: Keys = Keys {
         "group",
         "input",
         "with",
+        "input_schema",
+        "output_schema",
         "after",
         "when",
         "retry",
@@ -78,6 +80,9 @@ pub(crate) const KEYS: Keys = Keys {
         ("params", "with"),
         ("parameters", "with"),
         ("inputs", "with"),
+        ("schema", "output_schema"),
+        ("outputs", "output_schema"),
+        ("returns", "output_schema"),
         ("uses", "handler"),
         ("action", "handler"),
         ("function", "handler"),
@@ -163,6 +168,15 @@ pub(super) fn compensation<'a>(id: &str, section: &Section<'a>, report: &mut Rep
     body.map(Box::new)
 }
 
+/// What undoes one item of a map, if that is said beside its list.
+fn item_compensation<'a>(id: &str, map: &Section<'a>, report: &mut Report<'a>) -> Option<Body> {
+    let inside = report.take_body();
+    let body = map.read("compensate", report, |value, report| body::read(id, value, report));
+    let places = report.take_body();
+    report.keep_item_compensation(id, inside, places);
+    body
+}
+
 fn read_work<'a>(id: &str, section: &Section<'a>, report: &mut Report<'a>) -> Node {
     let title = section.read("title", report, section::text);
     let optional = section.flag("optional", report);
@@ -182,6 +196,8 @@ fn work_of<'a>(section: &Section<'a>, report: &mut Report<'a>) -> Task {
         work,
         input: section.read("input", report, expression::read),
         with,
+        input_schema: section.read("input_schema", report, schema::read),
+        output_schema: section.read("output_schema", report, schema::read),
         timeout: section.read("timeout", report, duration::read_longer_than_zero),
         times: Times {
             queue: section.read("queue_timeout", report, duration::read_longer_than_zero),

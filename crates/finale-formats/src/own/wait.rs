@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use finale_core::definition::{NodeKind, Signal, Wait};
+use finale_core::definition::{NodeKind, Schema, Signal, Wait};
 use finale_core::expression::template;
 
 use super::report::Report;
@@ -18,12 +18,17 @@ pub(super) fn until<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<N
     expression::read(value, report).map(|moment| NodeKind::Wait(Wait::Until(moment)))
 }
 
-/// Reads the name of a signal; `timeout` is how long is waited for it.
-pub(super) fn signal<'a>(value: &'a Located, timeout: Option<Duration>, report: &mut Report<'a>) -> Option<NodeKind> {
+/// Reads the name of a signal; `timeout` is how long is waited for it, and `schema` what it must say.
+pub(super) fn signal<'a>(
+    value: &'a Located,
+    timeout: Option<Duration>,
+    schema: Option<Schema>,
+    report: &mut Report<'a>,
+) -> Option<NodeKind> {
     let name = section::text_as(value, "the name of a signal", report)?;
     if let Err(reason) = template::parts(name) {
         report.add(value.place, || LoadProblem::BadTemplate { reason });
         return None;
     }
-    Some(NodeKind::Wait(Wait::Signal(Signal { name: name.to_owned(), timeout })))
+    Some(NodeKind::Wait(Wait::Signal(Signal { name: name.to_owned(), timeout, schema })))
 }

@@ -85,8 +85,8 @@ fn awaited(wait: &Wait) -> String {
     match wait {
         Wait::Delay(delay) => format_duration(*delay),
         Wait::Until(moment) => format!("until {moment}"),
-        Wait::Signal(Signal { name, timeout: None }) => format!("signal {name}"),
-        Wait::Signal(Signal { name, timeout: Some(timeout) }) => {
+        Wait::Signal(Signal { name, timeout: None, .. }) => format!("signal {name}"),
+        Wait::Signal(Signal { name, timeout: Some(timeout), .. }) => {
             format!("signal {name}, at most {}", format_duration(*timeout))
         }
     }

@@ -105,6 +105,8 @@ fn graph(fields: Fields<'_>, id: String, name: String) -> Result<Definition, Fau
         version: FIRST_VERSION.to_owned(),
         inputs: Vec::new(),
         outputs: Vec::new(),
+        input_schema: None,
+        output_schema: None,
         policy: Policy::default(),
         output: None,
         finally: None,

@@ -181,6 +181,8 @@ impl<'a> Tasks<'a> {
             version: "1.0.0".to_owned(),
             inputs: Vec::new(),
             outputs: Vec::new(),
+            input_schema: None,
+            output_schema: None,
             policy: Policy::default(),
             output: None,
             finally: None,

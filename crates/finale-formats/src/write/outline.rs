@@ -216,6 +216,7 @@ impl<'d> Plan<'d> {
         let NodeKind::Task(task) = &node.kind else {
             let mut entries = vec![control(&node.kind)];
             entries.extend(timeout(&node.kind));
+            entries.extend(payload_schema(&node.kind));
             if node.label != node.id {
                 entries.push(text("label", &node.label));
             }
@@ -334,6 +335,8 @@ fn head(definition: &Definition) -> Vec<Entry> {
             entries.push(Entry::new(key, Tree::Map(declarations)));
         }
     }
+    entries.extend(task::schema("input_schema", definition.input_schema.as_ref()));
+    entries.extend(task::schema("output_schema", definition.output_schema.as_ref()));
     entries.extend(task::policy(definition.policy));
     entries.extend(definition.output.as_deref().map(|output| text("output", output)));
     entries
@@ -380,6 +383,12 @@ fn control(kind: &NodeKind) -> Entry {
 fn timeout(kind: &NodeKind) -> Option<Entry> {
     let NodeKind::Wait(Wait::Signal(Signal { timeout: Some(timeout), .. })) = kind else { return None };
     Some(text("timeout", &format_duration(*timeout)))
+}
+
+/// What the signal of a node must say, if that is said.
+fn payload_schema(kind: &NodeKind) -> Option<Entry> {
+    let NodeKind::Wait(Wait::Signal(signal)) = kind else { return None };
+    task::schema("schema", signal.schema.as_ref())
 }
 
 fn at_least(count: u32) -> Located {

@@ -1,7 +1,9 @@
 //! A task as somebody would write it.
 
+use finale_core::Payload;
 use finale_core::definition::{
-    Delivery, Document, Node, NodeKind, OnFailure, Policy, Retry, Siblings, Subworkflow, Task, Times, Work, title_of,
+    Delivery, Document, Node, NodeKind, OnFailure, Policy, Retry, Schema, Siblings, Subworkflow, Task, Times, Work,
+    title_of,
 };
 use finale_core::time::format_duration;
 
@@ -110,7 +112,19 @@ pub(super) fn policy(policy: Policy) -> Vec<Entry> {
     entries
 }
 
+/// What a task does, and what goes in and comes out.
 pub(super) fn add_work(task: &Task, entries: &mut Vec<Entry>) {
+    add_handler(task, entries);
+    entries.extend(schema("input_schema", task.input_schema.as_ref()));
+    entries.extend(schema("output_schema", task.output_schema.as_ref()));
+}
+
+/// A schema under that key, if there is one.
+pub(super) fn schema(key: &str, schema: Option<&Schema>) -> Option<Entry> {
+    Some(Entry::new(key, json(schema?.payload())?))
+}
+
+fn add_handler(task: &Task, entries: &mut Vec<Entry>) {
     if let (Work::Handler(handler), Some(document)) = (&task.work, &task.with)
         && let Some(short) = short(handler, document)
     {
@@ -130,7 +144,11 @@ pub(super) fn add_work(task: &Task, entries: &mut Vec<Entry>) {
 
 /// A document as a value of a file.
 pub(super) fn value(document: &Document) -> Option<Located> {
-    let json = str::from_utf8(document.payload().as_bytes()).ok()?;
+    json(document.payload())
+}
+
+fn json(payload: &Payload) -> Option<Located> {
+    let json = str::from_utf8(payload.as_bytes()).ok()?;
     crate::json::parse(json, usize::MAX).ok()
 }
 

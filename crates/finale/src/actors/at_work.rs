@@ -9,14 +9,13 @@ use std::task::{Context, Poll};
 
 use finale_core::Time;
 use finale_core::number::{FutureNo, Slot};
-use finale_core::record::TaskProgress;
 use finale_core::task_engine::{Adopted, AdoptedState, Attempt};
 use futures_util::stream::{FuturesUnordered, Stream};
 use tracing::Span;
 
 use super::handlers::Pending;
 
-use crate::context::{StopAsked, Suspension, Task};
+use crate::context::{SignOfLife, StopAsked, Suspension, Task};
 use crate::fence::{fenced, fenced_drop};
 use crate::handler::TaskResult;
 
@@ -51,13 +50,13 @@ struct Known {
 /// What a turn of the handlers brought.
 pub(crate) enum Progress {
     /// One came to its result.
-    Ended { handler: Adopted, result: TaskResult },
+    Ended { handler: Adopted, custom_status: Option<Box<str>>, result: TaskResult },
     /// One waits for another execution from now on.
     Suspended(FutureNo),
     /// What one waited for is there.
     Resumed(FutureNo),
-    /// One is alive, and perhaps says how far it is.
-    Alive(FutureNo, Option<TaskProgress>),
+    /// One is alive, and perhaps says how far it is, or has set the custom status of its execution.
+    Alive(FutureNo, SignOfLife),
 }
 
 struct Running {
@@ -175,10 +174,10 @@ impl AtWork {
                 return self.said.progress.borrow_mut().pop_front().map_or(Poll::Pending, Poll::Ready);
             };
             match ended {
-                Some(Some((future, result))) => {
+                Some(Some((future, custom_status, result))) => {
                     let Some(known) = self.known[future.index()].take() else { continue };
                     self.free.push(future);
-                    return Poll::Ready(Progress::Ended { handler: known.adopted(future), result });
+                    return Poll::Ready(Progress::Ended { handler: known.adopted(future), custom_status, result });
                 }
                 Some(None) => {}
                 None => return Poll::Pending,
@@ -205,8 +204,8 @@ impl Known {
 }
 
 impl Future for Running {
-    /// None if it was dropped.
-    type Output = Option<(FutureNo, TaskResult)>;
+    /// None if it was dropped; else with the custom status that it set last and that nobody has heard of.
+    type Output = Option<(FutureNo, Option<Box<str>>, TaskResult)>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
@@ -227,7 +226,7 @@ impl Future for Running {
                     Suspension::Resuming => Progress::Resumed(this.number),
                     _ => Progress::Suspended(this.number),
                 });
-                let alive = this.task.take_sign().map(|sign| Progress::Alive(this.number, sign.progress));
+                let alive = this.task.take_sign().map(|sign| Progress::Alive(this.number, sign));
                 this.said.progress.borrow_mut().extend(said.into_iter().chain(alive));
                 return Poll::Pending;
             }
@@ -235,7 +234,8 @@ impl Future for Running {
             Err(panicked) => Err(panicked),
         };
         this.drop_handler();
-        Poll::Ready(Some((this.number, result)))
+        let custom_status = this.task.take_sign().and_then(|sign| sign.custom_status);
+        Poll::Ready(Some((this.number, custom_status, result)))
     }
 }
 

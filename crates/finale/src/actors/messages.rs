@@ -11,7 +11,7 @@ use actix::{Addr, Message};
 use finale_core::execution::{Effect, Input, NumberedEvent, Refused};
 use finale_core::number::{ActorNo, RequestId, Slot};
 use finale_core::supervisor::{self, Begin, Ended, Hosted, LateEvent, Panicked, Resume, WriteNo};
-use finale_core::task_engine::{self, Batch, Delivery, EarlyReport, FiredTimer, TaskOutcome, TaskResult};
+use finale_core::task_engine::{self, Batch, Delivery, EarlyReport, FiredTimer, TaskOutcome, TaskResult, TaskUpdate};
 use finale_core::{ExecutionId, ExecutionStatus, FailureClass, NodeIndex, Payload, WorkKey};
 use finale_journal::JournalError;
 use tracing::Span;
@@ -100,6 +100,11 @@ pub(crate) struct TimerFired(pub(crate) Vec<FiredTimer>);
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct TaskReported(pub(crate) Vec<EarlyReport>);
+
+/// `TaskEngine` to a callback: what handlers at work say.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct TaskUpdated(pub(crate) Vec<TaskUpdate>);
 
 /// `TaskEngine` to a callback: more of what followed in these executions is to be drawn.
 #[derive(Message)]

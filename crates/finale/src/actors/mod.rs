@@ -19,6 +19,7 @@ pub(crate) mod permits;
 mod port;
 pub(crate) mod reading;
 pub(crate) mod requests;
+pub(crate) mod schema_conflict;
 pub(crate) mod shared;
 pub(crate) mod start;
 pub(crate) mod supervisor;

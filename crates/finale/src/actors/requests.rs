@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::oneshot;
-use finale_core::execution::{Refused, Why};
+use finale_core::execution::{FoundWork, Refused, Why};
 use finale_core::number::{RequestId, Slot};
 use finale_core::record::State;
 use finale_core::supervisor::{NotActivated, NotDone};
@@ -238,8 +238,10 @@ impl Look {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FoundNode {
     There(WorkKey),
-    /// What it is in was not begun, or is given back.
+    /// What it is in was not begun.
     Ahead,
+    /// What it is in is over.
+    Over,
     Unknown,
 }
 
@@ -249,10 +251,11 @@ fn found(state: &Execution, compiled: &Compiled, path: &str) -> FoundNode {
         return FoundNode::There(WorkKey::root(own));
     }
     let Ok(path) = path.parse() else { return FoundNode::Unknown };
-    match state.resolve(compiled, &path) {
-        Some(key) => FoundNode::There(key),
-        None if compiled.node_at(&path).is_some() => FoundNode::Ahead,
-        None => FoundNode::Unknown,
+    match state.look_up(compiled, &path) {
+        FoundWork::There(key) => FoundNode::There(key),
+        FoundWork::Ahead => FoundNode::Ahead,
+        FoundWork::Over => FoundNode::Over,
+        FoundWork::Unknown => FoundNode::Unknown,
     }
 }
 

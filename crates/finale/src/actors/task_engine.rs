@@ -26,7 +26,7 @@ use super::messages::{
 use super::permits::Permits;
 use super::shared::Shared;
 use super::supervisor::Supervisor;
-use crate::context::{Task, TaskContext};
+use crate::context::{SignOfLife, Task, TaskContext};
 use crate::fence::fenced;
 use crate::telemetry::TARGET;
 
@@ -89,6 +89,7 @@ enum Again {
         started: Time,
         state: AdoptedState,
         ended: Time,
+        custom_status: Option<Box<str>>,
         result: Result<Vec<u8>, Box<Failure>>,
     },
 }
@@ -171,14 +172,14 @@ impl TaskEngine {
 
     /// What is to be told again of an input over which the machine panicked; its outputs are still where they were written.
     fn again(&mut self, missing: Missing) -> Option<Again> {
-        let (attempt, started, state, ended, result) = match missing {
+        let (attempt, started, state, ended, custom_status, result) = match missing {
             Missing::Nothing => return None,
-            Missing::Ready { attempt, started, ended, result } => {
-                (attempt, started, AdoptedState::Working, ended, result)
+            Missing::Ready { attempt, started, ended, custom_status, result } => {
+                (attempt, started, AdoptedState::Working, ended, custom_status, result)
             }
-            Missing::Ended { future, ended, result } => {
+            Missing::Ended { future, ended, custom_status, result } => {
                 let Adopted { attempt, started, state, .. } = self.ended.filter(|handler| handler.future == future)?;
-                (attempt, started, state, ended, result)
+                (attempt, started, state, ended, custom_status, result)
             }
             // What is to be performed is found out when the execution reconciles; its actor waits for the answer.
             Missing::Answer(from) => {
@@ -197,7 +198,7 @@ impl TaskEngine {
             }
             HandlerResult::Failed(failure) => Err(failure),
         };
-        Some(Again::Ended { attempt, started, state, ended, result })
+        Some(Again::Ended { attempt, started, state, ended, custom_status, result })
     }
 
     /// Does what the machine wants done, until nothing is left, or enough was begun for this turn.
@@ -265,7 +266,9 @@ impl TaskEngine {
         let span = board.task_span(attempt.dispatch);
         let begun = fenced(|| {
             let _entered = span.as_deref().map(Span::enter);
-            handler.begin(context, &input, &mut Polling::from_waker(Waker::noop()), output)
+            let begin =
+                |output: &mut Vec<u8>| handler.begin(context, &input, &mut Polling::from_waker(Waker::noop()), output);
+            board.bound.begin_checked(key.node, &input, output, begin)
         });
         self.shared.vitals.leave();
         let ended = self.shared.clock.now();
@@ -285,8 +288,9 @@ impl TaskEngine {
                 HandlerResult::Failed(Box::new(panicked))
             }
         };
+        let custom_status = task.take_sign().and_then(|sign| sign.custom_status);
         self.spare_task = Some(task);
-        self.decide(ended, Input::HandlerReady { attempt, started, ended, result });
+        self.decide(ended, Input::HandlerReady { attempt, started, ended, custom_status, result });
         ended
     }
 
@@ -295,24 +299,27 @@ impl TaskEngine {
         let input = match progress {
             Progress::Suspended(future) => Input::Suspended(future),
             Progress::Resumed(future) => Input::Resumed(future),
-            Progress::Alive(future, progress) => Input::Alive { future, progress },
-            Progress::Ended { handler, result } => {
+            Progress::Alive(future, SignOfLife { progress, custom_status }) => {
+                Input::Alive { future, progress, custom_status }
+            }
+            Progress::Ended { handler, custom_status, result } => {
                 self.ended = Some(handler);
                 let Adopted { future, attempt, .. } = handler;
-                let result = match result {
+                let board = self.board(attempt.slot);
+                let result = match checked(board.as_deref(), attempt.dispatch.key, result) {
                     Ok(payload) => {
                         let output = self.machine.output(attempt.slot, &mut self.out);
                         let before = output.len();
                         output.extend_from_slice(payload.as_bytes());
                         let result = completed(before, output);
-                        if let Some(board) = self.board(attempt.slot) {
+                        if let Some(board) = board {
                             board.put(attempt.dispatch.key, payload);
                         }
                         result
                     }
                     Err(failure) => HandlerResult::Failed(Box::new(failure)),
                 };
-                Input::HandlerEnded { future, ended: now, result }
+                Input::HandlerEnded { future, ended: now, custom_status, result }
             }
         };
         self.decide(now, input);
@@ -488,8 +495,8 @@ impl TaskEngine {
             self.retrying = true;
             match self.again.take() {
                 Some(Again::Input(input)) => self.decide(now, input),
-                Some(Again::Ended { attempt, started, state, ended, result }) => {
-                    self.end_again(attempt, started, state, ended, result);
+                Some(Again::Ended { attempt, started, state, ended, custom_status, result }) => {
+                    self.end_again(attempt, started, state, (ended, custom_status), result);
                 }
                 None => {}
             }
@@ -530,7 +537,7 @@ impl TaskEngine {
         attempt: Attempt,
         started: Time,
         state: AdoptedState,
-        ended: Time,
+        (ended, custom_status): (Time, Option<Box<str>>),
         result: Result<Vec<u8>, Box<Failure>>,
     ) {
         let future = self.at_work.reserve();
@@ -544,9 +551,16 @@ impl TaskEngine {
             }
             Err(failure) => HandlerResult::Failed(failure),
         };
-        self.decide(ended, Input::HandlerEnded { future, ended, result });
+        self.decide(ended, Input::HandlerEnded { future, ended, custom_status, result });
         self.at_work.release(future);
     }
+}
+
+/// What came of a handler that was kept, if it may have given what it gave.
+fn checked(board: Option<&Board>, key: WorkKey, result: Result<Payload, Failure>) -> Result<Payload, Failure> {
+    let (Some(board), Ok(output)) = (board, &result) else { return result };
+    fenced(|| board.bound.check_output(key.node, output.as_bytes())).flatten()?;
+    result
 }
 
 fn completed(before: usize, output: &[u8]) -> HandlerResult {
@@ -562,12 +576,14 @@ enum Missing {
         attempt: Attempt,
         started: Time,
         ended: Time,
+        custom_status: Option<Box<str>>,
         result: HandlerResult,
     },
     /// A handler that was kept came to its result.
     Ended {
         future: FutureNo,
         ended: Time,
+        custom_status: Option<Box<str>>,
         result: HandlerResult,
     },
     /// An actor waits for an answer.
@@ -578,16 +594,20 @@ enum Missing {
 impl Missing {
     fn if_lost(input: &Input) -> Self {
         match input {
-            Input::HandlerReady { attempt, started, ended, result } => {
-                Self::Ready { attempt: *attempt, started: *started, ended: *ended, result: result.clone() }
+            Input::HandlerReady { attempt, started, ended, custom_status, result } => {
+                let (custom_status, result) = (custom_status.clone(), result.clone());
+                Self::Ready { attempt: *attempt, started: *started, ended: *ended, custom_status, result }
             }
-            Input::HandlerEnded { future, ended, result } => {
-                Self::Ended { future: *future, ended: *ended, result: result.clone() }
+            Input::HandlerEnded { future, ended, custom_status, result } => {
+                let (custom_status, result) = (custom_status.clone(), result.clone());
+                Self::Ended { future: *future, ended: *ended, custom_status, result }
             }
             Input::Perform { from, .. } | Input::Reconcile(Reconcile { from: Callback::Actor(from), .. }) => {
                 Self::Answer(*from)
             }
-            Input::KeepEarly(_) | Input::Drain { .. } => Self::Input(Box::new(input.clone())),
+            Input::KeepEarly(_) | Input::Drain { .. } | Input::Alive { custom_status: Some(_), .. } => {
+                Self::Input(Box::new(input.clone()))
+            }
             _ => Self::Nothing,
         }
     }

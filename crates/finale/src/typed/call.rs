@@ -1,21 +1,16 @@
 //! Calls in workflows of functions.
 
-use std::fmt;
-use std::marker::PhantomData;
+use finale_core::definition::{Call, Document, Node, NodeKind, OnFailure, Subworkflow, title_of};
 
-use finale_core::definition::{Call, Document, EdgeKind, Node, NodeKind, OnFailure, Subworkflow, title_of};
-
-use super::private::Way;
-use super::{Source, TaskNode, TypedBuilder};
+use super::{TaskNode, TypedBuilder, ValueNode};
 use crate::workflow::Workflow;
 
-/// A call of a workflow in the making; from [`TypedBuilder::call`]. A copy is the same call.
-#[must_use = "a call is given nothing until `input` or `with` says what"]
-pub struct CallNode<'w, Output> {
-    builder: &'w TypedBuilder,
-    index: usize,
-    output: PhantomData<fn() -> Output>,
-}
+/// A call of a workflow in the making; from [`TypedBuilder::call`]. It is given nothing until `input` or `with` says what.
+pub type CallNode<'w, Output> = ValueNode<'w, Called, Output>;
+
+/// The kind of a [`CallNode`].
+#[derive(Debug)]
+pub enum Called {}
 
 impl TypedBuilder {
     /// A call of another workflow, which gives an `Output`: that is what a task behind it decodes, and not checked before.
@@ -68,7 +63,7 @@ impl TypedBuilder {
             draft.definition.workflows.push(called.clone());
         }
         draft.functions.extend_from_slice(workflow.functions());
-        CallNode { builder: self, index, output: PhantomData }
+        self.value_at(index)
     }
 }
 
@@ -79,56 +74,27 @@ impl<'w, Input, Output> TaskNode<'w, Input, Output> {
     }
 }
 
-impl<'w, Output> CallNode<'w, Output> {
-    /// The call as something that gives an output and is given nothing.
-    pub(crate) fn result(self) -> TaskNode<'w, (), Output> {
-        self.builder.task_at(self.index)
-    }
-
-    /// Lets the call come after `source`; called several times, after all of them.
-    pub fn after(self, source: impl Source<'w>) -> Self {
-        self.builder.task_at::<(), ()>(self.index).after(source);
-        self
-    }
-
-    /// Sets the condition on which the call is made; see [`TaskNode::when`].
-    pub fn when(self, expression: impl Into<String>) -> Self {
-        self.builder.task_at::<(), ()>(self.index).when(expression);
-        self
-    }
-
+impl<Output> CallNode<'_, Output> {
     /// Sets the expression that gives the input of the called workflow; by default that is an empty object.
     pub fn input(self, expression: impl Into<String>) -> Self {
         let expression = expression.into();
-        self.change(|call| (call.input, call.with) = (Some(expression), None))
+        self.change_call(|call| (call.input, call.with) = (Some(expression), None))
     }
 
     /// Sets the input of the called workflow as a document, in whose texts `${{ expression }}` stands for a value.
     pub fn with(self, document: Document) -> Self {
-        self.change(|call| (call.with, call.input) = (Some(document), None))
-    }
-
-    /// Sets the id of the node; see [`TaskNode::id`].
-    pub fn id(self, id: impl Into<String>) -> Self {
-        self.builder.task_at::<(), ()>(self.index).id(id);
-        self
-    }
-
-    /// Sets what the node is called by people; by default its id in words.
-    pub fn title(self, title: impl Into<String>) -> Self {
-        self.builder.draft().definition.nodes[self.index].label = title.into();
-        self
+        self.change_call(|call| (call.with, call.input) = (Some(document), None))
     }
 
     /// Sets what a failure inside does to the call; by default what the called workflow says.
     pub fn on_failure(self, on_failure: OnFailure) -> Self {
         let own = self.called_policy();
-        self.change(|call| call.policy.get_or_insert(own).on_failure = on_failure)
+        self.change_call(|call| call.policy.get_or_insert(own).on_failure = on_failure)
     }
 
     /// Lets the execution complete although the call failed.
     pub fn optional(self) -> Self {
-        self.change(|call| call.optional = true)
+        self.change_call(|call| call.optional = true)
     }
 
     /// The policy of the called workflow.
@@ -141,33 +107,11 @@ impl<'w, Output> CallNode<'w, Output> {
         draft.definition.workflows.iter().find(is_called).map(|called| called.policy).unwrap_or_default()
     }
 
-    fn change(self, change: impl FnOnce(&mut Subworkflow)) -> Self {
-        if let NodeKind::Subworkflow(call) = &mut self.builder.draft().definition.nodes[self.index].kind {
-            change(call);
-        }
-        self
+    fn change_call(self, change: impl FnOnce(&mut Subworkflow)) -> Self {
+        self.change(|kind| {
+            if let NodeKind::Subworkflow(call) = kind {
+                change(call);
+            }
+        })
     }
 }
-
-// By hand: the derived ones would ask the same of the output.
-impl<Output> Clone for CallNode<'_, Output> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<Output> Copy for CallNode<'_, Output> {}
-
-impl<Output> fmt::Debug for CallNode<'_, Output> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CallNode({})", self.builder.draft().definition.nodes[self.index].id)
-    }
-}
-
-impl<'w, Output> Way<'w> for CallNode<'w, Output> {
-    fn way(self) -> (&'w TypedBuilder, usize, EdgeKind) {
-        (self.builder, self.index, EdgeKind::Sequential)
-    }
-}
-
-impl<'w, Output> Source<'w> for CallNode<'w, Output> {}

@@ -5,7 +5,6 @@ use std::marker::PhantomData;
 
 use finale_core::compile::CompileError;
 
-use super::call::CallNode;
 use super::{Feed, TaskNode, TypedBuilder};
 use crate::workflow::Workflow;
 
@@ -16,13 +15,13 @@ pub struct InputNode<'w, Input> {
     input: PhantomData<fn() -> Input>,
 }
 
-/// What gives a `Value`: a [`TaskNode`] or a [`CallNode`](crate::CallNode) whose output that is, or the
+/// What gives a `Value`: a [`TaskNode`] or a [`ValueNode`](crate::ValueNode) whose output that is, or the
 /// [input](InputNode) of the workflow. Nobody else can implement it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not give `{Value}`",
     label = "this task takes `{Value}`",
-    note = "what a node gives is the last type in its name: `TaskNode<'_, Input, Output>`, `CallNode<'_, Output>`, \
-            `InputNode<'_, Input>`"
+    note = "what a node gives is the last type in its name: `TaskNode<'_, Input, Output>`, `ValueNode<'_, Kind, \
+            Output>`, `InputNode<'_, Input>`"
 )]
 pub trait Gives<'w, Value>: private::Gives<'w, Value> {}
 
@@ -107,12 +106,6 @@ impl<'w, Input, Output> private::Gives<'w, Output> for TaskNode<'w, Input, Outpu
     }
 }
 
-impl<'w, Output> private::Gives<'w, Output> for CallNode<'w, Output> {
-    fn feed(self) -> Feed<'w> {
-        self.result().output()
-    }
-}
-
 impl<'w, Input> private::Gives<'w, Input> for InputNode<'w, Input> {
     fn feed(self) -> Feed<'w> {
         Feed::Input(self.builder)
@@ -120,8 +113,6 @@ impl<'w, Input> private::Gives<'w, Input> for InputNode<'w, Input> {
 }
 
 impl<'w, Input, Output> Gives<'w, Output> for TaskNode<'w, Input, Output> {}
-
-impl<'w, Output> Gives<'w, Output> for CallNode<'w, Output> {}
 
 impl<'w, Input> Gives<'w, Input> for InputNode<'w, Input> {}
 

@@ -1,24 +1,20 @@
 //! Waits in workflows of functions.
 
-use std::fmt;
-use std::marker::PhantomData;
 use std::time::Duration;
 
 use finale_core::definition::{EdgeKind, Node, NodeKind, Signal, Wait, title_of};
 
-use super::private::Way;
-use super::{Branch, Feed, Gives, Source, TaskNode, TypedBuilder, ends};
+use super::{Branch, TypedBuilder, ValueNode};
 
 /// A wait of a workflow in the making, for some time, until a moment or for a signal; from [`TypedBuilder::delay`],
-/// [`TypedBuilder::until`] and [`TypedBuilder::signal`]. A copy is the same wait.
+/// [`TypedBuilder::until`] and [`TypedBuilder::signal`].
 ///
 /// `Output` is what the signal says; the other waits give nothing.
-#[must_use = "a wait holds up what comes after it"]
-pub struct WaitNode<'w, Output> {
-    builder: &'w TypedBuilder,
-    index: usize,
-    output: PhantomData<fn() -> Output>,
-}
+pub type WaitNode<'w, Output> = ValueNode<'w, Waited, Output>;
+
+/// The kind of a [`WaitNode`].
+#[derive(Debug)]
+pub enum Waited {}
 
 impl TypedBuilder {
     /// A wait of that length. It counts from when the node is reached, also while the application is down.
@@ -86,78 +82,14 @@ impl TypedBuilder {
             let label = title_of(&id);
             Node::new(id, label, NodeKind::Wait(wait))
         });
-        WaitNode { builder: self, index, output: PhantomData }
+        self.value_at(index)
     }
 }
 
 impl<'w, Output> WaitNode<'w, Output> {
-    /// Lets the wait begin after `source`; called several times, after all of them.
-    pub fn after(self, source: impl Source<'w>) -> Self {
-        self.builder.task_at::<(), ()>(self.index).after(source);
-        self
-    }
-
-    /// Sets the condition on which the wait is made; see [`TaskNode::when`].
-    pub fn when(self, expression: impl Into<String>) -> Self {
-        self.builder.task_at::<(), ()>(self.index).when(expression);
-        self
-    }
-
-    /// Sets the id of the node; see [`TaskNode::id`].
-    pub fn id(self, id: impl Into<String>) -> Self {
-        self.builder.task_at::<(), ()>(self.index).id(id);
-        self
-    }
-
-    /// Sets what the node is called by people; by default its id in words.
-    pub fn title(self, title: impl Into<String>) -> Self {
-        self.builder.draft().definition.nodes[self.index].label = title.into();
-        self
-    }
-
     /// The branch that is taken if the signal does not come within its timeout; what comes after the wait itself is skipped
     /// then. It is refused when the workflow is built if the wait is for no signal, or for one without a timeout.
     pub fn timed_out(self) -> Branch<'w> {
-        Branch { builder: self.builder, index: self.index, kind: EdgeKind::OnTimeout }
-    }
-
-    /// The branch that is taken if the wait fails; see [`TaskNode::failure`].
-    pub fn failure(self) -> Branch<'w> {
-        Branch { builder: self.builder, index: self.index, kind: EdgeKind::OnFailure }
-    }
-
-    fn result(self) -> TaskNode<'w, (), Output> {
-        self.builder.task_at(self.index)
+        self.branch(EdgeKind::OnTimeout)
     }
 }
-
-// By hand: the derived ones would ask the same of the output.
-impl<Output> Clone for WaitNode<'_, Output> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<Output> Copy for WaitNode<'_, Output> {}
-
-impl<Output> fmt::Debug for WaitNode<'_, Output> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "WaitNode({})", self.builder.draft().definition.nodes[self.index].id)
-    }
-}
-
-impl<'w, Output> Way<'w> for WaitNode<'w, Output> {
-    fn way(self) -> (&'w TypedBuilder, usize, EdgeKind) {
-        (self.builder, self.index, EdgeKind::Sequential)
-    }
-}
-
-impl<'w, Output> Source<'w> for WaitNode<'w, Output> {}
-
-impl<'w, Output> ends::private::Gives<'w, Output> for WaitNode<'w, Output> {
-    fn feed(self) -> Feed<'w> {
-        self.result().output()
-    }
-}
-
-impl<'w, Output> Gives<'w, Output> for WaitNode<'w, Output> {}

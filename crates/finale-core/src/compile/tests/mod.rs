@@ -53,6 +53,8 @@ pub(super) fn workflow(nodes: Vec<Node>, edges: &[&str]) -> Definition {
         version: "1.0.0".to_owned(),
         inputs: Vec::new(),
         outputs: Vec::new(),
+        input_schema: None,
+        output_schema: None,
         policy: Default::default(),
         output: None,
         finally: None,

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::definition::{Call, LoopCondition, Tolerance};
+use crate::fact::{Operation, OperatorAction};
 use crate::record::{EndingFailure, EndingKind};
 
 fn refund() -> Task {
@@ -356,6 +357,29 @@ fn a_map_that_fails_undoes_its_completed_items_first() {
     run.done("each[0]::book@compensate::book", "null");
     assert_eq!(given(&run, "each[1]::book@compensate::book"), "[6,1,10]");
     run.done("each[1]::book@compensate::book", "null");
+    assert_eq!(run.error(), "map \"Each\" (each) failed: each[2]::check failed: no");
+    assert_eq!(run.execution.counts(&run.definition).compensated, 3);
+    run.check();
+}
+
+#[test]
+fn nobody_says_otherwise_of_a_node_that_undoes_what_its_scopes_did() {
+    let mut run = items(None);
+    for item in [0, 1, 2] {
+        run.done(&format!("each[{item}]::book"), "1");
+    }
+    run.done("each[0]::check", "1");
+    run.done("each[1]::check", "1");
+    run.failed("each[2]::check", "no");
+    run.done("each[2]::book@compensate::book", "null");
+    let key = run.work("each").key;
+    for action in [OperatorAction::Complete(Payload::NULL), OperatorAction::Skip, OperatorAction::Fail] {
+        let operation = Operation { key, by: "jo".into(), reason: "so".into(), action };
+        assert_eq!(run.try_tell(Input::Operate(operation)), Err(Refused::EndDecided { key }));
+    }
+    for item in [1, 0] {
+        run.done(&format!("each[{item}]::book@compensate::book"), "null");
+    }
     assert_eq!(run.error(), "map \"Each\" (each) failed: each[2]::check failed: no");
     assert_eq!(run.execution.counts(&run.definition).compensated, 3);
     run.check();

@@ -207,6 +207,59 @@ fn handlers_of_a_failed_scope_around_may_finish_and_no_further_item_begins() {
 }
 
 #[test]
+fn a_path_into_an_item_says_whether_that_is_ahead_or_over_or_can_never_be() {
+    let builder = mapped("work").max_concurrency(1).task("after", "work").after("each");
+    let mut run = run(builder, "[1,2]");
+    let found = |run: &Run, path: &str| run.execution.look_up(&run.definition, &path.parse().unwrap());
+    assert!(matches!(found(&run, "each[0]::each"), FoundWork::There(_)));
+    assert_eq!(found(&run, "each[1]::each"), FoundWork::Ahead);
+    for never in ["each[2]::each", "each[0]::other", "each::each", "after[0]::each"] {
+        assert_eq!(found(&run, never), FoundWork::Unknown, "{never}");
+    }
+    run.done("each[0]::each", "1");
+    assert_eq!(found(&run, "each[0]::each"), FoundWork::Over);
+    run.done("each[1]::each", "2");
+    assert_eq!(found(&run, "each[1]::each"), FoundWork::Over, "also when the map is over");
+    let skipped = Definition::builder("root").task("first", "work").map("each", "input", "work").after("first");
+    let mut skipped = Run::activated(compiled(skipped.on_failure(OnFailure::WaitAll).build()), "[1]");
+    assert_eq!(found(&skipped, "each[0]::each"), FoundWork::Ahead);
+    skipped.failed("first", "no");
+    assert!(skipped.execution.status().is_terminal());
+    assert_eq!(found(&skipped, "each[0]::each"), FoundWork::Over);
+}
+
+#[test]
+fn what_the_items_give_together_has_a_limit() {
+    let mut run = run(mapped("work").task("after", "work").after("each"), "[1,2,3]");
+    let much = format!("\"{}\"", "x".repeat(GATHERED_BYTES_MAX / 2));
+    for item in 0..3 {
+        run.done(&format!("each[{item}]::each"), &much);
+    }
+    let error = run.error();
+    let words = "map \"Each\" (each) is over a limit: the outputs that it is made of have ";
+    assert!(error.starts_with(words) && error.ends_with("more than 64 MiB"), "{error}");
+}
+
+#[test]
+fn maps_inside_of_each_other_give_nothing_that_cannot_be_read_again() {
+    let list = |levels: usize, inside: &str| format!("{}{inside}{}", "[".repeat(levels), "]".repeat(levels));
+    let deep = |maps: usize| {
+        let wrapped = list(14, "nodes.t.output");
+        let innermost = Definition::builder("inside").task("t", "work").output(wrapped).build();
+        let around = |inside, _| Definition::builder("inside").map("m", "input", inside).build();
+        let mut run = Run::activated(compiled((0..maps).fold(innermost, around)), &list(maps, "1"));
+        run.done(&("m[0]::".repeat(maps) + "t"), &list(96, "1"));
+        run
+    };
+    let fits = deep(2);
+    assert_eq!(fits.output(), list(96 + 14 + 2, "1"));
+    fits.check();
+    let refused = deep(3);
+    assert!(refused.error().contains("what it gives is nested deeper than 112 levels"), "{}", refused.error());
+    refused.check();
+}
+
+#[test]
 fn a_map_can_be_optional_or_have_its_failure_handled() {
     let mut optional = run(mapped("work").optional().task("after", "work").after("each"), "[1]");
     optional.failed("each[0]::each", "no");

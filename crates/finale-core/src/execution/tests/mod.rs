@@ -3,9 +3,12 @@
 mod budget;
 mod calls;
 mod calls_with_rules;
+mod compensated_items;
 mod compensation;
+mod custom_status;
 mod finally;
 mod groups;
+mod held_compensation;
 mod loops;
 mod maps;
 mod outcomes;

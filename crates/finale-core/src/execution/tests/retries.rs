@@ -128,7 +128,7 @@ fn an_operator_ends_a_node_with_scopes_when_its_handlers_have_left() {
         let again =
             Operation { key: done.work("g").key, by: "jo".into(), reason: "so".into(), action: OperatorAction::Skip };
         let refused = done.try_tell(Input::Operate(again)).unwrap_err();
-        assert!(matches!(refused, Refused::NotReady { .. }), "{refused}");
+        assert!(matches!(refused, Refused::EndDecided { .. }), "{refused}");
         let inside =
             Operation { key: dispatch.key, by: "jo".into(), reason: "so".into(), action: OperatorAction::Skip };
         assert_eq!(done.try_tell(Input::Operate(inside)), Err(Refused::ScopeOver { key: dispatch.key }));

@@ -159,6 +159,24 @@ fn waits() -> Vec<Fact> {
     ]
 }
 
+fn forced_ends() -> Vec<Fact> {
+    vec![Fact::TimerFired(Timer::EndingWithin), Fact::Ending(EndRequest::ForceCancel("me".into()))]
+}
+
+fn custom_statuses() -> Vec<Fact> {
+    let set = |key, attempt, set_at, text: &str| {
+        let set_at = Time::from_micros(set_at);
+        Fact::CustomStatusSet(CustomStatusSet { key, attempt, set_at, text: text.into() })
+    };
+    vec![
+        set(key(), AttemptNo::FIRST, 900, "waiting for the bank"),
+        set(inside(), SECOND, 0, ""),
+        // A clock that was ahead, and one that was far behind.
+        set(key(), SECOND, i64::MAX, "ä"),
+        set(key(), SECOND, i64::MIN, "x"),
+    ]
+}
+
 /// Every kind of fact with every variant of what is in it.
 fn examples() -> Vec<Fact> {
     let continued = vec![Fact::Continued];
@@ -166,7 +184,8 @@ fn examples() -> Vec<Fact> {
     let first =
         [activations(), decisions(), outcomes(), reports(), endings(), recoveries(), delays(), continued, given];
     let total = vec![Fact::TimerFired(Timer::Total(inside()))];
-    [first.concat(), repeated(), reports_with_codes(), operations(), waits(), total].concat()
+    let before = [first.concat(), repeated(), reports_with_codes(), operations(), waits(), total].concat();
+    [before, forced_ends(), custom_statuses()].concat()
 }
 
 fn encoded() -> Vec<u8> {

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::ExecutionStatus;
-use crate::execution::Refused;
+use crate::execution::{self, Refused};
+use crate::id::{AttemptNo, Dispatch, Epoch};
 
 #[test]
 fn a_message_goes_to_the_actor_that_has_its_execution() {
@@ -51,6 +52,29 @@ fn what_was_in_hand_at_a_panic_comes_before_what_is_on_its_way_back() {
     assert!(scene.restored(&read, Ok(Some(restored(begin.execution)))).actors.is_empty());
     let out = scene.tell(Input::Forwarded { from: actor, tell: late });
     assert_eq!(told(&out), ["0: resume[in hand on its way reconcile]"]);
+}
+
+#[test]
+fn of_custom_statuses_that_follow_each_other_only_the_last_one_is_kept() {
+    let mut scene = Scene::new();
+    let (_, begin) = scene.begin();
+    let panicked = Panicked { slot: begin.slot, begin: None, messages: vec![], cancels: vec![], told: 0 };
+    let read = scene.tell(Input::Panicked(Box::new(panicked))).reads.remove(0);
+    let status = |text: &str| {
+        let dispatch = Dispatch { key: WorkKey::default(), attempt: AttemptNo::FIRST, epoch: Epoch(0) };
+        let input = execution::Input::CustomStatus { dispatch, set_at: Time::default(), text: text.into() };
+        Input::Delivered { slot: begin.slot, message: Message::tell(input) }
+    };
+    for text in ["one", "two"] {
+        assert!(scene.tell(status(text)).actors.is_empty());
+    }
+    let message = scene.report("outcome");
+    scene.tell(Input::Delivered { slot: begin.slot, message });
+    for text in ["two", "three"] {
+        scene.tell(status(text));
+    }
+    let out = scene.restored(&read, Ok(Some(restored(begin.execution))));
+    assert_eq!(told(&out), ["0: resume[status(two) outcome status(three) reconcile]"]);
 }
 
 #[test]

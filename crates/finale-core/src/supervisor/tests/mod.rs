@@ -330,6 +330,7 @@ fn name(message: &Message) -> String {
         Body::Input(execution::Input::Reported(report)) => report.by.to_string(),
         Body::Input(execution::Input::Command(_)) => "command".to_owned(),
         Body::Input(execution::Input::Recovered { crashed, .. }) => format!("recovered({crashed})"),
+        Body::Input(execution::Input::CustomStatus { text, .. }) => format!("status({text})"),
         Body::Input(other) => format!("{other:?}"),
     }
 }

@@ -145,7 +145,7 @@ fn a_batch_has_a_bounded_number_of_outcomes_and_bytes() {
         let future = shard.future(dispatch);
         let result = shard.write(slot(0), &large);
         shard.futures.remove(&future.0);
-        shard.tell(Input::HandlerEnded { future, ended: shard.now, result });
+        shard.tell(Input::HandlerEnded { future, ended: shard.now, custom_status: None, result });
     }
     assert_eq!(shard.sent.len(), 2, "each is sent as soon as it is there");
 }

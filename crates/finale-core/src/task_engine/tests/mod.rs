@@ -16,6 +16,7 @@ mod silence;
 mod stopping;
 mod suspending;
 mod timers;
+mod updates;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -79,6 +80,7 @@ enum Seen {
     Fired(Slot, Timer),
     GivenBack(Slot, WorkKey, Option<u64>),
     Continued(Slot),
+    Updated(TaskUpdate),
     Answered(u32),
 }
 
@@ -280,7 +282,7 @@ impl Shard {
             Ok(output) => self.write(slot, output),
             Err(reason) => HandlerResult::Failed(failure(reason)),
         };
-        self.tell(Input::HandlerEnded { future, ended: self.now, result });
+        self.tell(Input::HandlerEnded { future, ended: self.now, custom_status: None, result });
         self.flush();
         self.take_seen()
     }
@@ -353,7 +355,7 @@ impl Shard {
             _ => None,
         };
         let input = match result {
-            Some(result) => Input::HandlerReady { attempt, started: now, ended: now, result },
+            Some(result) => Input::HandlerReady { attempt, started: now, ended: now, custom_status: None, result },
             None => {
                 let future = (0..).find(|future| !self.futures.contains_key(future)).expect("there is a free number");
                 self.futures.insert(future, attempt);
@@ -421,6 +423,7 @@ impl Shard {
                     return;
                 }
                 self.newest.insert(callback, batch.number);
+                self.seen.extend(batch.statuses.iter().cloned().map(Seen::Updated));
                 for TaskOutcome { slot, dispatch, result, .. } in &batch.outcomes {
                     self.seen.push(match result {
                         TaskResult::Completed(range) => {
@@ -452,6 +455,7 @@ impl Shard {
                 self.seen.extend(reports.iter().map(given_back));
             }
             Delivery::Continue(slots) => self.seen.extend(slots.iter().copied().map(Seen::Continued)),
+            Delivery::TaskUpdated(updates) => self.seen.extend(updates.iter().cloned().map(Seen::Updated)),
             Delivery::Answered(answers) => self.seen.push(Seen::Answered(*answers)),
         }
     }

@@ -169,7 +169,7 @@ fn a_repeated_result_of_a_handler_that_the_predecessor_began_returns_no_permit_o
     // The predecessor panicked over this result.
     let attempt = Attempt { slot: slot(0), dispatch: first(READY), handler: HandlerNo(READY as u16) };
     let (started, ended, result) = (shard.now, shard.now, shard.write(slot(0), "1"));
-    let seen = shard.told(Input::HandlerReady { attempt, started, ended, result });
+    let seen = shard.told(Input::HandlerReady { attempt, started, ended, custom_status: None, result });
     assert_eq!(seen, [Seen::Completed(slot(0), first(READY), "1".to_owned())]);
     assert_eq!(shard.engine.counts().running, 1, "the adopted handler still has the only permit");
     assert_eq!(began(&shard.perform(slot(0), [run(scoped(1, PENDING))])), []);

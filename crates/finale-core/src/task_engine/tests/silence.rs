@@ -7,7 +7,7 @@ const TICK: Duration = Duration::from_micros(1);
 
 fn alive(shard: &mut Shard, dispatch: Dispatch, progress: Option<TaskProgress>) -> Vec<Seen> {
     let future = shard.future(dispatch);
-    shard.told(Input::Alive { future, progress })
+    shard.told(Input::Alive { future, progress, custom_status: None })
 }
 
 fn timed_out(dispatch: Dispatch, reason: &str) -> Seen {

@@ -145,6 +145,6 @@ fn the_result_of_a_handler_that_was_dropped_in_the_same_moment_changes_nothing()
     let future = shard.future(first(PENDING));
     shard.perform(slot(0), [forget(first(PENDING))]);
     let result = shard.write(slot(0), "7");
-    assert_eq!(shard.told(Input::HandlerEnded { future, ended: shard.now, result }), []);
+    assert_eq!(shard.told(Input::HandlerEnded { future, ended: shard.now, custom_status: None, result }), []);
     assert_eq!(shard.engine.counts(), Counts::default());
 }

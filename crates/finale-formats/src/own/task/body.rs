@@ -20,6 +20,8 @@ pub(crate) const KEYS: Keys = Keys {
         "group",
         "input",
         "with",
+        "input_schema",
+        "output_schema",
         "retry",
         "timeout",
         "queue_timeout",
@@ -74,6 +76,7 @@ pub(in crate::own) fn read<'a>(id: &str, value: &'a Located, report: &mut Report
     let mut places = Places::default();
     places.add_node(id, value.place);
     places.add_expression(id, expression_value(value));
+    places.add_schemas(id, value);
     report.keep_body(places);
     Some(body)
 }

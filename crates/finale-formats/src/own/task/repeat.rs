@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use finale_core::compile::Limits;
 use finale_core::definition::{
-    Body, Document, Graph, Group, Items, Loop, LoopCondition, Map, Node, NodeKind, OnFailure, Task, Tolerance, title_of,
+    Body, Document, Graph, Group, Inside, Items, Loop, LoopCondition, Map, Node, NodeKind, OnFailure, Task, Tolerance,
+    title_of,
 };
 
 use super::super::report::Report;
 use super::super::section::{self, Keys, Section};
 use super::super::{Reader, absent, call, duration, expression, policy, rule};
-use super::{contradiction, work_of};
+use super::{contradiction, item_compensation, work_of};
 use crate::error::{FileLimit, LoadProblem};
 use crate::tree::{Entry, Located, Tree};
 
 pub(crate) const MAP_KEYS: Keys = Keys {
-    accepted: &["items", "matrix", "max_concurrency", "tolerate"],
+    accepted: &["items", "matrix", "max_concurrency", "tolerate", "compensate"],
     slips: &[
         ("list", "items"),
         ("over", "items"),
@@ -25,6 +26,8 @@ pub(crate) const MAP_KEYS: Keys = Keys {
         ("parallel", "max_concurrency"),
         ("max_failures", "tolerate"),
         ("on_failure", "tolerate"),
+        ("undo", "compensate"),
+        ("rollback", "compensate"),
     ],
 };
 
@@ -60,7 +63,7 @@ pub(crate) const GROUP_KEYS: Keys = Keys {
 pub(super) const KINDS: [&str; 3] = ["map", "loop", "group"];
 
 /// Keys of a task that mean nothing beside `group`.
-const NOT_OF_A_GROUP: [&str; 15] = [
+const NOT_OF_A_GROUP: [&str; 17] = [
     "handler",
     "shell",
     "sleep",
@@ -68,6 +71,8 @@ const NOT_OF_A_GROUP: [&str; 15] = [
     "call",
     "input",
     "with",
+    "input_schema",
+    "output_schema",
     "retry",
     "timeout",
     "queue_timeout",
@@ -82,6 +87,13 @@ const NOT_OF_A_GROUP: [&str; 15] = [
 pub(super) fn check<'a>(section: &Section<'a>, report: &mut Report<'a>) {
     if section.entry("map").is_some() {
         contradiction(section, "loop", "map", "one of them says how it is repeated", report);
+        if section.entry("group").is_some()
+            && let Some(entry) = section.entry("map").and_then(|map| Section::reopen(&map.value).entry("compensate"))
+        {
+            let reason = "what is in a group says for itself what undoes it";
+            let problem = || LoadProblem::Contradiction { key: "compensate", other: "group", reason };
+            report.inside("map", |report| report.add(entry.key_place, problem));
+        }
     }
     if section.entry("group").is_some() {
         let reason = "a group is done by the tasks in it";
@@ -102,8 +114,12 @@ pub(super) fn read<'a>(id: &str, section: &Section<'a>, report: &mut Report<'a>)
         None => single(title, section, report),
     };
     let kind = if section.entry("map").is_some() {
-        let settings = section.read("map", report, map).unwrap_or_default();
-        let Settings { items, max_concurrency, tolerate } = settings;
+        let settings = section.read("map", report, |value, report| map(id, value, report)).unwrap_or_default();
+        let Settings { items, max_concurrency, tolerate, compensate } = settings;
+        let body = match compensate {
+            Some(undo) if section.entry("group").is_none() => Inside::from(body).compensate(undo).into_body(id).0,
+            _ => body,
+        };
         let items = items.unwrap_or_else(|| Items::List(Document::from_json(b"[]").expect("it is a document")));
         NodeKind::Map(Map { items, body, max_concurrency, tolerate, optional })
     } else if section.entry("loop").is_some() {
@@ -147,10 +163,12 @@ struct Settings {
     items: Option<Items>,
     max_concurrency: Option<u32>,
     tolerate: Option<Tolerance>,
+    /// What undoes one item.
+    compensate: Option<Body>,
 }
 
 /// What it goes over, or that and more.
-fn map<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Settings> {
+fn map<'a>(id: &str, value: &'a Located, report: &mut Report<'a>) -> Option<Settings> {
     if !value.tree.is_map() {
         return items(value, report).map(|items| Settings { items: Some(items), ..Settings::default() });
     }
@@ -168,6 +186,7 @@ fn map<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Settings> {
         _ => None,
     });
     Some(Settings {
+        compensate: item_compensation(id, &section, report),
         items: matrix.or_else(|| section.read("items", report, items)),
         max_concurrency: section.read("max_concurrency", report, at_once).and_then(|count| u32::try_from(count).ok()),
         tolerate,

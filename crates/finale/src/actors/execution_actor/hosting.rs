@@ -35,6 +35,8 @@ pub(super) struct Hosting {
     pub(super) reconciles: bool,
     /// How many messages of the Supervisor have come for it here.
     pub(super) told: u32,
+    /// Whether it is quarantined: an operator's command is applied, and nothing is accepted yet.
+    pub(super) is_quarantined: bool,
 }
 
 impl Hosting {

@@ -46,7 +46,9 @@ impl ExecutionActor {
         hosting.pending -= 1;
         let before = std::mem::replace(&mut hosting.durable, turn.last_sequence);
         let slot = hosting.slot;
-        hosting.side.completion.publish(turn.status, turn.last_sequence);
+        if !hosting.is_quarantined {
+            hosting.side.completion.publish(turn.status, turn.last_sequence);
+        }
         hosting.observe(turn);
         if before == 0 && turn.last_sequence > 0 {
             self.begun();

@@ -6,17 +6,21 @@ use actix::{Context, Handler};
 use finale_core::execution::Input;
 use finale_core::number::{Callback, Slot};
 use finale_core::supervisor::{self, AttachmentNo, Begin, Body, Message, Resume};
-use finale_core::task_engine::{self, Batch, Delivery, EarlyReport, FiredTimer, TaskOutcome, TaskResult};
+use finale_core::task_engine::{
+    self, Batch, Delivery, EarlyReport, FiredTimer, TaskOutcome, TaskResult, TaskUpdate, Update,
+};
 use finale_core::{ExecutionId, Failure, Payload, Time};
 
 use crate::actors::messages::{
     ActorNews, Answered, Attach, Attempted, Continue, ForExecution, JournalHasRoom, Reattach, Side, TaskCompleted,
-    TaskFailed, TaskReported, Tell, TimerFired,
+    TaskFailed, TaskReported, TaskUpdated, Tell, TimerFired,
 };
 use crate::actors::requests::Look;
 use crate::fence::fenced;
+use crate::observe;
 
 use super::ExecutionActor;
+use super::hosting::Hosting;
 use super::turn::late_event;
 
 /// Something that changes the execution.
@@ -52,12 +56,20 @@ impl ExecutionActor {
             Delivery::TimerFired(timers) => self.handle(TimerFired(timers), context),
             Delivery::TaskReported(reports) => self.handle(TaskReported(reports), context),
             Delivery::Continue(slots) => self.handle(Continue(slots), context),
+            Delivery::TaskUpdated(updates) => self.handle(TaskUpdated(updates), context),
             Delivery::Answered(messages) => self.handle(Answered(messages), context),
         }
     }
 
     /// Takes something in, or keeps it until the journal has room for what comes of it.
     pub(super) fn take(&mut self, incoming: Incoming) {
+        if let Incoming::Tell(tell, _) = &incoming
+            && tell.message.is_custom_status()
+            && self.hosting.as_ref().is_some_and(|hosting| hosting.slot == tell.slot)
+        {
+            // Nothing is recorded because of it.
+            return self.act_on(incoming);
+        }
         if !self.backlog.is_empty() {
             return self.backlog.push_back(incoming);
         }
@@ -111,6 +123,22 @@ impl ExecutionActor {
         }
     }
 
+    /// A handler says something. Its progress is of interest to those who watch only, and to nobody where its execution is
+    /// not here any more.
+    fn updated(&mut self, update: TaskUpdate) {
+        let slot = update.slot;
+        if let Update::Progress(progress) = update.update {
+            if let Some(hosting) = self.hosting.as_mut().filter(|hosting| hosting.slot == slot)
+                && hosting.side.is_watched()
+            {
+                let Hosting { bound, state, side, .. } = hosting;
+                observe::progress(bound, state, side, (update.dispatch, update.at), progress);
+            }
+        } else if let Some(input) = update.into_input() {
+            self.delivered(slot, Message::tell(input));
+        }
+    }
+
     /// Takes a batch of outcomes in, once and in its order.
     pub(super) fn receive(&mut self, batch: Arc<Batch>) {
         if batch.number <= self.taken {
@@ -129,6 +157,9 @@ impl ExecutionActor {
     pub(super) fn outcomes(&mut self, batch: &Arc<Batch>) {
         self.taken = batch.number;
         self.answered(batch.answers);
+        for status in &batch.statuses {
+            self.updated(status.clone());
+        }
         let here = self.hosting.as_ref().map(|hosting| hosting.slot);
         let (now, watched) = (self.shared.clock.now(), self.is_watched());
         let (mut decided, mut passed_on) = (false, Vec::new());
@@ -138,8 +169,10 @@ impl ExecutionActor {
                 if let Err(panicked) = self.outcome(now, watched, batch, outcome) {
                     // The turn holds all outcomes so far: none of them is recorded.
                     let of_turn = batch.outcomes[..=at].iter().filter(|outcome| here == Some(outcome.slot));
-                    let messages = of_turn.map(|outcome| Message::tell(told(batch, outcome))).collect();
-                    self.panicked(&panicked, messages);
+                    let of_turn = of_turn.map(|outcome| Message::tell(told(batch, outcome)));
+                    let statuses = batch.statuses.iter().filter(|status| here == Some(status.slot)).cloned();
+                    let statuses = statuses.filter_map(TaskUpdate::into_input).map(Message::tell);
+                    self.panicked(&panicked, statuses.chain(of_turn).collect());
                     decided = false;
                 }
             } else if let Some(ActorNews::Panicked(panicked, ..)) = self.news.last_mut()
@@ -264,6 +297,15 @@ impl Handler<TaskReported> for ExecutionActor {
 
     fn handle(&mut self, TaskReported(reports): TaskReported, _context: &mut Self::Context) {
         self.take(Incoming::Reports(reports));
+    }
+}
+
+impl Handler<TaskUpdated> for ExecutionActor {
+    type Result = ();
+
+    /// It need not wait for room in the journal: nothing is recorded because of it.
+    fn handle(&mut self, TaskUpdated(updates): TaskUpdated, _context: &mut Self::Context) {
+        updates.into_iter().for_each(|update| self.updated(update));
     }
 }
 

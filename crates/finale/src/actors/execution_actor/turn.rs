@@ -44,6 +44,7 @@ impl ExecutionActor {
             pending: 0,
             reconciles: false,
             told: 0,
+            is_quarantined: false,
         });
         self.one_turn(Message::tell(Input::Activate(activation)), None);
     }
@@ -76,6 +77,7 @@ impl ExecutionActor {
             pending: 0,
             reconciles: false,
             told: 0,
+            is_quarantined: applies_command,
         });
         let mut looks = looks.into_iter();
         let mut messages = messages.into_iter();
@@ -118,8 +120,10 @@ impl ExecutionActor {
             }
             Body::Input(_) => {}
         }
+        // It comes with the next turn that records something.
+        let commits = !message.is_custom_status();
         let accepted = self.decide(message);
-        if accepted.is_some() {
+        if accepted.is_some() && commits {
             self.commit();
         }
         accepted == Some(true)
@@ -136,12 +140,15 @@ impl ExecutionActor {
         let kept = keeps(&input).then(|| input.clone());
         let cancels = matches!(input, Input::Command(Command::Cancel { .. } | Command::ForceCancel { .. }));
         let passed_on = attempt_of(&input);
+        let sets_status = matches!(input, Input::CustomStatus { .. }) && hosting.side.is_watched();
+        let set_before = if sets_status { hosting.state.custom_status_set_at() } else { None };
         let attempted = if watched { None } else { Attempted::told(&input) };
         let (state, bound, turn) = (&mut hosting.state, &hosting.bound, &mut self.turn);
         let (shared, compiled) = (&self.shared, &bound.compiled);
         let decided = fenced(|| {
             shared.strike(|| &input);
-            bound.check_report(state, &input)?;
+            bound.check_payload(state, &input)?;
+            bound.check_handlers(state, now, &input)?;
             state.handle(compiled, now, input, turn)
         });
         let result = match decided {
@@ -153,7 +160,12 @@ impl ExecutionActor {
             }
         };
         let accepted = result.is_ok();
+        hosting.is_quarantined &= !accepted;
         let slot = hosting.slot;
+        // What is told again is no news.
+        if sets_status && hosting.state.custom_status_set_at() != set_before {
+            observe::custom_status(&hosting.state, now, &mut hosting.side);
+        }
         self.taken_in.extend(passed_on.map(|dispatch| (slot, dispatch)));
         match (result, kept) {
             (Err(Refused::NotReady { key, .. }), Some(Input::Reported(report)))

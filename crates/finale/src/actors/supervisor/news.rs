@@ -5,13 +5,13 @@ use finale_core::Time;
 use finale_core::execution;
 use finale_core::number::{ActorNo, Slot};
 use finale_core::supervisor::{Body, Input, Message};
-use finale_core::task_engine::{self, Batch, Delivery, EarlyReport, FiredTimer};
+use finale_core::task_engine::{self, Batch, Delivery, EarlyReport, FiredTimer, TaskUpdate, Update};
 
 use crate::actors::execution_actor::told;
 use crate::actors::lane::emptied;
 use crate::actors::messages::{
     ActorNews, Answered, Continue, EngineAnswers, EngineLost, ExecutionEnded, ForEngine, ForSupervisor, TaskCompleted,
-    TaskFailed, TaskReported, TimerFired,
+    TaskFailed, TaskReported, TaskUpdated, TimerFired,
 };
 use crate::actors::requests::Waiting;
 use crate::observe;
@@ -71,10 +71,29 @@ impl Supervisor {
         self.decide(now, Input::Delivered { slot, message });
     }
 
+    /// A handler of an execution that is parked here says something. Its progress is of interest to those who watch only.
+    fn updated(&mut self, update: TaskUpdate) {
+        let slot = update.slot;
+        if let Update::Progress(progress) = update.update {
+            let side = self.sides.get_mut(slot.index()).and_then(Option::as_mut);
+            if let (Some(side), Some(hosted)) = (side, self.machine.parked(slot))
+                && side.is_watched()
+            {
+                let bound = self.shared.definition(hosted.definition);
+                observe::progress(&bound, &hosted.state, side, (update.dispatch, update.at), progress);
+            }
+        } else if let Some(input) = update.into_input() {
+            self.delivered(slot, Message::tell(input));
+        }
+    }
+
     /// Passes a batch of outcomes on, once and in its order; one whose predecessor was lost comes again after that.
     pub(super) fn batch(&mut self, batch: &Batch, context: &mut Context<Self>) {
         if batch.number > self.taken && batch.previous <= self.taken {
             self.taken = batch.number;
+            for status in &batch.statuses {
+                self.updated(status.clone());
+            }
             for outcome in &batch.outcomes {
                 self.delivered(outcome.slot, Message::tell(told(batch, outcome)));
             }
@@ -115,6 +134,7 @@ impl Supervisor {
             Delivery::TimerFired(timers) => self.handle(TimerFired(timers), context),
             Delivery::TaskReported(reports) => self.handle(TaskReported(reports), context),
             Delivery::Continue(slots) => self.handle(Continue(slots), context),
+            Delivery::TaskUpdated(updates) => self.handle(TaskUpdated(updates), context),
             Delivery::Answered(messages) => self.handle(Answered(messages), context),
         }
     }
@@ -154,6 +174,15 @@ impl Handler<TaskReported> for Supervisor {
         for EarlyReport { slot, report, request, .. } in reports {
             self.delivered(slot, Message { request, body: Body::Input(*report) });
         }
+        self.carry_out(context);
+    }
+}
+
+impl Handler<TaskUpdated> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, TaskUpdated(updates): TaskUpdated, context: &mut Self::Context) {
+        updates.into_iter().for_each(|update| self.updated(update));
         self.carry_out(context);
     }
 }
