@@ -201,7 +201,7 @@ async fn a_verdict_is_taken_once_when_it_is_waited_for() {
         let verdict = async |node: &str| runtime.give_verdict(id, node, Verdict::Fail, "ann").await;
         assert_eq!(verdict("v").await, Err(CommandError::NotReady(NodeStatus::Pending)));
         assert!(matches!(verdict("a").await, Err(CommandError::Invalid(_))));
-        assert_eq!(verdict("nowhere").await, Err(CommandError::NotFound));
+        assert_eq!(verdict("nowhere").await, Err(CommandError::UnknownNode("nowhere".to_owned())));
 
         runtime.complete_task(task_of(id, &judged, "a"), ()).await.unwrap();
         assert_eq!(verdict("v").await, Ok(()));
