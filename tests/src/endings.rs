@@ -1,102 +1,21 @@
 //! Random workflows with `finally` and `compensate` in all places, and a twin of their executions: the naive reading of each
 //! fact that the core records.
 
+mod draw;
+
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
 
-use finale_core::compile::{Registry, compile};
-use finale_core::definition::{
-    Body, Call, Definition, Document, Inside, Items, LoopCondition, NodeKind, OnFailure, Policy, Siblings, Task,
-    Tolerance,
-};
+use finale_core::definition::{Body, Definition, NodeKind};
 use finale_core::execution::{Command, Execution};
-use finale_core::fact::{Activation, EndRequest, Fact, Timer};
+use finale_core::fact::{Activation, Decision, EndRequest, Fact, Timer};
 use finale_core::path::{Instance, NodePath};
-use finale_core::{Compiled, WorkKey};
+use finale_core::record::{NodeRecord, NodeRecordState};
+use finale_core::{AttemptNo, Compiled, WorkKey};
 
-use crate::dice::Dice;
+pub use draw::{compiled, definition};
+
 use crate::naive::{COMPENSATION, FINALLY, Mistake, Told, Tree, body_graph, graph_inside};
-
-fn policy(dice: &mut Dice) -> Policy {
-    let ways = [OnFailure::FailFast, OnFailure::FailFast, OnFailure::WaitAll, OnFailure::Tolerate { count: 1 }];
-    Policy { on_failure: *dice.choose(&ways), siblings: *dice.choose(&[Siblings::Cancel, Siblings::Finish]) }
-}
-
-/// What undoes a node or runs at the end.
-fn ending(dice: &mut Dice, depth: usize, called: &[&str]) -> Inside {
-    match dice.below(6) {
-        0 => Task::external().into(),
-        // What a `finally` does with failures is not its to say.
-        1 if depth > 0 => {
-            let graph = workflow(dice, "ending", depth - 1, &[]);
-            Definition { policy: Policy::default(), ..graph }.into()
-        }
-        2 if !called.is_empty() => Call::to(*dice.choose(called), "1.0.0").input("input").into(),
-        _ => "h".into(),
-    }
-}
-
-/// Items and rounds, of which there is at least one: what takes no time at all completes in an order that nobody sees.
-fn repeated(
-    builder: finale_core::definition::DefinitionBuilder,
-    id: String,
-    dice: &mut Dice,
-    depth: usize,
-) -> finale_core::definition::DefinitionBuilder {
-    let body: Inside = if dice.one_in(3) { "h".into() } else { workflow(dice, "body", depth - 1, &[]).into() };
-    if dice.one_in(2) {
-        let items: Vec<String> = (0..1 + dice.below(3)).map(|number| format!("{number}")).collect();
-        let list = Document::from_json(format!("[{}]", items.join(",")).as_bytes()).expect("it is a document");
-        let builder = builder.map(id, Items::List(list), body);
-        let builder = if dice.one_in(3) { builder.max_concurrency(1) } else { builder };
-        return if dice.one_in(3) { builder.tolerate(Tolerance::Count(1)) } else { builder };
-    }
-    let condition = match dice.below(3) {
-        0 => LoopCondition::until(format!("round >= {}", 1 + dice.below(3))),
-        1 => LoopCondition::while_true(format!("round <= {}", 1 + dice.below(2))),
-        _ => LoopCondition::until("output"),
-    };
-    let builder = builder.repeat(id, body, condition, 1 + dice.below(3) as u32);
-    if dice.one_in(2) { builder.round_delay(Duration::from_secs(1)) } else { builder }
-}
-
-/// A workflow of handlers, people, groups, maps, loops and calls of these workflows, many of which can be undone.
-pub fn workflow(dice: &mut Dice, id: &str, depth: usize, called: &[&str]) -> Definition {
-    let mut builder = Definition::builder(id).policy(policy(dice));
-    let count = 1 + dice.below(3);
-    for number in 0..count {
-        let id = format!("n{number}");
-        builder = match dice.below(8) {
-            0 => builder.task(id, Task::external()),
-            1 if depth > 0 => builder.group(id, workflow(dice, "group", depth - 1, called)),
-            2 if depth > 0 => repeated(builder, id, dice, depth),
-            3 if !called.is_empty() => builder.call(id, Call::to(*dice.choose(called), "1.0.0").input("input")),
-            _ => builder.task(id, "h"),
-        };
-        if dice.one_in(6) {
-            builder = builder.optional();
-        }
-        if dice.one_in(2) {
-            let body = ending(dice, depth.min(1), called);
-            builder = builder.compensate(body);
-        }
-        if number > 0 && !dice.one_in(3) {
-            builder = builder.after(format!("n{}", dice.below(number)));
-        }
-    }
-    if dice.one_in(3) {
-        let body = ending(dice, depth.min(1), called);
-        builder = builder.finally(body);
-    }
-    builder.build()
-}
-
-/// A whole one, with the workflow that it calls.
-pub fn definition(dice: &mut Dice) -> Definition {
-    let inner = workflow(dice, "inner", 0, &[]);
-    Definition { workflows: vec![inner], ..workflow(dice, "root", 2, &["inner"]) }
-}
 
 /// The naive twin of an execution.
 #[derive(Clone, Debug)]
@@ -133,22 +52,28 @@ impl Twin {
             return self.tree.activate(activation);
         }
         let activation = self.activation.clone().expect("it was activated first");
-        let way = |key: WorkKey| self.way(&before.path(compiled, key).expect("its scope is open"));
+        let way = |twin: &Self, key: WorkKey| twin.way(&before.path(compiled, key).expect("its scope is open"));
+        let told = |twin: &mut Self, key: WorkKey, attempt: AttemptNo, told: &Told| {
+            let way = way(twin, key);
+            twin.tree.tell(&way, attempt, told, &activation)
+        };
         match fact {
-            Fact::Outcome { key, attempt, result, .. } => {
-                let way = way(*key);
-                self.tree.tell(&way, *attempt, &Told::Outcome(result.clone()), &activation)
+            Fact::Outcome { key, attempt, result, .. } => told(self, *key, *attempt, &Told::Outcome(result.clone())),
+            Fact::Reported { key, attempt, result, .. } => told(self, *key, *attempt, &Told::Reported(result.clone())),
+            Fact::AttemptStopped { key, attempt, .. } => told(self, *key, *attempt, &Told::Stopped),
+            Fact::Decided { key, decision: Decision::Verdict(verdict, _) } => {
+                told(self, *key, AttemptNo::FIRST, &Told::Judged(*verdict))
             }
-            Fact::Reported { key, attempt, result, .. } => {
-                let way = way(*key);
-                self.tree.tell(&way, *attempt, &Told::Reported(result.clone()), &activation)
+            Fact::TimerFired(Timer::Timeout(key, attempt)) => told(self, *key, *attempt, &Told::TimedOut),
+            Fact::TimerFired(Timer::Backoff(key, attempt)) => told(self, *key, *attempt, &Told::BackoffOver),
+            Fact::TimerFired(Timer::Total(key)) => told(self, *key, AttemptNo::FIRST, &Told::OutOfTime),
+            Fact::TimerFired(Timer::Wait(key)) => {
+                let way = way(self, *key);
+                self.tree.wait_is_over(&way, &activation)
             }
-            Fact::AttemptStopped { key, attempt, .. } => {
-                let way = way(*key);
-                self.tree.tell(&way, *attempt, &Told::Stopped, &activation)
-            }
+            Fact::Signalled(signal) => self.tree.signal(signal, &activation),
             Fact::TimerFired(Timer::Round(key, round)) => {
-                let way = way(*key);
+                let way = way(self, *key);
                 self.tree.fire(&way, *round, &activation)
             }
             Fact::TimerFired(Timer::Deadline) => self.tree.deadline(&activation),
@@ -170,19 +95,21 @@ impl Twin {
                 Ok(())
             }
             Fact::Operated(operation) => {
-                let way = way(operation.key);
+                let way = way(self, operation.key);
                 self.tree.operate(&way, &operation.action, &activation)
             }
-            // What is decided by evaluation the twin decides itself.
-            _ => Ok(()),
+            // What is decided by evaluation the twin decides itself, and more of what follows it has drawn at once.
+            Fact::Decided { .. } | Fact::Continued | Fact::Ended(_) | Fact::Ending(_) | Fact::Activated(_) => Ok(()),
+            // A line that is only shown changes nothing.
+            Fact::CustomStatusSet(_) => Ok(()),
         }
     }
 
     /// How the execution differs from its twin, when all that follows from what was said is drawn.
     pub fn difference(&self, compiled: &Compiled, execution: &Execution) -> Option<String> {
         let (status, expected) = (execution.status(), self.tree.status());
-        let nodes = execution.record(compiled).nodes.into_iter();
-        let nodes: BTreeMap<_, _> = nodes.map(|node| (node.id.clone(), node.state.status())).collect();
+        let records = execution.record(compiled).nodes;
+        let nodes: BTreeMap<_, _> = records.iter().map(|node| (node.id.clone(), node.state.status())).collect();
         let mut wanted = BTreeMap::new();
         self.tree.statuses("", &mut wanted);
         // The only task of a body has no start and no end around it.
@@ -190,7 +117,7 @@ impl Twin {
         wanted.retain(|id, _| nodes.contains_key(id) || !is_around(id));
         let (running, at_work) = (execution.running(), self.tree.running());
         if (status, &nodes, running) == (expected, &wanted, at_work) {
-            return None;
+            return self.difference_of_signals(execution).or_else(|| self.difference_of_causes(&records));
         }
         let differs = |(id, status): &(&String, &finale_core::NodeStatus)| wanted.get(*id) != Some(*status);
         let wrong = nodes.iter().filter(differs).map(|(id, status)| (id, status, wanted.get(id)));
@@ -199,6 +126,30 @@ impl Twin {
         Some(format!(
             "it is {status} with {running} at work, and should be {expected} with {at_work}: {wrong:?}, missing {missing:?}"
         ))
+    }
+
+    fn difference_of_signals(&self, execution: &Execution) -> Option<String> {
+        let left = execution.signals_left().into_iter();
+        let left: Vec<_> = left.map(|signal| (signal.name, signal.payload.decode().expect("it is JSON"))).collect();
+        let wanted = self.tree.signals_left();
+        (left != wanted).then(|| format!("{left:?} are left, and should be {wanted:?}"))
+    }
+
+    /// What a call or a group failed of is said with the whole path of each node that it failed by.
+    fn difference_of_causes(&self, records: &[NodeRecord]) -> Option<String> {
+        let mut causes = BTreeMap::new();
+        self.tree.causes("", &mut causes);
+        causes.into_iter().find_map(|(path, wanted)| {
+            let record = records.iter().find(|record| record.id == path)?;
+            let NodeRecordState::Failed { error, .. } = &record.state else { return None };
+            let (_class, said) = error.split_once(": ")?;
+            let said: Vec<&str> = said.split("; ").collect();
+            let is_said = |cause: &String| said.iter().any(|words| words.starts_with(cause.as_str()));
+            let is_meant = |words: &&str| wanted.iter().any(|cause| words.starts_with(cause.as_str()));
+            // What fails after the end was decided is not said any more.
+            let is_right = wanted.first().is_some_and(is_said) && said.iter().all(is_meant);
+            (!is_right).then(|| format!("{path} failed of {wanted:?}, and says {error:?}"))
+        })
     }
 
     fn way(&self, path: &NodePath) -> Vec<(usize, u32)> {
@@ -248,12 +199,4 @@ fn of_finally(body: &Body) -> Definition {
             Definition::builder("finally").node("finally", NodeKind::Subworkflow((**call).clone())).build()
         }
     }
-}
-
-/// A compiled one; the same number gives the same one.
-///
-/// # Panics
-/// When one of them does not compile.
-pub fn compiled(dice: &mut Dice) -> Compiled {
-    compile(definition(dice), &Registry::new()).expect("it is sound")
 }

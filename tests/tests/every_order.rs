@@ -51,6 +51,7 @@ fn whatever_comes_in_whatever_order_every_law_holds() {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| (0..threads).for_each(|_| _ = scope.spawn(work)));
     let [states, moves, cut] = [states, moves, cut].map(AtomicUsize::into_inner);
+    println!("{states} states after {moves} inputs");
     assert!(cut * 100 <= next.into_inner() as usize, "{cut} graphs have more states than are looked at");
     assert!(moves > states, "{states} states after {moves} inputs");
 }

@@ -74,6 +74,13 @@ pub(crate) fn ended(bound: &Bound, execution: ExecutionId, created_at: Time, out
     });
 }
 
+/// Says that an execution that cannot be read counts as failed. Of which workflow it is, nobody knows.
+pub(crate) fn written_off(execution: ExecutionId, outcome: &Outcome) {
+    if let Some(error) = outcome.error() {
+        fenced_observer(|| warn!(target: TARGET, event = event::FAILED, %execution, %error));
+    }
+}
+
 /// Passes events on to the log and to those who watch the execution.
 pub(crate) fn events(
     bound: &Bound,

@@ -64,7 +64,8 @@ pub mod event {
     pub const ACTIVATED: &str = "workflow.execution.activated";
     /// An execution completed. INFO; with `workflow` and `took`.
     pub const COMPLETED: &str = "workflow.execution.completed";
-    /// An execution failed. WARN; with `workflow`, `took` and `error`.
+    /// An execution failed. WARN; with `workflow`, `took` and `error`. Of one that cannot be read, and that an operator has
+    /// written off, only the `error` is known.
     pub const FAILED: &str = "workflow.execution.failed";
     /// An execution was cancelled. INFO; with `workflow`, `took` and `by`.
     pub const CANCELLED: &str = "workflow.execution.cancelled";

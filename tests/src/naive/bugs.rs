@@ -48,6 +48,8 @@ pub enum Misreading {
     RetryKeepsTheBudget,
     /// What depends on work that an operator has skipped is skipped too.
     SkippingBlocks,
+    /// Work that an operator has skipped counts as failed.
+    SkippingFails,
     /// All waits are as long as the first one.
     WaitsDoNotGrow,
     /// Work whose time in all is over is tried again.
@@ -76,7 +78,7 @@ pub enum Misreading {
 
 impl Misreading {
     /// All of them.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::FiresTwice,
         Self::ForgetsLoser,
         Self::CancelsWhatOthersNeed,
@@ -97,6 +99,7 @@ impl Misreading {
         Self::HeldRunsAfterRestart,
         Self::RetryKeepsTheBudget,
         Self::SkippingBlocks,
+        Self::SkippingFails,
         Self::WaitsDoNotGrow,
         Self::OutOfTimeIsTriedAgain,
         Self::LosesEarlySignal,

@@ -42,11 +42,15 @@ pub enum Mistake {
     RunsFinallyTwice,
     /// A `finally` that fails makes an execution fail that has completed.
     FinallyDecides,
+    /// What is called begins once more after a crash.
+    CallsTwice,
+    /// What a call failed of is said without the path that leads there.
+    FailsWithoutPath,
 }
 
 impl Mistake {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::OpensTooMany,
         Self::CountsTolerated,
         Self::OutOfOrder,
@@ -63,12 +67,14 @@ impl Mistake {
         Self::SkipsFinallyOnCancel,
         Self::RunsFinallyTwice,
         Self::FinallyDecides,
+        Self::CallsTwice,
+        Self::FailsWithoutPath,
     ];
 
-    /// Those about the ends of scopes.
+    /// Those about calls and about the ends of scopes.
     pub const ABOUT_ENDS: &[Self] = Self::ALL.split_at(10).1;
 
-    /// Whether it is about the ends of scopes.
+    /// Whether it is about calls or about the ends of scopes.
     pub fn is_about_ends(self) -> bool {
         Self::ABOUT_ENDS.contains(&self)
     }

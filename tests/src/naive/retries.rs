@@ -227,6 +227,7 @@ impl Naive {
             OperatorAction::Skip if self.misreads(Misreading::SkippingBlocks) => {
                 self.places[node] = Place::Skipped(Way::Blocked);
             }
+            OperatorAction::Skip if self.misreads(Misreading::SkippingFails) => self.fail(node),
             OperatorAction::Skip => self.places[node] = Place::Skipped(Way::LiveFailed),
         }
         Ok(())

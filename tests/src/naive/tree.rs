@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use finale_core::definition::{Definition, Node, NodeKind, Task};
+use finale_core::definition::{Definition, Node, NodeKind, Task, Verdict};
 use finale_core::execution::{Command, Input, Report};
 use finale_core::fact::{Activation, Operation, OperatorAction, Signalled, Timer};
 use finale_core::failure::Failure;
@@ -34,6 +34,8 @@ pub struct Tree {
     pub(super) end: End,
     /// What an operator has said of nodes in which something is still under way.
     operated: BTreeMap<usize, Operation>,
+    /// The nodes with something inside that an operator has ended.
+    ended_by_operator: BTreeSet<usize>,
     mistake: Option<Mistake>,
     /// How many recoveries it has seen.
     lives: u32,
@@ -55,6 +57,7 @@ impl Tree {
             reported: BTreeSet::new(),
             end: End::default(),
             operated: BTreeMap::new(),
+            ended_by_operator: BTreeSet::new(),
             mistake: None,
             lives: 0,
         }
@@ -259,11 +262,28 @@ impl Tree {
         }
         if !self.is_over() {
             self.inside.values_mut().for_each(Inside::recover);
+            self.recover_calls(activation);
             self.recover_end();
         }
         // What is over may have something inside that undoes it.
         self.children.values_mut().for_each(|child| child.recover(activation));
         self.settle(activation);
+    }
+
+    /// What is called goes on where it was, unless that is misread.
+    fn recover_calls(&mut self, activation: &Activation) {
+        if self.mistake != Some(Mistake::CallsTwice) {
+            return;
+        }
+        for (&(number, instance), child) in &mut self.children {
+            let is_called = self.definition.nodes.get(number).is_some_and(inside::is_listed) && instance == 0;
+            if is_called && child.is_open() {
+                let mut again = Self::new(child.definition.clone(), child.library.clone()).misread(child.mistake);
+                again.lives = child.lives;
+                again.activate(activation).expect("it is new");
+                *child = again;
+            }
+        }
     }
 
     /// The moment has come at which it must be over.
@@ -364,6 +384,26 @@ impl Tree {
         self.add_finally(prefix, all);
     }
 
+    /// By the paths of calls and groups that failed by what is inside of them: the paths of the nodes that these failed by.
+    pub fn causes(&self, prefix: &str, all: &mut BTreeMap<String, Vec<String>>) {
+        let statuses = self.naive.nodes();
+        for (&(number, instance), child) in &self.children {
+            let Some(node) = self.definition.nodes.get(number).filter(|node| instance == 0 && inside::is_listed(node))
+            else {
+                continue;
+            };
+            let within = format!("{prefix}{}::", node.id);
+            child.causes(&within, all);
+            let failed = child.naive.failures();
+            let is_by_itself = statuses[number] == NodeStatus::Failed && !self.ended_by_operator.contains(&number);
+            if is_by_itself && child.verdict() == ExecutionStatus::Failed && !failed.is_empty() {
+                let within = if self.mistake == Some(Mistake::FailsWithoutPath) { "" } else { &within };
+                let path = |cause: &usize| format!("{within}{}", child.definition.nodes[*cause].id);
+                all.insert(format!("{prefix}{}", node.id), failed.iter().map(path).collect());
+            }
+        }
+    }
+
     pub(super) fn library(&self) -> &[Definition] {
         &self.library
     }
@@ -422,6 +462,7 @@ impl Tree {
             let is_left = self.is_left(number) || self.mistake == Some(Mistake::OperatorDoesNotWait);
             if is_left && let Some(operation) = self.operated.remove(&number) {
                 self.naive.tell(&Input::Operate(operation), &[]).expect("it waits");
+                self.ended_by_operator.insert(number);
                 return true;
             }
             let result = self.output_of_inside(number).filter(|_| !is_operated);
@@ -520,6 +561,14 @@ pub enum Told {
     Reported(Result<Payload, Failure>),
     /// Its handler was stopped.
     Stopped,
+    /// It is judged.
+    Judged(Verdict),
+    /// Somebody outside has not done it in time.
+    TimedOut,
+    /// The wait before its next attempt is over.
+    BackoffOver,
+    /// The time for all attempts at it is over.
+    OutOfTime,
 }
 
 impl Told {
@@ -531,6 +580,10 @@ impl Told {
             }
             Self::Reported(result) => Input::Reported(Report::new(dispatch.key, result)),
             Self::Stopped => Input::Stopped { dispatch, how: finale_core::fact::StopOutcome::Stopped },
+            Self::Judged(verdict) => Input::Verdict { key: dispatch.key, verdict, by: "a judge".into() },
+            Self::TimedOut => Input::TimerFired(Timer::Timeout(dispatch.key, dispatch.attempt)),
+            Self::BackoffOver => Input::TimerFired(Timer::Backoff(dispatch.key, dispatch.attempt)),
+            Self::OutOfTime => Input::TimerFired(Timer::Total(dispatch.key)),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use finale_core::execution::{Command, Effect, Execution, Input, Refused, Turn};
-use finale_core::fact::{Activation, Timer};
+use finale_core::fact::Activation;
 use finale_core::number::{ActorNo, BatchNo, Callback, DefinitionNo, RequestId, Slot};
 use finale_core::supervisor::{
     Acknowledge, Begin, Body, Ended, Hosted, LateEvent, LateKind, Message, Panicked, Resume, Tell,
@@ -13,6 +13,7 @@ use finale_core::task_engine::{self, Batch, EarlyReport, FiredTimer, Reconcile, 
 use finale_core::{Dispatch, ExecutionId, ExecutionStatus, NodeStatus, Payload, Time, WorkKey};
 
 use super::bugs::Bug;
+use super::clocks;
 use super::journal::Op;
 use super::mail::{self, ENGINE, Letter, News, Post, SUPERVISOR};
 use super::port::{Held, Port};
@@ -72,6 +73,8 @@ pub(super) struct Actor {
     decided: CommittedTurn,
     effects: Vec<(Slot, Effect)>,
     taken_in: Vec<(Slot, Dispatch)>,
+    /// Whether the turn says what must be under way in a new process.
+    recovers: bool,
     news: Vec<News>,
     /// Whether it has taken in something since it sent what had gathered.
     pub(super) dirty: bool,
@@ -92,6 +95,7 @@ impl Actor {
             decided: CommittedTurn::default(),
             effects: Vec::new(),
             taken_in: Vec::new(),
+            recovers: false,
             news: Vec::new(),
             dirty: false,
         }
@@ -329,6 +333,7 @@ impl Actor {
         let hosting = self.hosting.as_mut()?;
         let kept =
             (!matches!(input, Input::Activate(_) | Input::TimerFired(_) | Input::Continue)).then(|| input.clone());
+        self.recovers |= matches!(input, Input::Recovered { .. });
         let cancels = matches!(input, Input::Command(Command::Cancel { .. } | Command::ForceCancel { .. }));
         let compiled = reach.shared.flows[hosting.definition.0 as usize].compiled.clone();
         let passed_on = match &input {
@@ -384,10 +389,8 @@ impl Actor {
                 decided = true;
                 if !self.outcome(batch, outcome, reach) {
                     let of_turn = batch.outcomes[..=at].iter().filter(|outcome| here == Some(outcome.slot));
-                    let of_turn = of_turn.map(|outcome| Message::tell(told(batch, outcome)));
-                    let statuses = batch.statuses.iter().filter(|status| here == Some(status.slot)).cloned();
-                    let statuses = statuses.filter_map(TaskUpdate::into_input).map(Message::tell);
-                    self.panicked(statuses.chain(of_turn).collect(), reach);
+                    let messages = of_turn.map(|outcome| Message::tell(told(batch, outcome))).collect();
+                    self.panicked(messages, reach);
                     decided = false;
                 }
             } else if !reach.shared.has(Bug::LoseDelivered) {
@@ -428,10 +431,13 @@ impl Actor {
         for (request, ..) in std::mem::take(&mut self.decided).shown {
             reach.shared.answer(request, "not seen", false);
         }
+        let Hosting { slot, begin, cancels, told, state, .. } = hosting;
         if reach.shared.has(Bug::LosePanicked) {
             messages.clear();
         }
-        let Hosting { slot, begin, cancels, told, .. } = hosting;
+        if !reach.shared.has(Bug::ForgetStatusInPanic) {
+            messages.splice(0..0, state.custom_status_again().map(Message::tell));
+        }
         self.news.push(News::Panicked(Box::new(Panicked { slot, begin, messages, cancels, told })));
     }
 
@@ -466,6 +472,9 @@ impl Actor {
         turn.last_sequence = hosting.state.sequence();
         turn.status = hosting.state.status();
         turn.effects = self.turn.take_effects();
+        if std::mem::take(&mut self.recovers) {
+            clocks::arm_again(&mut turn.effects, hosting.state.id(), reach.shared);
+        }
         if reach.shared.has(Bug::AcknowledgeBeforeDurable) {
             self.answer(&mut turn, hosting_id(self.hosting.as_ref()), reach);
         }
@@ -568,6 +577,8 @@ impl Actor {
         };
         let interrupted = if cancels.is_empty() { Vec::new() } else { state.interrupted().to_vec() };
         self.spare = Some(state);
+        // The Supervisor has its turn when this one is over: what the end stops is on its way then.
+        self.flush_effects(reach);
         self.flush_news(reach);
         let ended = Ended { slot, outcome: outcome.into(), cancels, interrupted };
         self.send(SUPERVISOR, Letter::Ended(ended), reach);
@@ -580,14 +591,18 @@ impl Actor {
             let taken_in = std::mem::take(&mut self.taken_in);
             self.tell_engine(task_engine::Input::TakenIn(taken_in), reach);
         }
+        self.flush_effects(reach);
+        self.reconcile(reach);
+        self.park(reach);
+        self.flush_news(reach);
+    }
+
+    fn flush_effects(&mut self, reach: &mut Reach<'_>) {
         if !self.effects.is_empty() {
             let effects = std::mem::take(&mut self.effects);
             let (from, taken) = (self.number, self.taken);
             self.tell_engine(task_engine::Input::Perform { from, taken, effects }, reach);
         }
-        self.reconcile(reach);
-        self.park(reach);
-        self.flush_news(reach);
     }
 
     fn flush_news(&mut self, reach: &mut Reach<'_>) {
@@ -618,20 +633,7 @@ impl Actor {
         hosting.reconciles = false;
         let compiled = &reach.shared.flows[hosting.definition.0 as usize].compiled;
         let mut under_way = hosting.state.under_way(compiled);
-        if reach.shared.has(Bug::ForgetWaits) {
-            under_way.retain(|effect| !matches!(effect, Effect::ArmTimer { timer: Timer::Wait(_), .. }));
-        }
-        for effect in &mut under_way {
-            let Effect::ArmTimer { timer, due, within } = effect else { continue };
-            match timer {
-                Timer::Wait(_) if reach.shared.has(Bug::DelayBeginsAnew) => *due = reach.shared.now.after(*within),
-                Timer::Backoff(..) if reach.shared.has(Bug::JitterDiffersOnReplay) => {
-                    *due = due.after(std::time::Duration::from_micros(1));
-                }
-                _ => {}
-            }
-            reach.shared.audit.arms_again(hosting.state.id(), *timer, *due);
-        }
+        clocks::arm_again(&mut under_way, hosting.state.id(), reach.shared);
         let from = Callback::Actor(self.number);
         let reconcile = Reconcile { slot: hosting.slot, from, taken: self.taken, under_way };
         self.tell_engine(task_engine::Input::Reconcile(reconcile), reach);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use finale_core::execution::Effect;
-use finale_core::fact::{CustomStatusSet, Fact, Recorded, Timer};
+use finale_core::fact::{CustomStatusSet, Fact, Operation, Recorded, Timer};
 use finale_core::{AttemptNo, Dispatch, ExecutionId, ExecutionStatus, NodeStatus, Time, WorkKey};
 
 use super::Violation;
@@ -39,6 +39,10 @@ struct Subject {
     /// Outputs that handlers gave.
     given: BTreeMap<(WorkKey, AttemptNo), BTreeSet<Vec<u8>>>,
     recorded: BTreeSet<(WorkKey, AttemptNo)>,
+    /// In which process somebody outside said what comes of work; what that stops may still be on its way in there.
+    settled: BTreeMap<WorkKey, u32>,
+    /// The attempts that the engine of this process was told to stop.
+    stopped: BTreeSet<Dispatch>,
     /// When the timers are due that durable facts have armed.
     due: BTreeMap<Timer, Time>,
     /// What signals with ids said; each says something of its own.
@@ -86,7 +90,8 @@ impl Audit {
             if matches!(recorded.fact, Fact::CustomStatusSet(_)) {
                 self.tally.add(Count::StatusesRecorded);
             }
-            let wrong = self.of(execution).record(recorded, effects);
+            let life = self.life;
+            let wrong = self.of(execution).record(recorded, effects, life);
             if let Some((invariant, story)) = wrong {
                 self.violate(invariant, format!("{execution}: {story}"));
             }
@@ -158,10 +163,12 @@ impl Audit {
     pub(super) fn begins_handler(&mut self, execution: ExecutionId, dispatch: Dispatch, once: bool, durable: &State) {
         self.tally.add(Count::Handlers);
         let Dispatch { key, attempt, .. } = dispatch;
-        let done = durable.get(&execution).and_then(|kept| kept.state.node_status(key)) == Some(NodeStatus::Completed);
+        let is_done =
+            durable.get(&execution).and_then(|kept| kept.state.node_status(key)) == Some(NodeStatus::Completed);
         let life = self.life;
         let is_at_work = !self.running.insert((execution, dispatch));
         let subject = self.of(execution);
+        let is_done = is_done && subject.settled.get(&key) != Some(&life);
         let again = subject.begun.keys().any(|before| before.key == key);
         let before = subject.begun.insert(dispatch, life);
         let wrong = if is_at_work {
@@ -170,9 +177,13 @@ impl Audit {
             Some("nothing_begins_after_the_end_was_seen")
         } else if !subject.wanted.contains(&dispatch) {
             Some("what_is_performed_is_durable")
-        } else if done || subject.recorded.contains(&(key, attempt)) {
+        } else if subject.stopped.contains(&dispatch) {
+            Some("what_was_stopped_does_not_begin")
+        } else if is_done || subject.recorded.contains(&(key, attempt)) {
             Some("a_durable_result_is_not_computed_again")
-        } else if before.is_some_and(|before| before != life) {
+        } else if before == Some(life) {
+            Some("an_attempt_begins_once")
+        } else if before.is_some() {
             Some("another_process_makes_another_attempt")
         } else if once && again {
             Some("at_most_once_begins_at_most_once")
@@ -191,6 +202,16 @@ impl Audit {
             let story = format!("{execution}: {timer:?} was due at {known}, and is now at {due}");
             self.violate("what_is_waited_for_stays_the_same", story);
         }
+    }
+
+    /// The engine is told to stop an attempt.
+    pub(super) fn stops(&mut self, execution: ExecutionId, dispatch: Dispatch) {
+        self.of(execution).stopped.insert(dispatch);
+    }
+
+    /// What came of a handler is lost before anybody heard of it.
+    pub(super) fn loses(&mut self, execution: ExecutionId, dispatch: Dispatch) {
+        self.of(execution).begun.remove(&dispatch);
     }
 
     /// A handler gives an output.
@@ -220,6 +241,7 @@ impl Audit {
         let mut lost = None;
         for (execution, subject) in &mut self.executions {
             subject.published = 0;
+            subject.stopped.clear();
             // What was not recorded is gone with the process.
             subject.last_statuses.clear();
             let left = durable.get(execution).map_or(0, |kept| kept.state.sequence());
@@ -250,7 +272,7 @@ impl Subject {
         (number <= before).then(|| ("the_last_custom_status_counts", format!("{number} after {before}")))
     }
 
-    fn record(&mut self, recorded: &Recorded, effects: &[Effect]) -> Option<(&'static str, String)> {
+    fn record(&mut self, recorded: &Recorded, effects: &[Effect], life: u32) -> Option<(&'static str, String)> {
         for effect in effects {
             match effect {
                 Effect::Run { dispatch, .. } => drop(self.wanted.insert(*dispatch)),
@@ -262,6 +284,10 @@ impl Subject {
             Fact::Outcome { key, attempt, result, .. } => (*key, *attempt, result.as_ref().ok()),
             Fact::AttemptStopped { key, attempt, .. } => (*key, *attempt, None),
             Fact::CustomStatusSet(set) => return self.record_status(set),
+            Fact::Reported { key, .. } | Fact::Operated(Operation { key, .. }) => {
+                self.settled.insert(*key, life);
+                return None;
+            }
             Fact::Signalled(signal) => {
                 let said = signal.payload.decode::<String>().ok().filter(|said| said.starts_with("with id "))?;
                 let is_new = self.signalled.insert(said.as_str().into());

@@ -74,6 +74,8 @@ bugs! {
     LoseAnswered,
     /// The custom status that comes with outcomes is not taken in.
     ForgetStatusInBatch,
+    /// The custom status that was not recorded is lost with the state of its execution.
+    ForgetStatusInPanic,
     /// A custom status that was set is told with the text of the one before.
     StaleStatus,
     /// Early reports are not given back.
@@ -144,6 +146,30 @@ bugs! {
     DelayBeginsAnew,
     /// A node that waits for a moment or a signal has no timer in the next process.
     ForgetWaits,
+    /// The time for all attempts of a task has no timer in the next process.
+    ForgetTotal,
+    /// The deadline has no timer in the next process.
+    ForgetDeadline,
+    /// The time that an execution may be ending has no timer in the next process.
+    ForgetEndingWithin,
+    /// The time that an execution may be ending begins anew in the next process.
+    EndingWithinBeginsAnew,
+    /// A moment that has passed is waited for.
+    WaitsForThePast,
+    /// An attempt may wait for its permits as long as it takes.
+    QueueTimeNeverEnds,
+    /// The time in the queue is counted from before an attempt was queued.
+    QueueTimeBeginsEarly,
+    /// A handler may say nothing as long as it likes.
+    SilenceIsNotNoticed,
+    /// A sign of life is taken for one of the handler that began last.
+    HeartbeatOfAnother,
+    /// Work that an operator has skipped counts as failed.
+    SkippingFails,
+    /// What is called is opened once more after a crash.
+    CallsTwice,
+    /// A failure inside of a call is said without the path that leads there.
+    FailsWithoutPath,
     /// What completed first is undone first.
     UndoesInOrder,
     /// What was undone is undone once more after a crash.
@@ -189,11 +215,13 @@ impl Bug {
             Self::LastWaitingTakesSignal => Misreading::LastWaitingTakesSignal,
             Self::TimeoutFails => Misreading::TimeoutFails,
             Self::TimeoutGoesOn => Misreading::TimeoutGoesOn,
+            Self::WaitsForThePast => Misreading::WaitsForThePast,
+            Self::SkippingFails => Misreading::SkippingFails,
             _ => return None,
         })
     }
 
-    /// The same for rules about the ends of scopes.
+    /// The same for rules about scopes and their ends.
     pub(super) fn mistake(self) -> Option<Mistake> {
         Some(match self {
             Self::UndoesInOrder => Mistake::UndoesInOrder,
@@ -202,6 +230,8 @@ impl Bug {
             Self::SkipsFinallyOnCancel => Mistake::SkipsFinallyOnCancel,
             Self::RunsFinallyTwice => Mistake::RunsFinallyTwice,
             Self::FinallyDecides => Mistake::FinallyDecides,
+            Self::CallsTwice => Mistake::CallsTwice,
+            Self::FailsWithoutPath => Mistake::FailsWithoutPath,
             _ => return None,
         })
     }

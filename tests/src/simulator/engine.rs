@@ -1,19 +1,22 @@
 //! The actor of a shard's tasks, as the shell has it, and the handlers at work, which are drawn.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use finale_core::execution::Effect;
 use finale_core::number::{Callback, FutureNo, LimitNo, ShardNo, Slot};
 use finale_core::record::TaskProgress;
 use finale_core::task_engine::{
     Adopted, AdoptedState, Attempt, Delivery, EarlyReport, HandlerOptions, HandlerResult, Input, Options, Outbox,
     OutputRange, PermitChange, Reconcile, Start, TaskEngine,
 };
-use finale_core::{ExecutionId, Failure, FailureClass, Payload, Time};
+use finale_core::{Dispatch, ExecutionId, Failure, FailureClass, Payload, Time};
 
 use super::actor::Reach;
 use super::bugs::Bug;
+use super::clocks::Clocks;
 use super::mail::{self, ENGINE, Letter, SUPERVISOR};
+use super::shared::Shared;
 use super::tally::Count;
 
 /// How many limits on handlers there are: that of the runtime and those of two handlers.
@@ -66,6 +69,7 @@ pub(super) struct Engine {
     early: Vec<EarlyReport>,
     /// That the journal has failed, and that the shard is at its end: a new machine must know it.
     lasting: Vec<Input>,
+    clocks: Clocks,
     pub(super) dirty: bool,
     /// Whether handlers are left that may begin.
     pub(super) has_starts: bool,
@@ -98,6 +102,7 @@ impl Engine {
             retrying: false,
             early: Vec::new(),
             lasting: Vec::new(),
+            clocks: Clocks::default(),
             dirty: false,
             has_starts: false,
         }
@@ -135,6 +140,8 @@ impl Engine {
         }
         let panics = self.deferred.is_none() && reach.shared.dice.happens(reach.shared.chances.engine_panic);
         if !panics {
+            self.clocks.note(&self.machine, now, &input);
+            self.note_stops(&input, reach.shared);
             return self.machine.handle(now, input, &mut self.out);
         }
         reach.shared.audit.tally.add(Count::EnginePanics);
@@ -179,6 +186,7 @@ impl Engine {
             Some(again) => self.again = Some(again),
             None => {}
         }
+        self.clocks.forget();
         self.deferred.get_or_insert_default();
         reach.post.send(ENGINE, SUPERVISOR, Letter::EngineLost, 0);
     }
@@ -187,6 +195,9 @@ impl Engine {
     fn registered_again(&mut self, reach: &mut Reach<'_>) {
         if !reach.shared.has(Bug::SkipAdopt) {
             for adopted in self.adopted() {
+                // When it last said something is not known any more.
+                let execution = self.futures[adopted.future.index()].as_ref().map(|future| future.execution);
+                execution.into_iter().for_each(|it| self.clocks.hear(it, adopted.attempt.dispatch, reach.shared.now));
                 self.machine.handle(reach.shared.now, Input::Adopt(adopted), &mut self.out);
             }
         }
@@ -210,9 +221,14 @@ impl Engine {
         }
         if let Some((input, output)) = self.again.take_if(|_| self.deferred.is_none()) {
             self.retrying = true;
+            let ended = self.ended(&input);
             let input = self.rewritten(input, output.as_deref());
             self.decide((input, output), reach);
             self.retrying = false;
+            if let Some((execution, dispatch)) = ended.filter(|_| self.deferred.is_some()) {
+                // The machine has panicked over it twice: what came of it is lost, and it begins once more.
+                reach.shared.audit.loses(execution, dispatch);
+            }
         }
         for (input, output) in deferred.into_iter().flatten() {
             let input = if self.deferred.is_none() { self.rewritten(input, output.as_deref()) } else { input };
@@ -272,7 +288,8 @@ impl Engine {
         let mut left = 1 + reach.shared.dice.below(TURN_MAX);
         loop {
             self.carry_out_changes(reach);
-            if left == 0 {
+            // All that has come is decided first: nothing begins that the last of it is against.
+            if left == 0 || !reach.post.is_empty(ENGINE) {
                 self.has_starts = true;
                 return;
             }
@@ -310,6 +327,7 @@ impl Engine {
             if let Some(future) = future.filter(|_| !reach.shared.has(Bug::IgnoreResumes)) {
                 future.suspension = Suspension::None;
                 future.due = soon;
+                self.clocks.hear(future.execution, future.attempt.dispatch, reach.shared.now);
             }
         }
         for leak in std::mem::take(&mut self.out.leaks) {
@@ -374,6 +392,7 @@ impl Engine {
                 FutureNo(self.futures.len() as u32 - 1)
             });
             self.futures[number.index()] = Some(future);
+            self.clocks.hear(execution, attempt.dispatch, now);
             return self.decide((Input::HandlerPending { attempt, started: now, future: number }, None), reach);
         }
         let (result, output) = self.result(attempt, execution, false, reach);
@@ -443,9 +462,11 @@ impl Engine {
             }
             Suspension::None if reach.shared.dice.one_in(6) => {
                 future.due = soon;
+                self.clocks.hear(execution, attempt.dispatch, now);
+                let future = if reach.shared.has(Bug::HeartbeatOfAnother) { self.newest(number) } else { number };
                 let progress = reach.shared.dice.one_in(3).then(|| TaskProgress::new(0.5, "half of it"));
                 let custom_status = set_status(2, attempt, execution, reach);
-                (Input::Alive { future: number, progress, custom_status }, None)
+                (Input::Alive { future, progress, custom_status }, None)
             }
             Suspension::None | Suspension::Resuming => {
                 let is_stopping = future.is_asked_to_stop;
@@ -458,6 +479,52 @@ impl Engine {
             }
         };
         self.tell(input, reach);
+    }
+
+    /// Of which handler the end is told.
+    fn ended(&self, input: &Input) -> Option<(ExecutionId, Dispatch)> {
+        match input {
+            Input::HandlerReady { attempt, .. } => {
+                let registration = self.machine.registration(attempt.slot)?;
+                Some((registration.execution, attempt.dispatch))
+            }
+            Input::HandlerEnded { future, .. } => {
+                let future = self.futures[future.index()].as_ref()?;
+                Some((future.execution, future.attempt.dispatch))
+            }
+            _ => None,
+        }
+    }
+
+    fn note_stops(&self, input: &Input, shared: &mut Shared) {
+        let Input::Perform { effects, .. } = input else { return };
+        for (slot, effect) in effects {
+            if let (Effect::Stop { dispatch, .. }, Some(it)) = (effect, self.machine.registration(*slot)) {
+                shared.audit.stops(it.execution, *dispatch);
+            }
+        }
+    }
+
+    /// The handler that began last.
+    fn newest(&self, number: FutureNo) -> FutureNo {
+        let numbered = (0..).map(FutureNo).zip(&self.futures);
+        let begun = numbered.filter_map(|(number, future)| Some((future.as_ref()?.started, number)));
+        begun.max().map_or(number, |(_, newest)| newest)
+    }
+
+    /// What has waited for too long, or was silent for too long, although nothing is on its way.
+    pub(super) fn overdue(
+        &self,
+        slots: &BTreeMap<Slot, ExecutionId>,
+        shared: &Shared,
+    ) -> Option<(&'static str, String)> {
+        let works = |future: &&Future| {
+            let is_suspended = matches!(future.suspension, Suspension::Suspended | Suspension::Resuming);
+            !(future.leaked || future.is_asked_to_stop || is_suspended)
+        };
+        let at_work = self.futures.iter().flatten().filter(works);
+        let at_work = at_work.map(|future| (future.attempt.slot, future.attempt.dispatch));
+        self.clocks.overdue(&self.machine, slots, at_work, shared)
     }
 
     /// A handler is over. If the machine panics over that, the handler counts as at work until the new one hears of it.
@@ -488,6 +555,11 @@ impl Engine {
                 Callback::Supervisor => SUPERVISOR,
                 Callback::Actor(number) => mail::actor(number),
             };
+            if let Letter::Outcomes(batch) = &letter
+                && let Some((invariant, story)) = self.clocks.premature(&self.machine, batch, &reach.shared.flows)
+            {
+                reach.shared.audit.violate(invariant, story);
+            }
             if let Letter::Timers(timers) = &letter
                 && reach.shared.dice.happens(reach.shared.chances.duplicate)
             {
@@ -519,7 +591,7 @@ impl Engine {
     }
 
     /// The attempts whose handlers are at work for an execution, or wait for permits.
-    pub(super) fn at_work(&self, slot: Slot) -> Vec<finale_core::Dispatch> {
+    pub(super) fn at_work(&self, slot: Slot) -> Vec<Dispatch> {
         let futures = self.futures.iter().flatten().filter(|future| future.attempt.slot == slot && !future.leaked);
         let queued = self.machine.queued(slot).into_iter().map(|task| task.dispatch);
         futures.map(|future| future.attempt.dispatch).chain(queued).collect()

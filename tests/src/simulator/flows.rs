@@ -48,7 +48,7 @@ impl Flow {
     /// One whose scopes have something to do at their ends; nothing else is special about it.
     fn with_endings(dice: &mut Dice) -> Self {
         let mut definition = endings::definition(dice);
-        definition.ending_within = dice.one_in(4).then(|| Duration::from_secs(1 + dice.below(20) as u64));
+        definition.ending_within = dice.one_in(3).then(|| Duration::from_micros(100 + dice.below(3_000) as u64));
         let compiled = compile::compile(definition, &Registry::new()).expect("it is sound");
         Self { has_endings: true, ..Self::of(compiled, dice) }
     }

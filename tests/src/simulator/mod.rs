@@ -13,6 +13,7 @@ mod actor;
 mod audit;
 mod bugs;
 mod campaign;
+mod clocks;
 mod engine;
 mod flows;
 mod journal;

@@ -14,6 +14,8 @@ use finale_core::{ExecutionId, Time};
 
 use super::actor::{Reach, told};
 use super::bugs::Bug;
+use super::clocks;
+use super::flows::Flow;
 use super::journal::Op;
 use super::mail::{self, ENGINE, Letter, News, PORT, SUPERVISOR};
 use super::port::Held;
@@ -312,12 +314,9 @@ impl SupervisorActor {
                 continue;
             };
             reach.shared.audit.tally.add(Count::ReconciledWithoutActor);
-            let reconcile = Reconcile {
-                slot,
-                from: Callback::Supervisor,
-                taken: self.taken,
-                under_way: hosted.state.under_way(&reach.shared.flows[hosted.definition.0 as usize].compiled),
-            };
+            let mut under_way = hosted.state.under_way(&reach.shared.flows[hosted.definition.0 as usize].compiled);
+            clocks::arm_again(&mut under_way, hosted.state.id(), reach.shared);
+            let reconcile = Reconcile { slot, from: Callback::Supervisor, taken: self.taken, under_way };
             let letter = Letter::Perform(task_engine::Input::Reconcile(reconcile));
             reach.post.send(SUPERVISOR, ENGINE, letter, 0);
         }
@@ -466,5 +465,6 @@ impl SupervisorActor {
 /// What the engine must know of all workflows.
 pub(super) fn definitions(reach: &Reach<'_>) -> Vec<task_engine::Input> {
     let numbered = (0..).map(DefinitionNo).zip(&reach.shared.flows);
-    numbered.map(|(definition, flow)| task_engine::Input::Define { definition, nodes: flow.nodes.clone() }).collect()
+    let nodes = |flow: &Flow| clocks::told(&flow.nodes, reach.shared.bug);
+    numbered.map(|(definition, flow)| task_engine::Input::Define { definition, nodes: nodes(flow) }).collect()
 }

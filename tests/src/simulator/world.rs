@@ -264,7 +264,7 @@ impl World {
             let due = |read: &PendingRead| read.not_before <= now;
             let reads = shard.reads.iter().enumerate().filter(|(_, read)| due(read));
             next.extend(reads.map(|(at, _)| Next::Read(number, at)));
-            if shard.engine.has_starts {
+            if shard.engine.has_starts && shard.post.is_empty(ENGINE) {
                 next.push(Next::Starts(number));
             }
             if shard.engine.next_due().is_some_and(|due| due <= now) {
@@ -501,6 +501,10 @@ impl Shard {
     }
 
     fn check_quiet(&self, shared: &mut Shared) {
+        let overdue = self.engine.overdue(&self.supervisor.slots, shared).filter(|_| !self.supervisor.is_leaving());
+        if let Some((invariant, story)) = overdue {
+            shared.audit.violate(invariant, story);
+        }
         for (number, actor) in self.actors.iter().enumerate() {
             // What was lost is repaired when it is looked for next.
             if !shared.is_lossy && (!actor.is_idle() || actor.unanswered > 0) {
@@ -644,6 +648,6 @@ fn chances(dice: &mut Dice) -> Chances {
         read_failure: often(4, 500),
         stuck_read: often(4, 2_000),
         overtake: often(2, 3_000),
-        loss: often(4, 200),
+        loss: often(4, 200 * storm),
     }
 }

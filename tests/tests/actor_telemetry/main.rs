@@ -16,6 +16,7 @@ use finale::{Failure, FailureClass, Workflow};
 use finale_core::definition::Conditional;
 use finale_core::definition::NodeKind;
 use finale_tests::actor::{Dummies, Gate, chart, for_each_journal, runtime, settle, workflow};
+use finale_tests::lives::for_each_restart;
 use finale_tests::tasks::task_of;
 
 use log::Log;
@@ -217,6 +218,22 @@ async fn a_definition_that_is_refused_is_logged_with_the_reason() {
             "WARN workflow.execution.invalid_definition workflow=test \
              error=no handler \"b\" is registered; there are: a"
         );
+    })
+    .await;
+}
+
+#[actix::test]
+async fn an_execution_that_is_written_off_is_logged_as_failed() {
+    for_each_restart(async |lives, how| {
+        let first = lives.next().start().unwrap();
+        let asks = chart("s>a a>e").outside("a").workflow();
+        let id = first.activate(&asks, ()).await.unwrap().id();
+        lives.journal.damage(id);
+        let runtime = lives.restart(&first, how).await.start().unwrap();
+        settle().await;
+        let log = Log::begin();
+        runtime.fail_execution(id, "ann", "nothing to be saved").await.unwrap();
+        log.expect_those(&["failed"], &["WARN workflow.execution.failed execution error=nothing to be saved"]);
     })
     .await;
 }

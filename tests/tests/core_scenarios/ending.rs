@@ -1,5 +1,7 @@
 //! How executions end: cancel, finish, operators, deadlines, outputs.
 
+use finale_core::definition::TriggerRule;
+
 use super::*;
 
 #[test]
@@ -218,4 +220,20 @@ fn an_output_that_cannot_be_evaluated_fails_the_execution() {
     assert_eq!(outcome.decided_by, DecidedBy::Output);
     let error = outcome.error().expect("it failed").message();
     assert!(error.starts_with("the output could not be evaluated: "), "{error}");
+}
+
+/// Whoever tells of a failure, or cleans up after it, handles nothing by that.
+#[test]
+fn what_runs_after_a_failure_and_completes_does_not_make_the_execution_good() {
+    for rule in [TriggerRule::AllDone, TriggerRule::OneFailed, TriggerRule::AllFailed] {
+        let chart = chart("s>a a>tell tell>e").rule("tell", rule).on_failure(OnFailure::WaitAll);
+        let scenario = Scenario::new(chart).activate().fail("a", "no paper").complete("tell", json!("told"));
+        let scenario = scenario.expect_node("tell", NodeStatus::Completed).expect_status(ExecutionStatus::Failed);
+        let outcome = scenario.outcome();
+        let error = outcome.error().expect("it failed").to_string();
+        assert!(
+            error.contains("no paper") && outcome.counts.handled + outcome.counts.tolerated == 0,
+            "{rule}: {error}"
+        );
+    }
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::panic::catch_unwind;
 
+use finale_core::definition::Verdict;
 use finale_core::execution::{Command, Effect, Execution, Input, Report, Turn};
-use finale_core::fact::{Activation, Facts, StopOutcome, Timer};
+use finale_core::fact::{Activation, Facts, Operation, OperatorAction, Signalled, StopOutcome, Timer};
 use finale_core::failure::{Failure, FailureClass};
-use finale_core::{Compiled, Epoch, ExecutionId, Payload, Time};
+use finale_core::{Compiled, Epoch, ExecutionId, Payload, Time, WaitingFor, WorkKey};
 use finale_tests::dice::Dice;
 use finale_tests::endings::{Twin, compiled};
 use finale_tests::naive::Mistake;
@@ -70,14 +71,15 @@ impl Lived {
         }
     }
 
-    /// Something that is under way comes to its result.
+    /// Something that is under way comes to its result, or somebody says what is waited for.
     fn work(&mut self, dice: &mut Dice) {
+        if dice.one_in(3) && self.help(dice) {
+            return;
+        }
         let under_way = self.execution.under_way(&self.compiled);
         let is_work = |effect: &&Effect| {
-            matches!(
-                effect,
-                Effect::Run { .. } | Effect::Offer { .. } | Effect::ArmTimer { timer: Timer::Round(..), .. }
-            )
+            let is_task = matches!(effect, Effect::Run { .. } | Effect::Offer { .. });
+            is_task || matches!(effect, Effect::ArmTimer { timer, .. } if *timer != Timer::EndingWithin)
         };
         let work: Vec<_> = under_way.iter().filter(is_work).collect();
         let stops = |wanted| {
@@ -104,15 +106,71 @@ impl Lived {
             Effect::ArmTimer { timer, .. } => Input::TimerFired(*timer),
             other => panic!("{other:?} is no work"),
         };
-        if let Input::Outcome { dispatch, .. } = &input {
-            let path = self.execution.path(&self.compiled, dispatch.key).expect("it is open").to_string();
-            for (part, what) in [("@compensate", "undoing"), ("@finally", "finally"), ("]::", "item"), ("#", "round")] {
-                if path.contains(part) {
-                    self.note(what);
-                }
+        match &input {
+            Input::Outcome { dispatch, .. } => {
+                let path = self.path(dispatch.key);
+                let parts = [("@compensate", "undoing"), ("@finally", "finally"), ("]::", "item"), ("#", "round")];
+                parts.iter().filter(|(part, _)| path.contains(part)).for_each(|(_, what)| self.note(what));
+            }
+            Input::TimerFired(Timer::Wait(key)) if self.is_of_end(*key) => self.note("a wait in an end"),
+            Input::TimerFired(Timer::Total(key)) if self.is_of_end(*key) => self.note("a time in all in an end"),
+            Input::TimerFired(Timer::Backoff(key, _)) if self.is_of_end(*key) => {
+                self.note("a further attempt in an end");
+            }
+            _ => {}
+        }
+        self.tell(input);
+    }
+
+    /// Somebody judges, sends a signal, or says how it goes on with what is held; false if nothing waits for that.
+    fn help(&mut self, dice: &mut Dice) -> bool {
+        let path = |node: &str| node.parse().ok().and_then(|path| self.execution.resolve(&self.compiled, &path));
+        let awaited = self.execution.why(&self.compiled).awaited.into_iter();
+        let awaited = awaited.filter_map(|awaited| Some((path(&awaited.node)?, awaited.waiting_for?)));
+        let awaited: Vec<_> = awaited.collect();
+        let Some((key, waiting_for)) = dice.pick(&awaited) else { return false };
+        let input = match waiting_for {
+            WaitingFor::Verdict => {
+                let verdict = *dice.choose(&[Verdict::Pass, Verdict::Fail, Verdict::Refer]);
+                Input::Verdict { key, verdict, by: "a judge".into() }
+            }
+            WaitingFor::Signal => {
+                let awaits = |(other, _): &(WorkKey, &str)| *other == key;
+                let (_, name) = self.execution.awaited_signals().find(awaits).expect("it waits for a signal");
+                let payload = Payload::from_json(b"7").expect("it is JSON");
+                Input::Signal(Signalled { name: name.into(), payload, by: "somebody".into(), id: None })
+            }
+            WaitingFor::Operator => {
+                let completes = OperatorAction::Complete(Payload::NULL);
+                let actions = [OperatorAction::Retry, OperatorAction::Fail, OperatorAction::Skip, completes];
+                let action = dice.choose(&actions).clone();
+                Input::Operate(Operation { key, by: "an operator".into(), reason: "so it is".into(), action })
+            }
+            // What is inside of a node is ended before the node is.
+            WaitingFor::Scope if dice.one_in(4) => {
+                let completes = OperatorAction::Complete(Payload::NULL);
+                let action = dice.choose(&[OperatorAction::Fail, OperatorAction::Skip, completes]).clone();
+                Input::Operate(Operation { key, by: "an operator".into(), reason: "so it is".into(), action })
+            }
+            _ => return false,
+        };
+        if self.is_of_end(key) {
+            match waiting_for {
+                WaitingFor::Verdict => self.note("a verdict in an end"),
+                WaitingFor::Signal => self.note("a signal in an end"),
+                _ => self.note("held in an end"),
             }
         }
         self.tell(input);
+        true
+    }
+
+    fn path(&self, key: WorkKey) -> String {
+        self.execution.path(&self.compiled, key).expect("it is open").to_string()
+    }
+
+    fn is_of_end(&self, key: WorkKey) -> bool {
+        self.path(key).contains('@')
     }
 
     fn live(seed: u64, mistake: Option<Mistake>) -> Self {
@@ -153,6 +211,10 @@ fn ends_of_scopes_agree_with_the_naive_reading() {
     }
     for wanted in ["completed", "failed", "cancelled", "undoing", "finally", "item", "round"] {
         assert!(seen.get(wanted).is_some_and(|count| *count > 100), "{wanted} hardly comes up: {seen:?}");
+    }
+    for wanted in ["wait", "verdict", "signal", "time in all", "further attempt"] {
+        let wanted = format!("a {wanted} in an end");
+        assert!(seen.get(&*wanted).is_some_and(|count| *count > 30), "{wanted} hardly comes up: {seen:?}");
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{EffectSink, Execution, Notice, Refused, Turn};
+use super::{EffectSink, Execution, Input, Notice, Refused, Turn};
 use crate::compiled::{Compiled, Step};
 use crate::fact::{CustomStatusSet, Fact};
 use crate::id::{Dispatch, Epoch, WorkKey};
@@ -59,6 +59,15 @@ impl Execution {
     /// When the line was set that is known last, also if it took one back.
     pub fn custom_status_set_at(&self) -> Option<Time> {
         self.unrecorded_status.0.as_deref().or(self.custom_status.as_deref()).map(|status| status.set.set_at)
+    }
+
+    /// What a state that takes the place of this one is told first, if this one is lost: the last line of this life, which
+    /// may not be recorded. Told of one that is recorded, it changes nothing.
+    pub fn custom_status_again(&self) -> Option<Input> {
+        let status = self.unrecorded_status.0.as_deref().or(self.custom_status.as_deref())?;
+        let CustomStatusSet { key, attempt, set_at, text } = status.set.clone();
+        let dispatch = Dispatch { key, attempt, epoch: status.epoch };
+        (status.epoch == self.epoch).then_some(Input::CustomStatus { dispatch, set_at, text })
     }
 
     /// Takes in a line: it is seen from now on, and recorded with the next fact.

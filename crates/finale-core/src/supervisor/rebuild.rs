@@ -60,6 +60,10 @@ impl Supervisor {
             }
         }
         self.recovery.rebuild(recovering);
+        // They are no plain values any more: each reconciles when it was read again.
+        for slot in std::mem::take(&mut out.reconciles) {
+            self.slots.get_mut(slot).into_iter().for_each(|entry| entry.rare_mut().reconcile = true);
+        }
         for slot in self.slots.all() {
             self.schedule(at, slot, out);
         }

@@ -74,6 +74,11 @@ impl Deliveries {
         self.now = at;
     }
 
+    /// The time of the input in hand.
+    pub(super) const fn now(&self) -> Time {
+        self.now
+    }
+
     /// When [`sweep`](Self::sweep) is due; none while everything is acknowledged.
     pub(super) fn sweep_at(&self) -> Option<Time> {
         (self.kept > 0).then_some(self.sweep_due)

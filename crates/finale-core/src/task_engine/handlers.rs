@@ -55,6 +55,7 @@ impl TaskEngine {
                 }
                 Next::Resume(future) => {
                     self.running.set_permits(future, Permits::Held);
+                    self.speaks_from_now(future);
                     out.resumes.push(future);
                 }
             }

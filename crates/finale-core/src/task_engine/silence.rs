@@ -37,6 +37,13 @@ impl TaskEngine {
         }
     }
 
+    /// A handler goes on that waited for other executions: it could not speak meanwhile.
+    pub(super) fn speaks_from_now(&mut self, future: FutureNo) {
+        if self.running.get(future).is_some_and(|handler| handler.silence.is_some()) {
+            self.hear(self.deliveries.now(), future);
+        }
+    }
+
     /// A handler has said nothing for too long. One that waits for other executions need not.
     pub(super) fn silence_over(&mut self, at: Time, future: FutureNo, out: &mut Outbox) {
         let Some(handler) = self.running.get(future) else { return };

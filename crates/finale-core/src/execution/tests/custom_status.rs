@@ -122,6 +122,27 @@ fn one_that_is_told_late_changes_nothing_unless_the_clock_was_set_back() {
 }
 
 #[test]
+fn a_state_that_is_folded_again_is_told_what_was_not_recorded() {
+    let mut run = flow();
+    assert!(run.execution.custom_status_again().is_none());
+    run.set_by("a", 5, "one");
+    let again = run.execution.custom_status_again().unwrap();
+    run.execution = Execution::fold(id(), &run.definition, &run.history).unwrap();
+    assert_eq!(run.shown(), None);
+    run.tell(again);
+    assert_eq!(run.shown(), seen("one", "a", 5));
+    run.signal();
+    let recorded = run.execution.sequence();
+    // It is recorded meanwhile.
+    let again = run.execution.custom_status_again().unwrap();
+    run.tell(again);
+    run.signal();
+    assert_eq!(run.execution.sequence(), recorded + 1);
+    run.tell(Input::Recovered { epoch: Epoch(1), crashed: true });
+    assert!(run.execution.custom_status_again().is_none(), "it was set in another life");
+}
+
+#[test]
 fn what_an_unknown_handler_sets_changes_nothing() {
     let mut run = flow();
     let (a, item) = (run.work("a"), run.work("m[0]::t"));

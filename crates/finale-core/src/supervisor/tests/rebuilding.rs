@@ -4,7 +4,7 @@ use super::*;
 
 impl Scene {
     /// The supervisor panicked, and is rebuilt.
-    fn rebuild(&mut self) -> Outbox {
+    pub(super) fn rebuild(&mut self) -> Outbox {
         let fresh = Supervisor::new(self.supervisor.options.clone());
         let lost = std::mem::replace(&mut self.supervisor, fresh);
         self.supervisor = lost.rebuild(self.now, &mut self.out);

@@ -106,6 +106,19 @@ fn one_that_is_given_to_an_actor_in_the_turn_in_which_it_is_resumed_reconciles_t
 }
 
 #[test]
+fn one_that_was_to_be_reconciled_when_the_supervisor_panicked_is_reconciled_when_it_was_read_again() {
+    let mut scene = Scene::unstarted(|_| {});
+    let ids = scene.ids_of(1);
+    scene.out = scene.recover_waiting(&ids);
+    assert_eq!(scene.out.reconciles.len(), 1);
+    let out = scene.rebuild();
+    assert_eq!((out.reconciles.len(), histories(&out)), (0, ids.clone()));
+    let waiting = Restored { state: Box::new(Execution::new(ids[0], definition())), ..restored(ids[0]) };
+    let out = scene.restored(&out.reads[0], Ok(Some(waiting)));
+    assert_eq!(told(&out), ["0: resume[reconcile]"]);
+}
+
+#[test]
 fn a_shard_that_closes_resumes_none_that_only_waits_and_is_not_woken_for_it() {
     let mut scene = Scene::unstarted(|_| {});
     let ids = scene.ids_of(200);

@@ -80,6 +80,19 @@ fn whoever_waits_for_other_executions_need_not_say_anything() {
 }
 
 #[test]
+fn whoever_goes_on_after_waiting_has_all_the_time_to_say_something() {
+    let mut shard = Shard::new(10);
+    shard.perform(slot(0), [run(first(SILENT))]);
+    shard.suspend(first(SILENT));
+    assert_eq!(shard.advance(2 * ATTEMPT_MAX - TICK), []);
+    shard.resume(first(SILENT));
+    assert_eq!(shard.advance(ATTEMPT_MAX - TICK), []);
+    let seen = shard.advance(TICK);
+    assert!(matches!(&seen[..], [Seen::Dropped(_), Seen::Failed(..)]), "{seen:?}");
+    assert_eq!(shard.engine.counts(), Counts::default());
+}
+
+#[test]
 fn a_blocking_handler_that_says_nothing_leaks_and_keeps_its_permits() {
     let mut shard = Shard::new(10);
     shard.perform(slot(0), [run(first(SILENT_BLOCKING))]);

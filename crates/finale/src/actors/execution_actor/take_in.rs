@@ -169,10 +169,8 @@ impl ExecutionActor {
                 if let Err(panicked) = self.outcome(now, watched, batch, outcome) {
                     // The turn holds all outcomes so far: none of them is recorded.
                     let of_turn = batch.outcomes[..=at].iter().filter(|outcome| here == Some(outcome.slot));
-                    let of_turn = of_turn.map(|outcome| Message::tell(told(batch, outcome)));
-                    let statuses = batch.statuses.iter().filter(|status| here == Some(status.slot)).cloned();
-                    let statuses = statuses.filter_map(TaskUpdate::into_input).map(Message::tell);
-                    self.panicked(&panicked, statuses.chain(of_turn).collect());
+                    let messages = of_turn.map(|outcome| Message::tell(told(batch, outcome))).collect();
+                    self.panicked(&panicked, messages);
                     decided = false;
                 }
             } else if let Some(ActorNews::Panicked(panicked, ..)) = self.news.last_mut()

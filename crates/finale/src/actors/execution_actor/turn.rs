@@ -199,12 +199,14 @@ impl ExecutionActor {
     }
 
     /// The state is of no use any more: the Supervisor decides what becomes of the execution.
-    pub(super) fn panicked(&mut self, panicked: &Failure, messages: Vec<Message>) {
+    pub(super) fn panicked(&mut self, panicked: &Failure, mut messages: Vec<Message>) {
         tracing::error!(target: TARGET, reason = %panicked.reason, "the state machine of an execution panicked");
         self.turn.discard();
         let Some(hosting) = self.hosting.take() else { return };
         drop(std::mem::take(&mut self.decided));
         let Hosting { slot, state, begin, side, cancels, told, .. } = hosting;
+        // Before what was in hand: it is recorded with that.
+        messages.splice(0..0, state.custom_status_again().map(Message::tell));
         let panicked = Panicked { slot, begin, messages, cancels, told };
         self.news.push(ActorNews::Panicked(Box::new(panicked), state.id(), side, Vec::new()));
     }

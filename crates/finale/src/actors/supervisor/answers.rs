@@ -21,6 +21,9 @@ impl Supervisor {
     /// Everybody hears how an execution ended; it is durable, and nothing of it runs any more.
     pub(super) fn publish(&mut self, published: Published) {
         let Published { execution, definition, outcome, cancels, interrupted } = published;
+        if definition.is_none() {
+            observe::written_off(execution, &outcome);
+        }
         // They are published in the order in which they ended, but for a panic between the two.
         let ending = self.ending.iter().position(|(ending, _)| *ending == execution);
         // Dropped only when the end was said: until then it would say that nobody will tell.
