@@ -487,7 +487,7 @@ fn codes(path: &str, name: &str) -> Option<BTreeMap<String, Option<String>>> {
 #[test]
 fn every_error_at_run_time_is_listed_with_its_code() {
     for (path, name) in [
-        ("crates/finale/src/runtime.rs", "StartError"),
+        ("crates/finale/src/runtime/start_error.rs", "StartError"),
         ("crates/finale/src/runtime/registered.rs", "RegisterError"),
         ("crates/finale/src/activation.rs", "ActivateError"),
         ("crates/finale/src/errors.rs", "CommandError"),

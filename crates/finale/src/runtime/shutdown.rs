@@ -1,0 +1,133 @@
+//! How a runtime ends.
+
+use std::fmt;
+use std::time::Duration;
+
+use tokio::time::timeout_at;
+
+use super::{Kept, Runtime};
+use crate::actors::start::Ending;
+use crate::actors::way_in::ToShard;
+
+/// How much longer than the deadline a shard may take to answer.
+const ANSWER_PATIENCE: Duration = Duration::from_millis(100);
+
+/// What was left when a runtime was shut down; from [`Runtime::shutdown`]. Its text says the same in words.
+///
+/// ```
+/// # use finale::prelude::*;
+/// use std::time::Duration;
+///
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+/// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+/// runtime.activate(&article, ()).await?;
+/// let report = runtime.shutdown(Duration::from_secs(10)).await;
+/// assert!(report.is_orderly());
+/// assert_eq!(report.to_string(), "in order, 1 execution has not ended");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// Executions that had not ended. With a durable journal the next runtime goes on with them. Those of unresponsive
+    /// shards are not among them.
+    pub unfinished: usize,
+    /// Handlers that were dropped at work: at the deadline, or when their shard went. Their tasks are run again by the
+    /// next runtime, or are lost if they are `at_most_once`.
+    pub dropped: usize,
+    /// Shards that did not answer in time: a handler keeps their thread for itself.
+    pub unresponsive: usize,
+    /// Shards that were gone before they could end in order: their thread, or its actix `System`, had ended. What was
+    /// open and at work there is counted as these shards last knew it.
+    pub gone: usize,
+    /// Whether the journal's one file holds everything, so that a copy of it is a whole journal: false if somebody who
+    /// reads kept it from that. None if the journal is no file, or it was not left in order or in time.
+    pub in_one_file: Option<bool>,
+}
+
+impl ShutdownReport {
+    fn of(endings: &[Option<Ending>]) -> Self {
+        let mut report = Self::default();
+        for ending in endings {
+            match ending {
+                Some(Ending { unfinished, dropped, gone, .. }) => {
+                    report.unfinished += unfinished;
+                    report.dropped += dropped;
+                    report.gone += usize::from(*gone);
+                }
+                None => report.unresponsive += 1,
+            }
+        }
+        report
+    }
+
+    /// Whether nothing was cut short: no handler was dropped, and every shard ended in order and in time.
+    ///
+    /// Executions may be unfinished all the same: those that wait for somebody, or had tasks left to begin.
+    pub const fn is_orderly(&self) -> bool {
+        self.dropped == 0 && self.unresponsive == 0 && self.gone == 0
+    }
+}
+
+impl fmt::Display for ShutdownReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_orderly() { "in order" } else { "not in order" })?;
+        let counts = [
+            (self.unfinished, "execution has not ended", "executions have not ended"),
+            (self.dropped, "handler was dropped", "handlers were dropped"),
+            (self.unresponsive, "shard did not answer", "shards did not answer"),
+            (self.gone, "shard was gone before", "shards were gone before"),
+        ];
+        for (count, one, many) in counts.into_iter().filter(|(count, ..)| *count > 0) {
+            write!(f, ", {count} {}", if count == 1 { one } else { many })?;
+        }
+        Ok(())
+    }
+}
+
+impl Runtime {
+    /// Ends the runtime: admits nothing more, lets handlers at work finish until the deadline, then drops them.
+    ///
+    /// It returns within the deadline, give or take the moment it takes to answer, whatever handlers do. Whoever asks while
+    /// it is under way joins it: the deadline of the first one counts for all.
+    /// Executions that have not ended stay in the journal as they are. Whoever waits for an outcome is told
+    /// [`Abandoned`](crate::Abandoned). A second shutdown waits for the first one and gives its report. A part of the
+    /// runtime that had gone before is in the report: see [`ShutdownReport::gone`].
+    ///
+    /// In a web service it is called when the server has ended, which actix-web sees to on SIGTERM and SIGINT.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let article = Workflow::builder("article").task("approve", Task::external()).build()?;
+    /// let execution = runtime.activate(&article, ()).await?;
+    /// let report = runtime.shutdown(Duration::from_secs(10)).await;
+    /// assert_eq!((report.unfinished, report.dropped), (1, 0));
+    ///
+    /// assert!(execution.outcome().await.is_err());
+    /// assert_eq!(runtime.activate(&article, ()).await.unwrap_err().code(), "stopped");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
+        let Kept { endings, .. } = &self.0.kept;
+        for shard in &self.0.shards {
+            // One that is gone has reported how it ended already.
+            let _ = shard.put(ToShard::Shutdown(deadline));
+        }
+        // A little later than the shards' own deadline, so that they can say what they dropped.
+        let patience = deadline.saturating_add(ANSWER_PATIENCE);
+        match endings.wait_until(patience) {
+            Some(until) => drop(timeout_at(until, endings.wait()).await),
+            None => endings.wait().await,
+        }
+        ShutdownReport { in_one_file: endings.released().in_one_file, ..ShutdownReport::of(&endings.all()) }
+    }
+}
