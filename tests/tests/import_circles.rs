@@ -19,7 +19,7 @@ const CRATES: [&str; 5] = ["finale-core", "finale-formats", "finale-journal", "f
 ///
 /// An actor of actix is named by those who have its address, and the address by the messages that carry it; `Runtime` is
 /// named in the errors and handles that it gives. That is one circle of types on each floor of `finale`.
-const KNOWN: [(&str, &str, &[&str]); 8] = [
+const KNOWN: [(&str, &str, &[&str]); 5] = [
     (
         "finale",
         "",
@@ -63,10 +63,7 @@ const KNOWN: [(&str, &str, &[&str]); 8] = [
     ),
     ("finale-cli", "", &["cause", "handlers", "progress", "run"]),
     ("finale-cli", "journal", &["error", "prefix"]),
-    ("finale-core", "", &["compile", "compiled"]),
     ("finale-core", "execution", &["apply", "edges", "ending", "scope", "turn"]),
-    ("finale-core", "expression", &["calculate", "error", "json"]),
-    ("finale-journal", "", &["append", "filter", "reader"]),
 ];
 
 /// One module: what it uses, and what it passes on, by the name under which it does.

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use crate::compile::Warning;
 use crate::definition::{
     Declaration, Definition, EdgeKind, Node, NodeKind, Policy, Retry, Times, Tolerance, TriggerRule, Verdict,
 };
 use crate::expression::Expression;
 use crate::id::NodeIndex;
 use crate::path::{Instance, NodePath};
+use crate::warning::Warning;
 
 /// A checked definition; made only by [`compile`](crate::compile()).
 ///

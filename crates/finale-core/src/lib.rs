@@ -21,6 +21,7 @@ pub mod status;
 pub mod supervisor;
 pub mod task_engine;
 pub mod time;
+mod warning;
 
 pub use compile::compile;
 pub use compiled::{Compiled, DefinitionHash};

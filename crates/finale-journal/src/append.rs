@@ -4,10 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use finale_core::fact::Terminal;
-use finale_core::record::WorkflowName;
-use finale_core::{DefinitionHash, Epoch, ExecutionId, Time};
+use finale_core::{Epoch, ExecutionId, Time};
 
-use crate::{JournalError, JournalReader, Purge, Purged};
+use crate::{JournalError, JournalReader, Purge, Purged, Quarantine, StoredDefinition};
 
 /// Keeps the facts of executions.
 ///
@@ -144,26 +143,6 @@ pub struct Ends<'a> {
     pub at: Time,
     /// Why it failed, if it did.
     pub error: Option<&'a str>,
-}
-
-/// A definition as it is kept with the executions that run it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredDefinition {
-    /// What names it by its content.
-    pub hash: DefinitionHash,
-    /// What it is called.
-    pub workflow: WorkflowName,
-    /// Whatever the runtime needs to run it again; of no meaning to the journal.
-    pub bytes: Arc<[u8]>,
-}
-
-/// Why an execution is parked until somebody decides.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quarantine {
-    /// In words.
-    pub reason: String,
-    /// Whether only an operator can release it; else the next runtime looks for itself whether the reason still holds.
-    pub until_released: bool,
 }
 
 /// What became of something that was written.

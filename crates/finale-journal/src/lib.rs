@@ -20,24 +20,23 @@ mod error;
 mod filter;
 #[cfg(feature = "_test")]
 mod held;
+mod kept;
 mod memory;
 mod purge;
 mod reader;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
-pub use append::{
-    Append, Appended, Begins, Claim, Ends, Journal, Listener, Position, Quarantine, Released, Standing,
-    StoredDefinition, Writer,
-};
+pub use append::{Append, Appended, Begins, Claim, Ends, Journal, Listener, Position, Released, Standing, Writer};
 pub use error::{JournalError, OpenProblem};
 pub use filter::Filter;
 /// The number of a claim is the life that its runtime begins in what it recovers.
 pub use finale_core::Epoch;
 #[cfg(feature = "_test")]
 pub use held::{Acknowledgement, HeldJournal};
+pub use kept::{LiveExecution, Quarantine, StoredDefinition, Summary};
 pub use memory::MemoryJournal;
 pub use purge::{Expired, Purge, Purged};
-pub use reader::{History, JournalReader, LiveExecution, Summary, Waiting};
+pub use reader::{History, JournalReader, Waiting};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteBuilder, SqliteJournal, SqliteReader, SqliteReaderBuilder, SqliteStats};

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use super::problem::{Code, Problem};
-use super::warning::Warning;
 use crate::definition::{BodyRole, Definition, GraphRef, InsideRef, NodeKind, OnFailure, Policy, Siblings};
 use crate::expression::Local;
 use crate::path::{Instance, NodePath, PathStep};
+use crate::warning::Warning;
 
 /// One graph of a workflow.
 pub(super) struct WorkflowGraph<'d> {

@@ -5,8 +5,8 @@ use super::graph::Graph;
 use super::nodes::{Report, can_fail};
 use super::problem::Code;
 use super::reading::guarded;
-use super::warning::{Warning, WarningCode};
 use crate::definition::{Definition, Losers, Node, NodeKind, OnFailure, Policy, TriggerRule};
+use crate::warning::{Warning, WarningCode};
 
 /// By node: what kinds of edges lead to it.
 #[derive(Clone, Copy, Default)]

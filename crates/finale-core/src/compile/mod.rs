@@ -28,7 +28,6 @@ mod structure;
 mod tests;
 mod types;
 mod waits;
-mod warning;
 mod ways;
 
 pub(crate) use self::inputs::accept;
@@ -39,7 +38,7 @@ pub use self::problem::{Code, CompileError, Part, Phase, Problem};
 pub use self::registry::Registry;
 pub use self::schemas::{DeclaredSchema, declared_schemas};
 pub use self::structure::check_structure;
-pub use self::warning::{Warning, WarningCode};
+pub use crate::warning::{Warning, WarningCode};
 
 use self::assemble::Targets;
 use self::bodies::{Opener, WorkflowGraph, parts};

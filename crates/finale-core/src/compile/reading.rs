@@ -5,11 +5,11 @@ use rustc_hash::FxHashSet;
 use super::graph::Graph;
 use super::problem::{Code, Problem};
 use super::statuses::Statuses;
-use super::warning::{Warning, WarningCode};
 use super::ways::Ways;
 use crate::definition::{Definition, EdgeKind, Node, NodeKind, TriggerRule, Wait};
 use crate::expression::reads::{InputRead, reads};
 use crate::nearest::nearest;
+use crate::warning::{Warning, WarningCode};
 
 /// The expression of a node, or of the output where there is no node.
 pub(super) type Source<'e> = (Option<u32>, &'e str);

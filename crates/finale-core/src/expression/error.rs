@@ -2,7 +2,6 @@
 
 use minijinja::ErrorKind;
 
-use super::json::Unprintable;
 use super::limits;
 
 /// Why a text is no expression.
@@ -175,19 +174,6 @@ impl From<EvaluationError> for minijinja::Error {
     fn from(error: EvaluationError) -> Self {
         let detail = error.to_string();
         Self::new(ErrorKind::InvalidOperation, detail).with_source(error)
-    }
-}
-
-impl From<Unprintable> for EvaluationError {
-    fn from(error: Unprintable) -> Self {
-        match error {
-            Unprintable::Undefined => Self::Undefined { what: "a part of the result".to_owned() },
-            Unprintable::NotFinite => Self::NotFinite,
-            Unprintable::TooLarge { bytes_max } => Self::TooLarge { bytes_max },
-            Unprintable::TooDeep => Self::TooDeep { depth_max: limits::RESULT_DEPTH_MAX },
-            Unprintable::Foreign { found } => Self::NotJson { found },
-            Unprintable::Broken(error) => error.into(),
-        }
     }
 }
 

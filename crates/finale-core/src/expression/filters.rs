@@ -8,9 +8,10 @@ use std::sync::Arc;
 use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr, ValueKind};
 use minijinja::{Environment, Error, State, Value};
 
-use super::calculate::{Number, float, integer};
+use super::calculate::{float, integer};
 use super::error::EvaluationError;
 use super::functions::items;
+use super::number::Number;
 use super::order::{self, Order};
 use super::{json, kind};
 

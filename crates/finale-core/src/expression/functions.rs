@@ -3,9 +3,9 @@
 use minijinja::value::{Kwargs, Rest, ValueKind, from_args};
 use minijinja::{State, Value};
 
-use super::calculate::Number;
 use super::error::EvaluationError;
 use super::kind;
+use super::number::Number;
 
 /// The most numbers that `range` gives.
 const RANGE_MAX: usize = 100_000;

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use minijinja::value::ValueKind;
 use minijinja::{Error, State, Value};
 
-use super::calculate::Number;
 use super::error::EvaluationError;
 use super::kind;
 use super::limits::{PRINTED_BYTES_MAX, RESULT_DEPTH_MAX};
+use super::number::Number;
 
 /// How much of a value or a text an error shows.
 const SHOWN_BYTES_MAX: usize = 80;
@@ -30,6 +30,19 @@ impl Unprintable {
         match self {
             Self::Broken(error) => error,
             other => EvaluationError::from(other).into(),
+        }
+    }
+}
+
+impl From<Unprintable> for EvaluationError {
+    fn from(error: Unprintable) -> Self {
+        match error {
+            Unprintable::Undefined => Self::Undefined { what: "a part of the result".to_owned() },
+            Unprintable::NotFinite => Self::NotFinite,
+            Unprintable::TooLarge { bytes_max } => Self::TooLarge { bytes_max },
+            Unprintable::TooDeep => Self::TooDeep { depth_max: RESULT_DEPTH_MAX },
+            Unprintable::Foreign { found } => Self::NotJson { found },
+            Unprintable::Broken(error) => error.into(),
         }
     }
 }

@@ -27,6 +27,7 @@ mod functions;
 mod json;
 pub mod limits;
 mod literal;
+mod number;
 mod order;
 mod parse;
 mod path;

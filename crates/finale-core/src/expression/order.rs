@@ -6,8 +6,8 @@ use std::cmp::Ordering;
 use minijinja::value::ValueKind;
 use minijinja::{State, Value};
 
-use super::calculate::Number;
 use super::error::EvaluationError;
+use super::number::Number;
 use super::program::Comparison;
 use super::{json, kind};
 
