@@ -305,7 +305,12 @@ impl Tally {
         let counted = compiled.is_task(position) && !is_of_end;
         let known = &mut self.nodes[position.as_usize()];
         let begun = known.begun.filter(|begun| begun.0 == attempt);
-        let since = begun.filter(|_| to == NodeStatus::Running).map_or(at, |(_, began_at)| began_at);
+        let since = match (known.status, to) {
+            // A loop waits for its next round: it takes as long as all its rounds.
+            (NodeStatus::Waiting, NodeStatus::Waiting) if matches!(kind, NodeKind::Loop(_)) => known.since,
+            (_, NodeStatus::Running) => begun.map_or(at, |(_, began_at)| began_at),
+            _ => at,
+        };
         let is_queued = known.by_handler && begun.is_none();
         let after = Node { status: to, since, attempt, failure: None, took: None, ..*known };
         let before = std::mem::replace(known, after);

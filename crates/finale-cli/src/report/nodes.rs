@@ -88,7 +88,7 @@ pub(super) fn write_all(
     ];
     let row = |node: &NodeRecord| {
         let begun = begun(&node.state);
-        let attempt = begun.and_then(|begun| begun.attempt).map(|attempt| attempt.to_string());
+        let attempt = attempts_made(&node.state).map(|attempt| attempt.to_string());
         [
             node.id.clone(),
             node.kind.clone(),
@@ -126,6 +126,14 @@ fn begun(state: &NodeRecordState) -> Option<&Begun> {
     }
 }
 
+/// How many attempts were made; the record has the number of the next one where that is waited for.
+fn attempts_made(state: &NodeRecordState) -> Option<u16> {
+    let attempt = begun(state)?.attempt?.get();
+    let is_ahead =
+        matches!(state, NodeRecordState::Waiting { waiting_for: WaitingFor::Operator | WaitingFor::Backoff, .. });
+    Some(if is_ahead { attempt.saturating_sub(1) } else { attempt })
+}
+
 /// How long a node took; nothing for one that is passed in no time.
 fn took(state: &NodeRecordState) -> String {
     let ended = |begun: &Begun, completed_at: &Time| {
@@ -146,16 +154,16 @@ fn said(node: &NodeRecord, room: Room) -> String {
         (Some(items), _) => items.to_string(),
         (None, Some(1)) => "1 round".to_owned(),
         (None, Some(rounds)) => format!("{rounds} rounds"),
-        (None, None) => return note(&node.state, room),
+        (None, None) => return note(node, room),
     };
-    match note(&node.state, room) {
+    match note(node, room) {
         note if note.is_empty() => inside,
         note => format!("{inside}: {note}"),
     }
 }
 
-fn note(state: &NodeRecordState, room: Room) -> String {
-    match state {
+fn note(node: &NodeRecord, room: Room) -> String {
+    match &node.state {
         NodeRecordState::Completed { output, .. } if output.is_null() => String::new(),
         NodeRecordState::Completed { output, .. } => in_words(output.as_bytes(), room),
         // The status says already that the node failed.
@@ -165,8 +173,20 @@ fn note(state: &NodeRecordState, room: Room) -> String {
         NodeRecordState::Waiting { waiting_for: WaitingFor::Execution, .. } => "for other executions".to_owned(),
         NodeRecordState::Waiting { waiting_for: WaitingFor::Signal, .. } => "for a signal".to_owned(),
         NodeRecordState::Waiting { waiting_for: WaitingFor::Time, .. } => "until its time comes".to_owned(),
+        NodeRecordState::Waiting { waiting_for: WaitingFor::Operator, .. } => {
+            format!("held for an operator{}", after_failure(node))
+        }
+        NodeRecordState::Waiting { waiting_for: WaitingFor::Backoff, .. } => {
+            format!("for its next attempt{}", after_failure(node))
+        }
         _ => String::new(),
     }
+}
+
+/// Why the last attempt of a node failed, if there was one.
+fn after_failure(node: &NodeRecord) -> String {
+    let reason = |error: &str| format!(": {}", error.strip_prefix("failed: ").unwrap_or(error));
+    node.earlier.last().map(|last| reason(&last.error)).unwrap_or_default()
 }
 
 /// An output for people: what a command wrote, or a text itself without its quotes.

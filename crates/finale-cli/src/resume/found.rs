@@ -42,7 +42,7 @@ impl Found {
             let definition = workflow.definition();
             let place = format!("{}: workflow {:?}", path.display(), definition.id);
             check_handlers(&simulation, definition, &place)?;
-            let outside = willing.outside(definition, &simulation, &place)?;
+            let outside = willing.outside(workflow.compiled(), &simulation, &place)?;
             workflows.insert(hash, (workflow, outside));
         }
         let open: HashSet<ExecutionId> = live.iter().map(|live| live.id).collect();
