@@ -259,3 +259,66 @@ fn what_is_resumed_is_answered_by_paths_too() {
     let shown = journal.ask("show", &["0", "--json"]).with_code(0).record();
     assert_eq!(node(&shown, "m")["output"], json!([7, 8]));
 }
+
+const DECLARED: &str = "
+id: declared
+tasks:
+  z: {sleep: 1000s}
+  a: {shell: 'true', after: z, output_schema: {type: object}}
+  b: {shell: 'true', after: a, retry: {attempts: 3, backoff: 2h}}
+  l: {loop: {until: round == 3, rounds_max: 5, delay: 2h}, shell: 'true', after: z}
+  h: {shell: 'true', after: z, retry: {attempts: 2, exhausted: hold}, optional: true}
+nodes:
+  d: {delay: 2h, after: z}
+  s: {signal: paid, timeout: 100d, schema: {type: integer}, after: z}
+";
+
+#[test]
+fn a_simulation_comes_to_the_same_when_it_is_run_and_when_it_is_resumed() {
+    let journal = Journal::new();
+    let file = || common::written("declared.yaml", DECLARED);
+    let mut at_work = common::AtWork::start(journal.command("run").arg(file()));
+    at_work.until("z: started");
+    at_work.signal("INT");
+    at_work.ended().with_code(3);
+    // The schemas are kept with the execution.
+    journal.ask("resume", &["--simulate"]).refused("need not fit it: say what it is, by --done a=OUTPUT");
+    let said = ["--simulate", "--done", "a={}", "--fail", "b=no", "--fail", "h=no"];
+    journal.ask("resume", &said).refused("need not fit it: say what it is, by --signal paid=PAYLOAD");
+    let said = [&said[..], &["--signal", "paid=20"]].concat();
+    journal.ask("resume", &said).with_code(1);
+    let resumed = journal.ask("show", &["0", "--json"]).with_code(0).record();
+    let run = record(file(), &said, 1);
+    for id in ["z", "a", "b", "l", "h", "d", "s"] {
+        let [run, resumed] = [&run, &resumed].map(|record| {
+            let mut node = node(record, id).clone();
+            // Times, ids and the attempt that was cut off are others.
+            let known = ["id", "kind", "title", "status", "output", "error", "skipped_reason", "rounds"];
+            node.as_object_mut().unwrap().retain(|key, _| known.contains(&key.as_str()));
+            node
+        });
+        assert_eq!(run, resumed);
+    }
+    assert_eq!((&node(&resumed, "b")["attempt"], &node(&resumed, "l")["rounds"]), (&json!(3), &json!(3)));
+}
+
+#[test]
+fn what_an_application_left_to_an_operator_fails_where_it_is_resumed_without_one() {
+    use finale::journal::SqliteJournal;
+    use finale::{Runtime, Shards, TaskContext, TaskError, Workflow};
+    for agreed in ["--simulate", "--yes"] {
+        let journal = Journal::new();
+        finale::actix::System::new().block_on(async {
+            let charge = |_: TaskContext| async { Err::<(), _>(TaskError::new("no answer").unknown()) };
+            let builder = Runtime::builder().shards(Shards::Current).handler("sleep", charge);
+            let runtime = builder.journal(SqliteJournal::open(journal.path()).unwrap()).start().unwrap();
+            let order = Workflow::builder("order").task("charge", "sleep").build().unwrap();
+            let execution = runtime.activate(&order, ()).await.unwrap();
+            while execution.why().await.unwrap().awaited[0].waiting_for != Some(finale::WaitingFor::Operator) {}
+            runtime.shutdown(std::time::Duration::from_secs(9)).await;
+        });
+        journal.ask("resume", &[]).with_code(3);
+        let failed = journal.ask("resume", &[agreed]).with_code(1);
+        assert!(failed.stderr.contains("nobody is here to say how it goes on"), "{failed:?}");
+    }
+}

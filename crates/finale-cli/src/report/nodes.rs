@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use finale::{ExecutionId, Time, WaitingFor};
 use finale_core::record::{Begun, NodeRecord, NodeRecordState};
-use serde::Deserialize;
+use serde_json::Value;
 
 use crate::room::Room;
 use crate::table::{self, Column};
@@ -13,6 +13,8 @@ use crate::time::{duration, shown};
 
 /// Kinds of nodes that are no work.
 const CONTROL: [&str; 5] = ["start", "end", "conditional", "parallel_split", "parallel_join"];
+/// The outputs of commands have this key.
+const COMMAND: &str = "\"exit_code\":";
 /// Larger outputs are not parsed.
 const TEXT_BYTES_MAX: usize = 256 << 10;
 
@@ -189,26 +191,42 @@ fn after_failure(node: &NodeRecord) -> String {
     node.earlier.last().map(|last| reason(&last.error)).unwrap_or_default()
 }
 
-/// An output for people: what a command wrote, or a text itself without its quotes.
+/// An output for people: what commands wrote, and a text itself without its quotes.
 pub(super) fn in_words(output: &[u8], room: Room) -> String {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Output {
-        Text(String),
-        Command {
-            #[serde(rename = "exit_code")]
-            _exit_code: i32,
-            stdout: serde_json::Value,
-            stderr: String,
-        },
-    }
     let small = Some(output).filter(|output| output.len() <= TEXT_BYTES_MAX);
-    match small.and_then(|output| serde_json::from_slice(output).ok()) {
-        Some(Output::Command { stdout: serde_json::Value::String(text), stderr, .. }) if text.is_empty() => stderr,
-        Some(Output::Text(text) | Output::Command { stdout: serde_json::Value::String(text), .. }) => text,
-        Some(Output::Command { stdout, .. }) => room.beginning(stdout.to_string().as_bytes()),
-        None => room.beginning(output),
+    let holds_command = |output: &&[u8]| output.windows(COMMAND.len()).any(|bytes| bytes == COMMAND.as_bytes());
+    let parsed = small.filter(|output| output.starts_with(b"\"") || holds_command(output));
+    let mut value: Option<Value> = parsed.and_then(|output| serde_json::from_slice(output).ok());
+    let is_other = value.as_mut().is_some_and(show_what_commands_wrote);
+    match value {
+        Some(Value::String(text)) => text,
+        Some(value) if is_other => room.beginning(value.to_string().as_bytes()),
+        _ => room.beginning(output),
     }
+}
+
+/// Puts what commands wrote in place of their outputs, also inside of a value: a map gives a list of them. Tells whether
+/// there was any.
+fn show_what_commands_wrote(value: &mut Value) -> bool {
+    match value {
+        Value::Array(list) => list.iter_mut().map(show_what_commands_wrote).filter(|any| *any).count() > 0,
+        Value::Object(map) if is_of_command(map) => {
+            let [stdout, stderr] =
+                ["stdout", "stderr"].map(|key| map.get_mut(key).map(Value::take).unwrap_or_default());
+            *value = if stdout == "" { stderr } else { stdout };
+            true
+        }
+        Value::Object(map) => map.values_mut().map(show_what_commands_wrote).filter(|any| *any).count() > 0,
+        _ => false,
+    }
+}
+
+/// Whether that is what a command gave, and nothing else.
+fn is_of_command(map: &serde_json::Map<String, Value>) -> bool {
+    let known = ["exit_code", "stdout", "stderr", "truncated"];
+    map.get("exit_code").is_some_and(Value::is_number)
+        && map.contains_key("stdout")
+        && map.keys().all(|key| known.contains(&key.as_str()))
 }
 
 #[cfg(test)]
@@ -313,6 +331,9 @@ mod tests {
         assert_eq!(command(r#""one\ntwo""#, "careful"), "one\ntwo");
         assert_eq!(command(r#""""#, "careful"), "careful");
         assert_eq!(command(r#"{"version": [1, 2]}"#, ""), r#"{"version":[1,2]}"#);
+        let one = r#"{"exit_code":0,"stdout":"hi","stderr":"","truncated":false}"#;
+        assert_eq!(words(&format!("[{one},null,{one}]")), r#"["hi",null,"hi"]"#);
+        assert_eq!(words(&format!(r#"{{"a":{one},"b":[1]}}"#)), r#"{"a":"hi","b":[1]}"#);
         assert_eq!(words(r#""a text""#), "a text");
         for other in [r#"{"stdout":"x"}"#, "[1,2]", "7", r#"{"exit_code":"0","stdout":"x","stderr":""}"#] {
             assert_eq!(words(other), other);

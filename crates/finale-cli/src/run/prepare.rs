@@ -95,6 +95,15 @@ pub(crate) struct Willing {
 }
 
 impl Willing {
+    /// Who does what nobody could foresee.
+    pub(crate) const fn agreed(self) -> Outside {
+        match self {
+            Self { simulate: true, .. } => Outside::Simulated,
+            Self { yes: true, .. } => Outside::Agreed,
+            _ => Outside::Nobody,
+        }
+    }
+
     /// Who does it.
     pub(crate) fn outside(self, compiled: &Compiled, simulation: &Simulation, file: &str) -> Result<Outside, RunError> {
         let all: Vec<(NodeIndex, &Node)> = compiled.all_positions().map(|at| (at, compiled.node(at))).collect();
