@@ -99,6 +99,15 @@ fn what_a_task_took_is_what_its_record_says() {
 }
 
 #[test]
+fn what_a_cancelled_task_took_is_what_its_record_says_too() {
+    let mut tally = handled();
+    go(&mut tally, "t0", NodeStatus::Running, 1);
+    tally.begin(tally.position("t0"), 1, second(4));
+    let cancelled = go(&mut tally, "t0", NodeStatus::Cancelled, 5).unwrap();
+    assert_eq!(cancelled.what, What::Cancelled { took: Duration::from_secs(4) });
+}
+
+#[test]
 fn a_handler_may_be_heard_of_before_its_task_runs() {
     let mut tally = handled();
     assert_eq!(tally.begin(tally.position("t0"), 1, second(1)), None);

@@ -341,7 +341,13 @@ impl Reader {
             Some(())
         });
         node.read("on_failure", report, |value, report| {
-            edge::leads_to(id, value, EdgeKind::OnFailure, ends, &mut self.drawing, report);
+            match value.tree.text().filter(|word| !ends.has(word)).and_then(absent::answer_to_a_failure) {
+                None => edge::leads_to(id, value, EdgeKind::OnFailure, ends, &mut self.drawing, report),
+                Some((word, instead)) => {
+                    let key = format!("on_failure: {word}");
+                    report.add(value.place, || LoadProblem::Unsupported { key, instead });
+                }
+            }
             Some(())
         });
         node.read("on_timeout", report, |value, report| {
