@@ -7,11 +7,16 @@ mod common;
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::os::fd::AsFd;
 use std::process::{Child, Command, Stdio};
 
 use common::{Journal, shell, task, tasks};
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::pty::{Winsize, openpty};
 use serde_json::json;
+
+/// How many milliseconds nothing may be written.
+const SILENCE_MAX: u16 = 60_000;
 
 /// A command at a terminal of its own, and what was written there so far.
 struct Terminal {
@@ -44,6 +49,9 @@ impl Terminal {
                 let rest = self.seen.split_off(at + text.len());
                 return std::mem::replace(&mut self.seen, rest);
             }
+            // Else a test that fails would wait for ever.
+            let mut ready = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
+            assert_eq!(poll(&mut ready, SILENCE_MAX), Ok(1), "{text:?} is not seen: {}", self.seen);
             let count = self.master.read(&mut buffer).unwrap_or_default();
             assert!(count > 0, "{text:?} is not seen: {}", self.seen);
             self.seen.push_str(&String::from_utf8_lossy(&buffer[..count]));
