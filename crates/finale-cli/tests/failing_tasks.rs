@@ -72,7 +72,7 @@ fn a_node_that_does_not_exist_is_refused_with_the_nearest_task() {
     refused("wiegh=x", "parcel.json: --fail \"wiegh\": there is no such node, did you mean the task \"weigh\"?");
     refused("banana", "--fail \"banana\": there is no such node\n");
     refused("=x", "--fail \"\": there is no such node\n");
-    refused("heavy", "--fail \"heavy\": this node is no task but a conditional\n");
+    refused("heavy", "--fail \"heavy\": this node is no task, its kind is conditional\n");
     run(own("parcel.json"), &["--simulate", "--fail", "weigh", "--fail", "weigh=x"]).refused("is given twice");
 }
 

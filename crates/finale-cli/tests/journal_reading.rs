@@ -108,3 +108,14 @@ fn a_journal_is_read_while_another_process_has_it() {
     child.kill().unwrap();
     child.wait().unwrap();
 }
+
+#[cfg(unix)]
+#[test]
+fn a_held_task_shows_the_attempts_that_were_made_and_why_the_last_one_failed() {
+    let journal = Journal::new();
+    ended(journal.command("run").arg(common::own("held.yaml"))).with_code(3);
+    let table = journal.ask("show", &["0"]).with_code(0).stdout;
+    let row: Vec<&str> = table.lines().find(|line| line.starts_with("try ")).unwrap().split_whitespace().collect();
+    assert_eq!((row[2], row[4]), ("waiting", "2"), "{table}");
+    assert!(row[6..].join(" ").ends_with("held for an operator: exit code 7"), "{table}");
+}

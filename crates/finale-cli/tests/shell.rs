@@ -56,10 +56,7 @@ fn what_is_no_json_is_a_failure_that_says_where() {
         error(json("echo '{\"a\": }'")),
         "failed: its standard output cannot be its output: not JSON: expected value at line 1 column 7"
     );
-    assert!(
-        error(json("true"))
-            .starts_with("failed: its standard output cannot be its output: not JSON: EOF while parsing a value")
-    );
+    assert_eq!(error(json("true")), "failed: its standard output cannot be its output: not JSON: there is nothing");
     assert_eq!(
         error(json("yes '[1]' | head -c 600000")),
         "failed: its standard output is longer than 512 KiB, more than is read as JSON"
@@ -312,4 +309,18 @@ fn a_quoted_value_is_one_word_of_a_command_and_runs_nothing() {
         let record = run(&file, &arguments).with_code(0).record();
         assert_eq!(output(&record)["stdout"], format!("<{who}><end>"));
     }
+}
+
+#[test]
+fn a_log_that_cannot_be_written_stops_nobody_and_is_told() {
+    let file = tasks("w.json", &[("a", shell("yes | head -c 100000; echo the end"))]);
+    // As a full disk does, the limit of a file refuses what is written then.
+    let logs = fresh("logs");
+    let script = "trap '' XFSZ; ulimit -f 8; exec \"$0\" run \"$1\" --logs \"$2\"";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_finale")]).arg(file).arg(&logs).env("LC_ALL", "C");
+    let ended = common::ended(&mut command).with_code(0);
+    let told = format!("{}: the log is not complete: File too large", logs.join("a.1.log").display());
+    assert!(ended.stderr.contains(&told), "{ended:?}");
+    assert!(ended.stdout.contains("the end"), "{ended:?}");
 }

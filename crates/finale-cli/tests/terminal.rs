@@ -7,11 +7,16 @@ mod common;
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::os::fd::AsFd;
 use std::process::{Child, Command, Stdio};
 
 use common::{Journal, shell, task, tasks};
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::pty::{Winsize, openpty};
 use serde_json::json;
+
+/// How many milliseconds nothing may be written.
+const SILENCE_MAX: u16 = 60_000;
 
 /// A command at a terminal of its own, and what was written there so far.
 struct Terminal {
@@ -44,6 +49,9 @@ impl Terminal {
                 let rest = self.seen.split_off(at + text.len());
                 return std::mem::replace(&mut self.seen, rest);
             }
+            // Else a test that fails would wait for ever.
+            let mut ready = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
+            assert_eq!(poll(&mut ready, SILENCE_MAX), Ok(1), "{text:?} is not seen: {}", self.seen);
             let count = self.master.read(&mut buffer).unwrap_or_default();
             assert!(count > 0, "{text:?} is not seen: {}", self.seen);
             self.seen.push_str(&String::from_utf8_lossy(&buffer[..count]));
@@ -51,7 +59,11 @@ impl Terminal {
     }
 
     fn type_line(&mut self, line: &str) {
-        self.master.write_all(format!("{line}\n").as_bytes()).unwrap();
+        self.type_text(&format!("{line}\n"));
+    }
+
+    fn type_text(&mut self, text: &str) {
+        self.master.write_all(text.as_bytes()).unwrap();
     }
 
     /// Sees it to its end; gives what is left to read, without what moves the cursor.
@@ -159,4 +171,50 @@ tasks:
     let journal_path = journal.path();
     let list = Terminal::start(30, &["list", "--journal", path(&journal_path)], &[]).ended(0);
     assert!(list.ends_with("left out: CREATED, TOOK,\n  WORKFLOW, KEY, ERROR\n"), "{list}");
+}
+
+/// A workflow with a task for somebody, and a command that goes on while they are asked, until the pipe is opened.
+fn asks_while_it_works(pipe: &std::path::Path) -> std::path::PathBuf {
+    let _ = std::fs::remove_file(pipe);
+    assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    let build = format!("read line < '{}'", path(pipe));
+    let definition = json!({"id": "w", "tasks": {
+        "approve": {"title": "Have a look"},
+        "build": {"shell": build},
+        "tell": {"log": "it is built", "after": "build"},
+    }});
+    common::written("w.json", definition.to_string())
+}
+
+#[test]
+fn what_happens_while_somebody_is_asked_is_shown_at_once_above_what_they_type() {
+    let pipe = common::fresh("pipe");
+    let file = asks_while_it_works(&pipe);
+    let mut terminal = Terminal::start(80, &["run", path(&file)], &[]);
+    terminal.until("> ");
+    terminal.type_text("do");
+    terminal.until("do");
+    std::fs::write(&pipe, "go\n").unwrap();
+    let seen = terminal.until("it is built");
+    let (_, above) = seen.split_once("\u{1b}D").unwrap();
+    assert!(above.contains("\u{1b}7\r\u{1b}["), "room is made above the question: {seen:?}");
+    assert!(plain(above).contains("✓ build"), "{seen:?}");
+    // What was typed before is still there.
+    terminal.type_text("ne\n");
+    let rest = terminal.ended(0);
+    assert!(rest.contains("completed in "), "{rest}");
+}
+
+#[test]
+fn where_no_line_can_be_put_above_the_question_it_is_asked_again() {
+    let pipe = common::fresh("pipe");
+    let file = asks_while_it_works(&pipe);
+    let mut terminal = Terminal::start(80, &["run", path(&file)], &[("TERM", "dumb")]);
+    terminal.until("> ");
+    terminal.type_text("do");
+    std::fs::write(&pipe, "go\n").unwrap();
+    terminal.until("it is built");
+    terminal.until("> ");
+    terminal.type_text("ne\n");
+    assert!(terminal.ended(0).contains("completed in "));
 }

@@ -49,7 +49,7 @@ fn a_task_of_a_handler_is_answered_in_advance_too() {
 fn an_answer_for_nothing_or_two_answers_are_refused() {
     let refused = |arguments: &[&str], why: &str| run(own("parcel.json"), arguments).refused(why);
     refused(&["--done", "wiegh"], "--done \"wiegh\": there is no such node, did you mean the task \"weigh\"?");
-    refused(&["--done", "heavy"], "--done \"heavy\": this node is no task but a conditional");
+    refused(&["--done", "heavy"], "--done \"heavy\": this node is no task, its kind is conditional");
     refused(&["--done", "weigh", "--done", "weigh=1"], "--done \"weigh\" is given twice");
     refused(&["--done", "weigh", "--fail", "weigh"], "\"weigh\" cannot both be done and fail");
 }
@@ -207,4 +207,118 @@ fn numbers_of_any_length_stay_as_they_are() {
     let said = ["--json", "--input", &input, "--signal", &signal, "--done", &done];
     let written = run(common::written("w.yaml", file), &said).with_code(0).stdout;
     assert_eq!(written.matches(long).count(), 7, "input, and the outputs of the nodes and of all: {written}");
+}
+
+const INSIDE: &str = "
+id: import
+on_failure: wait_all
+tasks:
+  each: {map: [a, b, c], shell: 'echo ${{ item | quote }}'}
+  load: {map: [1, 2], group: {tasks: {parse: {title: Parse}, store: {shell: 'exit 3', optional: true}}}}
+  checks: {group: {tasks: {sign: {title: Sign}, test: {shell: 'true'}}}}
+";
+
+#[test]
+fn tasks_inside_of_nodes_are_answered_by_their_paths() {
+    let file = || common::written("import.yaml", INSIDE);
+    let paths = ["--done", "each[1]::each=B", "--done", "load[0]::parse={\"rows\": 8}", "--done", "checks::sign=ann"];
+    for more in [&["--yes"][..], &["--done", "parse=other"]] {
+        let record = record(file(), &[&paths[..], more].concat(), 0);
+        let each = node(&record, "each")["output"].as_array().unwrap();
+        assert_eq!((&each[0]["stdout"], &each[1], &each[2]["stdout"]), (&json!("a"), &json!("B"), &json!("c")));
+        let (first, second) = (&node(&record, "load")["output"][0]["parse"], &node(&record, "load")["output"][1]);
+        assert_eq!(first, &json!({"rows": 8}));
+        assert_eq!(second["parse"], if more.len() == 1 { Value::Null } else { json!("other") });
+        assert_eq!(node(&record, "checks::sign")["output"], "ann");
+    }
+    let record = record(file(), &[&paths[..], &["--yes", "--fail", "checks::test=no luck"]].concat(), 1);
+    assert_eq!(node(&record, "checks::test")["error"], "failed: no luck");
+}
+
+#[test]
+fn a_path_answers_one_task_only_and_has_to_lead_to_one() {
+    let refused = |arguments: &[&str], why: &str| run(common::written("import.yaml", INSIDE), arguments).refused(why);
+    // Of the second item nothing is said.
+    refused(&["--done", "load[0]::parse", "--done", "checks::sign"], "the task \"parse\" needs somebody outside");
+    refused(&["--done", "each[1]::itch"], "--done \"each[1]::itch\": there is no such node");
+    refused(&["--done", "each::each"], "--done \"each::each\": there is no such node");
+    refused(&["--done", "checks::end"], "--done \"checks::end\": this node is no task, its kind is end");
+    refused(&["--done", "checks::sign", "--done", "checks::sign=1"], "--done \"checks::sign\" is given twice");
+    refused(&["--done", "checks::sign", "--fail", "checks::sign"], "\"checks::sign\" cannot both be done and fail");
+}
+
+#[test]
+fn what_is_resumed_is_answered_by_paths_too() {
+    let journal = Journal::new();
+    let file = common::written("w.yaml", "id: w\ntasks:\n  m: {map: [1, 2], sleep: 1000s}\n");
+    let mut at_work = common::AtWork::start(journal.command("run").arg(file));
+    at_work.until("m: waiting");
+    at_work.signal("INT");
+    at_work.ended().with_code(3);
+    journal.ask("resume", &["--done", "m[0]::m=7", "--done", "m=8"]).with_code(0);
+    let shown = journal.ask("show", &["0", "--json"]).with_code(0).record();
+    assert_eq!(node(&shown, "m")["output"], json!([7, 8]));
+}
+
+const DECLARED: &str = "
+id: declared
+tasks:
+  z: {sleep: 1000s}
+  a: {shell: 'true', after: z, output_schema: {type: object}}
+  b: {shell: 'true', after: a, retry: {attempts: 3, backoff: 2h}}
+  l: {loop: {until: round == 3, rounds_max: 5, delay: 2h}, shell: 'true', after: z}
+  h: {shell: 'true', after: z, retry: {attempts: 2, exhausted: hold}, optional: true}
+nodes:
+  d: {delay: 2h, after: z}
+  s: {signal: paid, timeout: 100d, schema: {type: integer}, after: z}
+";
+
+#[test]
+fn a_simulation_comes_to_the_same_when_it_is_run_and_when_it_is_resumed() {
+    let journal = Journal::new();
+    let file = || common::written("declared.yaml", DECLARED);
+    let mut at_work = common::AtWork::start(journal.command("run").arg(file()));
+    at_work.until("z: started");
+    at_work.signal("INT");
+    at_work.ended().with_code(3);
+    // The schemas are kept with the execution.
+    journal.ask("resume", &["--simulate"]).refused("need not fit it: say what it is, by --done a=OUTPUT");
+    let said = ["--simulate", "--done", "a={}", "--fail", "b=no", "--fail", "h=no"];
+    journal.ask("resume", &said).refused("need not fit it: say what it is, by --signal paid=PAYLOAD");
+    let said = [&said[..], &["--signal", "paid=20"]].concat();
+    journal.ask("resume", &said).with_code(1);
+    let resumed = journal.ask("show", &["0", "--json"]).with_code(0).record();
+    let run = record(file(), &said, 1);
+    for id in ["z", "a", "b", "l", "h", "d", "s"] {
+        let [run, resumed] = [&run, &resumed].map(|record| {
+            let mut node = node(record, id).clone();
+            // Times, ids and the attempt that was cut off are others.
+            let known = ["id", "kind", "title", "status", "output", "error", "skipped_reason", "rounds"];
+            node.as_object_mut().unwrap().retain(|key, _| known.contains(&key.as_str()));
+            node
+        });
+        assert_eq!(run, resumed);
+    }
+    assert_eq!((&node(&resumed, "b")["attempt"], &node(&resumed, "l")["rounds"]), (&json!(3), &json!(3)));
+}
+
+#[test]
+fn what_an_application_left_to_an_operator_fails_where_it_is_resumed_without_one() {
+    use finale::journal::SqliteJournal;
+    use finale::{Runtime, Shards, TaskContext, TaskError, Workflow};
+    for agreed in ["--simulate", "--yes"] {
+        let journal = Journal::new();
+        finale::actix::System::new().block_on(async {
+            let charge = |_: TaskContext| async { Err::<(), _>(TaskError::new("no answer").unknown()) };
+            let builder = Runtime::builder().shards(Shards::Current).handler("sleep", charge);
+            let runtime = builder.journal(SqliteJournal::open(journal.path()).unwrap()).start().unwrap();
+            let order = Workflow::builder("order").task("charge", "sleep").build().unwrap();
+            let execution = runtime.activate(&order, ()).await.unwrap();
+            while execution.why().await.unwrap().awaited[0].waiting_for != Some(finale::WaitingFor::Operator) {}
+            runtime.shutdown(std::time::Duration::from_secs(9)).await;
+        });
+        journal.ask("resume", &[]).with_code(3);
+        let failed = journal.ask("resume", &[agreed]).with_code(1);
+        assert!(failed.stderr.contains("nobody is here to say how it goes on"), "{failed:?}");
+    }
 }

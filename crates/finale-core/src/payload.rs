@@ -12,6 +12,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::de::value::UnitDeserializer;
 use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 pub(crate) use self::document::check_depth;
@@ -152,7 +153,7 @@ impl Payload {
     /// large for a parser.
     pub fn from_json(bytes: &[u8]) -> Result<Self, PayloadError> {
         let document = serde_json::from_slice::<&RawValue>(bytes);
-        let document = document.map_err(|error| PayloadError::Json(error.to_string()))?.get().as_bytes();
+        let document = document.map_err(|error| PayloadError::Json(not_json(bytes, &error)))?.get().as_bytes();
         document::check(document, DEPTH_MAX)?;
         Ok(Self::trusted(document))
     }
@@ -241,6 +242,15 @@ impl<'de> Deserialize<'de> for Payload {
 }
 
 /// What the encoder says, as the error it stands for.
+/// Why bytes are no JSON document; the parser has words of its own for those that end too early.
+fn not_json(bytes: &[u8], error: &serde_json::Error) -> String {
+    match error.classify() {
+        Category::Eof if bytes.trim_ascii().is_empty() => "there is nothing".to_owned(),
+        Category::Eof => format!("it ends in the middle, at line {} column {}", error.line(), error.column()),
+        _ => error.to_string(),
+    }
+}
+
 fn refused(error: &serde_json::Error) -> PayloadError {
     match error.to_string() {
         words if words == strict::NOT_FINITE => PayloadError::NotFinite,

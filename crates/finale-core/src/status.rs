@@ -142,6 +142,27 @@ impl WaitingFor {
             Self::Operator => "operator",
         }
     }
+
+    /// What the node waits for and what would help, in words that go on behind the node.
+    ///
+    /// ```
+    /// # use finale_core::WaitingFor;
+    /// assert_eq!(WaitingFor::Operator.in_words(), "is held: retry it, or complete, fail or skip it by hand");
+    /// ```
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Task => {
+                "waits for whoever does its task: report what came of it, or complete, fail or skip it by hand"
+            }
+            Self::Verdict => "waits for a verdict: give one",
+            Self::Signal => "waits for a signal: send it, or complete, fail or skip the node by hand",
+            Self::Time => "waits for its time: run it now, or complete, fail or skip it by hand",
+            Self::Backoff => "waits for its next attempt: run it now, or complete, fail or skip it by hand",
+            Self::Scope => "waits for what runs in it: let that end, or complete, fail or skip the node by hand",
+            Self::Execution => "waits for other executions: let them end, or complete, fail or skip it by hand",
+            Self::Operator => "is held: retry it, or complete, fail or skip it by hand",
+        }
+    }
 }
 
 impl std::fmt::Display for WaitingFor {

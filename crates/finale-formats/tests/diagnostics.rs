@@ -239,3 +239,16 @@ fn places_are_known_in_every_format() {
     let loaded = load(serialized.as_bytes(), Format::Auto, "w.json").unwrap();
     assert!(loaded.places.node("t").is_some());
 }
+
+#[test]
+fn a_problem_of_what_repeats_a_task_is_shown_at_its_expression() {
+    let text = "id: w
+tasks:
+  a: {loop: {rounds_max: 3, until: odd}, handler: x}
+  b: {loop: {while: odd, rounds_max: 3}, handler: x}
+  c: {map: {max_concurrency: 2, items: odd}, handler: x}
+  d: {map: odd, handler: x}
+";
+    let at = [(3, 36), (4, 21), (5, 40), (6, 12)].map(Some);
+    assert_eq!(places(text, "expression_invalid"), at);
+}

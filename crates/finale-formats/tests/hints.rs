@@ -79,3 +79,18 @@ tasks:
     assert_eq!(definition(text), definition(plain));
     told("id: w\ntasks: {a: {x-note: 1}}\n", &["unknown key `x-note`"]);
 }
+
+#[test]
+fn what_other_tools_answer_to_a_failure_of_a_task_is_told_with_what_to_write() {
+    let task = |word: &str| format!("id: w\ntasks: {{a: {{handler: x, on_failure: {word}}}}}\n");
+    told(
+        &task("continue"),
+        &["there is no `on_failure: continue` here: a task whose failure stops nothing says `optional: true`"],
+    );
+    told(&task("retry"), &["there is no `on_failure: retry` here: how often it is tried says `retry: 3`"]);
+    told(&task("wait_all"), &["`fail_fast`, `wait_all` or `{tolerate: N}`, stands beside `tasks`"]);
+    told(&task("sometimes"), &["there is no node `sometimes`"]);
+    // A node may have such a name.
+    let named = "id: w\ntasks: {a: {handler: x, on_failure: abort}, abort: {handler: x}}\n";
+    assert!(load(named.as_bytes(), Format::Auto, "f.yaml").is_ok());
+}

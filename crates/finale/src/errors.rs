@@ -2,7 +2,7 @@
 
 use finale_core::definition::SchemaMismatch;
 use finale_core::execution::Refused;
-use finale_core::{ExecutionStatus, NodeStatus, PayloadError};
+use finale_core::{ExecutionStatus, NodeStatus, PayloadError, WaitingFor};
 use finale_journal::JournalError;
 
 /// A text is longer than allowed; see [`Limits::text_bytes_max`](crate::Limits::text_bytes_max).
@@ -77,6 +77,9 @@ pub enum CommandError {
     /// The node has not come to the point where this can be said.
     #[error("the node is {0}: it is too early for this")]
     NotReady(NodeStatus),
+    /// The node waits for something else; the text says what would help.
+    #[error("the node {}", .0.in_words())]
+    WaitsForElse(WaitingFor),
     /// The node is past the point where this could be said: it changes nothing.
     #[error("the node is {0} already")]
     AlreadySettled(NodeStatus),
@@ -199,6 +202,7 @@ impl CommandError {
             Self::Invalid(_) => "invalid",
             Self::TooLong(_) => "too_long",
             Self::NotReady(_) => "not_ready",
+            Self::WaitsForElse(_) => "not_ready",
             Self::AlreadySettled(_) => "already_settled",
             Self::ScopeOver => "scope_over",
             Self::EndDecided => "end_decided",
@@ -240,6 +244,7 @@ impl From<Refused> for CommandError {
             Refused::NotRunning(status) => Self::NotRunning(status),
             Refused::AlreadyTerminal(status) => Self::AlreadyTerminal(status),
             Refused::NotReady { status, .. } => Self::NotReady(status),
+            Refused::WaitsForElse { waiting_for, .. } => Self::WaitsForElse(waiting_for),
             Refused::Settled { status, .. } => Self::AlreadySettled(status),
             Refused::Unknown => Self::NotFound,
             Refused::SignalsFull { max } => Self::SignalsFull { max },
@@ -275,6 +280,7 @@ impl From<CommandError> for ReportError {
             CommandError::Invalid(problem) => Self::Invalid(problem),
             CommandError::TooLong(error) => Self::TooLong(error),
             CommandError::NotReady(status) => Self::NotReady(status),
+            CommandError::WaitsForElse(_) => Self::NotReady(NodeStatus::Waiting),
             CommandError::AlreadySettled(status) => Self::AlreadySettled(status),
             CommandError::ScopeOver => Self::ScopeOver,
             CommandError::UnknownNode(node) => Self::UnknownNode(node),

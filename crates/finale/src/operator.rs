@@ -1,8 +1,8 @@
 //! What an operator says of single tasks of an execution.
 
-use finale_core::NodeStatus;
 use finale_core::execution::Input;
 use finale_core::fact::{Operation, OperatorAction};
+use finale_core::{NodeStatus, TaskId, WorkKey};
 use serde::Serialize;
 
 use crate::actors::requests::{FoundNode, Waiting};
@@ -20,7 +20,8 @@ impl<Output> ExecutionHandle<Output> {
     /// Has a task that is held tried again: at once, with all the attempts and all the time that its definition gives.
     ///
     /// # Errors
-    /// [`NotReady`](CommandError::NotReady) when it is not held, [`Invalid`](CommandError::Invalid) when it runs at most
+    /// [`NotReady`](CommandError::NotReady) when it is not held, [`WaitsForElse`](CommandError::WaitsForElse) when it waits
+    /// for something else, [`Invalid`](CommandError::Invalid) when it runs at most
     /// once, [`NotRunning`](CommandError::NotRunning) when the end of the execution is decided, and the others of
     /// [`complete_by_hand`](Self::complete_by_hand).
     ///
@@ -57,7 +58,8 @@ impl<Output> ExecutionHandle<Output> {
     /// started later does not know of that. One whose handler has begun is left alone.
     ///
     /// # Errors
-    /// [`NotReady`](CommandError::NotReady) when it waits for none of that and is not at work, and the others of
+    /// [`WaitsForElse`](CommandError::WaitsForElse) when it waits for none of that, [`NotReady`](CommandError::NotReady)
+    /// when it does not wait and is not at work, and the others of
     /// [`complete_by_hand`](Self::complete_by_hand).
     pub async fn run_now(&self, node: &str, by: &str, reason: &str) -> Result<(), CommandError> {
         self.operate(node, by, reason, OperatorAction::RunNow).await
@@ -110,15 +112,45 @@ impl<Output> ExecutionHandle<Output> {
         self.operate(node, by, reason, OperatorAction::Skip).await
     }
 
+    /// The id of the task at a node, by the id of the node or by its path, once what it is in has begun.
+    ///
+    /// # Errors
+    /// [`UnknownNode`](CommandError::UnknownNode) when there is no such node, [`NotReady`](CommandError::NotReady) when the
+    /// item, the round or what else it is in has not begun, [`ScopeOver`](CommandError::ScopeOver) when that is over, and
+    /// when the execution is over or the runtime has stopped.
+    ///
+    /// ```
+    /// # use finale::prelude::*;
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Runtime::builder().shards(Shards::Current).start()?;
+    /// # let vote = Workflow::builder("vote").map("ask", "['ann', 'bob']", Task::external()).build()?;
+    /// let execution = runtime.activate(&vote, ()).await?;
+    /// # while runtime.open_tasks_of(execution.id()).await?.len() < 2 {}
+    /// let bob = execution.task_id("ask[1]::ask").await?;
+    ///
+    /// runtime.complete_task(bob, "yes").await?;
+    /// assert_eq!(execution.task_id("ask[7]::ask").await.unwrap_err().code(), "unknown_node");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn task_id(&self, node: &str) -> Result<TaskId, CommandError> {
+        Ok(TaskId { execution: self.id, key: self.work_key(node).await? })
+    }
+
+    async fn work_key(&self, node: &str) -> Result<WorkKey, CommandError> {
+        match self.runtime.key(self.id, node).await? {
+            FoundNode::There(key) => Ok(key),
+            FoundNode::Ahead => Err(CommandError::NotReady(NodeStatus::Pending)),
+            FoundNode::Over => Err(CommandError::ScopeOver),
+            FoundNode::Unknown => Err(CommandError::UnknownNode(node.to_owned())),
+        }
+    }
+
     async fn operate(&self, node: &str, by: &str, reason: &str, action: OperatorAction) -> Result<(), CommandError> {
         self.runtime.check_text("the operator", Some(by))?;
         self.runtime.check_text("the reason", Some(reason))?;
-        let key = match self.runtime.key(self.id, node).await? {
-            FoundNode::There(key) => key,
-            FoundNode::Ahead => return Err(CommandError::NotReady(NodeStatus::Pending)),
-            FoundNode::Over => return Err(CommandError::ScopeOver),
-            FoundNode::Unknown => return Err(CommandError::UnknownNode(node.to_owned())),
-        };
+        let key = self.work_key(node).await?;
         let operation = Operation { key, by: by.into(), reason: reason.into(), action };
         self.runtime.tell(self.id, Input::Operate(operation), |answer| Waiting::Command(self.id, answer)).await
     }

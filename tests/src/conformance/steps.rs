@@ -378,7 +378,7 @@ fn names_of(error: &CommandError, operation: &Operation) -> &'static [ErrorName]
         }
         CommandError::AlreadyTerminal(_) => &[ErrorName::AlreadyTerminal],
         CommandError::Invalid(_) => &[ErrorName::Invalid],
-        CommandError::NotReady(_) => &[ErrorName::NotReady],
+        CommandError::NotReady(_) | CommandError::WaitsForElse(_) => &[ErrorName::NotReady],
         _ => &[],
     }
 }

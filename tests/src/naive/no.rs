@@ -26,7 +26,7 @@ impl From<&Refused> for No {
         match refused {
             Refused::NotRunning(_) => Self::NotRunning,
             Refused::AlreadyTerminal(_) => Self::Over,
-            Refused::NotReady { .. } => Self::Early,
+            Refused::NotReady { .. } | Refused::WaitsForElse { .. } => Self::Early,
             Refused::Settled { .. } => Self::Late,
             Refused::Stale { .. } => Self::Stale,
             Refused::Unknown => Self::Unknown,

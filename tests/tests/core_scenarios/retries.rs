@@ -1,7 +1,7 @@
 //! When tasks are tried again, with which waits, and what operators say of those that are held.
 
 use finale_core::WaitingFor;
-use finale_core::definition::{Backoff, Task, TriggerRule};
+use finale_core::definition::{Backoff, Definition, Task, TriggerRule};
 use finale_core::fact::{Operation, OperatorAction};
 
 use super::*;
@@ -355,6 +355,28 @@ fn operators_say_of_tasks_only_what_can_be() {
         .refuses(retry, "node 0.1 is running: it is too early for this")
         .complete("a", NULL)
         .refuses(late, "node 0.1 is completed already");
+}
+
+#[test]
+fn whoever_says_the_wrong_thing_of_a_wait_is_told_what_would_help() {
+    let held = || retries(Retry::attempts(1).hold()).fail("a", "no");
+    let run_now = operation(&held(), OperatorAction::RunNow, "so");
+    let _held = held().refuses(run_now.clone(), "node 0.1 is held: retry it, or complete, fail or skip it by hand");
+    let between = || retries(Retry::attempts(2).backoff(60 * SECOND)).fail("a", "no");
+    let retry = operation(&between(), OperatorAction::Retry, "so");
+    let help = "node 0.1 waits for its next attempt: run it now, or complete, fail or skip it by hand";
+    let _between = between().refuses(retry.clone(), help);
+    let outside = || Scenario::new(chart("s>a a>e").outside("a")).activate();
+    let help = "node 0.1 waits for whoever does its task: report what came of it, or complete, fail or skip it by hand";
+    let _outside = outside().refuses(run_now, help).refuses(retry, help);
+    let inner = Definition::builder("inner").task("t", "work").build();
+    let group = Scenario::of(Definition::builder("root").group("a", inner).build()).activate();
+    let (run_now, key) = (operation(&group, OperatorAction::RunNow, "so"), group.key("a"));
+    let help = "waits for what runs in it: let that end, or complete, fail or skip the node by hand";
+    let _group = group.refuses(run_now, &format!("node {key} {help}"));
+    let review = || Scenario::new(chart("s>a a:pass>b a:fail>c a:refer>d b>e c>e d>e")).activate();
+    let complete = operation(&review(), OperatorAction::Complete(Payload::NULL), "so");
+    let _review = review().refuses(complete, "a verification has no output: give a verdict on it");
 }
 
 fn operation(scenario: &Scenario, action: OperatorAction, reason: &str) -> Input {

@@ -278,8 +278,9 @@ fn an_operator_ends_a_wait_by_hand() {
         .look(|driven| assert!(driven.effects().contains(&Effect::DisarmTimer { timer })))
         .expect_node("after", NodeStatus::Running)
         .refuses(run_now.clone(), "node 0.1 is completed already");
-    let _not_a_time =
-        Scenario::new(signal("paid")).activate().refuses(run_now, "node 0.1 is waiting: it is too early for this");
+    let _not_a_time = Scenario::new(signal("paid"))
+        .activate()
+        .refuses(run_now, "node 0.1 waits for a signal: send it, or complete, fail or skip the node by hand");
     let story = Scenario::new(chart("s>w w>e").signal("w", Signal::named("paid").timeout(DAY))).activate();
     let complete = operate(&story, OperatorAction::Complete(Payload::encode(&20).expect("it is a number")));
     let _done = story.tell(complete).expect_output(json!(20));

@@ -19,7 +19,8 @@ pub(crate) fn size() -> (usize, usize) {
     (columns.saturating_sub(COLUMNS_FREE).max(1).into(), lines.into())
 }
 
-fn whole() -> (u16, u16) {
+/// How many columns and lines the terminal has now.
+pub(super) fn whole() -> (u16, u16) {
     let size = terminal_size_of(io::stderr());
     size.map_or(SIZE_USUAL, |(Width(columns), Height(lines))| (columns, lines))
 }

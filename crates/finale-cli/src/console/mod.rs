@@ -56,22 +56,22 @@ pub(crate) fn insist_rendered(text: &str) {
     screen::write(&format!("{}\n", one_direction(text)));
 }
 
-/// Says what a workflow has to say, when nobody is just about to answer a question.
+/// Says what a workflow has to say, above a question that somebody is just about to answer.
 pub(crate) fn note(message: impl Display) {
     lines(&line(message));
 }
 
-/// Says whole lines that are fit for a terminal, when nobody is just about to answer a question.
+/// Says whole lines that are fit for a terminal, above a question that somebody is just about to answer.
 pub(crate) fn lines(text: &str) {
     if !is_quiet() {
-        screen::write_later(text);
+        screen::write_above(text);
     }
 }
 
 /// Asks for a line on the terminal, which then belongs to whoever types it until [`release`].
 pub(crate) fn prompt() {
     hold();
-    screen::ask("> ");
+    screen::ask();
 }
 
 fn line(message: impl Display) -> String {

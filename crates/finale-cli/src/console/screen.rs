@@ -5,11 +5,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::canvas::Canvas;
+use super::canvas::{self, Canvas};
+use crate::look::Look;
+use crate::text;
 
 /// There is one standard error, so there is one of these.
 static SCREEN: Mutex<Screen> =
     Mutex::new(Screen { quiet: false, held: false, asked: false, later: String::new(), shown: None });
+
+/// Stands before what somebody types.
+const PROMPT: &str = "> ";
 
 /// A little more often than anything is shown.
 const DRAWS_PER_SECOND: u8 = 20;
@@ -17,7 +22,7 @@ const DRAWS_PER_SECOND: u8 = 20;
 #[derive(Debug)]
 struct Screen {
     quiet: bool,
-    /// Whether somebody types, or nothing has begun yet: what can wait is written later.
+    /// Whether somebody types, or is about to be asked, or nothing has begun yet: nothing is shown below the lines.
     held: bool,
     /// Whether the cursor stands behind a question.
     asked: bool,
@@ -51,10 +56,10 @@ pub(crate) fn release() {
 }
 
 /// Asks for something that is typed behind it.
-pub(super) fn ask(text: &str) {
+pub(super) fn ask() {
     let mut screen = screen();
     screen.asked = true;
-    screen.write(text);
+    screen.write(PROMPT);
 }
 
 /// Goes on where a line was typed.
@@ -81,10 +86,35 @@ pub(super) fn write(text: &str) {
     screen().write(text);
 }
 
-/// Writes a text when it does not come in between.
-pub(super) fn write_later(text: &str) {
+/// Writes whole lines at once, above the question if somebody is just about to answer one; when there is no question yet,
+/// but one is about to come, with it.
+pub(super) fn write_above(text: &str) {
     let mut screen = screen();
-    if screen.held { screen.later.push_str(text) } else { screen.write(text) }
+    match (screen.held, screen.asked) {
+        (true, false) => screen.later.push_str(text),
+        (true, true) if Look::of_stderr().live => screen.write(&above(text, canvas::whole())),
+        // Nothing can be written above it, so the question is asked again. What was typed already still counts.
+        (true, true) => screen.write(&format!("\n{text}{PROMPT}")),
+        (false, _) => screen.write(text),
+    }
+}
+
+/// Orders for a terminal of that size to put lines above the one that the cursor is in, and to leave the cursor behind what
+/// was typed there. What was typed over more lines than one has them above the last of these.
+fn above(text: &str, (columns, lines): (u16, u16)) -> String {
+    let rows = text.lines().map(|line| rows(line, columns.into())).sum::<usize>();
+    if rows + 1 >= usize::from(lines) {
+        return format!("\n{text}{PROMPT}");
+    }
+    // Room is made below first: where the terminal ends, its lines move up, and the cursor with the line that it is in.
+    let (room, save, restore) = ("\u{1b}D".repeat(rows), "\u{1b}7", "\u{1b}8");
+    format!("{room}\u{1b}[{rows}A{save}\r\u{1b}[{rows}L{text}{restore}\u{1b}[{rows}B")
+}
+
+/// How many lines of a terminal a line takes.
+fn rows(line: &str, columns: usize) -> usize {
+    // What has colours was cut to the terminal before.
+    if line.contains('\u{1b}') { 1 } else { text::columns(line).div_ceil(columns.max(1)).max(1) }
 }
 
 fn screen() -> MutexGuard<'static, Screen> {
@@ -120,4 +150,17 @@ fn bar() -> ProgressBar {
     let canvas = ProgressDrawTarget::term_like_with_hz(Box::new(Canvas::default()), DRAWS_PER_SECOND);
     let bar = ProgressBar::with_draw_target(None, canvas);
     bar.with_style(ProgressStyle::with_template("{msg}").expect("it names a part that there is"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_put_above_a_question_with_room_for_as_many_lines_as_they_take() {
+        assert_eq!(above("done\n", (80, 24)), "\u{1b}D\u{1b}[1A\u{1b}7\r\u{1b}[1Ldone\n\u{1b}8\u{1b}[1B");
+        let long = format!("{}\nb\n", "a".repeat(81));
+        assert!(above(&long, (80, 24)).starts_with("\u{1b}D\u{1b}D\u{1b}D\u{1b}[3A\u{1b}7\r\u{1b}[3L"));
+        assert_eq!(above(&"a\n".repeat(24), (80, 24)), format!("\n{}> ", "a\n".repeat(24)));
+    }
 }

@@ -92,6 +92,6 @@ impl Announcements {
 
 /// Whether a command really runs for a node, and nothing stands in for it.
 pub(crate) fn runs_command(compiled: &Compiled, position: NodeIndex, simulation: &Simulation) -> bool {
-    let answered = simulation.answer(&compiled.node(position).id).is_some();
+    let answered = simulation.answers().is_told(compiled, position);
     compiled.handler(position) == Some(SHELL) && !simulation.stands_in(SHELL) && !answered
 }

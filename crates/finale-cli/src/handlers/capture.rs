@@ -2,11 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write, pipe};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
 use super::tail::Tail;
+use crate::console;
 
 /// A log does not become longer: what comes then is left out, but for its end.
 const LOG_BYTES_MAX: u64 = 64 << 20;
@@ -33,8 +35,12 @@ pub(super) struct Written {
 impl Capture {
     /// Keeps what comes out of the pipes of the standard output and the standard error: all of it in the log, and of
     /// each the end, as much as the tail has room for.
-    pub(super) fn start(stdout: (PipeReader, Tail), stderr: (PipeReader, Tail), log: File) -> io::Result<Self> {
-        let log = Arc::new(Mutex::new(Log::new(log, LOG_BYTES_MAX)));
+    pub(super) fn start(
+        stdout: (PipeReader, Tail),
+        stderr: (PipeReader, Tail),
+        (path, log): (PathBuf, File),
+    ) -> io::Result<Self> {
+        let log = Arc::new(Mutex::new(Log::new(path, log, LOG_BYTES_MAX)));
         let (ended, running) = pipe()?;
         let stdout = Stream::start(Source::new(stdout.0, ended.try_clone()?)?, stdout.1, Arc::clone(&log))?;
         let stderr = Stream::start(Source::new(stderr.0, ended)?, stderr.1, log)?;
@@ -188,21 +194,30 @@ fn copy(mut pipe: impl Read, log: &Mutex<Log<impl Write>>, tail: &Mutex<Tail>) {
 /// The log of a command: what it wrote, in the order in which that was read.
 #[derive(Debug)]
 struct Log<W: Write> {
+    path: PathBuf,
     file: W,
+    /// Why something of the log could not be written.
+    error: Option<io::Error>,
     room: u64,
     left_out: u64,
     tail: Tail,
 }
 
 impl<W: Write> Log<W> {
-    fn new(file: W, bytes_max: u64) -> Self {
-        Self { file, room: bytes_max, left_out: 0, tail: Tail::default() }
+    fn new(path: PathBuf, file: W, bytes_max: u64) -> Self {
+        Self { path, file, error: None, room: bytes_max, left_out: 0, tail: Tail::default() }
     }
 
     fn push(&mut self, bytes: &[u8]) {
         let fits = bytes.len().min(usize::try_from(self.room).unwrap_or(usize::MAX));
         // A log that cannot be written, on a full disk for example, must not stop the command.
-        let written = if self.file.write_all(&bytes[..fits]).is_ok() { fits } else { 0 };
+        let written = match self.file.write_all(&bytes[..fits]) {
+            Ok(()) => fits,
+            Err(error) => {
+                self.error.get_or_insert(error);
+                0
+            }
+        };
         self.room -= written as u64;
         self.left_out += (bytes.len() - written) as u64;
         self.tail.push(bytes);
@@ -216,8 +231,13 @@ impl<W: Write> Log<W> {
 
 impl<W: Write> Drop for Log<W> {
     fn drop(&mut self) {
-        if self.left_out > 0 {
-            let _ = self.write_end();
+        if self.left_out > 0
+            && let Err(error) = self.write_end()
+        {
+            self.error.get_or_insert(error);
+        }
+        if let Some(error) = &self.error {
+            console::note(format_args!("{}: the log is not complete: {error}", self.path.display()));
         }
     }
 }
@@ -228,7 +248,7 @@ mod tests {
 
     fn log_of(output: &str, log_bytes_max: u64) -> String {
         let mut log = Vec::new();
-        copy(output.as_bytes(), &Mutex::new(Log::new(&mut log, log_bytes_max)), &Mutex::default());
+        copy(output.as_bytes(), &Mutex::new(Log::new(PathBuf::new(), &mut log, log_bytes_max)), &Mutex::default());
         String::from_utf8(log).unwrap()
     }
 
@@ -247,7 +267,7 @@ mod tests {
         writer.write_all(b"in time").unwrap();
         drop(running);
         let (mut log, tail) = (Vec::new(), Mutex::default());
-        copy(&mut source, &Mutex::new(Log::new(&mut log, 100)), &tail);
+        copy(&mut source, &Mutex::new(Log::new(PathBuf::new(), &mut log, 100)), &tail);
         writer.write_all(b"late").unwrap();
         assert_eq!(log, b"in time");
         drop(writer);

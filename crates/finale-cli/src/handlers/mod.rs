@@ -120,19 +120,20 @@ impl Handlers {
     where
         F: Fn(TaskContext, Input) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Output, TaskError>> + 'static,
+        Input: 'static,
         Output: Serialize,
     {
-        let (simulation, announcements) = (simulation.clone(), self.announcements.clone());
+        let (simulation, announcements, handler) = (simulation.clone(), self.announcements.clone(), Arc::new(handler));
         move |context, input| {
             announcements.begins(&context);
-            match simulation.answer(context.node()) {
-                Some(InAdvance::Done(output)) => Box::pin(std::future::ready(Ok(output.clone()))),
-                Some(InAdvance::Failed(reason)) => Box::pin(std::future::ready(Err(TaskError::new(reason)))),
-                None => {
-                    let outcome = handler(context, input);
-                    Box::pin(async move { Ok(Payload::encode(&outcome.await?)?) })
+            let (simulation, handler) = (simulation.clone(), Arc::clone(&handler));
+            Box::pin(async move {
+                match simulation.answer(&context).await {
+                    Some(InAdvance::Done(output)) => Ok(output),
+                    Some(InAdvance::Failed(reason)) => Err(TaskError::new(reason)),
+                    None => Ok(Payload::encode(&handler(context, input).await?)?),
                 }
-            }
+            })
         }
     }
 }

@@ -187,7 +187,11 @@ impl RecordedCommand {
         let (execution, node, attempt) = (context.execution_id(), context.node(), context.attempt());
         let name = log_name(context);
         let log = paths.create_log(execution, &name, attempt);
-        let log = log.map_err(|error| Failed::Log { path: paths.log(execution, &name, attempt), error })?;
+        let path = paths.log(execution, &name, attempt);
+        let log = match log {
+            Ok(log) => (path, log),
+            Err(error) => return Err(Failed::Log { path, error }),
+        };
         let (stdout, stdout_writer) = pipe().map_err(Failed::Start)?;
         let (stderr, stderr_writer) = pipe().map_err(Failed::Start)?;
         let mut command = command(context, input, directory);

@@ -85,8 +85,10 @@ struct Node {
     /// Whether a handler does it, which may have to wait for its turn.
     by_handler: bool,
     status: NodeStatus,
-    /// When it came there.
+    /// When it came there; of a handler that runs, when that began.
     since: Time,
+    /// When it came there by the record.
+    recorded: Time,
     attempt: u16,
     failure: Option<String>,
     /// How long its last attempt took, once that is over.
@@ -114,7 +116,7 @@ impl Tally {
         let node = |position| {
             let by_handler = compiled.handler(position).is_some();
             let (status, since) = (NodeStatus::Pending, Time::default());
-            Node { by_handler, status, since, attempt: 0, failure: None, took: None, begun: None }
+            Node { by_handler, status, since, recorded: since, attempt: 0, failure: None, took: None, begun: None }
         };
         Self {
             workflow: workflow.clone(),
@@ -305,9 +307,14 @@ impl Tally {
         let counted = compiled.is_task(position) && !is_of_end;
         let known = &mut self.nodes[position.as_usize()];
         let begun = known.begun.filter(|begun| begun.0 == attempt);
-        let since = begun.filter(|_| to == NodeStatus::Running).map_or(at, |(_, began_at)| began_at);
+        let since = match (known.status, to) {
+            // A loop waits for its next round: it takes as long as all its rounds.
+            (NodeStatus::Waiting, NodeStatus::Waiting) if matches!(kind, NodeKind::Loop(_)) => known.since,
+            (_, NodeStatus::Running) => begun.map_or(at, |(_, began_at)| began_at),
+            _ => at,
+        };
         let is_queued = known.by_handler && begun.is_none();
-        let after = Node { status: to, since, attempt, failure: None, took: None, ..*known };
+        let after = Node { status: to, since, recorded: at, attempt, failure: None, took: None, ..*known };
         let before = std::mem::replace(known, after);
         if counted {
             self.count(before.status, |count| count.saturating_sub(1));
@@ -367,6 +374,7 @@ fn is_of_end(path: &str) -> bool {
 
 fn what(before: &Node, to: NodeStatus, attempt: u16, at: Time) -> Option<What> {
     let took = before.took.unwrap_or_else(|| match before.status {
+        NodeStatus::Running if to == NodeStatus::Cancelled => at.since(before.recorded),
         NodeStatus::Running | NodeStatus::Waiting => at.since(before.since),
         _ => Duration::ZERO,
     });

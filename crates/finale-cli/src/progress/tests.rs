@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use finale::{CustomStatus, EventKind, ItemCounts, NodeStatus, Time, Workflow};
-use finale_core::definition::Task;
+use finale_core::definition::{LoopCondition, Task};
 
 use super::frame::Frame;
 use super::news::coloured;
@@ -96,6 +96,15 @@ fn what_a_task_took_is_what_its_record_says() {
     tally.note_took("t0", Duration::from_millis(3_500));
     let done = go(&mut tally, "t0", NodeStatus::Completed, 5).unwrap();
     assert_eq!(coloured(&[done], look(false, true), COLUMNS), "✓ t0  3.5s\n");
+}
+
+#[test]
+fn what_a_cancelled_task_took_is_what_its_record_says_too() {
+    let mut tally = handled();
+    go(&mut tally, "t0", NodeStatus::Running, 1);
+    tally.begin(tally.position("t0"), 1, second(4));
+    let cancelled = go(&mut tally, "t0", NodeStatus::Cancelled, 5).unwrap();
+    assert_eq!(cancelled.what, What::Cancelled { took: Duration::from_secs(4) });
 }
 
 #[test]
@@ -213,4 +222,16 @@ fn the_custom_status_stands_below_the_header() {
     assert_eq!(frame(&tally, 20)[0], "  waiting for the b…");
     tally.hear_said(&set(""), second(3));
     assert_eq!(frame(&tally, 80), ["  ◌ t0  4.0s"]);
+}
+
+#[test]
+fn a_loop_takes_as_long_as_all_its_rounds_and_the_waits_between_them() {
+    let mut tally = tally(Workflow::builder("w").repeat("poll", "log", LoopCondition::until("round == 2"), 5));
+    assert_eq!(go(&mut tally, "poll", NodeStatus::Waiting, 1).map(|news| news.what), Some(What::Waits));
+    // Each round and each delay is another wait of the same node.
+    for second in 2..5 {
+        assert_eq!(go(&mut tally, "poll", NodeStatus::Waiting, second), None);
+    }
+    let done = go(&mut tally, "poll", NodeStatus::Completed, 5).unwrap();
+    assert_eq!(coloured(&[done], look(false, true), COLUMNS), "✓ poll  4s\n");
 }

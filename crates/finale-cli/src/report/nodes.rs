@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use finale::{ExecutionId, Time, WaitingFor};
 use finale_core::record::{Begun, NodeRecord, NodeRecordState};
-use serde::Deserialize;
+use serde_json::Value;
 
 use crate::room::Room;
 use crate::table::{self, Column};
@@ -13,6 +13,8 @@ use crate::time::{duration, shown};
 
 /// Kinds of nodes that are no work.
 const CONTROL: [&str; 5] = ["start", "end", "conditional", "parallel_split", "parallel_join"];
+/// The outputs of commands have this key.
+const COMMAND: &str = "\"exit_code\":";
 /// Larger outputs are not parsed.
 const TEXT_BYTES_MAX: usize = 256 << 10;
 
@@ -88,7 +90,7 @@ pub(super) fn write_all(
     ];
     let row = |node: &NodeRecord| {
         let begun = begun(&node.state);
-        let attempt = begun.and_then(|begun| begun.attempt).map(|attempt| attempt.to_string());
+        let attempt = attempts_made(&node.state).map(|attempt| attempt.to_string());
         [
             node.id.clone(),
             node.kind.clone(),
@@ -126,6 +128,14 @@ fn begun(state: &NodeRecordState) -> Option<&Begun> {
     }
 }
 
+/// How many attempts were made; the record has the number of the next one where that is waited for.
+fn attempts_made(state: &NodeRecordState) -> Option<u16> {
+    let attempt = begun(state)?.attempt?.get();
+    let is_ahead =
+        matches!(state, NodeRecordState::Waiting { waiting_for: WaitingFor::Operator | WaitingFor::Backoff, .. });
+    Some(if is_ahead { attempt.saturating_sub(1) } else { attempt })
+}
+
 /// How long a node took; nothing for one that is passed in no time.
 fn took(state: &NodeRecordState) -> String {
     let ended = |begun: &Begun, completed_at: &Time| {
@@ -146,16 +156,16 @@ fn said(node: &NodeRecord, room: Room) -> String {
         (Some(items), _) => items.to_string(),
         (None, Some(1)) => "1 round".to_owned(),
         (None, Some(rounds)) => format!("{rounds} rounds"),
-        (None, None) => return note(&node.state, room),
+        (None, None) => return note(node, room),
     };
-    match note(&node.state, room) {
+    match note(node, room) {
         note if note.is_empty() => inside,
         note => format!("{inside}: {note}"),
     }
 }
 
-fn note(state: &NodeRecordState, room: Room) -> String {
-    match state {
+fn note(node: &NodeRecord, room: Room) -> String {
+    match &node.state {
         NodeRecordState::Completed { output, .. } if output.is_null() => String::new(),
         NodeRecordState::Completed { output, .. } => in_words(output.as_bytes(), room),
         // The status says already that the node failed.
@@ -165,30 +175,58 @@ fn note(state: &NodeRecordState, room: Room) -> String {
         NodeRecordState::Waiting { waiting_for: WaitingFor::Execution, .. } => "for other executions".to_owned(),
         NodeRecordState::Waiting { waiting_for: WaitingFor::Signal, .. } => "for a signal".to_owned(),
         NodeRecordState::Waiting { waiting_for: WaitingFor::Time, .. } => "until its time comes".to_owned(),
+        NodeRecordState::Waiting { waiting_for: WaitingFor::Operator, .. } => {
+            format!("held for an operator{}", after_failure(node))
+        }
+        NodeRecordState::Waiting { waiting_for: WaitingFor::Backoff, .. } => {
+            format!("for its next attempt{}", after_failure(node))
+        }
         _ => String::new(),
     }
 }
 
-/// An output for people: what a command wrote, or a text itself without its quotes.
+/// Why the last attempt of a node failed, if there was one.
+fn after_failure(node: &NodeRecord) -> String {
+    let reason = |error: &str| format!(": {}", error.strip_prefix("failed: ").unwrap_or(error));
+    node.earlier.last().map(|last| reason(&last.error)).unwrap_or_default()
+}
+
+/// An output for people: what commands wrote, and a text itself without its quotes.
 pub(super) fn in_words(output: &[u8], room: Room) -> String {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Output {
-        Text(String),
-        Command {
-            #[serde(rename = "exit_code")]
-            _exit_code: i32,
-            stdout: serde_json::Value,
-            stderr: String,
-        },
-    }
     let small = Some(output).filter(|output| output.len() <= TEXT_BYTES_MAX);
-    match small.and_then(|output| serde_json::from_slice(output).ok()) {
-        Some(Output::Command { stdout: serde_json::Value::String(text), stderr, .. }) if text.is_empty() => stderr,
-        Some(Output::Text(text) | Output::Command { stdout: serde_json::Value::String(text), .. }) => text,
-        Some(Output::Command { stdout, .. }) => room.beginning(stdout.to_string().as_bytes()),
-        None => room.beginning(output),
+    let holds_command = |output: &&[u8]| output.windows(COMMAND.len()).any(|bytes| bytes == COMMAND.as_bytes());
+    let parsed = small.filter(|output| output.starts_with(b"\"") || holds_command(output));
+    let mut value: Option<Value> = parsed.and_then(|output| serde_json::from_slice(output).ok());
+    let is_other = value.as_mut().is_some_and(show_what_commands_wrote);
+    match value {
+        Some(Value::String(text)) => text,
+        Some(value) if is_other => room.beginning(value.to_string().as_bytes()),
+        _ => room.beginning(output),
     }
+}
+
+/// Puts what commands wrote in place of their outputs, also inside of a value: a map gives a list of them. Tells whether
+/// there was any.
+fn show_what_commands_wrote(value: &mut Value) -> bool {
+    match value {
+        Value::Array(list) => list.iter_mut().map(show_what_commands_wrote).filter(|any| *any).count() > 0,
+        Value::Object(map) if is_of_command(map) => {
+            let [stdout, stderr] =
+                ["stdout", "stderr"].map(|key| map.get_mut(key).map(Value::take).unwrap_or_default());
+            *value = if stdout == "" { stderr } else { stdout };
+            true
+        }
+        Value::Object(map) => map.values_mut().map(show_what_commands_wrote).filter(|any| *any).count() > 0,
+        _ => false,
+    }
+}
+
+/// Whether that is what a command gave, and nothing else.
+fn is_of_command(map: &serde_json::Map<String, Value>) -> bool {
+    let known = ["exit_code", "stdout", "stderr", "truncated"];
+    map.get("exit_code").is_some_and(Value::is_number)
+        && map.contains_key("stdout")
+        && map.keys().all(|key| known.contains(&key.as_str()))
 }
 
 #[cfg(test)]
@@ -293,6 +331,9 @@ mod tests {
         assert_eq!(command(r#""one\ntwo""#, "careful"), "one\ntwo");
         assert_eq!(command(r#""""#, "careful"), "careful");
         assert_eq!(command(r#"{"version": [1, 2]}"#, ""), r#"{"version":[1,2]}"#);
+        let one = r#"{"exit_code":0,"stdout":"hi","stderr":"","truncated":false}"#;
+        assert_eq!(words(&format!("[{one},null,{one}]")), r#"["hi",null,"hi"]"#);
+        assert_eq!(words(&format!(r#"{{"a":{one},"b":[1]}}"#)), r#"{"a":"hi","b":[1]}"#);
         assert_eq!(words(r#""a text""#), "a text");
         for other in [r#"{"stdout":"x"}"#, "[1,2]", "7", r#"{"exit_code":"0","stdout":"x","stderr":""}"#] {
             assert_eq!(words(other), other);

@@ -1,17 +1,21 @@
 //! What there is to go on with.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use finale::journal::{JournalError, LiveExecution, SqliteJournal};
 use finale::offline::{self, ReadError};
 use finale::{ExecutionId, Workflow};
-use finale_core::DefinitionHash;
+use finale_core::definition::NodeKind;
+use finale_core::{Compiled, DefinitionHash, NodeIndex};
 
 use super::Arguments;
 use crate::handlers::{CommandPaths, Handlers, LogsOption, runs_command};
 use crate::journal::{is_parked, live};
-use crate::run::{Outside, RunError, Simulation, Surroundings, Willing, check_handlers, close, end_leftover_commands};
+use crate::run::{
+    Outside, RunError, Simulation, Surroundings, Willing, awaited_signal, check_handlers, close, end_leftover_commands,
+};
 use crate::run_file::RunFile;
 
 /// What there is to go on with.
@@ -24,6 +28,7 @@ pub(super) struct Found {
     pub(super) handlers: Handlers,
     workflows: HashMap<DefinitionHash, (Workflow, Outside)>,
     run_file: Arc<RunFile>,
+    willing: Willing,
 }
 
 impl Found {
@@ -42,7 +47,7 @@ impl Found {
             let definition = workflow.definition();
             let place = format!("{}: workflow {:?}", path.display(), definition.id);
             check_handlers(&simulation, definition, &place)?;
-            let outside = willing.outside(definition, &simulation, &place)?;
+            let outside = willing.outside(workflow.compiled(), &simulation, &place)?;
             workflows.insert(hash, (workflow, outside));
         }
         let open: HashSet<ExecutionId> = live.iter().map(|live| live.id).collect();
@@ -50,8 +55,11 @@ impl Found {
         let logs = arguments.handlers.logs.clone().map_or(LogsOption::Unsaid, LogsOption::Below);
         let paths = CommandPaths::new(logs, arguments.directory.as_deref(), Some(Arc::clone(&run_file)));
         let handlers = Handlers::new(paths.map_err(RunError::WorkingDirectory)?, &arguments.handlers);
-        let found = Self { journal, live, simulation, handlers, workflows, run_file };
+        let found = Self { journal, live, simulation, handlers, workflows, run_file, willing };
         found.check_directories()?;
+        if arguments.simulate {
+            found.check_schemas(path)?;
+        }
         end_leftover_commands(&found.run_file)?;
         Ok(found)
     }
@@ -70,6 +78,32 @@ impl Found {
         Ok(())
     }
 
+    /// Checks that it is known what tasks and signals give that have a schema: it is kept with the execution, and what a
+    /// simulation gives need not fit it.
+    fn check_schemas(&self, path: &Path) -> Result<(), RunError> {
+        for live in self.to_go_on() {
+            let Some(Surroundings { workflow, simulation, .. }) = self.surroundings(live) else { continue };
+            let compiled = workflow.compiled();
+            let mut unknown = compiled.all_positions().filter(|node| has_unknown_output(compiled, *node, simulation));
+            let Some(first) = unknown.next() else { continue };
+            let Ok(reading) = offline::read(&self.journal, live.id) else { continue };
+            let record = reading.record();
+            let is_open = |position: &NodeIndex| {
+                let id = &compiled.node(*position).id;
+                !record.nodes.iter().any(|node| node.id == *id && node.state.status().is_settled())
+            };
+            if let Some(node) = std::iter::once(first).chain(unknown).find(is_open) {
+                let node = compiled.node(node);
+                let option = match awaited_signal(&node.kind) {
+                    Some(signal) => format!("--signal {}=PAYLOAD", signal.name),
+                    None => format!("--done {}=OUTPUT", node.id),
+                };
+                return Err(RunError::NothingFits { file: path.display().to_string(), node: node.id.clone(), option });
+            }
+        }
+        Ok(())
+    }
+
     /// Removes from the run file what no later process needs.
     pub(super) fn close(&self) -> Result<(), JournalError> {
         close(&self.run_file, &self.journal)
@@ -83,7 +117,9 @@ impl Found {
     /// Who does the tasks of an execution; none if it cannot be read, so that it will be quarantined.
     pub(super) fn surroundings(&self, live: &LiveExecution) -> Option<Surroundings<'_>> {
         let (workflow, outside) = self.workflows.get(&live.definition)?;
-        Some(Surroundings { workflow, simulation: &self.simulation, outside: *outside, is_kept: true })
+        // A handler of an application can have left something to an operator whose definition does not say so.
+        let outside = if *outside == Outside::Nobody { self.willing.agreed() } else { *outside };
+        Some(Surroundings { workflow, simulation: &self.simulation, outside, is_kept: true })
     }
 
     /// Whether somebody at the terminal does the tasks of an execution.
@@ -102,6 +138,16 @@ impl Found {
             self.surroundings(live).map_or(0, |surroundings| surroundings.workflow.compiled().all_positions().len())
         };
         self.to_go_on().map(nodes).sum()
+    }
+}
+
+/// Whether a node declares what it gives, and it was not said in advance what that is.
+fn has_unknown_output(compiled: &Compiled, position: NodeIndex, simulation: &Simulation) -> bool {
+    match &compiled.node(position).kind {
+        NodeKind::Task(task) => task.output_schema.is_some() && !simulation.answers().is_told(compiled, position),
+        kind => awaited_signal(kind).is_some_and(|signal| {
+            signal.schema.is_some() && !simulation.signals().iter().any(|(name, _)| *name == signal.name)
+        }),
     }
 }
 

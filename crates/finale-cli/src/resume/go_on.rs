@@ -69,7 +69,9 @@ fn start(found: &Found) -> Result<Runtime, RunError> {
     let builder = Runtime::builder().shards(Shards::Current).limits(limits(found.nodes()));
     // How long things are kept is for the application to say whose journal it is.
     let builder = builder.journal(found.journal.clone()).retention(Retention::all(Keep::for_ever()));
-    Ok(found.handlers.register(&found.simulation, builder).start()?)
+    let runtime = found.handlers.register(&found.simulation, builder).start()?;
+    found.simulation.look_up_in(&runtime);
+    Ok(runtime)
 }
 
 async fn see_all_to_end(going: Going<'_>, lines: Option<&mut Lines>) -> Result<(), RunError> {

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 use finale::Payload;
-use finale_core::Compiled;
 use finale_core::definition::{NodeKind, Signal, Wait};
+use finale_core::path::{Instance, NodePath};
+use finale_core::{Compiled, NodeIndex};
 
 /// The reason of a failure for which none was given.
 const REASON: &str = "made to fail by --fail";
@@ -36,8 +37,68 @@ pub(crate) enum InAdvance {
     Failed(String),
 }
 
-/// What tasks come to, by node id.
-pub(crate) type Answers = BTreeMap<String, InAdvance>;
+/// What tasks come to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Answers {
+    /// By the id of the node, wherever there is one of that id.
+    by_id: BTreeMap<String, InAdvance>,
+    /// By the path of a node inside of others; it says more than an id.
+    by_path: BTreeMap<NodePath, InAdvance>,
+}
+
+impl Answers {
+    /// What a task comes to wherever it is, if that is all that is known.
+    pub(crate) fn by_id(&self, node: &str) -> Option<&InAdvance> {
+        self.by_id.get(node)
+    }
+
+    /// What the task comes to that has this path.
+    pub(crate) fn of(&self, path: &str, node: &str) -> Option<&InAdvance> {
+        let by_path = || self.by_path.get(&path.parse().ok()?);
+        by_path().or_else(|| self.by_id(node))
+    }
+
+    /// What is said of single works of a node, with their paths.
+    pub(crate) fn of_single(&self, node: &str) -> impl Iterator<Item = (&NodePath, &InAdvance)> {
+        self.by_path.iter().filter(move |(path, _)| path.node() == node)
+    }
+
+    /// Whether something is said of a single work of any node.
+    pub(crate) fn has_paths(&self) -> bool {
+        !self.by_path.is_empty()
+    }
+
+    /// Whether it is known of all works of a node what they come to.
+    pub(crate) fn is_told(&self, compiled: &Compiled, position: NodeIndex) -> bool {
+        let id = &compiled.node(position).id;
+        let is_only_one = |path: &NodePath| path.within().iter().all(|step| step.instance == Instance::Single);
+        let is_this = |path: &NodePath| is_only_one(path) && compiled.node_at(path) == Some(position);
+        self.by_id.contains_key(id) || self.of_single(id).any(|(path, _)| is_this(path))
+    }
+
+    fn insert(&mut self, task: Named, answer: InAdvance) -> Option<InAdvance> {
+        match task {
+            Named::Id(id) => self.by_id.insert(id, answer),
+            Named::Path(path) => self.by_path.insert(path, answer),
+        }
+    }
+}
+
+/// What a task is called.
+#[derive(Clone, Debug, PartialEq)]
+enum Named {
+    Id(String),
+    Path(NodePath),
+}
+
+impl std::fmt::Display for Named {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Id(id) => f.write_str(id),
+            Self::Path(path) => path.fmt(f),
+        }
+    }
+}
 
 /// The signals to be sent, with what they say.
 pub(crate) type SignalsToSend = Vec<(String, Payload)>;
@@ -47,7 +108,7 @@ pub(crate) type SignalsToSend = Vec<(String, Payload)>;
 pub(crate) enum BadAnswer {
     #[error("{option} {node:?}: there is no such node{}", hint(.nearest.as_deref()))]
     Unknown { option: &'static str, node: String, nearest: Option<String> },
-    #[error("{option} {node:?}: this node is no task but a {kind}{}", hint(.nearest.as_deref()))]
+    #[error("{option} {node:?}: this node is no task, its kind is {kind}{}", hint(.nearest.as_deref()))]
     NotATask { option: &'static str, node: String, kind: &'static str, nearest: Option<String> },
     #[error("{option} {node:?} is given twice")]
     Twice { option: &'static str, node: String },
@@ -97,22 +158,22 @@ impl Answered {
 
     /// What the tasks of these definitions come to; a task is one of any of them.
     pub(crate) fn answers(&self, compiled: &[&Compiled]) -> Result<Answers, BadAnswer> {
-        let mut answers = Answers::new();
+        let mut answers = Answers::default();
         for text in &self.done {
-            let (node, output) = parts("--done", text, compiled)?;
+            let (task, output) = parts("--done", text, compiled)?;
             let answer = InAdvance::Done(output.map_or(Payload::NULL, json_or_text));
-            if answers.insert(node.to_owned(), answer).is_some() {
-                return Err(BadAnswer::Twice { option: "--done", node: node.to_owned() });
+            if answers.insert(task.clone(), answer).is_some() {
+                return Err(BadAnswer::Twice { option: "--done", node: task.to_string() });
             }
         }
         for text in &self.failed {
-            let (node, reason) = parts("--fail", text, compiled)?;
+            let (task, reason) = parts("--fail", text, compiled)?;
             let reason = reason.filter(|reason| !reason.trim().is_empty()).unwrap_or(REASON);
-            match answers.insert(node.to_owned(), InAdvance::Failed(reason.to_owned())) {
+            match answers.insert(task.clone(), InAdvance::Failed(reason.to_owned())) {
                 None => {}
-                Some(InAdvance::Done(_)) => return Err(BadAnswer::Both { node: node.to_owned() }),
+                Some(InAdvance::Done(_)) => return Err(BadAnswer::Both { node: task.to_string() }),
                 Some(InAdvance::Failed(_)) => {
-                    return Err(BadAnswer::Twice { option: "--fail", node: node.to_owned() });
+                    return Err(BadAnswer::Twice { option: "--fail", node: task.to_string() });
                 }
             }
         }
@@ -125,24 +186,32 @@ fn parts<'t>(
     option: &'static str,
     text: &'t str,
     compiled: &[&Compiled],
-) -> Result<(&'t str, Option<&'t str>), BadAnswer> {
-    let is_task = |node: &str| {
-        compiled.iter().any(|one| one.all_positions().any(|at| one.is_task(at) && one.node(at).id == node))
-    };
+) -> Result<(Named, Option<&'t str>), BadAnswer> {
     // An id may have a `=` of its own.
-    if is_task(text) {
-        return Ok((text, None));
+    if let Some(task) = task(text, compiled) {
+        return Ok((task, None));
     }
     let (node, rest) = text.split_once('=').map_or((text, None), |(node, rest)| (node, Some(rest)));
-    if is_task(node) {
-        return Ok((node, rest));
+    if let Some(task) = task(node, compiled) {
+        return Ok((task, rest));
     }
     let (nearest, given) = (nearest(node, compiled), node.to_owned());
-    let other = compiled.iter().find_map(|one| one.position(node).map(|position| one.node(position)));
+    let other = compiled.iter().find_map(|one| one.find(node).map(|position| one.node(position)));
     Err(match other {
         Some(other) => BadAnswer::NotATask { option, node: given, kind: other.kind.name(), nearest },
         None => BadAnswer::Unknown { option, node: given, nearest },
     })
+}
+
+/// The task of that id, or at the end of that path.
+fn task(name: &str, compiled: &[&Compiled]) -> Option<Named> {
+    let has_id = |one: &&Compiled| one.all_positions().any(|at| one.is_task(at) && one.node(at).id == name);
+    if compiled.iter().any(has_id) {
+        return Some(Named::Id(name.to_owned()));
+    }
+    let path: NodePath = name.parse().ok()?;
+    let has_path = |one: &&Compiled| one.node_at(&path).is_some_and(|at| one.is_task(at));
+    compiled.iter().any(has_path).then_some(Named::Path(path))
 }
 
 /// The task whose id is nearest to what was given, if one is near enough to be a slip.

@@ -44,6 +44,12 @@ pub(crate) enum RunError {
          finale itself has the handlers {}{}", NAMES.join(", "), hint(handler)
     )]
     NoHandler { file: String, node: String, handler: String },
+    /// Nothing is known that fits the schema of a task or a signal, and an execution would fail of it.
+    #[error(
+        "{file}: the execution keeps the schema of what {node:?} gives, and what --simulate gives need not fit it: \
+         say what it is, by {option}"
+    )]
+    NothingFits { file: String, node: String, option: String },
     /// The runtime did not take it.
     #[error("{file}: {error}{}", input_hint(error))]
     Activate { file: String, error: ActivateError },

@@ -92,7 +92,9 @@ fn start(prepared: &Prepared) -> Result<Runtime, RunError> {
         Some(kept) => builder.journal(kept.journal.clone()).retention(Retention::all(Keep::for_ever())),
         None => builder,
     };
-    Ok(prepared.handlers.register(&prepared.simulation, builder).start()?)
+    let runtime = prepared.handlers.register(&prepared.simulation, builder).start()?;
+    prepared.simulation.look_up_in(&runtime);
+    Ok(runtime)
 }
 
 /// Limits for that many nodes under way at once.

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use finale::actix::System;
 use finale::{ExecutionStatus, Record};
 
-pub(crate) use self::answers::{Answered, InAdvance};
+pub(crate) use self::answers::{Answered, InAdvance, awaited_signal};
 pub(crate) use self::arguments::Arguments;
 pub(crate) use self::ask::{Lines, read_lines};
 pub(crate) use self::error::RunError;

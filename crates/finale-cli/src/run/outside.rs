@@ -200,7 +200,7 @@ impl<'a> Follower<'a> {
         let task = is_own.then(|| TaskId { execution: self.handle.id(), key: WorkKey::root(position) });
         let (handle, named) = (self.handle, path.to_owned());
         let (runtime, agreeing) = (self.runtime, self.surroundings.outside.agreeing());
-        let answer = self.surroundings.simulation.answer(&node.id);
+        let answer = self.surroundings.simulation.answers().of(path, &node.id);
         let report: LocalBoxFuture<'a, _> = match (&node.kind, answer, agreeing) {
             (NodeKind::Verification(_), _, Some(by)) => Box::pin(judge(runtime, handle, named, by)),
             (NodeKind::Verification(_), ..) => return self.questions.add(Question::verdict(path, node)),
@@ -287,7 +287,8 @@ async fn give_up(handle: &ExecutionHandle, node: String, by: &str, why: String) 
 fn if_still_wanted(told: Result<(), CommandError>) -> Result<(), RunError> {
     match told {
         Ok(()) | Err(CommandError::AlreadyTerminal(_) | CommandError::NotRunning(_)) => Ok(()),
-        Err(CommandError::AlreadySettled(_) | CommandError::NotFound | CommandError::NotReady(_)) => Ok(()),
+        Err(CommandError::AlreadySettled(_) | CommandError::NotFound) => Ok(()),
+        Err(CommandError::NotReady(_) | CommandError::WaitsForElse(_)) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use finale::{Payload, Workflow};
 use finale_core::definition::{Definition, Exhausted, Node, NodeKind, Signal, Verification, Wait, Work};
+use finale_core::{Compiled, NodeIndex};
 
 use super::answers::awaited_signal;
 use super::arguments::Arguments;
@@ -54,7 +55,8 @@ impl Prepared {
         let (definition, simulate) = (workflow.definition(), arguments.simulate);
         let simulation = if simulate { simulation.of_all_handlers(definition) } else { simulation };
         check_handlers(&simulation, definition, &file)?;
-        let outside = Willing { simulate, yes: arguments.yes, terminal }.outside(definition, &simulation, &file)?;
+        let outside = Willing { simulate, yes: arguments.yes, terminal };
+        let outside = outside.outside(workflow.compiled(), &simulation, &file)?;
         // Last: a run that is refused makes no file.
         let kept = Kept::open(arguments)?;
         let logs = arguments.handlers.logs.clone().map_or(LogsOption::Unsaid, LogsOption::In);
@@ -93,16 +95,20 @@ pub(crate) struct Willing {
 }
 
 impl Willing {
+    /// Who does what nobody could foresee.
+    pub(crate) const fn agreed(self) -> Outside {
+        match self {
+            Self { simulate: true, .. } => Outside::Simulated,
+            Self { yes: true, .. } => Outside::Agreed,
+            _ => Outside::Nobody,
+        }
+    }
+
     /// Who does it.
-    pub(crate) fn outside(
-        self,
-        definition: &Definition,
-        simulation: &Simulation,
-        file: &str,
-    ) -> Result<Outside, RunError> {
-        let all = definition.all_nodes();
+    pub(crate) fn outside(self, compiled: &Compiled, simulation: &Simulation, file: &str) -> Result<Outside, RunError> {
+        let all: Vec<(NodeIndex, &Node)> = compiled.all_positions().map(|at| (at, compiled.node(at))).collect();
         let is_skipped = |node: &Node| self.simulate && waits_for_time(node);
-        if !all.iter().any(|node| is_outside(node) || may_be_held(node) || is_skipped(node)) {
+        if !all.iter().map(|(_, node)| node).any(|node| is_outside(node) || may_be_held(node) || is_skipped(node)) {
             return Ok(Outside::Nobody);
         }
         if self.simulate {
@@ -111,13 +117,13 @@ impl Willing {
         if self.yes {
             return Ok(Outside::Agreed);
         }
-        let is_told = |node: &Node| match awaited_signal(&node.kind) {
-            Some(signal) => is_sent(signal, definition, simulation),
-            None => simulation.answer(&node.id).is_some(),
+        let is_told = |(at, node): &(NodeIndex, &Node)| match awaited_signal(&node.kind) {
+            Some(signal) => is_sent(signal, compiled, simulation),
+            None => simulation.answers().is_told(compiled, *at),
         };
-        let untold: Vec<&Node> =
-            all.iter().map(AsRef::as_ref).filter(|node| is_outside(node) && !is_told(node)).collect();
-        if self.terminal && (!untold.is_empty() || all.iter().any(|node| may_be_held(node))) {
+        let untold = all.iter().filter(|one| is_outside(one.1) && !is_told(one));
+        let untold: Vec<&Node> = untold.map(|(_, node)| *node).collect();
+        if self.terminal && (!untold.is_empty() || all.iter().any(|(_, node)| may_be_held(node))) {
             return Ok(Outside::Asked);
         }
         match untold.into_iter().find(|node| waits_without_end(node)) {
@@ -149,8 +155,8 @@ fn may_be_held(node: &Node) -> bool {
 }
 
 /// Whether a signal is sent to each node that waits for it.
-fn is_sent(signal: &Signal, definition: &Definition, simulation: &Simulation) -> bool {
-    let all = definition.all_nodes().into_iter();
+fn is_sent(signal: &Signal, compiled: &Compiled, simulation: &Simulation) -> bool {
+    let all = compiled.all_positions().map(|position| compiled.node(position));
     let waiting = all.filter(|node| awaited_signal(&node.kind).is_some_and(|other| other.name == signal.name)).count();
     simulation.signals().iter().filter(|(name, _)| *name == signal.name).count() >= waiting
 }

@@ -1,10 +1,10 @@
 //! Standing in for those who do the tasks.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use finale::{Builder, Payload, TaskContext, TaskError};
+use finale::{Builder, Payload, Runtime, TaskContext, TaskError};
 use finale_core::definition::{Definition, NodeKind, Work};
 use finale_formats::wfformat::SIMULATE;
 use serde::de::IgnoredAny;
@@ -27,13 +27,15 @@ struct Script {
     times: BTreeMap<String, Duration>,
     /// What tasks come to; all others are done.
     answers: Answers,
+    /// Knows which path leads to a task. Set only if there are paths to be looked up: handlers that hold a runtime keep it.
+    runtime: OnceLock<Runtime>,
 }
 
 impl Simulation {
     /// Stands in for the handlers of recorded runs.
     pub(crate) fn new(times: BTreeMap<String, Duration>, answers: Answers) -> Self {
         let handlers = [SIMULATE.to_owned()].into();
-        Self { handlers, script: Arc::new(Script { times, answers }), signals: Vec::new() }
+        Self { handlers, script: Arc::new(Script { times, answers, runtime: OnceLock::new() }), signals: Vec::new() }
     }
 
     /// The same with signals that are sent to each execution.
@@ -62,9 +64,21 @@ impl Simulation {
         self.handlers.contains(handler)
     }
 
-    /// What a task comes to of which it was said in advance.
-    pub(crate) fn answer(&self, node: &str) -> Option<&InAdvance> {
-        self.script.answers.get(node)
+    /// What was said of tasks in advance.
+    pub(crate) fn answers(&self) -> &Answers {
+        &self.script.answers
+    }
+
+    /// What the task of a handler comes to, if that was said in advance.
+    pub(crate) async fn answer(&self, context: &TaskContext) -> Option<InAdvance> {
+        self.script.answer(context).await
+    }
+
+    /// Lets the tasks of handlers be found by their paths.
+    pub(crate) fn look_up_in(&self, runtime: &Runtime) {
+        if self.script.answers.has_paths() {
+            self.script.runtime.get_or_init(|| runtime.clone());
+        }
     }
 
     /// Registers the handlers that stand in.
@@ -98,10 +112,23 @@ async fn play(script: Arc<Script>, context: TaskContext) -> Result<Payload, Task
             () = context.cancelled() => return Err(TaskError::new("cancelled")),
         }
     }
-    match script.answers.get(context.node()) {
+    match script.answer(&context).await {
         Some(InAdvance::Failed(reason)) => Err(TaskError::new(reason)),
-        Some(InAdvance::Done(output)) => Ok(output.clone()),
+        Some(InAdvance::Done(output)) => Ok(output),
         None => Ok(Payload::NULL),
+    }
+}
+
+impl Script {
+    async fn answer(&self, context: &TaskContext) -> Option<InAdvance> {
+        for (path, answer) in self.answers.of_single(context.node()) {
+            let handle = self.runtime.get()?.execution(context.execution_id()).await.ok()?;
+            // A path that leads to nothing yet, or to nothing any more, leads to another task.
+            if handle.task_id(&path.to_string()).await == Ok(context.task_id()) {
+                return Some(answer.clone());
+            }
+        }
+        self.answers.by_id(context.node()).cloned()
     }
 }
 

@@ -5,7 +5,7 @@ use crate::fact::{Activation, Operation, Signalled, StopOutcome, Timer};
 use crate::failure::Failure;
 use crate::id::{AttemptNo, Dispatch, Epoch, WorkKey};
 use crate::payload::Payload;
-use crate::status::{ExecutionStatus, NodeStatus};
+use crate::status::{ExecutionStatus, NodeStatus, WaitingFor};
 use crate::time::Time;
 
 /// Something an execution is told.
@@ -147,6 +147,14 @@ pub enum Refused {
         key: WorkKey,
         /// Where it is.
         status: NodeStatus,
+    },
+    /// The node waits for something else; the text says what would help.
+    #[error("node {key} {}", waiting_for.in_words())]
+    WaitsForElse {
+        /// The node.
+        key: WorkKey,
+        /// What it waits for.
+        waiting_for: WaitingFor,
     },
     /// The node is past the point where this could be said.
     #[error("node {key} is {status} already")]

@@ -20,7 +20,10 @@ impl Execution {
         let step = definition.at(key.node).step;
         let is_wait = matches!(step, Step::Delay(_) | Step::Until | Step::AwaitSignal);
         if !is_wait && !matches!(step, Step::Handle | Step::Ask | Step::Open(_)) {
-            return Err(Refused::Invalid("the node has no output: nobody works on it"));
+            return Err(Refused::Invalid(match step {
+                Step::Judge(None) => "a verification has no output: give a verdict on it",
+                _ => "the node has no output: nobody works on it",
+            }));
         }
         if *action == OperatorAction::Fail && reason.trim().is_empty() {
             return Err(Refused::Invalid("a task fails for a reason: it must not be blank"));
@@ -44,7 +47,8 @@ impl Execution {
             }
         };
         if !fits {
-            return Err(not_now(key, state));
+            let waits_for_else = |waiting_for| Refused::WaitsForElse { key, waiting_for };
+            return Err(state.waiting_for().map_or_else(|| not_now(key, state), waits_for_else));
         }
         self.may_operate(key)?;
         if *action == OperatorAction::Retry && definition.is_at_most_once(key.node) {

@@ -2,7 +2,7 @@
 
 use minijinja::ErrorKind;
 
-use super::limits;
+use super::{Local, limits};
 
 /// Why a text is no expression.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,10 +40,12 @@ pub enum ExpressionError {
     #[error("`=` compares nothing; write `==`")]
     SingleEquals,
     /// There is no variable or function of that name.
-    #[error("`{name}` is unknown: an expression sees `input`, `nodes` and `vars`{}", hint_for_name(name))]
+    #[error("`{name}` is unknown: an expression here sees {}{}", seen(known), hint_for_name(name))]
     UnknownName {
         /// The name.
         name: String,
+        /// What is known there beside `input`, `nodes` and `vars`.
+        known: Vec<Local>,
     },
     /// There is no filter of that name.
     #[error("there is no filter `{name}`")]
@@ -74,6 +76,14 @@ pub enum ExpressionError {
     /// `nodes` is used in another way than by a fixed id.
     #[error("`nodes` needs the id of a node right behind it: write `nodes.name` or `nodes[\"name\"]`")]
     BareNodes,
+}
+
+/// All names that are known, in words.
+fn seen(known: &[Local]) -> String {
+    let names = ["input", "nodes", "vars"].into_iter().chain(known.iter().map(|local| local.name()));
+    let mut names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    let last = names.pop().unwrap_or_default();
+    format!("{} and {last}", names.join(", "))
 }
 
 fn hint_for_name(name: &str) -> String {

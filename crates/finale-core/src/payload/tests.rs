@@ -26,6 +26,12 @@ fn documents_of_every_length_are_kept_as_they_are() {
 fn bytes_that_are_no_json_are_refused() {
     assert!(matches!(Payload::from_json(b"{"), Err(PayloadError::Json(_))));
     assert!(matches!(Payload::from_json(b"\xff"), Err(PayloadError::Json(_))));
+    let why = |bytes: &[u8]| Payload::from_json(bytes).unwrap_err().to_string();
+    assert_eq!(
+        (why(b""), why(b" \n")),
+        ("not JSON: there is nothing".to_owned(), "not JSON: there is nothing".to_owned())
+    );
+    assert_eq!(why(b"{\"a\": [1,\n"), "not JSON: it ends in the middle, at line 2 column 0");
 }
 
 #[test]

@@ -83,6 +83,30 @@ pub(super) fn status_function(condition: &str) -> Option<(&'static str, &'static
     Some((name, instead))
 }
 
+/// Words that stand behind `on_failure` elsewhere, and what to write at a task, where the node stands that handles it.
+const ANSWERS_TO_A_FAILURE: [(&str, &str); 11] = [
+    ("continue", TOLERATED),
+    ("ignore", TOLERATED),
+    ("skip", TOLERATED),
+    ("tolerate", TOLERATED),
+    ("warn", TOLERATED),
+    ("retry", "how often it is tried says `retry: 3`"),
+    ("fail", OF_THE_WORKFLOW),
+    ("stop", OF_THE_WORKFLOW),
+    ("abort", OF_THE_WORKFLOW),
+    ("fail_fast", OF_THE_WORKFLOW),
+    ("wait_all", OF_THE_WORKFLOW),
+];
+const TOLERATED: &str = "a task whose failure stops nothing says `optional: true`; at a task `on_failure` names the node that \
+                         handles its failure";
+const OF_THE_WORKFLOW: &str = "what a failure does to the workflow, `fail_fast`, `wait_all` or `{tolerate: N}`, stands beside \
+                               `tasks`; at a task `on_failure` names the node that handles its failure";
+
+/// A word behind `on_failure` of a task that means no node, and what to write instead.
+pub(super) fn answer_to_a_failure(word: &str) -> Option<(&'static str, &'static str)> {
+    ANSWERS_TO_A_FAILURE.into_iter().find(|(known, _)| *known == word)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -319,7 +319,7 @@ impl Reader {
             }),
         };
         self.places.add_schemas(id, value);
-        self.places.add_expression(id, repeated.or_else(|| expression_value(value)));
+        self.places.add_expression(id, repeated.map(repeating_value).or_else(|| expression_value(value)));
         if let Some(body) = body {
             self.places.bodies.insert(id.to_owned(), body);
         }
@@ -341,7 +341,13 @@ impl Reader {
             Some(())
         });
         node.read("on_failure", report, |value, report| {
-            edge::leads_to(id, value, EdgeKind::OnFailure, ends, &mut self.drawing, report);
+            match value.tree.text().filter(|word| !ends.has(word)).and_then(absent::answer_to_a_failure) {
+                None => edge::leads_to(id, value, EdgeKind::OnFailure, ends, &mut self.drawing, report),
+                Some((word, instead)) => {
+                    let key = format!("on_failure: {word}");
+                    report.add(value.place, || LoadProblem::Unsupported { key, instead });
+                }
+            }
             Some(())
         });
         node.read("on_timeout", report, |value, report| {
@@ -430,6 +436,11 @@ const NODES_EXPECTED: &str =
 fn expression_value(node: &Located) -> Option<&Located> {
     const EXPRESSIONS: [&str; 8] = ["input", "with", "condition", "shell", "sleep", "log", "until", "signal"];
     EXPRESSIONS.into_iter().find_map(|key| node.tree.get(key))
+}
+
+/// What says of a map or a loop how often it runs.
+fn repeating_value(repeated: &Located) -> &Located {
+    ["until", "while", "items"].into_iter().find_map(|key| repeated.tree.get(key)).unwrap_or(repeated)
 }
 
 /// The input of the handler that a short form stands for, if nothing is wrong with it.

@@ -24,6 +24,7 @@ use crate::obeyed::is_obeyed;
 /// assert_eq!(
 ///     picture::dot(&definition, None),
 ///     r#"digraph "My \"order\"" {
+///     graph [fontname="sans-serif"];
 ///     node [fontname="sans-serif"];
 ///     edge [fontname="sans-serif"];
 ///     n0 [label="Pack", tooltip="pack", shape=box];
@@ -37,6 +38,7 @@ use crate::obeyed::is_obeyed;
 /// ```
 pub fn dot(definition: &Definition, record: Option<&Record>) -> String {
     let mut text = format!("digraph {} {{\n", quoted(&definition.name));
+    line(&mut text, format_args!("graph [fontname=\"sans-serif\"];"));
     line(&mut text, format_args!("node [fontname=\"sans-serif\"];"));
     line(&mut text, format_args!("edge [fontname=\"sans-serif\"];"));
     let mut drawing = Drawing { root: definition, text: &mut text, statuses: statuses(record) };
@@ -65,7 +67,7 @@ impl<'d> Drawing<'d> {
                 let (own, undoes) = (format!("{name}{number}"), format!("{name}{number}c"));
                 let prefix = prefix_of_compensation(prefix, &node.id);
                 let first = self.ending((body, &node.id), &super::undoes(node), (&undoes, &prefix), within);
-                line(self.text, format_args!("{own} -> {first} [label=\"compensate\", style=dashed];"));
+                line(self.text, format_args!("{own} -> {first} [label=\" compensate \", style=dashed];"));
             }
         }
         if let Some(body) = graph.finally {
@@ -134,7 +136,8 @@ impl<'d> Drawing<'d> {
             let mut attributes = Vec::new();
             match word(edge) {
                 "" => {}
-                word => attributes.push(format!("label={}", quoted(word))),
+                // With room around it, so that it does not touch its edge.
+                word => attributes.push(format!("label={}", quoted(&format!(" {word} ")))),
             }
             if edge.kind == EdgeKind::ParallelBranch {
                 attributes.push("style=bold".to_owned());

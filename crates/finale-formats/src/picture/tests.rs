@@ -84,7 +84,7 @@ fn pictures_tell_rules_limits_and_what_handles_failures() {
         text.lines().filter(|line| line.contains("--") || line.contains("==") || line.contains("-.")).collect();
     assert!(arrows[8].contains("-.->"), "the style is that of the edge for failures: {arrows:?}");
     let text = dot(&definition, None);
-    let edge = r##"n5 -> n6 [label="on failure", style=dashed, color="#dc2626", fontcolor="#dc2626"];"##;
+    let edge = r##"n5 -> n6 [label=" on failure ", style=dashed, color="#dc2626", fontcolor="#dc2626"];"##;
     assert!(text.contains(edge), "{text}");
     assert!(text.contains(r#"[label="enough\n(at least 2, cancels losers)""#), "{text}");
 }
@@ -92,6 +92,7 @@ fn pictures_tell_rules_limits_and_what_handles_failures() {
 #[test]
 fn dot_draws_every_kind_of_node_and_edge() {
     let expected = r#"digraph "Order" {
+    graph [fontname="sans-serif"];
     node [fontname="sans-serif"];
     edge [fontname="sans-serif"];
     n0 [label="go", tooltip="go", shape=oval];
@@ -104,17 +105,17 @@ fn dot_draws_every_kind_of_node_and_edge() {
     n7 [label="Ship", tooltip="ship", shape=box];
     n8 [label="stop", tooltip="stop", shape=oval];
     n0 -> n1;
-    n1 -> n2 [label="true"];
+    n1 -> n2 [label=" true "];
     n2 -> n3 [style=bold];
     n2 -> n4 [style=bold];
     n3 -> n5;
     n4 -> n5;
     n5 -> n6;
-    n6 -> n7 [label="pass"];
+    n6 -> n7 [label=" pass "];
     n7 -> n8;
-    n6 -> n8 [label="fail"];
-    n6 -> n8 [label="refer"];
-    n1 -> n7 [label="no hurry"];
+    n6 -> n8 [label=" fail "];
+    n6 -> n8 [label=" refer "];
+    n1 -> n7 [label=" no hurry "];
 }
 "#;
     assert_eq!(dot(&all_kinds(), None), expected);
@@ -171,6 +172,7 @@ fn mermaid_escapes_whatever_people_call_their_nodes() {
 #[test]
 fn dot_escapes_whatever_people_call_their_nodes() {
     let expected = r##"digraph "w\"\\" {
+    graph [fontname="sans-serif"];
     node [fontname="sans-serif"];
     edge [fontname="sans-serif"];
     n0 [label="end", tooltip="end", shape=box];
@@ -184,8 +186,8 @@ fn dot_escapes_whatever_people_call_their_nodes() {
     n8 [label="�[2J", tooltip="�[2J", shape=box];
     n9 [label="- 2. a\n1. b_ c_d", tooltip="- 2. a\n1. b_ c_d", shape=box];
     n10 [label="style:#;", tooltip="style:#;", shape=box];
-    n0 -> n5 [label="\"|\n"];
-    n0 -> n5 [label="end"];
+    n0 -> n5 [label=" \"|\n "];
+    n0 -> n5 [label=" end "];
 }
 "##;
     assert_eq!(dot(&hostile(), None), expected);
@@ -285,7 +287,7 @@ fn what_runs_at_the_end_stands_in_a_dashed_frame() {
     let text = dot(&definition, None);
     for line in [
         "    subgraph cluster_n0c {",
-        r#"    n0 -> n0c_0 [label="compensate", style=dashed];"#,
+        r#"    n0 -> n0c_0 [label=" compensate ", style=dashed];"#,
         r#"    nf_0 [label="Finally", tooltip="finally", shape=box];"#,
     ] {
         assert!(text.lines().any(|known| known == line), "{line}: {text}");

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::compiled::Step;
+use crate::definition::{DefinitionBuilder, LoopCondition};
 use crate::id::NodeIndex;
 
 #[test]
@@ -112,4 +113,22 @@ fn the_delivery_of_a_task_is_written_only_if_it_is_not_the_default() {
     assert_eq!(read(json!({"delivery": "at_most_once"})), once);
     assert_eq!(serde_json::to_value(Task::default()).unwrap().get("delivery"), None);
     assert_eq!(read(json!({"delivery": "at_least_once"})), Task::default());
+}
+
+#[test]
+fn an_unknown_name_is_told_with_all_names_that_are_known_there() {
+    let unknown = || Task::handler("work").input("odd");
+    let told = |definition: DefinitionBuilder, known: &str| {
+        let error = compile(definition.build(), &Registry::default()).unwrap_err().to_string();
+        assert!(error.contains(&format!("`odd` is unknown: an expression here sees {known} (perhaps")), "{error}");
+    };
+    let group = || Definition::builder("inner").task("t", "work").compensate(unknown()).build();
+    let until = || LoopCondition::until("round == 2");
+    let root = || Definition::builder("root");
+    told(root().task("t", unknown()), "`input`, `nodes` and `vars`");
+    told(root().task("t", "work").compensate(unknown()), "`input`, `nodes`, `vars` and `output`");
+    told(root().repeat("l", group(), until(), 3), "`input`, `nodes`, `vars`, `round` and `output`");
+    told(root().repeat("l", unknown(), until(), 3), "`input`, `nodes`, `vars`, `round` and `previous`");
+    told(root().map("m", "input", group()), "`input`, `nodes`, `vars`, `item`, `index` and `output`");
+    told(root().task("t", "work").finally(unknown()), "`input`, `nodes`, `vars`, `verdict` and `error`");
 }

@@ -276,7 +276,9 @@ fn a_hyphen_in_the_name_of_a_node_has_its_own_hint() {
 
 #[test]
 fn unknown_names_filters_and_tests_are_refused() {
-    assert!(refused("amount > 1").starts_with("`amount` is unknown: an expression sees `input`, `nodes` and `vars`"));
+    assert!(
+        refused("amount > 1").starts_with("`amount` is unknown: an expression here sees `input`, `nodes` and `vars`")
+    );
     assert!(refused("null").contains("`none`"));
     assert!(refused("now()").starts_with("`now` is unknown"));
     assert!(refused("debug()").starts_with("`debug` is unknown"));
