@@ -23,7 +23,7 @@ pub mod task_engine;
 pub mod time;
 
 pub use compile::compile;
-pub use compiled::{Compiled, DefinitionHash};
+pub use compiled::{Compiled, DefinitionHash, SchemaChecks};
 pub use definition::Definition;
 pub use execution::Execution;
 pub use failure::{Failure, FailureClass};
