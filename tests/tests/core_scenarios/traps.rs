@@ -224,3 +224,18 @@ fn what_undoes_an_item_is_told_beside_the_first_cause_wherever_it_fails() {
     let [failure] = &*story.outcome().ending_failures else { panic!("one was not undone") };
     assert_eq!((failure.kind, failure.of.as_str()), (EndingKind::Compensation, "each[1]::each"));
 }
+
+#[test]
+fn who_reads_the_output_of_a_skipped_node_fails_and_was_warned_of() {
+    let reading = |input: &str| {
+        let builder = Definition::builder("w").task("wrap", "h").task("pack", "h").when("input.pack");
+        let builder = builder.task("ship", Task::handler("h").input(input)).after_all(["wrap", "pack"]);
+        Scenario::of(builder.build()).input(json!({"pack": false})).activate().complete("wrap", NULL)
+    };
+    let failed = reading("nodes.pack.output").expect_status(ExecutionStatus::Failed);
+    let failures = failed.outcome().error().map(|error| error.failures().to_vec()).unwrap_or_default();
+    assert_eq!(failures[0].class, FailureClass::Expression);
+    assert_eq!(failed.driven().definition().warnings().len(), 1);
+    let asked = reading("nodes.pack.output | default(none)").expect_node("ship", NodeStatus::Running);
+    assert!(asked.driven().definition().warnings().is_empty());
+}
