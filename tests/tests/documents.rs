@@ -236,6 +236,58 @@ fn a_definition_that_cannot_be_run_is_found() {
     assert!(cycle.as_ref().is_some_and(|fault| fault.contains("cycle_detected")), "{cycle:?}");
 }
 
+/// The keys and the fixed values that the JSON Schema of definition files knows.
+fn words_of_files() -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut keys, mut values) = (BTreeSet::new(), BTreeSet::new());
+    let schema: Value = serde_json::from_str(finale_formats::SCHEMA).unwrap();
+    let mut open = vec![&schema];
+    while let Some(value) = open.pop() {
+        if let Some(properties) = value.get("properties").and_then(Value::as_object) {
+            keys.extend(properties.keys().cloned());
+        }
+        let words = value.get("enum").and_then(Value::as_array).into_iter().flatten();
+        values.extend(words.chain(value.get("const")).filter_map(|word| Some(word.as_str()?.to_owned())));
+        match value {
+            Value::Object(members) => open.extend(members.values()),
+            Value::Array(elements) => open.extend(elements),
+            _ => {}
+        }
+    }
+    (keys, values)
+}
+
+/// Whether a text has that word, and not only as a part of another one.
+fn has_word(text: &str, word: &str, behind: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '$');
+    text.match_indices(&format!("{word}{behind}")).any(|(at, found)| {
+        let after = text[at + found.len()..].chars().next();
+        !text[..at].chars().next_back().is_some_and(is_part) && (!behind.is_empty() || !after.is_some_and(is_part))
+    })
+}
+
+#[test]
+fn every_key_of_a_file_stands_in_an_example_and_every_word_is_told() {
+    let page = read("docs/workflows.md");
+    let examples: String =
+        blocks(&page).into_iter().filter(|block| block.info == "yaml").map(|block| block.text).collect();
+    let (mut keys, values) = words_of_files();
+    assert!(keys.len() > 70 && values.len() > 30, "{} keys, {} words", keys.len(), values.len());
+    // It is for editors.
+    assert!(keys.remove("$schema"));
+    let missing: Vec<_> = keys.iter().filter(|key| !has_word(&examples, key, ":")).collect();
+    assert_eq!(missing, Vec::<&String>::new(), "no example on docs/workflows.md says it");
+    let pages = ["docs/workflows.md", "docs/files.md", "docs/semantics.md"].map(read).concat();
+    let missing: Vec<_> = values.iter().filter(|word| !has_word(&pages, word, "")).collect();
+    assert_eq!(missing, Vec::<&String>::new(), "no page says it");
+}
+
+#[test]
+fn a_word_that_is_part_of_another_one_is_not_found() {
+    assert!(has_word("{after: a, on: b}", "on", ":") && has_word("on: b", "on", ":"));
+    assert!(!has_word("{version: 1}", "on", ":") && !has_word("{on_failure: a}", "on", ":"));
+    assert!(has_word("`all`", "all", "") && !has_word("all_done", "all", ""));
+}
+
 #[test]
 fn the_first_program_is_short_and_is_the_example_hello() {
     const LINES_MAX: usize = 22;

@@ -1,5 +1,6 @@
 //! A definition made ready to run: nodes as numbers, edges as flat slices, expressions compiled.
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +8,13 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use crate::definition::{
-    Declaration, Definition, EdgeKind, Node, NodeKind, Policy, Retry, Times, Tolerance, TriggerRule, Verdict,
+    Declaration, Definition, EdgeKind, Node, NodeKind, Policy, Retry, Schema, SchemaMismatch, Times, Tolerance,
+    TriggerRule, Verdict,
 };
 use crate::expression::Expression;
 use crate::id::NodeIndex;
 use crate::path::{Instance, NodePath};
+use crate::payload::Payload;
 use crate::warning::Warning;
 
 /// A checked definition; made only by [`compile`](crate::compile()).
@@ -31,6 +34,17 @@ pub struct Compiled {
     pub(crate) warnings: Box<[Warning]>,
     /// How many items a map may have.
     pub(crate) items_max: u32,
+    /// By what the payloads of workflows are checked; none if they are not.
+    pub(crate) checks: Option<Arc<dyn SchemaChecks>>,
+}
+
+/// Checks what workflows take and give by the schemas that they declare; see [`Compiled::check_by`].
+pub trait SchemaChecks: fmt::Debug + Send + Sync {
+    /// Checks a payload by a schema of the definition; `what` is what the payload is called if it does not fit.
+    ///
+    /// # Errors
+    /// When the payload does not fit.
+    fn check(&self, schema: &Schema, what: &'static str, payload: &Payload) -> Result<(), SchemaMismatch>;
 }
 
 /// A graph that is run as a scope: the definition's own, or one that a node of another graph opens.
@@ -53,6 +67,8 @@ pub(crate) struct Graph {
     pub(crate) index: Arc<FxHashMap<String, u32>>,
     /// What the scope gives, if that is said.
     pub(crate) output: Option<Arc<Expression>>,
+    /// What that must fit, if the graph is that of a workflow which says so.
+    pub(crate) output_schema: Option<Arc<Schema>>,
     /// The `vars` of the whole graph.
     pub(crate) vars: Arc<Expression>,
     /// The nodes around it that it looks at, if it is written inside of a node: as places in the graph of that node.
@@ -64,6 +80,11 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
+    /// Whether it must be evaluated or checked what the scope gives.
+    pub(crate) const fn says_what_it_gives(&self) -> bool {
+        self.output.is_some() || self.output_schema.is_some()
+    }
+
     fn has(&self, node: NodeIndex) -> bool {
         node.0.checked_sub(self.first).is_some_and(|place| (place as usize) < self.in_degrees.len())
     }
@@ -124,6 +145,7 @@ pub(crate) struct Call {
     /// What the called workflow declares.
     pub(crate) inputs: Box<[Declaration]>,
     pub(crate) outputs: Box<[Declaration]>,
+    pub(crate) input_schema: Option<Schema>,
     pub(crate) result: CallResult,
 }
 
@@ -300,6 +322,29 @@ impl Compiled {
     /// The definition this was made from.
     pub fn definition(&self) -> &Definition {
         &self.definition
+    }
+
+    /// The same, with something that checks what is given to the workflows that it calls, and what they and it give themselves,
+    /// by the schemas that they declare. Without it, schemas are only there to be read.
+    ///
+    /// What a check came to is recorded: a history that is read again is not checked again.
+    #[must_use]
+    pub fn check_by(mut self, checks: Arc<dyn SchemaChecks>) -> Self {
+        self.checks = Some(checks);
+        self
+    }
+
+    /// Checks a payload, if there is a schema and something to check by.
+    pub(crate) fn check(
+        &self,
+        schema: Option<&Schema>,
+        what: &'static str,
+        payload: &Payload,
+    ) -> Result<(), SchemaMismatch> {
+        match (schema, &self.checks) {
+            (Some(schema), Some(checks)) => checks.check(schema, what, payload),
+            _ => Ok(()),
+        }
     }
 
     /// What names the definition by its content.
@@ -559,14 +604,14 @@ impl DefinitionHash {
     }
 }
 
-impl std::fmt::Display for DefinitionHash {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for DefinitionHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
-impl std::fmt::Debug for DefinitionHash {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Display::fmt(self, f)
+impl fmt::Debug for DefinitionHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }

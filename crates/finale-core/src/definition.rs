@@ -49,11 +49,10 @@ pub struct Definition {
     /// What a sub-workflow gives back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<Declaration>,
-    /// What an activation must hand in, as a whole. Where the workflow is called nothing is checked by it.
+    /// What an activation, or a call, must hand in, as a whole.
     #[serde(default, deserialize_with = "some_schema", skip_serializing_if = "Option::is_none")]
     pub input_schema: Option<Schema>,
-    /// What an execution gives, for who reads the definition: at the end nothing is checked by it. The tasks that give the
-    /// output have [schemas](Task::output_schema) that are.
+    /// What an execution gives, or a call: one that would complete with something else fails.
     #[serde(default, deserialize_with = "some_schema", skip_serializing_if = "Option::is_none")]
     pub output_schema: Option<Schema>,
     /// How the execution ends.

@@ -34,6 +34,12 @@ pub enum FailureClass {
     Unknown,
 }
 
+/// The code of a failure because what was given does not fit its schema.
+pub(crate) const INPUT_SCHEMA: &str = "input_schema";
+
+/// The code of a failure because what something gave does not fit its schema.
+pub(crate) const OUTPUT_SCHEMA: &str = "output_schema";
+
 impl FailureClass {
     /// All classes.
     pub const ALL: [Self; 11] = [

@@ -24,7 +24,7 @@ pub mod time;
 mod warning;
 
 pub use compile::compile;
-pub use compiled::{Compiled, DefinitionHash};
+pub use compiled::{Compiled, DefinitionHash, SchemaChecks};
 pub use definition::Definition;
 pub use execution::Execution;
 pub use failure::{Failure, FailureClass};

@@ -465,6 +465,21 @@ pub struct NodeRecord {
     pub rounds: Option<u32>,
     /// How far its handler says it is. Only a runtime knows, while the handler is at work.
     pub progress: Option<TaskProgress>,
+    /// What became of what undoes it, if that was begun. The node itself stays what it was.
+    pub compensation: Option<CompensationState>,
+}
+
+/// What became of the work that undoes a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum CompensationState {
+    /// The node is being undone.
+    Running,
+    /// The node is undone.
+    Completed,
+    /// It could not be undone, or was to be and an end was forced; see [`Outcome::ending_failures`].
+    Failed,
 }
 
 /// An attempt that was followed by another one.

@@ -10,19 +10,23 @@ pub enum WarningCode {
     ReadsUnorderedNode,
     /// An expression reads an input that the definition does not declare, though it declares others.
     UndeclaredInput,
+    /// An expression reads the output of a node that may have been skipped by then.
+    ReadsSkippedNode,
     /// The trigger rule of a node can never hold, because the first failure ends the execution.
     NeverFires,
 }
 
 impl WarningCode {
     /// All codes.
-    pub const ALL: [Self; 3] = [Self::ReadsUnorderedNode, Self::UndeclaredInput, Self::NeverFires];
+    pub const ALL: [Self; 4] =
+        [Self::ReadsUnorderedNode, Self::UndeclaredInput, Self::ReadsSkippedNode, Self::NeverFires];
 
     /// The name in messages; it never changes.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ReadsUnorderedNode => "reads_unordered_node",
             Self::UndeclaredInput => "undeclared_input",
+            Self::ReadsSkippedNode => "reads_skipped_node",
             Self::NeverFires => "never_fires",
         }
     }

@@ -143,6 +143,8 @@ tasks:
     assert_eq!(graph.nodes[0].id, "t");
     assert!(compile(definition.clone(), &Registry::new()).is_ok());
     is_written_and_read(&definition);
+    let written = write::yaml(&definition);
+    assert!(!written.contains("group"), "it is written as it was read: {written}");
     let calls = definition.all_nodes().into_iter().filter(|node| matches!(node.kind, NodeKind::Subworkflow(_)));
     assert_eq!(calls.count(), 2, "a call is undone by a call");
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use actix::{Addr, Recipient, System};
 use finale_core::DefinitionHash;
+#[cfg(feature = "schema")]
+use finale_core::definition::SchemaError;
 use finale_core::supervisor::shard_of;
 use finale_journal::{Journal, JournalError, LiveExecution, MemoryJournal};
 use serde::Serialize;
@@ -20,10 +22,12 @@ use crate::actors::supervisor::Supervisor;
 use crate::actors::way_in::{Peers, ToShard};
 use crate::context::{BlockingContext, Data};
 use crate::faults::Injected;
-use crate::handler::{Asked, Blocking, Function, Handle, Handler, Handlers, OutputChecks};
+use crate::handler::{Asked, Blocking, Function, Handler, Handlers, OutputChecks};
 use crate::message::RunTask;
 use crate::options::{Limits, Options, Retention, Shards};
 use crate::runtime::{Kept, Registered, Runtime, StartError};
+#[cfg(feature = "schema")]
+use crate::schemas::HandlerSchemas;
 use crate::task_error::TaskError;
 use crate::vitals::{self, Vitals};
 use crate::workflow::Workflow;
@@ -271,7 +275,7 @@ impl Builder {
     /// ```
     #[cfg(feature = "schema")]
     pub fn handler_with_schemas<H: Handler<Arguments>, Arguments: 'static>(
-        mut self,
+        self,
         name: impl Into<String>,
         handler: H,
     ) -> Self
@@ -279,15 +283,7 @@ impl Builder {
         H::Input: schemars::JsonSchema,
         H::Output: schemars::JsonSchema,
     {
-        let mut function = Function::new(name.into(), handler);
-        match crate::schemas::HandlerSchemas::of::<H::Input, H::Output>() {
-            Ok(schemas) => function.schemas = Some(Arc::new(schemas)),
-            Err(error) => {
-                let handler = function.name.clone();
-                self.unusable.get_or_insert(StartError::Schema { handler, error });
-            }
-        }
-        self.register(function)
+        self.register_with(Function::new(name.into(), handler), HandlerSchemas::of::<H::Input, H::Output>())
     }
 
     /// A workflow that the runtime knows by its id and version, as by [`Runtime::register`], with the functions that it was
@@ -357,9 +353,19 @@ impl Builder {
         Input: DeserializeOwned + 'static,
         Output: Serialize + 'static,
     {
-        let function = Arc::new(function);
-        let make = move |bytes_max| Arc::new(Blocking::new(Arc::clone(&function), bytes_max)) as Arc<dyn Handle>;
-        self.register(Function::made(name.into(), make))
+        self.register(Blocking::made(name.into(), function))
+    }
+
+    /// The same, with the schemas of the types that the function takes and gives; see
+    /// [`handler_with_schemas`](Self::handler_with_schemas).
+    #[cfg(feature = "schema")]
+    pub fn blocking_handler_with_schemas<F, Input, Output>(self, name: impl Into<String>, function: F) -> Self
+    where
+        F: Fn(BlockingContext, Input) -> Result<Output, TaskError> + Send + Sync + 'static,
+        Input: DeserializeOwned + schemars::JsonSchema + 'static,
+        Output: Serialize + schemars::JsonSchema + 'static,
+    {
+        self.register_with(Blocking::made(name.into(), function), HandlerSchemas::of::<Input, Output>())
     }
 
     /// An actor that does the tasks with that handler name; see [`RunTask`].
@@ -403,11 +409,31 @@ impl Builder {
     /// # }
     /// ```
     pub fn actor_handler(self, name: impl Into<String>, actor: Recipient<RunTask>) -> Self {
-        let make = move |payload_bytes_max| {
-            let actor = actor.clone();
-            Arc::new(Asked { actor, payload_bytes_max }) as Arc<dyn Handle>
-        };
-        self.register(Function::made(name.into(), make))
+        self.register(Asked::made(name.into(), actor))
+    }
+
+    /// The same, with the schemas of what the actor takes and gives; see [`handler_with_schemas`](Self::handler_with_schemas).
+    ///
+    /// An actor may answer with anything, so that what it is given and what it gives is checked each time, where a task declares
+    /// the schemas.
+    ///
+    /// ```
+    /// # use finale::actix::prelude::*;
+    /// # use finale::message::RunTask;
+    /// # use finale::prelude::*;
+    /// # fn register(cashier: Recipient<RunTask>) -> finale::Builder {
+    /// Runtime::builder().actor_handler_with_schemas::<u32, String>("cashier", cashier)
+    /// # }
+    /// ```
+    #[cfg(feature = "schema")]
+    pub fn actor_handler_with_schemas<Input: schemars::JsonSchema, Output: schemars::JsonSchema>(
+        self,
+        name: impl Into<String>,
+        actor: Recipient<RunTask>,
+    ) -> Self {
+        let schemas = HandlerSchemas::of::<Input, Output>();
+        let schemas = schemas.map(|schemas| HandlerSchemas { is_kept: false, ..schemas });
+        self.register_with(Asked::made(name.into(), actor), schemas)
     }
 
     /// How many tasks of that handler may be at work at once in the runtime; further ones wait. By default only
@@ -438,6 +464,17 @@ impl Builder {
     pub fn faults(mut self, faults: Arc<crate::Faults>) -> Self {
         self.faults = Some(faults);
         self
+    }
+
+    #[cfg(feature = "schema")]
+    fn register_with(mut self, mut function: Function, schemas: Result<HandlerSchemas, SchemaError>) -> Self {
+        match schemas {
+            Ok(schemas) => function.schemas = Some(Arc::new(schemas)),
+            Err(error) => {
+                self.unusable.get_or_insert(StartError::Schema { handler: function.name.clone(), error });
+            }
+        }
+        self.register(function)
     }
 
     fn register(mut self, function: Function) -> Self {

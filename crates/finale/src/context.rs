@@ -155,8 +155,8 @@ pub(crate) enum StopAsked {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TaskOutputError {
-    /// The definition has no such node.
-    #[error("there is no node {0:?} in the workflow")]
+    /// The graph of the task has no such node.
+    #[error("there is no node {0:?} in the graph of this task; what is around that graph comes in by the task's input")]
     Unknown(String),
     /// The node has not completed, or is no task.
     #[error("node {0:?} has no output")]
@@ -240,7 +240,10 @@ impl TaskContext {
         self.0.board.bound.data.get()
     }
 
-    /// The output of a task that was done before in the same workflow, decoded from JSON as that type.
+    /// The output of a node that was done before in the same graph, decoded from JSON as that type.
+    ///
+    /// A task inside of a group, a map or a loop, or of `finally` or `compensate`, is given what is around that by its
+    /// [input](crate::Task::input): `nodes.price.output`.
     ///
     /// # Errors
     /// When there is no such node, it has no output, or the output is of another type.
@@ -669,7 +672,8 @@ impl BlockingContext {
         self.data.get()
     }
 
-    /// The output of a task that was done before this one began, decoded from JSON as that type.
+    /// The output of a node that was done before this one began, in the same graph, decoded from JSON as that type; see
+    /// [`TaskContext::output`].
     ///
     /// # Errors
     /// When there is no such output, or it is of another type. A node that is not there and one without an output are told

@@ -226,6 +226,19 @@ impl<F, Input, Output> Blocking<F, Input, Output> {
     }
 }
 
+impl<F, Input, Output> Blocking<F, Input, Output>
+where
+    F: Fn(BlockingContext, Input) -> Result<Output, TaskError> + Send + Sync + 'static,
+    Input: DeserializeOwned + 'static,
+    Output: Serialize + 'static,
+{
+    /// The function, before the limits are known that its handler keeps.
+    pub(crate) fn made(name: String, function: F) -> Function {
+        let function = Arc::new(function);
+        Function::made(name, move |bytes_max| Arc::new(Self::new(Arc::clone(&function), bytes_max)))
+    }
+}
+
 impl<F, Input, Output> Handle for Blocking<F, Input, Output>
 where
     F: Fn(BlockingContext, Input) -> Result<Output, TaskError> + Send + Sync + 'static,
@@ -268,6 +281,13 @@ where
 pub(crate) struct Asked {
     pub(crate) actor: Recipient<RunTask>,
     pub(crate) payload_bytes_max: usize,
+}
+
+impl Asked {
+    /// The actor, before the limits are known that its handler keeps.
+    pub(crate) fn made(name: String, actor: Recipient<RunTask>) -> Function {
+        Function::made(name, move |payload_bytes_max| Arc::new(Self { actor: actor.clone(), payload_bytes_max }))
+    }
 }
 
 impl Handle for Asked {

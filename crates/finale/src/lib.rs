@@ -69,7 +69,8 @@ pub use signal::NewSignal;
 pub use task_error::{ResultExt, TaskError};
 pub use typed::{
     AnyMap, Branch, CallNode, Called, ConditionNode, Ending, Gives, InputNode, LoopNode, Looped, MapNode, Mapped,
-    MappedTolerantly, Source, TaskNode, TolerantMapNode, TypedBuilder, ValueNode, VerificationNode, WaitNode, Waited,
+    MappedTolerantly, Source, TaskNode, Tasked, TolerantMapNode, TypedBuilder, ValueNode, VerificationNode, WaitNode,
+    Waited,
 };
 pub use vitals::{BlockedShard, Health};
 pub use workflow::{Workflow, WorkflowBuilder};

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use finale_core::compile::{CompileError, Part, Phase, Problem, declared_schemas};
 use finale_core::definition::{Node, NodeKind, Schema, SchemaMismatch, Signal, Wait};
-use finale_core::{Compiled, NodeIndex, Payload};
+use finale_core::{Compiled, NodeIndex, Payload, SchemaChecks};
 use rustc_hash::FxHashMap;
 
 use self::validator::{CODE, Validator};
@@ -29,6 +29,17 @@ pub(crate) struct Schemas {
     nodes: FxHashMap<NodeIndex, OfNode>,
     /// By the names of signals: all that nodes declare for it.
     signals: HashMap<String, Vec<Arc<Validator>>>,
+    workflows: Arc<OfWorkflows>,
+}
+
+/// What the workflow gives, and what those that it calls take and give.
+#[derive(Debug, Default)]
+struct OfWorkflows(HashMap<Schema, Arc<Validator>>);
+
+impl SchemaChecks for OfWorkflows {
+    fn check(&self, schema: &Schema, what: &'static str, payload: &Payload) -> Result<(), SchemaMismatch> {
+        check(self.0.get(schema), what, payload.as_bytes())
+    }
 }
 
 #[derive(Debug, Default)]
@@ -78,7 +89,12 @@ impl Schemas {
 
     fn of(compiled: &Compiled, validators: &HashMap<Schema, Arc<Validator>>) -> Self {
         let get = |schema: Option<&Schema>| schema.and_then(|schema| validators.get(schema)).cloned();
-        let mut schemas = Self { input: get(compiled.definition().input_schema.as_ref()), ..Self::default() };
+        let definition = compiled.definition();
+        let of_called = definition.workflows.iter().flat_map(|called| [&called.input_schema, &called.output_schema]);
+        let of_workflows = of_called.chain([&definition.output_schema]).flatten();
+        let of_workflows = of_workflows.filter_map(|schema| Some((schema.clone(), get(Some(schema))?))).collect();
+        let (input, workflows) = (get(definition.input_schema.as_ref()), Arc::new(OfWorkflows(of_workflows)));
+        let mut schemas = Self { input, workflows, ..Self::default() };
         for number in compiled.all_positions() {
             let node = compiled.node(number);
             let [input, output] = schemas_of(node).map(get);
@@ -93,6 +109,11 @@ impl Schemas {
             }
         }
         schemas
+    }
+
+    /// By what an execution checks what workflows take and give.
+    pub(crate) fn of_workflows(&self) -> Arc<dyn SchemaChecks> {
+        Arc::<OfWorkflows>::clone(&self.workflows)
     }
 
     /// Checks what an activation hands in.

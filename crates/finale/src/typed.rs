@@ -18,14 +18,13 @@ pub use wait::{WaitNode, Waited};
 
 use std::cell::{RefCell, RefMut};
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
 use finale_core::compile::{Code, CompileError, Phase, Problem};
 use finale_core::definition::{
     Body, Conditional, Definition, EdgeKind, Items, Loop, Node, NodeKind, OnFailure, Siblings, Task, TriggerRule,
-    Verdict, Verification,
+    Verdict, Verification, Wait,
 };
 use serde::de::DeserializeOwned;
 
@@ -98,11 +97,11 @@ enum Origin {
 /// assert!(order.definition().nodes.iter().any(|node| node.label == "Charge the card"));
 /// # Ok::<(), finale::CompileError>(())
 /// ```
-pub struct TaskNode<'w, Input, Output> {
-    builder: &'w TypedBuilder,
-    index: usize,
-    types: PhantomData<fn(Input) -> Output>,
-}
+pub type TaskNode<'w, Input, Output> = ValueNode<'w, Tasked<Input>, Output>;
+
+/// The kind of a [`TaskNode`] that takes an `Input`.
+#[derive(Debug)]
+pub struct Tasked<Input>(PhantomData<fn(Input)>);
 
 /// A decision of a workflow in the making; from [`TypedBuilder::condition`].
 #[derive(Clone, Copy, Debug)]
@@ -129,7 +128,7 @@ pub struct Branch<'w> {
     kind: EdgeKind,
 }
 
-/// What something can come after: a [`TaskNode`], a [`ValueNode`] or a [`Branch`]. Nobody else can implement it.
+/// What something can come after: a [`TaskNode`] or another [`ValueNode`], or a [`Branch`]. Nobody else can implement it.
 pub trait Source<'w>: private::Way<'w> {}
 
 pub(crate) mod private {
@@ -368,6 +367,12 @@ impl TypedBuilder {
     pub(crate) fn give(&self, from: &Feed<'_>) {
         let Feed::Output(builder, index) = *from else { return };
         let is_own = std::ptr::eq(builder, self);
+        let is_passed = |node: &Node| matches!(node.kind, NodeKind::Wait(Wait::Delay(_) | Wait::Until(_)));
+        if is_own && is_passed(&self.draft().definition.nodes[index]) {
+            // It gives nothing, and so does the workflow, whatever its last tasks give.
+            self.draft().definition.output = Some("none".to_owned());
+            return;
+        }
         if is_own && self.draft().is_only_sink(index) {
             // That is the output anyway, and nothing needs to be evaluated for it.
             return;
@@ -394,7 +399,7 @@ impl TypedBuilder {
     }
 
     pub(crate) fn task_at<Input, Output>(&self, index: usize) -> TaskNode<'_, Input, Output> {
-        TaskNode { builder: self, index, types: PhantomData }
+        self.value_at(index)
     }
 
     /// Where a way begins, seen from this workflow.
@@ -474,33 +479,6 @@ impl Draft {
 }
 
 impl<'w, Input, Output> TaskNode<'w, Input, Output> {
-    /// Lets the task come after `source`; called several times, after all of them.
-    pub fn after(self, source: impl Source<'w>) -> Self {
-        let (other, index, kind) = source.way();
-        let from = self.builder.origin(other, index);
-        self.builder.draft().edges.push((from, self.index, kind));
-        self
-    }
-
-    /// The branch that is taken if the task has failed for good: what comes after it handles the failure, which then does not
-    /// count. See [`DefinitionBuilder::catch`](crate::DefinitionBuilder::catch).
-    ///
-    /// ```
-    /// # use finale::prelude::*;
-    /// # async fn ship(_: TaskContext, item: String) -> Result<(), TaskError> { Ok(()) }
-    /// async fn refund(context: TaskContext, _item: String) -> Result<String, TaskError> {
-    ///     Ok(format!("refunded: {}", context.failures()[0].reason))
-    /// }
-    ///
-    /// let order = Workflow::typed("order");
-    /// let ship = order.task("ship", ship);
-    /// order.task("refund", refund).after(ship.failure());
-    /// assert!(order.build().is_ok());
-    /// ```
-    pub fn failure(self) -> Branch<'w> {
-        Branch { builder: self.builder, index: self.index, kind: EdgeKind::OnFailure }
-    }
-
     /// Sets the rule by which the task begins; by default it begins when what comes before it is settled, none of that
     /// failed and one of that was done.
     pub fn trigger_rule(self, rule: TriggerRule) -> Self {
@@ -514,84 +492,35 @@ impl<'w, Input, Output> TaskNode<'w, Input, Output> {
         self
     }
 
-    fn fed_by(self, from: &Feed<'w>) {
-        match *from {
-            Feed::Output(builder, index) => {
-                let from = self.builder.origin(builder, index);
-                self.builder.draft().inputs.push((self.index, from));
-                self.after(builder.task_at::<(), ()>(index));
-            }
-            Feed::Input(builder) if std::ptr::eq(builder, self.builder) => {
-                self.builder.draft().set_input(self.index, "input".to_owned());
-            }
-            Feed::Input(builder) => {
-                let stranger = builder.draft().definition.id.clone();
-                let from = Origin::Stranger(format!("the input of workflow {stranger}"));
-                self.builder.draft().edges.push((from, self.index, EdgeKind::Sequential));
-            }
-        }
-    }
-
-    /// Where its output comes from.
-    pub(crate) fn output(self) -> Feed<'w> {
-        Feed::Output(self.builder, self.index)
-    }
-
     /// Sets the expression that gives the input; by default the input of the execution.
     pub fn input(self, expression: impl Into<String>) -> Self {
-        self.change(|task| task.input(expression))
-    }
-
-    /// Sets the condition on which the task runs. If it evaluates to false the task is skipped, and with it whatever depends
-    /// on nothing else. Called twice, both conditions must hold.
-    pub fn when(self, expression: impl Into<String>) -> Self {
-        let mut expression = expression.into();
-        let conditions = &mut self.builder.draft().conditions;
-        if let Some(other) = conditions.remove(&self.index) {
-            expression = format!("({other}) and ({expression})");
-        }
-        conditions.insert(self.index, expression);
-        self
-    }
-
-    /// Sets the id of the node; by default the name of the task. Two nodes with one id are refused when the workflow is
-    /// built.
-    pub fn id(self, id: impl Into<String>) -> Self {
-        self.builder.draft().definition.nodes[self.index].id = id.into();
-        self
-    }
-
-    /// Sets what is to be done, for people; by default the id in words.
-    pub fn title(self, title: impl Into<String>) -> Self {
-        let title = title.into();
-        self.builder.draft().definition.nodes[self.index].label.clone_from(&title);
-        self.change(|task| task.title(title))
+        self.change_task(|task| task.input(expression))
     }
 
     /// Lets the execution complete although the task failed; see [`Task::optional`].
     pub fn optional(self) -> Self {
-        self.change(Task::optional)
+        self.change_task(Task::optional)
     }
 
     /// Limits how long one attempt may take; by default there is no limit. See [`Task::timeout`].
     pub fn timeout(self, timeout: Duration) -> Self {
-        self.change(|task| task.timeout(timeout))
+        self.change_task(|task| task.timeout(timeout))
     }
 
     /// Sets how many attempts there are in all, and the wait before each further one; by default there is one. See
     /// [`Task::retry`].
     pub fn retry(self, attempts: u16, backoff: Duration) -> Self {
-        self.change(|task| task.retry(attempts, backoff))
+        self.change_task(|task| task.retry(attempts, backoff))
     }
 
     /// Lets the handler begin at most once, even over crashes; see [`Task::at_most_once`].
     pub fn at_most_once(self) -> Self {
-        self.change(Task::at_most_once)
+        self.change_task(Task::at_most_once)
     }
 
     /// Sets who is asked to do the task, if it is external; shown in [`OpenTask::assignee`](crate::OpenTask::assignee).
     pub fn assignee(self, who: impl Into<String>) -> Self {
-        self.change(|task| task.assignee(who))
+        self.change_task(|task| task.assignee(who))
     }
 
     /// Sets what undoes it.
@@ -601,24 +530,9 @@ impl<'w, Input, Output> TaskNode<'w, Input, Output> {
         draft.functions.push(function);
     }
 
-    fn change(self, change: impl FnOnce(Task) -> Task) -> Self {
+    fn change_task(self, change: impl FnOnce(Task) -> Task) -> Self {
         self.builder.draft().change(self.index, |task| *task = change(std::mem::take(task)));
         self
-    }
-}
-
-// By hand: the derived ones would ask the same of the input and the output.
-impl<Input, Output> Clone for TaskNode<'_, Input, Output> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<Input, Output> Copy for TaskNode<'_, Input, Output> {}
-
-impl<Input, Output> fmt::Debug for TaskNode<'_, Input, Output> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TaskNode({})", self.builder.draft().definition.nodes[self.index].id)
     }
 }
 
@@ -657,14 +571,6 @@ impl<'w> VerificationNode<'w> {
         self
     }
 }
-
-impl<'w, Input, Output> private::Way<'w> for TaskNode<'w, Input, Output> {
-    fn way(self) -> (&'w TypedBuilder, usize, EdgeKind) {
-        (self.builder, self.index, EdgeKind::Sequential)
-    }
-}
-
-impl<'w, Input, Output> Source<'w> for TaskNode<'w, Input, Output> {}
 
 impl<'w> private::Way<'w> for Branch<'w> {
     fn way(self) -> (&'w TypedBuilder, usize, EdgeKind) {

@@ -114,6 +114,7 @@ impl Workflow {
         let checked = compile_within(definition, registry, &limits)
             .and_then(|compiled| Ok((Schemas::new(&compiled, &brought)?, compiled)));
         let (schemas, compiled) = checked.inspect_err(|error| crate::observe::invalid_definition(&id, error))?;
+        let compiled = checked_by(schemas.as_ref(), compiled);
         let inner = Inner { compiled, limits, functions: Vec::new(), outputs: OutputChecks::default(), schemas };
         Ok(Self { inner: Arc::new(inner), types: PhantomData })
     }
@@ -196,7 +197,16 @@ impl<Input, Output> Workflow<Input, Output> {
 
     /// Another compiled copy: threads that share one pay for it with every access.
     pub(crate) fn compile_again(&self) -> Result<Compiled, CompileError> {
-        compile_within(self.definition().clone(), &Registry::default(), &self.inner.limits)
+        let compiled = compile_within(self.definition().clone(), &Registry::default(), &self.inner.limits)?;
+        Ok(checked_by(self.schemas(), compiled))
+    }
+}
+
+/// A definition whose executions check what workflows take and give, if it declares schemas.
+fn checked_by(schemas: Option<&Schemas>, compiled: Compiled) -> Compiled {
+    match schemas {
+        Some(schemas) => compiled.check_by(schemas.of_workflows()),
+        None => compiled,
     }
 }
 

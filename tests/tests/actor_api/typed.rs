@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use finale::{Runtime, Shards, StartError, TaskContext, TaskError, Workflow};
+use finale::{InputNode, Runtime, Shards, StartError, TaskContext, TaskError, Workflow};
 use finale_core::definition::{OnFailure, Verdict};
 use serde_json::json;
 
@@ -16,6 +16,10 @@ async fn double(_context: TaskContext, number: usize) -> Result<usize, TaskError
 
 async fn done(_context: TaskContext) -> Result<(), TaskError> {
     Ok(())
+}
+
+async fn list(_context: TaskContext) -> Result<Vec<String>, TaskError> {
+    Ok(vec!["a".to_owned(), "bc".to_owned()])
 }
 
 mod elsewhere {
@@ -38,6 +42,42 @@ async fn the_output_of_a_task_is_the_input_of_the_next() {
     assert_eq!(outcome.output::<usize>().unwrap(), 12);
     let ids: Vec<_> = workflow.definition().nodes.iter().map(|node| node.id.as_str()).collect();
     assert_eq!(ids, ["count", "double", "double_2", "start", "end"]);
+}
+
+/// The output of a workflow that was built with its types, as it is declared.
+async fn output_of<Output: serde::de::DeserializeOwned + 'static>(workflow: Workflow<String, Output>) -> Output {
+    let runtime = Runtime::builder().shards(Shards::Current).workflow(&workflow).start().unwrap();
+    let execution = runtime.activate(&workflow, "abc".to_owned()).await.unwrap();
+    // Only one of them waits for it.
+    let _refused = execution.signal("paid", 20, "the bank").await;
+    execution.outcome().await.unwrap().output().unwrap()
+}
+
+#[actix::test]
+async fn what_a_workflow_gives_is_what_any_of_its_nodes_gives() {
+    type Text<'w> = InputNode<'w, String>;
+    let typed = || Workflow::typed("w");
+    let called = Workflow::typed("called");
+    called.task("count", count);
+    let called = called.build().unwrap();
+    let by_task = typed().build_as(|it, text: Text<'_>| it.task("count", count).input_from(text)).unwrap();
+    assert_eq!(output_of(by_task).await, 3);
+    let by_call = typed().build_as(|it, _: Text<'_>| it.call::<usize>("call", &called).input("input")).unwrap();
+    assert_eq!(output_of(by_call).await, 3);
+    let by_signal = typed().build_as(|it, _: Text<'_>| it.signal::<u32>("paid", "paid")).unwrap();
+    assert_eq!(output_of(by_signal).await, 20);
+    let by_loop = typed().build_as(|it, _: Text<'_>| it.repeat_until("count", count, "output == 3", 2)).unwrap();
+    assert_eq!(output_of(by_loop).await, 3);
+    let by_map = typed().build_as(|it, _: Text<'_>| {
+        let texts = it.task("list", list);
+        it.task("done", done).after(texts);
+        it.map("count", texts, count)
+    });
+    assert_eq!(output_of(by_map.unwrap()).await, [1, 2]);
+    let by_delay = typed().build_as(|it, text: Text<'_>| {
+        it.delay("wait", Duration::ZERO).after(it.task("count", count).input_from(text))
+    });
+    let _nothing: () = output_of(by_delay.unwrap()).await;
 }
 
 #[actix::test]

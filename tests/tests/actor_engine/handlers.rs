@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use actix::{Actor, Context, Handler, ResponseFuture};
 use finale::message::RunTask;
 use finale::{
-    ActivateError, BlockingContext, FailureClass, NodeStatus, Payload, TaskContext, TaskError, TaskOutputError,
+    ActivateError, BlockingContext, Definition, FailureClass, NodeStatus, Payload, Task, TaskContext, TaskError,
+    TaskOutputError, Workflow,
 };
 use finale_tests::actor::{
     Any, Dummies, chart, for_each_journal, for_each_journal_in_real_time, only_failure, outcome_of, runtime, workflow,
@@ -210,6 +211,30 @@ async fn a_handler_sees_the_outputs_of_tasks_done_before() {
         let runtime = runtime(&journal).done("a later").handler("b", look).start().unwrap();
         let outcome = outcome_of(&runtime, &workflow("s>a a>b b>later later>e")).await;
         assert_eq!(outcome.error(), None);
+    })
+    .await;
+}
+
+#[actix::test]
+async fn what_is_around_its_graph_a_handler_is_given_by_its_input() {
+    for_each_journal(async |journal| {
+        let looked = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&looked);
+        let look = move |task: TaskContext, given: String| {
+            assert_eq!(task.output::<String>("a").unwrap_err(), TaskOutputError::Unknown("a".to_owned()));
+            assert_eq!(given, "a");
+            counter.fetch_add(1, Ordering::SeqCst);
+            async { Ok::<_, TaskError>(()) }
+        };
+        let give = async |_: TaskContext, _: Any| Ok::<_, TaskError>("a");
+        let fail = async |_: TaskContext, _: Any| Err::<(), _>(TaskError::new("no"));
+        let builder = runtime(&journal).handler("give", give).handler("look", look).handler("fail", fail);
+        let task = || Task::handler("look").input("nodes.a.output");
+        let group = Definition::builder("g").task("b", task()).build();
+        let workflow = Workflow::builder("w").task("a", "give").group("group", group).after("a").compensate(task());
+        let workflow = workflow.map("map", "[1]", task()).after("group").task("c", "fail").after("map").finally(task());
+        outcome_of(&builder.start().unwrap(), &workflow.build().unwrap()).await;
+        assert_eq!(looked.load(Ordering::SeqCst), 4);
     })
     .await;
 }

@@ -233,7 +233,8 @@ fn a_rule_that_can_never_hold_is_warned_of() {
         warned(one_failed()),
         [
             "never_fires: \"cure\" can never run: its trigger rule one_failed holds only after failures, and the first one ends \
-          the execution (fail_fast). Name it where the failure is, `on_failure: cure`, or let the workflow go on after \
+          the execution (fail_fast). Name it where the failure is, `on_failure: cure`, let it be the `finally` of the \
+          workflow, or let the workflow go on after \
           failures, `on_failure: wait_all`"
         ]
     );

@@ -14,6 +14,7 @@ mod splits;
 mod tasks;
 mod telling;
 mod times;
+mod traps;
 mod waits;
 
 use std::time::Duration;

@@ -1,7 +1,9 @@
 //! Handlers that bring schemas with them, and tasks that declare others.
 
+use actix::Actor;
+use finale::message::RunTask;
 use finale::prelude::*;
-use finale::{ActivateError, InputNode, RegisterError, Schema, SchemaConflict, StartError};
+use finale::{ActivateError, InputNode, Payload, RegisterError, Schema, SchemaConflict, StartError};
 use finale_tests::actor::{for_each_journal, runtime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -70,6 +72,52 @@ async fn a_task_that_declares_something_else_is_refused_wherever_the_two_meet() 
         assert_eq!(error.code(), "schema_conflict");
         let ActivateError::SchemaConflict(conflict) = error else { panic!("the schemas differ") };
         check(&conflict);
+    })
+    .await;
+}
+
+/// Charges like a handler, and answers as if it had counted in something else.
+struct Cashier;
+
+impl Actor for Cashier {
+    type Context = actix::Context<Self>;
+}
+
+impl actix::Handler<RunTask> for Cashier {
+    type Result = Result<Payload, TaskError>;
+
+    fn handle(&mut self, _asked: RunTask, _context: &mut Self::Context) -> Self::Result {
+        Ok(Payload::encode(&json!({"euros": "20"}))?)
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "a handler is given its input")]
+fn charge_on_a_thread(_context: BlockingContext, order: Order) -> Result<Receipt, TaskError> {
+    Ok(Receipt { euros: order.count * 20 })
+}
+
+#[actix::test]
+async fn handlers_of_every_kind_bring_their_schemas_with_them() {
+    for_each_journal(async |journal| {
+        let builder = || runtime(&journal);
+        let cashier = || Cashier.start().recipient();
+        for builder in [
+            builder().blocking_handler_with_schemas("charge", charge_on_a_thread),
+            builder().actor_handler_with_schemas::<Order, Receipt>("charge", cashier()),
+        ] {
+            let StartError::Workflow(RegisterError::Schema(conflict)) = builder.workflow(&other()).start().unwrap_err()
+            else {
+                panic!("the schemas differ")
+            };
+            check(&conflict);
+        }
+        let same = declares(Schema::of::<Order>().unwrap(), Schema::of_output::<Receipt>().unwrap());
+        let blocking = builder().blocking_handler_with_schemas("charge", charge_on_a_thread);
+        drop(blocking.workflow(&same).start().unwrap());
+        let asking = builder().actor_handler_with_schemas::<Order, Receipt>("charge", cashier()).start().unwrap();
+        let outcome = asking.activate(&same, json!({"item": "kettle"})).await.unwrap().outcome().await.unwrap();
+        let failure = outcome.error().unwrap().failures()[0].code.clone();
+        assert_eq!(failure.as_deref(), Some("output_schema"), "an actor may answer with anything");
     })
     .await;
 }

@@ -4,6 +4,7 @@
 
 mod conflicts;
 mod hostile;
+mod workflows;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -251,6 +251,7 @@ mod tests {
             .ok(),
             rounds: None,
             progress: None,
+            compensation: None,
         };
         assert_eq!(said(&node, Room::Columns(80)), "4 of 9: 4 completed, 3 open, 2 pending");
         (node.items, node.rounds) = (None, Some(3));
@@ -269,6 +270,7 @@ mod tests {
             items: None,
             rounds: None,
             progress: None,
+            compensation: None,
         };
         let skipped = || NodeRecordState::Skipped { reason: "a reason that goes on and on ".repeat(9) };
         let nodes = [node(&"long-id-".repeat(9), "agent_assignment", skipped()), node("注文", "task", skipped())];
@@ -305,6 +307,7 @@ mod tests {
             items: None,
             rounds: None,
             progress: None,
+            compensation: None,
         };
         let nodes = [
             node("start", "start", passed()),

@@ -73,6 +73,7 @@ pub(super) fn assemble(definition: Definition, all: Vec<Vec<Member>>, targets: &
         inner: inner.into(),
         warnings: Box::default(),
         items_max: u32::MAX,
+        checks: None,
         definition,
     }
 }
@@ -172,6 +173,7 @@ impl Assembly<'_> {
             rules,
             index: Arc::new(index),
             output: expressions.output.map(Arc::new),
+            output_schema: definition.output_schema.clone().map(Arc::new),
             vars: Arc::new(expressions.vars),
             captures: Arc::default(),
             finally: bodies.finally,
@@ -259,7 +261,12 @@ fn entered(call: &Subworkflow, callee: &Definition, result: Option<Expression>) 
         Some(result) if call.output.is_none() => CallResult::Bound(result),
         Some(result) => CallResult::Made(result),
     };
-    compiled::Call { inputs: callee.inputs.clone().into(), outputs: callee.outputs.clone().into(), result }
+    compiled::Call {
+        inputs: callee.inputs.clone().into(),
+        outputs: callee.outputs.clone().into(),
+        input_schema: callee.input_schema.clone(),
+        result,
+    }
 }
 
 fn compiled(

@@ -143,8 +143,8 @@ pub(super) fn warn(definition: &Definition, graph: &Graph, order: &[u32]) -> Vec
         let id = guarded(definition, graph, position).map_or(&node.id, |node| &node.id);
         let message = format!(
             "{id:?} can never run: its trigger rule {} holds only after failures, and the first one ends the execution \
-             (fail_fast). Name it where the failure is, `on_failure: {id}`, or let the workflow go on after failures, \
-             `on_failure: wait_all`",
+             (fail_fast). Name it where the failure is, `on_failure: {id}`, let it be the `finally` of the workflow, or let the \
+             workflow go on after failures, `on_failure: wait_all`",
             node.rule()
         );
         Warning { code: WarningCode::NeverFires, nodes: vec![node.id.clone()], message }

@@ -22,6 +22,7 @@ mod reading;
 mod registry;
 mod retries;
 mod schemas;
+mod skipped;
 mod statuses;
 mod structure;
 #[cfg(test)]

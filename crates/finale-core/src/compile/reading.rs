@@ -4,6 +4,7 @@ use rustc_hash::FxHashSet;
 
 use super::graph::Graph;
 use super::problem::{Code, Problem};
+use super::skipped::{NotTaken, find_skipped};
 use super::statuses::Statuses;
 use super::ways::Ways;
 use crate::definition::{Definition, EdgeKind, Node, NodeKind, TriggerRule, Wait};
@@ -28,13 +29,16 @@ pub(super) fn check<'e>(
     let declared = definition.inputs.iter().map(|input| input.name.as_str()).collect();
     let has_rules = definition.nodes.iter().any(|node| node.rule() != TriggerRule::Default);
     let (ways, warnings) = (None, Vec::new());
-    let mut checker = Checker { definition, graph, declared, has_rules, ways, budget, problems, warnings };
+    let (outputs, asked) = (Vec::new(), FxHashSet::default());
+    let mut checker =
+        Checker { definition, graph, declared, has_rules, ways, budget, outputs, asked, problems, warnings };
     for source in sources {
         checker.check(source);
     }
     for &(opener, read) in captured {
         checker.check_order(&Reader::Inside(opener), read);
     }
+    checker.check_skipped();
     checker.warnings
 }
 
@@ -55,6 +59,10 @@ struct Checker<'c> {
     /// Made when the first expression names a node; few definitions need it.
     ways: Option<Ways<'c>>,
     budget: usize,
+    /// Who reads the output of which node, and does not ask first whether it is there.
+    outputs: Vec<(Option<u32>, u32)>,
+    /// The nodes that some condition is about.
+    asked: FxHashSet<u32>,
     problems: &'c mut Vec<Problem>,
     warnings: Vec<Warning>,
 }
@@ -64,6 +72,10 @@ impl<'c> Checker<'c> {
         let reads = reads(source, &self.graph.index);
         if !self.definition.inputs.is_empty() {
             reads.inputs.iter().for_each(|read| self.check_input(node, read));
+        }
+        match node.map(|node| &self.definition.nodes[node as usize].kind) {
+            Some(NodeKind::Conditional(_)) => self.asked.extend(&reads.nodes),
+            _ => self.outputs.extend(reads.outputs.iter().map(|read| (node, *read))),
         }
         // The output is evaluated when every node is settled.
         let Some(reader) = node else { return };
@@ -115,6 +127,46 @@ impl<'c> Checker<'c> {
         let definition = self.definition;
         let is_early = move |node: u32| definition.nodes[node as usize].rule().is_early();
         !is_early(node) && self.ways().leads_around(reader, node, is_early) == Some(true)
+    }
+
+    /// Warns of outputs that are read of nodes that a decision may have skipped, or a failure or a timeout that is handled. Whoever
+    /// has a condition about such a node knows that.
+    fn check_skipped(&mut self) {
+        if self.has_rules {
+            return;
+        }
+        let outputs = std::mem::take(&mut self.outputs);
+        let reads: Vec<_> = outputs.into_iter().filter(|(_, read)| !self.asked.contains(read)).collect();
+        if reads.is_empty() {
+            return;
+        }
+        for ((reader, read), not_taken) in reads.iter().zip(find_skipped(self.definition, self.graph, &reads)) {
+            let Some(NotTaken { node, kind }) = not_taken else { continue };
+            let other = self.id(*read);
+            let expression = reader.map_or_else(|| "the output of the workflow".to_owned(), |node| self.place(node));
+            let when = self.not_taken(node, kind);
+            let message = format!(
+                "{expression} reads the output of {other:?}, which is skipped {when}: ask first, \
+                 `nodes[{other:?}].output | default(none)`"
+            );
+            let nodes = reader.iter().chain([read]).map(|node| self.id(*node).to_owned()).collect();
+            self.warn(Warning { code: WarningCode::ReadsSkippedNode, nodes, message });
+        }
+    }
+
+    /// When a node does not go that way, in words.
+    fn not_taken(&self, node: u32, kind: EdgeKind) -> String {
+        let id = self.written_id(node);
+        match kind {
+            EdgeKind::ConditionalTrue => format!("if the condition of {id:?} is false"),
+            EdgeKind::ConditionalFalse => format!("if the condition of {id:?} is true"),
+            EdgeKind::OnFailure => format!("unless {id:?} fails"),
+            EdgeKind::OnTimeout => format!("unless {id:?} times out"),
+            EdgeKind::VerificationPass | EdgeKind::VerificationFail | EdgeKind::VerificationRefer => {
+                format!("by another verdict of {id:?}")
+            }
+            _ => format!("if {id:?} fails or times out"),
+        }
     }
 
     /// Reports a condition that asks for what cannot be.

@@ -286,8 +286,8 @@ impl Definition {
 }
 
 impl Definition {
-    /// The same, with no schema of what tasks and signals take and give, in whichever graph they are: for simulations, in which
-    /// nothing gives what it should.
+    /// The same, with no schema of what tasks, signals and workflows give and what tasks and calls are given, in whichever graph
+    /// they are: for simulations, in which nothing gives what it should.
     ///
     /// ```
     /// use finale_core::definition::{Definition, Schema, Task};
@@ -302,7 +302,9 @@ impl Definition {
     pub fn without_task_schemas(mut self) -> Self {
         let mut bodies: Vec<&mut Body> = self.finally.iter_mut().map(|body| &mut **body).collect();
         let mut graphs: Vec<&mut Vec<Node>> = vec![&mut self.nodes];
+        self.output_schema = None;
         for called in &mut self.workflows {
+            (called.input_schema, called.output_schema) = (None, None);
             bodies.extend(called.finally.iter_mut().map(|body| &mut **body));
             graphs.push(&mut called.nodes);
         }

@@ -1,5 +1,6 @@
 //! The only mutator: live, recovery and replay all go through here.
 
+use super::decide::GivesNothing;
 use super::edges::COST_OF_DECISION;
 use super::ending::disarm_timeout;
 use super::node::WaitFor;
@@ -10,7 +11,7 @@ use super::{
 use crate::compiled::{Compiled, Step};
 use crate::definition::{EdgeKind, Verdict};
 use crate::fact::{Activation, Decision, EndRequest, Ended, Fact, StopOutcome, Terminal, Timer};
-use crate::failure::{Failure, FailureClass};
+use crate::failure::{Failure, FailureClass, INPUT_SCHEMA};
 use crate::id::{AttemptNo, WorkKey};
 use crate::payload::Payload;
 use crate::status::ExecutionStatus;
@@ -156,7 +157,14 @@ impl Execution {
             },
             Decision::Output(output) => self.settle_scope(definition, key.scope, Ok(output), sink),
             Decision::Failed(reason) if self.gives(definition, key) => {
-                self.settle_scope(definition, key.scope, Err(&reason), sink);
+                self.settle_scope(definition, key.scope, Err(GivesNothing::Unevaluated(reason)), sink);
+            }
+            Decision::Mismatch(reason) if self.gives(definition, key) => {
+                self.settle_scope(definition, key.scope, Err(GivesNothing::Mismatch(reason)), sink);
+            }
+            Decision::Mismatch(reason) => {
+                let failure = Failure::new(FailureClass::Failed, reason).with_code(INPUT_SCHEMA);
+                self.fail_at_once(definition, key, failure, sink);
             }
             Decision::Failed(reason) if self.is_between_rounds(key) => {
                 self.round_undecidable(definition, key, &reason, sink);
@@ -183,7 +191,12 @@ impl Execution {
             let notice = Notice::ExpressionFailed { key, reason: reason.into() };
             sink.notice(notice, self.path_inside(definition, key));
         }
-        let (at, failure) = (self.at, Box::new(Failure::new(class, reason)));
+        self.fail_at_once(definition, key, Failure::new(class, reason), sink);
+    }
+
+    /// Fails a node that was reached and has not begun.
+    fn fail_at_once(&mut self, definition: &Compiled, key: WorkKey, failure: Failure, sink: &mut impl EffectSink) {
+        let (at, failure) = (self.at, Box::new(failure));
         let state = NodeState::Failed { attempt: None, lost: 0, started: at, ended: at, failure };
         self.fail(definition, key, state, sink);
     }
@@ -327,6 +340,7 @@ impl Execution {
         if let Phase::Ending(ending) = &mut self.phase {
             return match request {
                 EndRequest::Output(reason) => ending.reason = EndReason::Output(reason),
+                EndRequest::OutputMismatch(reason) => ending.reason = EndReason::OutputMismatch(reason),
                 EndRequest::ForceCancel(_) => self.force(definition, sink),
                 _ => self.stop_all(sink),
             };
@@ -337,6 +351,7 @@ impl Execution {
             EndRequest::Complete(by) => EndReason::Declared(by),
             EndRequest::Fail { by, reason } => EndReason::DeclaredFailed { by, reason },
             EndRequest::Output(reason) => EndReason::Output(reason),
+            EndRequest::OutputMismatch(reason) => EndReason::OutputMismatch(reason),
             EndRequest::Stalled => EndReason::Stalled(self.open_work()),
         };
         self.conclude(definition, reason, forced, sink);
@@ -419,7 +434,9 @@ impl Fact {
     const fn follows_by_itself(&self) -> bool {
         match self {
             Self::Decided { decision, .. } => !matches!(decision, Decision::Verdict(..)),
-            Self::Ending(request) => matches!(request, EndRequest::Output(_) | EndRequest::Stalled),
+            Self::Ending(request) => {
+                matches!(request, EndRequest::Output(_) | EndRequest::OutputMismatch(_) | EndRequest::Stalled)
+            }
             // It is part of what is told next.
             Self::Ended(_) | Self::CustomStatusSet(_) => true,
             _ => false,

@@ -4,7 +4,7 @@ use super::instances::{Items, limited};
 use super::scope::{Scope, ScopeEnd, ScopeRole};
 use super::{Execution, NodeState, waits};
 use crate::compile::accept;
-use crate::compiled::{CallResult, Compiled, Graph, Opening, OpeningKind, Step};
+use crate::compiled::{Call, CallResult, Compiled, Graph, Opening, OpeningKind, Step};
 use crate::expression::{Facts, Local, NodeView};
 use crate::fact::Decision;
 use crate::id::{ScopeId, WorkKey};
@@ -12,18 +12,39 @@ use crate::payload::Payload;
 use crate::record::NodeFailure;
 use crate::status::NodeStatus;
 
-type Evaluated = Result<Payload, Box<str>>;
+/// Why a scope gives nothing although it is settled.
+pub(super) enum GivesNothing {
+    /// That could not be evaluated.
+    Unevaluated(Box<str>),
+    /// It does not fit the schema that its workflow declares.
+    Mismatch(Box<str>),
+}
+
+type Evaluated = Result<Payload, GivesNothing>;
+
+impl<E: std::fmt::Display> From<E> for GivesNothing {
+    fn from(error: E) -> Self {
+        Self::Unevaluated(error.to_string().into())
+    }
+}
 
 impl Execution {
     /// Evaluates what a reached node needs before it can go on, or what a scope gives that is settled.
     pub(super) fn decide(&self, definition: &Compiled, key: WorkKey) -> Decision {
         if self.gives(definition, key) {
             let given = self.decide_given(definition, key.scope);
-            return given.map_or_else(Decision::Failed, Decision::Output);
+            return match given {
+                Ok(output) => Decision::Output(output),
+                Err(GivesNothing::Unevaluated(reason)) => Decision::Failed(reason),
+                Err(GivesNothing::Mismatch(reason)) => Decision::Mismatch(reason),
+            };
         }
         let compiled = definition.at(key.node);
         let Some(expression) = &compiled.expression else {
-            return Decision::Failed("the node has no expression".into());
+            return match &compiled.call {
+                Some(call) => decide_input(definition, call, self.input_of(key)),
+                None => Decision::Failed("the node has no expression".into()),
+            };
         };
         if self.is_between_rounds(key) {
             return self.decide_round(definition, key, expression);
@@ -38,10 +59,10 @@ impl Execution {
             (Step::AwaitSignal, _) => expression.value(&seen).map(|value| checked(waits::signal_name(&value), value)),
             (_, None) => expression.value(&seen).map(Decision::Input),
             (_, Some(call)) => match expression.value(&seen) {
-                Ok(value) => {
-                    let accepted = accept("input", &call.inputs, value);
-                    Ok(accepted.map_or_else(|error| Decision::Failed(error.to_string().into()), Decision::Input))
-                }
+                Ok(value) => Ok(match accept("input", &call.inputs, value) {
+                    Ok(input) => decide_input(definition, call, input),
+                    Err(error) => Decision::Failed(error.to_string().into()),
+                }),
                 Err(error) => Err(error),
             },
         };
@@ -70,7 +91,7 @@ impl Execution {
         }
         let call = definition.at(scope.parent.node).call.as_deref();
         let is_made = call.is_some_and(|call| !call.outputs.is_empty() || !matches!(call.result, CallResult::Own));
-        is_made || scope.graph(definition).output.is_some()
+        is_made || scope.graph(definition).says_what_it_gives()
     }
 
     fn decide_given(&self, definition: &Compiled, id: ScopeId) -> Evaluated {
@@ -81,7 +102,7 @@ impl Execution {
         let Some(call) = call else {
             return self.decide_output_of(definition, id, graph);
         };
-        let checked = |given| accept("output", &call.outputs, given).map_err(|error| error.to_string().into());
+        let checked = |given| accept("output", &call.outputs, given).map_err(GivesNothing::from);
         let in_caller = |output, child| Called {
             caller: self.seen(definition, scope.parent.scope, Some(scope.parent)),
             output,
@@ -91,11 +112,11 @@ impl Execution {
             CallResult::Own => checked(self.decide_output_of(definition, id, graph)?),
             CallResult::Made(expression) => {
                 let output = checked(self.decide_output_of(definition, id, graph)?)?;
-                expression.value(&in_caller(output, Payload::NULL)).map_err(|error| error.to_string().into())
+                expression.value(&in_caller(output, Payload::NULL)).map_err(Into::into)
             }
             CallResult::Bound(expression) => {
-                let child = graph.vars.value(&self.seen(definition, id, None)).map_err(|error| error.to_string())?;
-                let bound = expression.value(&in_caller(Payload::NULL, child)).map_err(|error| error.to_string())?;
+                let child = graph.vars.value(&self.seen(definition, id, None))?;
+                let bound = expression.value(&in_caller(Payload::NULL, child))?;
                 checked(bound)
             }
         }
@@ -103,24 +124,28 @@ impl Execution {
 
     /// Evaluates the output expression of a scope; where there is none, its output is that of its last tasks.
     fn decide_output_of(&self, definition: &Compiled, id: ScopeId, graph: &Graph) -> Evaluated {
-        match &graph.output {
-            Some(expression) => {
-                expression.value(&self.seen(definition, id, None)).map_err(|error| error.to_string().into())
-            }
+        let output = match &graph.output {
+            Some(expression) => expression.value(&self.seen(definition, id, None))?,
             None => {
                 let output = self.sinks_output(definition, id, graph);
-                limited(output.size(), || output).map_err(Into::into)
+                limited(output.size(), || output)?
             }
-        }
+        };
+        let schema = graph.output_schema.as_deref();
+        let checked = definition.check(schema, "the output of the workflow", &output);
+        checked.map_err(|mismatch| GivesNothing::Mismatch(mismatch.to_string().into()))?;
+        Ok(output)
     }
 
-    /// Evaluates the output expression, where the definition has one.
-    pub(super) fn decide_output(&self, definition: &Compiled) -> Result<Option<Payload>, Box<str>> {
-        let Some(expression) = &definition.own().output else {
+    /// Evaluates the output expression and checks the output, where the definition says something of it.
+    pub(super) fn decide_output(&self, definition: &Compiled) -> Result<Option<Payload>, GivesNothing> {
+        let graph = definition.own();
+        if !graph.says_what_it_gives() {
             return Ok(None);
-        };
-        let value = expression.value(&self.seen(definition, ScopeId::ROOT, None));
-        value.map(Some).map_err(|error| error.to_string().into())
+        }
+        let output = self.decide_output_of(definition, ScopeId::ROOT, graph)?;
+        // That of the last tasks is recorded already.
+        Ok(Some(output).filter(|_| graph.output.is_some()))
     }
 
     /// What an expression of that scope sees, be it one of a node.
@@ -167,6 +192,14 @@ fn decide_items(definition: &Compiled, list: Payload) -> Decision {
         }
         Ok(_) => Decision::Input(list),
         Err(reason) => Decision::Failed(reason.into()),
+    }
+}
+
+/// What a workflow that is called is given, unless it does not fit the schema that the workflow declares.
+fn decide_input(definition: &Compiled, call: &Call, input: Payload) -> Decision {
+    match definition.check(call.input_schema.as_ref(), "the input of the workflow", &input) {
+        Ok(()) => Decision::Input(input),
+        Err(mismatch) => Decision::Mismatch(mismatch.to_string().into()),
     }
 }
 

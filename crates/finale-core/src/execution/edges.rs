@@ -184,6 +184,9 @@ impl Execution {
                 self.open_nest(definition, key, opening, None, sink);
             }
             _ if compiled.expression.is_some() => self.undecided.push_back(key),
+            Step::Open(_) if compiled.call.as_ref().is_some_and(|call| call.input_schema.is_some()) => {
+                self.undecided.push_back(key);
+            }
             Step::Decide => self.pass(definition, key, Some(EdgeKind::ConditionalFalse), sink),
             Step::Handle | Step::Ask => self.start_work(definition, key, AttemptNo::FIRST, sink),
             Step::Open(opening) => self.open_nest(definition, key, opening, None, sink),

@@ -32,6 +32,8 @@ pub(crate) enum EndReason {
     Deadline,
     /// Its output could not be evaluated.
     Output(Box<str>),
+    /// Its output does not fit the schema that its workflow declares.
+    OutputMismatch(Box<str>),
     /// Nothing could move any more.
     Stalled(Vec<WorkKey>),
     /// Somebody cancelled it.

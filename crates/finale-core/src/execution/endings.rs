@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::decide::GivesNothing;
 use super::instances::Instance;
 use super::scope::{Scope, ScopeEnd, ScopeRole, Stage};
 use super::{EffectSink, EndReason, Execution, Phase};
@@ -11,7 +12,7 @@ use crate::fact::Terminal;
 use crate::failure::{Failure, FailureClass};
 use crate::id::{ScopeId, WorkKey};
 use crate::payload::Payload;
-use crate::record::{ENDING_FAILURES_MAX, EndingFailure, EndingKind};
+use crate::record::{CompensationState, ENDING_FAILURES_MAX, EndingFailure, EndingKind};
 
 /// What is known of the ends of scopes that have something left to do then. Few executions have any.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -62,6 +63,22 @@ impl Execution {
     /// The scope that undoes a node or has undone it.
     pub(super) fn compensation_of(&self, key: WorkKey) -> Option<ScopeId> {
         self.endings.as_deref()?.compensations.get(&key).copied()
+    }
+
+    /// What became of the work that undoes a node, if that was begun.
+    pub(super) fn compensation_state(&self, key: WorkKey) -> Option<CompensationState> {
+        let scope = self.scope(self.compensation_of(key)?)?;
+        Some(match scope.end {
+            _ if !scope.over => CompensationState::Running,
+            ScopeEnd::Failed | ScopeEnd::Closed { .. } => CompensationState::Failed,
+            ScopeEnd::Undecided | ScopeEnd::Settled | ScopeEnd::Completed => CompensationState::Completed,
+        })
+    }
+
+    /// The nodes that were undone or are being undone, in the order of their keys.
+    pub(super) fn compensations(&self) -> impl Iterator<Item = (WorkKey, CompensationState)> {
+        let begun = self.endings.iter().flat_map(|endings| endings.compensations.keys());
+        begun.filter_map(|key| Some((*key, self.compensation_state(*key)?)))
     }
 
     /// The scope of the `finally` of a scope.
@@ -154,8 +171,8 @@ impl Execution {
             self.root.stage = Stage::Over;
             return;
         }
-        if self.verdict(ScopeId::ROOT) == Terminal::Completed && graph.output.is_some() {
-            // Whether it can be evaluated decides the verdict.
+        if self.verdict(ScopeId::ROOT) == Terminal::Completed && graph.says_what_it_gives() {
+            // Whether it can be evaluated, and fits its schema, decides the verdict.
             (self.root.stage, self.root.end) = (Stage::Output, ScopeEnd::Settled);
             return self.undecided.push_back(WorkKey::root(graph.start));
         }
@@ -166,14 +183,15 @@ impl Execution {
     pub(super) fn settle_root(
         &mut self,
         definition: &Compiled,
-        output: Result<Payload, &str>,
+        output: Result<Payload, GivesNothing>,
         sink: &mut impl EffectSink,
     ) {
         self.root.end = ScopeEnd::Undecided;
         if let Phase::Ending(ending) = &mut self.phase {
             match output {
                 Ok(output) => ending.output = Some(output),
-                Err(reason) => ending.reason = EndReason::Output(reason.into()),
+                Err(GivesNothing::Unevaluated(reason)) => ending.reason = EndReason::Output(reason),
+                Err(GivesNothing::Mismatch(reason)) => ending.reason = EndReason::OutputMismatch(reason),
             }
         }
         self.undo_scope(definition, ScopeId::ROOT, sink);

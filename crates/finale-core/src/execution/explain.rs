@@ -9,7 +9,9 @@ use super::scope::Scope;
 use super::{Execution, NodeState, Phase, WaitFor};
 use crate::compiled::Compiled;
 use crate::id::{AttemptNo, ScopeId, TaskId, WorkKey};
-use crate::record::{AttemptRecord, CustomStatus, DecidedBy, EndingFailure, HeldUp, HeldUpBy, QueuePosition};
+use crate::record::{
+    AttemptRecord, CompensationState, CustomStatus, DecidedBy, EndingFailure, HeldUp, HeldUpBy, QueuePosition,
+};
 use crate::status::{ExecutionStatus, NodeStatus, WaitingFor};
 use crate::time::Time;
 
@@ -27,6 +29,10 @@ pub struct Why {
     /// [`ENDING_FAILURES_MAX`](crate::record::ENDING_FAILURES_MAX) of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ending_failures: Vec<EndingFailure>,
+    /// The nodes that were undone, or are being undone, by their paths, at most [`Why::AWAITED_MAX`] of them;
+    /// [`Counts::compensated`](crate::record::Counts) has all that were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub compensations: Vec<(String, CompensationState)>,
     /// What a handler says of it in a line of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom_status: Option<CustomStatus>,
@@ -83,6 +89,7 @@ impl Why {
             decided_by: None,
             error,
             ending_failures: Vec::new(),
+            compensations: Vec::new(),
             custom_status: None,
             awaited: Vec::new(),
             awaited_more: 0,
@@ -132,6 +139,7 @@ impl Execution {
             decided_by: ending.map(|ending| decided_by(definition, &ending.reason)),
             error: failed.map(|ending| self.error(definition, &ending.reason).to_string()),
             ending_failures: self.ending_failures().0.to_vec(),
+            compensations: self.compensations_by_path(definition),
             custom_status: self.custom_status(),
             awaited,
             awaited_more,
@@ -146,6 +154,11 @@ fn is_awaited(state: &NodeState) -> bool {
 }
 
 impl Execution {
+    fn compensations_by_path(&self, definition: &Compiled) -> Vec<(String, CompensationState)> {
+        let by_path = |(key, state)| Some((self.path(definition, key)?.to_string(), state));
+        self.compensations().filter_map(by_path).take(Why::AWAITED_MAX).collect()
+    }
+
     fn awaited(&self, definition: &Compiled, key: WorkKey, state: &NodeState) -> Option<Awaited> {
         let (what, since) = match *state {
             NodeState::Running { attempt, since, .. } => {
@@ -210,6 +223,14 @@ impl fmt::Display for Why {
         write!(f, "{}", self.status)?;
         if let Some(error) = &self.error {
             write!(f, ": {error}")?;
+        }
+        for (node, state) in &self.compensations {
+            match state {
+                CompensationState::Running => write!(f, "\n  {node} is being undone")?,
+                CompensationState::Completed => write!(f, "\n  {node} was undone")?,
+                // That is among what was not done at the end.
+                CompensationState::Failed => {}
+            }
         }
         for failure in &self.ending_failures {
             write!(f, "\n  at the end, {failure}")?;

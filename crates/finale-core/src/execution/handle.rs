@@ -1,6 +1,7 @@
 //! Turns what an execution is told into facts, and records them.
 
 use super::apply::{Attempted, Further};
+use super::decide::GivesNothing;
 use super::scope::Stage;
 use super::{Command, Execution, Input, Phase, Refused, Report, Turn};
 use crate::compiled::Compiled;
@@ -133,8 +134,12 @@ impl Execution {
             Some(Terminal::Completed) if !self.has_output() => self.decide_output(definition),
             _ => Ok(None),
         };
-        let output = output.unwrap_or_else(|reason| {
-            self.commit(definition, at, Fact::Ending(EndRequest::Output(reason)), turn);
+        let output = output.unwrap_or_else(|nothing| {
+            let request = match nothing {
+                GivesNothing::Unevaluated(reason) => EndRequest::Output(reason),
+                GivesNothing::Mismatch(reason) => EndRequest::OutputMismatch(reason),
+            };
+            self.commit(definition, at, Fact::Ending(request), turn);
             None
         });
         if let Some(status) = self.decided_status() {

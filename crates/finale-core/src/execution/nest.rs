@@ -1,5 +1,6 @@
 //! Scopes that nodes open: how they begin, how they are judged, and what comes of them.
 
+use super::decide::GivesNothing;
 use super::endings::Settles;
 use super::instances::{ByOperator, CAUSES_MAX, Instance, Items, Nest, limited};
 use super::node::WaitFor;
@@ -7,7 +8,7 @@ use super::scope::{Scope, ScopeEnd, ScopeRole, Stage};
 use super::{EffectSink, EndReason, Execution, NodeState, Notice, Phase};
 use crate::compiled::{Compiled, Opening, OpeningKind};
 use crate::fact::StopOutcome;
-use crate::failure::{Failure, FailureClass};
+use crate::failure::{Failure, FailureClass, OUTPUT_SCHEMA};
 use crate::id::{NodeIndex, ScopeId, WorkKey};
 use crate::payload::Payload;
 use crate::status::NodeStatus;
@@ -110,7 +111,10 @@ impl Execution {
                 Some(EndReason::Settled) => {
                     return match self.scope_output(definition, id) {
                         Ok(output) => self.wind_up(definition, id, Instance::Completed(output), sink),
-                        Err(reason) => self.settle_scope(definition, id, Err(&reason), sink),
+                        Err(reason) => {
+                            let nothing = GivesNothing::Unevaluated(reason.into());
+                            self.settle_scope(definition, id, Err(nothing), sink);
+                        }
                     };
                 }
                 Some(reason) => self.fail_scope(definition, id, &reason, sink),
@@ -128,7 +132,7 @@ impl Execution {
         &mut self,
         definition: &Compiled,
         id: ScopeId,
-        output: Result<Payload, &str>,
+        output: Result<Payload, GivesNothing>,
         sink: &mut impl EffectSink,
     ) {
         if id.is_root() {
@@ -136,21 +140,39 @@ impl Execution {
         }
         let instance = match output {
             Ok(output) => Instance::Completed(output),
-            Err(reason) => {
-                let opener = self.open_scope(id).parent;
-                if sink.watched() {
-                    let notice = Notice::ExpressionFailed { key: opener, reason: reason.into() };
-                    sink.notice(notice, self.path_inside(definition, opener));
-                }
-                let opener = self.path(definition, opener).map(|path| path.to_string());
-                let reason = format!("{}: its output could not be evaluated: {reason}", opener.unwrap_or_default());
-                let failure = Box::new(Failure::new(FailureClass::Expression, reason));
+            Err(nothing) => {
+                let failure = Box::new(self.gives_nothing(definition, id, nothing, sink));
                 let scope = self.open_scope_mut(id);
                 (scope.end, scope.failure) = (ScopeEnd::Failed, Some(failure));
                 Instance::Over
             }
         };
         self.wind_up(definition, id, instance, sink);
+    }
+
+    /// What a scope has failed of that was settled and gives nothing.
+    fn gives_nothing(
+        &self,
+        definition: &Compiled,
+        id: ScopeId,
+        nothing: GivesNothing,
+        sink: &mut impl EffectSink,
+    ) -> Failure {
+        let opener = self.open_scope(id).parent;
+        let path = self.path(definition, opener).map(|path| path.to_string()).unwrap_or_default();
+        match nothing {
+            GivesNothing::Unevaluated(reason) => {
+                if sink.watched() {
+                    let notice = Notice::ExpressionFailed { key: opener, reason: reason.clone() };
+                    sink.notice(notice, self.path_inside(definition, opener));
+                }
+                let reason = format!("{path}: its output could not be evaluated: {reason}");
+                Failure::new(FailureClass::Expression, reason)
+            }
+            GivesNothing::Mismatch(reason) => {
+                Failure::new(FailureClass::Failed, format!("{path}: {reason}")).with_code(OUTPUT_SCHEMA)
+            }
+        }
     }
 
     /// Ends a scope: that of an item is taken out of the tree, unless something in it may have to be undone, and what it gave

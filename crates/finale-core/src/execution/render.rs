@@ -146,6 +146,7 @@ impl Execution {
                 None => "the deadline passed".to_owned(),
             },
             EndReason::Output(reason) => format!("the output could not be evaluated: {reason}"),
+            EndReason::OutputMismatch(reason) => reason.to_string(),
             EndReason::Stalled(open) => {
                 format!("stalled: nothing can move, open are {}", names(definition, open).join(", "))
             }
@@ -187,6 +188,7 @@ impl Execution {
             items: nest.and_then(|nest| nest.item_counts(listed.state.status().is_settled())),
             rounds: nest.and_then(|nest| nest.rounds_begun()),
             progress: None,
+            compensation: listed.key.and_then(|key| self.compensation_state(key)),
         }
     }
 
@@ -320,7 +322,7 @@ pub(super) fn decided_by(definition: &Compiled, reason: &EndReason) -> DecidedBy
         EndReason::Tolerance { node, count } => DecidedBy::Tolerate { node: id(*node), count: *count },
         EndReason::Declared(_) | EndReason::DeclaredFailed { .. } => DecidedBy::Operator { by: reason.who() },
         EndReason::Deadline => DecidedBy::Deadline,
-        EndReason::Output(_) => DecidedBy::Output,
+        EndReason::Output(_) | EndReason::OutputMismatch(_) => DecidedBy::Output,
         EndReason::Stalled(open) => DecidedBy::Stalled { nodes: names(definition, open) },
         EndReason::Cancelled(_) => DecidedBy::Cancelled { by: reason.who() },
     }

@@ -74,6 +74,7 @@ impl Execution {
         let fits = match decision {
             Decision::Output(_) => gives,
             Decision::Branch(_) | Decision::Input(_) | Decision::TooMany(_) if gives => false,
+            Decision::Mismatch(_) => gives || definition.at(key.node).call.is_some(),
             Decision::Branch(_) => step == Step::Decide || self.is_between_rounds(key),
             Decision::TooMany(_) => matches!(step, Step::Open(Opening { kind: OpeningKind::Items, .. })),
             Decision::Input(_) if self.is_between_rounds(key) => false,
@@ -179,12 +180,20 @@ impl Execution {
             return Err(Refused::Invalid("an execution fails for a reason: it must not be blank"));
         }
         match (&self.phase, request) {
-            (Phase::Running, EndRequest::Output(_)) => Err(Refused::Invalid("its output was not asked for yet")),
+            (Phase::Running, EndRequest::Output(_) | EndRequest::OutputMismatch(_)) => {
+                Err(Refused::Invalid("its output was not asked for yet"))
+            }
             (Phase::Running, EndRequest::Stalled) if !self.is_stalled() => {
                 Err(Refused::Invalid("it is not stalled: something can move"))
             }
             (Phase::Running, _)
-            | (Phase::Ending(_), EndRequest::Cancel(_) | EndRequest::ForceCancel(_) | EndRequest::Output(_)) => Ok(()),
+            | (
+                Phase::Ending(_),
+                EndRequest::Cancel(_)
+                | EndRequest::ForceCancel(_)
+                | EndRequest::Output(_)
+                | EndRequest::OutputMismatch(_),
+            ) => Ok(()),
             (Phase::Ended(_), EndRequest::Cancel(_) | EndRequest::ForceCancel(_)) => {
                 Err(Refused::AlreadyTerminal(self.status()))
             }

@@ -10,6 +10,8 @@ use super::scan::{self, Kind, Token};
 pub(crate) struct Reads {
     /// The numbers of the nodes.
     pub(crate) nodes: Vec<u32>,
+    /// Those whose output must be there: nothing in the text asks first whether something is there or so.
+    pub(crate) outputs: Vec<u32>,
     /// The members of the input.
     pub(crate) inputs: Vec<InputRead>,
 }
@@ -22,15 +24,24 @@ pub(crate) struct InputRead {
     pub(crate) may_be_missing: bool,
 }
 
+/// Words of who knows that something may be missing.
+const ASKING: [&str; 9] = ["if", "and", "or", "not", "defined", "undefined", "default", "d", "status"];
+
 /// What a text reads that compiles as an expression; `names` are the numbers of the nodes by id.
 pub(crate) fn reads(source: &str, names: &FxHashMap<String, u32>) -> Reads {
     let mut reads = Reads::default();
     let tokens = scan::tokens(source).unwrap_or_default();
+    let asks_first = tokens.iter().any(|token| token.kind == Kind::Word && ASKING.contains(&token.text));
     for at in 0..tokens.len() {
         let Some((name, behind)) = member(&tokens, at) else { continue };
         if tokens[at].is_word("nodes") {
             let known = names.get(&name).filter(|position| !reads.nodes.contains(position));
             reads.nodes.extend(known);
+            let is_output = tokens.get(behind + 1).is_some_and(|token| token.is_word("output"));
+            if is_output && !asks_first {
+                let new = names.get(&name).filter(|position| !reads.outputs.contains(position));
+                reads.outputs.extend(new);
+            }
         } else {
             let may_be_missing = asks_for_presence(&tokens[behind..]);
             match reads.inputs.iter_mut().find(|read| read.name == name) {
@@ -78,7 +89,10 @@ mod tests {
     #[test]
     fn nodes_and_members_of_the_input_are_found_once() {
         let found = of(r#"nodes.a.output + nodes["b-c"].output.nodes.a + nodes.a.output and input.x > input["y z"]"#);
-        assert_eq!(found.nodes, [1, 2]);
+        assert_eq!((found.nodes, found.outputs), (vec![1, 2], Vec::new()), "`and` may ask first");
+        assert_eq!(of("nodes.a.output.x + nodes['b-c'].output").outputs, [1, 2]);
+        assert_eq!(of("nodes.a.status").outputs, [0_u32; 0]);
+        assert_eq!(of("nodes.a.output | default(1)").outputs, [0_u32; 0]);
         assert_eq!(found.inputs.iter().map(|read| &*read.name).collect::<Vec<_>>(), ["x", "y z"]);
         assert_eq!(of("input"), Reads::default());
         assert_eq!(of("vars.input.x ~ 'input.y'"), Reads::default());

@@ -115,6 +115,7 @@ impl<'a> Reader<'a> {
             kind::UNDECIDED => self.decided(kind, |from| Ok(Decision::Failed(from.text()?)))?,
             kind::OUTPUT => self.decided(kind, |from| Ok(Decision::Output(from.payload()?)))?,
             kind::TOO_MANY => self.decided(kind, |from| Ok(Decision::TooMany(from.text()?)))?,
+            kind::MISMATCH => self.decided(kind, |from| Ok(Decision::Mismatch(from.text()?)))?,
             kind::COMPLETED => self.outcome(kind, at, |from| from.payload().map(Ok))?,
             kind::FAILED => self.outcome(kind, at, |from| from.failure().map(Err))?,
             kind::REPORTED => self.reported(kind, |from| from.payload().map(Ok))?,
@@ -281,6 +282,7 @@ impl<'a> Reader<'a> {
             3 => EndRequest::Output(self.text()?),
             4 => EndRequest::Stalled,
             5 => EndRequest::ForceCancel(self.text()?),
+            6 => EndRequest::OutputMismatch(self.text()?),
             _ => return Err("the request to end is unknown"),
         })
     }

@@ -180,6 +180,7 @@ impl Described {
             Decision::TooMany(reason) => {
                 self.kind("items_refused").say(format_args!(" has too many items")).failed(reason)
             }
+            Decision::Mismatch(reason) => self.kind("payload_refused").failed(reason),
             Decision::Failed(reason) => self
                 .kind("expression_failed")
                 .say(format_args!(": its expression could not be evaluated"))
@@ -268,6 +269,7 @@ impl Described {
             EndRequest::Complete(by) => about.say(format_args!("declared completed")).by(by),
             EndRequest::Fail { by, reason } => about.say(format_args!("declared failed")).by(by).failed(reason),
             EndRequest::Output(reason) => about.say(format_args!("its output could not be evaluated")).failed(reason),
+            EndRequest::OutputMismatch(reason) => about.say(format_args!("its output is refused")).failed(reason),
             EndRequest::Stalled => about.say(format_args!("stalled: nothing can move any more")),
         }
     }
@@ -393,6 +395,7 @@ mod tests {
             (decided(Decision::Input(Payload::NULL)), "hello is given null"),
             (decided(Decision::Output(Payload::NULL)), "hello: its scope gives null"),
             (decided(Decision::TooMany("3 are more than 2".into())), "hello has too many items: 3 are more than 2"),
+            (decided(Decision::Mismatch("it has no x".into())), "hello: it has no x"),
             (Fact::TimerFired(Timer::Round(key, 2)), "hello: round 2 may begin"),
             (decided(Decision::Failed("no x".into())), "hello: its expression could not be evaluated: no x"),
             (stopped(StopOutcome::Closed), "hello: attempt 1 closed: nobody worked on it here"),
@@ -420,6 +423,7 @@ mod tests {
             (Fact::Ending(EndRequest::Complete("me".into())), "declared completed by me"),
             (Fact::Ending(EndRequest::Fail { by: "me".into(), reason: "no".into() }), "declared failed by me: no"),
             (Fact::Ending(EndRequest::Output("no x".into())), "its output could not be evaluated: no x"),
+            (Fact::Ending(EndRequest::OutputMismatch("no x".into())), "its output is refused: no x"),
             (Fact::Ending(EndRequest::Stalled), "stalled: nothing can move any more"),
             (Fact::Ended(Ended { status: Terminal::Completed, output }), "completed, gave 1"),
             (Fact::Ended(Ended { status: Terminal::Failed, output: None }), "failed"),

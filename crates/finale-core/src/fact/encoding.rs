@@ -50,6 +50,7 @@ pub(super) mod kind {
     pub(in crate::fact) const CUSTOM_STATUS: u8 = 26;
     pub(in crate::fact) const SIGNALLED: u8 = 27;
     pub(in crate::fact) const WAIT: u8 = 28;
+    pub(in crate::fact) const MISMATCH: u8 = 29;
     pub(in crate::fact) const ENDING_WITHIN: u8 = 22;
 
     /// The bits of the kind itself.
@@ -236,6 +237,7 @@ impl Writer<'_> {
             Decision::Failed(_) => kind::UNDECIDED,
             Decision::Output(_) => kind::OUTPUT,
             Decision::TooMany(_) => kind::TOO_MANY,
+            Decision::Mismatch(_) => kind::MISMATCH,
         };
         self.work(kind, last, at, key, AttemptNo::FIRST);
         match decision {
@@ -245,7 +247,7 @@ impl Writer<'_> {
                 self.text(by);
             }
             Decision::Input(value) | Decision::Output(value) => self.payload(value.as_bytes()),
-            Decision::Failed(reason) | Decision::TooMany(reason) => self.text(reason),
+            Decision::Failed(reason) | Decision::TooMany(reason) | Decision::Mismatch(reason) => self.text(reason),
         }
     }
 
@@ -311,6 +313,10 @@ impl Writer<'_> {
             EndRequest::ForceCancel(by) => {
                 self.byte(5);
                 self.text(by);
+            }
+            EndRequest::OutputMismatch(reason) => {
+                self.byte(6);
+                self.text(reason);
             }
         }
     }

@@ -190,6 +190,8 @@ pub enum Decision {
     Output(Payload),
     /// There are more items than a map may have; says how many.
     TooMany(Box<str>),
+    /// What a workflow that is called is given, or what a workflow gives, does not fit the schema that it declares.
+    Mismatch(Box<str>),
 }
 
 /// How far an attempt was stopped.
@@ -246,6 +248,8 @@ pub enum EndRequest {
     Output(Box<str>),
     /// Nothing could ever move again.
     Stalled,
+    /// Its output does not fit the schema that its workflow declares.
+    OutputMismatch(Box<str>),
 }
 
 /// How an execution ended.

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AttemptRecord, Begun, ConcurrencyLimit, Counts, CustomStatus, DecidedBy, End, EndingFailure, ExecutionError,
-    ItemCounts, NodeFailure, NodeRecord, NodeRecordState, Outcome, QueuePosition, Record, SignalRecord, State,
-    TaskProgress, WorkflowName, is_zero,
+    AttemptRecord, Begun, CompensationState, ConcurrencyLimit, Counts, CustomStatus, DecidedBy, End, EndingFailure,
+    ExecutionError, ItemCounts, NodeFailure, NodeRecord, NodeRecordState, Outcome, QueuePosition, Record, SignalRecord,
+    State, TaskProgress, WorkflowName, is_zero,
 };
 use crate::failure::FailureClass;
 use crate::id::{AttemptNo, ExecutionId, TaskId};
@@ -219,6 +219,8 @@ pub(super) struct FlatNode {
     rounds: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     progress: Option<TaskProgress>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    compensation: Option<CompensationState>,
 }
 
 impl From<NodeRecord> for FlatNode {
@@ -243,6 +245,7 @@ impl From<NodeRecord> for FlatNode {
             items: node.items,
             rounds: node.rounds,
             progress: node.progress,
+            compensation: node.compensation,
         };
         match node.state {
             NodeRecordState::Pending | NodeRecordState::Ready => {}
@@ -354,6 +357,7 @@ impl TryFrom<FlatNode> for NodeRecord {
             items: flat.items,
             rounds: flat.rounds,
             progress: flat.progress,
+            compensation: flat.compensation,
         })
     }
 }

@@ -253,7 +253,7 @@ fn trusted(workflow: &Workflow, compiled: &Compiled, handlers: &[Option<Register
     }
     let is_trusted = |node: &NodeIndex| {
         let brought = handlers[node.as_usize()].as_ref().and_then(|registered| registered.schemas.as_deref());
-        let Some(brought) = brought else { return false };
+        let Some(brought) = brought.filter(|brought| brought.is_kept) else { return false };
         let mut sides = schemas_of(compiled.node(*node)).into_iter().zip(brought.both());
         sides.all(|(declared, brought)| match (declared, brought) {
             (Some(declared), Some(brought)) => declared.difference(brought).is_none(),

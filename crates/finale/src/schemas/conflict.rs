@@ -9,6 +9,8 @@ use finale_core::definition::{Schema, SchemaDifference};
 pub(crate) struct HandlerSchemas {
     pub(crate) input: Option<Schema>,
     pub(crate) output: Option<Schema>,
+    /// Whether the handler gives nothing else, because its types do not let it; else what it gives is checked each time.
+    pub(crate) is_kept: bool,
 }
 
 /// A task declares other schemas than those that its handler brings with it.
@@ -54,6 +56,7 @@ impl HandlerSchemas {
         Ok(Self {
             input: Some(Schema::of::<Input>()?).filter(says_something),
             output: Some(Schema::of_output::<Output>()?).filter(says_something),
+            is_kept: true,
         })
     }
 }

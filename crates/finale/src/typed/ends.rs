@@ -5,23 +5,23 @@ use std::marker::PhantomData;
 
 use finale_core::compile::CompileError;
 
-use super::{Feed, TaskNode, TypedBuilder};
+use super::{Feed, TypedBuilder, ValueNode};
 use crate::workflow::Workflow;
 
-/// The input of a workflow in the making, for [`TaskNode::input_from`]; from [`TypedBuilder::build_as`]. A copy is the same.
+/// The input of a workflow in the making, for [`TaskNode::input_from`](super::TaskNode); from [`TypedBuilder::build_as`]. A copy is the same.
 #[must_use = "it is for input_from"]
 pub struct InputNode<'w, Input> {
     builder: &'w TypedBuilder,
     input: PhantomData<fn() -> Input>,
 }
 
-/// What gives a `Value`: a [`TaskNode`] or a [`ValueNode`](crate::ValueNode) whose output that is, or the
+/// What gives a `Value`: a [`TaskNode`](super::TaskNode) or another [`ValueNode`] whose output that is, or the
 /// [input](InputNode) of the workflow. Nobody else can implement it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not give `{Value}`",
     label = "this task takes `{Value}`",
-    note = "what a node gives is the last type in its name: `TaskNode<'_, Input, Output>`, `ValueNode<'_, Kind, \
-            Output>`, `InputNode<'_, Input>`"
+    note = "what a node gives is the last type in its name: `ValueNode<'_, Kind, Output>`, \
+            `TaskNode<'_, Input, Output>`, `InputNode<'_, Input>`"
 )]
 pub trait Gives<'w, Value>: private::Gives<'w, Value> {}
 
@@ -37,8 +37,8 @@ pub(crate) mod private {
 impl TypedBuilder {
     /// The workflow, checked, with the types of what it takes and what it gives: what does not fit does not compile.
     ///
-    /// `describe` adds the tasks. It is given the input of the workflow, for [`TaskNode::input_from`], and returns the task
-    /// whose output is the output of the workflow.
+    /// `describe` adds the tasks. It is given the input of the workflow, for [`TaskNode::input_from`](super::TaskNode), and returns the
+    /// node whose output is the output of the workflow: a task, a call, a map, a loop or a wait for a signal.
     ///
     /// # Errors
     /// When it cannot be run, or two functions of one name are in it.
@@ -90,19 +90,14 @@ impl TypedBuilder {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn build_as<Input, Output, Any>(
+    pub fn build_as<Input, Output, Kind>(
         self,
-        describe: impl for<'w> FnOnce(&'w Self, InputNode<'w, Input>) -> TaskNode<'w, Any, Output>,
+        describe: impl for<'w> FnOnce(&'w Self, InputNode<'w, Input>) -> ValueNode<'w, Kind, Output>,
     ) -> Result<Workflow<Input, Output>, CompileError> {
-        let output = describe(&self, InputNode { builder: &self, input: PhantomData }).output();
+        let output = describe(&self, InputNode { builder: &self, input: PhantomData });
+        let output = Feed::Output(output.builder, output.index);
         self.give(&output);
         Ok(self.build()?.declared())
-    }
-}
-
-impl<'w, Input, Output> private::Gives<'w, Output> for TaskNode<'w, Input, Output> {
-    fn feed(self) -> Feed<'w> {
-        self.output()
     }
 }
 
@@ -111,8 +106,6 @@ impl<'w, Input> private::Gives<'w, Input> for InputNode<'w, Input> {
         Feed::Input(self.builder)
     }
 }
-
-impl<'w, Input, Output> Gives<'w, Output> for TaskNode<'w, Input, Output> {}
 
 impl<'w, Input> Gives<'w, Input> for InputNode<'w, Input> {}
 

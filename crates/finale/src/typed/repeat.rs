@@ -7,7 +7,7 @@ use finale_core::definition::{
     Body, Inside, Items, Loop, LoopCondition, Map, Node, NodeKind, Task, Tolerance, title_of,
 };
 
-use super::{Feed, Gives, TypedBuilder, ValueNode};
+use super::{Gives, TypedBuilder, ValueNode};
 use crate::handler::{Function, Handler};
 
 /// A map of a workflow in the making; from [`TypedBuilder::map`]. `Output` is what the function gives for one item: the node
@@ -232,23 +232,16 @@ impl TypedBuilder {
     }
 }
 
-impl<'w, Kind, Output> ValueNode<'w, Kind, Output> {
-    /// Lets the node come after what its input, or its list of items, comes from.
-    fn fed_by(self, from: &Feed<'w>) {
-        self.node().fed_by(from);
-    }
-}
-
 impl<'w, Kind: private::Repeats, Output> ValueNode<'w, Kind, Output> {
     /// Sets how many attempts there are for each item or round, and the wait before each further one; by default there is one.
     /// See [`Task::retry`].
     pub fn retry(self, attempts: u16, backoff: Duration) -> Self {
-        self.change_task(|task| task.retry(attempts, backoff))
+        self.change_inside(|task| task.retry(attempts, backoff))
     }
 
     /// Limits how long one attempt may take; by default there is no limit. See [`Task::timeout`].
     pub fn timeout(self, timeout: Duration) -> Self {
-        self.change_task(|task| task.timeout(timeout))
+        self.change_inside(|task| task.timeout(timeout))
     }
 
     /// Lets the execution complete although the node failed.
@@ -261,7 +254,7 @@ impl<'w, Kind: private::Repeats, Output> ValueNode<'w, Kind, Output> {
     }
 
     /// Changes the task that runs for each item or in each round.
-    fn change_task(self, change: impl FnOnce(Task) -> Task) -> Self {
+    fn change_inside(self, change: impl FnOnce(Task) -> Task) -> Self {
         self.change(|kind| {
             if let NodeKind::Map(Map { body: Body::Task(task), .. })
             | NodeKind::Loop(Loop { body: Body::Task(task), .. }) = kind
@@ -387,7 +380,7 @@ impl<'w, Input, Output> LoopNode<'w, Input, Output> {
     /// Sets the expression that gives the input of each round; by default the input of the execution. In it `round` is the
     /// number of the round from 1, and `previous` what the round before gave.
     pub fn input(self, expression: impl Into<String>) -> Self {
-        self.change_task(|task| task.input(expression))
+        self.change_inside(|task| task.input(expression))
     }
 
     /// Sets how long to wait between two rounds; by default there is no wait.

@@ -6,7 +6,7 @@ use finale_core::compile::{Code, CompileError, Part, Problem};
 use finale_core::definition::{NodeKind, Schema, SchemaError, Work};
 use schemars::JsonSchema;
 
-use super::{InputNode, TaskNode, TypedBuilder};
+use super::{InputNode, TaskNode, TypedBuilder, ValueNode};
 use crate::schemas::HandlerSchemas;
 use crate::workflow::Workflow;
 
@@ -84,9 +84,9 @@ impl TypedBuilder {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn build_with_schemas<Input: JsonSchema, Output: JsonSchema, Any>(
+    pub fn build_with_schemas<Input: JsonSchema, Output: JsonSchema, Kind>(
         self,
-        describe: impl for<'w> FnOnce(&'w Self, InputNode<'w, Input>) -> TaskNode<'w, Any, Output>,
+        describe: impl for<'w> FnOnce(&'w Self, InputNode<'w, Input>) -> ValueNode<'w, Kind, Output>,
     ) -> Result<Workflow<Input, Output>, CompileError> {
         self.declare(Schema::of::<Input>(), Part::InputSchema);
         self.declare(Schema::of_output::<Output>(), Part::OutputSchema);

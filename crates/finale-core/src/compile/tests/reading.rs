@@ -33,6 +33,41 @@ fn what_is_read_before_it_is_certain_to_be_done_is_a_warning() {
     assert!(warnings[0].contains("let \"ship\" come after it"), "{warnings:?}");
 }
 
+/// `pack` only if it is wanted, `wrap` in any case, and behind both `ship`, which reads something.
+fn packed(input: &str) -> DefinitionBuilder {
+    let order = Definition::builder("order").task("wrap", "work").task("pack", "work").when("input.pack");
+    order.task("ship", reading(input)).after_all(["wrap", "pack"])
+}
+
+#[test]
+fn an_output_that_is_read_of_what_may_be_skipped_is_a_warning() {
+    let expected = "reads_skipped_node: the input of \"ship\" reads the output of \"pack\", which is skipped if the \
+                    condition of \"pack\" is false: ask first, `nodes[\"pack\"].output | default(none)`";
+    assert_eq!(found(packed("nodes.pack.output").build()), (vec![], vec![expected.to_owned()]));
+    let (_, warnings) = found(packed("input").output("nodes.pack.output.weight").build());
+    assert!(warnings[0].contains("the output of the workflow reads the output of \"pack\""), "{warnings:?}");
+    let handled = |input: &str| {
+        let order = Definition::builder("order").task("charge", "work").catch("refund").task("refund", "work");
+        found(order.task("tell", reading(input)).after_all(["charge", "refund"]).build()).1
+    };
+    assert!(handled("nodes.refund.output")[0].contains("skipped unless \"charge\" fails"));
+    assert_eq!(handled("nodes.charge.output"), [""; 0], "it was begun, whatever became of it");
+}
+
+#[test]
+fn whoever_knows_that_a_node_may_be_skipped_is_not_warned() {
+    for input in ["nodes.pack.output | default(none)", "nodes.pack.output if nodes.pack.output is defined else 1"] {
+        assert_eq!(found(packed(input).build()).1, [""; 0], "{input}");
+    }
+    assert_eq!(found(packed("nodes.wrap.output").build()).1, [""; 0], "it is never skipped");
+    let same = packed("nodes.pack.output").when("input.pack").build();
+    assert_eq!(found(same).1, [""; 0], "both are wanted, or neither is");
+    let asked = packed("nodes.pack.output").when("nodes.pack.status == 'completed'").build();
+    assert_eq!(found(asked).1, [""; 0], "its condition is about it");
+    let behind = Definition::builder("order").task("pack", "work").when("input.pack");
+    assert_eq!(found(behind.task("ship", reading("nodes.pack.output")).after("pack").build()).1, [""; 0]);
+}
+
 #[test]
 fn what_is_before_by_any_way_may_be_read() {
     let diamond = |last: Task| {

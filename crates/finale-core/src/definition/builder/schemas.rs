@@ -21,8 +21,7 @@ impl<Built> DefinitionBuilder<Built> {
         self
     }
 
-    /// What an execution gives, for who reads the definition: at the end nothing is checked by it. See
-    /// [`Task::output_schema`](crate::definition::Task::output_schema) for what is.
+    /// What an execution gives, or a call of the workflow: one that would complete with something else fails.
     pub fn output_schema(mut self, schema: Schema) -> Self {
         self.definition.output_schema = Some(schema);
         self

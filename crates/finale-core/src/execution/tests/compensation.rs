@@ -63,6 +63,36 @@ fn what_completed_is_undone_one_after_the_other_the_last_first() {
 }
 
 #[test]
+fn a_record_says_of_each_node_whether_it_is_undone() {
+    let mut run = saga();
+    let marks = |run: &Run| {
+        let record = run.execution.record(&run.definition);
+        let undone = record.nodes.iter().filter_map(|node| Some((node.id.clone(), node.compensation?)));
+        undone.map(|(node, state)| format!("{node} {state:?}")).collect::<Vec<_>>()
+    };
+    run.done("reserve", "1");
+    run.done("charge", "2");
+    run.failed("ship", "no van");
+    assert_eq!(marks(&run), ["charge Running"]);
+    assert!(run.execution.why(&run.definition).to_string().contains("\n  charge is being undone\n"));
+    run.failed("charge@compensate::charge", "the bank sleeps");
+    assert_eq!(marks(&run), ["reserve Running", "charge Failed"]);
+    run.done("reserve@compensate::reserve", "null");
+    assert_eq!(marks(&run), ["reserve Completed", "charge Failed"]);
+    let why = run.execution.why(&run.definition);
+    assert_eq!(why.compensations.len(), 2);
+    let words = why.to_string();
+    assert!(words.contains("\n  reserve was undone\n  at the end, "), "{words}");
+    let record = run.execution.record(&run.definition);
+    let json = serde_json::to_value(&record).unwrap();
+    let of = |id: &str| json["nodes"].as_array().unwrap().iter().find(|node| node["id"] == id).unwrap().clone();
+    assert_eq!(of("reserve")["compensation"], "completed");
+    assert_eq!(of("ship").get("compensation"), None);
+    assert_eq!(serde_json::from_value::<crate::Record>(json).unwrap().nodes, record.nodes);
+    run.check();
+}
+
+#[test]
 fn what_completes_is_not_undone() {
     let mut run = saga();
     run.done("reserve", "1");

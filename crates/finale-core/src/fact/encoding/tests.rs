@@ -185,7 +185,11 @@ fn examples() -> Vec<Fact> {
         [activations(), decisions(), outcomes(), reports(), endings(), recoveries(), delays(), continued, given];
     let total = vec![Fact::TimerFired(Timer::Total(inside()))];
     let before = [first.concat(), repeated(), reports_with_codes(), operations(), waits(), total].concat();
-    [before, forced_ends(), custom_statuses()].concat()
+    let mismatches = vec![
+        Fact::Decided { key: inside(), decision: Decision::Mismatch("no x".into()) },
+        Fact::Ending(EndRequest::OutputMismatch("no x".into())),
+    ];
+    [before, forced_ends(), custom_statuses(), mismatches].concat()
 }
 
 fn encoded() -> Vec<u8> {

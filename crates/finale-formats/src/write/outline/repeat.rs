@@ -1,8 +1,10 @@
 //! Tasks that have something inside, as somebody would write them.
 
+use std::borrow::Cow;
+
 use finale_core::Definition;
 use finale_core::definition::{
-    Body, Graph, Items, Loop, LoopCondition, Map, Node, NodeKind, Task, Tolerance, title_of,
+    Body, Graph, Inside, Items, Loop, LoopCondition, Map, Node, NodeKind, Subworkflow, Task, Tolerance, title_of,
 };
 use finale_core::time::format_duration;
 
@@ -19,8 +21,16 @@ pub(super) const fn has_inside(kind: &NodeKind) -> bool {
 /// What is said of such a node before what comes before it, and behind that.
 pub(super) fn entries(outline: Outline, node: &Node, on_failure: Option<&str>) -> Option<(Vec<Entry>, Vec<Entry>)> {
     let (mut before, optional, body) = match &node.kind {
-        NodeKind::Map(map) => (vec![Entry::new("map", mapped(map)?)], map.optional, &map.body),
-        NodeKind::Loop(repeated) => (vec![Entry::new("loop", rounds(repeated))], repeated.optional, &repeated.body),
+        NodeKind::Map(map) => match undone_alone(&node.id, &map.body) {
+            Some((body, undo)) => {
+                let undo = super::repeat::body(outline, &node.id, &undo)?;
+                (vec![Entry::new("map", mapped(map, Some(undo))?)], map.optional, Cow::Owned(body))
+            }
+            None => (vec![Entry::new("map", mapped(map, None)?)], map.optional, Cow::Borrowed(&map.body)),
+        },
+        NodeKind::Loop(repeated) => {
+            (vec![Entry::new("loop", rounds(repeated))], repeated.optional, Cow::Borrowed(&repeated.body))
+        }
         NodeKind::Group(group) => {
             let mut before = titles(node);
             before.push(Entry::new("group", graph(outline, &node.id, &group.graph)?));
@@ -28,7 +38,7 @@ pub(super) fn entries(outline: Outline, node: &Node, on_failure: Option<&str>) -
         }
         _ => return None,
     };
-    match body {
+    match &*body {
         Body::Task(single) => {
             let mut all = task_titles(node, single.title.as_deref());
             all.append(&mut before);
@@ -98,12 +108,32 @@ fn graph(outline: Outline, id: &str, graph: &Graph) -> Option<Located> {
     Some(Tree::Map(entries).into())
 }
 
-fn mapped(map: &Map) -> Option<Located> {
+/// The one task or call that a body is, and what undoes it, if the body is the graph that is made of those two.
+fn undone_alone(id: &str, body: &Body) -> Option<(Body, Body)> {
+    let Body::Graph(graph) = body else { return None };
+    let node = graph.nodes.iter().find(|node| node.id == id)?;
+    let undo = (**node.compensate.as_ref()?).clone();
+    let call = |call: &Subworkflow| Body::Call(Box::new(call.clone()));
+    let alone = match &node.kind {
+        NodeKind::Task(task) => vec![Body::Task(Box::new(task.clone()))],
+        NodeKind::Subworkflow(called) => vec![
+            // One that is given what the body is says so in a graph, and need not where it stands alone.
+            call(&Subworkflow { input: None, with: None, ..called.clone() }),
+            call(called),
+        ],
+        _ => return None,
+    };
+    let is_made_of = |alone: &Body| Inside::from(alone.clone()).compensate(undo.clone()).into_body(id).0 == *body;
+    let alone = alone.into_iter().find(is_made_of)?;
+    Some((alone, undo))
+}
+
+fn mapped(map: &Map, undo: Option<Located>) -> Option<Located> {
     let items = match &map.items {
         Items::Expression(expression) => Tree::Text(expression.clone()).into(),
         Items::List(list) => value(list)?,
     };
-    if map.max_concurrency.is_none() && map.tolerate.is_none() {
+    if map.max_concurrency.is_none() && map.tolerate.is_none() && undo.is_none() {
         return Some(items);
     }
     let mut entries = vec![Entry::new("items", items)];
@@ -119,6 +149,7 @@ fn mapped(map: &Map) -> Option<Located> {
             },
         )
     }));
+    entries.extend(undo.map(|undo| Entry::new("compensate", undo)));
     Some(Tree::Map(entries).into())
 }
 
