@@ -18,8 +18,9 @@ use crate::number::ShardNo;
 use crate::status::ExecutionStatus;
 use crate::time::Time;
 
-/// Executions that are forgotten in one write, so that the journal does not stop for them.
-const FORGOTTEN_MAX: usize = 256;
+/// Executions that the journal is asked to forget at a time: many, as it paces itself, and so few that a shard takes in what
+/// they were in one turn.
+const FORGOTTEN_MAX: usize = 1_024;
 
 /// What the purge of ended executions is at.
 #[derive(Debug)]
