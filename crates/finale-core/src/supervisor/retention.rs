@@ -18,9 +18,8 @@ use crate::number::ShardNo;
 use crate::status::ExecutionStatus;
 use crate::time::Time;
 
-/// Executions that the journal is asked to forget at a time: many, as it paces itself, and so few that a shard takes in what
-/// they were in one turn.
-const FORGOTTEN_MAX: usize = 1_024;
+/// Executions that the journal is asked to forget at a time: so few that a shard lets go of what it has of them in a moment.
+const FORGOTTEN_MAX: usize = 256;
 
 /// What the purge of ended executions is at.
 #[derive(Debug)]

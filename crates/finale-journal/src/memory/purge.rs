@@ -1,6 +1,8 @@
 //! Forgetting what has expired in the in-memory journal, beside those who write to it.
 
 use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
 
 use finale_core::ExecutionId;
 use finale_core::fact::Terminal;
@@ -11,7 +13,9 @@ use crate::purge::in_turn;
 use crate::{Expired, Purge, Purged};
 
 /// How many are forgotten before others get the locks: whoever appends meanwhile waits that long.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 64;
+/// How long it does nothing then, so that it is not in the way of those who append where there are few processors.
+const PAUSE: Duration = Duration::from_micros(50);
 
 type Arenas = [Arc<Mutex<Arena>>];
 
@@ -33,6 +37,7 @@ impl Inner {
             if !purged.more || purged.executions.len() == limit {
                 return purged;
             }
+            thread::sleep(PAUSE);
         }
     }
 

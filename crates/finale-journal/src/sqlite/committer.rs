@@ -224,6 +224,13 @@ impl Committer<'_> {
         self.begin_purges(steps);
         let begun = Instant::now();
         self.begin()?;
+        // From here on nobody else copies the log and empties it. One that was cut off grows with what is written next, and is
+        // as long as it should be then, with a hole in it: that is to be found before.
+        while !self.watch.has_log_of(self.checkpoints.log_length_min())? {
+            self.connection.execute_batch("ROLLBACK").map_err(failed)?;
+            self.check_log()?;
+            self.begin()?;
+        }
         self.written = Written { batch: self.reached.batch + 1, appends: 0, bytes: 0, ..self.written };
         self.steps.write(batch, steps, &mut self.written).map_err(failed)?;
         self.merges |= self.faults.as_ref().is_some_and(SqliteFaults::merges);
@@ -360,6 +367,12 @@ impl Committer<'_> {
         if self.is_claimed {
             self.fence.check(self.reached.epoch, self.connection)?;
         }
+        self.check_log()?;
+        self.watch.look_if_due()
+    }
+
+    /// Whether the log is as long as what was written to it.
+    fn check_log(&mut self) -> Result<(), JournalError> {
         if !self.watch.has_log_of(self.checkpoints.log_length_min())? {
             // A tool may have copied the log and emptied it, which is no harm.
             self.checkpoints.look(&self.shared.counters).map_err(failed)?;
@@ -367,7 +380,7 @@ impl Committer<'_> {
                 return Err(self.watch.cut());
             }
         }
-        self.watch.look_if_due()
+        Ok(())
     }
 
     /// Everything is on the disk: notes it, and tells it.

@@ -55,7 +55,9 @@ impl PurgeTask {
         let mut stepped = Stepped::default();
         for (status, kinds_left) in Purge::KINDS.into_iter().zip([3, 2, 1]) {
             let left = self.limit - self.purged.executions.len();
-            let limit = left.div_ceil(kinds_left).min(AT_ONCE);
+            // What is not in the tables yet has its turn when it is there, and must find something left of the limit.
+            let sharing = if stepped.needs_merge { Purge::KINDS.len() } else { kinds_left };
+            let limit = left.div_ceil(sharing).min(AT_ONCE);
             let mut found = expired(connection, recent, ended, (status, self.purge.of(status)), limit)?;
             stepped.needs_merge |= found.goes_on_in_recent;
             if !found.places.is_empty() {

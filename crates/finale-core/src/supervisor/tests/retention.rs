@@ -22,7 +22,7 @@ fn the_first_shard_looks_at_the_start_and_forgets_in_batches() {
     let out = scene.recover(Vec::new());
     let [Read { number, what: ReadWhat::Expired { criteria, now, limit } }] = &out.reads[..] else { panic!("{out:?}") };
     assert_eq!(criteria[..], [Criterion { status: Terminal::Completed, age: Some(AGE), all_but: Some(9) }]);
-    assert_eq!((*now, *limit), (scene.now, 1_024));
+    assert_eq!((*now, *limit), (scene.now, 256));
     let old = scene.id();
     let expired = Expired { executions: vec![old], next: None };
     let out = scene.tell(Input::Expired { read: *number, expired: Ok(expired) });
