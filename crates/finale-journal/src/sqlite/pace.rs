@@ -5,8 +5,9 @@
 
 use std::time::{Duration, Instant};
 
-/// The part of the time that forgetting takes while others wait.
-const SHARE: u32 = 10;
+/// The part of the time that deleting takes while others wait. What has to be written and copied because of it comes on top:
+/// both together are to be a tenth.
+const SHARE: u32 = 14;
 /// Beside others nothing is done for less time than that: what is done in larger pieces costs less.
 const BUSY_MIN: Duration = Duration::from_micros(200);
 /// The longest that one transaction takes more while others wait.
@@ -73,7 +74,7 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     #[test]
-    fn beside_others_it_takes_a_tenth_of_the_time() {
+    fn beside_others_it_takes_its_share_of_the_time_and_no_more() {
         let start = Instant::now();
         let (mut now, mut pace, mut took) = (start, Pace::new(start), Duration::ZERO);
         for commit in 0..10_000 {
@@ -88,7 +89,8 @@ mod tests {
             }
         }
         let part = took.as_secs_f64() / (now - start).as_secs_f64();
-        assert!((0.08..0.1).contains(&part), "{part}");
+        let share = 1.0 / f64::from(SHARE);
+        assert!((0.8 * share..share).contains(&part), "{part}");
     }
 
     #[test]
