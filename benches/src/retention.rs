@@ -9,7 +9,7 @@ pub mod fill;
 pub mod scale;
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix::System;
 use finale::{Keep, Retention as Keeps};
@@ -20,6 +20,9 @@ use self::fill::Filled;
 use self::scale::Scale;
 use crate::contender::BoxError;
 use crate::stats::{Spread, paired_ratio, percentile};
+
+/// How often a shard looks for something to forget: with the default nothing would be forgotten while it is measured.
+const INTERVAL: Duration = Duration::from_millis(500);
 
 /// In what the executions are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -96,7 +99,7 @@ fn for_ever() -> Keeps {
 }
 
 fn at_most(count: usize) -> Keeps {
-    Keeps::all(Keep::for_ever().at_most(count as u64))
+    Keeps::all(Keep::for_ever().at_most(count as u64)).interval(INTERVAL)
 }
 
 fn steady(folder: &Path, kind: Kind, scale: &Scale) -> Result<Steady, BoxError> {

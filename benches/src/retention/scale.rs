@@ -27,7 +27,7 @@ impl Scale {
     /// What the goals are about.
     pub const FULL: Self = Self {
         quick: false,
-        window: Duration::from_secs(3),
+        window: Duration::from_secs(5),
         repetitions: 3,
         at_once: 1_000,
         kept: 100_000,

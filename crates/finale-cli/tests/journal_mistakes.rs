@@ -109,3 +109,20 @@ fn arguments_of_a_list_are_checked() {
     journal.ask("list", &["--limit", "0"]).refused("expected a number from 1 to 1000");
     run(own("parcel.json"), &["--durability", "full"]).refused("--journal");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_run_whose_journal_is_taken_away_says_so() {
+    let journal = Journal::new();
+    let path = journal.path();
+    let from = path.display();
+    let file = common::written(
+        "moves.yaml",
+        format!(
+            "id: moves\ntasks:\n  move: {{shell: \"mv '{from}' '{from}.away'\"}}\n  wait: {{sleep: 1h, after: move}}\n"
+        ),
+    );
+    let said = "j.db: the file was moved, replaced or deleted under the running journal";
+    let ran = run(&file, &["--journal", path.to_str().unwrap()]).with_code(1);
+    assert!(ran.stderr.contains(said), "{ran:?}");
+}

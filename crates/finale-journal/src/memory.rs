@@ -4,6 +4,7 @@ mod arena;
 mod by_status;
 mod ended;
 mod kept;
+mod purge;
 mod read;
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -156,7 +157,9 @@ impl Journal for MemoryJournal {
         let epoch = Epoch(self.0.epoch.fetch_add(1, Ordering::AcqRel) + 1);
         // The shards of the new owner may be others: everything begins in one arena, and is taken from there.
         let mut arenas = self.0.arenas_mut();
-        let merged = arenas.drain(..).fold(Arena::default(), |merged, arena| merged.and(&mut lock(&arena)));
+        let mut merged = arenas.drain(..).fold(Arena::default(), |merged, arena| merged.and(&mut lock(&arena)));
+        // Now, when nobody writes yet, and not under the eyes of somebody who does.
+        merged.sort();
         arenas.push(Arc::new(Mutex::new(merged)));
         Ok(Claim { epoch, crashed })
     }
@@ -167,9 +170,7 @@ impl Journal for MemoryJournal {
 
     fn purge(&self, epoch: Epoch, purge: &Purge, limit: usize) -> Result<Purged, JournalError> {
         self.0.check(epoch)?;
-        let purged = self.0.expired(purge, limit);
-        self.0.forget(&purged.executions);
-        Ok(purged)
+        Ok(self.0.purge(purge, limit))
     }
 
     fn release(&self, epoch: Epoch) -> Result<Released, JournalError> {
@@ -186,8 +187,8 @@ impl MemoryJournal {
         self.0.check(epoch)?;
         let arena = Arc::<Mutex<Arena>>::default();
         let mut arenas = self.0.arenas_mut();
-        // Nothing is ever added to it: who finds it empty need not look again.
-        let inherited = arenas.first().filter(|first| !lock(first).is_empty()).cloned();
+        // Nothing is ever added to it: who finds it empty need not look again, and neither who has a newer execution.
+        let inherited = arenas.first().and_then(|first| Some((lock(first).newest()?, Arc::clone(first))));
         arenas.push(Arc::clone(&arena));
         let ended_max = self.0.ended_max.div_ceil(arenas.len() - 1);
         let (journal, position) = (Arc::clone(&self.0), Position::default());
@@ -200,8 +201,8 @@ impl MemoryJournal {
 pub(crate) struct MemoryWriter {
     journal: Arc<Inner>,
     epoch: Epoch,
-    /// What was there before the journal was claimed, if anything was.
-    inherited: Option<Arc<Mutex<Arena>>>,
+    /// What was there before the journal was claimed, if anything was, and the greatest id in it.
+    inherited: Option<(ExecutionId, Arc<Mutex<Arena>>)>,
     arena: Arc<Mutex<Arena>>,
     ended_max: usize,
     position: Position,
@@ -213,7 +214,8 @@ impl MemoryWriter {
     /// # Errors
     /// If it had ended by then.
     fn inherit(&self, arena: &mut Arena, execution: ExecutionId) -> Result<(), JournalError> {
-        if let Some(inherited) = &self.inherited
+        if let Some((newest, inherited)) = &self.inherited
+            && execution <= *newest
             && !arena.is_open(execution)
         {
             let mut inherited = lock(inherited);

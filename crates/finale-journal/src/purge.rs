@@ -76,7 +76,7 @@ impl Expired {
 }
 
 /// Takes some of each of several lists in turn, so that a long one keeps no other waiting. At most that many.
-pub(crate) fn in_turn(lists: [Vec<ExecutionId>; 3], limit: usize) -> Vec<ExecutionId> {
+pub(crate) fn in_turn<T>(lists: [Vec<T>; 3], limit: usize) -> Vec<T> {
     let mut lists = lists.map(Vec::into_iter);
     let mut taken = Vec::new();
     loop {

@@ -9,8 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use finale_journal::{Journal, JournalError, JournalReader, OpenProblem, SqliteJournal, SqliteReader};
-use sqlite_support::{Hand, Place, id};
+use finale_journal::{Journal, JournalError, JournalReader, OpenProblem, SqliteJournal, SqliteReader, Standing};
+use sqlite_support::{Hand, Place, id, try_begin};
 
 fn problem(error: JournalError) -> OpenProblem {
     match error {
@@ -176,6 +176,24 @@ fn a_log_that_is_cut_off_under_a_running_owner_is_noticed() {
     let error = hand.ear.wait_for_error();
     assert!(error.to_string().contains("the log was cut off under the running journal"), "{error}");
     assert_eq!(journal.health(), Err(error));
+}
+
+#[test]
+fn a_log_that_is_cut_off_between_two_commits_does_not_grow_again_and_nothing_more_is_acknowledged() {
+    for length in [0, 4_096] {
+        let place = Place::new();
+        let journal = place.open();
+        let mut hand = Hand::of(&journal);
+        hand.begin(1, &[7; 100_000]);
+        hand.settle();
+        fs::File::options().write(true).open(place.file("-wal")).unwrap().set_len(length).unwrap();
+        // At once: before it is looked at the files for no other reason than that time has passed.
+        let _ = try_begin(&mut *hand.writer, 2, &[7; 100_000], Standing::Running);
+        let error = hand.ear.wait_for_error();
+        assert!(error.to_string().contains("the log was cut off under the running journal"), "{error}");
+        let heard = hand.ear.heard();
+        assert_eq!(heard.iter().filter(|told| told.is_ok()).count(), 1, "{heard:?}");
+    }
 }
 
 #[test]

@@ -139,3 +139,47 @@ fn a_purge_holds_nobody_up_for_long() {
     let commits = journal.stats().commits - before;
     assert!(commits >= 6, "it was done in {commits} transactions, and whoever came in between had to wait for one");
 }
+
+#[test]
+fn those_that_stay_among_those_that_go_keep_every_fact_and_nothing_is_left_of_the_others() {
+    let place = Place::new();
+    let journal = place.open();
+    let mut hand = Hand::of(&journal);
+    let stays = |number: u128| number.is_multiple_of(7) || number == 50;
+    for part in 0..3 {
+        for number in 1..=100 {
+            let facts = [number as u8; 30];
+            match part {
+                0 => hand.begin(number, &facts),
+                1 => hand.more(number, 2, &facts),
+                _ if stays(number) => hand.more(number, 3, &facts),
+                _ => hand.end(number, 3),
+            }
+        }
+        hand.settle();
+        // All that is there comes into the tables, so that each has a row of facts of each part.
+        until("it comes into the tables", || place.count("batches") == 0);
+    }
+    assert_eq!(purge(&journal, &hand, &all_but(0)), 100 - 15);
+    for number in 1..=100 {
+        let facts = stays(number).then(|| vec![number as u8; 90]);
+        assert_eq!(journal.history(sqlite_support::id(number)).unwrap(), facts, "execution {number}");
+    }
+    until("nothing is left to delete", || place.count("forgotten") == 0);
+    assert_eq!((place.count("facts"), place.count("executions")), (3 * 15, 15));
+}
+
+#[test]
+fn facts_that_lie_between_those_that_go_and_belong_to_another_are_left_alone() {
+    let place = Place::new();
+    let mut hand = Hand::of(&place.open());
+    (1..=20).for_each(|number| whole(&mut hand, number, Completed, b"a"));
+    hand.begin(21, b"stays");
+    drop(hand);
+    place.alter("UPDATE facts SET execution = 21 WHERE execution = 10");
+    let journal = place.open();
+    let hand = Hand::of(&journal);
+    assert_eq!(purge(&journal, &hand, &all_but(0)), 20);
+    assert_eq!(place.count("facts"), 2, "who has rotted takes nothing along");
+    assert_eq!(journal.history(sqlite_support::id(21)).unwrap().unwrap(), b"stays");
+}

@@ -93,6 +93,8 @@ fn a_database_that_was_deleted_is_a_lost_tail_for_owner_and_reader() {
     assert!(batches as u128 > EXECUTIONS);
     assert_eq!(problem(SqliteJournal::open(place.path()).unwrap_err()), OpenProblem::LostTail { missing: batches });
     assert!(!place.path().exists(), "nothing was made in its place");
+    let accepted = SqliteReader::builder(place.path()).accept_lost_tail().open().unwrap_err();
+    assert_eq!(problem(accepted), OpenProblem::NoFile, "there is nothing to look at all the same");
     let journal = SqliteJournal::builder(place.path()).accept_lost_tail().open().unwrap();
     assert_eq!(journal.list(&Filter::new()).unwrap(), [], "the log of the old one is not taken for that of the new");
     let mut hand = Hand::of(&journal);

@@ -6,7 +6,7 @@ use finale::journal::{
     Claim, Filter, Journal, JournalError, JournalReader, Listener, LiveExecution, MemoryJournal, Purge, Purged,
     Released, StoredDefinition, Summary, Writer,
 };
-use finale::{DefinitionHash, ExecutionId, ExecutionStatus, Runtime, Shards, Time};
+use finale::{DefinitionHash, ExecutionId, ExecutionStatus, Keep, Retention, Runtime, Shards, Time};
 use finale_core::Epoch;
 use finale_core::fact::Terminal;
 use finale_tests::actor::{Dummies, workflow};
@@ -16,6 +16,8 @@ use finale_tests::actor::{Dummies, workflow};
 struct Stuck {
     journal: MemoryJournal,
     door: Arc<Door>,
+    /// What it says of its reads.
+    reads_block: bool,
 }
 
 #[derive(Debug, Default)]
@@ -115,14 +117,14 @@ impl JournalReader for Stuck {
     }
 
     fn reads_block(&self) -> bool {
-        true
+        self.reads_block
     }
 }
 
 #[actix::test]
 async fn a_reader_that_is_stuck_delays_no_commit_and_no_other_execution() {
     for shards in [Shards::Current, Shards::Own(1)] {
-        let journal = Stuck { journal: MemoryJournal::new(), door: Arc::default() };
+        let journal = Stuck { journal: MemoryJournal::new(), door: Arc::default(), reads_block: true };
         let runtime = Runtime::builder().shards(shards).journal(journal.clone()).done("a").start().unwrap();
         let flow = workflow("s>a a>e");
         let ended = runtime.activate(&flow, 1).await.unwrap();
@@ -149,5 +151,25 @@ async fn a_reader_that_is_stuck_delays_no_commit_and_no_other_execution() {
         assert_eq!(looks.await.unwrap().unwrap().state.status(), ExecutionStatus::Completed);
         assert!(!lists.await.unwrap().unwrap().executions.is_empty());
         assert_eq!(keyed.await.unwrap().unwrap().status(), ExecutionStatus::Completed);
+    }
+}
+
+#[actix::test]
+async fn a_purge_that_is_stuck_delays_no_execution_whatever_the_journal_says_of_its_reads() {
+    for reads_block in [true, false] {
+        let journal = Stuck { journal: MemoryJournal::new(), door: Arc::default(), reads_block };
+        journal.door.shut(true);
+        let retention = Retention::all(Keep::for_ever().at_most(0));
+        let runtime = Runtime::builder().shards(Shards::Own(1)).retention(retention).journal(journal.clone());
+        let runtime = runtime.done("a").start().unwrap();
+        // It is looked for what has expired as soon as it is started.
+        let door = Arc::clone(&journal.door);
+        tokio::task::spawn_blocking(move || door.wait_for(1)).await.unwrap();
+        let flow = workflow("s>a a>e");
+        for number in 0..20 {
+            let execution = runtime.activate(&flow, number).await.unwrap();
+            assert_eq!(execution.outcome().await.unwrap().status(), ExecutionStatus::Completed);
+        }
+        journal.door.shut(false);
     }
 }

@@ -111,10 +111,11 @@ async fn see_to_end(going: Going<'_>, live: &LiveExecution, lines: Option<&mut L
     if handle.status().await? == ExecutionStatus::Quarantined {
         return Ok(Followed::ToTheEnd);
     }
-    tokio::select! {
+    let followed = tokio::select! {
         followed = answer(going, live, &handle, lines) => followed,
         quarantined = quarantined(runtime, &handle) => quarantined.map(|()| Followed::ToTheEnd),
-    }
+    };
+    followed.map_err(|error| error.explained_by(runtime))
 }
 
 async fn answer(

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use finale::journal::JournalError;
 use finale::offline;
-use finale::{Abandoned, ActivateError, CommandError, ExecutionId, ReportError, StartError};
+use finale::{Abandoned, ActivateError, CommandError, ExecutionId, ReportError, Runtime, StartError};
 use finale_core::nearest::nearest;
 
 use super::answers::BadAnswer;
@@ -109,6 +109,14 @@ fn hint(handler: &str) -> String {
 }
 
 impl RunError {
+    /// Why a runtime stopped that did so on its own, if that is known: its journal has failed.
+    pub(crate) fn explained_by(self, runtime: &Runtime) -> Self {
+        match (self, runtime.health().journal) {
+            (Self::Abandoned(_) | Self::Command(CommandError::Stopped), Err(error)) => Self::Journal(error),
+            (error, _) => error,
+        }
+    }
+
     /// What the process ends with.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {

@@ -42,6 +42,7 @@ pub(crate) async fn execute(prepared: &Prepared, lines: Option<Lines>) -> Result
         Poll::Ready(_) => Err(RunError::Interrupted),
         Poll::Pending => activate_and_see_to_end(prepared, &runtime, lines, interrupt).await,
     };
+    let record = record.map_err(|error| error.explained_by(&runtime));
     if prepared.kept.is_some() {
         prepared.handlers.halt();
         // In order, so that what is at work does not count as lost in a crash.

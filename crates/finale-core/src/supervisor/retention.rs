@@ -18,7 +18,7 @@ use crate::number::ShardNo;
 use crate::status::ExecutionStatus;
 use crate::time::Time;
 
-/// Executions that are forgotten in one write, so that the journal does not stop for them.
+/// Executions that the journal is asked to forget at a time: so few that a shard lets go of what it has of them in a moment.
 const FORGOTTEN_MAX: usize = 256;
 
 /// What the purge of ended executions is at.

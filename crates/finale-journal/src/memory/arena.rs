@@ -42,8 +42,14 @@ impl Arena {
         self
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.open.is_empty() && self.ended.count() == 0
+    /// Brings those that have ended into the order of their ends.
+    pub(super) fn sort(&mut self) {
+        self.ended.sort();
+    }
+
+    /// The greatest id of those that are or were here; none if nothing is.
+    pub(super) fn newest(&self) -> Option<ExecutionId> {
+        self.open.keys().copied().max().max(self.ended.newest())
     }
 
     pub(super) fn get(&self, execution: ExecutionId) -> Option<Kept<'_>> {
@@ -149,6 +155,11 @@ impl Arena {
 
     pub(super) fn write_off(&mut self, execution: ExecutionId, at: Time, error: &str) {
         self.end(execution, &[], &Ends { status: Terminal::Failed, at, error: Some(error) });
+    }
+
+    /// Forgets one that ended so, and notes its key; gives whether it was here.
+    pub(super) fn forget_one(&mut self, execution: ExecutionId, status: Terminal, keys: &mut Keys) -> bool {
+        self.ended.forget_one(execution, status, keys)
     }
 
     pub(super) fn forget(&mut self, executions: &[ExecutionId]) -> Keys {

@@ -58,6 +58,21 @@ impl EndedByStatus {
         ended.ends().take(limit).collect()
     }
 
+    /// Brings them into the order of their ends.
+    pub(super) fn sort(&mut self) {
+        self.0.iter_mut().for_each(Ended::sort);
+    }
+
+    /// The greatest id of those that are or were here.
+    pub(super) fn newest(&self) -> Option<ExecutionId> {
+        self.0.iter().filter_map(Ended::newest).max()
+    }
+
+    /// Forgets one that ended so, and notes its key; gives whether it was here.
+    pub(super) fn forget_one(&mut self, execution: ExecutionId, status: Terminal, keys: &mut Keys) -> bool {
+        self.0[index(status)].forget(execution, keys)
+    }
+
     /// Forgets those of them that are here; gives their keys.
     pub(super) fn forget(&mut self, executions: &[ExecutionId]) -> Keys {
         let mut keys = Keys::new();

@@ -110,6 +110,11 @@ impl Ended {
         self.ends().next()
     }
 
+    /// The greatest id of those that are or were here; none if nothing is kept.
+    pub(super) fn newest(&self) -> Option<ExecutionId> {
+        self.newest.filter(|_| self.count > 0)
+    }
+
     /// Brings them into the order of their ends, which they are in nearly always.
     pub(super) fn sort(&mut self) {
         if std::mem::take(&mut self.is_mixed) {
@@ -159,7 +164,9 @@ impl Ended {
 
     /// Both together; the other one is empty afterwards.
     pub(super) fn append(&mut self, other: &mut Self) {
-        self.is_mixed |= other.is_mixed || (self.count > 0 && other.count > 0);
+        // Those of a later life ended after all of an earlier one.
+        let follows = other.first().is_none_or(|(first, _)| self.last_end <= Some(first));
+        self.is_mixed |= other.is_mixed || (self.count > 0 && !follows);
         self.last_end = self.last_end.max(other.last_end);
         self.chunks.append(&mut other.chunks);
         self.count += std::mem::take(&mut other.count);

@@ -11,8 +11,7 @@ use finale_core::{DefinitionHash, ExecutionId, ExecutionStatus, Time};
 use super::arena::Arena;
 use super::kept::{Kept, Stands, activation_of};
 use super::{Inner, MemoryJournal, lock};
-use crate::purge::in_turn;
-use crate::{Expired, Filter, JournalError, JournalReader, LiveExecution, Purge, Purged, StoredDefinition, Summary};
+use crate::{Filter, JournalError, JournalReader, LiveExecution, StoredDefinition, Summary};
 
 impl JournalReader for MemoryJournal {
     fn history(&self, execution: ExecutionId) -> Result<Option<Vec<u8>>, JournalError> {
@@ -75,34 +74,6 @@ impl JournalReader for MemoryJournal {
 
     fn reads_block(&self) -> bool {
         false
-    }
-}
-
-impl Inner {
-    /// The executions that have ended and expired, at most that many; and whether there are more.
-    pub(super) fn expired(&self, purge: &Purge, limit: usize) -> Purged {
-        // One more than are forgotten tells whether that was all.
-        let lists = Purge::KINDS.map(|status| self.expired_of(status, purge.of(status), limit.saturating_add(1)));
-        let all: usize = lists.iter().map(Vec::len).sum();
-        let executions = in_turn(lists, limit);
-        Purged { more: executions.len() < all, executions }
-    }
-
-    /// The first that have expired of those that ended so, at most that many.
-    fn expired_of(&self, status: Terminal, expired: Expired, limit: usize) -> Vec<ExecutionId> {
-        let arenas = self.arenas();
-        let count: usize = arenas.iter().map(|arena| lock(arena).ended_as(status)).sum();
-        let kept = expired.all_but.map(|kept| usize::try_from(kept).unwrap_or(usize::MAX));
-        let beyond = kept.map_or(0, |kept| count.saturating_sub(kept)).min(limit);
-        if beyond == 0 && expired.ended_before.is_none() {
-            return Vec::new();
-        }
-        // The first of all are among the first of each.
-        let mut first: Vec<_> = arenas.iter().flat_map(|arena| lock(arena).first_ended(status, limit)).collect();
-        first.sort_unstable();
-        let old = expired.ended_before.map_or(0, |before| first.partition_point(|(at, _)| *at < before));
-        first.truncate(beyond.max(old).min(limit));
-        first.into_iter().map(|(_, id)| id).collect()
     }
 }
 

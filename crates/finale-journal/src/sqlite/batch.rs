@@ -191,7 +191,12 @@ impl Step {
 
     /// Whether it is no part of a transaction with others.
     const fn is_control(&self) -> bool {
-        matches!(self.change, Change::Claim(_) | Change::Release(..) | Change::Purge(..) | Change::Flush(_))
+        matches!(self.change, Change::Claim(_) | Change::Release(..) | Change::Flush(_))
+    }
+
+    /// Whether it asks for a purge: that writes nothing itself, and cuts no transaction in two.
+    pub(super) const fn is_purge(&self) -> bool {
+        matches!(self.change, Change::Purge(..))
     }
 }
 
@@ -230,6 +235,14 @@ mod tests {
         let (begins, all) = (STEPS_MAX - 2, STEPS_MAX + 12);
         let steps = nothing(begins, false).chain(nothing(10, true)).chain(nothing(4, false));
         assert_eq!(parts(steps), [0..begins + 11, begins + 11..all]);
+    }
+
+    #[test]
+    fn who_asks_for_a_purge_cuts_no_transaction_in_two() {
+        let (reply, _answer) = std::sync::mpsc::sync_channel(1);
+        let change = Change::Purge(Epoch(1), Box::new((Purge::default(), 1)), reply);
+        let steps = nothing(3, false).chain([Step { ticket: None, change, more: false }]).chain(nothing(2, false));
+        assert_eq!(parts(steps), vec![0..6]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, params};
 
-use crate::{Claim, Epoch, JournalError, Position, Purge, Purged, Released};
+use crate::{Claim, Epoch, JournalError, Position, Released};
 
 use super::Durability;
 use super::activity::Activity;
@@ -28,7 +28,8 @@ use super::fence::{StoreFence, Token};
 use super::forget;
 use super::lock::{DatabaseLock, Lock};
 use super::mark::{Mark, MarkFile};
-use super::purge::{PurgeTask, Stepped};
+use super::pace::Pace;
+use super::purge::PurgeTask;
 use super::queue::Taken;
 use super::recent::Recent;
 use super::shared::{Shared, TellsEnd};
@@ -41,6 +42,10 @@ use super::watch::{self, FileWatch};
 /// that is none any more writes nothing.
 const SEAL: &str = "UPDATE meta SET batch = ?1, running = ?2, place = ?3, completed = ?5, failed = ?6, cancelled = ?7, \
      merged = ?8, unmerged_hash = ?9, base = ?10";
+
+/// How often facts of forgotten executions are [swept](forget::sweep) in one transaction: it must not become a giant one on
+/// a machine that is fast.
+const SWEEPS_MAX: usize = 16;
 
 /// What the thread needs.
 #[derive(Debug)]
@@ -98,6 +103,7 @@ fn run(start: Start) {
             sweeps: forget::is_left(&connection).map_err(failed)?,
             merges: false,
             purges: VecDeque::new(),
+            pace: Pace::new(Instant::now()),
             vacuum: Vacuum::default(),
             watermarks: Vec::new(),
         }
@@ -142,6 +148,7 @@ struct Committer<'c> {
     merges: bool,
     /// What has expired and is being forgotten, for whoever asked first.
     purges: VecDeque<PurgeTask>,
+    pace: Pace,
     vacuum: Vacuum,
     watermarks: Vec<(usize, Position)>,
 }
@@ -202,8 +209,9 @@ impl Committer<'_> {
             match &batch.steps[part.clone()] {
                 [Step { change: Change::Claim(reply), .. }] => self.claim(reply)?,
                 [Step { change: Change::Release(epoch, reply), .. }] => self.release(*epoch, reply)?,
-                [Step { change: Change::Purge(epoch, purge, reply), .. }] => self.begin_purge(*epoch, purge, reply),
                 [Step { change: Change::Flush(reply), .. }] => answer(reply, Ok(())),
+                // It goes on with whatever is committed next, be it nothing else.
+                steps if steps.iter().all(Step::is_purge) => self.begin_purges(steps),
                 _ => self.commit(batch, part)?,
             }
             self.checkpoint(false)?;
@@ -213,33 +221,62 @@ impl Committer<'_> {
 
     fn commit(&mut self, batch: &Batch, part: Range<usize>) -> Result<(), JournalError> {
         let steps = &batch.steps[part.clone()];
+        self.begin_purges(steps);
         let begun = Instant::now();
         self.begin()?;
+        // From here on nobody else copies the log and empties it. One that was cut off grows with what is written next, and is
+        // as long as it should be then, with a hole in it: that is to be found before.
+        while !self.watch.has_log_of(self.checkpoints.log_length_min())? {
+            self.connection.execute_batch("ROLLBACK").map_err(failed)?;
+            self.check_log()?;
+            self.begin()?;
+        }
         self.written = Written { batch: self.reached.batch + 1, appends: 0, bytes: 0, ..self.written };
         self.steps.write(batch, steps, &mut self.written).map_err(failed)?;
         self.merges |= self.faults.as_ref().is_some_and(SqliteFaults::merges);
         if std::mem::take(&mut self.merges) {
             self.steps.merge(&mut self.written).map_err(failed)?;
         }
-        self.sweeps |= steps.iter().any(|step| matches!(step.change, Change::Forget(_)));
-        if self.sweeps {
-            self.sweeps = forget::sweep(self.connection).map_err(failed)?;
-        }
+        self.sweeps |= std::mem::take(&mut self.written.leaves);
         if steps.is_empty() && self.vacuum.is_under_way {
             Vacuum::step(self.connection).map_err(failed)?;
         }
-        if let Some(purge) = self.purges.front_mut() {
-            let stepped = purge.step(self.connection, self.steps.recent(), &mut self.written.ended, !steps.is_empty());
-            let Stepped { leaves, needs_merge } = stepped.map_err(failed)?;
-            self.sweeps |= leaves;
-            self.merges |= needs_merge;
-        }
+        self.forget(!steps.is_empty()).map_err(failed)?;
         self.seal("")?;
         self.shared.counters.committed(self.written.appends, self.written.bytes, begun.elapsed());
         self.settle(steps, part.end);
         if let Some(purge) = self.purges.pop_front().and_then(PurgeTask::answer) {
             self.purges.push_front(purge);
         }
+        Ok(())
+    }
+
+    /// Forgets what has expired, and deletes what is left of what was forgotten, as long as there is time for that.
+    fn forget(&mut self, beside_others: bool) -> rusqlite::Result<()> {
+        if !self.sweeps && self.purges.is_empty() {
+            return Ok(());
+        }
+        let Some(turn) = self.pace.turn(Instant::now(), beside_others) else { return Ok(()) };
+        let somebody_waits = || self.shared.queue.waiting_bytes() > 0;
+        let mut swept = 0;
+        while turn.goes_on(Instant::now(), somebody_waits) {
+            if self.sweeps {
+                if swept == SWEEPS_MAX {
+                    break;
+                }
+                swept += 1;
+                self.sweeps = forget::sweep(self.connection)?;
+                continue;
+            }
+            let Some(purge) = self.purges.front_mut().filter(|purge| !purge.is_over()) else { break };
+            let stepped = purge.step(self.connection, self.steps.recent(), &mut self.written.ended)?;
+            self.sweeps |= stepped.leaves;
+            self.merges |= stepped.needs_merge;
+            if stepped.needs_merge {
+                break;
+            }
+        }
+        self.pace.took(&turn, Instant::now());
         Ok(())
     }
 
@@ -251,17 +288,15 @@ impl Committer<'_> {
         connection::sync(self.connection, durability).map_err(failed)
     }
 
-    fn begin_purge(
-        &mut self,
-        epoch: Epoch,
-        (purge, limit): &(Purge, usize),
-        reply: &SyncSender<Result<Purged, JournalError>>,
-    ) {
+    fn begin_purges(&mut self, steps: &[Step]) {
         let current = Epoch(self.reached.epoch);
-        if epoch == current {
-            self.purges.push_back(PurgeTask::new(*purge, *limit, reply.clone()));
-        } else {
-            answer(reply, Err(JournalError::Fenced { epoch, current }));
+        for step in steps {
+            let Change::Purge(epoch, purge, reply) = &step.change else { continue };
+            if *epoch == current {
+                self.purges.push_back(PurgeTask::new(purge.0, purge.1, reply.clone()));
+            } else {
+                answer(reply, Err(JournalError::Fenced { epoch: *epoch, current }));
+            }
         }
     }
 
@@ -332,6 +367,12 @@ impl Committer<'_> {
         if self.is_claimed {
             self.fence.check(self.reached.epoch, self.connection)?;
         }
+        self.check_log()?;
+        self.watch.look_if_due()
+    }
+
+    /// Whether the log is as long as what was written to it.
+    fn check_log(&mut self) -> Result<(), JournalError> {
         if !self.watch.has_log_of(self.checkpoints.log_length_min())? {
             // A tool may have copied the log and emptied it, which is no harm.
             self.checkpoints.look(&self.shared.counters).map_err(failed)?;
@@ -339,7 +380,7 @@ impl Committer<'_> {
                 return Err(self.watch.cut());
             }
         }
-        self.watch.look_if_due()
+        Ok(())
     }
 
     /// Everything is on the disk: notes it, and tells it.

@@ -46,6 +46,7 @@ mod mark;
 mod merge;
 mod network;
 mod open;
+mod pace;
 mod private;
 mod purge;
 mod queue;

@@ -1,31 +1,23 @@
 //! Forgetting executions that ended long ago, a little with each commit.
 //!
 //! The kinds of ends take turns, so that many of one kind keep no other waiting. How many there are of each kind is
-//! kept in `meta` and never counted. Beside other work a purge takes a bounded part of the time of the thread that
-//! writes; when nothing else is to be done it takes more, in steps so short that whoever comes waits for a moment only.
+//! kept in `meta` and never counted. How much is done with a commit is up to [`Pace`](super::pace::Pace).
 
 use std::sync::mpsc::SyncSender;
-use std::time::{Duration, Instant};
 
 use finale_core::fact::Terminal;
 use finale_core::{ExecutionId, Time};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension};
 
 use crate::{Expired, JournalError, Purge, Purged};
 
 use super::ended::Ended;
-use super::forget;
+use super::forget::{self, Place};
 use super::recent::Recent;
 use super::summary::code;
 
 /// How many of one kind are forgotten before it is the turn of the next kind.
-const AT_ONCE: u64 = 16;
-/// The part of the time that a purge takes while others wait.
-const SHARE: u32 = 10;
-/// The longest that one step takes while others wait. One transaction has one step.
-const BUSY_MAX: Duration = Duration::from_millis(5);
-/// How long a step takes while nobody waits: who comes meanwhile waits for that.
-const IDLE: Duration = Duration::from_millis(1);
+const AT_ONCE: usize = 64;
 
 /// A purge that is under way.
 #[derive(Debug)]
@@ -34,7 +26,6 @@ pub(super) struct PurgeTask {
     limit: usize,
     reply: SyncSender<Result<Purged, JournalError>>,
     purged: Purged,
-    stepped_at: Instant,
     is_over: bool,
 }
 
@@ -47,35 +38,42 @@ pub(super) struct Stepped {
     pub(super) needs_merge: bool,
 }
 
-/// One row that has expired.
-struct Row {
-    number: i64,
-    id: ExecutionId,
-    last: i64,
-}
-
 impl PurgeTask {
     pub(super) fn new(purge: Purge, limit: usize, reply: SyncSender<Result<Purged, JournalError>>) -> Self {
         let purged = Purged { executions: Vec::new(), more: true };
-        Self { purge, limit, reply, purged, stepped_at: Instant::now(), is_over: limit == 0 }
+        Self { purge, limit, reply, purged, is_over: limit == 0 }
     }
 
-    /// Forgets some, in a transaction that is under way.
+    /// Forgets some of each kind, in a transaction that is under way.
     pub(super) fn step(
         &mut self,
         connection: &Connection,
         recent: &Recent,
         ended: &mut Ended,
-        others_wait: bool,
     ) -> rusqlite::Result<Stepped> {
-        let begun = Instant::now();
-        let budget = if others_wait { ((begun - self.stepped_at) / SHARE).min(BUSY_MAX) } else { IDLE };
+        let before = self.purged.executions.len();
         let mut stepped = Stepped::default();
-        while !self.is_over && !stepped.needs_merge && begun.elapsed() < budget {
-            self.round(connection, recent, ended, &mut stepped)?;
+        for (status, kinds_left) in Purge::KINDS.into_iter().zip([3, 2, 1]) {
+            let left = self.limit - self.purged.executions.len();
+            // What is not in the tables yet has its turn when it is there, and must find something left of the limit.
+            let sharing = if stepped.needs_merge { Purge::KINDS.len() } else { kinds_left };
+            let limit = left.div_ceil(sharing).min(AT_ONCE);
+            let mut found = expired(connection, recent, ended, (status, self.purge.of(status)), limit)?;
+            stepped.needs_merge |= found.goes_on_in_recent;
+            if !found.places.is_empty() {
+                stepped.leaves |= forget::many(connection, &mut found.places)?;
+                ended.add(code(status), -(found.places.len() as i64));
+                self.purged.executions.append(&mut found.ids);
+            }
         }
-        self.stepped_at = Instant::now();
+        self.purged.more = self.purged.executions.len() > before || stepped.needs_merge;
+        self.is_over = !self.purged.more || self.purged.executions.len() == self.limit;
         Ok(stepped)
+    }
+
+    /// Whether nothing is left to do but to answer.
+    pub(super) const fn is_over(&self) -> bool {
+        self.is_over
     }
 
     /// What is forgotten is committed: answers, if that was all.
@@ -92,30 +90,6 @@ impl PurgeTask {
     pub(super) fn refuse(self, error: JournalError) {
         let _ = self.reply.try_send(Err(error));
     }
-
-    /// Some of each kind.
-    fn round(
-        &mut self,
-        connection: &Connection,
-        recent: &Recent,
-        ended: &mut Ended,
-        stepped: &mut Stepped,
-    ) -> rusqlite::Result<()> {
-        let before = self.purged.executions.len();
-        for status in Purge::KINDS {
-            let left = (self.limit - self.purged.executions.len()) as u64;
-            let found = expired(connection, recent, ended, (status, self.purge.of(status)), left.min(AT_ONCE))?;
-            stepped.needs_merge |= found.goes_on_in_recent;
-            for row in found.rows {
-                stepped.leaves |= forget::one(connection, row.number, row.last)?;
-                ended.add(code(status), -1);
-                self.purged.executions.push(row.id);
-            }
-        }
-        self.purged.more = self.purged.executions.len() > before || stepped.needs_merge;
-        self.is_over = !self.purged.more || self.purged.executions.len() == self.limit;
-        Ok(())
-    }
 }
 
 /// When the first of those that ended so ended.
@@ -130,7 +104,8 @@ pub(super) fn first_end(connection: &Connection, status: Terminal) -> rusqlite::
 /// Some of those that have expired.
 #[derive(Default)]
 struct Found {
-    rows: Vec<Row>,
+    places: Vec<Place>,
+    ids: Vec<ExecutionId>,
     /// Whether the next one is not in the tables yet.
     goes_on_in_recent: bool,
 }
@@ -141,7 +116,7 @@ fn expired(
     recent: &Recent,
     ended: &mut Ended,
     (status, expired): (Terminal, Expired),
-    limit: u64,
+    limit: usize,
 ) -> rusqlite::Result<Found> {
     let kept = ended.of(status) + recent.ended(status);
     let beyond = expired.all_but.map_or(0, |all_but| kept.saturating_sub(all_but));
@@ -154,24 +129,27 @@ fn expired(
         before.is_some_and(|before| completed_at < before) || (found as u64) < beyond
     };
     let first_recent = recent.first_end(status).map(Time::as_micros);
-    let mut select = connection.prepare_cached(
-        "SELECT number, id, last, completed_at FROM executions e WHERE status = ?1 AND completed_at IS NOT NULL \
-         AND NOT EXISTS(SELECT 1 FROM heads WHERE heads.id = e.id) ORDER BY completed_at LIMIT ?2",
-    )?;
-    let mut rows = select.query(params![code(status), limit.cast_signed()])?;
+    // With the status as a parameter it would be planned anew each time: whether some indices can be used depends on it.
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT number, id, last, completed_at FROM executions e WHERE status = {} AND completed_at IS NOT NULL \
+         AND NOT EXISTS(SELECT 1 FROM heads WHERE heads.id = e.id) ORDER BY completed_at LIMIT ?1",
+        code(status)
+    ))?;
+    let mut rows = select.query([limit as i64])?;
     while let Some(row) = rows.next()? {
         let completed_at = row.get::<_, i64>(3)?;
         if first_recent.is_some_and(|first| first < completed_at) {
             break;
         }
-        if !is_expired(completed_at, found.rows.len()) {
+        if !is_expired(completed_at, found.ids.len()) {
             return Ok(found);
         }
-        found.rows.push(Row { number: row.get(0)?, id: super::summary::id(row, 1), last: row.get(2)? });
+        found.places.push(Place { number: row.get(0)?, last: row.get(2)? });
+        found.ids.push(super::summary::id(row, 1));
     }
-    if (found.rows.len() as u64) < limit {
-        found.goes_on_in_recent = first_recent.is_some_and(|first| is_expired(first, found.rows.len()));
-        if !found.goes_on_in_recent && (found.rows.len() as u64) < beyond {
+    if found.ids.len() < limit {
+        found.goes_on_in_recent = first_recent.is_some_and(|first| is_expired(first, found.ids.len()));
+        if !found.goes_on_in_recent && (found.ids.len() as u64) < beyond {
             ended.count(connection, status)?;
         }
     }

@@ -62,10 +62,10 @@ impl SqliteReaderBuilder {
         files.check()?;
         let mark = Mark::read(&files.mark);
         match (files.lost(mark), files.length()) {
-            (Some(lost), _) => return Err(lost),
-            (None, None) => return Err(OpenProblem::NoFile),
-            (None, Some(0)) => return Err(OpenProblem::Empty),
-            (None, Some(_)) => {}
+            (Some(lost), _) if !self.accept_lost_tail => return Err(lost),
+            (_, None) => return Err(OpenProblem::NoFile),
+            (_, Some(0)) => return Err(OpenProblem::Empty),
+            (_, Some(_)) => {}
         }
         let below_log = super::connection::missing_below_log(files).map_err(open_problem)?;
         if below_log > 0 {

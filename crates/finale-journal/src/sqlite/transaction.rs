@@ -52,6 +52,8 @@ pub(super) struct Written {
     pub(super) ended: Ended,
     /// The newest batch that brought everything into the tables.
     pub(super) merged: u64,
+    /// Whether facts of those that were forgotten are left to delete.
+    pub(super) leaves: bool,
 }
 
 impl<'c> Steps<'c> {
@@ -133,7 +135,7 @@ impl<'c> Steps<'c> {
             Change::Forget(executions) => {
                 // Those that ended just now are in the tables then.
                 self.merge(written)?;
-                forget::hide(self.connection, executions, &mut written.ended)?;
+                written.leaves |= forget::named(self.connection, executions, &mut written.ended)?;
             }
             Change::Nothing | Change::Claim(_) | Change::Release(..) | Change::Purge(..) | Change::Flush(_) => {}
         }

@@ -17,9 +17,15 @@ pub(crate) async fn read<T: Send + 'static>(
     journal: &Arc<dyn Journal>,
     read: impl FnOnce(&dyn Journal) -> T + Send + 'static,
 ) -> Option<T> {
-    if !journal.reads_block() {
-        return Some(read(&**journal));
-    }
+    if journal.reads_block() { away(journal, read).await } else { Some(read(&**journal)) }
+}
+
+/// Does something with the journal that may take long, whatever the journal is, and gives what came of it; none if the
+/// thread that did it is gone.
+pub(crate) async fn away<T: Send + 'static>(
+    journal: &Arc<dyn Journal>,
+    read: impl FnOnce(&dyn Journal) -> T + Send + 'static,
+) -> Option<T> {
     let journal = Arc::clone(journal);
     let (answer, answered) = oneshot::channel();
     let read = move || {

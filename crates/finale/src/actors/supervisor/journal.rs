@@ -8,7 +8,7 @@ use finale_core::ExecutionId;
 use finale_core::number::DefinitionNo;
 use finale_core::supervisor::{Input, Read, ReadNo, ReadWhat, Restored, Write, WriteWhat};
 use finale_core::task_engine::{self, TaskNode};
-use finale_journal::{Appended, JournalError, Writer};
+use finale_journal::{Appended, Journal, JournalError, Writer};
 
 use crate::activation::ActivateError;
 use crate::actors::messages::{ForEngine, ForExecution, GiveUp, PortNews};
@@ -82,7 +82,12 @@ impl Supervisor {
     fn read(&mut self, Read { number, what }: Read, context: &mut Context<Self>) {
         let (journal, nothing) = (Arc::clone(&self.shared.journal), past::Found::nothing(&what));
         let epoch = self.shared.epoch;
-        let found = async move { reading::read(&journal, move |journal| past::find(journal, epoch, what)).await };
+        let found = async move {
+            // A purge holds up those who append, if it is done on their thread.
+            let is_purge = matches!(what, ReadWhat::Expired { .. });
+            let find = move |journal: &dyn Journal| past::find(journal, epoch, what);
+            if is_purge { reading::away(&journal, find).await } else { reading::read(&journal, find).await }
+        };
         let taken = wrap_future::<_, Self>(found).map(move |found, supervisor, context| {
             let found = found.unwrap_or(nothing);
             let input = supervisor.found(number, found);
