@@ -222,6 +222,9 @@ impl Execution {
     #[inline]
     pub(super) fn outcome(&mut self, definition: &Compiled, attempted: Attempted, sink: &mut impl EffectSink) {
         let Attempted { key, attempt, result, started, ended, further } = attempted;
+        // By a clock that was set back meanwhile a handler begins before it was asked for.
+        let started = started.max(self.since(key).unwrap_or(started)).min(self.at);
+        let ended = ended.max(started).min(self.at);
         let attempt = self.leave_work(definition, key, attempt, sink);
         if sink.watched() {
             let failure = result.as_ref().err().cloned().map(Box::new);

@@ -312,6 +312,11 @@ impl Nest {
         self.has_failed
     }
 
+    /// Whether another one may fail.
+    pub(super) const fn tolerates_another(&self) -> bool {
+        self.failed < self.tolerated
+    }
+
     /// Whether none is open, and none will be.
     pub(super) fn is_over(&self) -> bool {
         let is_left = match &self.rounds {

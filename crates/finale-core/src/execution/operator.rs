@@ -5,8 +5,9 @@ use super::apply::{Attempted, Further};
 use super::instances::ByOperator;
 use super::node::WaitFor;
 use super::rules::not_now;
+use super::scope::{Scope, ScopeEnd};
 use super::{AfterStop, Effect, EffectSink, Execution, NodeState, Phase, Refused, Skip};
-use crate::compiled::{Compiled, Step};
+use crate::compiled::{Compiled, OpeningKind, Step};
 use crate::fact::{Operation, OperatorAction, Timer};
 use crate::failure::{Failure, FailureClass};
 use crate::id::{AttemptNo, WorkKey};
@@ -40,7 +41,7 @@ impl Execution {
                 matches!(wait, WaitFor::Backoff { .. } | WaitFor::Round { .. } | WaitFor::Time { .. })
             }
             OperatorAction::Complete(_) | OperatorAction::Fail | OperatorAction::Skip => {
-                if self.is_undoing(key) || self.nests.get(&key).is_some_and(|nest| nest.is_closed()) {
+                if self.is_end_decided(key) {
                     return Err(Refused::EndDecided { key });
                 }
                 is_reached(state)
@@ -55,6 +56,18 @@ impl Execution {
             return Err(Refused::Invalid("the task runs at most once: it can be completed or failed, not tried again"));
         }
         Ok(())
+    }
+
+    /// Whether it is decided what comes of a node, though something is left to be done before.
+    fn is_end_decided(&self, key: WorkKey) -> bool {
+        let Some(nest) = self.nests.get(&key) else { return self.is_undoing(key) };
+        let decides = |scope: &Scope| match nest.kind() {
+            OpeningKind::Single => scope.end != ScopeEnd::Undecided,
+            OpeningKind::Rounds => scope.end == ScopeEnd::Failed,
+            OpeningKind::Items => scope.end == ScopeEnd::Failed && !nest.tolerates_another(),
+        };
+        let inside = || nest.all_open().filter_map(|id| self.scope(id));
+        self.is_undoing(key) || nest.is_closed() || inside().any(decides)
     }
 
     /// Whether an operator can say anything of the work in that scope.

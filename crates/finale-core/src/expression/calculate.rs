@@ -8,9 +8,11 @@ use super::number::Number;
 use super::program::Calculation;
 use super::{json, kind};
 
-/// An integer as a value, in the smallest form: what is equal looks equal.
-pub(super) fn integer(value: i128) -> Value {
-    i64::try_from(value).map_or_else(|_| Value::from(value), Value::from)
+/// An integer as a value, in the smallest form: what is equal looks equal. None beyond 64 bits: who reads JSON would make
+/// another number of it.
+pub(super) fn integer(value: i128) -> Option<Value> {
+    let unsigned = || u64::try_from(value).map(Value::from);
+    i64::try_from(value).map(Value::from).or_else(|_| unsigned()).ok()
 }
 
 /// A float as a value; there are no infinities.
@@ -46,6 +48,10 @@ pub(super) fn calculate(
     }
 }
 
+fn too_large() -> EvaluationError {
+    EvaluationError::failed(json::LARGE_INTEGER)
+}
+
 fn numbers(calculation: Calculation, left: Number, right: Number) -> Result<Value, EvaluationError> {
     let by_zero = || EvaluationError::failed(format!("`{}` by zero", calculation.sign()));
     let is_division = matches!(calculation, Calculation::Divide | Calculation::DivideWhole | Calculation::Remainder);
@@ -62,8 +68,7 @@ fn numbers(calculation: Calculation, left: Number, right: Number) -> Result<Valu
             Calculation::Power if b >= 0 => u32::try_from(b).ok().and_then(|exponent| a.checked_pow(exponent)),
             Calculation::Divide | Calculation::Power => return floats(calculation, left, right),
         };
-        let too_large = || EvaluationError::failed("the result is a larger integer than there is");
-        return exact.map(integer).ok_or_else(too_large);
+        return exact.and_then(integer).ok_or_else(too_large);
     }
     floats(calculation, left, right)
 }
@@ -94,10 +99,7 @@ fn floats(calculation: Calculation, left: Number, right: Number) -> Result<Value
 /// The number with the other sign.
 pub(super) fn negate(value: &Value) -> Result<Value, EvaluationError> {
     match Number::of(value) {
-        Some(Number::Integer(value)) => {
-            let negated = value.checked_neg().map(integer);
-            negated.ok_or_else(|| EvaluationError::failed("the result is a larger integer than there is"))
-        }
+        Some(Number::Integer(value)) => value.checked_neg().and_then(integer).ok_or_else(too_large),
         Some(Number::Float(value)) => Ok(Value::from(-value)),
         None => Err(EvaluationError::failed(format!("`-` cannot be used before a {}", kind(value)))),
     }

@@ -47,8 +47,8 @@ fn boolean(value: &Value) -> Filtered<bool> {
 /// An integer of a number, or of a text that says one; what is behind the point is cut off.
 fn whole(value: &Value, default: Option<Value>, named: Kwargs) -> Filtered {
     converted(value, default, &named, |number| match number {
-        Number::Integer(value) => Some(integer(value)),
-        Number::Float(value) if value.abs() < i128::MAX as f64 => Some(integer(value.trunc() as i128)),
+        Number::Integer(value) => integer(value),
+        Number::Float(value) if value.abs() < i128::MAX as f64 => integer(value.trunc() as i128),
         Number::Float(_) => None,
     })
 }
@@ -70,8 +70,9 @@ fn converted(
         (_, Some(text)) => said(text),
         _ => Number::of(value),
     };
+    let lacks = if number.is_some() { "is a larger integer than 64 bits hold" } else { "is no number" };
     let converted = number.and_then(convert).or(default);
-    converted.ok_or_else(|| failed(format!("{} ({}) is no number", json::shown(value), kind(value))))
+    converted.ok_or_else(|| failed(format!("{} ({}) {lacks}", json::shown(value), kind(value))))
 }
 
 /// The number that a text says, as JSON or with a `+` before it.
@@ -89,12 +90,12 @@ fn said(text: &str) -> Option<Number> {
 fn sum(state: &State<'_, '_>, values: &Value, named: Kwargs) -> Filtered {
     let attribute = named.get::<Option<String>>("attribute")?;
     named.assert_all_used()?;
+    let too_large = || failed(json::LARGE_INTEGER);
     let (mut exact, mut rounded, mut is_exact) = (0_i128, 0.0_f64, true);
     for item in items(state, values)? {
         let value = look(&item, attribute.as_deref())?;
         match Number::of(&value) {
             Some(Number::Integer(value)) => {
-                let too_large = || failed("the sum is a larger integer than there is");
                 exact = exact.checked_add(value).ok_or_else(too_large)?;
             }
             Some(Number::Float(value)) => {
@@ -104,7 +105,10 @@ fn sum(state: &State<'_, '_>, values: &Value, named: Kwargs) -> Filtered {
             None => return Err(failed(format!("can only sum numbers, not a {}", kind(&value)))),
         }
     }
-    Ok(if is_exact { integer(exact) } else { float(rounded + Number::Integer(exact).as_float())? })
+    if is_exact {
+        return integer(exact).ok_or_else(too_large);
+    }
+    Ok(float(rounded + Number::Integer(exact).as_float())?)
 }
 
 /// What is compared of an item, and how.

@@ -13,11 +13,15 @@ use super::number::Number;
 /// How much of a value or a text an error shows.
 const SHOWN_BYTES_MAX: usize = 80;
 
+/// What is said of a result beyond 64 bits.
+pub(super) const LARGE_INTEGER: &str = "the result is a larger integer than 64 bits hold";
+
 /// Why a value is no JSON document.
 #[derive(Debug)]
 pub(super) enum Unprintable {
     Undefined,
     NotFinite,
+    LargeInteger,
     TooLarge { bytes_max: usize },
     TooDeep,
     Foreign { found: String },
@@ -39,6 +43,7 @@ impl From<Unprintable> for EvaluationError {
         match error {
             Unprintable::Undefined => Self::Undefined { what: "a part of the result".to_owned() },
             Unprintable::NotFinite => Self::NotFinite,
+            Unprintable::LargeInteger => Self::failed(LARGE_INTEGER),
             Unprintable::TooLarge { bytes_max } => Self::TooLarge { bytes_max },
             Unprintable::TooDeep => Self::TooDeep { depth_max: RESULT_DEPTH_MAX },
             Unprintable::Foreign { found } => Self::NotJson { found },
@@ -175,7 +180,9 @@ impl Writer {
 
     fn number(&mut self, value: &Value) -> Result<(), Unprintable> {
         if value.is_integer() {
-            return self.raw(&value.to_string());
+            // Filters of the library may give one; who reads it would make another number of it.
+            let fits = i64::try_from(value.clone()).is_ok() || u64::try_from(value.clone()).is_ok();
+            return if fits { self.raw(&value.to_string()) } else { Err(Unprintable::LargeInteger) };
         }
         let number = f64::try_from(value.clone()).map_err(Unprintable::Broken)?;
         if !number.is_finite() {

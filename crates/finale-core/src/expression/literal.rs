@@ -1,5 +1,7 @@
 //! Numbers and texts as they are written.
 
+use std::num::IntErrorKind;
+
 use minijinja::Value;
 
 use super::environment;
@@ -23,10 +25,12 @@ pub(super) fn number(written: &str) -> Result<Value, ExpressionError> {
         }
     };
     let digits = if radix == 10 { &digits } else { &digits[2..] };
-    if let Ok(number) = u64::from_str_radix(digits, radix) {
-        return Ok(Value::from(number));
-    }
-    i128::from_str_radix(digits, radix).map(Value::from).map_err(|_| refuse())
+    u64::from_str_radix(digits, radix).map(Value::from).map_err(|error| match error.kind() {
+        IntErrorKind::PosOverflow => ExpressionError::Syntax {
+            detail: format!("syntax error: `{written}` is a larger integer than 64 bits hold"),
+        },
+        _ => refuse(),
+    })
 }
 
 /// What stands between quotes.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{NodeRecordState, Record};
 use crate::id::{AttemptNo, WorkKey};
+use crate::path::{Instance, NodePath, PathStep};
 use crate::status::WaitingFor;
 
 /// A limit on the number of handlers that run at once. As JSON it is `"runtime"` or `{"handler": "NAME"}`.
@@ -83,17 +84,27 @@ impl Record {
             let Some(held_up) = begun.attempt.and_then(|attempt| HeldUp::find(held_up, task.key, attempt)) else {
                 continue;
             };
-            self.counts.running = self.counts.running.saturating_sub(1);
-            node.state = match &held_up.by {
+            let (state, count) = match &held_up.by {
                 HeldUpBy::Queue(queue) => {
-                    self.counts.queued += 1;
-                    NodeRecordState::Queued { begun, queue: queue.clone() }
+                    (NodeRecordState::Queued { begun, queue: queue.clone() }, &mut self.counts.queued)
                 }
                 HeldUpBy::Execution => {
-                    self.counts.waiting += 1;
-                    NodeRecordState::Waiting { begun, waiting_for: WaitingFor::Execution }
+                    let waiting_for = WaitingFor::Execution;
+                    (NodeRecordState::Waiting { begun, waiting_for }, &mut self.counts.waiting)
                 }
             };
+            node.state = state;
+            // What undoes a node, and what `finally` runs, is counted nowhere.
+            if !is_of_ending(&node.id) {
+                *count += 1;
+                self.counts.running = self.counts.running.saturating_sub(1);
+            }
         }
     }
+}
+
+/// Whether the node with that path is a part of an end.
+fn is_of_ending(path: &str) -> bool {
+    let ends = |step: &PathStep| matches!(step.instance, Instance::Compensation | Instance::Finally);
+    path.parse::<NodePath>().is_ok_and(|path| path.within().iter().any(ends))
 }

@@ -416,6 +416,47 @@ fn nobody_says_otherwise_of_a_node_that_undoes_what_its_scopes_did() {
 }
 
 #[test]
+fn nobody_says_otherwise_of_a_node_whose_end_is_decided_inside_of_it() {
+    let inside = || {
+        let first = Definition::builder("inside").task("book", "work").compensate("undo");
+        first.task("check", "work").after("book").finally("work").build()
+    };
+    let ended = |mut run: Run, scope: &str, how: &str| {
+        run.done(&format!("{scope}::book"), "1");
+        match how {
+            "failed" => run.failed(&format!("{scope}::check"), "no"),
+            _ => run.done(&format!("{scope}::check"), "1"),
+        }
+        run
+    };
+    let group = || Definition::builder("root").group("it", inside());
+    let map = || Definition::builder("root").map("it", "input", inside());
+    let each = || Definition::builder("root").repeat("it", inside(), LoopCondition::until("round == 2"), 3);
+    for (definition, scope, how, is_decided) in [
+        (group(), "it", "failed", true),
+        (group(), "it", "completed", true),
+        (map(), "it[0]", "failed", true),
+        (map(), "it[0]", "completed", false),
+        (each(), "it#1", "failed", true),
+        (each(), "it#1", "completed", false),
+    ] {
+        let mut run = ended(Run::activated(compiled(definition.build()), "[1,2]"), scope, how);
+        let key = run.execution.resolve(&run.definition, &"it".parse().unwrap()).expect("it is there");
+        let mut said = |action| {
+            let operation = Operation { key, by: "jo".into(), reason: "so".into(), action };
+            run.try_tell(Input::Operate(operation))
+        };
+        if is_decided {
+            for action in [OperatorAction::Complete(Payload::NULL), OperatorAction::Skip, OperatorAction::Fail] {
+                assert_eq!(said(action), Err(Refused::EndDecided { key }), "{scope} {how}");
+            }
+        } else {
+            assert_eq!(said(OperatorAction::Complete(Payload::NULL)), Ok(()), "{scope} {how}");
+        }
+    }
+}
+
+#[test]
 fn completed_items_are_kept_and_undone_when_something_else_fails() {
     let mut run = items(Some(Tolerance::Count(1)));
     for item in [2, 0, 1] {

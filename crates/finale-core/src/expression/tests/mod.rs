@@ -235,6 +235,29 @@ fn a_result_must_be_json() {
     assert_eq!(value("18446744073709551615", &nothing()), Ok(json!(u64::MAX)));
 }
 
+/// Whoever reads JSON makes a float of a larger one, which is another number.
+#[test]
+fn an_integer_beyond_64_bits_is_an_error_and_no_float() {
+    let world = World::new(json!({"least": i64::MIN, "most": u64::MAX}), Vec::new());
+    for (text, exact) in [
+        ("input.most - 1", json!(u64::MAX - 1)),
+        ("2 ** 63", json!(1_u64 << 63)),
+        ("input.least + 1", json!(i64::MIN + 1)),
+        ("-9223372036854775808", json!(i64::MIN)),
+        ("input.least | abs", json!(1_u64 << 63)),
+        ("'18446744073709551615' | int", json!(u64::MAX)),
+    ] {
+        assert_eq!(value(text, &world), Ok(exact), "{text}");
+    }
+    for text in ["input.most + 1", "input.least - 1", "2 ** 64", "2 ** 64 - 1", "-input.most", "[input.most, 1] | sum"]
+    {
+        let error = value(text, &world).unwrap_err().to_string();
+        assert!(error.contains("larger integer than 64 bits hold"), "{text}: {error}");
+    }
+    assert!(value("1e19 | int", &world).is_ok() && value("1e20 | int", &world).is_err());
+    assert!(refused("18446744073709551616").contains("`18446744073709551616` is a larger integer than 64 bits hold"));
+}
+
 #[test]
 fn a_result_that_no_parser_could_read_back_is_refused() {
     let deep = (0..90).fold(json!(1), |inner, _| json!([inner]));
