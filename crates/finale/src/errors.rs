@@ -171,6 +171,9 @@ pub enum ReportError {
     /// A handler does the task, and has not begun: it cannot be cancelled yet.
     #[error("the task is {0}: it is too early for this")]
     NotReady(NodeStatus),
+    /// The task is held: it waits for an operator, and nobody will ask for it before that; the text says what would help.
+    #[error("the task {}", .0.in_words())]
+    WaitsForElse(WaitingFor),
     /// The output is no payload: it is no JSON, or larger than [`Limits::payload_bytes_max`](crate::Limits).
     #[error(transparent)]
     Payload(#[from] PayloadError),
@@ -229,6 +232,7 @@ impl ReportError {
             Self::AlreadyTerminal(_) => "already_terminal",
             Self::Invalid(_) => "invalid",
             Self::NotReady(_) => "not_ready",
+            Self::WaitsForElse(_) => "not_ready",
             Self::Payload(error) => error.code(),
             Self::TooLong(_) => "too_long",
             Self::Saturated { .. } => "saturated",
@@ -262,6 +266,7 @@ impl From<Refused> for ReportError {
             Refused::AlreadyTerminal(status) => Self::AlreadyTerminal(status),
             Refused::Settled { status, .. } => Self::AlreadySettled(status),
             Refused::NotReady { status, .. } => Self::NotReady(status),
+            Refused::WaitsForElse { waiting_for, .. } => Self::WaitsForElse(waiting_for),
             Refused::Stale { attempt, .. } => Self::StaleAttempt { attempt: attempt.get() },
             Refused::WrongType(problem) => Self::WrongType(problem.into()),
             Refused::ScopeOver { .. } => Self::ScopeOver,
@@ -280,7 +285,7 @@ impl From<CommandError> for ReportError {
             CommandError::Invalid(problem) => Self::Invalid(problem),
             CommandError::TooLong(error) => Self::TooLong(error),
             CommandError::NotReady(status) => Self::NotReady(status),
-            CommandError::WaitsForElse(_) => Self::NotReady(NodeStatus::Waiting),
+            CommandError::WaitsForElse(waiting_for) => Self::WaitsForElse(waiting_for),
             CommandError::AlreadySettled(status) => Self::AlreadySettled(status),
             CommandError::ScopeOver => Self::ScopeOver,
             CommandError::UnknownNode(node) => Self::UnknownNode(node),

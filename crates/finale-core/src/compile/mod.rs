@@ -49,6 +49,7 @@ use self::network::Network;
 use crate::compiled::Compiled;
 use crate::definition::{BodyRole, Definition};
 use crate::expression::Expression;
+use crate::path::NodePath;
 
 /// Checks a definition and makes what can be run.
 ///
@@ -83,7 +84,7 @@ pub fn compile_within(definition: Definition, registry: &Registry, limits: &Limi
     pass(&definition, Phase::Graph, problems)?;
     if members.len() == 1 && network::calls(&definition).is_empty() {
         let definition = Definition { workflows: Vec::new(), ..definition };
-        return Ok(Compiled {
+        return named_apart(Compiled {
             warnings: warnings.into(),
             items_max: limits.items_max,
             ..assemble::assemble(definition, vec![members], &Targets::default())
@@ -96,7 +97,29 @@ pub fn compile_within(definition: Definition, registry: &Registry, limits: &Limi
     let called = pinned(&network);
     let definition = Definition { workflows: called, ..definition };
     let items_max = limits.items_max;
-    Ok(Compiled { warnings: warnings.into(), items_max, ..assemble::assemble(definition, all, &targets) })
+    named_apart(Compiled { warnings: warnings.into(), items_max, ..assemble::assemble(definition, all, &targets) })
+}
+
+/// Refuses ids of the definition's own nodes that are the paths of nodes inside of others.
+///
+/// Inside, an id with a sign of paths in it has a `\\` before that, which the nodes of the definition itself do without.
+fn named_apart(compiled: Compiled) -> Result<Compiled, CompileError> {
+    let definition = compiled.definition();
+    let ids = definition.nodes.iter().map(|node| node.id.as_str());
+    let is_path = |id: &&str| {
+        let path = id.parse::<NodePath>().ok().filter(|path| !path.within().is_empty());
+        path.is_some_and(|path| compiled.node_at(&path).is_some())
+    };
+    let ambiguous = |id: &str| {
+        Problem::of(
+            Code::AmbiguousNodeId,
+            id,
+            format!("the id {id:?} is also the path of a node inside of another one"),
+        )
+    };
+    let problems = ids.filter(|id| id.contains("::")).filter(is_path).map(ambiguous).collect();
+    pass(definition, Phase::Graph, problems)?;
+    Ok(compiled)
 }
 
 /// One graph of those that are put together.

@@ -146,6 +146,8 @@ pub enum Code {
     SubworkflowOutputTypeMismatch,
     /// Workflows call each other in a circle.
     SubworkflowCycleDetected,
+    /// The id of a node is the path of another one, which is inside of a node: reports and verdicts could mean either.
+    AmbiguousNodeId,
     /// Workflows call each other through more levels than allowed.
     SubworkflowTooDeep,
     /// A workflow and those that it calls, each as often as it is called, have more nodes than allowed.
@@ -170,7 +172,7 @@ pub enum Code {
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 79] = [
+    pub const ALL: [Self; 80] = [
         Self::TooManyNodes,
         Self::TooManyEdges,
         Self::BlankField,
@@ -240,6 +242,7 @@ impl Code {
         Self::SubworkflowOutputUnknown,
         Self::SubworkflowOutputTypeMismatch,
         Self::SubworkflowCycleDetected,
+        Self::AmbiguousNodeId,
         Self::SubworkflowTooDeep,
         Self::SubworkflowTooLarge,
         Self::SubworkflowConflict,
@@ -325,6 +328,7 @@ impl Code {
             Self::SubworkflowOutputUnknown => "subworkflow_output_unknown",
             Self::SubworkflowOutputTypeMismatch => "subworkflow_output_type_mismatch",
             Self::SubworkflowCycleDetected => "subworkflow_cycle_detected",
+            Self::AmbiguousNodeId => "ambiguous_node_id",
             Self::SubworkflowTooDeep => "subworkflow_too_deep",
             Self::SubworkflowTooLarge => "subworkflow_too_large",
             Self::SubworkflowConflict => "subworkflow_conflict",

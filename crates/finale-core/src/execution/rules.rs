@@ -12,6 +12,7 @@ use crate::fact::{Activation, Decision, EndRequest, Ended, Fact, Timer};
 use crate::failure::{Failure, FailureClass};
 use crate::id::{AttemptNo, Epoch, WorkKey};
 use crate::payload::Payload;
+use crate::status::WaitingFor;
 
 type Allowed = Result<(), Refused>;
 
@@ -131,6 +132,10 @@ impl Execution {
             NodeState::Ready { attempt, .. } if is_cancel && attempt.get() > 1 => Ok(*attempt),
             NodeState::Running { .. } => {
                 Err(Refused::Invalid("a handler works on this task; it can only be cancelled"))
+            }
+            // Nobody will ask for it before an operator has had his say.
+            NodeState::Waiting(WaitFor::Operator { .. }) => {
+                Err(Refused::WaitsForElse { key, waiting_for: WaitingFor::Operator })
             }
             state if matches!(definition.at(key.node).step, Step::Ask | Step::Handle) => Err(not_now(key, state)),
             _ => Err(Refused::Invalid("the node is not a task")),

@@ -230,7 +230,30 @@ impl<'t, 's> Parser<'t, 's, '_> {
         if self.nesting > DEPTH_MAX {
             return Err(ExpressionError::NestedTooDeep { depth_max: DEPTH_MAX });
         }
+        self.check_named_inside(filter)?;
         self.call(Callee::Filter(filter), 1, subject)
+    }
+
+    /// Refuses a filter or a test that does not exist where a filter is given its name: `map('nam')`, `select('od')`.
+    fn check_named_inside(&self, filter: &str) -> Parsed {
+        let before = match filter {
+            "map" | "select" | "reject" => 1,
+            "selectattr" | "rejectattr" => 3,
+            _ => return Ok(()),
+        };
+        let behind = |offset: usize| self.tokens.get(self.at + offset);
+        let is_sign =
+            |offset, signs: &[&str]| behind(offset).is_some_and(|token| signs.iter().any(|sign| token.is_sign(sign)));
+        let is_there = is_sign(0, &["("]) && (before == 1 || is_sign(2, &[","])) && is_sign(before + 1, &[")", ","]);
+        let Some(token) = behind(before).filter(|token| is_there && token.kind == Kind::Text) else { return Ok(()) };
+        let name = literal::text(token.text)?;
+        let is_word = name.starts_with(|c: char| c.is_ascii_alphabetic());
+        match filter {
+            "map" if !environment::FILTERS.contains(&&*name) => Err(ExpressionError::UnknownFilter { name }),
+            "map" => Ok(()),
+            _ if is_word && !environment::TESTS.contains(&&*name) => Err(ExpressionError::UnknownTest { name }),
+            _ => Ok(()),
+        }
     }
 
     fn test(&mut self, subject: Span) -> Parsed {

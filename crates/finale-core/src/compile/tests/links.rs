@@ -150,3 +150,24 @@ fn the_members_of_a_document_fit_the_declared_inputs_as_far_as_they_are_known() 
     assert_eq!(check(json!({"n": 1, "o": 1})), ["subworkflow_input_unknown"]);
     assert_eq!(check(json!([1])), ["subworkflow_input_type_mismatch"]);
 }
+
+#[test]
+fn an_id_that_is_the_path_of_another_node_is_refused() {
+    let inside = || Definition::builder("inside").task("a", "work").build();
+    let ends = || Definition::builder("root").task("x", "work").compensate("undo").finally("tidy");
+    let with = |id: &str| {
+        let root = Definition::builder("root").task(id, "work").group("g", inside());
+        compile(root.map("m", "input", "work").build(), &Registry::new())
+    };
+    for id in ["g::a", "m[0]::m", "m[17]::m"] {
+        let error = with(id).unwrap_err();
+        assert_eq!((error.phase, codes(&error.problems)), (Phase::Graph, vec!["ambiguous_node_id"]), "{id}");
+        assert!(error.to_string().contains(id), "{error}");
+    }
+    for id in ["x@compensate::x", "@finally::finally"] {
+        assert!(compile(ends().task(id, "work").build(), &Registry::new()).is_err(), "{id}");
+    }
+    for id in ["g::b", "x::a", "m::m", "m#1::m", "a::", "::a", "mProject#1", "g"] {
+        assert!(with(id).is_ok() != (id == "g"), "{id}");
+    }
+}

@@ -197,3 +197,21 @@ fn an_operator_begins_the_next_round_now() {
     assert_eq!(run.output(), "true");
     run.check();
 }
+
+/// It was kept until the task is asked for again, which nobody may ever do: whoever reported got no answer.
+#[test]
+fn a_report_on_a_held_task_is_refused_and_not_kept() {
+    let asked = Task::external().retry_as(Retry::attempts(1).hold());
+    let mut run = run(Definition::builder("root").task("e", asked));
+    let key = run.work("e").key;
+    let report = |result| Input::Reported(Report { key, attempt: None, result, by: "jo".into() });
+    run.tell(report(Err(Failure::new(FailureClass::Failed, "no"))));
+    assert_eq!(run.waits_for("e"), Some(WaitingFor::Operator));
+    let refused = Refused::WaitsForElse { key, waiting_for: WaitingFor::Operator };
+    assert_eq!(run.try_tell(report(Ok(Payload::NULL))), Err(refused));
+    run.operate("e", OperatorAction::Retry);
+    assert_eq!(run.waits_for("e"), Some(WaitingFor::Task));
+    run.tell(report(Ok(Payload::NULL)));
+    assert_eq!(run.output(), "null");
+    run.check();
+}

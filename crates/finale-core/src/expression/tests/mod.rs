@@ -298,6 +298,28 @@ fn a_hyphen_in_the_name_of_a_node_has_its_own_hint() {
 }
 
 #[test]
+fn filters_and_tests_that_are_named_to_a_filter_exist() {
+    for (source, named) in [
+        ("[1] | map('nosuch') | list", "filter `nosuch`"),
+        ("[1] | select('nosuch') | list", "test `nosuch`"),
+        ("[1] | reject(\"nosuch\", 2) | list", "test `nosuch`"),
+        ("[{'a': 1}] | selectattr('a', 'nosuch') | list", "test `nosuch`"),
+        ("[{'a': 1}] | rejectattr('a', 'nosuch', 3) | list", "test `nosuch`"),
+    ] {
+        assert!(refused(source).contains(named), "{source}: {}", refused(source));
+    }
+    for (source, given) in [
+        ("[1, 2] | select('odd') | list", json!([1])),
+        ("[-1] | map('abs') | list", json!([1])),
+        ("[{'a': 1}] | map(attribute='a') | list", json!([1])),
+        ("[{'a': 1}, {'a': 2}] | selectattr('a', 'eq', 2) | list | length", json!(1)),
+        ("[{'a': 1}] | selectattr('a') | list | length", json!(1)),
+    ] {
+        assert_eq!(value(source, &nothing()), Ok(given), "{source}");
+    }
+}
+
+#[test]
 fn unknown_names_filters_and_tests_are_refused() {
     assert!(
         refused("amount > 1").starts_with("`amount` is unknown: an expression here sees `input`, `nodes` and `vars`")
@@ -326,7 +348,9 @@ fn every_filter_and_test_on_the_list_exists() {
 #[test]
 fn removed_filters_cannot_be_reached_by_name() {
     for name in ["format", "indent", "pprint", "chain"] {
-        assert!(value(&format!("[1] | map('{name}') | list"), &nothing()).is_err(), "{name}");
+        assert!(refused(&format!("[1] | map('{name}') | list")).contains("there is no filter"), "{name}");
+        let world = World::new(json!({"name": name}), Vec::new());
+        assert!(value("[1] | map(input.name) | list", &world).is_err(), "{name}");
     }
 }
 
