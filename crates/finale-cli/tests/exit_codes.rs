@@ -22,7 +22,7 @@ fn a_failed_execution_ends_with_1_and_still_has_its_result() {
 #[test]
 fn what_is_done_outside_needs_a_terminal_or_the_simulation() {
     run(own("parcel.json"), &[])
-        .refused("parcel.json: the task \"weigh\" needs somebody outside: add --yes to take it");
+        .refused("parcel.json: the task \"weigh\" needs somebody outside: say --done weigh=OUTPUT, add --yes");
     run(own("review.yaml"), &[]).refused("review.yaml: the task \"write\" needs somebody outside");
 }
 

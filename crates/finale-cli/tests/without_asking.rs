@@ -24,7 +24,10 @@ fn yes_takes_what_is_done_outside_for_done() {
 fn yes_leaves_the_handlers_to_do_their_work() {
     let file = || tasks("w.json", &[("a", shell("echo really")), ("b", json!({"title": "Sign"}))]);
     assert_eq!(node(&record(file(), &["--yes"], 0), "a")["output"]["stdout"], "really");
-    assert_eq!(node(&record(file(), &["--simulate"], 0), "a")["output"], Value::Null);
+    let nothing = json!({"exit_code": 0, "stdout": "", "stderr": "", "truncated": false});
+    assert_eq!(node(&record(file(), &["--simulate"], 0), "a")["output"], nothing, "as a command that writes nothing");
+    let json = tasks("j.json", &[("a", task("shell", &json!({"command": "echo 5", "output": "json"})))]);
+    assert_eq!(node(&record(json, &["--simulate"], 0), "a")["output"]["stdout"], Value::Null);
     run(own("calls.json"), &["--yes"]).refused("the handler \"send_mail\" of an application");
 }
 
@@ -35,6 +38,18 @@ fn one_task_is_answered_in_advance() {
     let told = record(own("parcel.json"), &["--done", "weigh", "--done", "bike=a=b", "--done", "truck"], 0);
     assert_eq!(node(&told, "bike")["output"], "a=b");
     run(own("parcel.json"), &["--done", "weigh"]).refused("the task \"truck\" needs somebody outside");
+}
+
+#[test]
+fn what_somebody_has_done_before_needs_nobody_when_it_is_resumed() {
+    let journal = Journal::new();
+    let file = tasks("w.json", &[("a", task("sleep", &json!({"seconds": 1_000}))), ("b", json!({"title": "Sign"}))]);
+    let mut at_work = common::AtWork::start(journal.command("run").arg(file).args(["--done", "b"]));
+    at_work.until("b: completed");
+    at_work.signal("INT");
+    at_work.ended().with_code(3);
+    journal.ask("resume", &["--done", "a"]).with_code(0);
+    assert_eq!(journal.list()[0]["status"], "completed");
 }
 
 #[test]

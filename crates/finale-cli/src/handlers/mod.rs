@@ -26,7 +26,7 @@ use crate::run::{InAdvance, Simulation};
 /// What definitions call them.
 pub(crate) const NAMES: [&str; 3] = [SHELL, SLEEP, LOG];
 
-const SHELL: &str = "shell";
+pub(crate) const SHELL: &str = "shell";
 const SLEEP: &str = "sleep";
 const LOG: &str = "log";
 

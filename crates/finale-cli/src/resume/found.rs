@@ -1,5 +1,6 @@
 //! What there is to go on with.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -47,7 +48,12 @@ impl Found {
             let definition = workflow.definition();
             let place = format!("{}: workflow {:?}", path.display(), definition.id);
             check_handlers(&simulation, definition, &place)?;
-            let outside = willing.outside(workflow.compiled(), &simulation, &place)?;
+            let over = OnceCell::new();
+            let is_over = |at: NodeIndex| {
+                let read = || over_in_all(&journal, &live, hash, workflow.compiled());
+                over.get_or_init(read).contains(&at)
+            };
+            let outside = willing.outside(workflow.compiled(), &simulation, &place, is_over)?;
             workflows.insert(hash, (workflow, outside));
         }
         let open: HashSet<ExecutionId> = live.iter().map(|live| live.id).collect();
@@ -139,6 +145,23 @@ impl Found {
         };
         self.to_go_on().map(nodes).sum()
     }
+}
+
+/// The nodes of a definition itself that are over in all executions of it that go on.
+fn over_in_all(
+    journal: &SqliteJournal,
+    live: &[LiveExecution],
+    definition: DefinitionHash,
+    compiled: &Compiled,
+) -> HashSet<NodeIndex> {
+    let mut over: HashSet<NodeIndex> = compiled.all_positions().collect();
+    for live in live.iter().filter(|live| live.definition == definition && !is_parked(live)) {
+        let nodes = offline::read(journal, live.id).map_or(Vec::new(), |reading| reading.record().nodes);
+        let settled = nodes.iter().filter(|node| node.state.status().is_settled());
+        let settled: HashSet<NodeIndex> = settled.filter_map(|node| compiled.position(&node.id)).collect();
+        over.retain(|at| settled.contains(at));
+    }
+    over
 }
 
 /// Whether a node declares what it gives, and it was not said in advance what that is.

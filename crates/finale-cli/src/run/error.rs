@@ -34,10 +34,10 @@ pub(crate) enum RunError {
     Answer { file: String, error: BadAnswer },
     /// Somebody outside has to do something, and there is nobody.
     #[error(
-        "{file}: {what} needs somebody outside: add --yes to take it for done, --simulate to do nothing really, \
-         or run it at a terminal to be asked"
+        "{file}: {what} needs somebody outside: say {option}, add --yes to take all for done, --simulate to do nothing \
+         really, or run it at a terminal to be asked"
     )]
-    NobodyOutside { file: String, what: String },
+    NobodyOutside { file: String, what: String, option: String },
     /// The handlers of an application are not here.
     #[error(
         "{file}: task {node:?} is done by the handler {handler:?} of an application: add --simulate to stand in\n\

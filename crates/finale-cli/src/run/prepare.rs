@@ -56,7 +56,7 @@ impl Prepared {
         let simulation = if simulate { simulation.of_all_handlers(definition) } else { simulation };
         check_handlers(&simulation, definition, &file)?;
         let outside = Willing { simulate, yes: arguments.yes, terminal };
-        let outside = outside.outside(workflow.compiled(), &simulation, &file)?;
+        let outside = outside.outside(workflow.compiled(), &simulation, &file, |_| false)?;
         // Last: a run that is refused makes no file.
         let kept = Kept::open(arguments)?;
         let logs = arguments.handlers.logs.clone().map_or(LogsOption::Unsaid, LogsOption::In);
@@ -104,8 +104,14 @@ impl Willing {
         }
     }
 
-    /// Who does it.
-    pub(crate) fn outside(self, compiled: &Compiled, simulation: &Simulation, file: &str) -> Result<Outside, RunError> {
+    /// Who does it. Of nodes that are over nothing is wanted any more.
+    pub(crate) fn outside(
+        self,
+        compiled: &Compiled,
+        simulation: &Simulation,
+        file: &str,
+        is_over: impl Fn(NodeIndex) -> bool,
+    ) -> Result<Outside, RunError> {
         let all: Vec<(NodeIndex, &Node)> = compiled.all_positions().map(|at| (at, compiled.node(at))).collect();
         let is_skipped = |node: &Node| self.simulate && waits_for_time(node);
         if !all.iter().map(|(_, node)| node).any(|node| is_outside(node) || may_be_held(node) || is_skipped(node)) {
@@ -122,18 +128,21 @@ impl Willing {
             None => simulation.answers().is_told(compiled, *at),
         };
         let untold = all.iter().filter(|one| is_outside(one.1) && !is_told(one));
-        let untold: Vec<&Node> = untold.map(|(_, node)| *node).collect();
+        let untold: Vec<(NodeIndex, &Node)> = untold.copied().collect();
         if self.terminal && (!untold.is_empty() || all.iter().any(|(_, node)| may_be_held(node))) {
             return Ok(Outside::Asked);
         }
-        match untold.into_iter().find(|node| waits_without_end(node)) {
+        match untold.into_iter().find(|(at, node)| waits_without_end(node) && !is_over(*at)) {
             None => Ok(Outside::Told),
-            Some(node) => {
-                let what = match awaited_signal(&node.kind) {
-                    Some(signal) => format!("the signal {:?} that {:?} waits for", signal.name, node.id),
-                    None => format!("the {} {:?}", node.kind.name(), node.id),
+            Some((_, node)) => {
+                let (what, option) = match awaited_signal(&node.kind) {
+                    Some(signal) => (
+                        format!("the signal {:?} that {:?} waits for", signal.name, node.id),
+                        format!("--signal {}=PAYLOAD", signal.name),
+                    ),
+                    None => (format!("the {} {:?}", node.kind.name(), node.id), format!("--done {}=OUTPUT", node.id)),
                 };
-                Err(RunError::NobodyOutside { file: file.to_owned(), what })
+                Err(RunError::NobodyOutside { file: file.to_owned(), what, option })
             }
         }
     }

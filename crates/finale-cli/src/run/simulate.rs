@@ -7,10 +7,12 @@ use std::time::Duration;
 use finale::{Builder, Payload, Runtime, TaskContext, TaskError};
 use finale_core::definition::{Definition, NodeKind, Work};
 use finale_formats::wfformat::SIMULATE;
+use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::{Value, json};
 
 use super::answers::{Answers, InAdvance, SignalsToSend};
-use crate::handlers::{Announcements, NAMES};
+use crate::handlers::{Announcements, NAMES, SHELL};
 
 /// What tasks that nobody really does come to.
 #[derive(Clone, Debug)]
@@ -85,9 +87,10 @@ impl Simulation {
     pub(crate) fn register(&self, announcements: &Announcements, builder: Builder) -> Builder {
         self.handlers.iter().fold(builder, |builder, name| {
             let (script, announcements) = (Arc::clone(&self.script), announcements.clone());
-            builder.handler(name, move |context: TaskContext, _input: IgnoredAny| {
+            let is_command = name == SHELL;
+            builder.handler(name, move |context: TaskContext, input: Said| {
                 announcements.begins(&context);
-                play(Arc::clone(&script), context)
+                play(Arc::clone(&script), context, is_command.then(|| input.output_of_command()))
             })
         })
     }
@@ -103,7 +106,34 @@ fn handlers(definition: &Definition) -> impl Iterator<Item = (String, String)> {
     })
 }
 
-async fn play(script: Arc<Script>, context: TaskContext) -> Result<Payload, TaskError> {
+/// What a handler is given, as far as a simulation looks at it.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Said {
+    Command { output: ReadAs },
+    Anything(IgnoredAny),
+}
+
+/// How a command's output is read, where that is not as a text.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ReadAs {
+    Json,
+}
+
+impl Said {
+    /// What a command gives that writes nothing.
+    fn output_of_command(&self) -> Payload {
+        let stdout = match self {
+            Self::Command { output: ReadAs::Json } => Value::Null,
+            Self::Anything(_) => Value::from(""),
+        };
+        let output = json!({"exit_code": 0, "stdout": stdout, "stderr": "", "truncated": false});
+        Payload::encode(&output).expect("it is JSON")
+    }
+}
+
+async fn play(script: Arc<Script>, context: TaskContext, output: Option<Payload>) -> Result<Payload, TaskError> {
     let time = script.times.get(context.node()).copied().unwrap_or_default();
     // The shortest sleep takes a tick of the clock, which is longer than nothing.
     if !time.is_zero() {
@@ -115,7 +145,7 @@ async fn play(script: Arc<Script>, context: TaskContext) -> Result<Payload, Task
     match script.answer(&context).await {
         Some(InAdvance::Failed(reason)) => Err(TaskError::new(reason)),
         Some(InAdvance::Done(output)) => Ok(output),
-        None => Ok(Payload::NULL),
+        None => Ok(output.unwrap_or(Payload::NULL)),
     }
 }
 
