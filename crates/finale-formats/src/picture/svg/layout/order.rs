@@ -38,7 +38,7 @@ pub(super) struct Layers {
 
 /// How many places to pass a layer there are for each box and edge; where they do not suffice, the longest edges lead
 /// straight to where they end.
-const PLACES_MAX: usize = 16;
+const PLACES_MAX: usize = 8;
 
 impl Layers {
     pub(super) fn new(items: &[Item], links: &[Link], arcs: &[Arc], ranks: &[usize]) -> Self {
@@ -85,8 +85,9 @@ impl Layers {
         let mut positions = vec![0; self.vertices.len()];
         self.number(&mut positions);
         let mut best = (self.crossings(&positions), self.layers.clone());
+        let mut in_vain = 0;
         for sweep in 0..SWEEPS {
-            if best.0 == 0 {
+            if best.0 == 0 || in_vain == SWEEPS_IN_VAIN {
                 break;
             }
             let mut numbers: Vec<usize> = (0..self.layers.len()).collect();
@@ -112,7 +113,9 @@ impl Layers {
                 }
             }
             let crossings = self.crossings(&positions);
+            in_vain += 1;
             if crossings < best.0 {
+                in_vain = 0;
                 best = (crossings, self.layers.clone());
             }
         }
@@ -154,6 +157,8 @@ impl Layers {
 
 /// How often the layers are gone through at most.
 const SWEEPS: usize = 16;
+/// After so many times without a better order no better one is looked for.
+const SWEEPS_IN_VAIN: usize = 4;
 
 /// How many pairs of numbers, all below `end`, stand in the wrong order; counted with a Fenwick tree.
 fn inversions(numbers: &[usize], end: usize) -> usize {

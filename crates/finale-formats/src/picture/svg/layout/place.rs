@@ -5,18 +5,19 @@ use super::order::{Layers, Vertex};
 /// How far two neighbours in a layer are apart: two boxes, a box and an edge, two edges.
 const GAPS: [f64; 3] = [26.0, 20.0, 16.0];
 
-/// How often all vertices are moved.
-const ROUNDS: usize = 24;
-/// In so many of the last rounds a vertex looks to both sides.
+/// How often all vertices are moved to one of their sides, and how often then to both.
+const ROUNDS: usize = 8;
 const ROUNDS_TO_BOTH: usize = 16;
+/// Of more vertices nobody sees whether they are where they should be: they are moved less often.
+const VERTICES_MANY: usize = 5_000;
 
 /// The places along the cross axis: each vertex as near to its neighbours as the order of its layer lets it.
 pub(super) fn crosses(layers: &Layers) -> Vec<f64> {
     let mut crosses = packed(layers);
     let none = vec![Vec::new(); layers.vertices.len()];
-    for round in 0..ROUNDS {
-        let is_to_both = round + ROUNDS_TO_BOTH >= ROUNDS;
-        let (down, up) = if is_to_both { (&layers.behind, &layers.before) } else { (&none, &none) };
+    let part = if layers.vertices.len() > VERTICES_MANY { 4 } else { 1 };
+    for round in 0..(ROUNDS + ROUNDS_TO_BOTH) / part {
+        let (down, up) = if round >= ROUNDS / part { (&layers.behind, &layers.before) } else { (&none, &none) };
         for layer in &layers.layers {
             settle(layer, layers, [&layers.before, down], &mut crosses);
         }
