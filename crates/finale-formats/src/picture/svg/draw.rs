@@ -6,7 +6,7 @@ use super::super::{COLOURS, FAILURE_COLOUR};
 use super::layout::{Placed, Point, Route};
 use super::outline::Outline;
 use super::scene::{Arrow, Figure, Level, Style};
-use super::text::{LINE, Lines, escaped};
+use super::text::{LINE, Lines, escaped, number};
 use super::{Arranged, Direction, FRAME_MARGIN};
 
 /// The line of a node of which no record says where it is, of an edge, and of a frame.
@@ -20,13 +20,6 @@ const WORD_COLOUR: &str = "#374151";
 /// The head of an arrow.
 const HEAD: f64 = 8.0;
 const HEAD_HALF: f64 = 3.5;
-
-/// A number with one digit behind the point, if it needs one.
-pub(super) fn number(number: f64) -> String {
-    let text = format!("{number:.1}");
-    let short = text.strip_suffix(".0").unwrap_or(&text);
-    if short == "-0" { "0".to_owned() } else { short.to_owned() }
-}
 
 /// Draws a level whose corner is at `(x, y)`.
 pub(super) fn level(text: &mut String, level: &Level, arranged: &Arranged, corner: (f64, f64), direction: Direction) {

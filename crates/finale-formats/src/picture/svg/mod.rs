@@ -10,7 +10,7 @@ use finale_core::{Definition, Record};
 
 use self::layout::{Item, Link, Placed, Size, lay_out};
 use self::scene::{Level, scene};
-use self::text::{escaped, width};
+use self::text::{escaped, number, width};
 
 /// The definition as an SVG document; with the record of an execution its nodes have the colours of their states.
 ///
@@ -41,7 +41,7 @@ pub fn svg(definition: &Definition, record: Option<&Record>) -> String {
         }
     }
     let (wide, high) = page(&arranged, direction);
-    let [wide, high] = [wide, high].map(|size| draw::number(size.ceil()));
+    let [wide, high] = [wide, high].map(|size| number(size.ceil()));
     let mut text = String::new();
     draw::line(
         &mut text,

@@ -3,9 +3,8 @@
 use finale_core::definition::NodeKind;
 
 use super::Direction;
-use super::draw::number;
 use super::layout::Size;
-use super::text::Lines;
+use super::text::{Lines, number};
 
 /// The shape of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

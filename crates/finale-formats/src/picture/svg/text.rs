@@ -1,4 +1,4 @@
-//! Texts of a picture, whose fonts nobody knows: how wide they are at most, where they are broken and cut.
+//! Texts of a picture, whose fonts nobody knows: how wide they are at most, where they are broken and cut, and numbers.
 
 use unicode_width::UnicodeWidthChar as _;
 
@@ -120,4 +120,11 @@ pub(super) fn escaped(text: &str) -> String {
         }
     }
     escaped
+}
+
+/// A number with one digit behind the point, if it needs one.
+pub(super) fn number(number: f64) -> String {
+    let text = format!("{number:.1}");
+    let short = text.strip_suffix(".0").unwrap_or(&text);
+    if short == "-0" { "0".to_owned() } else { short.to_owned() }
 }
