@@ -171,6 +171,10 @@ fn graph(graph: &Graph) -> Inside<'_> {
 /// Calls inside of more calls than these are drawn as one node.
 const CALLS_MAX: usize = 16;
 
+/// How many nodes are drawn: when there are so many, a graph that would stand inside of a further node is left out. Few
+/// workflows that call each other often enough would be a picture without an end.
+const NODES_MAX: usize = 20_000;
+
 /// The path of a node, in a record.
 fn path_of(prefix: &str, id: &str) -> String {
     let own = NodePath::root(id);

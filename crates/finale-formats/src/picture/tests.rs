@@ -1,7 +1,7 @@
 use finale_core::definition::{Edge, EdgeKind, Node, NodeKind, Task};
 use finale_core::{Definition, Record};
 
-use super::{dot, mermaid, svg};
+use super::{NODES_MAX, dot, mermaid, svg};
 use crate::{Format, load};
 
 const ALL_KINDS: &str = "
@@ -324,4 +324,29 @@ fn what_is_inside_of_a_node_is_drawn_inside_of_it() {
         text.contains(r#"n0 [label="Resize\n(for each item, at most 2 at once)", tooltip="resize", shape=tab];"#),
         "{text}"
     );
+}
+
+#[test]
+fn workflows_that_call_each_other_many_times_are_drawn_up_to_a_limit() {
+    let calls = |what: &str, next: usize| {
+        let calls: Vec<_> =
+            (0..8).map(|call| what.replace('#', &call.to_string()).replace('N', &next.to_string())).collect();
+        calls.join(", ")
+    };
+    for what in ["c#: {call: wN}", "c#: {handler: h, compensate: {call: wN}}"] {
+        let mut text = format!("id: w\ntasks: {{{}}}\nworkflows:\n", calls(what, 0));
+        for number in 0..10 {
+            text.push_str(&format!("  w{number}: {{tasks: {{{}}}}}\n", calls(what, number + 1)));
+        }
+        text.push_str("  w10: {tasks: {a: {handler: a}}}\n");
+        let definition = load(text.as_bytes(), Format::Own, "f.yaml").unwrap().definition;
+        let drawn = [
+            svg(&definition, None).matches("<g class=\"node").count(),
+            dot(&definition, None).matches("shape=").count(),
+            mermaid(&definition, None).matches("[\"").count(),
+        ];
+        for drawn in drawn {
+            assert!(drawn > NODES_MAX / 2 && drawn < 4 * NODES_MAX, "{what}: {drawn}");
+        }
+    }
 }

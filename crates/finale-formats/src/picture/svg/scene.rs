@@ -6,7 +6,7 @@ use finale_core::definition::{Body, Edge, EdgeKind, Node};
 use finale_core::{Definition, NodeStatus, Record};
 
 use super::super::{
-    FINALLY, Inside, called, graph, inside, label, numbers, path_of, prefix_of, prefix_of_compensation,
+    FINALLY, Inside, NODES_MAX, called, graph, inside, label, numbers, path_of, prefix_of, prefix_of_compensation,
     prefix_of_finally, single, statuses, undoes, word,
 };
 use super::outline::Outline;
@@ -56,9 +56,6 @@ pub(super) enum Style {
 /// Letters in nodes, and at edges and in the titles of frames.
 pub(super) const NODE_SIZE: f64 = 13.0;
 pub(super) const SMALL_SIZE: f64 = 12.0;
-
-/// How many nodes are drawn: a graph that would be inside of a node is left out when so many are there.
-pub(super) const NODES_MAX: usize = 20_000;
 
 /// All that is drawn of a definition.
 pub(super) fn scene(definition: &Definition, record: Option<&Record>) -> Level {

@@ -5,7 +5,6 @@ use finale_core::definition::{EdgeKind, Node, NodeKind, Task};
 use proptest::prelude::*;
 
 use super::super::tests::{BODIES, ENDINGS, all_kinds, hostile, record};
-use super::scene::NODES_MAX;
 use super::svg;
 use crate::{Format, load};
 
@@ -315,21 +314,9 @@ fn a_picture_has_every_edge_also_where_there_is_no_room_in_the_layers_for_all_of
 }
 
 #[test]
-fn workflows_that_call_each_other_many_times_are_drawn_up_to_a_limit() {
-    let mut text = String::from("id: w\ntasks:\n");
-    let calls =
-        |next: usize| (0..8).map(move |call| format!("c{call}: {{call: w{next}}}")).collect::<Vec<_>>().join(", ");
-    for call in 0..8 {
-        text.push_str(&format!("  c{call}: {{call: w0}}\n"));
-    }
-    text.push_str("workflows:\n");
-    for number in 0..10 {
-        text.push_str(&format!("  w{number}: {{tasks: {{{}}}}}\n", calls(number + 1)));
-    }
-    text.push_str("  w10: {tasks: {a: {handler: a}}}\n");
-    let text = svg(&loaded(&text), None);
-    let drawn = text.matches("<g class=\"node").count();
-    assert!(drawn <= NODES_MAX && drawn > NODES_MAX / 2, "{drawn}");
+fn nothing_becomes_an_empty_picture() {
+    let elements = check(&Definition::new("w"));
+    assert_eq!((paths(&elements).len(), edges(&elements).len()), (0, 0));
 }
 
 proptest! {
