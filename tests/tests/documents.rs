@@ -509,7 +509,7 @@ fn every_warning_is_listed() {
     let of_files = of_files.into_values().map(Option::unwrap);
     let known = WarningCode::ALL.iter().map(|code| code.as_str().to_owned()).chain(of_files).collect();
     assert_eq!(sorted(listed(&table("### Warnings"), 0)), sorted(known));
-    let variants = variants("crates/finale-core/src/compile/warning.rs", "WarningCode");
+    let variants = variants("crates/finale-core/src/warning.rs", "WarningCode");
     let codes: Vec<_> = WarningCode::ALL.iter().map(|code| code.as_str().to_owned()).collect();
     assert_eq!(variants.iter().map(|name| snake(name)).collect::<Vec<_>>(), codes, "ALL has all of them");
 }

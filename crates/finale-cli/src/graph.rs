@@ -20,7 +20,9 @@ const EXAMPLES: &str = "\
 Examples:
   finale graph release.yaml
       for a page of Markdown, between ```mermaid and ```
-  finale graph release.yaml --format dot | dot -Tsvg > release.svg
+  finale graph release.yaml --format svg > release.svg
+      a picture for a browser, which needs no other program
+  finale graph release.yaml --format dot | dot -Tpng > release.png
       a picture, by Graphviz
   finale graph --journal releases.db 0199b1c2-77aa
       an execution: its nodes have the colours of their states
@@ -39,8 +41,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
 
-    /// The language of the picture.
-    #[arg(long, value_name = "mermaid|dot", value_enum, hide_possible_values = true, default_value_t)]
+    /// The language of the picture: text for Mermaid or Graphviz, or a picture as it is.
+    #[arg(long, value_name = "mermaid|dot|svg", value_enum, hide_possible_values = true, default_value_t)]
     format: Language,
 }
 
@@ -50,6 +52,7 @@ enum Language {
     #[default]
     Mermaid,
     Dot,
+    Svg,
 }
 
 /// Why there is no picture.
@@ -106,6 +109,7 @@ impl Language {
         match self {
             Self::Mermaid => picture::mermaid(definition, record),
             Self::Dot => picture::dot(definition, record),
+            Self::Svg => picture::svg(definition, record),
         }
     }
 }

@@ -73,7 +73,7 @@ enum Command {
     Run(run::Arguments),
     /// Looks whether files can be run, and says all that is wrong with them.
     Validate(validate::Arguments),
-    /// Writes a definition or an execution as a picture, for Mermaid or Graphviz.
+    /// Writes a definition or an execution as a picture: SVG, or for Mermaid or Graphviz.
     Graph(graph::Arguments),
     /// Goes on with every execution of a journal that has not ended.
     Resume(resume::Arguments),

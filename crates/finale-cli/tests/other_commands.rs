@@ -18,7 +18,9 @@ fn a_definition_becomes_a_picture() {
     assert!(mermaid.starts_with("flowchart ") && mermaid.contains("Weigh"), "{mermaid}");
     let dot = asked(&["graph", parcel, "--format", "dot"]).with_code(0).stdout;
     assert!(dot.starts_with("digraph ") && dot.contains("Weigh"), "{dot}");
-    asked(&["graph", parcel, "--format", "svg"]).refused("'svg'");
+    let svg = asked(&["graph", parcel, "--format", "svg"]).with_code(0).stdout;
+    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n") && svg.contains(">Weigh</text>"), "{svg}");
+    asked(&["graph", parcel, "--format", "png"]).refused("'png'");
 }
 
 #[test]
@@ -27,6 +29,8 @@ fn an_execution_becomes_a_picture_with_its_states() {
     let (_, id) = journal.run("parcel.json", &["--simulate", "--fail", "weigh"]);
     let picture = journal.ask("graph", &[&id[..13]]).with_code(0).stdout;
     assert!(picture.contains("failed") && picture.contains("skipped"), "{picture}");
+    let picture = journal.ask("graph", &[&id[..13], "--format", "svg"]).with_code(0).stdout;
+    assert!(picture.contains(r#"class="node task failed" data-node="weigh""#), "{picture}");
     journal.ask("graph", &["xyz"]).refused("\"xyz\": expected the id of an execution");
     journal.ask("graph", &["ffff"]).refused("there is no execution ffff");
 }

@@ -9,7 +9,7 @@
 //! - `WfCommons` `WfFormat`, the traces of real runs ([`wfformat`]),
 //! - the serialized form of [`Definition`](finale_core::Definition) itself.
 //!
-//! [`load()`] tells them apart; [`write`](mod@write) turns definitions back into files, [`picture`] into Mermaid and DOT, and
+//! [`load()`] tells them apart; [`write`](mod@write) turns definitions back into files, [`picture`] into Mermaid, DOT and SVG, and
 //! [`diagnostic`] shows what is wrong with a file in the lines it is about. What cannot be represented is a [`LoadError`] that says what is
 //! wrong and where; what can be represented but makes no sense (a blank id, a cycle, a task without
 //! a title) is loaded as it stands and reported when the definition is compiled.

@@ -7,14 +7,15 @@ use finale_core::definition::{Body, Edge, EdgeKind, Node, NodeKind};
 use finale_core::{Definition, NodeStatus, Record};
 
 use super::{
-    COLOURS, FAILURE_COLOUR, FINALLY, Inside, called, inside, label, numbers, path_of, prefix_of,
+    COLOURS, FAILURE_COLOUR, FINALLY, Inside, NODES_MAX, called, inside, label, numbers, path_of, prefix_of,
     prefix_of_compensation, prefix_of_finally, single, statuses, word,
 };
 use crate::obeyed::is_obeyed;
 
 /// The definition as a DOT graph; with the record of an execution its nodes have the colours of their states.
 ///
-/// An edge that leads to no node, or from none, is left out.
+/// An edge that leads to no node, or from none, is left out. When 20,000 nodes are drawn, further graphs inside of nodes are
+/// left out.
 ///
 /// ```
 /// use finale_core::definition::Definition;
@@ -41,7 +42,7 @@ pub fn dot(definition: &Definition, record: Option<&Record>) -> String {
     line(&mut text, format_args!("graph [fontname=\"sans-serif\"];"));
     line(&mut text, format_args!("node [fontname=\"sans-serif\"];"));
     line(&mut text, format_args!("edge [fontname=\"sans-serif\"];"));
-    let mut drawing = Drawing { root: definition, text: &mut text, statuses: statuses(record) };
+    let mut drawing = Drawing { root: definition, text: &mut text, statuses: statuses(record), nodes: 0 };
     drawing.graph(&Inside::of(definition), "n", "", &mut vec![definition]);
     text.push_str("}\n");
     text
@@ -52,11 +53,14 @@ struct Drawing<'d> {
     root: &'d Definition,
     text: &'d mut String,
     statuses: HashMap<&'d str, NodeStatus>,
+    /// How many nodes are drawn.
+    nodes: usize,
 }
 
 impl<'d> Drawing<'d> {
     /// Draws a graph; its nodes are called `name` and their numbers, and `prefix` leads to them in the record.
     fn graph(&mut self, graph: &Inside<'d>, name: &str, prefix: &str, within: &mut Vec<&'d Definition>) {
+        self.nodes += graph.nodes.len();
         for (number, node) in graph.nodes.iter().enumerate() {
             let inside = inside(self.root, node, within);
             self.node((node, inside), &format!("{name}{number}"), prefix, within);
@@ -87,7 +91,8 @@ impl<'d> Drawing<'d> {
         let status = self.statuses.get(path_of(prefix, &node.id).as_str());
         let colour = status.map(|status| colour(*status)).unwrap_or_default();
         let node_line = format!("{own} [label={label}, tooltip={id}, shape={shape}{colour}];");
-        let Some(inside) = inside else {
+        let has_room = |inside: &Inside<'_>| self.nodes + inside.nodes.len() <= NODES_MAX;
+        let Some(inside) = inside.filter(has_room) else {
             line(self.text, format_args!("{node_line}"));
             return;
         };

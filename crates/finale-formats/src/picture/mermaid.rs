@@ -7,14 +7,15 @@ use finale_core::definition::{Body, Edge, EdgeKind, Node, NodeKind};
 use finale_core::{Definition, NodeStatus, Record};
 
 use super::{
-    COLOURS, FAILURE_COLOUR, FINALLY, Inside, called, inside, label, numbers, path_of, prefix_of,
+    COLOURS, FAILURE_COLOUR, FINALLY, Inside, NODES_MAX, called, inside, label, numbers, path_of, prefix_of,
     prefix_of_compensation, prefix_of_finally, single, statuses, word,
 };
 use crate::obeyed::is_obeyed;
 
 /// The definition as a Mermaid flowchart; with the record of an execution its nodes have the colours of their states.
 ///
-/// An edge that leads to no node, or from none, is left out. Mermaid itself refuses texts of more than 50,000 characters
+/// An edge that leads to no node, or from none, is left out. When 20,000 nodes are drawn, further graphs inside of nodes are
+/// left out. Mermaid itself refuses texts of more than 50,000 characters
 /// and pictures of more than 500 edges, unless it is told otherwise.
 ///
 /// ```
@@ -44,7 +45,8 @@ pub fn mermaid(definition: &Definition, record: Option<&Record>) -> String {
     let mut text = String::from("flowchart TD\n");
     let statuses = statuses(record);
     let (coloured, for_failures, dashed) = (Vec::new(), Vec::new(), Vec::new());
-    let mut drawing = Drawing { root: definition, text: &mut text, statuses, coloured, edges: 0, for_failures, dashed };
+    let mut drawing =
+        Drawing { root: definition, text: &mut text, statuses, nodes: 0, coloured, edges: 0, for_failures, dashed };
     drawing.graph(&Inside::of(definition), "n", "", &mut vec![definition]);
     let Drawing { coloured, for_failures, dashed, .. } = drawing;
     for name in dashed {
@@ -63,6 +65,8 @@ struct Drawing<'d> {
     root: &'d Definition,
     text: &'d mut String,
     statuses: HashMap<&'d str, NodeStatus>,
+    /// How many nodes are drawn.
+    nodes: usize,
     /// The names of nodes in the picture, with where they are.
     coloured: Vec<(String, NodeStatus)>,
     /// How many edges are drawn.
@@ -76,6 +80,7 @@ struct Drawing<'d> {
 impl<'d> Drawing<'d> {
     /// Draws a graph; its nodes are called `name` and their numbers, and `prefix` leads to them in the record.
     fn graph(&mut self, graph: &Inside<'d>, name: &str, prefix: &str, within: &mut Vec<&'d Definition>) {
+        self.nodes += graph.nodes.len();
         for (number, node) in graph.nodes.iter().enumerate() {
             let inside = inside(self.root, node, within);
             self.node((node, inside), &format!("{name}{number}"), prefix, within);
@@ -107,7 +112,8 @@ impl<'d> Drawing<'d> {
             self.coloured.push((own.to_owned(), *status));
         }
         let label = escaped(&label(node, name(node)));
-        let Some(inside) = inside else {
+        let has_room = |inside: &Inside<'_>| self.nodes + inside.nodes.len() <= NODES_MAX;
+        let Some(inside) = inside.filter(has_room) else {
             let (open, close) = brackets(&node.kind);
             line(self.text, format_args!("{own}{open}\"{label}\"{close}"));
             return;

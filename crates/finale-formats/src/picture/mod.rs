@@ -1,4 +1,4 @@
-//! Definitions as pictures in text: Mermaid and DOT.
+//! Definitions as pictures: in text, for Mermaid and Graphviz, and as SVG, which needs neither.
 //!
 //! A graph that is written inside of a node, or a workflow that is called, stands inside of that node.
 //!
@@ -6,11 +6,12 @@
 //! handles a failure. In a dashed frame stands what undoes a node, which a dashed edge leads to, and what runs at the end
 //! whatever that is, to which no edge leads. Where a node begins by another rule than the default one, that stands below its name, and, where the record of an execution
 //! is given, the colour of a node where it is. Ids and labels may be anything: what stands in a picture is quoted, and
-//! nodes are numbered there instead of named. A control character, or one that turns the direction of text, is drawn as
+//! nodes are numbered in Mermaid and DOT instead of named. A control character, or one that turns the direction of text, is drawn as
 //! `\u{fffd}`.
 
 mod dot;
 mod mermaid;
+mod svg;
 
 use std::collections::HashMap;
 
@@ -23,6 +24,7 @@ use finale_core::{Definition, NodePath, NodeStatus, Record};
 
 pub use self::dot::dot;
 pub use self::mermaid::mermaid;
+pub use self::svg::svg;
 
 /// All states of a node, in the order of their life, with the fill and the line of their colour.
 const COLOURS: [(NodeStatus, &str, &str); 9] = [
@@ -168,6 +170,10 @@ fn graph(graph: &Graph) -> Inside<'_> {
 
 /// Calls inside of more calls than these are drawn as one node.
 const CALLS_MAX: usize = 16;
+
+/// How many nodes are drawn: when there are so many, a graph that would stand inside of a further node is left out. Few
+/// workflows that call each other often enough would be a picture without an end.
+const NODES_MAX: usize = 20_000;
 
 /// The path of a node, in a record.
 fn path_of(prefix: &str, id: &str) -> String {

@@ -1,7 +1,7 @@
 use finale_core::definition::{Edge, EdgeKind, Node, NodeKind, Task};
 use finale_core::{Definition, Record};
 
-use super::{dot, mermaid};
+use super::{NODES_MAX, dot, mermaid, svg};
 use crate::{Format, load};
 
 const ALL_KINDS: &str = "
@@ -20,7 +20,7 @@ edges:
   - {from: rush, to: ship, on: false, label: no hurry}
 ";
 
-fn all_kinds() -> Definition {
+pub(super) fn all_kinds() -> Definition {
     load(ALL_KINDS.as_bytes(), Format::Own, "f.yaml").unwrap().definition
 }
 
@@ -121,7 +121,7 @@ fn dot_draws_every_kind_of_node_and_edge() {
     assert_eq!(dot(&all_kinds(), None), expected);
 }
 
-fn hostile() -> Definition {
+pub(super) fn hostile() -> Definition {
     let mut definition = Definition::new("w\"\\");
     for text in [
         "end",
@@ -217,7 +217,7 @@ fn what_turns_the_direction_of_text_is_drawn_and_not_obeyed() {
         definition.nodes.push(Node::new(text.clone(), text.clone(), NodeKind::Start));
         definition.connect(text.clone(), text.clone(), EdgeKind::Sequential);
         definition.edges[0].label = Some(text);
-        for picture in [mermaid(&definition, None), dot(&definition, None)] {
+        for picture in [mermaid(&definition, None), dot(&definition, None), svg(&definition, None)] {
             assert!(!picture.contains(letter) && picture.contains("a\u{fffd}b"), "{letter:?}: {picture:?}");
         }
     }
@@ -227,7 +227,7 @@ fn what_turns_the_direction_of_text_is_drawn_and_not_obeyed() {
 }
 
 /// An execution of `a`, `b` and `c` in which one is done, one failed and one was skipped.
-fn record() -> Record {
+pub(super) fn record() -> Record {
     let counts = serde_json::to_string(&finale_core::record::Counts::default()).unwrap();
     let times = r#""started_at": "2026-01-01T00:00:00Z", "completed_at": "2026-01-01T00:00:01Z""#;
     let text = format!(
@@ -259,7 +259,7 @@ fn colours_say_where_an_execution_is() {
     assert!(text.contains(r#"n3 [label="start", tooltip="start", shape=oval];"#), "the record says nothing of it");
 }
 
-const ENDINGS: &str = "
+pub(super) const ENDINGS: &str = "
 id: order
 tasks:
   charge: {handler: charge, compensate: {handler: refund, title: Give it back, input: output}}
@@ -294,7 +294,7 @@ fn what_runs_at_the_end_stands_in_a_dashed_frame() {
     }
 }
 
-const BODIES: &str = "
+pub(super) const BODIES: &str = "
 id: order
 tasks:
   resize: {map: {items: input, max_concurrency: 2}, handler: resize}
@@ -324,4 +324,29 @@ fn what_is_inside_of_a_node_is_drawn_inside_of_it() {
         text.contains(r#"n0 [label="Resize\n(for each item, at most 2 at once)", tooltip="resize", shape=tab];"#),
         "{text}"
     );
+}
+
+#[test]
+fn workflows_that_call_each_other_many_times_are_drawn_up_to_a_limit() {
+    let calls = |what: &str, next: usize| {
+        let calls: Vec<_> =
+            (0..8).map(|call| what.replace('#', &call.to_string()).replace('N', &next.to_string())).collect();
+        calls.join(", ")
+    };
+    for what in ["c#: {call: wN}", "c#: {handler: h, compensate: {call: wN}}"] {
+        let mut text = format!("id: w\ntasks: {{{}}}\nworkflows:\n", calls(what, 0));
+        for number in 0..10 {
+            text.push_str(&format!("  w{number}: {{tasks: {{{}}}}}\n", calls(what, number + 1)));
+        }
+        text.push_str("  w10: {tasks: {a: {handler: a}}}\n");
+        let definition = load(text.as_bytes(), Format::Own, "f.yaml").unwrap().definition;
+        let drawn = [
+            svg(&definition, None).matches("<g class=\"node").count(),
+            dot(&definition, None).matches("shape=").count(),
+            mermaid(&definition, None).matches("[\"").count(),
+        ];
+        for drawn in drawn {
+            assert!(drawn > NODES_MAX / 2 && drawn < 4 * NODES_MAX, "{what}: {drawn}");
+        }
+    }
 }
