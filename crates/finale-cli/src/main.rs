@@ -50,8 +50,8 @@ Examples:
 
 Exit codes:
   0  everything completed
-  1  an execution failed or is quarantined, or finale did not do what it should
-  2  nothing was run, because of what was handed in: the command line, a file, or a journal
+  1  an execution failed or is quarantined, or finale could not do what it should: a journal is in use, or damaged
+  2  nothing was run, because of what was handed in: the command line, a file, or what is no journal
   3  an execution was cancelled, or interrupted by Ctrl-C or another signal that ends processes
 
 Environment:

@@ -9,6 +9,17 @@ use std::fs;
 use common::Journal;
 
 #[test]
+fn a_copy_may_be_named_without_a_folder() {
+    let journal = Journal::new();
+    journal.leave_one_behind();
+    let folder = journal.path().parent().unwrap().join("bare");
+    std::fs::create_dir(&folder).unwrap();
+    let copied = journal.command("backup").arg("monday.db").current_dir(&folder).output().unwrap();
+    assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+    assert!(folder.join("monday.db").is_file());
+}
+
+#[test]
 fn a_copy_is_a_journal_and_nothing_is_written_over() {
     let (journal, other) = (Journal::new(), Journal::new());
     let (_, id) = journal.run("parcel.json", &["--simulate"]);

@@ -138,7 +138,9 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 /// A file that was created is there after a power loss only when its folder was synced.
 pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
-    match path.parent() {
+    // A name alone has a folder without a name.
+    let folder = path.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+    match folder {
         Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
         _ => Ok(()),
     }
