@@ -1,14 +1,14 @@
 //! A checkpoint copies the log into the file, and may be broken off anywhere, or be under way while somebody reads.
 
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says what it skips")]
 
 mod sqlite_support;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -170,4 +170,30 @@ fn whoever_reads_beside_an_owner_that_commits_is_told_of_no_loss() {
         is_over.store(true, Ordering::Release);
         readers.into_iter().for_each(|reader| reader.join().unwrap());
     });
+}
+
+/// How many locks of SQLite this process has on a file, where the system tells that.
+fn locks(path: &Path) -> Option<usize> {
+    let (process, inode) = (std::process::id().to_string(), format!(":{}", fs::metadata(path).ok()?.ino()));
+    let listed = fs::read_to_string("/proc/locks").ok()?;
+    let is_ours = |line: &&str| {
+        let mut words = line.split_whitespace();
+        let is_of_file = words.clone().any(|word| word.ends_with(&inode));
+        line.contains("POSIX") && is_of_file && words.any(|word| word == process)
+    };
+    Some(listed.lines().filter(is_ours).count())
+}
+
+#[test]
+fn a_reader_that_is_closed_frees_no_locks_of_others_in_its_process() {
+    let place = killed();
+    let first = SqliteReader::open(place.path()).unwrap();
+    first.list(&Filter::new()).unwrap();
+    let before = locks(&place.path());
+    if before.is_none_or(|locks| locks == 0) {
+        eprintln!("skipped: the system does not list locks here");
+        return;
+    }
+    drop(SqliteReader::open(place.path()).unwrap());
+    assert_eq!(locks(&place.path()), before, "the one that is open still has its own");
 }
