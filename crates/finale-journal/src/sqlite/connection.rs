@@ -73,24 +73,6 @@ pub(super) fn file_alone(files: &Files) -> rusqlite::Result<Reading> {
     open(unchanging(&files.database).as_ref(), flags).map(Reading::Closed)
 }
 
-/// How many batches the file lacks that were in it when its log began anew: another file has taken its place, an older copy
-/// for instance, and what is in the log belongs to the one that was there. SQLite would mix the two.
-pub(super) fn missing_below_log(files: &Files) -> rusqlite::Result<u64> {
-    if !files.has_log() {
-        return Ok(0);
-    }
-    let number = |reading: Reading, column| {
-        let select = format!("SELECT {column} FROM meta");
-        reading.connection().query_row(&select, [], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned)
-    };
-    // A journal of an older release says nothing about it, and what cannot be read is found by whoever reads it next.
-    let expected = reading(files).and_then(|reading| number(reading, "base")).unwrap_or_default();
-    if expected == 0 {
-        return Ok(0);
-    }
-    Ok(expected.saturating_sub(number(file_alone(files)?, "batch")?))
-}
-
 fn is_out_of_reach(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::SystemIoFailure))
 }

@@ -81,19 +81,20 @@ impl StoreFence {
 }
 
 /// Where the page with the row begins.
-fn offset(connection: &Connection, page_length: usize) -> rusqlite::Result<u64> {
+pub(super) fn offset(connection: &Connection, page_length: usize) -> rusqlite::Result<u64> {
     let root = "SELECT rootpage FROM sqlite_schema WHERE name = 'meta'";
     let root: u32 = connection.query_row(root, [], |row| row.get(0))?;
     Ok(u64::from(root.saturating_sub(1)) * page_length as u64)
 }
 
+/// How a page with rows of a table begins.
+pub(super) const LEAF_OF_A_TABLE: u8 = 0x0d;
 /// Where the columns of [`Owned`] are in a row of `meta`.
 const EPOCH: usize = 3;
 const TOKEN: usize = 8;
 
 /// Reads the only row of a leaf page, in SQLite's file format.
 fn owned(page: &[u8]) -> Option<Owned> {
-    const LEAF_OF_A_TABLE: u8 = 0x0d;
     if *page.first()? != LEAF_OF_A_TABLE || page.get(3..5)? != [0, 1] {
         return None;
     }
@@ -116,7 +117,7 @@ fn owned(page: &[u8]) -> Option<Owned> {
     None
 }
 
-fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+pub(super) fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let mut number = 0u64;
     for (index, byte) in bytes.iter().take(9).enumerate() {
         if index == 8 {
@@ -130,7 +131,7 @@ fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     None
 }
 
-fn length_of(kind: u64) -> Option<usize> {
+pub(super) fn length_of(kind: u64) -> Option<usize> {
     match kind {
         0 | 8 | 9 => Some(0),
         1..=4 => usize::try_from(kind).ok(),
@@ -141,7 +142,7 @@ fn length_of(kind: u64) -> Option<usize> {
     }
 }
 
-fn number(kind: u64, value: &[u8]) -> u64 {
+pub(super) fn number(kind: u64, value: &[u8]) -> u64 {
     match kind {
         9 => 1,
         _ => value.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)),

@@ -12,12 +12,14 @@ use rustc_hash::FxHashMap;
 use crate::{Epoch, JournalError, OpenProblem};
 
 use super::activity::Activities;
+use super::below_log::missing_below_log;
 use super::committer::{self, Start};
 use super::connection::{self, log_ahead};
 use super::faults::SqliteFaults;
 use super::fence::StoreFence;
 use super::files::{Files, io_problem};
 use super::found_heads::FoundHeads;
+use super::handle::DatabaseHandle;
 use super::lock::{DatabaseLock, Lock};
 use super::mark::{Mark, MarkFile, reached};
 use super::queue::{Counts, Queue};
@@ -112,7 +114,8 @@ impl SqliteBuilder {
         let mark = self.prepare(files)?;
         let database_lock = if ignores_locks { DatabaseLock::none } else { DatabaseLock::take };
         let database_lock = database_lock(&files.database)?;
-        match connection::missing_below_log(files).map_err(open_problem)? {
+        let handle = DatabaseHandle::at(&files.database).map_err(io_problem)?;
+        match missing_below_log(files, &handle) {
             0 => {}
             _ if self.accept_lost_tail => files.drop_log().map_err(io_problem)?,
             missing => return Err(OpenProblem::LostTail { missing }),
@@ -143,7 +146,8 @@ impl SqliteBuilder {
             // What was accepted once is not asked about again.
             mark.put(&reached).map_err(io_problem)?;
         }
-        self.start(files, connection, (reached, recent), mark, (lock, database_lock))
+        let readers = Readers::new(files.clone(), handle, Tail::Owned);
+        self.start((files, readers), connection, (reached, recent), mark, (lock, database_lock))
     }
 
     /// What is not in the tables yet. What is damaged of it is missing at the end of the journal.
@@ -184,7 +188,7 @@ impl SqliteBuilder {
 
     fn start(
         self,
-        files: &Files,
+        (files, readers): (&Files, Readers),
         connection: Connection,
         (reached, recent): (Mark, Recent),
         mark: Option<MarkFile>,
@@ -198,7 +202,7 @@ impl SqliteBuilder {
         let definitions = definitions(&connection).map_err(open_problem)?;
         let shared = Arc::new(Shared {
             queue: Queue::new(Epoch(reached.epoch), counts, definitions),
-            readers: Readers::new(files.clone(), Tail::Owned),
+            readers,
             found: FoundHeads::default(),
             counters: Counters::default(),
             activities: Activities::default(),

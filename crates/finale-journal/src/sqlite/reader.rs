@@ -9,7 +9,9 @@ use rusqlite::Connection;
 
 use crate::{Filter, History, JournalError, JournalReader, LiveExecution, OpenProblem, StoredDefinition, Summary};
 
-use super::files::Files;
+use super::below_log::missing_below_log;
+use super::files::{Files, io_problem};
+use super::handle::DatabaseHandle;
 use super::mark::{Mark, reached};
 use super::open::identify;
 use super::readers::{Readers, Tail};
@@ -67,33 +69,40 @@ impl SqliteReaderBuilder {
             (_, Some(0)) => return Err(OpenProblem::Empty),
             (_, Some(_)) => {}
         }
-        let below_log = super::connection::missing_below_log(files).map_err(open_problem)?;
+        let handle = DatabaseHandle::at(&files.database).map_err(io_problem)?;
+        let below_log = missing_below_log(files, &handle);
         if below_log > 0 {
-            return self.without_log(files, below_log);
+            return self.without_log(files, handle, below_log);
         }
+        let lost_batches = self.lost_batches(files, mark)?;
+        let tail = if self.accept_lost_tail { Tail::Accepted } else { Tail::Checked };
+        Ok(Opened { readers: Readers::new(files.clone(), handle, tail), lost_batches })
+    }
+
+    /// How many batches are missing at the end.
+    fn lost_batches(&self, files: &Files, mark: Option<Mark>) -> Result<u64, OpenProblem> {
         let reading = super::connection::reading(files).map_err(open_problem)?;
-        let connection = reading.connection();
-        check(connection)?;
-        let lost = mark.map_or(Ok(()), |mark| mark.check(&reached(connection).map_err(open_problem)?));
-        let lost = lost.and_then(|()| match load(connection).map_err(open_problem)?.missing {
+        // One state of the journal: an owner at work goes on meanwhile.
+        let snapshot = reading.connection().unchecked_transaction().map_err(open_problem)?;
+        check(&snapshot)?;
+        let lost = mark.map_or(Ok(()), |mark| mark.check(&reached(&snapshot).map_err(open_problem)?));
+        let lost = lost.and_then(|()| match load(&snapshot).map_err(open_problem)?.missing {
             0 => Ok(()),
             missing => Err(OpenProblem::LostTail { missing }),
         });
-        let lost_batches = match lost {
-            Err(OpenProblem::LostTail { missing }) if self.accept_lost_tail => missing,
-            lost => lost.map(|()| 0)?,
-        };
-        let tail = if self.accept_lost_tail { Tail::Accepted } else { Tail::Checked };
-        Ok(Opened { readers: Readers::new(files.clone(), tail), lost_batches })
+        match lost {
+            Err(OpenProblem::LostTail { missing }) if self.accept_lost_tail => Ok(missing),
+            lost => lost.map(|()| 0),
+        }
     }
 
     /// Of a file whose log belongs to another one, the file alone can be read.
-    fn without_log(&self, files: &Files, missing: u64) -> Result<Opened, OpenProblem> {
+    fn without_log(&self, files: &Files, handle: DatabaseHandle, missing: u64) -> Result<Opened, OpenProblem> {
         if !self.accept_lost_tail {
             return Err(OpenProblem::LostTail { missing });
         }
         check(super::connection::file_alone(files).map_err(open_problem)?.connection())?;
-        Ok(Opened { readers: Readers::new(files.clone(), Tail::Accepted).without_log(), lost_batches: missing })
+        Ok(Opened { readers: Readers::new(files.clone(), handle, Tail::Accepted).without_log(), lost_batches: missing })
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{JournalError, OpenProblem, StoredDefinition};
 
 use super::connection::{self, Reading};
 use super::files::Files;
+use super::handle::DatabaseHandle;
 use super::mark::{Mark, reached};
 use super::recent::Recent;
 use super::recent_cache::{Loaded, RecentCache};
@@ -51,6 +52,8 @@ pub(super) struct Readers {
     damage: OnceLock<JournalError>,
     /// What definitions are called; read often, written once.
     named: Mutex<FxHashMap<i64, Arc<Named>>>,
+    /// The last to go: closing the file frees the locks of the connections.
+    _handle: DatabaseHandle,
 }
 
 /// A definition without its bytes.
@@ -61,7 +64,7 @@ pub(super) struct Named {
 }
 
 impl Readers {
-    pub(super) fn new(files: Files, tail: Tail) -> Self {
+    pub(super) fn new(files: Files, handle: DatabaseHandle, tail: Tail) -> Self {
         Self {
             files,
             tail,
@@ -70,6 +73,7 @@ impl Readers {
             recent: RecentCache::default(),
             damage: OnceLock::new(),
             named: Mutex::default(),
+            _handle: handle,
         }
     }
 
