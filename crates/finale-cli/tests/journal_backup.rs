@@ -13,7 +13,7 @@ fn a_copy_may_be_named_without_a_folder() {
     let journal = Journal::new();
     journal.leave_one_behind();
     let folder = journal.path().parent().unwrap().join("bare");
-    std::fs::create_dir(&folder).unwrap();
+    fs::create_dir(&folder).unwrap();
     let copied = journal.command("backup").arg("monday.db").current_dir(&folder).output().unwrap();
     assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
     assert!(folder.join("monday.db").is_file());

@@ -55,6 +55,10 @@ pub(crate) struct Task {
     /// What a blocking handler looks at, once there is one.
     flag: RefCell<Option<Arc<AtomicBool>>>,
     suspension: Cell<Suspension>,
+    /// Whether the engine polls it now, and hears afterwards what it says.
+    is_polled: Cell<bool>,
+    /// Whether its handler has ended or was dropped: what is left of it holds no permits, and waits for none.
+    is_over: Cell<bool>,
     /// How many parts of the handler wait for other executions at once.
     waits: Cell<u32>,
     /// What the engine is to hear of the suspension.
@@ -136,7 +140,8 @@ pub(crate) enum Suspension {
     None,
     /// It waits.
     Suspended,
-    /// What it waited for is there; it waits for its permits.
+    /// It waits no more, whether what it waited for is there or the wait was dropped: it is not polled until it has its
+    /// permits, or is to stop.
     Resuming,
 }
 
@@ -418,7 +423,16 @@ impl TaskContext {
     /// A handler at work holds a place under [`Limits::running_tasks_max`](crate::Limits::running_tasks_max) and under the
     /// limit of its handler. If handlers activate other executions and await them, they can hold all places, and those
     /// executions never begin. Awaited through this, the outcome of a child costs no place; afterwards the handler queues
-    /// for its places again, before it goes on.
+    /// for its places again, before it goes on: it is not polled until it has them. Its time limit goes on meanwhile. One
+    /// that is told to stop does not queue any longer: it hears of it at once, and cleans up without its places.
+    ///
+    /// - It may be dropped before it is done, by a timeout around it or in a `select!`. Then the handler gets as far as its
+    ///   next `.await` that is not ready, and no farther without its places. With the timeout inside,
+    ///   `context.waiting_for(timeout(limit, execution.outcome()))`, it does nothing at all without them.
+    /// - Of waits that overlap, as in a `join!`, the first gives the places back and the end of the last asks for them. What
+    ///   else the handler does meanwhile, beside its waits, it does without places.
+    /// - It may be awaited in a task that the handler has spawned: the places of the handler are given back. Where the
+    ///   handler has ended, it only waits.
     ///
     /// ```
     /// # use finale::prelude::*;
@@ -455,9 +469,10 @@ impl TaskContext {
         let waiting = self.0.begin_to_wait();
         let output = future.await;
         drop(waiting);
-        while self.0.suspension() == Suspension::Resuming {
+        // The engine does not poll a handler that is held up; a task that the handler has spawned it cannot hold up.
+        while self.0.is_held_up() {
             let resumed = self.0.told.notified();
-            if self.0.suspension() == Suspension::Resuming {
+            if self.0.is_held_up() {
                 resumed.await;
             }
         }
@@ -499,6 +514,8 @@ impl Task {
             engine: RefCell::default(),
             flag: RefCell::default(),
             suspension: Cell::default(),
+            is_polled: Cell::default(),
+            is_over: Cell::default(),
             waits: Cell::default(),
             said: Cell::default(),
             signs: OnceCell::new(),
@@ -515,6 +532,8 @@ impl Task {
         self.engine.get_mut().take();
         self.flag.get_mut().take();
         self.suspension.set(Suspension::None);
+        self.is_polled.set(false);
+        self.is_over.set(false);
         self.waits.set(0);
         self.said.set(None);
         // The thread of a blocking handler that was given up may still speak of the attempt before.
@@ -533,15 +552,52 @@ impl Task {
         let waits = self.waits.get();
         self.waits.set(waits + 1);
         if waits == 0 {
+            let was_held_up = self.is_held_up();
             self.suspend(Suspension::Suspended);
+            if was_held_up {
+                // Another part of the handler waits now: those that were held up go on meanwhile, as beside any wait.
+                self.told.notify_waiters();
+            }
         }
         Waiting(self)
     }
 
-    /// Says where the handler is with its suspension; the engine hears of it when it has polled the handler.
+    /// Says where the handler is with its suspension. The engine hears of it when it has polled the handler; a wait that
+    /// begins or ends elsewhere, in a task that the handler has spawned, has it polled.
     fn suspend(&self, suspension: Suspension) {
         self.suspension.set(suspension);
         self.said.set(Some(suspension));
+        if !self.is_polled.get() {
+            self.wake_engine();
+        }
+    }
+
+    /// Whether the handler has to have its permits before it goes on. One that is to stop has to hear of that.
+    pub(crate) fn is_held_up(&self) -> bool {
+        let works_on = self.stop.get() == StopAsked::No && !self.is_over.get();
+        works_on && self.suspension.get() == Suspension::Resuming
+    }
+
+    /// Polls the handler for the engine, which hears afterwards what it said.
+    pub(crate) fn poll<T>(&self, poll: impl FnOnce() -> T) -> T {
+        self.is_polled.set(true);
+        let polled = poll();
+        self.is_polled.set(false);
+        polled
+    }
+
+    /// The handler has ended or is dropped: what it has spawned and what is still there waits for no permits.
+    pub(crate) fn end(&self) {
+        let was_held_up = self.is_held_up();
+        self.is_over.set(true);
+        if was_held_up {
+            self.told.notify_waiters();
+        }
+    }
+
+    fn wake_engine(&self) {
+        let engine = self.engine.take();
+        engine.into_iter().for_each(Waker::wake);
     }
 
     /// What the handler says of itself.
@@ -565,12 +621,14 @@ impl Task {
         self.said.take()
     }
 
-    /// Lets the handler go on: it has its permits again.
+    /// Lets the handler go on: it has its permits again. One that has begun to wait anew gives them back, once the engine
+    /// hears of that.
     pub(crate) fn resume(&self) {
-        self.suspension.set(Suspension::None);
-        let engine = self.engine.take();
-        engine.into_iter().for_each(Waker::wake);
-        self.told.notify_waiters();
+        if self.suspension.get() == Suspension::Resuming {
+            self.suspension.set(Suspension::None);
+            self.wake_engine();
+            self.told.notify_waiters();
+        }
     }
 
     pub(crate) fn stop_asked(&self) -> StopAsked {
@@ -584,8 +642,7 @@ impl Task {
             flag.store(true, Ordering::Relaxed);
         }
         // The engine first: what waits for the token is woken by code of the user, which may panic.
-        let engine = self.engine.take();
-        engine.into_iter().for_each(Waker::wake);
+        self.wake_engine();
         self.told.notify_waiters();
     }
 

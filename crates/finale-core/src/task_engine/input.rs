@@ -124,7 +124,7 @@ pub enum Input {
     /// A handler that already waits at its first poll is reported as pending first.
     Suspended(FutureNo),
     /// A suspended handler can continue as soon as it has its permits again, which
-    /// [`Outbox::resumes`](super::Outbox::resumes) says.
+    /// [`Outbox::resumes`](super::Outbox::resumes) says. Until then, or until it is to stop, the owner does not poll it.
     Resumed(FutureNo),
     /// A pending handler says that it is alive, and perhaps how far it is.
     Alive {

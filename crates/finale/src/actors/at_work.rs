@@ -156,11 +156,10 @@ impl AtWork {
 
     /// The handlers that are suspended and have what they waited for: they want their permits again.
     pub(crate) fn resuming(&self) -> impl Iterator<Item = FutureNo> {
-        (0..).map(FutureNo).zip(&self.known).filter_map(|(future, known)| {
-            let known = known.as_ref()?;
-            let waits = known.task.stop_asked() == StopAsked::No && known.task.suspension() == Suspension::Resuming;
-            waits.then_some(future)
-        })
+        (0..)
+            .map(FutureNo)
+            .zip(&self.known)
+            .filter_map(|(future, known)| known.as_ref().filter(|known| known.task.is_held_up()).map(|_| future))
     }
 
     /// Polls handlers that were woken, until one of them has something to say.
@@ -215,19 +214,19 @@ impl Future for Running {
             this.drop_handler();
             return Poll::Ready(None);
         }
+        if this.task.is_held_up() {
+            // It did not see to its end what it waited for, or a task that it has spawned waited: it has no permits yet.
+            this.tell();
+            return Poll::Pending;
+        }
         let Some(future) = &mut this.future else { return Poll::Ready(None) };
-        let polled = fenced(|| {
+        let poll = || {
             let _entered = this.span.as_deref().map(Span::enter);
             future.as_mut().poll_pending(context, this.bytes_max)
-        });
-        let result = match polled {
+        };
+        let result = match this.task.poll(|| fenced(poll)) {
             Ok(Poll::Pending) => {
-                let said = this.task.take_said().map(|said| match said {
-                    Suspension::Resuming => Progress::Resumed(this.number),
-                    _ => Progress::Suspended(this.number),
-                });
-                let alive = this.task.take_sign().map(|sign| Progress::Alive(this.number, sign));
-                this.said.progress.borrow_mut().extend(said.into_iter().chain(alive));
+                this.tell();
                 return Poll::Pending;
             }
             Ok(Poll::Ready(result)) => result,
@@ -257,7 +256,18 @@ impl Running {
         }
     }
 
+    /// Passes on what the handler has said.
+    fn tell(&self) {
+        let said = self.task.take_said().map(|said| match said {
+            Suspension::Resuming => Progress::Resumed(self.number),
+            _ => Progress::Suspended(self.number),
+        });
+        let alive = self.task.take_sign().map(|sign| Progress::Alive(self.number, sign));
+        self.said.progress.borrow_mut().extend(said.into_iter().chain(alive));
+    }
+
     fn drop_handler(&mut self) {
+        let _ = fenced(|| self.task.end());
         if let Some(future) = self.future.take() {
             fenced_drop(future);
         }

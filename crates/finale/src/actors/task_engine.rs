@@ -289,6 +289,7 @@ impl TaskEngine {
             }
         };
         let custom_status = task.take_sign().and_then(|sign| sign.custom_status);
+        let _ = fenced(|| task.end());
         self.spare_task = Some(task);
         self.decide(ended, Input::HandlerReady { attempt, started, ended, custom_status, result });
         ended
