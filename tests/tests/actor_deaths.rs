@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use finale::journal::{Acknowledgement, HeldJournal};
 use finale::{
-    Abandoned, CommandError, ExecutionStatus, Faults, Kill, NodeRecordState, Runtime, TaskContext, TaskError,
+    Abandoned, CommandError, ExecutionStatus, Faults, Keep, Kill, NodeRecordState, Retention, Runtime, TaskContext,
+    TaskError,
 };
 use finale_tests::actor::{Any, Dummies, Gate, chart, runtime, settle, workflow};
 use finale_tests::tasks::task_of;
@@ -63,7 +64,9 @@ fn started(journal: &HeldJournal, faults: &Arc<Faults>, gate: &Gate) -> Runtime 
         task.cancelled().await;
         Err::<(), _>(TaskError::new("stopped"))
     };
-    let builder = runtime(journal).faults(Arc::clone(faults)).done("a b").gated("c g", gate);
+    // What may be forgotten is looked for on another thread, which no test knows the time of.
+    let builder = runtime(journal).retention(Retention::all(Keep::for_ever()));
+    let builder = builder.faults(Arc::clone(faults)).done("a b").gated("c g", gate);
     let builder = builder.handler("f", flaky).handler("l", obedient);
     builder.handler_limit("l", 1).handler_limit("a", 1).start().unwrap()
 }

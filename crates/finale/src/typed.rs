@@ -3,6 +3,7 @@
 mod call;
 mod ending;
 mod ends;
+mod gives;
 mod repeat;
 #[cfg(feature = "schema")]
 mod schemas;
@@ -11,7 +12,8 @@ mod wait;
 
 pub use call::{CallNode, Called};
 pub use ending::Ending;
-pub use ends::{Gives, InputNode};
+pub use ends::InputNode;
+pub use gives::Gives;
 pub use repeat::{AnyMap, LoopNode, Looped, MapNode, Mapped, MappedTolerantly, TolerantMapNode};
 pub use value::ValueNode;
 pub use wait::{WaitNode, Waited};

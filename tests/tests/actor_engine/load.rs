@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
-use finale::{ExecutionStatus, Faults, Runtime, Shards, TaskContext, TaskError};
+use finale::{ExecutionStatus, Faults, Keep, Retention, Runtime, Shards, TaskContext, TaskError};
 use finale_tests::actor::{Any, Dummies, Gate, for_each_journal, outcome_of, runtime, settle, workflow};
 
 fn chain(length: usize) -> String {
@@ -49,6 +49,8 @@ async fn inputs_of_a_fan(width: usize, turns: usize) -> u32 {
     };
     let names = names(width) + "join";
     let builder = Runtime::builder().shards(Shards::Current).faults(Arc::clone(&faults));
+    // What may be forgotten is looked for on another thread, whenever that comes to it.
+    let builder = builder.retention(Retention::all(Keep::for_ever()));
     let builder = names.split_whitespace().fold(builder, |builder, name| builder.handler(name, gives_way));
     let runtime = builder.start().expect("it starts");
     settle().await;

@@ -1,8 +1,8 @@
 //! The only mutator: live, recovery and replay all go through here.
 
-use super::decide::GivesNothing;
 use super::edges::COST_OF_DECISION;
 use super::ending::disarm_timeout;
+use super::gives_nothing::GivesNothing;
 use super::node::WaitFor;
 use super::{
     AfterStop, Effect, EffectSink, EndReason, Execution, Interruption, NodeState, Notice, Phase, Refused, Sealed,

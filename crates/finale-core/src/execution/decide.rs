@@ -1,5 +1,6 @@
 //! What is decided by evaluating expressions; the results become facts, so that a replay evaluates nothing.
 
+use super::gives_nothing::GivesNothing;
 use super::instances::{Items, limited};
 use super::scope::{Scope, ScopeEnd, ScopeRole};
 use super::{Execution, NodeState, waits};
@@ -12,21 +13,7 @@ use crate::payload::Payload;
 use crate::record::NodeFailure;
 use crate::status::NodeStatus;
 
-/// Why a scope gives nothing although it is settled.
-pub(super) enum GivesNothing {
-    /// That could not be evaluated.
-    Unevaluated(Box<str>),
-    /// It does not fit the schema that its workflow declares.
-    Mismatch(Box<str>),
-}
-
 type Evaluated = Result<Payload, GivesNothing>;
-
-impl<E: std::fmt::Display> From<E> for GivesNothing {
-    fn from(error: E) -> Self {
-        Self::Unevaluated(error.to_string().into())
-    }
-}
 
 impl Execution {
     /// Evaluates what a reached node needs before it can go on, or what a scope gives that is settled.

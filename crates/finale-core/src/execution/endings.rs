@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::decide::GivesNothing;
+use super::gives_nothing::GivesNothing;
 use super::instances::Instance;
 use super::scope::{Scope, ScopeEnd, ScopeRole, Stage};
 use super::{EffectSink, EndReason, Execution, Phase};

@@ -1,7 +1,7 @@
 //! Turns what an execution is told into facts, and records them.
 
 use super::apply::{Attempted, Further};
-use super::decide::GivesNothing;
+use super::gives_nothing::GivesNothing;
 use super::scope::Stage;
 use super::{Command, Execution, Input, Phase, Refused, Report, Turn};
 use crate::compiled::Compiled;

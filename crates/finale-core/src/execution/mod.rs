@@ -20,6 +20,7 @@ mod endings;
 mod explain;
 mod failures;
 mod firing;
+mod gives_nothing;
 mod handle;
 mod input;
 mod instances;

@@ -1,7 +1,7 @@
 //! Scopes that nodes open: how they begin, how they are judged, and what comes of them.
 
-use super::decide::GivesNothing;
 use super::endings::Settles;
+use super::gives_nothing::GivesNothing;
 use super::instances::{ByOperator, CAUSES_MAX, Instance, Items, Nest, limited};
 use super::node::WaitFor;
 use super::scope::{Scope, ScopeEnd, ScopeRole, Stage};

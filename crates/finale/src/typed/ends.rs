@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 
 use finale_core::compile::CompileError;
 
+use super::gives::{Gives, private};
 use super::{Feed, TypedBuilder, ValueNode};
 use crate::workflow::Workflow;
 
@@ -13,25 +14,6 @@ use crate::workflow::Workflow;
 pub struct InputNode<'w, Input> {
     builder: &'w TypedBuilder,
     input: PhantomData<fn() -> Input>,
-}
-
-/// What gives a `Value`: a [`TaskNode`](super::TaskNode) or another [`ValueNode`] whose output that is, or the
-/// [input](InputNode) of the workflow. Nobody else can implement it.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` does not give `{Value}`",
-    label = "this task takes `{Value}`",
-    note = "what a node gives is the last type in its name: `ValueNode<'_, Kind, Output>`, \
-            `TaskNode<'_, Input, Output>`, `InputNode<'_, Input>`"
-)]
-pub trait Gives<'w, Value>: private::Gives<'w, Value> {}
-
-pub(crate) mod private {
-    use super::super::Feed;
-
-    /// Where a value comes from.
-    pub trait Gives<'w, Value> {
-        fn feed(self) -> Feed<'w>;
-    }
 }
 
 impl TypedBuilder {

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use finale_core::definition::{EdgeKind, NodeKind};
 
 use super::private::Way;
-use super::{Branch, Feed, Gives, Origin, Source, TypedBuilder, ends};
+use super::{Branch, Feed, Gives, Origin, Source, TypedBuilder, gives};
 
 /// A node of a workflow in the making that gives an `Output`. A copy is the same node.
 ///
@@ -138,7 +138,7 @@ impl<'w, Kind, Output> Way<'w> for ValueNode<'w, Kind, Output> {
 
 impl<'w, Kind, Output> Source<'w> for ValueNode<'w, Kind, Output> {}
 
-impl<'w, Kind, Output> ends::private::Gives<'w, Output> for ValueNode<'w, Kind, Output> {
+impl<'w, Kind, Output> gives::private::Gives<'w, Output> for ValueNode<'w, Kind, Output> {
     fn feed(self) -> Feed<'w> {
         Feed::Output(self.builder, self.index)
     }
