@@ -17,7 +17,7 @@ async fn after_a_shutdown_a_copy_of_the_one_file_is_the_whole_journal_although_h
         acknowledged.push(runtime.activate(&ask(), ()).await.unwrap().id());
     }
     let report = runtime.shutdown(Duration::from_secs(30)).await;
-    assert_eq!((report.unfinished, report.in_one_file), (100, Some(true)));
+    assert_eq!((report.unfinished, report.in_one_file, report.journal_left), (100, Some(true), true));
     fs::copy(folder.path().join("journal.db"), elsewhere.path().join("journal.db")).unwrap();
     expect_all(elsewhere.path(), &acknowledged).await;
     assert!(another.health().is_well());

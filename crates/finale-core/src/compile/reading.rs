@@ -149,7 +149,8 @@ impl<'c> Checker<'c> {
                 "{expression} reads the output of {other:?}, which is skipped {when}: ask first, \
                  `nodes[{other:?}].output | default(none)`"
             );
-            let nodes = reader.iter().chain([read]).map(|node| self.id(*node).to_owned()).collect();
+            let concerned = |reader: u32| [reader, *read].map(|node| self.id(node).to_owned()).into();
+            let nodes = reader.map_or_else(Vec::new, concerned);
             self.warn(Warning { code: WarningCode::ReadsSkippedNode, nodes, message });
         }
     }

@@ -221,8 +221,8 @@ impl Endings {
     }
 
     /// How the journal was left, once it was.
-    pub(crate) fn released(&self) -> Released {
-        self.released.get().copied().unwrap_or_default()
+    pub(crate) fn released(&self) -> Option<Released> {
+        self.released.get().copied()
     }
 
     /// Waits until a shard has ended.

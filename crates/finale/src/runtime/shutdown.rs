@@ -46,6 +46,9 @@ pub struct ShutdownReport {
     /// Whether the journal's one file holds everything, so that a copy of it is a whole journal: false if somebody who
     /// reads kept it from that. None if the journal is no file, or it was not left in order or in time.
     pub in_one_file: Option<bool>,
+    /// Whether the journal was left in time, so that whoever opens it next finds it free. That it was not can also be a
+    /// deadline that passed in virtual time, which a disk knows nothing of.
+    pub journal_left: bool,
 }
 
 impl ShutdownReport {
@@ -64,11 +67,11 @@ impl ShutdownReport {
         report
     }
 
-    /// Whether nothing was cut short: no handler was dropped, and every shard ended in order and in time.
+    /// Whether nothing was cut short: no handler was dropped, every shard ended in order and in time, and the journal was left.
     ///
     /// Executions may be unfinished all the same: those that wait for somebody, or had tasks left to begin.
     pub const fn is_orderly(&self) -> bool {
-        self.dropped == 0 && self.unresponsive == 0 && self.gone == 0
+        self.dropped == 0 && self.unresponsive == 0 && self.gone == 0 && self.journal_left
     }
 }
 
@@ -83,6 +86,9 @@ impl fmt::Display for ShutdownReport {
         ];
         for (count, one, many) in counts.into_iter().filter(|(count, ..)| *count > 0) {
             write!(f, ", {count} {}", if count == 1 { one } else { many })?;
+        }
+        if !self.journal_left && self.unresponsive == 0 && self.gone == 0 {
+            f.write_str(", the journal was not left")?;
         }
         Ok(())
     }
@@ -128,6 +134,22 @@ impl Runtime {
             Some(until) => drop(timeout_at(until, endings.wait()).await),
             None => endings.wait().await,
         }
-        ShutdownReport { in_one_file: endings.released().in_one_file, ..ShutdownReport::of(&endings.all()) }
+        let left = endings.released();
+        let in_one_file = left.and_then(|left| left.in_one_file);
+        ShutdownReport { in_one_file, journal_left: left.is_some(), ..ShutdownReport::of(&endings.all()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_that_was_not_left_in_time_is_not_in_order_and_said() {
+        let left = ShutdownReport { unfinished: 1, journal_left: true, ..ShutdownReport::default() };
+        assert_eq!((left.is_orderly(), left.to_string()), (true, "in order, 1 execution has not ended".to_owned()));
+        let kept = ShutdownReport { journal_left: false, ..left };
+        let said = "not in order, 1 execution has not ended, the journal was not left";
+        assert_eq!((kept.is_orderly(), kept.to_string()), (false, said.to_owned()));
     }
 }
