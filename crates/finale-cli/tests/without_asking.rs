@@ -43,9 +43,9 @@ fn one_task_is_answered_in_advance() {
 #[test]
 fn what_somebody_has_done_before_needs_nobody_when_it_is_resumed() {
     let journal = Journal::new();
-    let file = tasks("w.json", &[("a", task("sleep", &json!({"seconds": 1_000}))), ("b", json!({"title": "Sign"}))]);
+    let file = tasks("w.json", &[("b", json!({"title": "Sign"})), ("a", task("sleep", &json!({"seconds": 1_000})))]);
     let mut at_work = common::AtWork::start(journal.command("run").arg(file).args(["--done", "b"]));
-    at_work.until("b: completed");
+    at_work.until("a: started");
     at_work.signal("INT");
     at_work.ended().with_code(3);
     journal.ask("resume", &["--done", "a"]).with_code(0);
