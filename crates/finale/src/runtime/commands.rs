@@ -12,7 +12,8 @@ use crate::handle::CancelReceipt;
 use crate::oneshot;
 
 impl Runtime {
-    /// Cancels an execution, and waits until nothing of it runs any more; see [`ExecutionHandle::cancel`].
+    /// Cancels an execution, and waits until nothing of it runs any more; see
+    /// [`ExecutionHandle::cancel`](crate::ExecutionHandle::cancel).
     ///
     /// # Errors
     /// When it is over already, there is none, or the runtime has stopped.
@@ -37,7 +38,8 @@ impl Runtime {
         self.tell(id, Input::Command(Command::Cancel { by: by.into() }), |answer| Waiting::Cancel(id, answer)).await
     }
 
-    /// Cancels an execution without what is left to be done at its end; see [`ExecutionHandle::cancel_forced`].
+    /// Cancels an execution without what is left to be done at its end; see
+    /// [`ExecutionHandle::cancel_forced`](crate::ExecutionHandle::cancel_forced).
     ///
     /// # Errors
     /// When it is over already, there is none, or the runtime has stopped.
@@ -50,7 +52,7 @@ impl Runtime {
     /// Declares a running execution completed, whatever its tasks are at.
     ///
     /// It returns when that decision is recorded. Handlers at work are stopped after that, and
-    /// [`outcome`](ExecutionHandle::outcome) tells of the end. If the definition has an output expression that cannot be
+    /// [`outcome`](crate::ExecutionHandle::outcome) tells of the end. If the definition has an output expression that cannot be
     /// evaluated, the execution fails all the same.
     ///
     /// # Errors
@@ -160,7 +162,8 @@ impl Runtime {
     ///
     /// An execution is quarantined when its actor died more than three times within 60 s, when the process crashed over
     /// the same task as often as [`Limits::crashes_max`](crate::Limits::crashes_max) says, or when after a restart a
-    /// handler of it is not registered or it cannot be read. [`ExecutionHandle::why`] has the reason. For want of a
+    /// handler of it is not registered or it cannot be read. [`ExecutionHandle::why`](crate::ExecutionHandle::why) has the
+    /// reason. For want of a
     /// handler no release is needed: it goes on when the runtime is started with it.
     ///
     /// # Errors

@@ -161,7 +161,7 @@ impl Runtime {
         self.tell(task.execution, input, Waiting::Report).await
     }
 
-    /// Reports on the task of an execution at a node; see [`ExecutionHandle::report`].
+    /// Reports on the task of an execution at a node; see [`ExecutionHandle::report`](crate::ExecutionHandle::report).
     ///
     /// # Errors
     /// Those of [`report_task`](Self::report_task), and [`UnknownNode`](ReportError::UnknownNode).
