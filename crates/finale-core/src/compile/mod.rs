@@ -102,7 +102,7 @@ pub fn compile_within(definition: Definition, registry: &Registry, limits: &Limi
 
 /// Refuses ids of the definition's own nodes that are the paths of nodes inside of others.
 ///
-/// Inside, an id with a sign of paths in it has a `\\` before that, which the nodes of the definition itself do without.
+/// Inside, an id with a sign of paths in it has a `\` before that, which the nodes of the definition itself do without.
 fn named_apart(compiled: Compiled) -> Result<Compiled, CompileError> {
     let definition = compiled.definition();
     let ids = definition.nodes.iter().map(|node| node.id.as_str());

@@ -119,8 +119,7 @@ fn open_error(path: &Path, problem: OpenProblem) -> JournalError {
 /// The path with a folder that has no links in it; the file itself must not be one.
 fn resolve(path: &Path) -> Result<PathBuf, OpenProblem> {
     let name = path.file_name().ok_or(OpenProblem::NoFile)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = folder.canonicalize().map_err(|_| OpenProblem::NoFolder)?;
+    let folder = folder_of(path).canonicalize().map_err(|_| OpenProblem::NoFolder)?;
     let path = folder.join(name);
     match fs::symlink_metadata(&path) {
         Ok(found) if found.is_symlink() => Err(OpenProblem::Link),
@@ -136,12 +135,12 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
+/// The folder of a file; that of a name alone is where the process is.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// A file that was created is there after a power loss only when its folder was synced.
 pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
-    // A name alone has a folder without a name.
-    let folder = path.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
-    match folder {
-        Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
-        _ => Ok(()),
-    }
+    if cfg!(unix) { File::open(folder_of(path))?.sync_all() } else { Ok(()) }
 }
