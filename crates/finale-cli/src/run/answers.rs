@@ -47,12 +47,12 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    /// What a task comes to wherever it is, if that is all that is known.
+    /// The answer that was given for every node with this id.
     pub(crate) fn by_id(&self, node: &str) -> Option<&InAdvance> {
         self.by_id.get(node)
     }
 
-    /// What the task comes to that has this path.
+    /// The answer for the task at this path: the one given for the path, else the one given for its id.
     pub(crate) fn of(&self, path: &str, node: &str) -> Option<&InAdvance> {
         let by_path = || self.by_path.get(&path.parse().ok()?);
         by_path().or_else(|| self.by_id(node))
@@ -68,7 +68,7 @@ impl Answers {
         !self.by_path.is_empty()
     }
 
-    /// Whether it is known of all works of a node what they come to.
+    /// Whether every task that this node can become has its answer.
     pub(crate) fn is_told(&self, compiled: &Compiled, position: NodeIndex) -> bool {
         let id = &compiled.node(position).id;
         let is_only_one = |path: &NodePath| path.within().iter().all(|step| step.instance == Instance::Single);

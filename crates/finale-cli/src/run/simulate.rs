@@ -71,7 +71,7 @@ impl Simulation {
         &self.script.answers
     }
 
-    /// What the task of a handler comes to, if that was said in advance.
+    /// The answer for the task of a handler, if the command line has one.
     pub(crate) async fn answer(&self, context: &TaskContext) -> Option<InAdvance> {
         self.script.answer(context).await
     }
