@@ -30,7 +30,7 @@ mod time;
 mod validate;
 mod why;
 
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -96,7 +96,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match CommandLine::parse().command {
+    let command = match CommandLine::try_parse() {
+        Ok(line) => line.command,
+        Err(answer) => return answered(&answer),
+    };
+    match command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Graph(arguments) => graph::run(&arguments),
@@ -109,6 +113,15 @@ fn main() -> ExitCode {
         Command::Backup(arguments) => journal::finish(backup::run(&arguments)),
         Command::Schema(_) => written(schema::run()),
         Command::Completions(arguments) => written(completions::run(&arguments, CommandLine::command())),
+    }
+}
+
+/// Help, the version, or what is wrong with the command line.
+fn answered(answer: &clap::Error) -> ExitCode {
+    let exit_code = u8::try_from(answer.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
+    match answer.print().and_then(|()| io::stdout().flush()) {
+        Err(problem) if !answer.use_stderr() => written(Err(problem)),
+        _ => exit_code,
     }
 }
 

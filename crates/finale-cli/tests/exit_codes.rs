@@ -93,9 +93,15 @@ fn help_and_version_end_with_0() {
 fn what_cannot_be_written_ends_with_1() {
     let parcel = own("parcel.json");
     let parcel = parcel.to_str().unwrap();
-    for arguments in
-        [&["run", parcel, "--simulate"][..], &["run", parcel, "--simulate", "--json"], &["graph", parcel], &["schema"]]
-    {
+    for arguments in [
+        &["run", parcel, "--simulate"][..],
+        &["run", parcel, "--simulate", "--json"],
+        &["graph", parcel],
+        &["schema"],
+        &["--help"],
+        &["run", "--help"],
+        &["--version"],
+    ] {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let output = common::finale().args(arguments).stdout(full).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Journal, ended, statuses};
+use common::{Journal, ended, statuses, written};
 use serde_json::json;
 
 #[test]
@@ -49,6 +49,20 @@ fn a_history_tells_every_fact() {
     let text = journal.ask("history", &[&id]).with_code(0).stdout;
     assert_eq!(text.lines().count(), facts.len() + 1);
     assert!(text.contains("activated by finale run, with {}"), "{text}");
+}
+
+#[test]
+fn a_history_names_what_happened_inside_of_nodes_by_its_path() {
+    let journal = Journal::new();
+    let nested = "id: nested\ntasks:\n  sizes:\n    map: {items: '[1, 2]'}\n    group: {tasks: {cut: {log: cut}, sew: {log: sewn, after: cut}}}\n";
+    let (_, id) = journal.run(written("nested.yaml", nested).to_str().unwrap(), &[]);
+    let history = journal.ask("history", &[&id, "--json"]).with_code(0).record();
+    let facts = history["facts"].as_array().unwrap();
+    for path in ["sizes[0]::cut", "sizes[0]::sew", "sizes[1]::cut", "sizes[1]::sew"] {
+        assert!(facts.iter().any(|fact| fact["node"] == path), "{path}: {history}");
+    }
+    let text = journal.ask("history", &[&id]).with_code(0).stdout;
+    assert!(text.contains("sizes[1]::sew: attempt 1 completed") && !text.contains("scope"), "{text}");
 }
 
 #[test]

@@ -38,7 +38,7 @@
 //! All executions of a journal are listed by [`JournalReader::list`].
 
 use finale_core::execution::{SEMANTICS, Why};
-use finale_core::fact::{Described, Facts};
+use finale_core::fact::Described;
 use finale_core::record::{Counts, DecidedBy, End, ExecutionError, State};
 use finale_core::{Execution, ExecutionId, ExecutionStatus, Outcome, Record};
 use finale_journal::{JournalError, JournalReader, Quarantine, Summary};
@@ -226,7 +226,6 @@ pub fn quarantine(reader: &dyn JournalReader, execution: ExecutionId) -> Result<
     Ok(found.and_then(|live| live.quarantine))
 }
 
-/// Whether an execution follows rules that this release knows.
 /// How an execution ended, also if it was written off; none if it has not, or is not known.
 pub(crate) fn outcome(reader: &dyn JournalReader, execution: ExecutionId) -> Result<Option<Outcome>, ReadError> {
     let summary = reader.summary(execution)?.ok_or(ReadError::NotFound(execution))?;
@@ -253,6 +252,7 @@ fn written_off(summary: &Summary) -> Option<Outcome> {
     })
 }
 
+/// Whether an execution follows rules that this release knows.
 pub(crate) fn check_rules(state: &Execution) -> Result<(), String> {
     match state.activation().map(|activation| activation.semantics) {
         Some(semantics) if semantics > SEMANTICS => {
@@ -305,8 +305,7 @@ impl Reading {
 
     /// What happened to it, fact by fact, numbered from 1.
     pub fn history(&self) -> Vec<Described> {
-        let numbered = (1..).zip(Facts::new(&self.history).map_while(Result::ok));
-        numbered.map(|(sequence, recorded)| recorded.describe(sequence, self.workflow.compiled())).collect()
+        Execution::describe(self.state.id(), self.workflow.compiled(), &self.history)
     }
 
     /// What it runs: the definition that it began with, as the journal kept it. It has no functions.

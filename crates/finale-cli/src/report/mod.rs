@@ -7,7 +7,7 @@ mod why;
 
 use std::io::{self, Write};
 
-use finale::{CustomStatus, Record, Summary};
+use finale::{CustomStatus, ExecutionStatus, Record, Summary};
 use finale_core::record::{End, Outcome, State};
 use serde::Serialize;
 
@@ -38,7 +38,7 @@ pub(crate) fn write_brief(record: &Record, nodes: Shown, room: Room, out: &mut d
     write_headline(record, out)?;
     write_counts(record, out)?;
     write_state(record, room, out)?;
-    write_custom_status(record.custom_status.as_ref(), room, out)?;
+    write_custom_status(record.custom_status.as_ref(), record.state.status(), room, out)?;
     write_signals(record, room, out)?;
     writeln!(out)?;
     nodes::write_brief(&record.nodes, nodes, room, out)
@@ -63,7 +63,7 @@ pub(crate) fn write_all(
     }
     write_counts(record, out)?;
     write_state(record, room, out)?;
-    write_custom_status(record.custom_status.as_ref(), room, out)?;
+    write_custom_status(record.custom_status.as_ref(), record.state.status(), room, out)?;
     write_signals(record, room, out)?;
     writeln!(out)?;
     nodes::write_all(record.id, &record.nodes, nodes, room, out)
@@ -93,11 +93,17 @@ fn write_counts(record: &Record, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "tasks      {}", record.counts)
 }
 
-/// Writes what a handler has said of the execution.
-pub(super) fn write_custom_status(status: Option<&CustomStatus>, room: Room, out: &mut dyn Write) -> io::Result<()> {
-    let Some(CustomStatus { text, node, set_at }) = status else { return Ok(()) };
+/// Writes what a handler says of the execution, or said of one that is over.
+pub(super) fn write_custom_status(
+    custom_status: Option<&CustomStatus>,
+    status: ExecutionStatus,
+    room: Room,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let Some(CustomStatus { text, node, set_at }) = custom_status else { return Ok(()) };
+    let label = if status.is_terminal() { "said       " } else { "says       " };
     let text = printable(&format!("{text} ({node}, {})", shown(*set_at, room)), Lines::Joined);
-    writeln!(out, "says       {}", room.behind("says       ").fit(&text))
+    writeln!(out, "{label}{}", room.behind(label).fit(&text))
 }
 
 /// Writes which signals nobody has taken.

@@ -24,7 +24,7 @@ pub(crate) fn write(id: ExecutionId, why: &Why, room: Room, out: &mut dyn Write)
     for failure in &why.ending_failures {
         writeln!(out, "at the end {}", printable(&failure.to_string(), Lines::Joined))?;
     }
-    write_custom_status(why.custom_status.as_ref(), room, out)?;
+    write_custom_status(why.custom_status.as_ref(), why.status, room, out)?;
     if why.awaited.is_empty() {
         return Ok(());
     }

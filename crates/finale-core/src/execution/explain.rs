@@ -236,7 +236,8 @@ impl fmt::Display for Why {
             write!(f, "\n  at the end, {failure}")?;
         }
         if let Some(CustomStatus { text, node, .. }) = &self.custom_status {
-            write!(f, "\n  {node} says: {text}")?;
+            let says = if self.status.is_terminal() { "said" } else { "says" };
+            write!(f, "\n  {node} {says}: {text}")?;
         }
         for awaited in &self.awaited {
             let Awaited { node, title, what, since, .. } = awaited;

@@ -22,6 +22,7 @@ mod failures;
 mod firing;
 mod gives_nothing;
 mod handle;
+mod history;
 mod input;
 mod instances;
 mod losers;

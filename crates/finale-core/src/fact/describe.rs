@@ -12,6 +12,7 @@ use crate::compiled::Compiled;
 use crate::definition::Verdict;
 use crate::failure::{Failure, FailureClass};
 use crate::id::{AttemptNo, WorkKey};
+use crate::path::NodePath;
 use crate::payload::Payload;
 use crate::status::ExecutionStatus;
 use crate::time::Time;
@@ -28,7 +29,7 @@ pub struct Described {
     pub at: Time,
     /// What kind of fact it is.
     pub fact: &'static str,
-    /// Id of the node it is about.
+    /// Path of the node it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
     /// Which attempt it is about.
@@ -62,33 +63,48 @@ pub struct Described {
 impl Recorded {
     /// The fact in words, as the one with that number in the history of an execution with that definition.
     ///
-    /// A fact of another definition is described as well, with the numbers of nodes that are not there.
-    pub fn describe(&self, sequence: u64, definition: &Compiled) -> Described {
+    /// `path` names work that was open before the fact. What it does not know is named by its id and the number of its scope, so
+    /// a fact of another definition is described as well.
+    pub(crate) fn describe(&self, sequence: u64, definition: &Compiled, path: &Paths<'_>) -> Described {
         let about = Described::new(sequence, self.at);
         match &self.fact {
             Fact::Activated(activation) => about.activated(activation),
-            Fact::Decided { key, decision } => about.of_node(definition, *key).decided(decision),
+            Fact::Decided { key, decision } => about.of_node((definition, path), *key).decided(decision),
             Fact::Outcome { key, attempt, result, started, ended } => {
-                about.of_attempt(definition, *key, *attempt).attempted(result, *started, *ended)
+                about.of_attempt((definition, path), *key, *attempt).attempted(result, *started, *ended)
             }
             Fact::Reported { key, attempt, result, by } => {
-                about.of_attempt(definition, *key, *attempt).reported(result, by)
+                about.of_attempt((definition, path), *key, *attempt).reported(result, by)
             }
-            Fact::AttemptStopped { key, attempt, how } => about.of_attempt(definition, *key, *attempt).stopped(*how),
-            Fact::TimerFired(timer) => about.fired(definition, *timer),
+            Fact::AttemptStopped { key, attempt, how } => {
+                about.of_attempt((definition, path), *key, *attempt).stopped(*how)
+            }
+            Fact::TimerFired(timer) => about.fired((definition, path), *timer),
             Fact::Ending(decree) => about.end_decided(decree),
             Fact::Ended(seal) => about.ended(seal),
             Fact::Recovered { crashed, .. } => about.recovered(*crashed),
             Fact::Continued => {
                 about.kind("continued").say(format_args!("what followed was too much for one turn: it went on"))
             }
-            Fact::Operated(operation) => about.of_node(definition, operation.key).operated(operation),
+            Fact::Operated(operation) => about.of_node((definition, path), operation.key).operated(operation),
             Fact::Signalled(signal) => about.signalled(signal),
             Fact::CustomStatusSet(CustomStatusSet { key, attempt, text, .. }) => {
-                about.of_attempt(definition, *key, *attempt).custom_status(text)
+                about.of_attempt((definition, path), *key, *attempt).custom_status(text)
             }
         }
     }
+}
+
+/// Finds the path of a piece of work.
+pub(crate) type Paths<'a> = dyn Fn(WorkKey) -> Option<NodePath> + 'a;
+
+/// What work is named by.
+type Names<'a> = (&'a Compiled, &'a Paths<'a>);
+
+/// What work is called of which no path is known.
+fn id_and_scope(definition: &Compiled, WorkKey { scope, node }: WorkKey) -> String {
+    let name = definition.find_node(node).map_or_else(|| format!("node {node}"), |node| node.id.clone());
+    if scope.is_root() { name } else { format!("{name} in scope {scope}") }
 }
 
 impl Described {
@@ -110,18 +126,15 @@ impl Described {
         }
     }
 
-    fn of_node(mut self, definition: &Compiled, key: WorkKey) -> Self {
-        let WorkKey { scope, node } = key;
-        let known = definition.find_node(node);
-        let name = known.map_or_else(|| format!("node {node}"), |node| node.id.clone());
-        let name = if scope.is_root() { name } else { format!("{name} in scope {scope}") };
+    fn of_node(mut self, (definition, path): Names<'_>, key: WorkKey) -> Self {
+        let name = path(key).map_or_else(|| id_and_scope(definition, key), |path| path.to_string());
         self.text = name.clone();
         self.node = Some(name);
         self
     }
 
-    fn of_attempt(self, definition: &Compiled, key: WorkKey, attempt: AttemptNo) -> Self {
-        let mut about = self.of_node(definition, key);
+    fn of_attempt(self, names: Names<'_>, key: WorkKey, attempt: AttemptNo) -> Self {
+        let mut about = self.of_node(names, key);
         about.attempt = Some(attempt);
         about.say(format_args!(": attempt {attempt} "))
     }
@@ -229,18 +242,18 @@ impl Described {
         ))
     }
 
-    fn fired(self, definition: &Compiled, timer: Timer) -> Self {
+    fn fired(self, names: Names<'_>, timer: Timer) -> Self {
         let about = self.kind("timer_fired");
         match timer {
             Timer::Deadline => about.say(format_args!("the deadline passed")),
             Timer::EndingWithin => about.say(format_args!("the time to end in has passed")),
             Timer::Timeout(key, attempt) => {
-                about.of_attempt(definition, key, attempt).say(format_args!("took longer than allowed"))
+                about.of_attempt(names, key, attempt).say(format_args!("took longer than allowed"))
             }
-            Timer::Total(key) => about.of_node(definition, key).say(format_args!(" took longer than allowed in all")),
-            Timer::Backoff(key, attempt) => about.of_attempt(definition, key, attempt).say(format_args!("may begin")),
-            Timer::Round(key, round) => about.of_node(definition, key).say(format_args!(": round {round} may begin")),
-            Timer::Wait(key) => about.of_node(definition, key).say(format_args!(": the time it waited for has come")),
+            Timer::Total(key) => about.of_node(names, key).say(format_args!(" took longer than allowed in all")),
+            Timer::Backoff(key, attempt) => about.of_attempt(names, key, attempt).say(format_args!("may begin")),
+            Timer::Round(key, round) => about.of_node(names, key).say(format_args!(": round {round} may begin")),
+            Timer::Wait(key) => about.of_node(names, key).say(format_args!(": the time it waited for has come")),
         }
     }
 
@@ -335,7 +348,7 @@ mod tests {
     fn described(fact: Fact) -> Described {
         let definition = Definition::builder("greet").task("hello", Task::external().title("Say hello")).build();
         let definition = compile(definition, &Registry::default()).unwrap();
-        Recorded { at: Time::from_micros(7), fact }.describe(3, &definition)
+        Recorded { at: Time::from_micros(7), fact }.describe(3, &definition, &|_| None)
     }
 
     fn hello() -> WorkKey {

@@ -245,8 +245,13 @@ impl Committer<'_> {
         self.seal("")?;
         self.shared.counters.committed(self.written.appends, self.written.bytes, begun.elapsed());
         self.settle(steps, part.end);
-        if let Some(purge) = self.purges.pop_front().and_then(PurgeTask::answer) {
-            self.purges.push_front(purge);
+        if let Some(purge) = self.purges.pop_front() {
+            if purge.leaves_nothing() {
+                self.pace.caught_up();
+            }
+            if let Some(purge) = purge.answer() {
+                self.purges.push_front(purge);
+            }
         }
         Ok(())
     }

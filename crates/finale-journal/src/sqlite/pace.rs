@@ -1,13 +1,18 @@
 //! How much of the time of the thread that writes goes to forgetting.
 //!
-//! Beside other work forgetting takes a part of the time that other work has had. When nothing else is to be done it takes
-//! more, in pieces that are left as soon as somebody comes.
+//! Beside other work forgetting takes a part of the time that other work has had. That part grows while more expires than is
+//! forgotten, so that a limit holds however long a journal is busy. When nothing else is to be done forgetting takes more, in
+//! pieces that are left as soon as somebody comes.
 
 use std::time::{Duration, Instant};
 
 /// The part of the time that deleting takes while others wait. What has to be written and copied because of it comes on top:
 /// both together are to be a tenth.
 const SHARE: u32 = 14;
+/// How long something may stay to be forgotten until that part is doubled, and until it is doubled again.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it is doubled at most.
+const DOUBLINGS: u32 = 2;
 /// Beside others nothing is done for less time than that: what is done in larger pieces costs less.
 const BUSY_MIN: Duration = Duration::from_micros(200);
 /// The longest that one transaction takes more while others wait.
@@ -23,6 +28,8 @@ pub(super) struct Pace {
     /// What it has taken beyond that.
     debt: Duration,
     at: Instant,
+    /// Since when there has always been something to forget.
+    behind_since: Option<Instant>,
 }
 
 /// One transaction in which something is forgotten.
@@ -35,12 +42,14 @@ pub(super) struct Turn {
 
 impl Pace {
     pub(super) fn new(now: Instant) -> Self {
-        Self { credit: Duration::ZERO, debt: Duration::ZERO, at: now }
+        Self { credit: Duration::ZERO, debt: Duration::ZERO, at: now, behind_since: None }
     }
 
     /// What may be forgotten in the transaction that is under way; none if that is better left to a later one.
     pub(super) fn turn(&mut self, now: Instant, beside_others: bool) -> Option<Turn> {
-        let earned = now.saturating_duration_since(self.at) / SHARE;
+        let behind = now.saturating_duration_since(*self.behind_since.get_or_insert(now));
+        let doublings = (behind.as_secs() / PATIENCE.as_secs()).min(DOUBLINGS.into());
+        let earned = now.saturating_duration_since(self.at) * (1 << doublings) / SHARE;
         self.at = now;
         self.credit = (self.credit + earned.saturating_sub(self.debt)).min(BUSY_MAX);
         self.debt = self.debt.saturating_sub(earned);
@@ -58,6 +67,11 @@ impl Pace {
         // What it had while nobody waited it need not give back, and it earns nothing with it.
         self.at = now;
     }
+
+    /// Nothing is left to be forgotten, for now.
+    pub(super) fn caught_up(&mut self) {
+        self.behind_since = None;
+    }
 }
 
 impl Turn {
@@ -73,12 +87,12 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    #[test]
-    fn beside_others_it_takes_its_share_of_the_time_and_no_more() {
-        let start = Instant::now();
-        let (mut now, mut pace, mut took) = (start, Pace::new(start), Duration::ZERO);
-        for commit in 0..10_000 {
+    /// Lets it forget beside others for so long; gives when that ended, and what part of the time it took.
+    fn beside_others(pace: &mut Pace, start: Instant, long: Duration) -> (Instant, f64) {
+        let (mut now, mut took, mut commit) = (start, Duration::ZERO, 0);
+        while now < start + long {
             now += MS * (1 + commit % 3);
+            commit += 1;
             if let Some(turn) = pace.turn(now, true) {
                 while turn.goes_on(now, || unreachable!("it is not asked beside others")) {
                     // One piece may well take longer than there was time for.
@@ -88,9 +102,22 @@ mod tests {
                 pace.took(&turn, now);
             }
         }
-        let part = took.as_secs_f64() / (now - start).as_secs_f64();
-        let share = 1.0 / f64::from(SHARE);
-        assert!((0.8 * share..share).contains(&part), "{part}");
+        (now, took.as_secs_f64() / (now - start).as_secs_f64())
+    }
+
+    #[test]
+    fn beside_others_it_takes_its_share_of_the_time_and_more_while_it_is_behind() {
+        let mut now = Instant::now();
+        let mut pace = Pace::new(now);
+        for _ in 0..2 {
+            for share in [1.0, 2.0, 4.0, 4.0] {
+                let (end, part) = beside_others(&mut pace, now, PATIENCE);
+                let share = share / f64::from(SHARE);
+                assert!((0.75 * share..share).contains(&part), "{part} of {share}");
+                now = end;
+            }
+            pace.caught_up();
+        }
     }
 
     #[test]

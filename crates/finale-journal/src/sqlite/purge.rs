@@ -76,6 +76,11 @@ impl PurgeTask {
         self.is_over
     }
 
+    /// Whether nothing is left that has expired.
+    pub(super) const fn leaves_nothing(&self) -> bool {
+        self.is_over && !self.purged.more
+    }
+
     /// What is forgotten is committed: answers, if that was all.
     pub(super) fn answer(mut self) -> Option<Self> {
         if !self.is_over {
