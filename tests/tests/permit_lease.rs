@@ -94,7 +94,7 @@ impl Shard {
             self.work();
             match self.runtime.inboxes[usize::from(self.number.0)].wait() {
                 News::Wanted => {
-                    let returned = self.lease.wanted(1);
+                    let returned = self.lease.wanted(1, 0);
                     self.give(returned);
                 }
                 News::Available => {

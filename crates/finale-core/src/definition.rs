@@ -683,6 +683,13 @@ pub enum DeclaredType {
     AgentRef,
 }
 
+impl DeclaredType {
+    /// Whether its values are texts.
+    pub const fn is_text(self) -> bool {
+        matches!(self, Self::String | Self::Datetime | Self::TaskRef | Self::AgentRef)
+    }
+}
+
 /// How an execution ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

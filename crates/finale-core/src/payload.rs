@@ -62,8 +62,8 @@ const SHORT_MAX: usize = 22;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PayloadError {
-    /// The value could not be written as JSON, or the bytes are no JSON document.
-    #[error("not JSON: {0}")]
+    /// The value could not be written as JSON, the bytes are no JSON document, or it is no value of the type that is asked for.
+    #[error("{0}")]
     Json(String),
     /// The document is larger than allowed.
     #[error("{bytes} bytes are more than the {bytes_max} bytes allowed for a payload")]
@@ -153,7 +153,8 @@ impl Payload {
     /// large for a parser.
     pub fn from_json(bytes: &[u8]) -> Result<Self, PayloadError> {
         let document = serde_json::from_slice::<&RawValue>(bytes);
-        let document = document.map_err(|error| PayloadError::Json(not_json(bytes, &error)))?.get().as_bytes();
+        let not_json = |error| PayloadError::Json(format!("not JSON: {}", not_json(bytes, &error)));
+        let document = document.map_err(not_json)?.get().as_bytes();
         document::check(document, DEPTH_MAX)?;
         Ok(Self::trusted(document))
     }
@@ -194,7 +195,19 @@ impl Payload {
         {
             return Ok(value);
         }
-        serde_json::from_slice(self.as_bytes()).map_err(|error| PayloadError::Json(error.to_string()))
+        serde_json::from_slice(self.as_bytes()).map_err(|error| unread(&error))
+    }
+
+    /// What kind of value it is, for people.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self.as_bytes().first() {
+            Some(b'{') => "a map",
+            Some(b'[') => "a list",
+            Some(b'"') => "a text",
+            Some(b't' | b'f') => "a boolean",
+            Some(b'n') | None => "nothing",
+            Some(_) => "a number",
+        }
     }
 
     /// Length of the JSON text in bytes.
@@ -217,6 +230,15 @@ impl Payload {
 /// Whether `T` is `()`: the compiler folds this, so that unit outputs skip the encoder.
 fn is_unit<T: ?Sized>() -> bool {
     std::any::type_name::<T>() == "()"
+}
+
+/// Why a document cannot be read as a value. All of it stands in line 1, as it was written here.
+fn unread(error: &serde_json::Error) -> PayloadError {
+    let words = error.to_string();
+    match error.classify() {
+        Category::Data => PayloadError::Json(words.split(" at line 1 column").next().unwrap_or(&words).to_owned()),
+        _ => PayloadError::Json(format!("not JSON: {words}")),
+    }
 }
 
 impl fmt::Debug for Payload {
@@ -255,6 +277,6 @@ fn refused(error: &serde_json::Error) -> PayloadError {
     match error.to_string() {
         words if words == strict::NOT_FINITE => PayloadError::NotFinite,
         words if words == strict::TOO_DEEP => PayloadError::TooDeep { depth_max: DEPTH_MAX },
-        words => PayloadError::Json(words),
+        words => PayloadError::Json(format!("not JSON: {words}")),
     }
 }

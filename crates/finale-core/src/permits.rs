@@ -247,14 +247,30 @@ impl Lease {
         self.ask()
     }
 
-    /// Another shard needs permits. Returns how many unused ones must go back now; further ones follow when released.
+    /// Another shard needs permits. Returns how many unused ones must go back now; further ones follow when released. So many
+    /// unused ones are kept as `keep` says: those follow too, once they were used, or [`pay`](Self::pay) finds them.
     #[must_use = "what is not kept goes back to the pool"]
-    pub fn wanted(&mut self, permits: usize) -> usize {
+    pub fn wanted(&mut self, permits: usize, keep: usize) -> usize {
         let unused = self.held.saturating_sub(self.used);
-        let returned = unused.min(permits);
+        let returned = unused.saturating_sub(keep).min(permits);
         self.held -= returned;
-        self.debt = self.debt.max(permits - returned).min(self.used);
+        self.debt = self.debt.max(permits - returned).min(self.used + unused - returned);
         returned
+    }
+
+    /// Returns how many unused permits must go back that were kept while others wanted them; `keep` are kept still.
+    #[must_use = "what is not kept goes back to the pool"]
+    pub fn pay(&mut self, keep: usize) -> usize {
+        let unused = self.held.saturating_sub(self.used);
+        let returned = unused.saturating_sub(keep).min(self.debt);
+        self.held -= returned;
+        self.debt -= returned;
+        returned
+    }
+
+    /// Whether permits are on their way, or will be as soon as the pool has some.
+    pub fn is_awaited(&self) -> bool {
+        self.asked || self.waiting
     }
 
     /// Takes over permits that the predecessor of this state machine held, or that were [claimed](PermitPool::claim);

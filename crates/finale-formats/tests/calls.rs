@@ -175,3 +175,11 @@ fn a_call_whose_failure_is_handled_cannot_be_optional() {
     let error = load(text.as_bytes(), Format::Own, "f.yaml").expect_err("it says both");
     assert_eq!(error.code(), "file_contradiction", "{error}");
 }
+
+#[test]
+fn a_slip_in_what_is_called_is_told_as_that() {
+    let text = "id: order\ntasks: {e: {call: shp}}\nworkflows: {ship: {tasks: {a: {handler: h}}}}\n";
+    let definition = load(text.as_bytes(), Format::Auto, "order.yaml").unwrap().definition;
+    let error = compile(definition, &Registry::new()).unwrap_err().to_string();
+    assert!(error.contains("\"e\" calls \"shp\", which is not registered; did you mean \"ship\"?"), "{error}");
+}

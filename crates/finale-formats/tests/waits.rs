@@ -49,6 +49,16 @@ fn what_a_file_says_of_waits_is_read() {
 }
 
 #[test]
+fn a_date_needs_no_quotes_of_its_own() {
+    let text = "id: w\ntasks: {a: {handler: h, after: n}}\nnodes: {n: {until: 2027-12-24T08:00:00+01:00}}\n";
+    let definition = loaded(text);
+    assert_eq!(definition.nodes[1].kind, NodeKind::Wait(Wait::Until("\"2027-12-24T08:00:00+01:00\"".to_owned())));
+    assert!(compile(definition.clone(), &Registry::new()).is_ok());
+    let written = write::yaml(&definition);
+    assert_eq!(load(written.as_bytes(), Format::Own, "f.yaml").unwrap().definition, definition, "{written}");
+}
+
+#[test]
 fn what_was_read_is_written_and_read_again() {
     let definition = loaded(ALL);
     for text in [write::yaml(&definition), write::json(&definition)] {
@@ -69,6 +79,10 @@ fn what_makes_no_sense_is_refused() {
     for (node, why) in [
         ("{delay: 3}", "unit"),
         ("{until: 'input.'}", "the moment that \"n\" waits for is no expression"),
+        ("{until: 2027-12-24}", "it has no time and no time zone"),
+        ("{until: '2027-12-24T12:00'}", "it has no time zone"),
+        ("{until: '2027 - 12 - 24'}", "`2027 - 12 - 24` is calculated, and gives 1991 milliseconds after 1970"),
+        ("{until: \"'25:00'\"}", "\"25:00\" is no moment as in 2026-01-31T12:00:00Z"),
         ("{signal: ''}", "does not say by its name which signal it waits for"),
         ("{signal: 'a${{ input. }}'}", "the name of the signal that \"n\" waits for cannot be made"),
         ("{signal: a, timeout: 0s}", "zero"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use finale::{TaskContext, TaskError};
 use finale_core::TaskId;
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::paths::CommandPaths;
@@ -22,13 +23,13 @@ const STEP_LEAST: Duration = Duration::from_secs(1);
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Input {
-    seconds: f64,
+    seconds: Value,
 }
 
 /// A time that nobody can wait for.
 #[derive(Debug, thiserror::Error)]
 #[error("expected a number of seconds from 0 to {SECONDS_MAX} (a year), not {0}")]
-struct NoTime(f64);
+struct NoTime(Value);
 
 pub(super) async fn run(
     paths: Arc<CommandPaths>,
@@ -98,24 +99,28 @@ impl Drop for Sleep {
 }
 
 fn time(input: &Input) -> Result<Duration, NoTime> {
-    let Input { seconds } = *input;
-    if (0.0..=SECONDS_MAX).contains(&seconds) { Ok(Duration::from_secs_f64(seconds)) } else { Err(NoTime(seconds)) }
+    let seconds = input.seconds.as_f64().filter(|seconds| (0.0..=SECONDS_MAX).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| NoTime(input.seconds.clone()))
 }
 
 #[cfg(test)]
 mod tests {
     use finale_core::{NodeIndex, WorkKey};
+    use serde_json::json;
     use tempfile::TempDir;
 
     use super::*;
 
     #[test]
     fn a_time_is_from_nothing_to_a_year() {
-        assert_eq!(time(&Input { seconds: 0.25 }).unwrap(), Duration::from_millis(250));
-        assert_eq!(time(&Input { seconds: SECONDS_MAX }).unwrap(), Duration::from_secs(31_536_000));
-        for seconds in [-1.0, -f64::MIN_POSITIVE, SECONDS_MAX + 1.0, f64::NAN, f64::INFINITY] {
-            assert!(time(&Input { seconds }).is_err(), "{seconds}");
+        let time = |seconds: Value| time(&Input { seconds });
+        assert_eq!(time(json!(0.25)).unwrap(), Duration::from_millis(250));
+        assert_eq!(time(json!(SECONDS_MAX)).unwrap(), Duration::from_secs(31_536_000));
+        for seconds in [json!(-1), json!(-f64::MIN_POSITIVE), json!(SECONDS_MAX + 1.0), json!(null), json!([1])] {
+            assert!(time(seconds.clone()).is_err(), "{seconds}");
         }
+        let expected = "expected a number of seconds from 0 to 31536000 (a year), not \"5s\"";
+        assert_eq!(time(json!("5s")).unwrap_err().to_string(), expected);
     }
 
     #[test]

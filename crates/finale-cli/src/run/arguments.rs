@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use finale::Payload;
 use finale::journal::Durability;
-use finale_core::definition::OnFailure;
+use finale_core::definition::{Declaration, DeclaredType, OnFailure};
 use finale_formats::Format;
 
 use super::answers::{Answered, json_or_text};
@@ -49,9 +49,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "auto|finale|blueprint|wfformat|definition", default_value_t)]
     pub(crate) format: Format,
 
-    /// One input of the execution; JSON if it can be read as such, else text. May be repeated.
+    /// One input of the execution; JSON if it can be read as such and the file does not say that it is text, else text. May
+    /// be repeated.
     #[arg(long = "input", value_name = "KEY=VALUE", value_parser = input)]
-    inputs: Vec<(String, Payload)>,
+    inputs: Vec<(String, String)>,
 
     /// Complete external tasks, stand in for handlers, give the verdict `pass`, send signals, and wait for no time.
     #[arg(long)]
@@ -120,11 +121,12 @@ pub(crate) enum ArgumentError {
 }
 
 impl Arguments {
-    /// The input of the execution.
-    pub(crate) fn input(&self) -> Result<BTreeMap<String, Payload>, ArgumentError> {
+    /// The input of an execution with these declarations.
+    pub(crate) fn input(&self, declared: &[Declaration]) -> Result<BTreeMap<String, Payload>, ArgumentError> {
         let mut input = BTreeMap::new();
         for (key, value) in &self.inputs {
-            if input.insert(key.clone(), value.clone()).is_some() {
+            let kind = declared.iter().find(|declared| declared.name == *key).map(|declared| declared.kind);
+            if input.insert(key.clone(), self::value(kind, value)).is_some() {
                 return Err(ArgumentError::InputTwice(key.clone()));
             }
         }
@@ -132,12 +134,23 @@ impl Arguments {
     }
 }
 
-fn input(text: &str) -> Result<(String, Payload), ArgumentError> {
+fn input(text: &str) -> Result<(String, String), ArgumentError> {
     let (key, value) = text.split_once('=').ok_or(ArgumentError::InputWithoutValue)?;
     if key.trim().is_empty() {
         return Err(ArgumentError::InputWithoutKey);
     }
-    Ok((key.to_owned(), json_or_text(value)))
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+/// What is handed in for an input of that type. What is to be text stays as it was typed, unless it is a text of JSON:
+/// `1.0` and `12e45` may be the name of a release and of a commit.
+fn value(kind: Option<DeclaredType>, typed: &str) -> Payload {
+    let value = json_or_text(typed);
+    let is_to_be_text = kind.is_some_and(DeclaredType::is_text);
+    match value.decode::<String>() {
+        Err(_) if is_to_be_text => Payload::encode(typed).unwrap_or(value),
+        _ => value,
+    }
 }
 
 fn time_scale(text: &str) -> Result<f64, ArgumentError> {
@@ -181,11 +194,25 @@ mod tests {
 
     #[test]
     fn a_value_is_json_if_it_parses_and_text_if_not() {
+        let input = |text: &str| input(text).map(|(key, typed)| (key, value(None, &typed)));
         assert_eq!(input("express=true"), Ok(("express".into(), json("true"))));
         assert_eq!(input("size={\"x\": 1}"), Ok(("size".into(), json("{\"x\": 1}"))));
         assert_eq!(input("name=a=b"), Ok(("name".into(), json("\"a=b\""))));
         assert_eq!(input("empty="), Ok(("empty".into(), json("\"\""))));
         assert_eq!(input("scale=NaN"), Ok(("scale".into(), json("\"NaN\""))));
+    }
+
+    #[test]
+    fn what_is_declared_as_text_stays_as_it_was_typed() {
+        let text = |typed: &str| value(Some(DeclaredType::String), typed);
+        for typed in ["12e45", "1234567", "1.0", "true", "null", "[1]", "a b"] {
+            assert_eq!(text(typed), Payload::encode(typed).unwrap(), "{typed}");
+        }
+        assert_eq!(text("\"12e45\""), json("\"12e45\""));
+        assert_eq!(value(Some(DeclaredType::Datetime), "2026"), json("\"2026\""));
+        for kind in [None, Some(DeclaredType::Json), Some(DeclaredType::Float)] {
+            assert_eq!(value(kind, "12e5"), json("12e5"));
+        }
     }
 
     #[test]

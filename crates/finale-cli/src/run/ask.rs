@@ -1,7 +1,7 @@
 //! Asking at the terminal what became of a task.
 
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, BufRead};
 
 use finale::{EventNumber, NodeStatus, Payload, TaskId};
 use finale_core::definition::{Node, NodeKind, Verdict};
@@ -23,8 +23,9 @@ pub(crate) fn read_lines() -> Lines {
     let (sender, lines) = mpsc::unbounded_channel();
     // A thread of its own, for which nobody waits: a read from a terminal cannot be called off.
     std::thread::spawn(move || {
-        let mut typed = io::stdin().lines().map_while(Result::ok);
-        while typed.next().is_some_and(|line| sender.send(line).is_ok()) {}
+        let mut typed = io::stdin().lock().split(b'\n').map_while(Result::ok);
+        // Bytes that are no text are an answer that is not understood, not the end of all answers.
+        while typed.next().is_some_and(|line| sender.send(String::from_utf8_lossy(&line).into_owned()).is_ok()) {}
     });
     lines
 }
@@ -44,7 +45,11 @@ enum About {
         attempt: u16,
         assignee: Option<String>,
     },
-    Verdict,
+    /// What it is judged by, and by whom.
+    Verdict {
+        rubric: String,
+        evaluator: String,
+    },
     /// The name of the signal that is waited for, if it is known.
     Signal(Option<String>),
     /// It is held; why its last attempt failed, if that is known.
@@ -82,7 +87,12 @@ impl Question {
 
     /// What does a verification come to?
     pub(crate) fn verdict(path: &str, node: &Node) -> Self {
-        Self::new(path, node, About::Verdict)
+        let (mut rubric, mut evaluator) = (String::new(), String::new());
+        if let NodeKind::Verification(verification) = &node.kind {
+            rubric.extend(verification.rubric.as_deref());
+            evaluator.extend(verification.evaluator.as_deref());
+        }
+        Self::new(path, node, About::Verdict { rubric, evaluator })
     }
 
     /// What does the signal say that is waited for?
@@ -114,7 +124,13 @@ impl Question {
                 console::insist(format_args!("\ntask {title:?} ({node}){whom}{again}"));
                 id.iter().for_each(|id| console::insist(format_args!("  {id}")));
             }
-            About::Verdict => console::insist(format_args!("\nverification {title:?} ({node})")),
+            About::Verdict { rubric, evaluator } => {
+                let whom = if evaluator.is_empty() { String::new() } else { format!(", for {evaluator}") };
+                console::insist(format_args!("\nverification {title:?} ({node}){whom}"));
+                if !rubric.is_empty() {
+                    console::insist(format_args!("  judged by: {rubric}"));
+                }
+            }
             About::Signal(Some(name)) => console::insist(format_args!("\nsignal {name:?} for {title:?} ({node})")),
             About::Signal(None) => console::insist(format_args!("\nsignal for {title:?} ({node})")),
             About::Held(why) => {
@@ -129,7 +145,7 @@ impl Question {
     fn accepted(&self) -> &'static str {
         match self.about {
             About::Task { .. } => "done [OUTPUT], fail REASON or cancel?",
-            About::Verdict => "pass, fail or refer?",
+            About::Verdict { .. } => "pass, fail or refer?",
             About::Signal(_) => "send [PAYLOAD]?",
             About::Held(_) => "retry, done [OUTPUT], fail REASON or skip?",
         }
@@ -164,9 +180,9 @@ impl Question {
             (About::Held(_), "done", output) => Some(Answer::CompleteByHand(json_or_text(output))),
             (About::Held(_), "fail", reason) if !reason.is_empty() => Some(Answer::FailByHand(reason.to_owned())),
             (About::Held(_), "skip", "") => Some(Answer::Skip),
-            (About::Verdict, "pass", "") => Some(Answer::Verdict(Verdict::Pass)),
-            (About::Verdict, "fail", "") => Some(Answer::Verdict(Verdict::Fail)),
-            (About::Verdict, "refer", "") => Some(Answer::Verdict(Verdict::Refer)),
+            (About::Verdict { .. }, "pass", "") => Some(Answer::Verdict(Verdict::Pass)),
+            (About::Verdict { .. }, "fail", "") => Some(Answer::Verdict(Verdict::Fail)),
+            (About::Verdict { .. }, "refer", "") => Some(Answer::Verdict(Verdict::Refer)),
             _ => None,
         }
     }
@@ -274,6 +290,10 @@ mod tests {
         Payload::from_json(text.as_bytes()).unwrap()
     }
 
+    fn verdict() -> About {
+        About::Verdict { rubric: "house style".into(), evaluator: "the editor".into() }
+    }
+
     fn question(about: About) -> Question {
         Question { node: "pick".into(), title: "Pick".into(), about }
     }
@@ -302,7 +322,7 @@ mod tests {
 
     #[test]
     fn a_verification_is_given_a_verdict() {
-        let verification = question(About::Verdict);
+        let verification = question(verdict());
         assert_eq!(verification.understand("refer"), Some(Answer::Verdict(Verdict::Refer)));
         assert_eq!(verification.understand("done"), None);
     }
@@ -321,7 +341,7 @@ mod tests {
         let known = "\"finished\" is no answer; known are: done [OUTPUT], fail REASON or cancel";
         assert_eq!(task.not_understood(" finished "), known);
         assert_eq!(task.not_understood("fail"), "`fail` needs a reason: fail REASON");
-        assert_eq!(question(About::Verdict).not_understood(""), "pass, fail or refer?");
+        assert_eq!(question(verdict()).not_understood(""), "pass, fail or refer?");
     }
 
     #[test]

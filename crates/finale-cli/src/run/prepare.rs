@@ -39,9 +39,9 @@ pub(crate) struct Prepared {
 impl Prepared {
     /// Loads and checks; `terminal` says whether somebody is there to be asked.
     pub(crate) fn new(arguments: &Arguments, terminal: bool) -> Result<Self, RunError> {
-        let input = arguments.input()?;
         let file = arguments.file.display().to_string();
         let (mut workflow, runtimes) = load(arguments, &file)?;
+        let input = arguments.input(&workflow.definition().inputs)?;
         if arguments.simulate {
             // Stand-ins give nothing that a schema could ask for.
             let plain = Workflow::new(workflow.definition().clone().without_task_schemas());

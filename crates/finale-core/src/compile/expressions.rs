@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::fixed;
 use super::graph::{Graph, numbers};
 use super::joins::Incoming;
 use super::limits::Limits;
@@ -73,6 +74,7 @@ pub(super) fn compile(
     let nodes: Vec<_> = nodes.map(|(position, (node, into))| compiler.node(position, node, into.has_caught)).collect();
     for (node, expression) in definition.nodes.iter().zip(&nodes) {
         compiler.check_items(node, expression.as_ref(), limits);
+        compiler.problems.extend(expression.as_ref().and_then(|expression| fixed::check(node, expression)));
     }
     let results = (0..).zip(definition.nodes.iter().zip(&incoming));
     let results = results.map(|(position, (node, into))| compiler.result(position, node, into.has_caught)).collect();

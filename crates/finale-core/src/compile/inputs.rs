@@ -82,7 +82,9 @@ fn check(what: &str, declared: &Declaration, given: &mut BTreeMap<String, Box<Ra
     match (given_value, default) {
         (Some(Ok(Value::Null)), _) if !required => None,
         (Some(Ok(value)), _) if types::matches(*kind, &value) => None,
-        (Some(Ok(value)), _) => Some(format!("{what} {name:?} must be of type {}, not {value}", types::name(*kind))),
+        (Some(Ok(_)), _) => {
+            Some(format!("{what} {name:?} must be of type {}, not {}", types::name(*kind), given[name].get()))
+        }
         (Some(Err(error)), _) => Some(format!("{what} {name:?} cannot be read: {error}")),
         (None, Some(default)) => {
             let default = serde_json::value::to_raw_value(default).expect("a value of JSON has a JSON form");
@@ -131,7 +133,7 @@ mod tests {
         let mut definition = definition(false);
         let given = r#"{ "z": 123456789012345678901234567890, "count": 1.50e1, "a": 1e-7 }"#;
         let error = accept_input(&definition, payload(given)).unwrap_err();
-        assert_eq!(error.problems(), ["input \"count\" must be of type integer, not 15.0"]);
+        assert_eq!(error.problems(), ["input \"count\" must be of type integer, not 1.50e1"]);
         definition.inputs[0].kind = DeclaredType::Float;
         assert_eq!(accept_input(&definition, payload(given)).unwrap(), payload(given));
         definition.inputs[1].default = Some("me".into());

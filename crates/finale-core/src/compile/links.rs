@@ -155,17 +155,21 @@ fn target<'r>(node: &str, call: &Subworkflow, network: &Network<'r>) -> Result<&
     let workflow = given(&call.workflow).ok_or_else(|| {
         Problem::of(Code::SubworkflowRefMissing, node, format!("{node:?} does not say which workflow it calls"))
     })?;
-    let version = given(&call.version).ok_or_else(|| {
-        let message = format!("{node:?} does not say which version of {workflow:?} it calls");
-        Problem::of(Code::SubworkflowVersionUnpinned, node, message)
-    })?;
-    let found = network.find(call).map(|number| network.workflows[number as usize]);
-    found.ok_or_else(|| {
+    let unknown = |version: &str| {
         let meant = nearest(&workflow, network.known().filter(|known| *known != workflow));
         let hint = meant.map(|meant| format!("; did you mean {meant:?}?")).unwrap_or_default();
-        let message = format!("{node:?} calls {workflow:?} version {version}, which is not registered{hint}");
+        let message = format!("{node:?} calls {workflow:?}{version}, which is not registered{hint}");
         Problem::of(Code::SubworkflowNotFound, node, message)
-    })
+    };
+    let Some(version) = given(&call.version) else {
+        if !network.known().any(|known| known == workflow) {
+            return Err(unknown(""));
+        }
+        let message = format!("{node:?} does not say which version of {workflow:?} it calls");
+        return Err(Problem::of(Code::SubworkflowVersionUnpinned, node, message));
+    };
+    let found = network.find(call).map(|number| network.workflows[number as usize]);
+    found.ok_or_else(|| unknown(&format!(" version {version}")))
 }
 
 fn check_bindings(site: &CallSite<'_>, callee: &Definition, problems: &mut Vec<Problem>) {

@@ -9,6 +9,7 @@ mod bodies;
 mod checks;
 mod expressions;
 mod firing;
+mod fixed;
 mod graph;
 mod inputs;
 mod joins;

@@ -6,6 +6,7 @@ use super::scope::{Scope, ScopeEnd, ScopeRole};
 use super::{Execution, NodeState, waits};
 use crate::compile::accept;
 use crate::compiled::{Call, CallResult, Compiled, Graph, Opening, OpeningKind, Step};
+use crate::expression::moment::moment;
 use crate::expression::{Facts, Local, NodeView};
 use crate::fact::Decision;
 use crate::id::{ScopeId, WorkKey};
@@ -42,7 +43,7 @@ impl Execution {
             (Step::Open(Opening { kind: OpeningKind::Items, .. }), None) => {
                 expression.value(&seen).map(|list| decide_items(definition, list))
             }
-            (Step::Until, _) => expression.value(&seen).map(|value| checked(waits::moment(&value), value)),
+            (Step::Until, _) => expression.value(&seen).map(|value| checked(moment(&value), value)),
             (Step::AwaitSignal, _) => expression.value(&seen).map(|value| checked(waits::signal_name(&value), value)),
             (_, None) => expression.value(&seen).map(Decision::Input),
             (_, Some(call)) => match expression.value(&seen) {

@@ -104,8 +104,8 @@ pub(super) struct Items {
 
 impl Items {
     pub(super) fn new(list: Payload) -> Result<Self, String> {
-        let items: Vec<&RawValue> =
-            serde_json::from_slice(list.as_bytes()).map_err(|error| format!("the items are no list: {error}"))?;
+        let items: Vec<&RawValue> = serde_json::from_slice(list.as_bytes())
+            .map_err(|_| format!("the items are no list but {}", list.kind()))?;
         let base = list.as_bytes().as_ptr().addr();
         let start = |item: &&RawValue| u32::try_from(item.get().as_ptr().addr() - base);
         let starts: Result<_, _> = items.iter().map(start).collect();

@@ -8,6 +8,7 @@ use super::node::WaitFor;
 use super::scope::Stage;
 use super::{Execution, NodeState, Phase, Refused, waits};
 use crate::compiled::{Compiled, Opening, OpeningKind, Step};
+use crate::expression::moment::moment;
 use crate::fact::{Activation, Decision, EndRequest, Ended, Fact, Timer};
 use crate::failure::{Failure, FailureClass};
 use crate::id::{AttemptNo, Epoch, WorkKey};
@@ -81,7 +82,7 @@ impl Execution {
             Decision::Input(_) if self.is_between_rounds(key) => false,
             Decision::Input(value) => match step {
                 Step::Handle | Step::Ask | Step::Open(_) => true,
-                Step::Until => waits::moment(value).is_ok(),
+                Step::Until => moment(value).is_ok(),
                 Step::AwaitSignal => waits::signal_name(value).is_ok(),
                 _ => false,
             },

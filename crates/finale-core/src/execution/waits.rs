@@ -1,43 +1,15 @@
 //! Nodes that wait for some time, until a moment or for a signal.
 
-use chrono::DateTime;
-
 use super::node::WaitFor;
 use super::{Effect, EffectSink, Execution, NodeState};
 use crate::compiled::Compiled;
 use crate::definition::{EdgeKind, NodeKind, Signal, Wait};
+use crate::expression::moment::moment;
 use crate::fact::Timer;
 use crate::failure::{Failure, FailureClass};
 use crate::id::WorkKey;
 use crate::payload::Payload;
 use crate::time::{Time, format_duration};
-
-const MICROS_PER_MILLI: i64 = 1_000;
-
-/// The moment that a value names: a text as in RFC 3339, or milliseconds since 1970.
-pub(super) fn moment(value: &Payload) -> Result<Time, String> {
-    match value.decode::<serde_json::Value>() {
-        Ok(serde_json::Value::String(text)) => match DateTime::parse_from_rfc3339(&text) {
-            Ok(moment) => Ok(Time::from_micros(moment.timestamp_micros())),
-            Err(error) => Err(format!("{value:?} is no moment as in 2026-01-31T12:00:00Z: {error}")),
-        },
-        Ok(serde_json::Value::Number(number)) => micros(&number)
-            .map(Time::from_micros)
-            .ok_or_else(|| format!("{value:?} milliseconds after 1970 are beyond all moments")),
-        _ => Err(format!(
-            "a moment is a text like \"2026-01-31T12:00:00Z\" or a number of milliseconds since 1970, not {value:?}"
-        )),
-    }
-}
-
-fn micros(millis: &serde_json::Number) -> Option<i64> {
-    if let Some(millis) = millis.as_i64() {
-        return millis.checked_mul(MICROS_PER_MILLI);
-    }
-    let micros = (millis.as_f64()? * MICROS_PER_MILLI as f64).round();
-    // Beyond these a conversion would not fail but give the nearest number that there is.
-    (micros.abs() < i64::MAX as f64).then_some(micros as i64)
-}
 
 /// The name of a signal that a value is.
 pub(super) fn signal_name(value: &Payload) -> Result<Box<str>, String> {

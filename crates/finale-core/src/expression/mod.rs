@@ -27,6 +27,7 @@ mod functions;
 mod json;
 pub mod limits;
 mod literal;
+pub(crate) mod moment;
 mod number;
 mod order;
 mod parse;
@@ -230,6 +231,11 @@ impl Expression {
         }
     }
 
+    /// Whether it is calculated, and reads nothing: it always comes to the same.
+    pub(crate) fn is_fixed(&self) -> bool {
+        matches!(&self.0, Kind::Formula(formula) if formula.program.reads_nothing())
+    }
+
     /// A value that is known.
     pub(crate) const fn literal(value: Payload) -> Self {
         Self(Kind::Literal(value))
@@ -360,8 +366,8 @@ impl Formula {
     }
 }
 
-/// What a literal is evaluated over.
-struct Nothing;
+/// What an expression is evaluated over that reads nothing.
+pub(crate) struct Nothing;
 
 impl Facts for Nothing {
     fn input(&self) -> &Payload {

@@ -17,6 +17,14 @@ impl Program {
             |step: &Step| matches!(step, Step::Constant(_) | Step::List(_) | Step::Map(_) | Step::Negate(_));
         self.steps.iter().all(puts_together)
     }
+
+    /// Whether it comes to the same whatever has happened.
+    pub(super) fn reads_nothing(&self) -> bool {
+        let reads = |step: &Step| {
+            matches!(step, Step::Input | Step::Failure | Step::Failures | Step::Vars | Step::Local(_) | Step::Node(_))
+        };
+        !self.steps.iter().any(reads)
+    }
 }
 
 /// One step. Jumps count from the step behind them.

@@ -198,3 +198,23 @@ fn a_null_is_read_without_a_parser_as_with_one() {
     same!((), Option<u32>, Option<Option<u32>>, Wrapped, Nothing, Value, Payload);
     same!(u32, f64, bool, String, Vec<u8>, (u8, u8));
 }
+
+#[test]
+fn half_of_a_character_is_refused_where_it_comes_in() {
+    for text in [r#""\ud800""#, r#"{"a": "\ud800\u0041"}"#, r#"["\udc00"]"#, r#"{"\uD83D": 1}"#, r#""\\\udfff""#] {
+        let refused = Payload::from_json(text.as_bytes()).unwrap_err();
+        assert!(refused.to_string().contains("half of a surrogate pair"), "{text}: {refused}");
+        let raw: Box<RawValue> = serde_json::from_str(text).unwrap();
+        assert!(Payload::encode(&raw).is_err(), "{text}");
+    }
+    for text in [r#""\ud83d\ude00""#, r#""\\ud800""#, r#""\u0041\n\"""#, r#""\ud83d\uDE00\ud83d\ude00""#] {
+        let payload = Payload::from_json(text.as_bytes()).unwrap();
+        assert!(payload.decode::<Value>().is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn a_value_of_another_type_is_told_as_that_and_not_as_no_json() {
+    let why = Payload::encode("5s").unwrap().decode::<u32>().unwrap_err().to_string();
+    assert_eq!(why, "invalid type: string \"5s\", expected u32");
+}

@@ -78,7 +78,7 @@ impl Runtime {
         let Some(message) = self.mail[shard].pop_front() else { return false };
         match message {
             Message::Wanted => {
-                let permits = self.leases[shard].wanted(1);
+                let permits = self.leases[shard].wanted(1, 0);
                 self.give_back(shard, permits);
             }
             Message::Available if self.leases[shard].available() => self.ask(shard),
@@ -263,7 +263,7 @@ fn a_rebuilt_state_machine_can_be_told_again_who_waits() {
     // The lease was told of the wish, and its state was lost.
     let mut lease = Lease::new(2);
     lease.adopt(pool.held(one, LimitNo::RUNTIME), 0);
-    assert_eq!(lease.wanted(pool.wanted_by_others(one, LimitNo::RUNTIME)), 1);
+    assert_eq!(lease.wanted(pool.wanted_by_others(one, LimitNo::RUNTIME), 0), 1);
     assert_eq!(pool.give(one, LimitNo::RUNTIME, 1), [other]);
 }
 
@@ -273,7 +273,7 @@ fn no_permit_is_returned_that_was_not_held() {
     lease.adopt(1, 0);
     lease.take_anyway();
     lease.take_anyway();
-    assert_eq!(lease.wanted(1), 0);
+    assert_eq!(lease.wanted(1, 0), 0);
     assert_eq!(lease.give(), 0, "the one that is held is still used");
     assert_eq!(lease.give(), 1, "and goes to who wants it");
     assert!(!lease.is_free());

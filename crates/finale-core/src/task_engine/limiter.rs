@@ -3,6 +3,9 @@
 //! A task needs a permit of the runtime, and one of its handler if the handler has a limit of its own. Tasks of limited
 //! handlers wait in the queue of that limit, all others in the queue of the runtime. So a task whose handler has reached
 //! its limit blocks no other task, and the oldest task that can begin is always at the front of a queue.
+//!
+//! Where both permits are scarce and shards want them from each other, a shard keeps that of the handler while it waits for
+//! that of the runtime, and never the other way round. Shards that gave both away would exchange the last ones for ever.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -26,6 +29,8 @@ pub(super) struct ConcurrencyLimiter {
     /// Number of the task that was put first last; these fall.
     first: u64,
     resuming: usize,
+    /// Whether unused permits are kept that other shards want.
+    keeps: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -47,7 +52,7 @@ impl ConcurrencyLimiter {
     pub(super) fn new(limits: u16, unused_max: usize) -> Self {
         let limit = || Limit { lease: Lease::new(unused_max), queue: Queue::default(), resuming: VecDeque::new() };
         let limits = std::iter::repeat_with(limit).take(usize::from(limits.max(1))).collect();
-        Self { limits, waiting: BTreeMap::new(), newest: MIDDLE, first: MIDDLE, resuming: 0 }
+        Self { limits, waiting: BTreeMap::new(), newest: MIDDLE, first: MIDDLE, resuming: 0, keeps: false }
     }
 
     pub(super) fn lease(&mut self, limit: LimitNo) -> Option<&mut Lease> {
@@ -183,10 +188,34 @@ impl ConcurrencyLimiter {
         }
     }
 
-    /// Passes unused permits on to another shard that wants some.
-    pub(super) fn wanted(&mut self, limit: LimitNo, wanted: usize, changes: &mut Vec<PermitChange>) {
-        let permits = self.lease(limit).map_or(0, |lease| lease.wanted(wanted));
+    /// Passes unused permits on to another shard that wants some. Tasks are to begin only if `runs`.
+    pub(super) fn wanted(&mut self, limit: LimitNo, wanted: usize, runs: bool, changes: &mut Vec<PermitChange>) {
+        let keep = self.kept(limit, runs);
+        self.keeps |= keep > 0;
+        let permits = self.lease(limit).map_or(0, |lease| lease.wanted(wanted, keep));
         give_back(limit, permits, changes);
+    }
+
+    /// How many unused permits others do not get: those with which a task here lacks nothing but one of the runtime.
+    fn kept(&self, limit: LimitNo, runs: bool) -> usize {
+        let waits_for_runtime = limit != LimitNo::RUNTIME && self.limits[0].lease.is_awaited();
+        let waiting = self.limits.get(limit.index()).filter(|_| waits_for_runtime);
+        waiting.map_or(0, |limit| limit.resuming.len() + if runs { limit.queue.len() } else { 0 })
+    }
+
+    /// Passes on what was kept and is needed here no more, because a task was called off for instance.
+    pub(super) fn pass_on_kept(&mut self, runs: bool, changes: &mut Vec<PermitChange>) {
+        if !self.keeps {
+            return;
+        }
+        self.keeps = false;
+        for index in 1..self.limits.len() {
+            let limit = LimitNo(index as u16);
+            let keep = self.kept(limit, runs);
+            self.keeps |= keep > 0;
+            let permits = self.limits[index].lease.pay(keep);
+            give_back(limit, permits, changes);
+        }
     }
 
     /// Returns all unused permits, and from now on every permit that is released.

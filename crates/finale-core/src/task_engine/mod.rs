@@ -197,11 +197,14 @@ impl TaskEngine {
             Input::Wake => self.wake(at, out),
             Input::PermitsGranted { limit, permits } => self.permits_granted(limit, permits, out),
             Input::PermitsAvailable { limit } => self.permits_available(limit, out),
-            Input::PermitsWanted { limit, wanted } => self.limiter.wanted(limit, wanted, &mut out.permits),
+            Input::PermitsWanted { limit, wanted } => {
+                self.limiter.wanted(limit, wanted, !self.is_closed(), &mut out.permits);
+            }
             Input::JournalFailed => self.journal_has_failed(out),
             Input::Drain { deadline } => self.drain(deadline, out),
             Input::Adopt(adopted) => self.adopt(at, adopted, out),
         }
+        self.limiter.pass_on_kept(!self.is_closed(), &mut out.permits);
     }
 
     /// The buffer to append the output of a handler of that execution to. Its range, [`OutputRange::behind`], must be

@@ -1,11 +1,14 @@
 //! The short forms of handlers: `shell`, `sleep` and `log`.
 
+use std::time::Duration;
+
 use finale_core::definition::Document;
 use finale_core::expression::template::{self, Part};
 
 use super::report::Report;
 use super::section::{self, Keys, Section};
 use super::{command, duration, expression};
+use crate::error::LoadProblem;
 use crate::tree::{Entry, Located, Tree};
 
 /// What makes the input of a handler of the value behind its name.
@@ -26,6 +29,9 @@ pub(crate) const SHELL_KEYS: Keys = Keys {
         ("working_directory", "dir"),
     ],
 };
+
+/// What the handler `sleep` of the command line takes.
+const SLEEP_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// How the standard output of a command can be read.
 pub(crate) const OUTPUTS: &[&str] = &["text", "json"];
@@ -69,7 +75,15 @@ fn sleep<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Document> {
     };
     let seconds = match seconds {
         Some(seconds) => seconds,
-        None => format!("{:?}", duration::read(value, report)?.as_secs_f64()),
+        None => {
+            let time = duration::read(value, report)?;
+            if time > SLEEP_MAX {
+                let reason = "a task sleeps a year at most; a node with a `delay` waits longer".to_owned();
+                report.add(value.place, || LoadProblem::BadDuration { found: section::shown(value), reason });
+                return None;
+            }
+            format!("{:?}", time.as_secs_f64())
+        }
     };
     object(value, &[("seconds", seconds)], report)
 }

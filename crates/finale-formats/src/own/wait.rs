@@ -8,14 +8,30 @@ use finale_core::expression::template;
 use super::report::Report;
 use super::{duration, expression, section};
 use crate::error::LoadProblem;
-use crate::tree::Located;
+use crate::tree::{Located, Tree};
 
 pub(super) fn delay<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<NodeKind> {
     duration::read(value, report).map(|delay| NodeKind::Wait(Wait::Delay(delay)))
 }
 
 pub(super) fn until<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<NodeKind> {
-    expression::read(value, report).map(|moment| NodeKind::Wait(Wait::Until(moment)))
+    let moment = match &value.tree {
+        // Without quotes of its own a date would be a subtraction.
+        Tree::Text(text) if is_date(text) => expression::quoted(text.trim()),
+        _ => expression::read(value, report)?,
+    };
+    Some(NodeKind::Wait(Wait::Until(moment)))
+}
+
+/// Whether a text begins as dates do.
+fn is_date(text: &str) -> bool {
+    let pattern = b"dddd-dd-dd";
+    let begin = text.trim_start().as_bytes();
+    begin.len() >= pattern.len()
+        && begin
+            .iter()
+            .zip(pattern)
+            .all(|(byte, kind)| if *kind == b'd' { byte.is_ascii_digit() } else { byte == kind })
 }
 
 /// Reads the name of a signal; `timeout` is how long is waited for it, and `schema` what it must say.

@@ -18,6 +18,8 @@ pub(super) struct OpenMap {
     key: Option<Key>,
     /// The entries of other maps, each with the number of entries before it.
     merged: Vec<(usize, Entry)>,
+    /// Whether there was a key for those.
+    has_merged: bool,
 }
 
 enum Key {
@@ -40,6 +42,10 @@ impl OpenMap {
             return Err(syntax(format!("`{text}` is nothing, and cannot be a key: quote it")).at(Some(place)));
         }
         if is_plain && text == MERGE {
+            if std::mem::replace(&mut self.has_merged, true) {
+                let fault = syntax("the key `<<` is there twice: write one with a list of maps, as in `<<: [*a, *b]`");
+                return Err(fault.at(Some(place)));
+            }
             self.key = Some(Key::Merge);
             return Ok(());
         }

@@ -171,7 +171,7 @@ fn next_expiry(journal: &dyn Journal, criteria: &[Criterion]) -> Result<Option<T
     for Criterion { status, age, .. } in criteria {
         let Some(age) = age else { continue };
         // Strictly older than that age is expired.
-        let expires = journal.first_end(*status).map_err(words)?.map(|ended| ended.after(*age + TICK));
+        let expires = journal.first_end(*status).map_err(words)?.map(|ended| ended.after(age.saturating_add(TICK)));
         next = next.into_iter().chain(expires).min();
     }
     Ok(next)

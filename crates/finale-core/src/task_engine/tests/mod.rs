@@ -12,6 +12,7 @@ mod rebuilt;
 mod reconciling;
 mod registering;
 mod running;
+mod shared_permits;
 mod silence;
 mod stopping;
 mod suspending;
