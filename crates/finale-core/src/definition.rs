@@ -29,7 +29,7 @@ pub use wait::{Signal, Wait};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 /// A graph of nodes, with what holds for the execution as a whole.
@@ -373,7 +373,7 @@ pub struct Task {
 }
 
 /// What is there is a document, also where it is `null`.
-fn some_document<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Document>, D::Error> {
+fn some_document<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Document>, D::Error> {
     Document::deserialize(deserializer).map(Some)
 }
 
@@ -653,8 +653,13 @@ pub struct Declaration {
     #[serde(default = "yes")]
     pub required: bool,
     /// What an optional one is when it is not given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "some_value", skip_serializing_if = "Option::is_none")]
     pub default: Option<Value>,
+}
+
+/// What is there is a default, also where it is `null`.
+fn some_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 fn yes() -> bool {

@@ -520,7 +520,7 @@ impl Builder {
         let deaths_window = Duration::from_secs(60);
         let options = Options { shards, limits, grace, sweep_interval, retention, deaths_max: 3, deaths_window };
         let options = Arc::new(options);
-        let endings = Arc::new(Endings::new(shards, claim.epoch));
+        let endings = Arc::new(Endings::new(shards, Arc::clone(&journal), claim.epoch));
         let vitals: Vec<_> = (0..shards).map(|shard| Arc::new(Vitals::new(shard, inherited.count(shard)))).collect();
         let inboxes: Vec<_> = (0..shards).map(|_| Arc::<Inbox<ToShard>>::default()).collect();
         let peers = Peers::default();
@@ -560,7 +560,7 @@ impl Builder {
             }
         };
         vitals::watch(&vitals, handlers.names_by_number());
-        Ok(Runtime::new(inboxes, options, directory, registered, Kept { journal, claim, vitals, endings, supervisors }))
+        Ok(Runtime::new(inboxes, options, directory, registered, Kept { claim, vitals, endings, supervisors }))
     }
 }
 

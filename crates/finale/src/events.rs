@@ -455,6 +455,11 @@ impl Subscriber {
         self.after = self.after.max(EventNumber { sequence, index: u32::MAX });
     }
 
+    /// Whether nobody reads the stream any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.sender.as_ref().is_none_or(mpsc::Sender::is_closed)
+    }
+
     /// Passes an event on; false if the stream is over.
     pub(crate) fn pass(&mut self, event: &Event) -> bool {
         let Some(sender) = &self.sender else { return false };

@@ -101,7 +101,6 @@ impl fmt::Debug for Runtime {
 
 /// What says how a runtime is doing.
 pub(crate) struct Kept {
-    pub(crate) journal: Arc<dyn Journal>,
     pub(crate) claim: Claim,
     pub(crate) vitals: Vec<Arc<Vitals>>,
     pub(crate) endings: Arc<Endings>,
@@ -219,15 +218,18 @@ impl Runtime {
 
     /// How the runtime is doing; answered at once, whatever its shards are at. See [`Health`].
     pub fn health(&self) -> Health {
-        let Kept { journal, claim, vitals, .. } = &self.0.kept;
-        let mut health = Health {
-            journal: journal.health(),
-            journal_waiting: journal.waiting(),
-            after_crash: claim.crashed,
-            ..Health::well()
-        };
+        let Kept { claim, vitals, endings, .. } = &self.0.kept;
+        let mut health = Health { after_crash: claim.crashed, ..Health::well() };
+        if let Some(journal) = endings.journal() {
+            (health.journal, health.journal_waiting) = (journal.health(), journal.waiting());
+        }
         vitals.iter().for_each(|shard| shard.add_to(&mut health));
         health
+    }
+
+    /// The journal, as long as the runtime has not ended.
+    fn journal(&self) -> Result<Arc<dyn Journal>, CommandError> {
+        self.0.kept.endings.journal().ok_or(CommandError::Stopped)
     }
 
     pub(crate) fn limits(&self) -> &Limits {

@@ -50,7 +50,8 @@ pub(crate) fn began_with(history: &[u8]) -> Result<DefinitionHash, String> {
 
 #[cfg(test)]
 mod tests {
-    use finale_core::definition::Task;
+    use finale_core::definition::{DeclaredType, Task};
+    use serde_json::Value;
 
     use super::*;
 
@@ -64,6 +65,15 @@ mod tests {
         let workflow = greet();
         let restored = Workflow::restore(&workflow.stored()).expect("it can be read back");
         assert_eq!(restored.hash(), workflow.hash());
+        assert_eq!(restored.definition(), workflow.definition());
+    }
+
+    #[test]
+    fn an_input_that_is_null_if_it_is_not_given_is_kept() {
+        let definition = Definition::builder("greet").accepts("n", DeclaredType::Json, Value::Null);
+        let workflow =
+            Workflow::new(definition.task("hello", Task::external()).build()).expect("the definition is sound");
+        let restored = Workflow::restore(&workflow.stored()).expect("it can be read back");
         assert_eq!(restored.definition(), workflow.definition());
     }
 

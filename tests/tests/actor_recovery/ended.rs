@@ -94,6 +94,20 @@ async fn what_is_not_kept_any_more_is_forgotten_and_what_lives_is_not() {
 }
 
 #[actix::test]
+async fn an_age_without_end_is_never_reached() {
+    for_each_restart(async |lives, _| {
+        let retention = Retention::all(Keep::for_age(Duration::MAX));
+        let first = lives.next().retention(retention).done("a").start().unwrap();
+        let old = first.activate(&workflow("s>a a>e"), ()).await.unwrap();
+        old.outcome().await.unwrap();
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        assert!(is_known(&first, old.id()).await);
+        assert!(first.health().is_well());
+    })
+    .await;
+}
+
+#[actix::test]
 async fn the_age_of_what_has_ended_counts_from_its_end_over_all_lives() {
     for_each_restart(async |lives, how| {
         let retention = Retention::all(Keep::for_age(Duration::from_secs(600)));

@@ -6,6 +6,7 @@ mod by_node;
 mod early;
 mod late;
 mod messages;
+mod scarce;
 
 use finale::journal::{Acknowledgement, HeldJournal};
 use finale::{

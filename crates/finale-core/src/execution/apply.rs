@@ -76,7 +76,8 @@ impl Execution {
             Fact::TimerFired(timer) => self.fired(definition, timer, sink),
             Fact::Ending(request) => self.end_requested(definition, request, sink),
             Fact::Recovered { epoch, crashed } => self.recovered(definition, epoch, crashed, sink),
-            Fact::Continued => {}
+            // What it was told to go on with may be too much for one turn again, and then it is to be told again.
+            Fact::Continued => self.continuing = false,
             Fact::Operated(operation) => self.operated(definition, operation, sink),
             Fact::Signalled(signal) => self.signalled(definition, signal, sink),
             // Nothing follows from it.

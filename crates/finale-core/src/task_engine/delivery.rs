@@ -22,6 +22,9 @@ const BYTES_MAX: usize = 256 << 10;
 /// Acknowledged batches that are kept for reuse.
 const SPARE_MAX: usize = 64;
 
+/// Outcomes by their attempts: in which batch each of them is, and where there.
+pub(super) type KeptOutcomes = BTreeMap<Dispatch, (Arc<Batch>, usize)>;
+
 /// Batches that were sent.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Deliveries {
@@ -215,12 +218,16 @@ impl Deliveries {
     }
 
     /// Sends the unacknowledged outcome of an attempt again; false if there is none.
-    pub(super) fn repeat(&mut self, callback: Callback, slot: Slot, dispatch: Dispatch, out: &mut Outbox) -> bool {
-        let is_it = |outcome: &TaskOutcome| outcome.slot == slot && outcome.dispatch == dispatch;
-        let in_batch = |batch: &Arc<Batch>| Some((Arc::clone(batch), batch.outcomes.iter().position(is_it)?));
+    pub(super) fn repeat(
+        &mut self,
+        callback: Callback,
+        slot: Slot,
+        dispatch: Dispatch,
+        kept: &KeptOutcomes,
+        out: &mut Outbox,
+    ) -> bool {
         let passed_on = self.taken_in(slot, dispatch);
-        let kept = || self.sent.iter().flat_map(|sent| &sent.kept).find_map(in_batch);
-        let Some((batch, index)) = passed_on.or_else(kept) else { return false };
+        let Some((batch, index)) = passed_on.or_else(|| kept.get(&dispatch).cloned()) else { return false };
         let mut outcome = batch.outcomes[index].clone();
         if let TaskResult::Completed(range) = &mut outcome.result {
             let bytes = self.output(callback, out);
@@ -233,10 +240,21 @@ impl Deliveries {
         true
     }
 
-    /// Whether the outcome of an attempt is in an unsent message.
-    pub(super) fn is_unsent(slot: Slot, dispatch: Dispatch, out: &Outbox) -> bool {
-        let mut outcomes = out.unsent.iter().flat_map(|unsent| &unsent.batch.outcomes);
-        outcomes.any(|outcome| outcome.slot == slot && outcome.dispatch == dispatch)
+    /// The outcomes of an execution that nobody has acknowledged, the oldest of each attempt.
+    pub(super) fn kept_of(&self, slot: Slot) -> KeptOutcomes {
+        let mut all = KeptOutcomes::new();
+        for batch in self.sent.iter().flat_map(|sent| &sent.kept) {
+            for (index, outcome) in batch.outcomes.iter().enumerate().filter(|(_, outcome)| outcome.slot == slot) {
+                all.entry(outcome.dispatch).or_insert_with(|| (Arc::clone(batch), index));
+            }
+        }
+        all
+    }
+
+    /// The attempts of an execution whose outcomes are in unsent messages.
+    pub(super) fn unsent(slot: Slot, out: &Outbox) -> impl Iterator<Item = Dispatch> {
+        let outcomes = out.unsent.iter().flat_map(|unsent| &unsent.batch.outcomes);
+        outcomes.filter(move |outcome| outcome.slot == slot).map(|outcome| outcome.dispatch)
     }
 
     /// Sends all unsent messages, and all answers but those about executions of which a handler is about to begin.

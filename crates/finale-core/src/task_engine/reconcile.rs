@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::TaskEngine;
-use super::delivery::Deliveries;
+use super::delivery::{Deliveries, KeptOutcomes};
 use super::input::Reconcile;
 use super::message::TaskResult;
 use super::outbox::Outbox;
@@ -22,6 +22,15 @@ struct MustBe {
     stops: BTreeSet<Dispatch>,
     opens: BTreeSet<WorkKey>,
     timers: BTreeSet<Timer>,
+}
+
+/// What is there of an execution beside handlers that are at work or wait.
+#[derive(Default)]
+struct Known {
+    /// Attempts that begin next, and those whose outcomes are not sent yet.
+    begun: BTreeSet<Dispatch>,
+    /// The outcomes that nobody has acknowledged.
+    kept: KeptOutcomes,
 }
 
 impl MustBe {
@@ -50,10 +59,11 @@ impl TaskEngine {
         let Reconcile { slot, from, taken, under_way } = reconcile;
         self.deliveries.taken(from, taken, &self.slots);
         let must_be = MustBe::of(&under_way);
+        let known = if must_be.runs.is_empty() { Known::default() } else { self.known_of(slot, out) };
         self.repeat_custom_status(slot, out);
         self.drop_beyond(slot, &must_be, out);
         for effect in under_way {
-            self.reconcile_one(at, slot, &must_be, effect, out);
+            self.reconcile_one(at, slot, (&must_be, &known), effect, out);
         }
         self.begin_waiting(out);
         self.look_whether_drained(out);
@@ -96,9 +106,16 @@ impl TaskEngine {
         }
     }
 
-    fn reconcile_one(&mut self, at: Time, slot: Slot, must_be: &MustBe, effect: Effect, out: &mut Outbox) {
+    fn reconcile_one(
+        &mut self,
+        at: Time,
+        slot: Slot,
+        (must_be, known): (&MustBe, &Known),
+        effect: Effect,
+        out: &mut Outbox,
+    ) {
         match effect {
-            Effect::Run { dispatch, .. } if self.is_under_way(slot, dispatch, out) => {}
+            Effect::Run { dispatch, .. } if self.is_under_way(slot, dispatch, known, out) => {}
             Effect::Run { dispatch, .. } if must_be.stops.contains(&dispatch) => {
                 self.stopped(at, slot, dispatch, at, StopOutcome::Lost, out);
             }
@@ -110,17 +127,22 @@ impl TaskEngine {
         }
     }
 
+    /// What there is of an execution in messages: gone through once, however much must be under way.
+    fn known_of(&self, slot: Slot, out: &Outbox) -> Known {
+        let starts = out.starts.iter().flatten().map(|start| start.attempt).filter(|attempt| attempt.slot == slot);
+        let begun = starts.map(|attempt| attempt.dispatch).chain(Deliveries::unsent(slot, out)).collect();
+        Known { begun, kept: self.deliveries.kept_of(slot) }
+    }
+
     /// Whether an attempt is running, waits to begin, or has an outcome that is on its way. An unacknowledged outcome is
     /// sent again.
-    fn is_under_way(&mut self, slot: Slot, dispatch: Dispatch, out: &mut Outbox) -> bool {
+    fn is_under_way(&mut self, slot: Slot, dispatch: Dispatch, known: &Known, out: &mut Outbox) -> bool {
         let Some(entry) = self.slots.get(slot) else { return false };
         let callback = entry.callback();
-        let mut starts = out.starts.iter().flatten().map(|start| start.attempt);
         self.running.find(slot, &entry.at_work, dispatch).is_some()
             || self.limiter.waits(slot, dispatch)
-            || starts.any(|attempt| attempt.slot == slot && attempt.dispatch == dispatch)
-            || Deliveries::is_unsent(slot, dispatch, out)
-            || self.deliveries.repeat(callback, slot, dispatch, out)
+            || known.begun.contains(&dispatch)
+            || self.deliveries.repeat(callback, slot, dispatch, &known.kept, out)
     }
 
     /// Whether the task is open for that attempt.

@@ -303,9 +303,14 @@ impl Side {
 
     /// Adds somebody who watches the execution.
     pub(crate) fn watch(&mut self, subscriber: Option<Subscriber>) {
-        if subscriber.is_some() {
-            self.rare.get_or_insert_default().subscribers.extend(subscriber);
+        let Some(subscriber) = subscriber else { return };
+        let subscribers = &mut self.rare.get_or_insert_default().subscribers;
+        // An execution that waits for days tells nothing, and only what is told shows who is gone. Looked for whenever there
+        // would be room for no more, so that it costs each of those who stay little.
+        if subscribers.len() == subscribers.capacity() {
+            subscribers.retain(|subscriber| !subscriber.is_gone());
         }
+        subscribers.push(subscriber);
     }
 
     /// Whether somebody watches the execution.
@@ -358,6 +363,20 @@ impl Drop for Side {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::EventNumber;
+
+    #[test]
+    fn those_who_watch_no_more_are_let_go_of_though_nothing_is_told() {
+        let mut side = Side::new(Arc::default());
+        let (subscriber, _stays) = Subscriber::new(EventNumber::default(), 10);
+        side.watch(Some(subscriber));
+        for _ in 0..1_000 {
+            side.watch(Some(Subscriber::new(EventNumber::default(), 10).0));
+        }
+        let subscribers = side.subscribers().unwrap();
+        assert!(subscribers.len() < 10, "{} are kept", subscribers.len());
+        assert!(!subscribers[0].is_gone());
+    }
 
     #[test]
     fn early_reports_on_one_task_are_noted_once() {

@@ -150,6 +150,8 @@ fn supervisor_options(shared: &Shared, open: &OpenLimit) -> supervisor::Options 
 pub(crate) struct Endings {
     reports: Mutex<Vec<Option<Ending>>>,
     changed: watch::Sender<usize>,
+    /// The runtime's own hold on the journal, until all shards have ended.
+    journal: Mutex<Option<Arc<dyn Journal>>>,
     epoch: Epoch,
     released: OnceLock<Released>,
     /// Until when whoever shuts the runtime down waits; none if without end. The first of them decides.
@@ -170,9 +172,26 @@ pub(crate) struct Ending {
 }
 
 impl Endings {
-    pub(crate) fn new(shards: u16, epoch: Epoch) -> Self {
-        let reports = Mutex::new(vec![None; usize::from(shards)]);
-        Self { reports, changed: watch::Sender::new(0), epoch, released: OnceLock::new(), until: OnceLock::new() }
+    pub(crate) fn new(shards: u16, journal: Arc<dyn Journal>, epoch: Epoch) -> Self {
+        Self {
+            reports: Mutex::new(vec![None; usize::from(shards)]),
+            changed: watch::Sender::new(0),
+            journal: Mutex::new(Some(journal)),
+            epoch,
+            released: OnceLock::new(),
+            until: OnceLock::new(),
+        }
+    }
+
+    /// The journal; none once all shards have ended. Clones of the runtime and handles outlive that, and must not keep the
+    /// journal from whoever opens it next.
+    pub(crate) fn journal(&self) -> Option<Arc<dyn Journal>> {
+        self.hold().clone()
+    }
+
+    /// Ignoring poison is safe: it is there or not.
+    fn hold(&self) -> std::sync::MutexGuard<'_, Option<Arc<dyn Journal>>> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A shard has ended; the first report of it counts.
@@ -181,10 +200,11 @@ impl Endings {
     /// a crash, and that is what it comes to. The shard's hold on the journal goes before anybody hears of its end, so that
     /// whoever waited for that can open the journal again.
     pub(crate) fn report(self: &Arc<Self>, shard: u16, ending: Ending, journal: Arc<dyn Journal>) {
-        let in_order = {
+        let (in_order, are_all) = {
             let mut reports = self.reports();
             reports[usize::from(shard)].get_or_insert(ending);
-            reports.iter().all(|report| report.is_some_and(|report| report.in_order))
+            let in_order = reports.iter().all(|report| report.is_some_and(|report| report.in_order));
+            (in_order, reports.iter().all(Option::is_some))
         };
         let endings = Arc::clone(self);
         let blocks = journal.reads_block();
@@ -193,6 +213,10 @@ impl Endings {
                 endings.release(&*journal);
             }
             drop(journal);
+            if are_all {
+                let runtimes = endings.hold().take();
+                drop(runtimes);
+            }
             // Counted here: shards that end at the same time come in any order.
             endings.changed.send_modify(|ended| *ended += 1);
         };

@@ -64,7 +64,7 @@ impl Runtime {
 
     /// An execution of which nobody will tell any more how it ends, because writing has failed.
     async fn left(&self, id: ExecutionId, failed: JournalError) -> Result<Arc<Completion>, CommandError> {
-        match past::ended(&self.0.kept.journal, &self.0.directory, id).await {
+        match past::ended(&self.journal()?, &self.0.directory, id).await {
             Ok(Past::Ended(ended)) => Ok(ended),
             Ok(Past::Open) => {
                 let completion = Arc::<Completion>::default();
@@ -78,7 +78,7 @@ impl Runtime {
 
     /// An execution that is not open any more, as the journal says.
     pub(super) async fn ended(&self, id: ExecutionId) -> Result<Arc<Completion>, CommandError> {
-        match past::ended(&self.0.kept.journal, &self.0.directory, id).await? {
+        match past::ended(&self.journal()?, &self.0.directory, id).await? {
             Past::Ended(ended) => Ok(ended),
             Past::Open | Past::Unknown => Err(CommandError::NotFound).inspect_err(|_| observe::not_found(id)),
         }
@@ -126,7 +126,7 @@ impl Runtime {
         if self.has_stopped() {
             return Err(CommandError::Stopped);
         }
-        let listed = reading::read(&self.0.kept.journal, move |journal| journal.list(&filter)).await;
+        let listed = reading::read(&self.journal()?, move |journal| journal.list(&filter)).await;
         Ok(listed.ok_or(CommandError::Stopped)??)
     }
 }

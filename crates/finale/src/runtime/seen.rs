@@ -1,7 +1,5 @@
 //! How an execution stands: what its shard and its journal know of it.
 
-use std::sync::Arc;
-
 use finale_core::execution::Why;
 use finale_core::number::{LimitNo, Slot};
 use finale_core::record::{ConcurrencyLimit, HeldUp, HeldUpBy, QueuePosition, TaskProgress};
@@ -101,7 +99,7 @@ impl Runtime {
             0 => None,
             _ => Some(self.read(id, |reading| reading).await?),
         };
-        Ok(receiver.with_past(id, past, watched, Arc::clone(&self.0.kept.journal)))
+        Ok(receiver.with_past(id, past, watched, self.journal()?))
     }
 
     /// Late, duplicate and unknown outcomes that were noted about an execution, oldest first.
@@ -157,7 +155,7 @@ impl Runtime {
         id: ExecutionId,
         see: impl FnOnce(offline::Reading) -> T + Send + 'static,
     ) -> Result<T, CommandError> {
-        let read = reading::read(&self.0.kept.journal, move |journal| offline::read(journal, id).map(see)).await;
+        let read = reading::read(&self.journal()?, move |journal| offline::read(journal, id).map(see)).await;
         read.ok_or(CommandError::Stopped)?.map_err(|error| match error {
             ReadError::NotFound(_) => CommandError::NotFound,
             ReadError::Unreadable { problem, .. } => CommandError::Invalid(problem),
@@ -175,7 +173,7 @@ impl Runtime {
         let Some(known) = self.0.directory.get(id) else { return Err(failed.into()) };
         let (_, durable) = known.last();
         let read = move |journal: &dyn Journal| offline::read_up_to(journal, id, durable).map(see);
-        let read = reading::read(&self.0.kept.journal, read).await;
+        let read = reading::read(&self.journal()?, read).await;
         read.and_then(Result::ok).ok_or(CommandError::Journal(failed))
     }
 }

@@ -145,8 +145,11 @@ impl Run {
     fn go_on(&mut self) -> usize {
         let mut times = 0;
         while self.execution.continuing {
+            let before = self.effects.len();
             self.tell(Input::Continue);
             times += 1;
+            let is_asked_for = self.effects[before..].contains(&Effect::Continue);
+            assert_eq!(is_asked_for, self.execution.continuing, "nobody tells it to go on again");
         }
         times
     }
