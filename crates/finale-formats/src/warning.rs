@@ -20,6 +20,23 @@ pub enum LoadWarning {
         /// The expression.
         expression: String,
     },
+    /// A template stands in a here-document of a command, where quotes protect from nothing.
+    #[error(
+        "the shell expands what `${{{{ {expression} }}}}` gives, as no quotes count in a here-document: hand the value over in `env`"
+    )]
+    HereDocument {
+        /// The expression.
+        expression: String,
+    },
+    /// There is a template where none is read.
+    #[error("a template is not read here, and stays as it is written")]
+    UnreadTemplate,
+    /// What looks like a template of another system stands in a command.
+    #[error("`{{{{ {expression} }}}}` is no template, and stays as it is written: write `${{{{ {expression} }}}}`")]
+    ForeignTemplate {
+        /// What stands between the braces.
+        expression: String,
+    },
     /// A condition of `SynthOrg` has a `=` that compares nothing: it asks for a key that no input has, and is false for
     /// ever.
     #[error("`=` compares nothing, so that this asks for a key called `{condition}`")]
@@ -34,7 +51,13 @@ impl LoadWarning {
     pub(crate) const fn hint(&self) -> Option<&'static str> {
         match self {
             Self::SingleEquals { .. } => Some("write `==`"),
-            Self::UnquotedTemplate { .. } | Self::QuotedTwice { .. } => None,
+            Self::UnreadTemplate => {
+                Some("`with`, `shell`, `sleep`, `log`, `signal` and the items of a `map` take templates")
+            }
+            Self::UnquotedTemplate { .. }
+            | Self::QuotedTwice { .. }
+            | Self::HereDocument { .. }
+            | Self::ForeignTemplate { .. } => None,
         }
     }
 
@@ -43,6 +66,9 @@ impl LoadWarning {
         match self {
             Self::UnquotedTemplate { .. } => "command_unquoted",
             Self::QuotedTwice { .. } => "command_quoted_twice",
+            Self::HereDocument { .. } => "command_here_document",
+            Self::UnreadTemplate => "template_unread",
+            Self::ForeignTemplate { .. } => "template_foreign",
             Self::SingleEquals { .. } => "file_single_equals",
         }
     }

@@ -49,6 +49,25 @@ fn a_quoted_value_between_quotes_is_warned_of() {
     assert_eq!(warnings("shell: echo \"a\" 'b' ${{ input.who | quote }} \"c\""), [""; 0]);
 }
 
+fn codes(task: &str) -> Vec<&'static str> {
+    loaded(task).warnings.iter().map(finale_formats::FileWarning::code).collect()
+}
+
+#[test]
+fn in_a_here_document_no_quotes_count() {
+    let task = "shell: \"cat <<EOF\\n${{ input.who | quote }}\\nEOF\\necho ${{ input.who | quote }}\"";
+    assert_eq!(codes(task), ["command_here_document"]);
+}
+
+#[test]
+fn templates_that_nobody_reads_are_warned_of() {
+    for key in ["title", "label", "assignee"] {
+        assert_eq!(codes(&format!("{key}: 'for ${{{{ input.who }}}}'")), ["template_unread"], "{key}");
+    }
+    assert_eq!(codes("shell: 'echo {{ input.who }}'"), ["template_foreign"]);
+    assert_eq!(codes("shell: 'docker ps --format {{.Names}}'"), [""; 0]);
+}
+
 #[test]
 fn a_warning_is_shown_where_it_is_about() {
     use finale_formats::diagnostic::{Style, render};

@@ -3,6 +3,10 @@
 use minijinja::ErrorKind;
 
 use super::{Local, limits};
+use crate::nearest::nearest;
+
+/// What an expression sees of a node.
+pub(super) const NODE_PARTS: [&str; 3] = ["status", "output", "error"];
 
 /// Why a text is no expression.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,10 +44,12 @@ pub enum ExpressionError {
     #[error("`=` compares nothing; write `==`")]
     SingleEquals,
     /// There is no variable or function of that name.
-    #[error("`{name}` is unknown: an expression here sees {}{}", seen(known), hint_for_name(name))]
+    #[error("`{name}` is unknown: an expression here sees {}{}", seen(known), hint_for_name(name, *is_node))]
     UnknownName {
         /// The name.
         name: String,
+        /// Whether a node has that id.
+        is_node: bool,
         /// What is known there beside `input`, `nodes` and `vars`.
         known: Vec<Local>,
     },
@@ -67,6 +73,12 @@ pub enum ExpressionError {
         /// The id that is most like it, if one is.
         nearest: Option<String>,
     },
+    /// Nothing of a node has that name.
+    #[error("a node has `status`, `output` and `error`, and no `{name}`{}", hint_for_part(name))]
+    UnknownPart {
+        /// The name.
+        name: String,
+    },
     /// The id of a node holds a hyphen, which the dot notation reads as a subtraction.
     #[error("`nodes.{id}` is read as a subtraction; write `nodes[\"{id}\"]`")]
     Hyphen {
@@ -86,11 +98,25 @@ fn seen(known: &[Local]) -> String {
     format!("{} and {last}", names.join(", "))
 }
 
-fn hint_for_name(name: &str) -> String {
+fn hint_for_name(name: &str, is_node: bool) -> String {
     match name {
         "null" => "; nothing is written `none`".to_owned(),
+        name if is_node => format!(" (perhaps `nodes.{name}`)"),
+        // Words of other systems.
+        "inputs" | "params" | "parameters" => " (perhaps `input`)".to_owned(),
+        "tasks" | "steps" | "needs" | "jobs" => " (perhaps `nodes`)".to_owned(),
         name => format!(" (perhaps `input.{name}` or `vars.{name}`)"),
     }
+}
+
+fn hint_for_part(name: &str) -> String {
+    let meant = match name {
+        // Words of other systems.
+        "result" | "outcome" | "conclusion" | "state" => Some("status"),
+        "outputs" | "value" | "return_value" => Some("output"),
+        _ => nearest(name, NODE_PARTS),
+    };
+    meant.map(|part| format!("; did you mean `{part}`?")).unwrap_or_default()
 }
 
 fn hint_for_node(nearest: Option<&str>) -> String {

@@ -5,7 +5,7 @@ mod cursor;
 use minijinja::Value;
 
 use self::cursor::unexpected;
-use super::error::ExpressionError;
+use super::error::{ExpressionError, NODE_PARTS};
 use super::limits::DEPTH_MAX;
 use super::literal;
 use super::program::{Calculation, Call, Callee, Comparison, Operands, Program, Span, Step};
@@ -335,7 +335,13 @@ impl<'t, 's> Parser<'t, 's, '_> {
                 return Err(self.refuse("a name or an index"));
             };
             match token.kind {
-                Kind::Word => self.steps.push(Step::Attribute(token.text.into(), container)),
+                Kind::Word => {
+                    let is_part = NODE_PARTS.contains(&token.text);
+                    if !is_part && matches!(self.steps.last(), Some(Step::Node(_))) {
+                        return Err(ExpressionError::UnknownPart { name: token.text.to_owned() });
+                    }
+                    self.steps.push(Step::Attribute(token.text.into(), container));
+                }
                 Kind::Number => {
                     self.steps.push(Step::Constant(literal::number(token.text)?));
                     self.steps.push(Step::Item(container));
@@ -458,6 +464,11 @@ impl<'t, 's> Parser<'t, 's, '_> {
             }
             "range" | "dict" => return Err(self.refuse(&format!("`(` behind `{}`", token.text))),
             "and" | "or" | "not" | "if" | "else" | "in" | "is" => return Err(unexpected(token, "an expression")),
+            name if self.peek().is_some_and(|next| next.is_sign("(")) => {
+                let detail =
+                    format!("`{name}` is unknown: only `range` and `dict` can be called; a filter is put behind `|`");
+                return Err(ExpressionError::Syntax { detail });
+            }
             name => Step::Local(self.references.local(name)?),
         };
         self.steps.push(step);

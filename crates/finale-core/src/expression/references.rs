@@ -49,7 +49,11 @@ impl<'s, 'n> References<'s, 'n> {
     /// A name that is known in some places only.
     pub(super) fn local(&mut self, name: &str) -> Result<Local, ExpressionError> {
         let known = self.names.locals.iter().copied().find(|local| local.name() == name);
-        let unknown = || ExpressionError::UnknownName { name: name.to_owned(), known: self.names.locals.to_vec() };
+        let unknown = || ExpressionError::UnknownName {
+            name: name.to_owned(),
+            is_node: self.names.node(name).is_some(),
+            known: self.names.locals.to_vec(),
+        };
         let local = known.ok_or_else(unknown)?;
         if !self.locals.contains(&local) {
             self.locals.push(local);

@@ -1,11 +1,13 @@
 //! Reading maps whose keys are known, and the plain values in them.
 
+use finale_core::expression::template;
 use finale_core::nearest::nearest;
 use serde_json::Value;
 
 use super::report::Report;
 use crate::error::{LoadProblem, Place};
 use crate::tree::{Entry, Located, Tree};
+use crate::warning::LoadWarning;
 
 /// The keys of a map.
 pub(crate) struct Keys {
@@ -125,8 +127,13 @@ pub(super) fn entries<'a>(value: &'a Located, report: &mut Report<'a>) -> Option
     }
 }
 
+/// A text in which no template is read.
 pub(super) fn text<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<String> {
-    text_as(value, "text", report).map(str::to_owned)
+    let text = text_as(value, "text", report)?;
+    if text.contains(template::OPEN) {
+        report.warn(value.place, LoadWarning::UnreadTemplate);
+    }
+    Some(text.to_owned())
 }
 
 /// A text that cannot be taken for anything else; `expected` says what it is for.

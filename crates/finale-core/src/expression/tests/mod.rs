@@ -359,3 +359,21 @@ fn an_expression_can_be_shared_between_threads() {
     fn is_shared<T: Send + Sync>() {}
     is_shared::<Expression>();
 }
+
+#[test]
+fn words_of_other_systems_are_told_what_they_are_here() {
+    for (source, words) in [
+        ("nodes.a.outputs.x", "a node has `status`, `output` and `error`, and no `outputs`; did you mean `output`?"),
+        ("nodes.a.result == 'success'", "no `result`; did you mean `status`?"),
+        ("nodes['a'].statsu", "no `statsu`; did you mean `status`?"),
+        ("nodes.a.duration", "and no `duration`"),
+        ("a.output.x", "(perhaps `nodes.a`)"),
+        ("inputs.who", "(perhaps `input`)"),
+        ("tasks.a.output", "(perhaps `nodes`)"),
+        ("contains('a', 'b')", "only `range` and `dict` can be called"),
+        ("amount", "(perhaps `input.amount` or `vars.amount`)"),
+    ] {
+        let error = refused(source);
+        assert!(error.contains(words), "{source}: {error}");
+    }
+}
