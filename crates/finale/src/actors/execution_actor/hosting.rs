@@ -97,7 +97,7 @@ impl Hosting {
 
 fn standing<'a>(state: &Execution, error: Option<&'a str>) -> Standing<'a> {
     match (state.ended(), state.status()) {
-        (Some((status, at)), _) => Standing::Ended(Ends { status, at, error }),
+        (Some((status, at)), _) => Standing::Ended(Ends { status, at, error, to_tell: false }),
         (None, ExecutionStatus::Ending) => Standing::Ending,
         _ => Standing::Running,
     }

@@ -192,7 +192,7 @@ fn write(writer: &mut dyn Writer, what: &WriteWhat) -> Result<Appended, JournalE
             });
             writer.quarantine(*execution, quarantine.as_ref())
         }
-        WriteWhat::WriteOff { execution, at, error } => writer.write_off(*execution, *at, error),
+        WriteWhat::WriteOff { execution, at, error } => writer.write_off(*execution, *at, error, false),
         WriteWhat::Forget(executions) => writer.forget(executions),
     }
 }
