@@ -223,7 +223,7 @@ impl Supervisor {
 
     /// When an end is to be told, or the journal searched.
     pub(super) fn tell_at(&self) -> Option<Time> {
-        self.telling.wake_at().filter(|_| self.tells())
+        if self.tells() { self.telling.wake_at() } else { None }
     }
 
     /// Tells what is to be told, as far as there is room, and notes what was told.
