@@ -105,6 +105,10 @@ impl<J: Journal> JournalReader for Settled<J> {
         self.0.journal.first_end(status)
     }
 
+    fn untold(&self, after: Option<ExecutionId>, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
+        self.0.journal.untold(after, limit)
+    }
+
     fn health(&self) -> Result<(), JournalError> {
         self.0.journal.health()
     }
@@ -175,8 +179,19 @@ impl<J: Journal> Writer for SettledWriter<J> {
         self.settle(appended)
     }
 
-    fn write_off(&mut self, execution: ExecutionId, at: Time, error: &str) -> Result<Appended, JournalError> {
-        let appended = self.inner.write_off(execution, at, error)?;
+    fn write_off(
+        &mut self,
+        execution: ExecutionId,
+        at: Time,
+        error: &str,
+        to_tell: bool,
+    ) -> Result<Appended, JournalError> {
+        let appended = self.inner.write_off(execution, at, error, to_tell)?;
+        self.settle(appended)
+    }
+
+    fn told(&mut self, executions: &[ExecutionId]) -> Result<Appended, JournalError> {
+        let appended = self.inner.told(executions)?;
         self.settle(appended)
     }
 

@@ -86,7 +86,7 @@ impl Filled {
             let execution = ids.next(at);
             let begins =
                 Begins { definition: &definition, by: "somebody", at, idempotency_key: None, business_key: None };
-            let standing = Standing::Ended(Ends { status: Terminal::Completed, at, error: None });
+            let standing = Standing::Ended(Ends { status: Terminal::Completed, at, error: None, to_tell: false });
             let append = Append { execution, first_sequence: 1, count, facts: &facts, begins: Some(begins), standing };
             writer.append(append)?;
             self.executions.push(execution);

@@ -60,8 +60,18 @@ pub trait Writer {
     -> Result<Appended, JournalError>;
 
     /// Ends an execution whose facts cannot be read: it counts as failed, at that time and with that error. The facts
-    /// stay as they are. Changes nothing if it has ended or is unknown.
-    fn write_off(&mut self, execution: ExecutionId, at: Time, error: &str) -> Result<Appended, JournalError>;
+    /// stay as they are. Changes nothing if it has ended or is unknown. `to_tell` is that of [`Ends::to_tell`].
+    fn write_off(
+        &mut self,
+        execution: ExecutionId,
+        at: Time,
+        error: &str,
+        to_tell: bool,
+    ) -> Result<Appended, JournalError>;
+
+    /// Notes that everybody was told of the ends of these executions: they are not [untold](JournalReader::untold) any
+    /// more. Others, and unknown ones, are left alone.
+    fn told(&mut self, executions: &[ExecutionId]) -> Result<Appended, JournalError>;
 
     /// Forgets executions that have ended; others and unknown ones are left alone.
     fn forget(&mut self, executions: &[ExecutionId]) -> Result<Appended, JournalError>;
@@ -143,6 +153,9 @@ pub struct Ends<'a> {
     pub at: Time,
     /// Why it failed, if it did.
     pub error: Option<&'a str>,
+    /// Whether somebody has still to be told of the end. The journal keeps that with the end, all or nothing, until
+    /// [`Writer::told`] or until the execution is forgotten; where nobody is to be told it keeps nothing.
+    pub to_tell: bool,
 }
 
 /// What became of something that was written.

@@ -58,6 +58,7 @@ mod quarantine;
 mod release;
 mod reopen;
 mod summary;
+mod tell;
 mod write_off;
 
 use std::fmt;

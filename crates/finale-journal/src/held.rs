@@ -242,6 +242,10 @@ impl JournalReader for HeldJournal {
         self.durable.first_end(status)
     }
 
+    fn untold(&self, after: Option<ExecutionId>, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
+        self.durable.untold(after, limit)
+    }
+
     fn health(&self) -> Result<(), JournalError> {
         self.control().failed.clone().map_or(Ok(()), Err)
     }
@@ -307,8 +311,18 @@ impl Writer for HeldWriter {
         self.write(Write::Quarantine(execution, quarantine.cloned()))
     }
 
-    fn write_off(&mut self, execution: ExecutionId, at: Time, error: &str) -> Result<Appended, JournalError> {
-        self.write(Write::End(execution, at, error.to_owned()))
+    fn write_off(
+        &mut self,
+        execution: ExecutionId,
+        at: Time,
+        error: &str,
+        to_tell: bool,
+    ) -> Result<Appended, JournalError> {
+        self.write(Write::End { execution, at, error: error.to_owned(), to_tell })
+    }
+
+    fn told(&mut self, executions: &[ExecutionId]) -> Result<Appended, JournalError> {
+        self.write(Write::Told(executions.to_vec()))
     }
 
     fn forget(&mut self, executions: &[ExecutionId]) -> Result<Appended, JournalError> {

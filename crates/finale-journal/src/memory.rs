@@ -10,11 +10,12 @@ mod read;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use finale_core::fact::Terminal;
 use finale_core::{DefinitionHash, ExecutionId, Time};
 use rustc_hash::FxHashMap;
 
 use crate::{
-    Append, Appended, Begins, Claim, Epoch, Journal, JournalError, Listener, Position, Purge, Purged, Quarantine,
+    Append, Appended, Begins, Claim, Ends, Epoch, Journal, JournalError, Listener, Position, Purge, Purged, Quarantine,
     Released, StoredDefinition, Writer,
 };
 
@@ -22,7 +23,8 @@ use arena::Arena;
 
 /// Keeps everything in this process; what was acknowledged is gone when the process is.
 ///
-/// A clone is the same journal. Of executions that have ended it keeps the newest; see [`MemoryJournal::keeping`].
+/// A clone is the same journal. Of executions that have ended it keeps the newest, and those of whose ends somebody has
+/// [still to be told](Ends::to_tell); see [`MemoryJournal::keeping`].
 ///
 /// ```
 /// use finale_journal::{Filter, Journal, JournalReader, MemoryJournal};
@@ -63,7 +65,8 @@ impl MemoryJournal {
         Self::default()
     }
 
-    /// An empty journal that keeps about that many executions that have ended, those that ended last; default 10,000.
+    /// An empty journal that keeps about that many executions that have ended, those that ended last; default 10,000. Those
+    /// of whose ends somebody has still to be told are kept beside them.
     pub fn keeping(ended_max: usize) -> Self {
         Self(Arc::new(Inner {
             epoch: AtomicU32::new(0),
@@ -133,6 +136,10 @@ impl Inner {
         // An execution that has ended may lie in the arena of any shard. One lock at a time: others may forget as well.
         let forgotten = self.arenas().iter().flat_map(|arena| lock(arena).forget(executions)).collect();
         self.forget_keys(forgotten);
+    }
+
+    fn told(&self, executions: &[ExecutionId]) {
+        self.arenas().iter().for_each(|arena| lock(arena).told(executions));
     }
 
     fn forget_keys(&self, keys: Vec<(Box<str>, ExecutionId)>) {
@@ -267,14 +274,27 @@ impl Writer for MemoryWriter {
         })
     }
 
-    fn write_off(&mut self, execution: ExecutionId, at: Time, error: &str) -> Result<Appended, JournalError> {
+    fn write_off(
+        &mut self,
+        execution: ExecutionId,
+        at: Time,
+        error: &str,
+        to_tell: bool,
+    ) -> Result<Appended, JournalError> {
         self.write(|writer, arena| {
             // One that has ended is left as it is.
             if writer.inherit(arena, execution).is_ok() {
-                arena.write_off(execution, at, error);
+                let error = Some(error);
+                arena.write_off(execution, &Ends { status: Terminal::Failed, at, error, to_tell });
             }
             Ok(())
         })
+    }
+
+    fn told(&mut self, executions: &[ExecutionId]) -> Result<Appended, JournalError> {
+        self.journal.check(self.epoch)?;
+        self.journal.told(executions);
+        self.write(|_, _| Ok(()))
     }
 
     fn forget(&mut self, executions: &[ExecutionId]) -> Result<Appended, JournalError> {

@@ -23,6 +23,9 @@ pub struct Purge {
     pub failed: Expired,
     /// Of those that were cancelled.
     pub cancelled: Expired,
+    /// Whether those are kept of whose ends somebody has [still to be told](crate::Ends::to_tell), although they have
+    /// expired. They count among the [number](Expired::all_but) that is kept. By default they go like all others.
+    pub keeps_untold: bool,
 }
 
 /// Which executions of one kind need not be kept any more: those that ended earlier than a moment, and those that a
@@ -50,7 +53,7 @@ impl Purge {
 
     /// The same for all, however they ended.
     pub const fn all(expired: Expired) -> Self {
-        Self { completed: expired, failed: expired, cancelled: expired }
+        Self { completed: expired, failed: expired, cancelled: expired, keeps_untold: false }
     }
 
     /// What has expired of those that ended so.

@@ -48,6 +48,10 @@ pub trait JournalReader: fmt::Debug + Send + Sync + 'static {
     /// When the first of those that ended so ended; none if there is none. From that follows when the next one expires.
     fn first_end(&self, status: Terminal) -> Result<Option<Time>, JournalError>;
 
+    /// The executions of whose ends somebody has [still to be told](crate::Ends::to_tell), in ascending order of their ids,
+    /// beginning after `after`; at most `limit`.
+    fn untold(&self, after: Option<ExecutionId>, limit: usize) -> Result<Vec<ExecutionId>, JournalError>;
+
     /// Whether writing goes on, and reading has found nothing that concerns more than one execution.
     ///
     /// # Errors

@@ -38,12 +38,16 @@ enum Flaw {
     PurgesOneStatusFirst,
     PurgesForAnybody,
     PurgesWithoutForgetting,
+    NeverHasToTell,
+    ToldForEver,
+    PurgesUntold,
+    TellsPagesAgain,
 }
 
 use Flaw::*;
 
 /// Each flaw, and the group of cases that is about it.
-const FLAWS: [(Flaw, &str); 21] = [
+const FLAWS: [(Flaw, &str); 25] = [
     (TakesGaps, "gaps"),
     (TellsAhead, "append"),
     (NeverTells, "append"),
@@ -65,6 +69,10 @@ const FLAWS: [(Flaw, &str); 21] = [
     (PurgesOneStatusFirst, "purge"),
     (PurgesForAnybody, "purge"),
     (PurgesWithoutForgetting, "purge"),
+    (NeverHasToTell, "tell"),
+    (ToldForEver, "tell"),
+    (PurgesUntold, "tell"),
+    (TellsPagesAgain, "tell"),
 ];
 
 #[derive(Clone, Debug)]
@@ -117,6 +125,7 @@ impl Journal for Wrong {
         let newest = self.first.lock().unwrap().map_or(epoch, |claim| claim.epoch);
         match self.flaw {
             PurgesTooMuch => self.inner.purge(epoch, purge, limit + 1),
+            PurgesUntold => self.inner.purge(epoch, &Purge { keeps_untold: false, ..*purge }, limit),
             PurgesForAnybody => self.inner.purge(newest, purge, limit),
             PurgesOneStatusFirst => {
                 let completed = Purge { completed: purge.completed, ..Purge::default() };
@@ -202,6 +211,14 @@ impl JournalReader for Wrong {
         self.inner.first_end(status)
     }
 
+    fn untold(&self, after: Option<ExecutionId>, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
+        match self.flaw {
+            NeverHasToTell => Ok(Vec::new()),
+            TellsPagesAgain => self.inner.untold(None, limit),
+            _ => self.inner.untold(after, limit),
+        }
+    }
+
     fn health(&self) -> Result<(), JournalError> {
         self.inner.health()
     }
@@ -248,11 +265,21 @@ impl Writer for WrongWriter {
         self.inner.quarantine(execution, quarantine)
     }
 
-    fn write_off(&mut self, execution: ExecutionId, at: Time, error: &str) -> Result<Appended, JournalError> {
+    fn write_off(
+        &mut self,
+        execution: ExecutionId,
+        at: Time,
+        error: &str,
+        to_tell: bool,
+    ) -> Result<Appended, JournalError> {
         if self.journal.has(IgnoresWriteOffs) {
             return self.inner.forget(&[]);
         }
-        self.inner.write_off(execution, at, error)
+        self.inner.write_off(execution, at, error, to_tell)
+    }
+
+    fn told(&mut self, executions: &[ExecutionId]) -> Result<Appended, JournalError> {
+        self.inner.told(if self.journal.has(ToldForEver) { &[] } else { executions })
     }
 
     fn forget(&mut self, executions: &[ExecutionId]) -> Result<Appended, JournalError> {

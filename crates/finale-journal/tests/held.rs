@@ -41,7 +41,7 @@ fn write(writer: &mut dyn Writer, sequence: u64) -> Result<Appended, JournalErro
 }
 
 fn ended() -> Standing<'static> {
-    Standing::Ended(Ends { status: Terminal::Completed, at: Time::default(), error: None })
+    Standing::Ended(Ends { status: Terminal::Completed, at: Time::default(), error: None, to_tell: false })
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_crash_takes_back_quarantines_and_what_was_written_off() {
     write(&mut *writer, 1).unwrap();
     writer.quarantine(id(), Some(&quarantine)).unwrap();
     journal.release();
-    writer.write_off(id(), Time::default(), "rotten").unwrap();
+    writer.write_off(id(), Time::default(), "rotten", false).unwrap();
     assert_eq!(journal.summary(id()).unwrap().unwrap().status, ExecutionStatus::Quarantined, "it is not durable");
     journal.crash();
     assert_eq!(journal.live(None, 1).unwrap()[0].quarantine, Some(quarantine));

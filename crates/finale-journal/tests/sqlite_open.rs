@@ -142,7 +142,7 @@ fn what_a_newer_release_wrote_is_refused() {
     assert_eq!(refused(&place.path()), OpenProblem::Newer { found: 99, known });
     place.alter("UPDATE meta SET facts_format = 1");
     Connection::open(place.path()).unwrap().pragma_update(None, "user_version", 7).unwrap();
-    assert_eq!(refused(&place.path()), OpenProblem::Newer { found: 7, known: 4 });
+    assert_eq!(refused(&place.path()), OpenProblem::Newer { found: 7, known: 5 });
     assert!(SqliteReader::open(place.path()).is_err());
 }
 
@@ -152,7 +152,7 @@ fn a_reader_refuses_what_only_an_owner_makes_newer() {
     drop(place.open());
     Connection::open(place.path()).unwrap().pragma_update(None, "user_version", 2).unwrap();
     let Err(JournalError::Open { problem, .. }) = SqliteReader::open(place.path()) else { panic!("it was opened") };
-    assert_eq!(problem, OpenProblem::Older { found: 2, known: 4 });
+    assert_eq!(problem, OpenProblem::Older { found: 2, known: 5 });
 }
 
 #[test]

@@ -19,7 +19,9 @@ const fn all_but(kept: u64) -> Purge {
 
 fn whole(hand: &mut Hand, number: u128, status: Terminal, facts: &[u8]) {
     let at = Time::from_micros(i64::try_from(number).unwrap());
-    hand.note(|writer| try_begin(writer, number, facts, Standing::Ended(Ends { status, at, error: None })));
+    hand.note(|writer| {
+        try_begin(writer, number, facts, Standing::Ended(Ends { status, at, error: None, to_tell: false }))
+    });
 }
 
 fn purge(journal: &SqliteJournal, hand: &Hand, purge: &Purge) -> usize {
@@ -116,7 +118,7 @@ fn a_journal_of_the_release_before_is_counted_once_and_purged() {
     let mut hand = Hand::of(&place.open());
     (1..=30).for_each(|number| whole(&mut hand, number, [Completed, Failed, Cancelled][number as usize % 3], b"a"));
     drop(hand);
-    let older = "DROP TABLE batches; ALTER TABLE meta DROP COLUMN base; ALTER TABLE meta DROP COLUMN merged;
+    let older = "DROP TABLE untold; DROP TABLE batches; ALTER TABLE meta DROP COLUMN base; ALTER TABLE meta DROP COLUMN merged;
         ALTER TABLE meta DROP COLUMN unmerged_hash; ALTER TABLE meta DROP COLUMN token; ALTER TABLE meta DROP COLUMN completed;
         ALTER TABLE meta DROP COLUMN failed; ALTER TABLE meta DROP COLUMN cancelled; PRAGMA user_version = 1;";
     Connection::open(place.path()).unwrap().execute_batch(older).unwrap();

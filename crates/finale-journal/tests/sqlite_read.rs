@@ -115,7 +115,7 @@ fn a_damaged_execution_takes_nothing_more_and_can_be_written_off() {
         let more = try_more(&mut *hand.writer, 1, 2, b"b", Standing::Running);
         let is_whole = change.contains("activated_by");
         assert_eq!(matches!(more, Err(JournalError::Damaged { .. })), !is_whole, "{change}: {more:?}");
-        hand.note(|writer| writer.write_off(id(1), Time::from_micros(9), "rotten"));
+        hand.note(|writer| writer.write_off(id(1), Time::from_micros(9), "rotten", false));
         hand.settle();
         let summary = journal.summary(id(1)).unwrap().unwrap();
         assert_eq!((summary.status, summary.error.as_deref()), (ExecutionStatus::Failed, Some("rotten")), "{change}");

@@ -1,6 +1,8 @@
 //! Building and starting a runtime.
 
 use std::collections::HashMap;
+use std::error::Error;
+use std::future::Future;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -21,6 +23,7 @@ use crate::actors::start::{Endings, Launch};
 use crate::actors::supervisor::Supervisor;
 use crate::actors::way_in::{Peers, ToShard};
 use crate::context::{BlockingContext, Data};
+use crate::ended::{Ended, EndedHandlers};
 use crate::faults::Injected;
 use crate::handler::{Asked, Blocking, Function, Handler, Handlers, OutputChecks};
 use crate::message::RunTask;
@@ -46,6 +49,7 @@ pub struct Builder {
     /// By default one in memory.
     journal: Option<Arc<dyn Journal>>,
     handlers: Vec<Function>,
+    ended: EndedHandlers,
     outputs: HashMap<DefinitionHash, OutputChecks>,
     workflows: Vec<Workflow>,
     handler_limits: Vec<(String, usize)>,
@@ -65,6 +69,7 @@ impl Default for Builder {
             retention: Retention::default(),
             journal: None,
             handlers: Vec::new(),
+            ended: EndedHandlers::default(),
             outputs: HashMap::new(),
             workflows: Vec::new(),
             handler_limits: Vec::new(),
@@ -459,6 +464,50 @@ impl Builder {
         self
     }
 
+    /// A handler that is told how each execution ended, whatever the execution ran: at least once, also after a crash.
+    ///
+    /// An end is told when it is durable. That it has still to be told is kept in the journal with the end, and goes when all
+    /// handlers of the runtime have answered `Ok`: what was not told then is told by the next runtime on that journal that has
+    /// such handlers. So the same end can come twice, and [`Ended::execution`] is what it is known by. Ends come in no
+    /// particular order. A handler that fails, panics or takes longer than a minute is told again after 1 s, then twice as late
+    /// each time, up to a minute; those that have taken the end are not. Other ends do not wait for it.
+    ///
+    /// [Retention](Self::retention) does not forget an execution of whose end somebody has still to be told. Ends of runtimes
+    /// without such a handler are not told later; such a runtime tells nothing, and forgets executions as if all had been told.
+    ///
+    /// Handlers run on the threads of the runtime, so they must not block them: at most 16 ends are told at once on each. A
+    /// [shutdown](Runtime::shutdown) waits until its deadline for those at work, and tells no more.
+    ///
+    /// ```
+    /// use finale::prelude::*;
+    /// use finale::Ended;
+    ///
+    /// async fn notify(ended: &Ended) -> Result<(), std::io::Error> {
+    ///     println!("{} of {} has ended: {}", ended.execution, ended.workflow.id, ended.status());
+    ///     Ok(())
+    /// }
+    ///
+    /// # #[actix::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = Runtime::builder().shards(Shards::Current);
+    /// let builder = builder.on_ended(|ended: Ended| async move {
+    ///     notify(&ended).await?;
+    ///     Ok(())
+    /// });
+    /// let runtime = builder.start()?;
+    /// # drop(runtime);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_ended<F, Taken>(mut self, handler: F) -> Self
+    where
+        F: Fn(Ended) -> Taken + Send + Sync + 'static,
+        Taken: Future<Output = Result<(), Box<dyn Error + Send + Sync>>> + 'static,
+    {
+        self.ended.add(handler);
+        self
+    }
+
     /// Injects faults, for finale's own tests.
     #[cfg(feature = "_test")]
     pub fn faults(mut self, faults: Arc<crate::Faults>) -> Self {
@@ -495,7 +544,7 @@ impl Builder {
     pub fn start(self) -> Result<Runtime, StartError> {
         let system = System::try_current().ok_or(StartError::NoSystem)?;
         let Self { shards: place, limits, grace, sweep_interval, retention, .. } = self;
-        let Self { journal, handlers, outputs, workflows, handler_limits, data, faults, unusable, .. } = self;
+        let Self { journal, handlers, ended, outputs, workflows, handler_limits, data, faults, unusable, .. } = self;
         unusable.map_or(Ok(()), Err)?;
         check_limits(&limits, &handler_limits)?;
         if sweep_interval.is_zero() {
@@ -531,6 +580,7 @@ impl Builder {
                 index,
                 options: Arc::clone(&options),
                 handlers: handlers.clone(),
+                ended: ended.clone(),
                 data: data.clone(),
                 faults: faults.clone(),
                 journal: Arc::clone(&journal),

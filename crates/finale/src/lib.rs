@@ -16,6 +16,7 @@ mod clock;
 mod completion;
 mod context;
 mod declared;
+mod ended;
 mod error;
 mod errors;
 mod events;
@@ -36,6 +37,7 @@ mod response;
 mod runtime;
 mod schemas;
 mod signal;
+mod sources;
 mod stored;
 mod task_error;
 mod typed;
@@ -52,6 +54,7 @@ pub use builder::Builder;
 pub use completion::Abandoned;
 pub use context::{BlockingContext, MissingData, TaskContext, TaskOutputError};
 pub use declared::{DeclaredOutcome, Fits, Undeclared};
+pub use ended::Ended;
 pub use error::Error;
 pub use errors::{CommandError, ReportError, TooLong};
 pub use events::{Event, EventKind, EventNumber, Events, Lagged};
@@ -116,6 +119,7 @@ pub use finale_core::{
 /// [semantics]: crate::semantics#the-truth-table-of-edges
 /// [limits]: crate::semantics#limits
 /// [durability]: crate::durability
+/// [ends]: crate::semantics#who-is-told-of-the-end
 #[doc = include_str!("../docs/guide.md")]
 pub mod guide {}
 

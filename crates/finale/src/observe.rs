@@ -174,6 +174,12 @@ pub(crate) fn notice(notice: &supervisor::Notice) {
         supervisor::Notice::PurgeFailed(reason) => {
             warn!(target: TARGET, %reason, "what ended long ago could not be looked for");
         }
+        supervisor::Notice::EndNotTold(execution, reason) => {
+            warn!(target: TARGET, %execution, %reason, "a handler that was told of an end has failed, and is told again");
+        }
+        supervisor::Notice::UntoldNotFound(reason) => {
+            warn!(target: TARGET, %reason, "ends that are still to be told could not be looked for");
+        }
         supervisor::Notice::Lost(execution) => {
             error!(target: TARGET, %execution, "an actor had lost its execution, which is folded again");
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use finale_core::{Failure, FailureClass};
 
 use crate::context::{MissingData, TaskOutputError};
+use crate::sources::with_sources;
 
 /// Why a handler could not do its task.
 ///
@@ -101,21 +102,6 @@ impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for TaskError {
         // What the program lacks it lacks at the next attempt too.
         if error.is::<MissingData>() || error.is::<TaskOutputError>() { made.permanent() } else { made }
     }
-}
-
-/// The error and its sources, without those that the text before them told already.
-fn with_sources(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let (mut last, mut next) = (text.clone(), error.source());
-    while let Some(source) = next {
-        let cause = source.to_string();
-        if !last.contains(&cause) {
-            text.push_str(": ");
-            text.push_str(&cause);
-        }
-        (last, next) = (cause, source.source());
-    }
-    text
 }
 
 impl From<TaskError> for Failure {

@@ -455,10 +455,14 @@ impl Actor {
         } else {
             let key = hosting.begin.as_ref().and_then(|begin| begin.idempotency_key.clone());
             let (execution, flow) = (hosting.state.id(), hosting.definition.0 as usize);
-            let op = Op::Append { execution, flow, key, facts: self.turn.facts().to_vec() };
+            let (facts, to_tell) = (self.turn.facts().to_vec(), reach.shared.tells);
+            let op = Op::Append { execution, flow, key, facts, to_tell };
             reach.shared.trace.mix(self.turn.facts());
             let Some(position) = reach.port.write(op, reach.shared) else { return self.refused(reach) };
             self.turn.appended();
+            if reach.shared.has(Bug::TellBeforeDurable) && to_tell && hosting.state.status().is_terminal() {
+                reach.shared.audit.tells(execution, &reach.shared.journal.durable);
+            }
             let recorded = reach.shared.journal.appended.get(&execution).map(|kept| &kept.state);
             if recorded != Some(&*hosting.state) {
                 let story = format!("{execution}: {:?}\n  is not {recorded:?}", hosting.state);
@@ -580,7 +584,7 @@ impl Actor {
         // The Supervisor has its turn when this one is over: what the end stops is on its way then.
         self.flush_effects(reach);
         self.flush_news(reach);
-        let ended = Ended { slot, outcome: outcome.into(), cancels, interrupted };
+        let ended = Ended { slot, outcome: outcome.into(), business_key: None, cancels, interrupted };
         self.send(SUPERVISOR, Letter::Ended(ended), reach);
     }
 

@@ -8,6 +8,7 @@ use finale_core::{AttemptNo, Dispatch, ExecutionId, ExecutionStatus, NodeStatus,
 
 use super::Violation;
 use super::journal::{Kept, State};
+use super::shared::ENDED_HANDLERS;
 use super::tally::{Count, Tally};
 
 #[derive(Debug, Default)]
@@ -18,6 +19,8 @@ pub(super) struct Audit {
     keys: BTreeMap<Box<str>, ExecutionId>,
     /// Which process it is.
     life: u32,
+    /// Whether handlers are told of ends.
+    pub(super) tells: bool,
     /// Handlers at work in the process.
     running: BTreeSet<(ExecutionId, Dispatch)>,
 }
@@ -30,6 +33,9 @@ struct Subject {
     ended: Option<ExecutionStatus>,
     /// Whether somebody was told that it is over.
     seen_over: bool,
+    /// The handlers that have taken its end, and the process in which it was told last.
+    taken: BTreeSet<u16>,
+    told: Option<u32>,
     /// How often its end was published in this process.
     published: u32,
     /// The attempts that durable facts ask for.
@@ -119,7 +125,10 @@ impl Audit {
     /// An ended execution is forgotten: its id and its key may be given again.
     pub(super) fn forget(&mut self, execution: ExecutionId) {
         self.tally.add(Count::Forgotten);
-        self.executions.remove(&execution);
+        let gone = self.executions.remove(&execution);
+        if self.tells && gone.is_some_and(|gone| gone.ended.is_some() && !gone.is_told()) {
+            self.violate("what_is_to_be_told_is_kept", execution.to_string());
+        }
         self.keys.retain(|_, owner| *owner != execution);
     }
 
@@ -156,6 +165,36 @@ impl Audit {
         subject.published += 1;
         if subject.published > 1 {
             self.violate("one_end_is_published_once", format!("{execution} again"));
+        }
+    }
+
+    /// Handlers are told of an end.
+    pub(super) fn tells(&mut self, execution: ExecutionId, durable: &State) {
+        if durable.get(&execution).is_none_or(Kept::is_open) {
+            self.violate("what_is_told_is_durable", format!("the end of {execution} is not recorded"));
+        }
+        let life = self.life;
+        if self.of(execution).told.replace(life).is_some_and(|before| before < life) {
+            self.tally.add(Count::EndsToldAgain);
+        }
+    }
+
+    /// Handlers have taken an end.
+    pub(super) fn takes_end(&mut self, execution: ExecutionId, handlers: impl IntoIterator<Item = u16>) {
+        let subject = self.of(execution);
+        subject.taken.extend(handlers);
+        let is_told = subject.is_told();
+        self.tally.add(if is_told { Count::EndsTold } else { Count::EndsNotTaken });
+    }
+
+    /// Nothing is on its way any more: every end that is kept was told.
+    pub(super) fn check_told(&mut self, durable: &State) {
+        let mut ended = durable.iter().filter(|(_, kept)| self.tells && !kept.is_open());
+        let untold = ended
+            .find(|(execution, kept)| kept.untold || !self.executions.get(execution).is_some_and(Subject::is_told));
+        if let Some((execution, kept)) = untold {
+            let story = format!("{execution} is {}, still to be told: {}", kept.status(), kept.untold);
+            self.violate("each_end_is_told", story);
         }
     }
 
@@ -263,6 +302,11 @@ impl Audit {
 }
 
 impl Subject {
+    /// Whether all handlers have taken its end.
+    fn is_told(&self) -> bool {
+        self.taken.len() == usize::from(ENDED_HANDLERS)
+    }
+
     fn record_status(&mut self, set: &CustomStatusSet) -> Option<(&'static str, String)> {
         let number = set.text.parse().unwrap_or_default();
         if self.statuses.get(&number) != Some(&(set.key, set.attempt)) {

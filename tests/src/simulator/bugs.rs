@@ -84,6 +84,12 @@ bugs! {
     LoseTimers,
     /// Answers of other shards are lost.
     LoseShardAnswers,
+    /// A crash loses that handlers have still to be told of ends.
+    ForgetUntoldInCrash,
+    /// Handlers are told of an end when it is appended.
+    TellBeforeDurable,
+    /// An end over which a handler has failed counts as told.
+    FailedCountsAsTold,
     /// What the actor decided is not appended.
     SkipAppend,
     /// A join that did not wait for all goes on again when another edge becomes live.

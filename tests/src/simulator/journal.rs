@@ -18,7 +18,7 @@ use crate::dice::Dice;
 /// One write of a shard.
 #[derive(Clone, Debug)]
 pub(super) enum Op {
-    Append { execution: ExecutionId, flow: usize, key: Option<Box<str>>, facts: Vec<u8> },
+    Append { execution: ExecutionId, flow: usize, key: Option<Box<str>>, facts: Vec<u8>, to_tell: bool },
     Write(WriteWhat),
 }
 
@@ -33,6 +33,8 @@ pub(super) struct Kept {
     key: Option<Box<str>>,
     quarantine: Option<Quarantine>,
     written_off: Option<Arc<Outcome>>,
+    /// Whether handlers have still to be told of its end.
+    pub(super) untold: bool,
 }
 
 pub(super) type State = BTreeMap<ExecutionId, Kept>;
@@ -177,6 +179,9 @@ impl Journal {
             self.commit(dice.below(self.queue.len() + 1), flows, audit);
         }
         self.queue.clear();
+        if self.bug == Some(Bug::ForgetUntoldInCrash) {
+            self.durable.values_mut().for_each(|kept| kept.untold = false);
+        }
         if self.bug == Some(Bug::CutDurableTail)
             && let Some((execution, kept)) = self.durable.iter_mut().find(|(_, kept)| kept.is_open())
         {
@@ -213,9 +218,15 @@ impl Journal {
         self.appended.get(&execution).map(Kept::status)
     }
 
+    /// Those of whose ends handlers have still to be told, durably.
+    pub(super) fn untold(&self, after: Option<ExecutionId>, limit: usize) -> Vec<ExecutionId> {
+        let untold = self.durable.iter().filter(|(execution, kept)| kept.untold && Some(**execution) > after);
+        untold.map(|(execution, _)| *execution).take(limit).collect()
+    }
+
     /// Forgets ended executions, durably.
     pub(super) fn purge(&mut self, what: &ReadWhat, flows: &[Flow], audit: &mut Audit) -> Expired {
-        let ReadWhat::Expired { criteria, now, limit } = what else { return Expired::default() };
+        let ReadWhat::Expired { criteria, now, limit, keeps_untold } = what else { return Expired::default() };
         let is_old = |kept: &&Kept| {
             kept.outcome(flows).is_some_and(|outcome| {
                 let age = now.since(outcome.completed_at);
@@ -223,7 +234,9 @@ impl Journal {
                 criteria.iter().any(|it| status == it.status.into() && it.age.is_some_and(|most| age > most))
             })
         };
-        let expired = self.durable.iter().filter(|(_, kept)| is_old(kept)).map(|(execution, _)| *execution);
+        let is_kept = |kept: &Kept| *keeps_untold && kept.untold;
+        let expired =
+            self.durable.iter().filter(|(_, kept)| is_old(kept) && !is_kept(kept)).map(|(execution, _)| *execution);
         let executions: Vec<_> = expired.take(*limit).collect();
         for execution in &executions {
             self.durable.remove(execution);
@@ -236,7 +249,7 @@ impl Journal {
 
 fn apply(state: &mut State, op: &Op, flows: &[Flow]) -> Result<Vec<(Recorded, Vec<Effect>)>, String> {
     match op {
-        Op::Append { execution, flow, key, facts } => {
+        Op::Append { execution, flow, key, facts, to_tell } => {
             let begins = matches!(Facts::new(facts).next(), Some(Ok(Recorded { fact: Fact::Activated(_), .. })));
             if begins && state.contains_key(execution) {
                 return Err(format!("{execution} begins twice"));
@@ -249,20 +262,29 @@ fn apply(state: &mut State, op: &Op, flows: &[Flow]) -> Result<Vec<(Recorded, Ve
                 key: key.clone(),
                 quarantine: None,
                 written_off: None,
+                untold: false,
             });
             if !kept.is_open() {
                 return Err(format!("{execution} is over"));
             }
-            return fold(kept, flows, facts).map_err(|error| format!("{execution}: {error}"));
+            let folded = fold(kept, flows, facts).map_err(|error| format!("{execution}: {error}"));
+            kept.untold = *to_tell && !kept.is_open();
+            return folded;
         }
         Op::Write(WriteWhat::Quarantine(execution, quarantine)) => {
             if let Some(kept) = state.get_mut(execution) {
                 kept.quarantine.clone_from(quarantine);
             }
         }
-        Op::Write(WriteWhat::WriteOff { execution, at, error }) => {
+        Op::Write(WriteWhat::WriteOff { execution, at, error, to_tell }) => {
             if let Some(kept) = state.get_mut(execution) {
                 kept.written_off = Some(Arc::new(written_off(*at, error)));
+                kept.untold = *to_tell;
+            }
+        }
+        Op::Write(WriteWhat::Told(executions)) => {
+            for execution in executions.iter() {
+                state.get_mut(execution).into_iter().for_each(|kept| kept.untold = false);
             }
         }
         Op::Write(WriteWhat::Forget(_)) => {}

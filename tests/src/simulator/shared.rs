@@ -50,6 +50,8 @@ pub(super) struct Chances {
     pub(super) overtake: u32,
     /// Messages between a task engine and the actors that are lost.
     pub(super) loss: u32,
+    /// Handlers that fail over an end that they are told of.
+    pub(super) not_taken: u32,
 }
 
 #[derive(Debug)]
@@ -81,7 +83,12 @@ pub(super) struct Shared {
     pub(super) is_lossy: bool,
     /// The workflow of which this process has not all handlers.
     pub(super) without_handlers: Option<usize>,
+    /// Whether handlers are told of ends.
+    pub(super) tells: bool,
 }
+
+/// How many handlers are told of each end, where some are.
+pub(super) const ENDED_HANDLERS: u16 = 2;
 
 impl Shared {
     pub(super) fn new(dice: Dice, bug: Option<Bug>, flows: Vec<Flow>, shards: u16, lines: usize) -> Self {
@@ -106,6 +113,7 @@ impl Shared {
             poisoned: None,
             is_lossy: false,
             without_handlers: None,
+            tells: false,
         }
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use finale_core::execution;
 use finale_core::number::{ActorNo, BatchNo, Callback, DefinitionNo, LimitNo, ShardNo, Slot};
 use finale_core::supervisor::{
-    Answer, Input, Left, Message, NotActivated, PermitChange, Published, Query, QueryTarget, Read, Reply, Supervisor,
-    ToActor, ToEngine, ToShard as ToPeer, Write, WriteWhat,
+    Answer, EndTold, Input, Left, Message, NotActivated, NotTold, PermitChange, Published, Query, QueryTarget, Read,
+    Reply, Supervisor, TellEnd, ToActor, ToEngine, ToShard as ToPeer, Write, WriteWhat,
 };
 use finale_core::task_engine::{self, Batch, Drained, EarlyReport, FiredTimer, Reconcile, TaskUpdate};
 use finale_core::{ExecutionId, Time};
@@ -36,6 +36,8 @@ pub(super) struct SupervisorActor {
     told_full: bool,
     leaving: Option<(Time, Drained)>,
     pub(super) left: Option<Left>,
+    /// Ends that handlers are being told of, and when they answer.
+    pub(super) telling: Vec<(TellEnd, Time)>,
     /// Reads of the journal that were asked for.
     pub(super) reads: Vec<Read>,
     /// The executions of slots, as the engine is told.
@@ -55,6 +57,7 @@ impl SupervisorActor {
             told_full: false,
             leaving: None,
             left: None,
+            telling: Vec::new(),
             reads: Vec::new(),
             slots: BTreeMap::new(),
             dirty: true,
@@ -284,6 +287,11 @@ impl SupervisorActor {
                 let failed = self.is_failed(reach);
                 cancels.into_iter().for_each(|request| reach.shared.answer(request, "done", failed));
             }
+            for end in std::mem::take(&mut self.out.ends) {
+                reach.shared.audit.tells(end.execution, &reach.shared.journal.durable);
+                let answers = reach.shared.dice.soon(reach.shared.now, 500);
+                self.telling.push((end, answers));
+            }
             for reply in std::mem::take(&mut self.out.replies) {
                 self.reply(reply, reach);
             }
@@ -306,6 +314,19 @@ impl SupervisorActor {
                 break;
             }
         }
+    }
+
+    /// Handlers that were told of an end have taken it, or some have failed.
+    pub(super) fn taken(&mut self, index: usize, reach: &mut Reach<'_>) {
+        let (TellEnd { execution, handlers, .. }, _) = self.telling.swap_remove(index);
+        let fails = |_: &u16| reach.shared.dice.happens(reach.shared.chances.not_taken);
+        let (failed, taken): (Vec<_>, Vec<_>) = handlers.into_iter().partition(fails);
+        reach.shared.audit.takes_end(execution, taken);
+        let told = match failed.is_empty() || reach.shared.has(Bug::FailedCountsAsTold) {
+            true => Ok(()),
+            false => Err(NotTold::Failed { handlers: failed, reason: "not now".into() }),
+        };
+        self.tell(Input::EndTold(EndTold { execution, told }), reach);
     }
 
     fn send_reconciles(&mut self, reach: &mut Reach<'_>) {

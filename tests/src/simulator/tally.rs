@@ -100,6 +100,12 @@ counts! {
     Done,
     /// Requests that were refused.
     Refused,
+    /// Ends that were told, and that all handlers have taken.
+    EndsTold,
+    /// Ends over which a handler has failed.
+    EndsNotTaken,
+    /// Ends that were told again in another process.
+    EndsToldAgain,
     /// Moments at which nothing was on its way.
     Quiet,
 }

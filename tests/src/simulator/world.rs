@@ -7,7 +7,9 @@ use std::time::Duration;
 use finale_core::fact::Timer;
 use finale_core::number::{ActorNo, LimitNo, ShardNo, Slot};
 use finale_core::permits::PermitPool;
-use finale_core::supervisor::{Input, Keep, Options, Read, ReadWhat, Recover, Retention, Supervisor, shard_of};
+use finale_core::supervisor::{
+    Input, Keep, Options, Read, ReadWhat, Recover, Retention, Supervisor, TellEnd, shard_of,
+};
 use finale_core::{Epoch, ExecutionId, Time, WorkKey, task_engine};
 
 use super::actor::{Actor, Reach};
@@ -16,7 +18,7 @@ use super::engine::{Engine, LIMITS};
 use super::flows::Flow;
 use super::mail::{ENGINE, Post, SUPERVISOR};
 use super::port::Port;
-use super::shared::{Chances, Shared, ToShard};
+use super::shared::{Chances, ENDED_HANDLERS, Shared, ToShard};
 use super::supervisor::{SupervisorActor, definitions};
 use super::tally::Count;
 use super::{Failure, Run};
@@ -55,6 +57,7 @@ enum Next {
     Read(u16, usize),
     Handler(u16),
     Starts(u16),
+    Taken(u16, usize),
     EngineWake(u16),
     SupervisorWake(u16),
 }
@@ -79,10 +82,17 @@ impl World {
         let shards = 1 + dice.below(3) as u16;
         let limits = [1 + dice.below(4), 1 + dice.below(2), 1 + dice.below(2)];
         let open_max = 1 + dice.below(12);
-        let options = options(&mut dice, shards, open_max);
+        // No chance is taken: runs without handlers are what they were.
+        let tells = seed.is_multiple_of(2);
+        let mut options = options(&mut dice, shards, open_max);
+        options.ended_handlers = if tells { ENDED_HANDLERS } else { 0 };
         let mut shared = Shared::new(dice, bug, flows, shards, lines);
         shared.audit.tally.add(Count::Seeds);
+        (shared.tells, shared.audit.tells) = (tells, tells);
         shared.chances = chances(&mut shared.dice);
+        if tells {
+            shared.chances.not_taken = 1 + shared.dice.below(4_000) as u32;
+        }
         shared.is_lossy = shared.chances.loss > 0;
         shared.journal.full = if shared.dice.one_in(3) { 1 + shared.dice.below(4) } else { 1_000 };
         let (shards, next) = (Vec::new(), Vec::new());
@@ -264,6 +274,9 @@ impl World {
             let due = |read: &PendingRead| read.not_before <= now;
             let reads = shard.reads.iter().enumerate().filter(|(_, read)| due(read));
             next.extend(reads.map(|(at, _)| Next::Read(number, at)));
+            let answers = |(_, due): &(TellEnd, Time)| *due <= now;
+            let taken = shard.supervisor.telling.iter().enumerate().filter(|(_, end)| answers(end));
+            next.extend(taken.map(|(at, _)| Next::Taken(number, at)));
             if shard.engine.has_starts && shard.post.is_empty(ENGINE) {
                 next.push(Next::Starts(number));
             }
@@ -295,6 +308,7 @@ impl World {
         | Next::Read(number, _)
         | Next::Handler(number)
         | Next::Starts(number)
+        | Next::Taken(number, _)
         | Next::EngineWake(number)
         | Next::SupervisorWake(number)) = next
         else {
@@ -325,8 +339,9 @@ impl World {
         }
         let dues = self.shards.iter().flatten().flat_map(|shard| {
             let reads = shard.reads.iter().map(|read| read.not_before);
+            let answers = shard.supervisor.telling.iter().map(|(_, due)| *due);
             let machines = [shard.engine.next_due(), shard.engine.wake_at(), shard.supervisor.machine().wake_at()];
-            machines.into_iter().flatten().chain(reads).collect::<Vec<_>>()
+            machines.into_iter().flatten().chain(reads).chain(answers).collect::<Vec<_>>()
         });
         let due = dues.min();
         if let Some(overdue) = due.and_then(|due| self.overdue(due)) {
@@ -374,7 +389,8 @@ impl World {
             return false;
         }
         self.collect_next();
-        let is_done = |shard: &Shard| shard.reads.is_empty() && shard.engine.next_due().is_none();
+        let tells = |shard: &Shard| shard.supervisor.machine().has_untold();
+        let is_done = |shard: &Shard| shard.reads.is_empty() && shard.engine.next_due().is_none() && !tells(shard);
         self.next.is_empty() && self.shards.iter().flatten().all(is_done)
     }
 
@@ -392,6 +408,7 @@ impl World {
     fn check_over(&mut self) {
         self.check_quiet();
         let shared = &mut self.shared;
+        shared.audit.check_told(&shared.journal.durable);
         for shard in self.shards.iter().flatten() {
             let (health, counts) = (shard.supervisor.machine().health(), shard.engine.machine.counts());
             let left = health.open + health.active + health.queued + health.recovering + health.quarantined;
@@ -484,6 +501,7 @@ impl Shard {
                 None => reads[at].found = Some(find(&reads[at].read, reach.shared)),
             },
             (Next::Handler(_), _) => engine.poll(&mut reach),
+            (Next::Taken(_, at), _) => supervisor.taken(at, &mut reach),
             (Next::Starts(_), _) => engine.carry_out(&mut reach),
             (Next::EngineWake(_), _) => engine.tell((task_engine::Input::Wake, None), &mut reach),
             (Next::SupervisorWake(_), _) => supervisor.tell(Input::Wake, &mut reach),
@@ -596,6 +614,10 @@ fn find(read: &Read, shared: &mut Shared) -> Input {
             let status = shared.journal.status(*execution);
             Input::StatusLooked { read: number, status: if fails { Err(error()) } else { Ok(status) } }
         }
+        ReadWhat::Untold { after, limit } => {
+            let untold = shared.journal.untold(*after, *limit);
+            Input::UntoldFound { read: number, untold: if fails { Err(error()) } else { Ok(untold) } }
+        }
         what @ ReadWhat::Expired { .. } => {
             let expired =
                 if fails { Err(error()) } else { Ok(shared.journal.purge(what, &shared.flows, &mut shared.audit)) };
@@ -629,6 +651,7 @@ fn options(dice: &mut Dice, shards: u16, open_max: usize) -> Options {
             cancelled: Keep::default(),
             interval: Duration::from_millis(3),
         },
+        ended_handlers: 0,
         late_events_max: 10,
     }
 }
@@ -649,5 +672,6 @@ fn chances(dice: &mut Dice) -> Chances {
         stuck_read: often(4, 2_000),
         overtake: often(2, 3_000),
         loss: often(4, 200 * storm),
+        not_taken: 0,
     }
 }

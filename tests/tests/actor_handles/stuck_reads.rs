@@ -112,6 +112,10 @@ impl JournalReader for Stuck {
         self.journal.first_end(status)
     }
 
+    fn untold(&self, after: Option<ExecutionId>, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
+        self.journal.untold(after, limit)
+    }
+
     fn health(&self) -> Result<(), JournalError> {
         self.journal.health()
     }

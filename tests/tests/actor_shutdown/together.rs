@@ -124,6 +124,10 @@ impl JournalReader for Slow {
         self.journal.first_end(status)
     }
 
+    fn untold(&self, after: Option<ExecutionId>, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
+        self.journal.untold(after, limit)
+    }
+
     fn health(&self) -> Result<(), JournalError> {
         self.journal.health()
     }

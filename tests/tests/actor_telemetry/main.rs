@@ -289,3 +289,18 @@ fn the_names_of_events_and_metrics_are_those_that_are_promised() {
     assert!(METRICS.iter().all(|(name, promised)| name == promised));
     assert_eq!((span::EXECUTION, span::TASK), ("finale.execution", "finale.task"));
 }
+
+#[actix::test]
+async fn a_handler_that_fails_over_an_end_is_logged_with_the_execution_and_the_error() {
+    for_each_journal(async |journal| {
+        let log = Log::begin();
+        let refuses = async |_| Err::<(), _>("the mailbox is full".into());
+        let runtime = runtime(&journal).done("a").on_ended(refuses).start().unwrap();
+        runtime.activate(&workflow("s>a a>e"), ()).await.unwrap().outcome().await.unwrap();
+        settle().await;
+        let said = log.those(&[]).into_iter().filter(|line| line.starts_with("WARN")).collect::<Vec<_>>();
+        let what = "message=a handler that was told of an end has failed, and is told again";
+        assert_eq!(said, [format!("WARN {what} execution reason=the mailbox is full")]);
+    })
+    .await;
+}

@@ -88,7 +88,8 @@ impl Supervisor {
             && self.wanting.is_empty()
             && self.forwarding == 0
             && self.writes.is_quiet()
-            && self.reads.is_quiet();
+            && self.reads.is_quiet()
+            && self.telling.is_quiet();
         let is_over = is_quiet || self.failure.is_some();
         if !is_over && at < deadline {
             return;
@@ -164,7 +165,8 @@ impl Supervisor {
             | Purpose::Slot(_)
             | Purpose::Unreadable(_)
             | Purpose::Key(_)
-            | Purpose::Expired => {}
+            | Purpose::Expired
+            | Purpose::Untold => {}
         }
     }
 

@@ -1,8 +1,10 @@
 //! The terminal transition: the end is published, and then nothing is kept of the execution.
 
+use std::sync::Arc;
+
 use super::Supervisor;
 use super::input::{Ended, Question, Restored};
-use super::message::{Body, Message};
+use super::message::{Body, KnownEnd, Message};
 use super::messages::refused_by_end;
 use super::outbox::{Answer, NotDone, Outbox, Published, Query, QueryTarget, ToEngine};
 use super::slots::{Operator, Place, Rare};
@@ -35,15 +37,20 @@ impl Supervisor {
     pub(super) fn ended_in_journal(&mut self, at: Time, slot: Slot, restored: Restored, out: &mut Outbox) {
         if let Some(outcome) = restored.outcome {
             let interrupted = restored.state.interrupted().to_vec();
-            self.end(at, Ended { slot, outcome, cancels: Vec::new(), interrupted }, out);
+            let business_key = restored.state.activation().and_then(|activation| activation.business_key.clone());
+            self.end(at, Ended { slot, outcome, business_key, cancels: Vec::new(), interrupted }, out);
         }
     }
 
     fn end(&mut self, at: Time, ended: Ended, out: &mut Outbox) {
-        let Ended { slot, outcome, cancels, interrupted } = ended;
+        let Ended { slot, outcome, business_key, cancels, interrupted } = ended;
         let Some(entry) = self.slots.get(slot) else { return };
         let (execution, definition, is_plain) = (entry.execution, entry.definition, entry.rare().is_none());
         let status = outcome.status();
+        if self.telling.is_wanted() {
+            let outcome = Arc::clone(&outcome);
+            self.note_untold(execution, Some(KnownEnd { outcome, definition, business_key }));
+        }
         // First of all, so that a panic over the rest does not lose the end.
         out.published.push(Published { execution, definition: Some(definition), outcome, cancels, interrupted });
         out.engine.push(ToEngine::Deregister { slot, status });

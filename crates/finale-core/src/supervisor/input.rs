@@ -12,7 +12,7 @@ use crate::status::ExecutionStatus;
 use crate::time::Time;
 
 use super::late::LateEvent;
-use super::message::{Activate, Begin, Hosted, Message, Quarantine, ReadNo, Tell, ToShard, WriteNo};
+use super::message::{Activate, Begin, EndTold, Hosted, Message, Quarantine, ReadNo, Tell, ToShard, WriteNo};
 
 /// An input of the supervisor.
 ///
@@ -111,6 +111,15 @@ pub enum Input {
         /// What it came to; else why the journal cannot be read.
         expired: Result<Expired, Box<str>>,
     },
+    /// From the reader: the answer to a [`ReadWhat::Untold`](super::ReadWhat::Untold).
+    UntoldFound {
+        /// Which read.
+        read: ReadNo,
+        /// The executions; else why the journal cannot be read.
+        untold: Result<Vec<ExecutionId>, Box<str>>,
+    },
+    /// What became of a [`TellEnd`](super::TellEnd). Each is answered once.
+    EndTold(EndTold),
     /// From the journal port: a write that has a number is durable.
     Written(WriteNo),
     /// From the journal port: it is better to write nothing more for now.
@@ -173,6 +182,8 @@ pub struct Ended {
     pub slot: Slot,
     /// How it ended.
     pub outcome: Arc<Outcome>,
+    /// What people find it by; filled in where somebody is told of ends.
+    pub business_key: Option<Box<str>>,
     /// Those who wait for the end of a cancellation: they are answered after the end was published.
     pub cancels: Vec<RequestId>,
     /// What was in flight when the end was decided, and how far each was stopped; filled in where somebody waits for it.

@@ -1,12 +1,14 @@
 //! The values that inputs and outputs share: activations, messages for executions, and parked executions.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::execution::{self, Execution};
 use crate::id::ExecutionId;
 use crate::number::{DefinitionNo, RequestId, Slot};
 use crate::payload::Payload;
+use crate::record::Outcome;
 use crate::time::Time;
 
 /// An activation: asks for an execution to begin.
@@ -74,6 +76,53 @@ pub enum Acknowledge {
     Request(RequestId),
     /// The supervisor, with [`Input::Begun`](super::Input::Begun): others wait for it as well.
     Supervisor,
+}
+
+/// An end that handlers are to be told of.
+#[derive(Clone, Debug)]
+pub struct TellEnd {
+    /// Which execution.
+    pub execution: ExecutionId,
+    /// How it ended, if that is still in memory; else it is read from the journal.
+    pub end: Option<KnownEnd>,
+    /// The numbers of the handlers: those that have not taken this end yet.
+    pub handlers: Vec<u16>,
+    /// How long each of them may take before it has failed.
+    pub within: Duration,
+}
+
+/// What is known of an execution that has ended.
+#[derive(Clone, Debug)]
+pub struct KnownEnd {
+    /// How it ended.
+    pub outcome: Arc<Outcome>,
+    /// What it ran.
+    pub definition: DefinitionNo,
+    /// What people find it by.
+    pub business_key: Option<Box<str>>,
+}
+
+/// What became of a [`TellEnd`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndTold {
+    /// Which execution.
+    pub execution: ExecutionId,
+    /// Whether all handlers that were told have taken it.
+    pub told: Result<(), NotTold>,
+}
+
+/// Why an end was not told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotTold {
+    /// The execution is forgotten: there is nothing to tell.
+    Forgotten,
+    /// The end could not be read, or handlers have failed.
+    Failed {
+        /// Those that have not taken it.
+        handlers: Vec<u16>,
+        /// Why.
+        reason: Box<str>,
+    },
 }
 
 /// Something for one execution.

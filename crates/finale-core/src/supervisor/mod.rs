@@ -37,6 +37,7 @@ mod recovery;
 mod retention;
 mod slots;
 mod sweep;
+mod telling;
 mod unreadable;
 mod waiting;
 mod writes;
@@ -49,8 +50,8 @@ pub use ids::{IdGenerator, home_of, shard_of};
 pub use input::{Ask, Ended, Expired, Found, Input, KeyOwner, Panicked, Question, Recover, Restored};
 pub use late::{LateEvent, LateKind};
 pub use message::{
-    Acknowledge, Activate, AttachmentNo, Begin, Body, ClaimNo, Hosted, Idempotency, Message, NotActivated, Quarantine,
-    ReadNo, Tell, ToShard, WriteNo,
+    Acknowledge, Activate, AttachmentNo, Begin, Body, ClaimNo, EndTold, Hosted, Idempotency, KnownEnd, Message,
+    NotActivated, NotTold, Quarantine, ReadNo, Tell, TellEnd, ToShard, WriteNo,
 };
 pub use options::{Keep, Options, Retention};
 pub use outbox::{
@@ -70,6 +71,7 @@ use reads::{Purpose, Reads};
 use recovery::Recovery;
 use retention::Purge;
 use slots::{Place, Slots};
+use telling::Telling;
 use unreadable::Unreadable;
 use writes::Writes;
 
@@ -127,6 +129,7 @@ pub struct Supervisor {
     /// behind it, so that the order is kept.
     absent: BTreeMap<ExecutionId, Vec<Question>>,
     retention: Purge,
+    telling: Telling,
     late: LateEvents,
     leaving: Leaving,
     closed: bool,
@@ -156,7 +159,8 @@ impl Supervisor {
             recovery: Recovery::default(),
             unreadable: BTreeMap::new(),
             absent: BTreeMap::new(),
-            retention: Purge::new(options.retention),
+            retention: Purge::new(options.retention, options.ended_handlers > 0),
+            telling: Telling::new(options.ended_handlers),
             late: LateEvents::new(options.late_events_max),
             leaving: Leaving::default(),
             closed: false,
@@ -217,6 +221,8 @@ impl Supervisor {
                     self.expired(at, expired, out);
                 }
             }
+            Input::UntoldFound { read, untold } => self.untold_found(at, read, untold, out),
+            Input::EndTold(told) => self.end_told(at, told, out),
             Input::Shard { from, message: ToShard::Begin { claim, activate } } => {
                 self.begin_for_shard(at, from, claim, *activate, out);
             }
@@ -242,6 +248,7 @@ impl Supervisor {
     fn follow_up(&mut self, at: Time, was_idle: bool, out: &mut Outbox) {
         self.sweep(at, out);
         self.purge_if_due(at);
+        self.tell_ends(at, out);
         self.resume_waiting(at, out);
         self.assign_actors(at, out);
         if !out.queries.is_empty() {
@@ -259,7 +266,7 @@ impl Supervisor {
         let retention = self.retention.wake_at().filter(|_| self.refusal().is_none());
         let recovery = self.recovery.resumes_at().filter(|_| self.refusal().is_none());
         let leave = self.leaving.deadline.filter(|_| self.leaving.left.is_none());
-        [self.sweep_at(), recovery, retention, leave].into_iter().flatten().min()
+        [self.sweep_at(), recovery, retention, self.tell_at(), leave].into_iter().flatten().min()
     }
 
     /// The execution in that slot, if it is a plain value.
@@ -275,7 +282,8 @@ impl Supervisor {
         let open = self.slots.iter().map(|entry| entry.definition);
         let waiting = self.admission.waiting_activations().chain(self.reads.waiting_activations());
         let activations = waiting.chain(self.keys.activations());
-        open.chain(activations.filter_map(|activate| activate.definition)).collect()
+        let untold = self.telling.definitions();
+        open.chain(activations.filter_map(|activate| activate.definition)).chain(untold).collect()
     }
 
     /// The definition of an execution that an actor or the supervisor has, or that is about to begin.

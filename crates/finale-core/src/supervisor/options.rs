@@ -43,6 +43,8 @@ pub struct Options {
     pub sweep_interval: Duration,
     /// What is kept of ended executions.
     pub retention: Retention,
+    /// How many handlers are told of each end; 0 if nobody is.
+    pub ended_handlers: u16,
     /// How many late events are kept; beyond it the oldest is forgotten.
     pub late_events_max: usize,
 }

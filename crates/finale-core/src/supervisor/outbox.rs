@@ -13,7 +13,7 @@ use crate::task_engine::Registration;
 use crate::time::Time;
 
 use super::late::LateEvent;
-use super::message::{Begin, Hosted, Message, NotActivated, Quarantine, ReadNo, Tell, ToShard, WriteNo};
+use super::message::{Begin, Hosted, Message, NotActivated, Quarantine, ReadNo, Tell, TellEnd, ToShard, WriteNo};
 
 /// Everything that must be done, one queue for each kind. Its owner uses it for one supervisor and keeps it.
 ///
@@ -33,6 +33,9 @@ pub struct Outbox {
     pub shards: Vec<(ShardNo, ToShard)>,
     /// Executions whose end is to be published: their outcomes, then the answers to who cancelled them.
     pub published: Vec<Published>,
+    /// Ends that handlers are to be told of, away from whoever else waits. Each is answered exactly once, by
+    /// [`Input::EndTold`](super::Input::EndTold).
+    pub ends: Vec<TellEnd>,
     /// Answers to requests.
     pub replies: Vec<Reply>,
     /// Queries about executions that are not with an actor.
@@ -74,6 +77,7 @@ impl Outbox {
             actors,
             shards,
             published,
+            ends,
             replies,
             queries,
             reads,
@@ -85,7 +89,8 @@ impl Outbox {
             spare_begins: _,
         } = self;
         let sends_nothing = engine.is_empty() && reconciles.is_empty() && actors.is_empty() && shards.is_empty();
-        let says_nothing = published.is_empty() && replies.is_empty() && queries.is_empty() && notices.is_empty();
+        let says_nothing =
+            published.is_empty() && ends.is_empty() && replies.is_empty() && queries.is_empty() && notices.is_empty();
         let keeps_still = reads.is_empty() && writes.is_empty() && permits.is_empty() && forgotten.is_empty();
         sends_nothing && says_nothing && keeps_still && left.is_none()
     }
@@ -260,6 +265,16 @@ pub enum ReadWhat {
         now: Time,
         /// How many at most.
         limit: usize,
+        /// Whether those are kept that somebody has still to be told of.
+        keeps_untold: bool,
+    },
+    /// The first executions in all shards of whose ends somebody has still to be told, in the order of their ids:
+    /// [`Input::UntoldFound`](super::Input::UntoldFound).
+    Untold {
+        /// After which execution; none for the first ones.
+        after: Option<ExecutionId>,
+        /// How many at most.
+        limit: usize,
     },
 }
 
@@ -296,9 +311,13 @@ pub enum WriteWhat {
         at: Time,
         /// With this error.
         error: Box<str>,
+        /// Whether somebody has to be told of that end.
+        to_tell: bool,
     },
     /// These executions are forgotten.
     Forget(Arc<[ExecutionId]>),
+    /// Everybody was told how these executions ended.
+    Told(Arc<[ExecutionId]>),
 }
 
 /// A change of the permits that this shard holds of the limit on open executions.
@@ -329,6 +348,10 @@ pub enum Notice {
     LateReport(LateEvent),
     /// Ended executions could not be looked for, for this reason.
     PurgeFailed(Box<str>),
+    /// Handlers were told how an execution ended and have failed, for this reason; they are told again.
+    EndNotTold(ExecutionId, Box<str>),
+    /// Ends that are still to be told could not be looked for, for this reason.
+    UntoldNotFound(Box<str>),
     /// The actor of an execution did not have it any more; it is folded again.
     Lost(ExecutionId),
 }

@@ -28,6 +28,8 @@ pub(super) enum Purpose {
     Absent(ExecutionId),
     /// To find what need not be kept any more.
     Expired,
+    /// To find ends that somebody has still to be told of.
+    Untold,
 }
 
 /// The reads of a shard.
@@ -135,6 +137,7 @@ impl Supervisor {
             Purpose::Id(waiting) => waiting.activate.id.map(ReadWhat::Status),
             Purpose::Absent(execution) => Some(ReadWhat::Status(*execution)),
             Purpose::Expired => Some(self.retention.what_to_read()),
+            Purpose::Untold => Some(self.telling.what_to_read()),
         }
     }
 }

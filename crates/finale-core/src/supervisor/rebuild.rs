@@ -80,12 +80,14 @@ impl Supervisor {
                 | Purpose::Found(_)
                 | Purpose::FoundAsked(_)
                 | Purpose::Unreadable(_)
-                | Purpose::Expired => {}
+                | Purpose::Expired
+                | Purpose::Untold => {}
             }
         }
         self.absent.keys().for_each(|execution| self.reads.want(Purpose::Absent(*execution)));
         self.rebuild_unreadable();
         self.retention.rebuild(at);
+        self.telling.rebuild();
         let mut begun: Vec<_> = self.slots.iter().filter_map(|entry| Some(entry.rare()?.asker)).collect();
         let admission = &self.admission;
         begun.extend(admission.queue.iter().chain(&admission.unpermitted).map(|waiting| waiting.asker));

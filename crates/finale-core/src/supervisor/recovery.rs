@@ -111,6 +111,7 @@ impl Supervisor {
             self.recovery.found.insert(execution, FoundExecution { quarantine, reading: false, asks: Vec::new() });
         }
         self.start_retention(at);
+        self.start_telling();
     }
 
     /// The next execution to be looked at, if any is left.

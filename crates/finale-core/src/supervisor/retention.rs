@@ -25,6 +25,8 @@ const FORGOTTEN_MAX: usize = 256;
 #[derive(Debug)]
 pub(super) struct Purge {
     retention: Retention,
+    /// Whether those are kept that somebody has still to be told of.
+    keeps_untold: bool,
     /// When there may be something to forget.
     pub(super) due: Option<Time>,
     /// When it was looked last.
@@ -34,8 +36,8 @@ pub(super) struct Purge {
 }
 
 impl Purge {
-    pub(super) fn new(retention: Retention) -> Self {
-        Self { retention, due: None, now: Time::default(), under_way: false }
+    pub(super) fn new(retention: Retention, keeps_untold: bool) -> Self {
+        Self { retention, keeps_untold, due: None, now: Time::default(), under_way: false }
     }
 
     /// When it is to be looked next; none while it is being done.
@@ -44,7 +46,8 @@ impl Purge {
     }
 
     pub(super) fn what_to_read(&self) -> ReadWhat {
-        ReadWhat::Expired { criteria: self.criteria(), now: self.now, limit: FORGOTTEN_MAX }
+        let (criteria, keeps_untold) = (self.criteria(), self.keeps_untold);
+        ReadWhat::Expired { criteria, now: self.now, limit: FORGOTTEN_MAX, keeps_untold }
     }
 
     fn criteria(&self) -> Vec<Criterion> {

@@ -65,7 +65,8 @@ impl Supervisor {
                 if unreadable.write_off.is_none() && !reason.trim().is_empty() =>
             {
                 unreadable.write_off = Some(WriteOff { by, reason: reason.clone(), at, request });
-                let what = WriteWhat::WriteOff { execution, at, error: reason };
+                let to_tell = self.telling.is_wanted();
+                let what = WriteWhat::WriteOff { execution, at, error: reason, to_tell };
                 self.write(what, Some(AfterWrite::WrittenOff(execution)), out);
             }
             other => {
@@ -133,6 +134,7 @@ impl Supervisor {
             });
             let (cancels, interrupted) = (Vec::new(), Vec::new());
             self.note_end(at, outcome.status());
+            self.note_untold(execution, None);
             out.published.push(Published { execution, definition: None, outcome, cancels, interrupted });
         }
         self.return_permit(out);

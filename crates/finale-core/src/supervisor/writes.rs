@@ -19,6 +19,8 @@ pub(super) enum AfterWrite {
     WrittenOff(ExecutionId),
     /// These executions are forgotten.
     Forgotten(Arc<[ExecutionId]>),
+    /// Everybody was told of these ends.
+    Told(Arc<[ExecutionId]>),
 }
 
 /// The writes whose durability is waited for.
@@ -55,6 +57,7 @@ impl Supervisor {
             Some(AfterWrite::Reply(request)) => out.reply(Some(request), Answer::Done),
             Some(AfterWrite::WrittenOff(execution)) => self.written_off(at, execution, out),
             Some(AfterWrite::Forgotten(executions)) => self.forgotten(executions, out),
+            Some(AfterWrite::Told(executions)) => self.told_written(&executions),
             None => {}
         }
     }

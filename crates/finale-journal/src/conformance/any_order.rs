@@ -13,7 +13,7 @@ use super::subject::{BEGINNING, SECOND, Stands, Step, Subject, id};
 use crate::{Expired, Filter, JournalError, Purge, Quarantine, Summary};
 
 /// What must have happened before a case is over.
-const WANTED: [&str; 22] = [
+const WANTED: [&str; 24] = [
     "begin",
     "go on",
     "complete",
@@ -24,6 +24,8 @@ const WANTED: [&str; 22] = [
     "lift",
     "write off",
     "forget",
+    "told",
+    "purge keeps untold",
     "purge by age",
     "purge by count",
     "list",
@@ -77,6 +79,14 @@ struct Known {
     key: String,
     summary: Summary,
     quarantine: Option<String>,
+    /// Whether somebody has to be told of its end.
+    to_tell: bool,
+}
+
+impl Known {
+    fn is_untold(&self) -> bool {
+        self.to_tell && self.summary.completed_at.is_some()
+    }
 }
 
 struct World<'w, 's> {
@@ -127,7 +137,7 @@ impl World<'_, '_> {
     }
 
     fn step(&mut self) {
-        match self.below(21) {
+        match self.below(22) {
             0..=3 => self.begin(),
             4 | 5 => self.go_on(),
             6 | 7 => self.end(),
@@ -143,31 +153,35 @@ impl World<'_, '_> {
             17 => self.refused_old(),
             18 => self.refused_beginning(),
             19 => self.histories(),
+            20 => self.told(),
             _ => self.look(),
         }
     }
 
-    fn subject(&mut self) -> (Subject, String) {
+    /// One that was not activated yet, and its key; somebody has to be told of the ends of some.
+    fn subject(&mut self) -> (Subject, String, bool) {
         let number = self.next;
         (self.next, self.now) = (number + 1, self.now.after(SECOND * 100));
         let key = format!("key {number}");
-        (Subject::new(number).keyed(&key).about("all").at(self.now), key)
+        let subject = Subject::new(number).keyed(&key).about("all").at(self.now);
+        let to_tell = self.below(3) == 0;
+        (if to_tell { subject.told_of() } else { subject }, key, to_tell)
     }
 
     fn begin(&mut self) {
-        let (mut subject, key) = self.subject();
+        let (mut subject, key, to_tell) = self.subject();
         self.pen().append(&subject.begin());
         let summary = subject.summary();
-        self.known.push(Known { subject, key, summary, quarantine: None });
+        self.known.push(Known { subject, key, summary, quarantine: None, to_tell });
         self.seen.insert("begin");
     }
 
     fn whole(&mut self) {
-        let (mut subject, key) = self.subject();
+        let (mut subject, key, to_tell) = self.subject();
         let end = [Completed, Failed, Cancelled][self.below(3)];
         self.pen().append(&subject.whole(end));
         let summary = subject.summary();
-        self.known.push(Known { subject, key, summary, quarantine: None });
+        self.known.push(Known { subject, key, summary, quarantine: None, to_tell });
         self.seen.insert("whole");
     }
 
@@ -224,7 +238,10 @@ impl World<'_, '_> {
         }
         let Some(index) = self.any(true) else { return };
         let (execution, now) = (self.known[index].subject.id(), self.now);
-        self.pen().write_off(execution, now, "rotten");
+        match self.known[index].to_tell {
+            true => self.pen().write_off_to_tell(execution, now, "rotten"),
+            false => self.pen().write_off(execution, now, "rotten"),
+        };
         let known = &mut self.known[index];
         known.quarantine = None;
         known.summary.status = ExecutionStatus::Failed;
@@ -239,6 +256,19 @@ impl World<'_, '_> {
         self.seen.insert("forget");
     }
 
+    /// Of some that have ended everybody was told, and of one that has not, which does not count.
+    fn told(&mut self) {
+        let untold: Vec<_> = (0..self.known.len()).filter(|index| self.known[*index].is_untold()).collect();
+        let mut told: Vec<_> = untold.into_iter().filter(|_| self.below(2) == 0).collect();
+        told.iter().for_each(|index| self.known[*index].to_tell = false);
+        if !told.is_empty() {
+            self.seen.insert("told");
+        }
+        told.extend(self.any(true));
+        let told: Vec<_> = told.into_iter().map(|index| self.known[index].subject.id()).collect();
+        self.pen().told(&told);
+    }
+
     fn purge(&mut self) {
         self.pen().settle();
         let by_age = self.below(2) == 0;
@@ -246,15 +276,22 @@ impl World<'_, '_> {
             true => Expired { ended_before: Some(self.now.before(SECOND * 3_000)), all_but: None },
             false => Expired { ended_before: None, all_but: Some(7) },
         };
+        let keeps_untold = self.below(2) == 0;
         let mut gone = BTreeSet::new();
         loop {
-            let purged = self.stage.purge(&Purge::all(expired), 4);
+            let purged = self.stage.purge(&Purge { keeps_untold, ..Purge::all(expired) }, 4);
             gone.extend(purged.executions);
             if !purged.more {
                 break;
             }
         }
-        assert_eq!(gone, self.expired(expired), "{expired:?}");
+        let mut expected = self.expired(expired);
+        let untold: Vec<_> =
+            self.known.iter().filter(|known| known.is_untold()).map(|known| known.subject.id()).collect();
+        if keeps_untold && untold.iter().filter(|untold| expected.remove(untold)).count() > 0 {
+            self.seen.insert("purge keeps untold");
+        }
+        assert_eq!(gone, expected, "{expired:?}, and those that are untold are kept: {keeps_untold}");
         self.known.retain(|known| !gone.contains(&known.subject.id()));
         if !gone.is_empty() {
             self.seen.insert(if by_age { "purge by age" } else { "purge by count" });
@@ -388,6 +425,8 @@ impl World<'_, '_> {
             assert_eq!(self.stage.history(known.subject.id()).as_deref(), Some(known.subject.history()));
             assert_eq!(self.stage.keyed(&known.key), Some(known.subject.id()));
         }
+        let untold = self.known.iter().filter(|known| known.is_untold()).map(|known| known.subject.id());
+        assert_eq!(self.stage.untold(None, 1_000), untold.collect::<Vec<_>>());
         assert_eq!(self.stage.summary(id(self.next)), None);
         assert_eq!(self.stage.journal().health(), Ok(()));
     }
@@ -395,5 +434,6 @@ impl World<'_, '_> {
 
 /// Facts that are refused before anybody reads them.
 pub(super) fn bare(execution: ExecutionId, first_sequence: u64) -> Step {
-    Step { execution, first_sequence, count: 1, facts: vec![0], begins: None, standing: Stands::Running }
+    let (facts, standing) = (vec![0], Stands::Running);
+    Step { execution, first_sequence, count: 1, facts, begins: None, standing, to_tell: false }
 }

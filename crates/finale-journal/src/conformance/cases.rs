@@ -213,6 +213,33 @@ macro_rules! __conformance_cases {
                 a_purge_that_was_cut_off_is_gone_on_with
                 the_next_process_counts_right
             }
+            tell {
+                nobody_is_to_be_told_where_nobody_asked_for_it
+                it_is_kept_with_the_end
+                of_every_kind_of_end
+                of_one_that_began_and_ended_at_once
+                what_has_not_ended_is_not_to_be_told
+                an_end_that_is_refused_is_not_to_be_told
+                of_one_that_was_written_off
+                what_was_told_is_not_told_again
+                of_many_at_once
+                whoever_was_not_to_be_told_is_left_alone
+                what_is_told_before_the_end_does_not_count
+                they_come_page_by_page
+                a_purge_keeps_what_is_to_be_told
+                they_count_among_those_that_are_kept
+                a_purge_that_does_not_ask_forgets_them
+                what_was_told_expires_like_any_other
+                what_is_forgotten_is_not_told
+                a_forgotten_id_that_begins_again_has_nothing_to_tell
+                any_shard_tells_for_all
+                the_next_owner_finds_what_is_to_be_told
+                an_old_writer_is_refused
+                they_are_remembered
+                they_survive_a_crash
+                what_was_told_stays_told_after_a_crash
+                they_are_in_a_copy
+            }
             fence {
                 an_old_writer_is_refused
                 whatever_an_old_writer_does_is_refused

@@ -64,11 +64,25 @@ impl Pen {
         at: Time,
         error: &str,
     ) -> Result<Position, JournalError> {
-        self.write(|writer| writer.write_off(execution, at, error))
+        self.write(|writer| writer.write_off(execution, at, error, false))
     }
 
     pub(super) fn write_off(&mut self, execution: ExecutionId, at: Time, error: &str) -> Position {
         self.try_write_off(execution, at, error).expect("writing off is not refused")
+    }
+
+    /// Writes one off of whose end somebody has to be told.
+    pub(super) fn write_off_to_tell(&mut self, execution: ExecutionId, at: Time, error: &str) -> Position {
+        let written = self.write(|writer| writer.write_off(execution, at, error, true));
+        written.expect("writing off is not refused")
+    }
+
+    pub(super) fn try_told(&mut self, executions: &[ExecutionId]) -> Result<Position, JournalError> {
+        self.write(|writer| writer.told(executions))
+    }
+
+    pub(super) fn told(&mut self, executions: &[ExecutionId]) -> Position {
+        self.try_told(executions).expect("that everybody was told is not refused")
     }
 
     pub(super) fn try_forget(&mut self, executions: &[ExecutionId]) -> Result<Position, JournalError> {

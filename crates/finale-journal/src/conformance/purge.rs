@@ -184,6 +184,7 @@ pub(super) fn each_status_by_its_own_measure(stage: &Stage<'_>) {
         completed: Expired { all_but: Some(1), ..NOTHING },
         failed: Expired { ended_before: Some(at(500)), ..NOTHING },
         cancelled: NOTHING,
+        keeps_untold: false,
     };
     let gone: BTreeSet<_> = all(stage, &purge, 100).into_iter().collect();
     assert_eq!(gone, [1, 3, 4, 6, 9].map(id).into());

@@ -185,6 +185,10 @@ impl<'a> Stage<'a> {
         self.journal().first_end(status).expect("ends can be read")
     }
 
+    pub(super) fn untold(&self, after: Option<ExecutionId>, limit: usize) -> Vec<ExecutionId> {
+        self.journal().untold(after, limit).expect("untold ends can be read")
+    }
+
     /// Purges as the newest owner.
     pub(super) fn purge(&self, purge: &Purge, limit: usize) -> Purged {
         self.journal().purge(self.epoch(), purge, limit).expect("the newest claim may purge")

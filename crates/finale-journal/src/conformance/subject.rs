@@ -80,6 +80,7 @@ pub(super) struct Subject {
     idempotency_key: Option<String>,
     business_key: Option<String>,
     standing: Stands,
+    to_tell: bool,
     history: Vec<u8>,
 }
 
@@ -92,6 +93,8 @@ pub(super) struct Step {
     pub(super) facts: Vec<u8>,
     pub(super) begins: Option<Beginning>,
     pub(super) standing: Stands,
+    /// Whether somebody is to be told of the end, if it is one.
+    pub(super) to_tell: bool,
 }
 
 /// What is known of an execution from its beginning, owned.
@@ -133,6 +136,7 @@ impl Subject {
             idempotency_key: None,
             business_key: None,
             standing: Stands::Running,
+            to_tell: false,
             history: Vec::new(),
         }
     }
@@ -149,6 +153,12 @@ impl Subject {
 
     pub(super) fn about(mut self, business_key: &str) -> Self {
         self.business_key = Some(business_key.to_owned());
+        self
+    }
+
+    /// Somebody is to be told of its end.
+    pub(super) fn told_of(mut self) -> Self {
+        self.to_tell = true;
         self
     }
 
@@ -297,6 +307,7 @@ impl Subject {
             facts: self.turn.facts().to_vec(),
             begins: None,
             standing: self.standing.clone(),
+            to_tell: self.to_tell,
         };
         self.turn.appended();
         let begun = |effect| if let Effect::Run { dispatch, .. } = effect { Some(dispatch) } else { None };
@@ -324,7 +335,7 @@ impl Step {
             count: self.count,
             facts: &self.facts,
             begins: self.begins.as_ref().map(Beginning::begins),
-            standing: self.standing.standing(),
+            standing: self.standing.standing(self.to_tell),
         }
     }
 
@@ -347,12 +358,12 @@ impl Beginning {
 }
 
 impl Stands {
-    fn standing(&self) -> Standing<'_> {
+    fn standing(&self, to_tell: bool) -> Standing<'_> {
         match self {
             Self::Running => Standing::Running,
             Self::Ending => Standing::Ending,
             Self::Ended { status, at, error } => {
-                Standing::Ended(Ends { status: *status, at: *at, error: error.as_deref() })
+                Standing::Ended(Ends { status: *status, at: *at, error: error.as_deref(), to_tell })
             }
         }
     }

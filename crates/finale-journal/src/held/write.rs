@@ -9,7 +9,8 @@ use crate::{Append, Appended, Begins, Ends, JournalError, Quarantine, Standing, 
 pub(super) enum Write {
     Append(Box<Kept>),
     Quarantine(ExecutionId, Option<Quarantine>),
-    End(ExecutionId, Time, String),
+    End { execution: ExecutionId, at: Time, error: String, to_tell: bool },
+    Told(Vec<ExecutionId>),
     Forget(Vec<ExecutionId>),
 }
 
@@ -37,7 +38,7 @@ struct Begun {
 enum Stood {
     Running,
     Ending,
-    Ended(Terminal, Time, Option<String>),
+    Ended { status: Terminal, at: Time, error: Option<String>, to_tell: bool },
 }
 
 impl Write {
@@ -46,7 +47,9 @@ impl Write {
         let standing = match standing {
             Standing::Running => Stood::Running,
             Standing::Ending => Stood::Ending,
-            Standing::Ended(Ends { status, at, error }) => Stood::Ended(status, at, error.map(str::to_owned)),
+            Standing::Ended(Ends { status, at, error, to_tell }) => {
+                Stood::Ended { status, at, error: error.map(str::to_owned), to_tell }
+            }
         };
         let begins = begins.map(Begun::from);
         Self::Append(Box::new(Kept { execution, first_sequence, count, facts: facts.to_vec(), begins, standing }))
@@ -57,7 +60,8 @@ impl Write {
         match self {
             Self::Append(kept) => writer.append(kept.append()),
             Self::Quarantine(execution, quarantine) => writer.quarantine(*execution, quarantine.as_ref()),
-            Self::End(execution, at, error) => writer.write_off(*execution, *at, error),
+            Self::End { execution, at, error, to_tell } => writer.write_off(*execution, *at, error, *to_tell),
+            Self::Told(executions) => writer.told(executions),
             Self::Forget(executions) => writer.forget(executions),
         }
     }
@@ -68,8 +72,8 @@ impl Kept {
         let standing = match &self.standing {
             Stood::Running => Standing::Running,
             Stood::Ending => Standing::Ending,
-            Stood::Ended(status, at, error) => {
-                Standing::Ended(Ends { status: *status, at: *at, error: error.as_deref() })
+            Stood::Ended { status, at, error, to_tell } => {
+                Standing::Ended(Ends { status: *status, at: *at, error: error.as_deref(), to_tell: *to_tell })
             }
         };
         Append {

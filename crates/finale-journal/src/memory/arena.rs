@@ -76,8 +76,13 @@ impl Arena {
         self.ended.count_of(status)
     }
 
-    /// The first that ended so, at most that many, oldest end first.
-    pub(super) fn first_ended(&mut self, status: Terminal, limit: usize) -> Vec<(Time, ExecutionId)> {
+    /// Of how many that have ended so somebody has still to be told.
+    pub(super) const fn untold_as(&self, status: Terminal) -> usize {
+        self.ended.untold_of(status)
+    }
+
+    /// The first that ended so, at most that many, oldest end first, and whether somebody has still to be told of each.
+    pub(super) fn first_ended(&mut self, status: Terminal, limit: usize) -> Vec<(Time, ExecutionId, bool)> {
         self.ended.first(status, limit)
     }
 
@@ -117,9 +122,7 @@ impl Arena {
         // The first append is often the last but one: no room to grow is kept.
         log.facts.reserve_exact(append.facts.len());
         match &append.standing {
-            Standing::Ended(Ends { status, at, error }) => {
-                self.ended.keep(execution, [append.facts, &[]], log.has_key, (*status, *at, *error));
-            }
+            Standing::Ended(ends) => self.ended.keep(execution, [append.facts, &[]], log.has_key, ends),
             standing => {
                 log.add(append, standing);
                 self.open.insert(execution, log);
@@ -131,8 +134,7 @@ impl Arena {
     /// Keeps an open execution as one that has ended; one that is not open is left as it is.
     fn end(&mut self, execution: ExecutionId, facts: &[u8], ends: &Ends<'_>) {
         let Some(mut log) = self.open.remove(&execution) else { return };
-        let Ends { status, at, error } = *ends;
-        self.ended.keep(execution, [&log.facts, facts], log.has_key, (status, at, error));
+        self.ended.keep(execution, [&log.facts, facts], log.has_key, ends);
         if !self.quarantined.is_empty() {
             self.quarantined.remove(&execution);
         }
@@ -153,8 +155,18 @@ impl Arena {
         }
     }
 
-    pub(super) fn write_off(&mut self, execution: ExecutionId, at: Time, error: &str) {
-        self.end(execution, &[], &Ends { status: Terminal::Failed, at, error: Some(error) });
+    pub(super) fn write_off(&mut self, execution: ExecutionId, ends: &Ends<'_>) {
+        self.end(execution, &[], ends);
+    }
+
+    /// Notes of those that are here that everybody was told of their ends.
+    pub(super) fn told(&mut self, executions: &[ExecutionId]) {
+        self.ended.told(executions);
+    }
+
+    /// Those of whose ends somebody has still to be told, in no order.
+    pub(super) fn untold(&self) -> impl Iterator<Item = ExecutionId> {
+        self.ended.untold()
     }
 
     /// Forgets one that ended so, and notes its key; gives whether it was here.
@@ -166,7 +178,8 @@ impl Arena {
         self.ended.forget(executions)
     }
 
-    /// Forgets those that ended first, until no more than that many are left.
+    /// Forgets those that ended first, until no more than that many are left beside those that somebody has still to be told
+    /// of.
     pub(super) fn forget_oldest(&mut self, ended_max: usize) -> Keys {
         if self.ended.count() <= ended_max { Keys::new() } else { self.ended.forget_oldest(ended_max) }
     }

@@ -4,6 +4,8 @@
 use finale_core::fact::Terminal;
 use finale_core::{ExecutionId, Time};
 
+use crate::Ends;
+
 use super::ended::{Ended, Keys};
 use super::kept::Kept;
 
@@ -27,15 +29,13 @@ impl EndedByStatus {
         self.0[index(status)].count()
     }
 
+    pub(super) const fn untold_of(&self, status: Terminal) -> usize {
+        self.0[index(status)].untold_count()
+    }
+
     /// Keeps an execution: its facts, in two parts, and how it ended.
-    pub(super) fn keep(
-        &mut self,
-        execution: ExecutionId,
-        facts: [&[u8]; 2],
-        has_key: bool,
-        (status, at, error): (Terminal, Time, Option<&str>),
-    ) {
-        self.0[index(status)].keep(execution, facts, has_key, (status, at, error));
+    pub(super) fn keep(&mut self, execution: ExecutionId, facts: [&[u8]; 2], has_key: bool, ends: &Ends<'_>) {
+        self.0[index(ends.status)].keep(execution, facts, has_key, ends);
     }
 
     pub(super) fn get(&self, execution: ExecutionId) -> Option<Kept<'_>> {
@@ -51,11 +51,23 @@ impl EndedByStatus {
         self.0.iter().flat_map(Ended::iter)
     }
 
-    /// The first that ended so, at most that many, oldest end first.
-    pub(super) fn first(&mut self, status: Terminal, limit: usize) -> Vec<(Time, ExecutionId)> {
+    /// The first that ended so, at most that many, oldest end first, and whether somebody has still to be told of each.
+    pub(super) fn first(&mut self, status: Terminal, limit: usize) -> Vec<(Time, ExecutionId, bool)> {
         let ended = &mut self.0[index(status)];
         ended.sort();
         ended.ends().take(limit).collect()
+    }
+
+    /// Notes of those that are here that everybody was told of their ends.
+    pub(super) fn told(&mut self, executions: &[ExecutionId]) {
+        for execution in executions {
+            self.0.iter_mut().any(|ended| ended.told(*execution));
+        }
+    }
+
+    /// Those of whose ends somebody has still to be told, in no order.
+    pub(super) fn untold(&self) -> impl Iterator<Item = ExecutionId> {
+        self.0.iter().flat_map(Ended::untold)
     }
 
     /// Brings them into the order of their ends.
@@ -82,13 +94,15 @@ impl EndedByStatus {
         keys
     }
 
-    /// Forgets those that ended first, until no more than that many are left.
+    /// Forgets those that ended first, until no more than that many are left beside those that somebody has still to be told
+    /// of.
     pub(super) fn forget_oldest(&mut self, kept_max: usize) -> Keys {
         let mut keys = Keys::new();
-        while self.count() > kept_max {
-            let oldest = self.0.iter_mut().filter_map(|ended| Some((ended.first()?, ended)));
-            let Some((_, ended)) = oldest.min_by_key(|(first, _)| *first) else { break };
-            keys.extend(ended.forget_first());
+        let untold: usize = self.0.iter().map(Ended::untold_count).sum();
+        for _ in (kept_max + untold)..self.count() {
+            let oldest = self.0.iter_mut().filter_map(|ended| Some((ended.first_told()?, ended)));
+            let Some(((_, oldest), ended)) = oldest.min_by_key(|(first, _)| *first) else { break };
+            ended.forget(oldest, &mut keys);
         }
         keys
     }

@@ -7,6 +7,7 @@ use finale_core::fact::Terminal;
 use finale_core::{ExecutionId, Time};
 
 use super::kept::{Kept, Stands, activation_of};
+use crate::Ends;
 
 /// A chunk takes no more histories once it has this many bytes, or this many entries.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -21,6 +22,8 @@ pub(super) struct Ended {
     chunks: VecDeque<Chunk>,
     /// How many are kept.
     count: usize,
+    /// Of how many of them somebody has still to be told.
+    untold: usize,
     /// How many are stored: those among them that are forgotten take room until their chunk goes.
     stored: usize,
     /// No execution with a greater id has ended here.
@@ -53,6 +56,8 @@ struct Entry {
     error: Option<usize>,
     status: Terminal,
     has_key: bool,
+    /// Whether somebody has still to be told of the end.
+    to_tell: bool,
     forgotten: bool,
 }
 
@@ -61,15 +66,14 @@ impl Ended {
         self.count
     }
 
+    /// Of how many of them somebody has still to be told.
+    pub(super) const fn untold_count(&self) -> usize {
+        self.untold
+    }
+
     /// Keeps an execution: its facts, in two parts, and how it ended.
-    pub(super) fn keep(
-        &mut self,
-        execution: ExecutionId,
-        facts: [&[u8]; 2],
-        has_key: bool,
-        end: (Terminal, Time, Option<&str>),
-    ) {
-        let (status, at, error) = end;
+    pub(super) fn keep(&mut self, execution: ExecutionId, facts: [&[u8]; 2], has_key: bool, ends: &Ends<'_>) {
+        let Ends { status, at, error, to_tell } = *ends;
         if self.chunks.back().is_none_or(Chunk::is_full) {
             let chunk = self.spare.take().unwrap_or_default();
             self.chunks.push_back(chunk);
@@ -80,14 +84,33 @@ impl Ended {
         let length = chunk.bytes.len() - start;
         chunk.bytes.extend_from_slice(error.unwrap_or_default().as_bytes());
         let error = error.map(str::len);
-        chunk.entries.push(Entry { execution, at, start, facts: length, error, status, has_key, forgotten: false });
+        let forgotten = false;
+        chunk.entries.push(Entry { execution, at, start, facts: length, error, status, has_key, to_tell, forgotten });
         let (least, greatest) = chunk.ids.unwrap_or((execution, execution));
         chunk.ids = Some((least.min(execution), greatest.max(execution)));
         self.newest = self.newest.max(Some(execution));
         self.is_mixed |= self.last_end > Some(at);
         self.last_end = self.last_end.max(Some(at));
         self.count += 1;
+        self.untold += usize::from(to_tell);
         self.stored += 1;
+    }
+
+    /// Notes that everybody was told of an end; gives whether somebody was to be.
+    pub(super) fn told(&mut self, execution: ExecutionId) -> bool {
+        if self.untold == 0 {
+            return false;
+        }
+        let Some((chunk, entry)) = self.find(execution) else { return false };
+        let was_untold = std::mem::take(&mut self.chunks[chunk].entries[entry].to_tell);
+        self.untold -= usize::from(was_untold);
+        was_untold
+    }
+
+    /// Those of whose ends somebody has still to be told, in no order.
+    pub(super) fn untold(&self) -> impl Iterator<Item = ExecutionId> {
+        let all = (self.untold > 0).then(|| self.ends());
+        all.into_iter().flatten().filter(|(.., to_tell)| *to_tell).map(|(_, execution, _)| execution)
     }
 
     pub(super) fn get(&self, execution: ExecutionId) -> Option<Kept<'_>> {
@@ -99,15 +122,21 @@ impl Ended {
         self.find(execution).is_some()
     }
 
-    /// When those that are kept ended, oldest end first if they are [sorted](Self::sort).
-    pub(super) fn ends(&self) -> impl Iterator<Item = (Time, ExecutionId)> {
+    /// When those that are kept ended, oldest end first if they are [sorted](Self::sort), and whether somebody has still to
+    /// be told of each.
+    pub(super) fn ends(&self) -> impl Iterator<Item = (Time, ExecutionId, bool)> {
         let entries = self.chunks.iter().flat_map(|chunk| &chunk.entries[chunk.first..]);
-        entries.filter(|entry| !entry.forgotten).map(|entry| (entry.at, entry.execution))
+        entries.filter(|entry| !entry.forgotten).map(|entry| (entry.at, entry.execution, entry.to_tell))
     }
 
     /// The first of them.
     pub(super) fn first(&self) -> Option<(Time, ExecutionId)> {
-        self.ends().next()
+        self.ends().next().map(|(at, execution, _)| (at, execution))
+    }
+
+    /// The first of them of whose end nobody has to be told any more.
+    pub(super) fn first_told(&self) -> Option<(Time, ExecutionId)> {
+        self.ends().find(|(.., to_tell)| !to_tell).map(|(at, execution, _)| (at, execution))
     }
 
     /// The greatest id of those that are or were here; none if nothing is kept.
@@ -142,6 +171,7 @@ impl Ended {
         let chunk = &mut self.chunks[chunk];
         keys.extend(chunk.key(&chunk.entries[entry]));
         chunk.entries[entry].forgotten = true;
+        self.untold -= usize::from(chunk.entries[entry].to_tell);
         self.count -= 1;
         self.drop_forgotten();
         if self.stored > 2 * self.count + 2 * CHUNK_ENTRIES {
@@ -155,6 +185,7 @@ impl Ended {
         self.drop_forgotten();
         let chunk = self.chunks.front_mut()?;
         let key = chunk.key(&chunk.entries[chunk.first]);
+        self.untold -= usize::from(chunk.entries[chunk.first].to_tell);
         chunk.first += 1;
         self.count -= 1;
         self.stored -= 1;
@@ -170,6 +201,7 @@ impl Ended {
         self.last_end = self.last_end.max(other.last_end);
         self.chunks.append(&mut other.chunks);
         self.count += std::mem::take(&mut other.count);
+        self.untold += std::mem::take(&mut other.untold);
         self.stored += std::mem::take(&mut other.stored);
         self.newest = self.newest.max(other.newest);
     }
@@ -187,7 +219,7 @@ impl Ended {
     /// ended with it.
     fn compact(&mut self) {
         let chunks = std::mem::take(&mut self.chunks);
-        (self.count, self.stored, self.last_end) = (0, 0, None);
+        (self.count, self.untold, self.stored, self.last_end) = (0, 0, 0, None);
         let kept = |chunk: &'_ Chunk| chunk.first..chunk.entries.len();
         let all = chunks.iter().flat_map(|chunk| kept(chunk).map(move |entry| (&chunk.entries[entry], chunk)));
         let mut kept: Vec<_> = all.filter(|(entry, _)| !entry.forgotten).collect();
@@ -195,7 +227,8 @@ impl Ended {
         for (entry, chunk) in kept {
             let Kept { facts, standing } = chunk.kept(entry);
             if let Stands::Ended { status, at, error } = standing {
-                self.keep(entry.execution, [facts, &[]], entry.has_key, (status, at, error));
+                let ends = Ends { status, at, error, to_tell: entry.to_tell };
+                self.keep(entry.execution, [facts, &[]], entry.has_key, &ends);
             }
         }
     }
@@ -276,8 +309,9 @@ mod tests {
     fn keep(ended: &mut Ended, number: u64) {
         let facts = number.to_le_bytes();
         let error = (number.is_multiple_of(3)).then(|| format!("error {number}"));
-        let end = (Terminal::Failed, Time::from_micros(number as i64), error.as_deref());
-        ended.keep(id(number), [&facts[..3], &facts[3..]], false, end);
+        let (at, to_tell) = (Time::from_micros(number as i64), number.is_multiple_of(5));
+        let ends = Ends { status: Terminal::Failed, at, error: error.as_deref(), to_tell };
+        ended.keep(id(number), [&facts[..3], &facts[3..]], false, &ends);
     }
 
     /// Whether exactly these are kept, with what they were kept with.
@@ -286,6 +320,13 @@ mod tests {
         let mut all: Vec<_> = ended.iter().map(|(id, _)| id).collect();
         all.sort_unstable();
         assert_eq!(all, kept.keys().map(|number| id(*number)).collect::<Vec<_>>());
+        let mut untold: Vec<_> = ended.untold().collect();
+        untold.sort_unstable();
+        assert_eq!(
+            untold,
+            kept.keys().filter(|number| number.is_multiple_of(5)).map(|number| id(*number)).collect::<Vec<_>>()
+        );
+        assert_eq!(ended.untold_count(), untold.len());
         for number in kept.keys() {
             let found = ended.get(id(*number)).expect("it is kept");
             assert_eq!(found.facts, number.to_le_bytes());
@@ -345,7 +386,7 @@ mod tests {
         ended.append(&mut other);
         ended.sort();
         numbers.sort_unstable();
-        let ends: Vec<_> = ended.ends().map(|(_, id)| id).collect();
+        let ends: Vec<_> = ended.ends().map(|(_, id, _)| id).collect();
         assert_eq!(ends, numbers.iter().map(|number| id(*number)).collect::<Vec<_>>());
         assert_kept(&ended, &numbers.iter().map(|number| (*number, ())).collect());
     }

@@ -45,7 +45,9 @@ impl Inner {
     fn purge_some(&self, purge: &Purge, limit: usize, gone: &mut Vec<ExecutionId>) -> bool {
         let arenas = self.arenas();
         // One more than are forgotten tells whether that was all.
-        let lists = Purge::KINDS.map(|status| expired(&arenas, status, purge.of(status), limit.saturating_add(1)));
+        let wanted = limit.saturating_add(1);
+        let expired = |status| expired(&arenas, (status, purge.of(status)), purge.keeps_untold, wanted);
+        let lists = Purge::KINDS.map(expired);
         let all: usize = lists.iter().map(Vec::len).sum();
         let mut found = in_turn(lists, limit);
         let more = found.len() < all;
@@ -64,21 +66,25 @@ impl Inner {
 }
 
 /// The first that have expired of those that ended so, at most that many.
-fn expired(arenas: &Arenas, status: Terminal, expired: Expired, limit: usize) -> Vec<Found> {
+fn expired(arenas: &Arenas, (status, expired): (Terminal, Expired), keeps_untold: bool, limit: usize) -> Vec<Found> {
     let count: usize = arenas.iter().map(|arena| lock(arena).ended_as(status)).sum();
     let kept = expired.all_but.map(|kept| usize::try_from(kept).unwrap_or(usize::MAX));
-    let beyond = kept.map_or(0, |kept| count.saturating_sub(kept)).min(limit);
+    let beyond = kept.map_or(0, |kept| count.saturating_sub(kept));
     if beyond == 0 && expired.ended_before.is_none() {
         return Vec::new();
     }
+    // Those that are passed by have their places among the first.
+    let untold: usize = if keeps_untold { arenas.iter().map(|arena| lock(arena).untold_as(status)).sum() } else { 0 };
+    let looked_at = limit.saturating_add(untold);
     // The first of all are among the first of each.
     let first_of = |(index, arena): (usize, &Arc<Mutex<Arena>>)| {
-        let first = lock(arena).first_ended(status, limit);
-        first.into_iter().map(move |(at, id)| (at, id, index))
+        let first = lock(arena).first_ended(status, looked_at);
+        first.into_iter().map(move |(at, id, to_tell)| (at, id, index, to_tell))
     };
     let mut first: Vec<_> = arenas.iter().enumerate().flat_map(first_of).collect();
     first.sort_unstable();
     let old = expired.ended_before.map_or(0, |before| first.partition_point(|(at, ..)| *at < before));
-    first.truncate(beyond.max(old).min(limit));
-    first.into_iter().map(|(_, id, arena)| Found { arena, status, id }).collect()
+    first.truncate(beyond.max(old));
+    let goes = first.into_iter().filter(|(.., to_tell)| !(keeps_untold && *to_tell));
+    goes.take(limit).map(|(_, id, arena, _)| Found { arena, status, id }).collect()
 }

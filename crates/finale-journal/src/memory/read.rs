@@ -65,7 +65,18 @@ impl JournalReader for MemoryJournal {
     fn first_end(&self, status: Terminal) -> Result<Option<Time>, JournalError> {
         let arenas = self.0.arenas();
         let first = arenas.iter().flat_map(|arena| lock(arena).first_ended(status, 1));
-        Ok(first.map(|(at, _)| at).min())
+        Ok(first.map(|(at, ..)| at).min())
+    }
+
+    fn untold(&self, after: Option<ExecutionId>, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
+        let arenas = self.0.arenas();
+        let mut untold = Vec::new();
+        for arena in arenas.iter() {
+            untold.extend(lock(arena).untold().filter(|id| Some(*id) > after));
+        }
+        untold.sort_unstable();
+        untold.truncate(limit);
+        Ok(untold)
     }
 
     fn health(&self) -> Result<(), JournalError> {

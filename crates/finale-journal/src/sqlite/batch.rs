@@ -51,6 +51,8 @@ pub(super) enum Change {
     Facts(Facts),
     Stand(Stand),
     Forget(Box<[ExecutionId]>),
+    /// Everybody was told of the ends of these executions.
+    Told(Box<[ExecutionId]>),
     /// It takes its position, and changes nothing.
     Nothing,
     /// Of what comes before it, everything is durable when it answers.
@@ -92,6 +94,8 @@ pub(super) struct Stand {
     pub(super) error: Option<Span>,
     pub(super) quarantine: Option<Span>,
     pub(super) until_released: bool,
+    /// Whether somebody has still to be told of its end.
+    pub(super) to_tell: bool,
     /// Whether its summary was damaged, and counts as whole from now on.
     pub(super) reseal: bool,
 }
@@ -184,6 +188,7 @@ impl Step {
             Change::Stand(stand) => length(stand.error) + length(stand.quarantine),
             // What is written for each of them.
             Change::Forget(executions) => executions.len() * 256,
+            Change::Told(executions) => executions.len() * 32,
             Change::Nothing | Change::Claim(_) | Change::Release(..) | Change::Purge(..) | Change::Flush(_) => 0,
         };
         size_of::<Self>() + more

@@ -24,6 +24,8 @@ const FACTS: &str = "INSERT INTO facts(place, previous, execution, sequence, cou
 const HEAD: &str = "INSERT OR REPLACE INTO heads(id, number, sequence, chain, last) VALUES(?1, ?2, ?3, ?4, ?5)";
 const NO_HEAD: &str = "DELETE FROM heads WHERE id = ?1";
 const EMPTY: &str = "DELETE FROM batches";
+const UNTOLD: &str = "INSERT OR IGNORE INTO untold(id) VALUES(?1)";
+const TOLD: &str = "DELETE FROM untold WHERE id = ?1";
 
 /// A row of facts takes no more appends once it has this many bytes: what is deleted in small steps lies in small rows.
 const ROW_BYTES: usize = 64 << 10;
@@ -37,6 +39,8 @@ pub(super) struct Merge<'c> {
     head: Statement<'c>,
     no_head: Statement<'c>,
     empty: Statement<'c>,
+    untold: Statement<'c>,
+    told: Statement<'c>,
     /// The heads that moved.
     heads: Vec<Moved>,
     row: Vec<u8>,
@@ -60,6 +64,8 @@ impl<'c> Merge<'c> {
             head: connection.prepare(HEAD)?,
             no_head: connection.prepare(NO_HEAD)?,
             empty: connection.prepare(EMPTY)?,
+            untold: connection.prepare(UNTOLD)?,
+            told: connection.prepare(TOLD)?,
             heads: Vec::new(),
             row: Vec::new(),
         })
@@ -75,6 +81,7 @@ impl<'c> Merge<'c> {
             self.note_head(entry, tip);
         }
         self.write_heads()?;
+        self.write_untold(recent)?;
         self.empty.execute([])?;
         recent.clear();
         Ok(())
@@ -169,6 +176,17 @@ impl<'c> Merge<'c> {
         if !never_had_one && (entry.is_new() || has_ended || entry.first_sequence > 0) {
             self.heads.push(Moved { id: entry.id, number: entry.number, tip, has_ended });
         }
+    }
+
+    /// Those of which everybody was told first: what has ended since may have the id of one that was forgotten.
+    fn write_untold(&mut self, recent: &Recent) -> rusqlite::Result<()> {
+        for execution in recent.told() {
+            self.told.execute([bytes(execution)])?;
+        }
+        for execution in recent.untold() {
+            self.untold.execute([bytes(&execution)])?;
+        }
+        Ok(())
     }
 
     /// In the order of their ids: neighbours lie on one page.

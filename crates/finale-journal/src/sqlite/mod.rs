@@ -221,6 +221,10 @@ impl JournalReader for SqliteJournal {
         self.0.shared.readers.first_end(status)
     }
 
+    fn untold(&self, after: Option<ExecutionId>, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
+        self.0.shared.readers.untold(after, limit)
+    }
+
     fn health(&self) -> Result<(), JournalError> {
         self.0.shared.queue.health()?;
         self.0.shared.readers.damage()

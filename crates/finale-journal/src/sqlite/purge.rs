@@ -9,7 +9,7 @@ use finale_core::fact::Terminal;
 use finale_core::{ExecutionId, Time};
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::{Expired, JournalError, Purge, Purged};
+use crate::{JournalError, Purge, Purged};
 
 use super::ended::Ended;
 use super::forget::{self, Place};
@@ -58,7 +58,7 @@ impl PurgeTask {
             // What is not in the tables yet has its turn when it is there, and must find something left of the limit.
             let sharing = if stepped.needs_merge { Purge::KINDS.len() } else { kinds_left };
             let limit = left.div_ceil(sharing).min(AT_ONCE);
-            let mut found = expired(connection, recent, ended, (status, self.purge.of(status)), limit)?;
+            let mut found = expired(connection, recent, ended, (status, &self.purge), limit)?;
             stepped.needs_merge |= found.goes_on_in_recent;
             if !found.places.is_empty() {
                 stepped.leaves |= forget::many(connection, &mut found.places)?;
@@ -120,41 +120,51 @@ fn expired(
     connection: &Connection,
     recent: &Recent,
     ended: &mut Ended,
-    (status, expired): (Terminal, Expired),
+    (status, purge): (Terminal, &Purge),
     limit: usize,
 ) -> rusqlite::Result<Found> {
+    let expired = purge.of(status);
     let kept = ended.of(status) + recent.ended(status);
     let beyond = expired.all_but.map_or(0, |all_but| kept.saturating_sub(all_but));
     let mut found = Found::default();
     if limit == 0 || (beyond == 0 && expired.ended_before.is_none()) {
         return Ok(found);
     }
-    let is_expired = |completed_at: i64, found: usize| {
+    let is_expired = |completed_at: i64, passed: u64| {
         let before = expired.ended_before.map(Time::as_micros);
-        before.is_some_and(|before| completed_at < before) || (found as u64) < beyond
+        before.is_some_and(|before| completed_at < before) || passed < beyond
     };
     let first_recent = recent.first_end(status).map(Time::as_micros);
     // With the status as a parameter it would be planned anew each time: whether some indices can be used depends on it.
     let mut select = connection.prepare_cached(&format!(
-        "SELECT number, id, last, completed_at FROM executions e WHERE status = {} AND completed_at IS NOT NULL \
-         AND NOT EXISTS(SELECT 1 FROM heads WHERE heads.id = e.id) ORDER BY completed_at LIMIT ?1",
+        "SELECT number, id, last, completed_at, {} FROM executions e WHERE status = {} AND completed_at IS NOT NULL \
+         AND NOT EXISTS(SELECT 1 FROM heads WHERE heads.id = e.id) ORDER BY completed_at",
+        if purge.keeps_untold { "EXISTS(SELECT 1 FROM untold WHERE untold.id = e.id)" } else { "0" },
         code(status)
     ))?;
-    let mut rows = select.query([limit as i64])?;
-    while let Some(row) = rows.next()? {
+    let mut rows = select.query([])?;
+    // Those that are kept because somebody has still to be told have their places among the others.
+    let mut passed = 0;
+    while found.ids.len() < limit
+        && let Some(row) = rows.next()?
+    {
         let completed_at = row.get::<_, i64>(3)?;
         if first_recent.is_some_and(|first| first < completed_at) {
             break;
         }
-        if !is_expired(completed_at, found.ids.len()) {
+        if !is_expired(completed_at, passed) {
             return Ok(found);
+        }
+        passed += 1;
+        if row.get(4)? && !recent.told().contains(&super::summary::id(row, 1)) {
+            continue;
         }
         found.places.push(Place { number: row.get(0)?, last: row.get(2)? });
         found.ids.push(super::summary::id(row, 1));
     }
     if found.ids.len() < limit {
-        found.goes_on_in_recent = first_recent.is_some_and(|first| is_expired(first, found.ids.len()));
-        if !found.goes_on_in_recent && (found.ids.len() as u64) < beyond {
+        found.goes_on_in_recent = first_recent.is_some_and(|first| is_expired(first, passed));
+        if !found.goes_on_in_recent && passed < beyond {
             ended.count(connection, status)?;
         }
     }

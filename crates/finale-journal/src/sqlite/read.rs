@@ -58,6 +58,10 @@ impl JournalReader for Readers {
         })
     }
 
+    fn untold(&self, after: Option<ExecutionId>, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
+        self.view(|view| untold(view, after, limit))
+    }
+
     fn health(&self) -> Result<(), JournalError> {
         let read = |connection: &Connection| connection.query_row("SELECT batch FROM meta", [], |_| Ok(()));
         self.with(|connection| read(connection).map_err(unreadable))?;
@@ -129,6 +133,28 @@ fn live(
         }
     }
     Ok(found)
+}
+
+fn untold(view: &View<'_>, after: Option<ExecutionId>, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
+    let View { connection, recent } = view;
+    let mut select =
+        connection.prepare_cached("SELECT id FROM untold WHERE id > ?1 ORDER BY id").map_err(unreadable)?;
+    // No bytes sort before all ids.
+    let mut rows = select.query([after.as_ref().map_or(&[][..], bytes)]).map_err(unreadable)?;
+    let mut untold: Vec<_> = recent.untold().filter(|id| Some(*id) > after).collect();
+    let here = untold.len();
+    while untold.len() < here + limit
+        && let Some(row) = rows.next().map_err(unreadable)?
+    {
+        let id = super::summary::id(row, 0);
+        if !recent.told().contains(&id) {
+            untold.push(id);
+        }
+    }
+    untold.sort_unstable();
+    untold.dedup();
+    untold.truncate(limit);
+    Ok(untold)
 }
 
 fn summary(readers: &Readers, view: &View<'_>, execution: ExecutionId) -> Result<Option<Summary>, JournalError> {

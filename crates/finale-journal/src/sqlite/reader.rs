@@ -169,6 +169,10 @@ impl JournalReader for SqliteReader {
         self.0.readers.first_end(status)
     }
 
+    fn untold(&self, after: Option<ExecutionId>, limit: usize) -> Result<Vec<ExecutionId>, JournalError> {
+        self.0.readers.untold(after, limit)
+    }
+
     /// Whether the journal can be read; whether its owner can write, only the owner knows.
     fn health(&self) -> Result<(), JournalError> {
         self.0.readers.health()

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use finale_core::fact::Terminal;
 use finale_core::{ExecutionId, Time};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::Quarantine;
 
@@ -28,6 +28,10 @@ pub(super) struct Recent {
     /// The newest execution with each idempotency key.
     keyed: FxHashMap<Box<str>, usize>,
     links: Vec<Link>,
+    /// Those in the tables of whose ends everybody was told since.
+    told: FxHashSet<ExecutionId>,
+    /// Of how many of those that have ended here somebody has still to be told.
+    untold: usize,
     bytes: usize,
     hash: u64,
     /// The number of the newest batch; 0 if there is none.
@@ -112,6 +116,8 @@ impl Recent {
         self.found.clear();
         self.keyed.clear();
         self.links.clear();
+        self.told.clear();
+        self.untold = 0;
         (self.bytes, self.hash, self.newest, self.ended) = (0, 0, 0, Default::default());
     }
 
@@ -141,6 +147,17 @@ impl Recent {
     /// How many have ended, however they did.
     pub(super) fn ended_in_all(&self) -> u64 {
         self.ended.iter().map(|ended| ended.count).sum()
+    }
+
+    /// Those in the tables of whose ends everybody was told since.
+    pub(super) const fn told(&self) -> &FxHashSet<ExecutionId> {
+        &self.told
+    }
+
+    /// Those that have ended here, and of whose ends somebody has still to be told.
+    pub(super) fn untold(&self) -> impl Iterator<Item = ExecutionId> {
+        let entries = if self.untold == 0 { &[][..] } else { &self.entries };
+        entries.iter().filter(|entry| entry.is_untold()).map(|entry| entry.id)
     }
 
     /// What an execution began as, if it began here.
@@ -192,6 +209,9 @@ impl Recent {
     fn take(&mut self, record: &Record, batch: &[u8]) {
         let place = self.batches.len();
         let Record { id, number, .. } = *record;
+        if record.what == What::Told {
+            return self.note_told(id);
+        }
         let index = *self.found.entry(id).or_insert_with(|| {
             self.entries.push(Entry::new(id, number));
             self.entries.len() - 1
@@ -212,6 +232,7 @@ impl Recent {
                 entry.stand = Some((place, stand));
                 self.note_end(&stand);
             }
+            What::Told => {}
         }
     }
 
@@ -220,6 +241,19 @@ impl Recent {
             let ended = &mut self.ended[kind];
             ended.count += 1;
             ended.first = Some(ended.first.map_or(at, |first| first.min(at)));
+            self.untold += usize::from(stand.to_tell);
+        }
+    }
+
+    /// Of what has ended here and was told of here the tables never hear that it was to be told.
+    fn note_told(&mut self, execution: ExecutionId) {
+        let entry = self.found.get(&execution).map(|index| &mut self.entries[*index]);
+        match entry.and_then(|entry| entry.stand.as_mut()).filter(|(_, stand)| stand.to_tell) {
+            Some((_, stand)) => {
+                stand.to_tell = false;
+                self.untold -= 1;
+            }
+            None => drop(self.told.insert(execution)),
         }
     }
 
@@ -256,6 +290,11 @@ impl Entry {
     /// Whether the execution has ended in these batches.
     pub(super) fn has_ended(&self) -> bool {
         self.status().is_some_and(|status| status >= COMPLETED)
+    }
+
+    /// Whether the execution has ended in these batches, and somebody has still to be told.
+    pub(super) fn is_untold(&self) -> bool {
+        self.stand.is_some_and(|(_, stand)| stand.to_tell)
     }
 
     fn add(&mut self, facts: &FactsRecord, link: usize) {

@@ -11,6 +11,12 @@ use super::batch::{Batch, Begin, Facts, Stand};
 const BEGIN: u8 = 1;
 const FACTS: u8 = 2;
 const STAND: u8 = 3;
+const TOLD: u8 = 4;
+
+/// What the flags of a [`STAND`] say.
+const UNTIL_RELEASED: u8 = 1;
+const HAS_COMPLETED: u8 = 2;
+const TO_TELL: u8 = 4;
 
 /// A part of the bytes of a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +39,8 @@ pub(super) enum What {
     Begin(BeginRecord),
     Facts(FactsRecord),
     Stand(StandRecord),
+    /// Everybody was told of its end.
+    Told,
 }
 
 /// An execution begins.
@@ -61,6 +69,8 @@ pub(super) struct StandRecord {
     pub(super) error: Option<Part>,
     pub(super) quarantine: Option<Part>,
     pub(super) until_released: bool,
+    /// Whether somebody has still to be told of the end.
+    pub(super) to_tell: bool,
 }
 
 /// Writes the records of one batch.
@@ -99,10 +109,18 @@ impl Recorder {
     pub(super) fn stand(&mut self, batch: &Batch, stand: &Stand) {
         self.head(STAND, stand.id, stand.number);
         self.bytes.push(stand.status);
-        self.bytes.push(u8::from(stand.until_released) | u8::from(stand.completed_at.is_some()) << 1);
+        let flag = |is_set, flag| if is_set { flag } else { 0 };
+        let until_released = flag(stand.until_released, UNTIL_RELEASED);
+        let has_completed = flag(stand.completed_at.is_some(), HAS_COMPLETED);
+        self.bytes.push(until_released | has_completed | flag(stand.to_tell, TO_TELL));
         self.time(stand.completed_at.unwrap_or_default());
         self.maybe_text(stand.error.map(|error| batch.bytes(error)));
         self.maybe_text(stand.quarantine.map(|reason| batch.bytes(reason)));
+    }
+
+    /// Whoever says that everybody was told knows the execution by its id alone.
+    pub(super) fn told(&mut self, executions: &[ExecutionId]) {
+        executions.iter().for_each(|execution| self.head(TOLD, *execution, 0));
     }
 
     fn head(&mut self, kind: u8, id: ExecutionId, number: i64) {
@@ -173,6 +191,7 @@ impl<'a> Records<'a> {
                 facts: self.text()?,
             }),
             STAND => What::Stand(self.stand()?),
+            TOLD => What::Told,
             _ => return None,
         };
         Some(Record { id, number, what })
@@ -182,10 +201,11 @@ impl<'a> Records<'a> {
         let (status, flags, at) = (self.byte()?, self.byte()?, self.time()?);
         Some(StandRecord {
             status,
-            completed_at: (flags & 2 != 0).then_some(at),
+            completed_at: (flags & HAS_COMPLETED != 0).then_some(at),
             error: self.maybe_text()?.0,
             quarantine: self.maybe_text()?.0,
-            until_released: flags & 1 != 0,
+            until_released: flags & UNTIL_RELEASED != 0,
+            to_tell: flags & TO_TELL != 0,
         })
     }
 
@@ -264,10 +284,11 @@ mod tests {
         recorder.facts(&batch, &Facts { id: id(7), number: 300, first_sequence: u64::MAX, count: 128, facts });
         let error = Some(batch.keep("why".as_bytes()));
         let (completed_at, quarantine) = (Some(Time::from_micros(i64::MAX)), None);
-        let (until_released, reseal) = (true, false);
-        let stand =
-            Stand { id: id(7), number: 300, status: 3, completed_at, error, quarantine, until_released, reseal };
+        let (until_released, to_tell, reseal) = (true, true, false);
+        let (id, number, status) = (id(7), 300, 3);
+        let stand = Stand { id, number, status, completed_at, error, quarantine, until_released, to_tell, reseal };
         recorder.stand(&batch, &stand);
+        recorder.told(&[id]);
         recorder.take().unwrap()
     }
 
@@ -288,8 +309,9 @@ mod tests {
         assert_eq!(text(&bytes, facts.facts), [9; 200]);
         let What::Stand(stand) = records.next().unwrap().what else { panic!() };
         assert_eq!((stand.status, stand.completed_at), (3, Some(Time::from_micros(i64::MAX))));
-        assert!(stand.until_released && stand.quarantine.is_none());
+        assert!(stand.until_released && stand.to_tell && stand.quarantine.is_none());
         assert_eq!(stand.error.map(|error| text(&bytes, error)), Some(&b"why"[..]));
+        assert_eq!(records.next().unwrap().what, What::Told);
         assert!(records.next().is_none() && records.is_at_end());
     }
 
@@ -305,7 +327,7 @@ mod tests {
             while records.next().is_some() {}
             assert_eq!(records.is_at_end(), ends.contains(&length), "{length}");
         }
-        for first in (0..=255).filter(|first| !(BEGIN..=STAND).contains(first)) {
+        for first in (0..=255).filter(|first| !(BEGIN..=TOLD).contains(first)) {
             let mut rubbish = bytes.clone();
             rubbish[0] = first;
             assert!(Records::new(&rubbish).next().is_none());

@@ -17,7 +17,7 @@ use super::trouble::open_problem;
 pub(super) const APPLICATION_ID: i32 = 0x4649_4e4c;
 
 /// Each makes a database of the version that is its index into one of the next version. Append-only.
-pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4];
+pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
 
 const VERSION_1: &str = "
 CREATE TABLE meta(
@@ -108,6 +108,11 @@ ALTER TABLE meta ADD COLUMN unmerged_hash INTEGER NOT NULL DEFAULT 0;
 /// is the log of another one.
 const VERSION_4: &str = "
 ALTER TABLE meta ADD COLUMN base INTEGER NOT NULL DEFAULT 0;
+";
+
+/// Executions of whose ends somebody has still to be told.
+const VERSION_5: &str = "
+CREATE TABLE untold(id BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
 ";
 
 /// Brings the database to the newest version; each step is all or nothing.

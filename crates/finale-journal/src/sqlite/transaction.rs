@@ -137,6 +137,7 @@ impl<'c> Steps<'c> {
                 self.merge(written)?;
                 written.leaves |= forget::named(self.connection, executions, &mut written.ended)?;
             }
+            Change::Told(executions) => self.recorder.told(executions),
             Change::Nothing | Change::Claim(_) | Change::Release(..) | Change::Purge(..) | Change::Flush(_) => {}
         }
         Ok(())

@@ -31,6 +31,7 @@ pub(super) struct SqliteWriter {
 struct End<'a> {
     at: Time,
     error: Option<&'a str>,
+    to_tell: bool,
     reseal: bool,
 }
 
@@ -116,11 +117,17 @@ impl Writer for SqliteWriter {
         self.stand(execution, head, None)
     }
 
-    fn write_off(&mut self, execution: ExecutionId, at: Time, error: &str) -> Result<Appended, JournalError> {
+    fn write_off(
+        &mut self,
+        execution: ExecutionId,
+        at: Time,
+        error: &str,
+        to_tell: bool,
+    ) -> Result<Appended, JournalError> {
         let Some(mut head) = self.open_head(execution)? else {
             return self.put(|_| Change::Nothing);
         };
-        let end = End { at, error: Some(error), reseal: true };
+        let end = End { at, error: Some(error), to_tell, reseal: true };
         (head.status, head.quarantine) = (FAILED, None);
         self.stand(execution, head, Some(&end))
     }
@@ -135,6 +142,13 @@ impl Writer for SqliteWriter {
         }
         entrance.close();
         Ok(self.appended(position))
+    }
+
+    fn told(&mut self, executions: &[ExecutionId]) -> Result<Appended, JournalError> {
+        if executions.is_empty() {
+            return self.put(|_| Change::Nothing);
+        }
+        self.put(|_| Change::Told(executions.into()))
     }
 
     fn is_full(&self) -> bool {
@@ -183,9 +197,9 @@ fn put_standing(entrance: &mut Entrance<'_>, append: &Append<'_>, number: i64, o
             head.status = ENDING;
             None
         }
-        Standing::Ended(Ends { status, at, error }) => {
+        Standing::Ended(Ends { status, at, error, to_tell }) => {
             (head.status, head.quarantine) = (code(status), None);
-            Some(End { at, error, reseal: false })
+            Some(End { at, error, to_tell, reseal: false })
         }
     };
     if head.status != was {
@@ -205,6 +219,7 @@ fn stand(entrance: &mut Entrance<'_>, id: ExecutionId, head: &Head, end: Option<
         error: entrance.keep_text(end.and_then(|end| end.error)),
         quarantine: entrance.keep_text(quarantine.map(|quarantine| quarantine.reason.as_str())),
         until_released: quarantine.is_some_and(|quarantine| quarantine.until_released),
+        to_tell: end.is_some_and(|end| end.to_tell),
         reseal: end.is_some_and(|end| end.reseal),
     }
 }

@@ -153,7 +153,7 @@ pub fn id(number: u128) -> ExecutionId {
 
 pub fn ended(number: u128) -> Standing<'static> {
     let at = Time::from_micros(i64::try_from(number).unwrap());
-    Standing::Ended(Ends { status: Terminal::Completed, at, error: None })
+    Standing::Ended(Ends { status: Terminal::Completed, at, error: None, to_tell: false })
 }
 
 pub fn definition() -> StoredDefinition {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use finale_core::fact::{Fact, Facts, Terminal};
 use finale_core::supervisor::{Criterion, Expired, KeyOwner, ReadWhat, crashes_of, shard_of};
 use finale_core::{DefinitionHash, Epoch, Execution, ExecutionId, ExecutionStatus, Outcome, Time};
-use finale_journal::{Journal, Purge};
+use finale_journal::{Journal, Purge, Summary};
 use rustc_hash::FxHashMap;
 
 use super::directory::Directory;
@@ -15,6 +15,7 @@ use super::requests::{Look, NotSeen};
 use super::way_in::{Peers, ToShard};
 use crate::activation::ActivateError;
 use crate::completion::Completion;
+use crate::ended::Ended;
 use crate::errors::CommandError;
 use crate::fence::fenced;
 use crate::offline::{self, ReadError, check_rules};
@@ -34,6 +35,7 @@ pub(crate) enum Found {
     Key(Result<Option<KeyOwner>, Box<str>>),
     Status(Result<Option<ExecutionStatus>, Box<str>>),
     Expired(Result<Expired, Box<str>>),
+    Untold(Result<Vec<ExecutionId>, Box<str>>),
 }
 
 /// An execution, folded from its history.
@@ -75,9 +77,11 @@ pub(crate) fn find(journal: &dyn Journal, epoch: Epoch, what: ReadWhat) -> Found
         ReadWhat::Status(execution) => {
             Found::Status(careful(|| Ok(journal.summary(execution).map_err(words)?.map(|summary| summary.status))))
         }
-        ReadWhat::Expired { criteria, now, limit } => {
-            Found::Expired(careful(|| expired(journal, epoch, &criteria, now, limit)))
+        ReadWhat::Expired { criteria, now, limit, keeps_untold } => {
+            let purge = Purge { keeps_untold, ..purge(&criteria, now) };
+            Found::Expired(careful(|| expired(journal, epoch, &criteria, &purge, limit)))
         }
+        ReadWhat::Untold { after, limit } => Found::Untold(careful(|| journal.untold(after, limit).map_err(words))),
     }
 }
 
@@ -90,6 +94,7 @@ impl Found {
             ReadWhat::Key(_) => Self::Key(Err(gone())),
             ReadWhat::Status(_) => Self::Status(Err(gone())),
             ReadWhat::Expired { .. } => Self::Expired(Err(gone())),
+            ReadWhat::Untold { .. } => Self::Untold(Err(gone())),
         }
     }
 }
@@ -143,14 +148,8 @@ fn key_owner(journal: &dyn Journal, key: &str) -> Result<Option<KeyOwner>, Box<s
     Ok(Some(KeyOwner { execution, workflow: summary.workflow.id.into(), input: activation.input }))
 }
 
-/// Has the journal forget what has expired; whoever ended differently takes turns there.
-fn expired(
-    journal: &dyn Journal,
-    epoch: Epoch,
-    criteria: &[Criterion],
-    now: Time,
-    limit: usize,
-) -> Result<Expired, Box<str>> {
+/// What need not be kept any more.
+fn purge(criteria: &[Criterion], now: Time) -> Purge {
     let mut purge = Purge::default();
     for Criterion { status, age, all_but } in criteria {
         let expired = finale_journal::Expired { ended_before: age.map(|age| now.before(age)), all_but: *all_but };
@@ -160,7 +159,18 @@ fn expired(
             Terminal::Cancelled => purge.cancelled = expired,
         }
     }
-    let purged = journal.purge(epoch, &purge, limit).map_err(words)?;
+    purge
+}
+
+/// Has the journal forget what has expired; whoever ended differently takes turns there.
+fn expired(
+    journal: &dyn Journal,
+    epoch: Epoch,
+    criteria: &[Criterion],
+    purge: &Purge,
+    limit: usize,
+) -> Result<Expired, Box<str>> {
+    let purged = journal.purge(epoch, purge, limit).map_err(words)?;
     let next = if purged.executions.is_empty() { next_expiry(journal, criteria)? } else { None };
     Ok(Expired { executions: purged.executions, next })
 }
@@ -175,6 +185,21 @@ fn next_expiry(journal: &dyn Journal, criteria: &[Criterion]) -> Result<Option<T
         next = next.into_iter().chain(expires).min();
     }
     Ok(next)
+}
+
+/// How an execution ended, for those who are told of it; none if it is forgotten.
+pub(crate) fn find_end(journal: &dyn Journal, execution: ExecutionId) -> Result<Option<Ended>, Box<str>> {
+    careful(|| {
+        let outcome = match offline::outcome(journal, execution) {
+            Ok(Some(outcome)) => Arc::new(outcome),
+            Ok(None) => return Err("it has not ended".into()),
+            Err(ReadError::NotFound(_)) => return Ok(None),
+            Err(error) => return Err(words(error)),
+        };
+        let Some(summary) = journal.summary(execution).map_err(words)? else { return Ok(None) };
+        let Summary { workflow, business_key, .. } = summary;
+        Ok(Some(Ended { execution, workflow, business_key, outcome }))
+    })
 }
 
 /// What the journal says about an execution that its shard does not have.

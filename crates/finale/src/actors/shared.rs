@@ -24,6 +24,7 @@ use super::start::{Ending, Endings};
 use super::supervisor::Supervisor;
 use crate::clock::Clock;
 use crate::context::Data;
+use crate::ended::EndedHandlers;
 use crate::faults::{Faults, Injected};
 use crate::handler::Handlers;
 use crate::metering::ShardMetrics;
@@ -35,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) index: u16,
     pub(crate) options: Arc<Options>,
     pub(crate) handlers: Handlers,
+    /// Who is told of ends.
+    pub(crate) ended: EndedHandlers,
     pub(crate) data: Data,
     pub(crate) clock: Clock,
     pub(crate) faults: Injected,
@@ -83,8 +86,21 @@ impl Shared {
     }
 
     pub(crate) fn new(parts: Parts, port: Rc<Port<Released>>) -> Self {
-        let Parts { index, options, handlers, data, faults, journal, epoch, vitals, directory, endings, permits, open } =
-            parts;
+        let Parts {
+            index,
+            options,
+            handlers,
+            ended,
+            data,
+            faults,
+            journal,
+            epoch,
+            vitals,
+            directory,
+            endings,
+            permits,
+            open,
+        } = parts;
         let leaving = Leaving {
             index,
             journal: Some(Arc::clone(&journal)),
@@ -99,6 +115,7 @@ impl Shared {
             clock: faults.as_ref().and_then(|faults| faults.wall()).map_or_else(Clock::start, Clock::at),
             options,
             handlers,
+            ended,
             data,
             faults,
             journal,
@@ -233,6 +250,7 @@ pub(crate) struct Parts {
     pub(crate) index: u16,
     pub(crate) options: Arc<Options>,
     pub(crate) handlers: Handlers,
+    pub(crate) ended: EndedHandlers,
     pub(crate) data: Data,
     pub(crate) faults: Injected,
     pub(crate) journal: Arc<dyn Journal>,

@@ -141,6 +141,7 @@ fn supervisor_options(shared: &Shared, open: &OpenLimit) -> supervisor::Options 
             // One shard forgets for all.
             interval: retention.interval,
         },
+        ended_handlers: shared.ended.count(),
         late_events_max: options.limits.late_events_max,
     }
 }

@@ -14,6 +14,7 @@ mod rebuilding;
 mod recovery;
 mod retention;
 mod sweep;
+mod telling;
 mod unreadable;
 mod world;
 
@@ -61,6 +62,7 @@ fn options() -> Options {
             cancelled: Keep::default(),
             interval: Duration::from_secs(10),
         },
+        ended_handlers: 0,
         late_events_max: 2,
     }
 }
@@ -282,7 +284,7 @@ fn outcome(at: Time) -> Arc<Outcome> {
 }
 
 fn ended(slot: Slot, at: Time) -> Ended {
-    Ended { slot, outcome: outcome(at), cancels: Vec::new(), interrupted: Vec::new() }
+    Ended { slot, outcome: outcome(at), business_key: None, cancels: Vec::new(), interrupted: Vec::new() }
 }
 
 fn report(request: Option<RequestId>, text: &str) -> Message {

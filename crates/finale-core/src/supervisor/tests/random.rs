@@ -119,6 +119,8 @@ fn everybody_is_answered_once_and_nothing_happens_twice() {
         "not done",
         "done",
         "forgotten",
+        "told",
+        "end not told",
         "left",
         "lost",
         "news lost",

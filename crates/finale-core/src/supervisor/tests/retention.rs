@@ -20,7 +20,10 @@ impl Scene {
 fn the_first_shard_looks_at_the_start_and_forgets_in_batches() {
     let mut scene = scene(Keep { age: Some(AGE), count: Some(9) });
     let out = scene.recover(Vec::new());
-    let [Read { number, what: ReadWhat::Expired { criteria, now, limit } }] = &out.reads[..] else { panic!("{out:?}") };
+    let [Read { number, what: ReadWhat::Expired { criteria, now, limit, keeps_untold: false } }] = &out.reads[..]
+    else {
+        panic!("{out:?}")
+    };
     assert_eq!(criteria[..], [Criterion { status: Terminal::Completed, age: Some(AGE), all_but: Some(9) }]);
     assert_eq!((*now, *limit), (scene.now, 256));
     let old = scene.id();

@@ -42,7 +42,7 @@ fn it_can_be_written_off_and_then_it_has_failed() {
     let execution = unreadable(&mut scene);
     let out = scene.ask(execution, fail(RequestId(9), "nothing to be saved"));
     let at = scene.now;
-    let what = WriteWhat::WriteOff { execution, at, error: "nothing to be saved".into() };
+    let what = WriteWhat::WriteOff { execution, at, error: "nothing to be saved".into(), to_tell: false };
     assert_eq!(out.writes, [Write { number: Some(WriteNo(1)), what }]);
     let out = scene.ask(execution, fail(RequestId(10), "twice"));
     assert_eq!(out.replies.len(), 1, "once is enough");

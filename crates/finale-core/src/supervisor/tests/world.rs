@@ -39,6 +39,7 @@ enum Way {
     FromActor(u16, u32),
     FromPort(u16),
     FromReader(u16, u64),
+    FromHandler(u16, ExecutionId),
     Between(u16, u16),
     FromCaller(u16),
 }
@@ -59,6 +60,8 @@ struct Kept {
     input: Payload,
     quarantine: Option<Quarantine>,
     outcome: Option<Arc<Outcome>>,
+    /// Whether somebody has still to be told of its end.
+    untold: bool,
 }
 
 #[derive(Debug, Default)]
@@ -108,6 +111,10 @@ pub(super) struct World {
     pub(super) trace: u64,
     pub(super) traces: bool,
     reads_fail: bool,
+    /// Whether a handler is told of ends, and those that have taken it in this life and the one before.
+    tells: bool,
+    handlers_fail: bool,
+    told: BTreeSet<ExecutionId>,
     pub(super) panics: bool,
     epoch: u32,
     journal_failed: bool,
@@ -139,12 +146,16 @@ impl World {
             trace: 0,
             traces: false,
             reads_fail: false,
+            tells: false,
+            handlers_fail: true,
+            told: BTreeSet::new(),
             panics: true,
             epoch: 0,
             journal_failed: false,
             seen: BTreeMap::new(),
         };
         world.reads_fail = world.rng.one_in(4);
+        world.tells = world.rng.one_in(2);
         world.start();
         world
     }
@@ -164,6 +175,7 @@ impl World {
             options.seed = self.rng.next();
             (options.active_executions_max, options.unused_permits_max) = (ACTIVE_MAX, 0);
             options.recovering_executions_max = RECOVERING_MAX;
+            options.ended_handlers = u16::from(self.tells);
             options.retention.completed = Keep { age: Some(Duration::from_secs(100)), count: None };
             let open = |(id, kept): (&ExecutionId, &Kept)| {
                 let is_here = kept.outcome.is_none() && shard_of(*id, SHARDS) == ShardNo(shard);
@@ -234,6 +246,7 @@ impl World {
             assert!(is_forgotten || self.published.insert(execution), "the end of {execution} is published twice");
             cancels.into_iter().for_each(|request| self.answered(request, "cancelled"));
         }
+        out.ends.drain(..).for_each(|end| self.tell_end(shard, end));
         for reply in out.replies.drain(..) {
             if let Answer::Began(execution) | Answer::Repeats(execution) = reply.answer {
                 assert!(self.journal.contains_key(&execution), "{execution} is acknowledged and not recorded");
@@ -265,6 +278,7 @@ impl World {
                 Notice::Released(_) => "released",
                 Notice::NotBegun(..) => "not begun",
                 Notice::Lost(_) => "lost",
+                Notice::EndNotTold(..) => "end not told",
                 _ => "other notice",
             });
         }
@@ -281,6 +295,19 @@ impl World {
                 PermitChange::Return(permits) => self.permits += permits,
             }
         }
+    }
+
+    /// A handler is told of an end, and answers when its turn comes.
+    fn tell_end(&mut self, shard: u16, TellEnd { execution, handlers, .. }: TellEnd) {
+        let has_ended = self.journal.get(&execution).is_none_or(|kept| kept.outcome.is_some());
+        assert!(has_ended, "a handler is told that {execution} has ended, and that is not recorded");
+        let fails = self.handlers_fail && self.rng.one_in(3);
+        let told = match fails {
+            true => Err(NotTold::Failed { handlers, reason: "not now".into() }),
+            false => Ok(()),
+        };
+        let told = EndTold { execution, told };
+        self.post(Way::FromHandler(shard, execution), Mail::Input(Box::new(Input::EndTold(told))));
     }
 
     fn reconciles(&mut self, shard: u16, slot: Slot) {
@@ -312,7 +339,7 @@ impl World {
                     kept.quarantine = quarantine;
                 }
             }
-            WriteWhat::WriteOff { execution, at, error } => {
+            WriteWhat::WriteOff { execution, at, error, to_tell } => {
                 let error = crate::record::ExecutionError::new(error, Vec::new()).expect("an error is not blank");
                 let outcome = Outcome {
                     completed_at: at,
@@ -324,12 +351,23 @@ impl World {
                 };
                 if let Some(kept) = self.journal.get_mut(&execution) {
                     kept.outcome = Some(Arc::new(outcome));
+                    kept.untold = to_tell;
                 }
+            }
+            WriteWhat::Told(executions) => {
+                for execution in executions.iter() {
+                    let kept = self.journal.get_mut(execution).expect("what is to be told is not forgotten");
+                    assert!(std::mem::take(&mut kept.untold), "{execution} was told already");
+                    assert!(self.told.contains(execution), "{execution} was not told");
+                }
+                self.see("told");
             }
             WriteWhat::Forget(executions) => {
                 for execution in executions.iter() {
-                    let ended = self.journal.remove(execution).is_none_or(|kept| kept.outcome.is_some());
-                    assert!(ended, "an open execution is forgotten");
+                    let gone = self.journal.remove(execution);
+                    assert!(gone.as_ref().is_none_or(|kept| kept.outcome.is_some()), "an open execution is forgotten");
+                    assert!(gone.is_none_or(|kept| !kept.untold), "an end that is to be told is forgotten");
+                    self.told.remove(execution);
                     // Its id may be given again.
                     self.forgotten.insert(*execution);
                     self.published.remove(execution);
@@ -450,9 +488,18 @@ impl World {
             (Way::FromReader(shard, _), Mail::Read(read)) => self.read(shard, read),
             (Way::Between(_, to), Mail::Shard(from, message)) => self.tell(to, Input::Shard { from, message }),
             (
-                Way::FromActor(shard, _) | Way::FromPort(shard) | Way::FromReader(shard, _) | Way::FromCaller(shard),
+                Way::FromActor(shard, _)
+                | Way::FromPort(shard)
+                | Way::FromReader(shard, _)
+                | Way::FromHandler(shard, _)
+                | Way::FromCaller(shard),
                 Mail::Input(input),
-            ) => self.tell(shard, *input),
+            ) => {
+                if let Input::EndTold(EndTold { execution, told: Ok(()) }) = *input {
+                    self.told.insert(execution);
+                }
+                self.tell(shard, *input);
+            }
             (way, mail) => panic!("{mail:?} came by {way:?}"),
         }
     }
@@ -483,10 +530,16 @@ impl World {
                 };
                 Input::StatusLooked { read, status: Ok(self.journal.get(&execution).map(status)) }
             }
-            ReadWhat::Expired { criteria, now, limit } => {
+            ReadWhat::Untold { .. } if fails => Input::UntoldFound { read, untold: Err("the disk".into()) },
+            ReadWhat::Untold { after, limit } => {
+                let untold = self.journal.iter().filter(|(id, kept)| kept.untold && Some(**id) > after);
+                Input::UntoldFound { read, untold: Ok(untold.map(|(id, _)| *id).take(limit).collect()) }
+            }
+            ReadWhat::Expired { criteria, now, limit, keeps_untold } => {
                 let age = criteria.iter().find_map(|criterion| criterion.age).expect("it is asked with an age");
                 let ended = |kept: &Kept| kept.outcome.as_ref().map(|outcome| outcome.completed_at);
-                let is_old = |kept: &Kept| ended(kept).is_some_and(|at| at.after(age) <= now);
+                let is_kept = |kept: &Kept| keeps_untold && kept.untold;
+                let is_old = |kept: &Kept| !is_kept(kept) && ended(kept).is_some_and(|at| at.after(age) <= now);
                 let old = self.journal.iter().filter(|(_, kept)| is_old(kept)).map(|(id, _)| *id).take(limit);
                 let next = self.journal.values().filter(|kept| !is_old(kept)).filter_map(ended).min();
                 let expired = Expired { executions: old.collect(), next: next.map(|at| at.after(age)) };
@@ -589,7 +642,7 @@ impl World {
         }
         self.forgotten.remove(&execution);
         let key = idempotency_key.map(|key| Idempotency { key, workflow: "order".into() });
-        let kept = Kept { key, input, quarantine: None, outcome: None };
+        let kept = Kept { key, input, quarantine: None, outcome: None, untold: false };
         assert!(self.journal.insert(execution, kept).is_none(), "{execution} begins twice");
         match acknowledge {
             Acknowledge::Nobody => {}
@@ -632,11 +685,12 @@ impl World {
         let kept = self.journal.get_mut(&hosted.execution).expect("it has begun");
         assert!(kept.outcome.is_none(), "{} ends twice", hosted.execution);
         kept.outcome = Some(Arc::clone(&outcome));
+        kept.untold = self.tells;
         let SimHosted { slot, cancels, messages, .. } = hosted;
         for request in messages.into_iter().filter_map(|message| message.request) {
             self.answered(request, "refused at the end");
         }
-        let ended = Ended { slot, outcome, cancels, interrupted: Vec::new() };
+        let ended = Ended { slot, outcome, business_key: None, cancels, interrupted: Vec::new() };
         self.news(shard, actor as u32, Input::Ended(ended));
     }
 
@@ -717,7 +771,7 @@ impl World {
 
     /// Lets everything come to rest, with nothing that goes wrong any more, and shuts down.
     pub(super) fn finish(&mut self) {
-        (self.panics, self.reads_fail) = (false, false);
+        (self.panics, self.reads_fail, self.handlers_fail) = (false, false, false);
         self.settle();
         for shard in 0..SHARDS {
             for _ in 0..2 {
@@ -740,13 +794,19 @@ impl World {
             let is_published = self.published.contains(execution);
             assert!(is_published || self.journal_failed || is_held, "the end of {execution} is not published");
         }
+        let untold = self.journal.iter().filter(|(id, kept)| kept.untold && self.published.contains(id));
+        let untold: Vec<_> = untold.map(|(id, _)| *id).collect();
+        let supervisors = self.shards.iter().filter_map(|shard| shard.supervisor.as_ref());
+        let has_failed = self.journal_failed || supervisors.map(Supervisor::health).any(|health| health.shard_failed);
+        assert!(has_failed || untold.is_empty(), "these ends were never told: {untold:?}");
     }
 
     fn settle(&mut self) {
         for _ in 0..100 {
             while self.step() {}
             self.advance(Duration::from_secs(5));
-            if self.shards.iter().all(|shard| shard.supervisor.as_ref().is_none_or(|s| s.sweep_at().is_none())) {
+            let rests = |supervisor: &Supervisor| supervisor.sweep_at().is_none() && supervisor.tell_at().is_none();
+            if self.shards.iter().all(|shard| shard.supervisor.as_ref().is_none_or(rests)) {
                 while self.step() {}
                 return;
             }

@@ -53,7 +53,7 @@ impl Hosting {
             count: turn.count(),
             facts: turn.facts(),
             begins: begins.map(|activation| self.begins(activation)),
-            standing: standing(&self.state, error.as_deref()),
+            standing: standing(&self.state, error.as_deref(), shared.ended.is_some()),
         })?;
         shared.metrics.committed(turn.count());
         turn.appended();
@@ -95,9 +95,9 @@ impl Hosting {
     }
 }
 
-fn standing<'a>(state: &Execution, error: Option<&'a str>) -> Standing<'a> {
+fn standing<'a>(state: &Execution, error: Option<&'a str>, to_tell: bool) -> Standing<'a> {
     match (state.ended(), state.status()) {
-        (Some((status, at)), _) => Standing::Ended(Ends { status, at, error }),
+        (Some((status, at)), _) => Standing::Ended(Ends { status, at, error, to_tell }),
         (None, ExecutionStatus::Ending) => Standing::Ending,
         _ => Standing::Running,
     }

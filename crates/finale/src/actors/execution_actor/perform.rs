@@ -108,13 +108,15 @@ impl ExecutionActor {
         let Some(Hosting { slot, bound, state, side, cancels, .. }) = self.hosting.take() else { return };
         let Some(outcome) = state.end_outcome(&bound.compiled) else { return };
         let interrupted = if cancels.is_empty() { Vec::new() } else { state.interrupted().to_vec() };
+        let activation = state.activation().filter(|_| self.shared.ended.is_some());
+        let business_key = activation.and_then(|activation| activation.business_key.clone());
         let outcome = Arc::new(outcome);
         let execution = state.id();
         observe::ended(&bound, execution, state.created_at(), &outcome);
         self.spare = Some(state);
         // What comes before the end in the news must not come after it.
         self.flush_news();
-        let ended = ExecutionEnded(execution, Ended { slot, outcome, cancels, interrupted }, side);
+        let ended = ExecutionEnded(execution, Ended { slot, outcome, business_key, cancels, interrupted }, side);
         self.supervisor.send(ForSupervisor::Ended(ended));
     }
 }

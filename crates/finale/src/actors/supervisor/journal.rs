@@ -105,6 +105,7 @@ impl Supervisor {
             past::Found::Key(owner) => Input::KeyLooked { read, owner },
             past::Found::Status(status) => Input::StatusLooked { read, status },
             past::Found::Expired(expired) => Input::Expired { read, expired },
+            past::Found::Untold(untold) => Input::UntoldFound { read, untold },
         }
     }
 
@@ -192,8 +193,9 @@ fn write(writer: &mut dyn Writer, what: &WriteWhat) -> Result<Appended, JournalE
             });
             writer.quarantine(*execution, quarantine.as_ref())
         }
-        WriteWhat::WriteOff { execution, at, error } => writer.write_off(*execution, *at, error),
+        WriteWhat::WriteOff { execution, at, error, to_tell } => writer.write_off(*execution, *at, error, *to_tell),
         WriteWhat::Forget(executions) => writer.forget(executions),
+        WriteWhat::Told(executions) => writer.told(executions),
     }
 }
 

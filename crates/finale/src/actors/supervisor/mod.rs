@@ -8,6 +8,7 @@ mod reports;
 mod send;
 mod sides;
 mod take_in;
+mod telling;
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -38,6 +39,7 @@ use super::way_in::{Peers, ToShard};
 use end::Leaving;
 pub(crate) use journal::HISTORIES_MAX;
 use send::to_engine;
+use telling::Telling;
 
 pub(crate) struct Supervisor {
     shared: Rc<Shared>,
@@ -54,6 +56,8 @@ pub(crate) struct Supervisor {
     unreadable: FxHashMap<ExecutionId, Arc<Completion>>,
     /// What was read and waits until what it has in it is durable.
     held_reads: u32,
+    /// Handlers that are told of ends.
+    telling: Telling,
     /// Executions whose end is being published, with what belongs to them.
     ending: VecDeque<(ExecutionId, Side)>,
     engine: Lane<ForEngine>,
@@ -101,6 +105,7 @@ impl Supervisor {
             sides: Vec::new(),
             unreadable: FxHashMap::default(),
             held_reads: 0,
+            telling: Telling::default(),
             ending: VecDeque::new(),
             engine,
             engine_address,
@@ -158,6 +163,9 @@ impl Supervisor {
                 let mut published = std::mem::take(&mut self.out.published);
                 published.drain(..).for_each(|published| self.publish(published));
                 self.out.published = published;
+            }
+            if !self.out.ends.is_empty() {
+                self.tell_ends();
             }
             // Not before its end was said, if it has one: whoever waits hears that it is abandoned.
             drop(left);
@@ -245,6 +253,7 @@ impl ActorFuture<Supervisor> for Drive {
             supervisor.own.wakes(context);
         }
         supervisor.take_lane(actor);
+        supervisor.poll_telling(actor, context);
         if supervisor.alarm.has_come(supervisor.machine.wake_at(), context) {
             supervisor.tell(Input::Wake, actor);
             if supervisor.alarm.has_come(supervisor.machine.wake_at(), context) {
