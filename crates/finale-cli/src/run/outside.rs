@@ -224,11 +224,14 @@ impl<'a> Follower<'a> {
 
     /// Does what was answered at the terminal.
     async fn answer(&mut self, line: &str) {
-        let Some((node, answer)) = self.questions.answered(line) else {
+        let Some((question, answer)) = self.questions.answered(line) else {
             return;
         };
-        if let Err(refused) = self.pass_on(&node, answer).await {
+        if let Err(refused) = self.pass_on(question.node(), answer).await {
             console::insist(format_args!("that changed nothing: {refused}"));
+            if !refused.is_too_late() {
+                self.questions.ask_again(question);
+            }
         }
     }
 
@@ -260,6 +263,37 @@ enum Refusal {
     Report(#[from] ReportError),
     #[error(transparent)]
     Command(#[from] CommandError),
+}
+
+impl Refusal {
+    /// Whether no other answer would change anything either: the node does not wait for one any more, or the runtime has
+    /// stopped.
+    const fn is_too_late(&self) -> bool {
+        match self {
+            Self::Report(error) => matches!(
+                error,
+                ReportError::NotFound
+                    | ReportError::AlreadySettled(_)
+                    | ReportError::ScopeOver
+                    | ReportError::AlreadyTerminal(_)
+                    | ReportError::StaleAttempt { .. }
+                    | ReportError::Journal(_)
+                    | ReportError::Stopped
+            ),
+            Self::Command(error) => matches!(
+                error,
+                CommandError::NotFound
+                    | CommandError::NotRunning(_)
+                    | CommandError::AlreadySettled(_)
+                    | CommandError::ScopeOver
+                    | CommandError::EndDecided
+                    | CommandError::AlreadyTerminal(_)
+                    | CommandError::WaitsForElse(_)
+                    | CommandError::Journal(_)
+                    | CommandError::Stopped
+            ),
+        }
+    }
 }
 
 /// Whether nothing goes on any more unless an operator says how.
