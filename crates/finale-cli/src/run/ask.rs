@@ -7,7 +7,8 @@ use finale::{EventNumber, NodeStatus, Payload, TaskId};
 use finale_core::definition::{Node, NodeKind, Verdict};
 use tokio::sync::mpsc;
 
-use super::answers::{awaited_signal, json_or_text};
+use super::answers::json_or_text;
+use super::signals::awaited_signal;
 use crate::console;
 use crate::progress::Following;
 use crate::text::shortened;
