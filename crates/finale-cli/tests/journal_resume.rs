@@ -49,6 +49,7 @@ fn a_run_that_was_killed_is_resumed_to_its_end() {
     assert_eq!(statuses(&shown, &["mix", "rise", "heat", "bake"]), ["completed"; 4]);
     let again = journal.ask("resume", &[]).with_code(0);
     assert_eq!((again.stdout.as_str(), again.stderr.as_str()), ("", "every execution has ended\n"));
+    assert!(!journal.files().contains(&"j.db-run".to_owned()), "{:?}", journal.files());
 }
 
 #[test]

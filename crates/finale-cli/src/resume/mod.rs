@@ -93,6 +93,8 @@ fn try_to_run(arguments: &Arguments) -> Result<Vec<Summary>, RunError> {
         processes::end_orphans();
         found.close()?;
         ended?;
+    } else {
+        found.close()?;
     }
     let summaries = summaries(&found)?;
     write(&summaries, arguments.json)?;
