@@ -180,3 +180,21 @@ fn leave_parcel_behind(journal: &Journal) {
         runtime.shutdown(std::time::Duration::from_secs(1)).await;
     });
 }
+
+#[test]
+fn what_is_damaged_is_not_taken_for_ended() {
+    let journal = Journal::new();
+    // The word is in what is kept of the execution and not in its definition.
+    let file = written("w.yaml", "id: w\ntasks: {a: {shell: \"echo hali''but >&2; exit 1\"}}\n");
+    ended(journal.command("run").arg(file)).with_code(1);
+    let id = only_id(&journal);
+    let mut bytes = std::fs::read(journal.path()).unwrap();
+    let found: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(b"halibut")).collect();
+    assert!(!found.is_empty());
+    found.into_iter().for_each(|at| bytes[at..at + 7].copy_from_slice(b"haddock"));
+    std::fs::write(journal.path(), bytes).unwrap();
+    let resumed = journal.ask("resume", &[]).with_code(1);
+    assert!(resumed.stdout.contains(&id) && resumed.stdout.contains("quarantined"), "{resumed:?}");
+    assert!(resumed.stderr.starts_with("see why: `finale why "), "{resumed:?}");
+    assert!(!resumed.stderr.contains("retry-quarantined"), "{resumed:?}");
+}
