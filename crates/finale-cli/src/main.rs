@@ -29,6 +29,7 @@ mod text;
 mod time;
 mod validate;
 mod why;
+mod words;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
