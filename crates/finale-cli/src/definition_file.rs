@@ -9,6 +9,9 @@ use finale_formats::{CalledFile, Format, Limits, Loaded};
 use crate::file::{self, ReadError};
 use crate::look::Look;
 
+/// The names of the formats, as options know them.
+pub(crate) const FORMATS: [&str; 5] = ["auto", "finale", "blueprint", "wfformat", "definition"];
+
 /// Of more problems only the number is said.
 const SHOWN_MAX: usize = 50;
 

@@ -7,6 +7,7 @@ use finale_core::nearest::nearest;
 
 use crate::journal::{Place, Prefix, Problem};
 use crate::room::Room;
+use crate::words::words;
 use crate::{console, report, time};
 
 const EXAMPLES: &str = "\
@@ -33,6 +34,16 @@ const STATUSES: [ExecutionStatus; 6] = [
     ExecutionStatus::Cancelled,
 ];
 
+const STATUS_NAMES: [&str; 6] = {
+    let mut names = [""; 6];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = STATUSES[at].name();
+        at += 1;
+    }
+    names
+};
+
 /// The arguments of `finale list`.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
@@ -41,7 +52,7 @@ pub(crate) struct Arguments {
     place: Place,
 
     /// Only those with that status: running, ending, quarantined, completed, failed or cancelled.
-    #[arg(long, value_parser = status)]
+    #[arg(long, value_parser = words(&STATUS_NAMES, status), hide_possible_values = true)]
     status: Option<ExecutionStatus>,
 
     /// Only those of the workflow with that id.

@@ -29,8 +29,9 @@ mod text;
 mod time;
 mod validate;
 mod why;
+mod words;
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -120,7 +121,8 @@ fn main() -> ExitCode {
 fn answered(answer: &clap::Error) -> ExitCode {
     let exit_code = u8::try_from(answer.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
     match answer.print().and_then(|()| io::stdout().flush()) {
-        Err(problem) if !answer.use_stderr() => written(Err(problem)),
+        // Whoever closed the pipe has read as much as they wanted.
+        Err(problem) if !answer.use_stderr() && problem.kind() != ErrorKind::BrokenPipe => written(Err(problem)),
         _ => exit_code,
     }
 }

@@ -2,16 +2,18 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use clap::Args;
 use finale_formats::diagnostic::Diagnostic;
 use finale_formats::{FileWarning, Format, Loaded};
 use serde::Serialize;
 
-use crate::definition_file::{DefinitionFile, Faulty};
+use crate::definition_file::{DefinitionFile, FORMATS, Faulty};
 use crate::exit::{BAD_INPUT, FAILED};
 use crate::file::ReadError;
 use crate::look::Look;
+use crate::words::words;
 use crate::{console, report};
 
 const EXAMPLES: &str = "\
@@ -34,7 +36,8 @@ pub(crate) struct Arguments {
     files: Vec<PathBuf>,
 
     /// What the files contain.
-    #[arg(long, value_name = "auto|finale|blueprint|wfformat|definition", default_value_t)]
+    #[arg(long, value_name = "auto|finale|blueprint|wfformat|definition", default_value_t,
+        value_parser = words(&FORMATS, Format::from_str), hide_possible_values = true)]
     format: Format,
 
     /// Write the problems as one line of JSON.

@@ -49,6 +49,7 @@ fn a_run_that_was_killed_is_resumed_to_its_end() {
     assert_eq!(statuses(&shown, &["mix", "rise", "heat", "bake"]), ["completed"; 4]);
     let again = journal.ask("resume", &[]).with_code(0);
     assert_eq!((again.stdout.as_str(), again.stderr.as_str()), ("", "every execution has ended\n"));
+    assert!(!journal.files().contains(&"j.db-run".to_owned()), "{:?}", journal.files());
 }
 
 #[test]
@@ -178,4 +179,22 @@ fn leave_parcel_behind(journal: &Journal) {
         runtime.activate(&workflow, serde_json::json!({})).by("an application").await.unwrap();
         runtime.shutdown(std::time::Duration::from_secs(1)).await;
     });
+}
+
+#[test]
+fn what_is_damaged_is_not_taken_for_ended() {
+    let journal = Journal::new();
+    // The word is in what is kept of the execution and not in its definition.
+    let file = written("w.yaml", "id: w\ntasks: {a: {shell: \"echo hali''but >&2; exit 1\"}}\n");
+    ended(journal.command("run").arg(file)).with_code(1);
+    let id = only_id(&journal);
+    let mut bytes = std::fs::read(journal.path()).unwrap();
+    let found: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(b"halibut")).collect();
+    assert!(!found.is_empty());
+    found.into_iter().for_each(|at| bytes[at..at + 7].copy_from_slice(b"haddock"));
+    std::fs::write(journal.path(), bytes).unwrap();
+    let resumed = journal.ask("resume", &[]).with_code(1);
+    assert!(resumed.stdout.contains(&id) && resumed.stdout.contains("quarantined"), "{resumed:?}");
+    assert!(resumed.stderr.starts_with("see why: `finale why "), "{resumed:?}");
+    assert!(!resumed.stderr.contains("retry-quarantined"), "{resumed:?}");
 }

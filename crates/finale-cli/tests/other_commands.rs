@@ -78,6 +78,21 @@ fn there_are_completions_for_every_shell() {
 }
 
 #[test]
+fn the_words_that_an_option_may_have_are_completed_and_read() {
+    let script = asked(&["completions", "bash"]).with_code(0).stdout;
+    let statuses = "running ending quarantined completed failed cancelled";
+    for words in ["auto finale blueprint wfformat definition", "fail_fast wait_all tolerate=", "full relaxed", statuses]
+    {
+        assert!(script.contains(&format!("compgen -W \"{words}\"")), "{words}");
+    }
+    let file = own("parcel.json");
+    for format in ["auto", "definition", "finale", "blueprint", "wfformat"] {
+        let asked = asked(&["validate", "--format", format, file.to_str().unwrap()]);
+        assert!(!asked.stderr.contains("unknown format"), "{asked:?}");
+    }
+}
+
+#[test]
 fn every_command_has_examples_and_the_exit_codes_are_said() {
     let help = asked(&["--help"]).with_code(0).stdout;
     assert!(help.contains("\nExamples:\n") && help.contains("\nExit codes:\n  0  everything completed\n"), "{help}");

@@ -8,7 +8,7 @@ mod common;
 use std::fs;
 use std::path::PathBuf;
 
-use common::{Ended, finale, fresh, node, run, shell, task, tasks, written};
+use common::{Ended, ended, finale, fresh, node, run, shell, task, tasks, written};
 use serde_json::{Value, json};
 
 /// Runs one task and gives the record.
@@ -95,7 +95,7 @@ fn a_command_knows_which_task_it_does() {
 fn a_command_has_the_environment_it_is_given_and_what_is_there() {
     let input = json!({"command": "echo $GREETING $COUNT $EXPRESS $LIST ${UNSET-none} $HOME", "env": {"GREETING": "hello you", "COUNT": 3, "EXPRESS": true, "LIST": [1, "a"], "UNSET": null}});
     let file = tasks("w.json", &[("a", task("shell", &input))]);
-    let ended = common::ended(
+    let ended = ended(
         finale()
             .env("HOME", "/home/x")
             .env("UNSET", "set")
@@ -111,9 +111,8 @@ fn a_command_has_the_environment_it_is_given_and_what_is_there() {
 fn a_command_runs_where_it_is_told_to() {
     fs::create_dir_all(fresh("here/there")).unwrap();
     let file = tasks("w.json", &[("a", task("shell", &json!({"command": "pwd", "dir": "there"})))]);
-    let ended = common::ended(
-        finale().current_dir(fresh("here")).arg("run").arg(file).args(["--json", "--logs"]).arg(fresh("logs")),
-    );
+    let ended =
+        ended(finale().current_dir(fresh("here")).arg("run").arg(file).args(["--json", "--logs"]).arg(fresh("logs")));
     let place = output(&ended.with_code(0).record())["stdout"].as_str().unwrap().to_owned();
     assert!(place.ends_with("/here/there"), "{place}");
     assert_eq!(
@@ -312,6 +311,29 @@ fn a_quoted_value_is_one_word_of_a_command_and_runs_nothing() {
 }
 
 #[test]
+fn a_log_that_cannot_be_made_stops_nobody_and_is_told() {
+    let file = || tasks("w.json", &[("a", shell("echo done"))]);
+    let no_directory = written("no directory", "");
+    let by_option = run(file(), &["--json", "--logs", no_directory.join("logs").to_str().unwrap()]);
+    let by_variable = ended(finale().env("TMPDIR", &no_directory).arg("run").arg(file()).arg("--json"));
+    for ran in [by_option, by_variable] {
+        let ran = ran.with_code(0);
+        assert!(ran.stderr.contains("a.1.log: there is no log of what the command writes: "), "{ran:?}");
+        assert_eq!(node(&ran.record(), "a")["output"]["stdout"], "done");
+    }
+}
+
+#[test]
+fn a_program_that_cannot_be_started_is_named() {
+    let file = tasks("w.json", &[("a", task("shell", &json!({"command": "true", "env": {"PATH": "/nowhere"}})))]);
+    let record = run(file, &["--json"]).with_code(1).record();
+    let error = &node(&record, "a")["error"];
+    let why =
+        "sh could not be started, which runs the command and is looked for in the PATH of its `env`: No such file";
+    assert!(error.as_str().unwrap().contains(why), "{error}");
+}
+
+#[test]
 fn a_log_that_cannot_be_written_stops_nobody_and_is_told() {
     let file = tasks("w.json", &[("a", shell("yes | head -c 100000; echo the end"))]);
     // As a full disk does, the limit of a file refuses what is written then.
@@ -319,7 +341,7 @@ fn a_log_that_cannot_be_written_stops_nobody_and_is_told() {
     let script = "trap '' XFSZ; ulimit -f 8; exec \"$0\" run \"$1\" --logs \"$2\"";
     let mut command = std::process::Command::new("sh");
     command.args(["-c", script, env!("CARGO_BIN_EXE_finale")]).arg(file).arg(&logs).env("LC_ALL", "C");
-    let ended = common::ended(&mut command).with_code(0);
+    let ended = ended(&mut command).with_code(0);
     let told = format!("{}: the log is not complete: File too large", logs.join("a.1.log").display());
     assert!(ended.stderr.contains(&told), "{ended:?}");
     assert!(ended.stdout.contains("the end"), "{ended:?}");

@@ -180,6 +180,6 @@ fn a_simulation_checks_no_task_and_a_run_does() {
     run(&["--simulate", "--input", "x=1"]).with_code(0);
     let refused = run(&["--simulate"]).with_code(2).stderr;
     assert!(refused.contains("the input of the workflow does not fit its schema"), "{refused}");
-    let failed = run(&["--input", "x=1", "--yes"]).with_code(1).stderr;
+    let failed = run(&["--input", "x=1", "--done", "b=1"]).with_code(1).stderr;
     assert!(failed.contains("the output does not fit its schema"), "{failed}");
 }

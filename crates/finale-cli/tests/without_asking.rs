@@ -90,7 +90,7 @@ fn a_sleep_is_over_after_its_time_and_has_to_be_one() {
     for (seconds, why) in [
         (json!(-1), "expected a number of seconds from 0 to 31536000 (a year), not -1"),
         (json!(1e9), "expected a number of seconds"),
-        (json!("long"), "the input does not fit the handler"),
+        (json!("long"), "expected a number of seconds from 0 to 31536000 (a year), not \"long\""),
     ] {
         let record = record(sleep(seconds), &[], 1);
         assert!(node(&record, "a")["error"].as_str().unwrap().contains(why), "{record}");

@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use finale_core::compile::{CompileError, Limits, Registry, Warning, compile_within};
-use finale_core::definition::{Call, DefinitionBuilder, FromDefinition};
-use finale_core::{Compiled, Definition, DefinitionHash};
+use finale_core::definition::{Call, DefinitionBuilder, FromDefinition, SchemaMismatch};
+use finale_core::{Compiled, Definition, DefinitionHash, NodeIndex, Payload};
 
 use crate::declared::Undeclared;
 use crate::handler::{Function, OutputChecks};
@@ -168,6 +168,40 @@ impl<Input, Output> Workflow<Input, Output> {
     /// ```
     pub fn warnings(&self) -> &[Warning] {
         self.inner.compiled.warnings()
+    }
+
+    /// Checks whether an output fits the schema that the definition declares for what a task gives. An output that does not is
+    /// refused when it is reported; this tells before. Every output fits a node that declares none.
+    ///
+    /// # Errors
+    /// What does not fit, and where.
+    ///
+    /// ```
+    /// # #[cfg(feature = "schema")]
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use finale::{Payload, Schema, Task, Workflow};
+    ///
+    /// let count = Task::external().output_schema(Schema::from_json(br#"{"type": "integer"}"#)?);
+    /// let workflow = Workflow::builder("boxes").task("count", count).build()?;
+    /// let node = workflow.compiled().position("count").expect("there is such a node");
+    /// assert!(workflow.check_output(node, &Payload::encode(&2)?).is_ok());
+    /// assert!(workflow.check_output(node, &Payload::encode("two")?).is_err());
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "schema"))]
+    /// # fn main() {}
+    /// ```
+    pub fn check_output(&self, node: NodeIndex, output: &Payload) -> Result<(), SchemaMismatch> {
+        self.schemas().map_or(Ok(()), |schemas| schemas.check_output(node, output.as_bytes()))
+    }
+
+    /// Checks whether what a signal says fits the schemas of all nodes that wait for one of that name. A signal that does not
+    /// is refused when it is sent; this tells before.
+    ///
+    /// # Errors
+    /// What does not fit, and where.
+    pub fn check_signal(&self, name: &str, payload: &Payload) -> Result<(), SchemaMismatch> {
+        self.schemas().map_or(Ok(()), |schemas| schemas.check_signal(name, payload))
     }
 
     /// The same, built of these functions; nobody else has it yet.

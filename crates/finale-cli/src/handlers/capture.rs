@@ -33,14 +33,14 @@ pub(super) struct Written {
 }
 
 impl Capture {
-    /// Keeps what comes out of the pipes of the standard output and the standard error: all of it in the log, and of
-    /// each the end, as much as the tail has room for.
+    /// Keeps what comes out of the pipes of the standard output and the standard error: all of it in the log, if there is
+    /// one, and of each the end, as much as the tail has room for.
     pub(super) fn start(
         stdout: (PipeReader, Tail),
         stderr: (PipeReader, Tail),
-        (path, log): (PathBuf, File),
+        log: Option<(PathBuf, File)>,
     ) -> io::Result<Self> {
-        let log = Arc::new(Mutex::new(Log::new(path, log, LOG_BYTES_MAX)));
+        let log = Arc::new(Mutex::new(log.map(|(path, log)| Log::new(path, log, LOG_BYTES_MAX))));
         let (ended, running) = pipe()?;
         let stdout = Stream::start(Source::new(stdout.0, ended.try_clone()?)?, stdout.1, Arc::clone(&log))?;
         let stderr = Stream::start(Source::new(stderr.0, ended)?, stderr.1, log)?;
@@ -63,7 +63,7 @@ struct Stream {
 }
 
 impl Stream {
-    fn start(mut source: Source, tail: Tail, log: Arc<Mutex<Log<File>>>) -> io::Result<Self> {
+    fn start(mut source: Source, tail: Tail, log: Arc<Mutex<Option<Log<File>>>>) -> io::Result<Self> {
         let tail = Arc::new(Mutex::new(tail));
         let (tell, over) = oneshot::channel();
         let kept = Arc::clone(&tail);
@@ -177,7 +177,7 @@ impl Read for Source {
 }
 
 /// Reads to the end whatever becomes of the log: a command that nobody reads from would stand still.
-fn copy(mut pipe: impl Read, log: &Mutex<Log<impl Write>>, tail: &Mutex<Tail>) {
+fn copy(mut pipe: impl Read, log: &Mutex<Option<Log<impl Write>>>, tail: &Mutex<Tail>) {
     let mut buffer = [0; 16 << 10];
     loop {
         let bytes = match pipe.read(&mut buffer) {
@@ -186,7 +186,9 @@ fn copy(mut pipe: impl Read, log: &Mutex<Log<impl Write>>, tail: &Mutex<Tail>) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(_) => break,
         };
-        locked(log).push(bytes);
+        if let Some(log) = &mut *locked(log) {
+            log.push(bytes);
+        }
         locked(tail).push(bytes);
     }
 }
@@ -248,7 +250,11 @@ mod tests {
 
     fn log_of(output: &str, log_bytes_max: u64) -> String {
         let mut log = Vec::new();
-        copy(output.as_bytes(), &Mutex::new(Log::new(PathBuf::new(), &mut log, log_bytes_max)), &Mutex::default());
+        copy(
+            output.as_bytes(),
+            &Mutex::new(Some(Log::new(PathBuf::new(), &mut log, log_bytes_max))),
+            &Mutex::default(),
+        );
         String::from_utf8(log).unwrap()
     }
 
@@ -267,7 +273,7 @@ mod tests {
         writer.write_all(b"in time").unwrap();
         drop(running);
         let (mut log, tail) = (Vec::new(), Mutex::default());
-        copy(&mut source, &Mutex::new(Log::new(PathBuf::new(), &mut log, 100)), &tail);
+        copy(&mut source, &Mutex::new(Some(Log::new(PathBuf::new(), &mut log, 100))), &tail);
         writer.write_all(b"late").unwrap();
         assert_eq!(log, b"in time");
         drop(writer);

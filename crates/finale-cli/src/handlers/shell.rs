@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::pending;
-use std::io::{self, pipe};
+use std::io::{self, ErrorKind, pipe};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use super::capture::{Capture, Written};
 use super::group::Group;
 use super::paths::CommandPaths;
 use super::tail::{LastLines, Tail};
+use crate::console;
 use crate::processes::{LeftoverCommand, Mark, system};
 use crate::run_file::{RunFile, RunFileError};
 use crate::text;
@@ -69,12 +70,12 @@ enum Failed {
     Name(String),
     #[error("the {0} has a NUL character, which no command can be given")]
     Nul(&'static str),
-    #[error("the log {}: {error}", path.display())]
-    Log { path: PathBuf, error: io::Error },
     #[error("there is no directory {}", .0.display())]
     Directory(PathBuf),
     #[error("the command could not be recorded: {0}")]
     Record(#[from] RunFileError),
+    #[error("{PROGRAM} could not be started, which runs the command{}: {error}", in_path(*has_own_path))]
+    Program { has_own_path: bool, error: io::Error },
     #[error("the command could not be started: {0}")]
     Start(#[source] io::Error),
     #[error("the command could not be waited for: {0}")]
@@ -189,8 +190,12 @@ impl RecordedCommand {
         let log = paths.create_log(execution, &name, attempt);
         let path = paths.log(execution, &name, attempt);
         let log = match log {
-            Ok(log) => (path, log),
-            Err(error) => return Err(Failed::Log { path, error }),
+            Ok(log) => Some((path, log)),
+            // A log is for people who look later: for want of one no work is left undone.
+            Err(error) => {
+                console::note(format_args!("{}: there is no log of what the command writes: {error}", path.display()));
+                None
+            }
         };
         let (stdout, stdout_writer) = pipe().map_err(Failed::Start)?;
         let (stderr, stderr_writer) = pipe().map_err(Failed::Start)?;
@@ -207,7 +212,9 @@ impl RecordedCommand {
         if let (Err(_), Some(file)) = (&group, &run_file) {
             file.ended(&mark)?;
         }
-        let recorded = Self { group: group.map_err(Failed::Start)?, mark, run_file };
+        let is_own_path = |error: &io::Error| error.kind() == ErrorKind::NotFound && input.env.contains_key("PATH");
+        let group = group.map_err(|error| Failed::Program { has_own_path: is_own_path(&error), error })?;
+        let recorded = Self { group, mark, run_file };
         if let Some(file) = &recorded.run_file {
             left.process = recorded.group.leader().zip(system());
             file.begins(&left)?;
@@ -278,16 +285,27 @@ fn command(context: &TaskContext, input: &Input, directory: &Path) -> Command {
     command
 }
 
+/// The program that runs commands.
+#[cfg(not(windows))]
+const PROGRAM: &str = "sh";
+#[cfg(windows)]
+const PROGRAM: &str = "cmd";
+
+/// Says where the program is looked for, where that is not the `PATH` of finale itself.
+const fn in_path(is_own: bool) -> &'static str {
+    if is_own { " and is looked for in the PATH of its `env`" } else { "" }
+}
+
 #[cfg(not(windows))]
 fn shell(text: &str) -> Command {
-    let mut command = Command::new("sh");
+    let mut command = Command::new(PROGRAM);
     command.arg("-c").arg(text);
     command
 }
 
 #[cfg(windows)]
 fn shell(text: &str) -> Command {
-    let mut command = Command::new("cmd");
+    let mut command = Command::new(PROGRAM);
     // It takes the rest of the line as it is, with quotes of its own kind.
     command.arg("/C").raw_arg(text);
     command

@@ -15,7 +15,8 @@ use super::Arguments;
 use crate::handlers::{CommandPaths, Handlers, LogsOption, runs_command};
 use crate::journal::{is_parked, live};
 use crate::run::{
-    Outside, RunError, Simulation, Surroundings, Willing, awaited_signal, check_handlers, close, end_leftover_commands,
+    Outside, RunError, Simulation, Surroundings, Willing, awaited_signal, check_answers, check_handlers, close,
+    end_leftover_commands,
 };
 use crate::run_file::RunFile;
 
@@ -54,6 +55,7 @@ impl Found {
                 over.get_or_init(read).contains(&at)
             };
             let outside = willing.outside(workflow.compiled(), &simulation, &place, is_over)?;
+            check_answers(&workflow, &simulation, outside, &place, is_over)?;
             workflows.insert(hash, (workflow, outside));
         }
         let open: HashSet<ExecutionId> = live.iter().map(|live| live.id).collect();

@@ -3,14 +3,15 @@
 mod found;
 mod go_on;
 
+use std::collections::HashSet;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use finale::actix::System;
-use finale::journal::{JournalError, JournalReader};
-use finale::{ExecutionStatus, Page, Summary, offline};
+use finale::journal::{JournalError, JournalReader, SqliteJournal};
+use finale::{ExecutionId, ExecutionStatus, Filter, Page, Summary, offline};
 
 use self::found::Found;
 use crate::cause::{self, Done};
@@ -93,11 +94,14 @@ fn try_to_run(arguments: &Arguments) -> Result<Vec<Summary>, RunError> {
         processes::end_orphans();
         found.close()?;
         ended?;
+    } else {
+        found.close()?;
     }
-    let summaries = summaries(&found)?;
+    let mut summaries = summaries(&found)?;
+    summaries.extend(damaged(&found.journal, &summaries)?);
     write(&summaries, arguments.json)?;
     say_causes(&summaries, &found);
-    say_what_next(&summaries, path);
+    say_what_next(&summaries, &found, path);
     Ok(summaries)
 }
 
@@ -105,6 +109,23 @@ fn try_to_run(arguments: &Arguments) -> Result<Vec<Summary>, RunError> {
 fn summaries(found: &Found) -> Result<Vec<Summary>, JournalError> {
     let found = found.live.iter().map(|live| found.journal.summary(live.id));
     found.filter_map(Result::transpose).collect()
+}
+
+/// Those of which nobody knows whether they have ended, because what is kept of them is damaged; without those that are known.
+fn damaged(journal: &SqliteJournal, known: &[Summary]) -> Result<Vec<Summary>, JournalError> {
+    let known: HashSet<ExecutionId> = known.iter().map(|summary| summary.id).collect();
+    let (mut filter, mut damaged) = (Filter::new().limit(Filter::LIMIT_MAX), Vec::new());
+    loop {
+        // Only who reads a summary finds that it is damaged, so that all are read.
+        let page = journal.list(&filter)?;
+        let last = page.last().filter(|_| page.len() == Filter::LIMIT_MAX).map(|last| last.id);
+        let is_damaged = |one: &Summary| is_quarantined(one) && !known.contains(&one.id);
+        damaged.extend(page.into_iter().filter(is_damaged));
+        if last.is_none() {
+            return Ok(damaged);
+        }
+        filter.before = last;
+    }
 }
 
 fn write(summaries: &[Summary], json: bool) -> Result<(), RunError> {
@@ -133,22 +154,29 @@ fn say_causes(summaries: &[Summary], found: &Found) {
     }
 }
 
-fn say_what_next(summaries: &[Summary], path: &Path) {
+fn say_what_next(summaries: &[Summary], found: &Found, path: &Path) {
     let first = |status| summaries.iter().find(|summary| summary.status == status);
     if let Some(failed) = first(ExecutionStatus::Failed) {
         console::insist(format_args!("see why: {}", quote::command("why", path, failed.id)));
     }
     if let Some(quarantined) = first(ExecutionStatus::Quarantined) {
         console::insist(format_args!("see why: {}", quote::command("why", path, quarantined.id)));
-        console::insist(format_args!("have it looked at again: {}", quote::command("retry-quarantined", path, "")));
+        // What is damaged stays so.
+        if summaries.iter().any(|one| is_quarantined(one) && found.live.iter().any(|live| live.id == one.id)) {
+            console::insist(format_args!("have it looked at again: {}", quote::command("retry-quarantined", path, "")));
+        }
     }
     if summaries.iter().any(is_unfinished) {
         console::say(format_args!("go on with what has not ended: {}", quote::command("resume", path, "")));
     }
 }
 
+fn is_quarantined(summary: &Summary) -> bool {
+    summary.status == ExecutionStatus::Quarantined
+}
+
 fn is_unfinished(summary: &Summary) -> bool {
-    !summary.status.is_terminal() && summary.status != ExecutionStatus::Quarantined
+    !summary.status.is_terminal() && !is_quarantined(summary)
 }
 
 /// The worst of it.

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 use finale::Payload;
-use finale_core::definition::{NodeKind, Signal, Wait};
+use finale_core::definition::{NodeKind, Signal};
 use finale_core::path::{Instance, NodePath};
 use finale_core::{Compiled, NodeIndex};
+
+use super::signals::{awaited_signal, can_be_named};
 
 /// The reason of a failure for which none was given.
 const REASON: &str = "made to fail by --fail";
@@ -116,6 +118,8 @@ pub(crate) enum BadAnswer {
     Both { node: String },
     #[error("--signal {name:?}: no node waits for a signal of that name{}", signal_hint(.nearest.as_deref()))]
     NobodyWaits { name: String, nearest: Option<String> },
+    #[error("--signal {name:?}: this is a template; say the name that it comes to")]
+    Template { name: String },
 }
 
 fn hint(nearest: Option<&str>) -> String {
@@ -126,28 +130,23 @@ fn signal_hint(nearest: Option<&str>) -> String {
     nearest.map_or_else(String::new, |nearest| format!(", did you mean {nearest:?}?"))
 }
 
-/// The signal that a node waits for, if it does.
-pub(crate) const fn awaited_signal(kind: &NodeKind) -> Option<&Signal> {
-    match kind {
-        NodeKind::Wait(Wait::Signal(signal)) => Some(signal),
-        _ => None,
-    }
-}
-
 impl Answered {
     /// The signals to be sent to executions of these definitions, in their order.
     pub(crate) fn signals(&self, compiled: &[&Compiled]) -> Result<SignalsToSend, BadAnswer> {
         let nodes = compiled.iter().flat_map(|one| one.all_positions().map(|position| one.node(position)));
         let awaited: Vec<&Signal> = nodes.filter_map(|node| awaited_signal(&node.kind)).collect();
-        let is_any = awaited.iter().any(|signal| signal.is_evaluated());
-        let names: BTreeSet<&str> = awaited.iter().map(|signal| signal.name.as_str()).collect();
+        let (evaluated, known): (Vec<_>, Vec<_>) = awaited.into_iter().partition(|signal| signal.is_evaluated());
+        let names: BTreeSet<&str> = known.into_iter().map(|signal| signal.name.as_str()).collect();
         let signal = |text: &String| {
             // A name may have a `=` of its own.
             let (name, payload) = match text.split_once('=') {
                 Some((name, payload)) if !names.contains(text.as_str()) => (name, json_or_text(payload)),
                 _ => (text.as_str(), Payload::NULL),
             };
-            if names.contains(name) || is_any {
+            if evaluated.iter().any(|signal| signal.name == name) {
+                return Err(BadAnswer::Template { name: name.to_owned() });
+            }
+            if names.contains(name) || evaluated.iter().any(|signal| can_be_named(signal, name)) {
                 return Ok((name.to_owned(), payload));
             }
             let nearest = finale_core::nearest::nearest(name, names.iter().copied()).map(str::to_owned);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::Args;
 use finale::Payload;
@@ -10,7 +11,9 @@ use finale_core::definition::{Declaration, DeclaredType, OnFailure};
 use finale_formats::Format;
 
 use super::answers::{Answered, json_or_text};
+use crate::definition_file::FORMATS;
 use crate::handlers;
+use crate::words::words;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -46,7 +49,8 @@ pub(crate) struct Arguments {
     pub(crate) file: PathBuf,
 
     /// What the file contains.
-    #[arg(long, value_name = "auto|finale|blueprint|wfformat|definition", default_value_t)]
+    #[arg(long, value_name = "auto|finale|blueprint|wfformat|definition", default_value_t,
+        value_parser = words(&FORMATS, Format::from_str), hide_possible_values = true)]
     pub(crate) format: Format,
 
     /// One input of the execution; JSON if it can be read as such and the file does not say that it is text, else text. May
@@ -70,7 +74,8 @@ pub(crate) struct Arguments {
     pub(crate) answered: Answered,
 
     /// What a failed task does to the execution; by default what the file says.
-    #[arg(long, value_name = "fail_fast|wait_all|tolerate=N|tolerate=N%", value_parser = on_failure)]
+    #[arg(long, value_name = "fail_fast|wait_all|tolerate=N|tolerate=N%",
+        value_parser = words(&["fail_fast", "wait_all", "tolerate="], on_failure), hide_possible_values = true)]
     pub(crate) on_failure: Option<OnFailure>,
 
     /// Keep what happens in this file; made if there is none.
@@ -82,7 +87,8 @@ pub(crate) struct Arguments {
     pub(crate) accept_lost_tail: bool,
 
     /// What the journal survives: the loss of power, or only the death of the process; default full.
-    #[arg(long, value_name = "full|relaxed", value_parser = durability, requires = "journal")]
+    #[arg(long, value_name = "full|relaxed", requires = "journal",
+        value_parser = words(&["full", "relaxed"], durability), hide_possible_values = true)]
     pub(crate) durability: Option<Durability>,
 
     #[command(flatten)]

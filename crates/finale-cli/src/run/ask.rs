@@ -7,7 +7,8 @@ use finale::{EventNumber, NodeStatus, Payload, TaskId};
 use finale_core::definition::{Node, NodeKind, Verdict};
 use tokio::sync::mpsc;
 
-use super::answers::{awaited_signal, json_or_text};
+use super::answers::json_or_text;
+use super::signals::awaited_signal;
 use crate::console;
 use crate::progress::Following;
 use crate::text::shortened;
@@ -104,6 +105,11 @@ impl Question {
     /// How does a task go on that is held?
     pub(crate) fn held(path: &str, node: &Node, why: String) -> Self {
         Self::new(path, node, About::Held(why))
+    }
+
+    /// The path of the node that is asked about.
+    pub(crate) fn node(&self) -> &str {
+        &self.node
     }
 
     fn new(path: &str, node: &Node, about: About) -> Self {
@@ -261,8 +267,8 @@ impl<'a> Questions<'a> {
         line
     }
 
-    /// The node that was asked about, and the answer; none if it was not understood.
-    pub(crate) fn answered(&mut self, line: &str) -> Option<(String, Answer)> {
+    /// The question that was asked, and the answer; none if it was not understood.
+    pub(crate) fn answered(&mut self, line: &str) -> Option<(Question, Answer)> {
         let question = self.open.front()?;
         let Some(answer) = question.understand(line) else {
             console::insist(format_args!("  {}", question.not_understood(line)));
@@ -270,7 +276,15 @@ impl<'a> Questions<'a> {
             return None;
         };
         self.asked = false;
-        self.open.pop_front().map(|question| (question.node, answer))
+        self.open.pop_front().map(|question| (question, answer))
+    }
+
+    /// Asks a question again, before all others, because its answer was refused.
+    pub(crate) fn ask_again(&mut self, question: Question) {
+        // The next attempt may be asked about already.
+        if self.open.iter().all(|open| open.node != question.node) {
+            self.open.push_front(question);
+        }
     }
 }
 

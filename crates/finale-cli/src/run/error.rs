@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use finale::journal::JournalError;
 use finale::offline;
-use finale::{Abandoned, ActivateError, CommandError, ExecutionId, ReportError, Runtime, StartError};
+use finale::{Abandoned, ActivateError, CommandError, ExecutionId, ReportError, Runtime, SchemaMismatch, StartError};
 use finale_core::nearest::nearest;
 
 use super::answers::BadAnswer;
@@ -50,6 +50,9 @@ pub(crate) enum RunError {
          say what it is, by {option}"
     )]
     NothingFits { file: String, node: String, option: String },
+    /// What is said in advance does not fit the schema of what it stands for.
+    #[error("{file}: {option}: {mismatch}")]
+    Misfit { file: String, option: String, mismatch: SchemaMismatch },
     /// The runtime did not take it.
     #[error("{file}: {error}{}", input_hint(error))]
     Activate { file: String, error: ActivateError },

@@ -126,7 +126,7 @@ async fn see_to_end(
         match outside::follow(surroundings, runtime, handle, lines, following).await? {
             Followed::ToTheEnd => {}
             Followed::EndOfInput => return stop(prepared, handle, "the end of the input").await,
-            Followed::Held => return Ok(Came::Interrupted),
+            Followed::Unanswered(by) => return stop(prepared, handle, &by).await,
         }
     }
     handle.outcome().await?;

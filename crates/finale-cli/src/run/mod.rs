@@ -5,13 +5,17 @@ mod arguments;
 mod ask;
 mod error;
 mod execute;
+mod fitting;
 mod kept;
 mod left;
 mod outside;
 mod prepare;
+mod refusal;
+mod signals;
 mod simulate;
 #[cfg(test)]
 mod tests;
+mod unanswered;
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -20,16 +24,18 @@ use std::process::ExitCode;
 use finale::actix::System;
 use finale::{ExecutionStatus, Record};
 
-pub(crate) use self::answers::{Answered, InAdvance, awaited_signal};
+pub(crate) use self::answers::{Answered, InAdvance};
 pub(crate) use self::arguments::Arguments;
 pub(crate) use self::ask::{Lines, read_lines};
 pub(crate) use self::error::RunError;
 pub(crate) use self::execute::{SHUTDOWN, interrupt, limits};
+pub(crate) use self::fitting::check_answers;
 pub(crate) use self::kept::close;
 pub(crate) use self::left::end_leftover_commands;
 pub(crate) use self::outside::{Followed, Outside, Surroundings, follow};
 use self::prepare::Prepared;
 pub(crate) use self::prepare::{Willing, check_handlers};
+pub(crate) use self::signals::awaited_signal;
 pub(crate) use self::simulate::Simulation;
 use crate::cause::{self, Done};
 use crate::exit::{self, CANCELLED, FAILED};

@@ -1,10 +1,8 @@
 //! What is done outside: by the simulation, or by whoever sits at the terminal.
 
-use std::collections::BTreeSet;
-
 use finale::{
-    Awaited, CommandError, Event, EventKind, ExecutionHandle, Failure, FailureClass, NewSignal, ReportError, Runtime,
-    TaskId, TaskReport, WaitingFor, Workflow,
+    CommandError, Event, EventKind, ExecutionHandle, Failure, FailureClass, NewSignal, Runtime, TaskId, TaskReport,
+    WaitingFor, Workflow,
 };
 use finale_core::definition::{Node, NodeKind, Verdict};
 use finale_core::{Compiled, NodeIndex, WorkKey};
@@ -13,15 +11,22 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use serde::Serialize;
 
-use super::answers::{InAdvance, awaited_signal};
+use super::answers::InAdvance;
 use super::ask::{Answer, Lines, Question, Questions};
 use super::error::RunError;
+use super::refusal::Refusal;
+use super::signals::{awaited_signal, can_be_named, waits_for_a_time};
 use super::simulate::Simulation;
+use super::unanswered::{Reason, Unanswered};
 use crate::console;
 use crate::progress::Following;
+use crate::text::shortened;
 
 /// Who activates executions here, and answers for them.
 pub(crate) const BY: &str = "finale run";
+
+/// The reason why nobody goes on with an execution is cut off after so many columns.
+const REASON_COLUMNS_MAX: usize = 200;
 
 /// Who does what is done outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,14 +65,14 @@ pub(crate) struct Surroundings<'a> {
 }
 
 /// How following an execution came to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Followed {
     /// The execution is over.
     ToTheEnd,
     /// Nobody answers any more.
     EndOfInput,
-    /// Only an operator can say how it goes on, and none is here.
-    Held,
+    /// Nothing goes on without an answer that nobody here gives; who would cancel it, in words.
+    Unanswered(String),
 }
 
 /// Does what is done outside until the execution is over, or nobody answers any more.
@@ -82,11 +87,12 @@ pub(crate) async fn follow(
         if !waits_for(surroundings.workflow, name) {
             continue;
         }
-        // It can be over already.
-        if let Err(error) = handle.signal(name, payload, BY).await
-            && !matches!(error, CommandError::AlreadyTerminal(_))
-        {
-            return Err(error.into());
+        match handle.signal(name, payload, BY).await.map_err(Refusal::from) {
+            Ok(()) => {}
+            Err(refused) if refused.has_stopped() => return Err(refused.into()),
+            // It can be over already.
+            Err(refused) if refused.is_too_late() => {}
+            Err(refused) => console::insist(format_args!("--signal {name:?} changed nothing: {refused}")),
         }
     }
     let mut events = handle.events().await?;
@@ -100,14 +106,18 @@ pub(crate) async fn follow(
                 Ok(None) => return Ok(Followed::ToTheEnd),
                 Err(lagged) => events = handle.events_after(lagged.after).await?,
             },
-            Some(reported) = follower.reports.next() => reported?,
-            is_held = is_held_for_good(handle), if follower.may_be_held_for_good => {
-                if is_held? {
-                    follower.say_held();
-                    return Ok(Followed::Held);
+            Some(reported) = follower.reports.next() => {
+                if let Err(refused) = reported {
+                    follower.refused(refused)?;
                 }
-                follower.may_be_held_for_good = false;
             }
+            lines = follower.unanswered.lines(handle), if follower.unanswered.is_to_be_looked_at() => match lines? {
+                Some(lines) => {
+                    lines.iter().for_each(console::insist);
+                    return Ok(Followed::Unanswered(cancelling(&lines)));
+                }
+                None => follower.unanswered.looked_at(),
+            },
             line = follower.questions.line() => match line {
                 Some(line) => follower.answer(&line).await,
                 None => return Ok(Followed::EndOfInput),
@@ -122,14 +132,33 @@ struct Follower<'a> {
     runtime: &'a Runtime,
     handle: &'a ExecutionHandle,
     /// Reports that are not durable yet: one must not wait for another.
-    reports: FuturesUnordered<LocalBoxFuture<'a, Result<(), RunError>>>,
+    reports: FuturesUnordered<LocalBoxFuture<'a, Result<(), Refused>>>,
     questions: Questions<'a>,
     /// The node whose attempt has just failed, and why.
     failed: Option<(String, String)>,
-    /// The nodes that are left to an operator who is not here.
-    held: BTreeSet<String>,
-    /// Whether it is to be looked at whether anything else can go on.
-    may_be_held_for_good: bool,
+    unanswered: Unanswered,
+}
+
+/// Something that is to be done outside.
+#[derive(Clone, Debug)]
+struct Wanted {
+    path: String,
+    position: NodeIndex,
+    attempt: u16,
+}
+
+/// What was said of a node in advance changed nothing.
+#[derive(Debug)]
+struct Refused {
+    /// What is still to be done; none if nobody can be asked for it.
+    wanted: Option<Wanted>,
+    why: Refusal,
+}
+
+impl From<Refusal> for Refused {
+    fn from(why: Refusal) -> Self {
+        Self { wanted: None, why }
+    }
 }
 
 impl<'a> Follower<'a> {
@@ -139,8 +168,8 @@ impl<'a> Follower<'a> {
         handle: &'a ExecutionHandle,
         questions: Questions<'a>,
     ) -> Self {
-        let (reports, held) = (FuturesUnordered::new(), BTreeSet::new());
-        Self { surroundings, runtime, handle, reports, questions, failed: None, held, may_be_held_for_good: false }
+        let (reports, unanswered) = (FuturesUnordered::new(), Unanswered::default());
+        Self { surroundings, runtime, handle, reports, questions, failed: None, unanswered }
     }
 
     fn hear(&mut self, event: &Event) {
@@ -154,17 +183,16 @@ impl<'a> Follower<'a> {
             _ => return,
         };
         self.questions.close(node, to);
-        self.held.remove(node);
-        self.may_be_held_for_good = !self.held.is_empty();
+        self.unanswered.moved(node);
         let compiled = self.surroundings.workflow.compiled();
         let Some((waiting_for, position)) = waiting_for.zip(compiled.find(node)) else { return };
         match waiting_for {
             WaitingFor::Task | WaitingFor::Verdict | WaitingFor::Signal => {
-                self.wanted(node, position, compiled.node(position), attempt);
+                self.wanted(Wanted { path: node.clone(), position, attempt });
             }
             WaitingFor::Time | WaitingFor::Backoff if self.surroundings.outside == Outside::Simulated => {
                 let (handle, path) = (self.handle, node.clone());
-                self.reports.push(Box::pin(async move { run_now(handle, &path).await }));
+                self.reports.push(Box::pin(async move { Ok(run_now(handle, &path).await?) }));
             }
             WaitingFor::Operator => self.held(node, compiled.node(position)),
             _ => {}
@@ -178,57 +206,92 @@ impl<'a> Follower<'a> {
         match self.surroundings.outside {
             Outside::Asked => self.questions.add(Question::held(path, node, why)),
             Outside::Nobody | Outside::Told if self.surroundings.is_kept => {
-                self.held.insert(path.to_owned());
-                self.may_be_held_for_good = true;
+                self.unanswered.add(path.to_owned(), Reason::Held);
             }
             outside => {
-                let by = outside.agreeing().unwrap_or(BY);
-                self.reports.push(Box::pin(give_up(self.handle, path.to_owned(), by, why)));
+                let (handle, path, by) = (self.handle, path.to_owned(), outside.agreeing().unwrap_or(BY));
+                self.reports.push(Box::pin(async move { Ok(give_up(handle, path, by, why).await?) }));
             }
-        }
-    }
-
-    fn say_held(&self) {
-        for node in &self.held {
-            console::insist(format_args!("{node} is held: somebody at a terminal has to say how it goes on"));
         }
     }
 
     /// Something is to be done outside.
-    fn wanted(&mut self, path: &str, position: NodeIndex, node: &'a Node, attempt: u16) {
-        let is_own = self.surroundings.workflow.compiled().position(path).is_some();
-        let task = is_own.then(|| TaskId { execution: self.handle.id(), key: WorkKey::root(position) });
-        let (handle, named) = (self.handle, path.to_owned());
-        let (runtime, agreeing) = (self.runtime, self.surroundings.outside.agreeing());
-        let answer = self.surroundings.simulation.answers().of(path, &node.id);
-        let report: LocalBoxFuture<'a, _> = match (&node.kind, answer, agreeing) {
-            (NodeKind::Verification(_), _, Some(by)) => Box::pin(judge(runtime, handle, named, by)),
-            (NodeKind::Verification(_), ..) => return self.questions.add(Question::verdict(path, node)),
+    fn wanted(&mut self, wanted: Wanted) {
+        match self.answer_in_advance(&wanted) {
+            Some(answer) => self
+                .reports
+                .push(Box::pin(async move { answer.await.map_err(|why| Refused { wanted: Some(wanted), why }) })),
+            None => self.ask(wanted, Reason::Untold),
+        }
+    }
+
+    /// Reports what was said of it in advance, if something was.
+    fn answer_in_advance(&self, wanted: &Wanted) -> Option<LocalBoxFuture<'a, Result<(), Refusal>>> {
+        let Surroundings { workflow, simulation, outside, .. } = self.surroundings;
+        let (runtime, handle, path) = (self.runtime, self.handle, wanted.path.clone());
+        let compiled = workflow.compiled();
+        let node = compiled.node(wanted.position);
+        let answer = simulation.answers().of(&path, &node.id);
+        Some(match (&node.kind, answer, outside.agreeing()) {
+            (NodeKind::Verification(_), _, Some(by)) => Box::pin(judge(runtime, handle, path, by)),
             (NodeKind::Wait(_), _, Some(by)) => {
-                let compiled = self.surroundings.workflow.compiled();
-                Box::pin(async move { Ok(send(handle, compiled, &named, (), by).await?) })
+                Box::pin(async move { Ok(send(handle, compiled, &path, (), by).await?) })
             }
-            (NodeKind::Wait(_), ..) => return self.questions.add(Question::signal(path, node)),
+            (NodeKind::Verification(_) | NodeKind::Wait(_), ..) => return None,
             (_, Some(InAdvance::Failed(reason)), _) => {
-                Box::pin(report(handle, named, TaskReport::failed(failed(reason))))
+                Box::pin(report(handle, path, TaskReport::failed(failed(reason))))
             }
-            (_, Some(InAdvance::Done(output)), _) => Box::pin(report(handle, named, TaskReport::completed(output))),
-            (_, None, Some(_)) => Box::pin(report(handle, named, TaskReport::completed(()))),
-            (_, None, None) => {
-                let assignee = self.surroundings.workflow.compiled().assignee(position);
-                return self.questions.add(Question::task(path, node, task, attempt, assignee));
+            (_, Some(InAdvance::Done(output)), _) => Box::pin(report(handle, path, TaskReport::completed(output))),
+            (_, None, Some(_)) => Box::pin(report(handle, path, TaskReport::completed(()))),
+            (_, None, None) => return None,
+        })
+    }
+
+    /// Asks for it, if somebody is there.
+    fn ask(&mut self, wanted: Wanted, otherwise: Reason) {
+        let Wanted { path, position, attempt } = wanted;
+        let compiled = self.surroundings.workflow.compiled();
+        let node = compiled.node(position);
+        if self.surroundings.outside == Outside::Asked {
+            self.questions.add(match &node.kind {
+                NodeKind::Verification(_) => Question::verdict(&path, node),
+                NodeKind::Wait(_) => Question::signal(&path, node),
+                _ => {
+                    let key = compiled.position(&path).map(WorkKey::root);
+                    let task = key.map(|key| TaskId { execution: self.handle.id(), key });
+                    Question::task(&path, node, task, attempt, compiled.assignee(position))
+                }
+            });
+        } else if !waits_for_a_time(&node.kind) {
+            self.unanswered.add(path, otherwise);
+        }
+    }
+
+    /// Says that what was said in advance changed nothing, and asks for something else.
+    fn refused(&mut self, Refused { wanted, why }: Refused) -> Result<(), RunError> {
+        match wanted {
+            _ if why.has_stopped() => Err(why.into()),
+            // The end of the execution, or of its time, can come first.
+            _ if why.is_too_late() => Ok(()),
+            None => Err(why.into()),
+            Some(wanted) => {
+                console::insist(format_args!("{}: what was said in advance changed nothing: {why}", wanted.path));
+                self.ask(wanted, Reason::Refused(why.to_string()));
+                Ok(())
             }
-        };
-        self.reports.push(report);
+        }
     }
 
     /// Does what was answered at the terminal.
     async fn answer(&mut self, line: &str) {
-        let Some((node, answer)) = self.questions.answered(line) else {
+        let Some((question, answer)) = self.questions.answered(line) else {
             return;
         };
-        if let Err(refused) = self.pass_on(&node, answer).await {
+        if let Err(refused) = self.pass_on(question.node(), answer).await {
             console::insist(format_args!("that changed nothing: {refused}"));
+            if !refused.is_too_late() {
+                self.questions.ask_again(question);
+            }
         }
     }
 
@@ -253,29 +316,13 @@ impl<'a> Follower<'a> {
     }
 }
 
-/// Why an answer changed nothing.
-#[derive(Debug, thiserror::Error)]
-enum Refusal {
-    #[error(transparent)]
-    Report(#[from] ReportError),
-    #[error(transparent)]
-    Command(#[from] CommandError),
-}
-
-/// Whether nothing goes on any more unless an operator says how.
-async fn is_held_for_good(handle: &ExecutionHandle) -> Result<bool, RunError> {
-    let why = handle.why().await?;
-    let is_held = |awaited: &Awaited| awaited.waiting_for == Some(WaitingFor::Operator);
-    Ok(!why.awaited.is_empty() && why.awaited_more == 0 && why.awaited.iter().all(is_held))
-}
-
 /// Ends a wait for time, in a simulation.
-async fn run_now(handle: &ExecutionHandle, node: &str) -> Result<(), RunError> {
+async fn run_now(handle: &ExecutionHandle, node: &str) -> Result<(), Refusal> {
     if_still_wanted(handle.run_now(node, "simulate", "nothing is waited for").await)
 }
 
 /// Lets a node fail that an operator would have to decide about.
-async fn give_up(handle: &ExecutionHandle, node: String, by: &str, why: String) -> Result<(), RunError> {
+async fn give_up(handle: &ExecutionHandle, node: String, by: &str, why: String) -> Result<(), Refusal> {
     let reason = match why.as_str() {
         "" => "it is held, and nobody is here to say how it goes on".to_owned(),
         why => format!("{why}; it is held, and nobody is here to say how it goes on"),
@@ -284,7 +331,7 @@ async fn give_up(handle: &ExecutionHandle, node: String, by: &str, why: String) 
 }
 
 /// What came of telling a node something, where the end of the execution, or of the wait, can come first.
-fn if_still_wanted(told: Result<(), CommandError>) -> Result<(), RunError> {
+fn if_still_wanted(told: Result<(), CommandError>) -> Result<(), Refusal> {
     match told {
         Ok(()) | Err(CommandError::AlreadyTerminal(_) | CommandError::NotRunning(_)) => Ok(()),
         Err(CommandError::AlreadySettled(_) | CommandError::NotFound) => Ok(()),
@@ -297,7 +344,15 @@ fn if_still_wanted(told: Result<(), CommandError>) -> Result<(), RunError> {
 fn waits_for(workflow: &Workflow, name: &str) -> bool {
     let compiled = workflow.compiled();
     let awaited = compiled.all_positions().filter_map(|position| awaited_signal(&compiled.node(position).kind));
-    awaited.into_iter().any(|signal| signal.is_evaluated() || signal.name == name)
+    awaited.into_iter().any(|signal| can_be_named(signal, name))
+}
+
+/// Who cancels an execution that waits for answers that nobody gives, with the first reason.
+fn cancelling(lines: &[String]) -> String {
+    let first = lines.first().map_or("", String::as_str);
+    let more = lines.len().saturating_sub(1);
+    let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+    format!("{BY}, because {}{more}", shortened(first, REASON_COLUMNS_MAX))
 }
 
 /// Sends the signal that a node waits for, if it still does.
@@ -329,18 +384,14 @@ fn failed(reason: &str) -> Failure {
     Failure::new(FailureClass::Failed, reason)
 }
 
-async fn report(handle: &ExecutionHandle, node: String, report: TaskReport) -> Result<(), RunError> {
-    match handle.report(&node, report).await {
-        // The end of the execution, or of its time, can come first.
-        Ok(()) | Err(ReportError::AlreadyTerminal(_) | ReportError::AlreadySettled(_)) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+async fn report(handle: &ExecutionHandle, node: String, report: TaskReport) -> Result<(), Refusal> {
+    Ok(handle.report(&node, report).await?)
 }
 
-async fn judge(runtime: &Runtime, handle: &ExecutionHandle, node: String, by: &str) -> Result<(), RunError> {
+async fn judge(runtime: &Runtime, handle: &ExecutionHandle, node: String, by: &str) -> Result<(), Refusal> {
     match runtime.give_verdict(handle.id(), &node, Verdict::Pass, by).await {
-        // The end of the execution can come first; a verification that it closed takes no verdict.
-        Ok(()) | Err(CommandError::AlreadyTerminal(_) | CommandError::Invalid(_)) => Ok(()),
+        // A verification that the end of the execution closed takes no verdict.
+        Ok(()) | Err(CommandError::Invalid(_)) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }

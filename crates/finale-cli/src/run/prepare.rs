@@ -8,11 +8,12 @@ use finale::{Payload, Workflow};
 use finale_core::definition::{Definition, Exhausted, Node, NodeKind, Signal, Verification, Wait, Work};
 use finale_core::{Compiled, NodeIndex};
 
-use super::answers::awaited_signal;
 use super::arguments::Arguments;
 use super::error::RunError;
+use super::fitting::check_answers;
 use super::kept::Kept;
 use super::outside::Outside;
+use super::signals::{awaited_signal, is_sent};
 use super::simulate::{Simulation, scaled};
 use crate::definition_file::DefinitionFile;
 use crate::handlers::{CommandPaths, Handlers, LogsOption};
@@ -57,6 +58,7 @@ impl Prepared {
         check_handlers(&simulation, definition, &file)?;
         let outside = Willing { simulate, yes: arguments.yes, terminal };
         let outside = outside.outside(workflow.compiled(), &simulation, &file, |_| false)?;
+        check_answers(&workflow, &simulation, outside, &file, |_| false)?;
         // Last: a run that is refused makes no file.
         let kept = Kept::open(arguments)?;
         let logs = arguments.handlers.logs.clone().map_or(LogsOption::Unsaid, LogsOption::In);
@@ -124,7 +126,7 @@ impl Willing {
             return Ok(Outside::Agreed);
         }
         let is_told = |(at, node): &(NodeIndex, &Node)| match awaited_signal(&node.kind) {
-            Some(signal) => is_sent(signal, compiled, simulation),
+            Some(signal) => is_sent(signal, compiled, simulation.signals()),
             None => simulation.answers().is_told(compiled, *at),
         };
         let untold = all.iter().filter(|one| is_outside(one.1) && !is_told(one));
@@ -136,15 +138,23 @@ impl Willing {
             None => Ok(Outside::Told),
             Some((_, node)) => {
                 let (what, option) = match awaited_signal(&node.kind) {
-                    Some(signal) => (
-                        format!("the signal {:?} that {:?} waits for", signal.name, node.id),
-                        format!("--signal {}=PAYLOAD", signal.name),
-                    ),
+                    Some(signal) => {
+                        (format!("the signal {:?} that {:?} waits for", signal.name, node.id), to_send(signal))
+                    }
                     None => (format!("the {} {:?}", node.kind.name(), node.id), format!("--done {}=OUTPUT", node.id)),
                 };
                 Err(RunError::NobodyOutside { file: file.to_owned(), what, option })
             }
         }
+    }
+}
+
+/// The option that sends a signal.
+fn to_send(signal: &Signal) -> String {
+    if signal.is_evaluated() {
+        "--signal NAME=PAYLOAD with the name that the template comes to".to_owned()
+    } else {
+        format!("--signal {}=PAYLOAD", signal.name)
     }
 }
 
@@ -161,13 +171,6 @@ fn waits_for_time(node: &Node) -> bool {
 /// Whether an operator may have to say how it goes on there.
 fn may_be_held(node: &Node) -> bool {
     matches!(&node.kind, NodeKind::Task(task) if task.retry.exhausted == Exhausted::Hold)
-}
-
-/// Whether a signal is sent to each node that waits for it.
-fn is_sent(signal: &Signal, compiled: &Compiled, simulation: &Simulation) -> bool {
-    let all = compiled.all_positions().map(|position| compiled.node(position));
-    let waiting = all.filter(|node| awaited_signal(&node.kind).is_some_and(|other| other.name == signal.name)).count();
-    simulation.signals().iter().filter(|(name, _)| *name == signal.name).count() >= waiting
 }
 
 /// Whether what nobody does there is waited for in vain, and not for a time only.

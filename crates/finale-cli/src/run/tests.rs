@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use clap::Parser;
 use finale::actix::System;
 use finale::{NodeStatus, Record};
@@ -6,6 +8,9 @@ use tokio::sync::mpsc;
 use super::ask::Lines;
 use super::prepare::Prepared;
 use super::{Arguments, execute};
+
+/// Else a question that is never asked would be waited for without end.
+const LONGEST: Duration = Duration::from_secs(60);
 
 #[derive(Parser)]
 struct CommandLine {
@@ -25,7 +30,8 @@ fn run(file: &str, arguments: &[&str], lines: Lines) -> Record {
     let file = format!("{}/tests/files/{file}", env!("CARGO_MANIFEST_DIR"));
     let line = CommandLine::parse_from([&["run", &file], arguments].concat());
     let prepared = Prepared::new(&line.arguments, true).unwrap();
-    System::new().block_on(execute::execute(&prepared, Some(lines))).unwrap()
+    let executed = async { tokio::time::timeout(LONGEST, execute::execute(&prepared, Some(lines))).await };
+    System::new().block_on(executed).expect("it waits for an answer that nobody gives").unwrap()
 }
 
 fn status(record: &Record, id: &str) -> NodeStatus {
@@ -104,4 +110,13 @@ fn what_is_held_is_asked_about_until_somebody_settles_it() {
 fn a_signal_that_is_waited_for_a_time_only_is_asked_for_too() {
     let record = typed("paid.yaml", &[], &["send 20"]);
     assert_eq!(serde_json::to_value(&record).unwrap()["nodes"][0]["output"], 20);
+}
+
+#[test]
+fn an_answer_that_does_not_fit_its_schema_is_asked_for_again() {
+    let lines = ["done two", "done 2", "send 20", "send {\"euros\": 20}"];
+    let record = typed("counted.yaml", &[], &lines);
+    assert_eq!(record.state.status().name(), "completed");
+    let record = serde_json::to_value(&record).unwrap();
+    assert_eq!(record["output"], serde_json::json!({"euros": 20}));
 }

@@ -18,6 +18,7 @@ use finale_core::TaskId;
 
 pub(crate) use self::line::ExecutionPaths;
 use self::line::{Line, RunState};
+use self::private::give_to_owner;
 pub(crate) use self::private::{create_file, create_folder};
 use crate::processes::{LeftoverCommand, Mark};
 
@@ -38,6 +39,7 @@ pub(crate) struct RunFileError {
 #[derive(Debug)]
 pub(crate) struct RunFile {
     path: PathBuf,
+    journal: PathBuf,
     state: Mutex<State>,
 }
 
@@ -60,8 +62,12 @@ impl RunFile {
         let mut known = RunState::file(&path, journal).map_err(failed)?;
         known.executions.retain(|id, _| is_open(*id));
         known.sleeps.retain(|task, _| is_open(task.execution));
-        let (file, bytes) = rewrite(&path, &known).map_err(failed)?;
-        Ok(Self { path: path.clone(), state: Mutex::new(State { file, bytes, bytes_needed: bytes, known }) })
+        let (file, bytes) = rewrite(&path, journal, &known).map_err(failed)?;
+        Ok(Self {
+            path: path.clone(),
+            journal: journal.to_owned(),
+            state: Mutex::new(State { file, bytes, bytes_needed: bytes, known }),
+        })
     }
 
     /// The recorded paths of an execution; `None` if another program activated it.
@@ -128,7 +134,7 @@ impl RunFile {
         state.bytes += text.len() as u64;
         state.known.apply(line);
         if state.bytes > BYTES_MAX.max(2 * state.bytes_needed) {
-            let (file, bytes) = rewrite(&self.path, &state.known).map_err(|error| self.failed(error))?;
+            let (file, bytes) = rewrite(&self.path, &self.journal, &state.known).map_err(|error| self.failed(error))?;
             (state.file, state.bytes, state.bytes_needed) = (file, bytes, bytes);
         }
         Ok(())
@@ -152,11 +158,12 @@ fn path(journal: &Path) -> PathBuf {
 }
 
 /// Replaces the file by one that has only what is known; returns it and its size.
-fn rewrite(path: &Path, known: &RunState) -> io::Result<(File, u64)> {
+fn rewrite(path: &Path, journal: &Path, known: &RunState) -> io::Result<(File, u64)> {
     let mut fresh = path.as_os_str().to_owned();
     fresh.push(".new");
     let text = known.lines().iter().map(Line::text).collect::<io::Result<String>>()?;
     let mut file = create_file(Path::new(&fresh))?;
+    give_to_owner(&file, journal);
     file.write_all(text.as_bytes())?;
     file.sync_data()?;
     std::fs::rename(&fresh, path)?;
@@ -240,6 +247,23 @@ mod tests {
         first.begins(&command(1)).unwrap();
         let next = RunFile::open(&folder.path().join("j.db"), |_| false).unwrap();
         assert_eq!((next.paths(execution(1)), next.leftovers().len()), (None, 1));
+    }
+
+    /// Needs a user who may give files away.
+    #[cfg(unix)]
+    #[test]
+    fn the_file_belongs_to_the_owner_of_the_journal() {
+        use std::os::unix::fs::{MetadataExt, chown};
+        let folder = TempDir::new().unwrap();
+        let [journal, run_file] = ["j.db", "j.db-run"].map(|name| folder.path().join(name));
+        std::fs::write(&journal, "").unwrap();
+        if chown(&journal, Some(65_534), Some(65_534)).is_err() {
+            return;
+        }
+        drop(RunFile::open(&journal, |_| true).unwrap());
+        let metadata = std::fs::metadata(run_file).unwrap();
+        assert_eq!((metadata.uid(), metadata.gid(), metadata.mode() & 0o777), (65_534, 65_534, 0o600));
+        drop(RunFile::open(&journal, |_| true).unwrap());
     }
 
     #[test]

@@ -19,6 +19,21 @@ pub(crate) fn create_file(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
+/// Gives a new file to the owner of another one, if this user may give files away: else the owner could not open it any more.
+#[cfg(unix)]
+pub(super) fn give_to_owner(file: &File, of: &Path) {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let (Ok(own), Ok(of)) = (file.metadata(), fs::metadata(of)) else { return };
+    if own.uid() != of.uid() {
+        // Only an administrator may; for everybody else the file stays their own.
+        let _ = fchown(file, Some(of.uid()), Some(of.gid()));
+    }
+}
+
+/// Files have no owner of that kind here.
+#[cfg(not(unix))]
+pub(super) fn give_to_owner(_file: &File, _of: &Path) {}
+
 /// Creates a directory that only its owner can read.
 ///
 /// # Errors
