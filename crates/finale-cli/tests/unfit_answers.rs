@@ -51,13 +51,24 @@ fn yes_is_refused_where_null_does_not_fit() {
 #[test]
 fn what_is_resumed_is_refused_answers_that_do_not_fit_too() {
     let journal = Journal::new();
-    let file = "id: w\ntasks:\n  a: {sleep: 1000s, after: b}\n  b: {title: Sign, output_schema: {type: integer}, timeout: 9h}\n";
+    let file = "
+id: w
+tasks:
+  b: {title: Sign, output_schema: {type: integer}}
+  a: {sleep: 1000s, after: b}
+  c: {title: Count, output_schema: {type: integer}, after: a}
+";
+    let mut command = journal.command("run");
     let mut at_work =
-        common::AtWork::start(journal.command("run").arg(written("w.yaml", file)).args(["--done", "b=1"]));
+        common::AtWork::start(command.arg(written("w.yaml", file)).args(["--done", "b=1", "--done", "c=1"]));
     at_work.until("a: started");
     at_work.signal("INT");
     at_work.ended().with_code(3);
-    journal.ask("resume", &["--done", "a", "--yes"]).with_code(0);
+    journal.ask("resume", &["--yes", "--done", "a"]).refused("--yes says null for \"c\"; say --done c=OUTPUT");
+    let refused = "--done \"c\": the output does not fit its schema";
+    journal.ask("resume", &["--done", "a", "--done", "c=two"]).refused(refused);
+    // Of what was done before nothing is wanted any more.
+    journal.ask("resume", &["--done", "a", "--done", "c=2", "--done", "b=two"]).with_code(0);
 }
 
 /// Both may wait for the signal `payment`, which is known of one of them only.
