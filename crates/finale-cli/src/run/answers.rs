@@ -25,7 +25,7 @@ pub(crate) struct Answered {
     failed: Vec<String>,
 
     /// Send a signal, which says that: JSON if it can be read as such, else text. May be repeated; one that nobody waits
-    /// for yet is kept.
+    /// for yet is kept. Where the name is a template, NAME is what the template comes to.
     #[arg(long = "signal", value_name = "NAME[=PAYLOAD]")]
     signals: Vec<String>,
 }
