@@ -169,6 +169,8 @@ pub struct Lease {
     asked: bool,
     /// Whether the pool had none when it was asked last.
     waiting: bool,
+    /// Whether the pool may have had none for the predecessor of this state machine.
+    may_wait: bool,
     /// Unused permits to keep; the surplus is returned when there are twice as many.
     unused_max: usize,
     /// Whether every released permit is returned to the pool.
@@ -234,17 +236,18 @@ impl Lease {
 
     /// The pool has answered.
     pub fn granted(&mut self, permits: usize) {
-        self.asked = false;
+        (self.asked, self.may_wait) = (false, false);
         self.waiting = permits == 0;
         self.held += permits;
     }
 
     /// The pool has reserved a permit for this shard. Returns whether to ask for it, which must happen even if nothing waits
-    /// here any more.
+    /// here any more: not if one was granted since, because whoever asks in vain waits again, for what nobody needs.
     #[must_use = "a lease that says so believes that the pool is asked"]
     pub fn available(&mut self) -> bool {
+        let is_reserved = self.waiting || self.may_wait;
         self.waiting = false;
-        self.ask()
+        is_reserved && self.ask()
     }
 
     /// Another shard needs permits. Returns how many unused ones must go back now; further ones follow when released. So many
@@ -278,6 +281,7 @@ impl Lease {
     pub fn adopt(&mut self, permits: usize, beyond: usize) {
         self.held += permits;
         self.debt += beyond;
+        self.may_wait = true;
     }
 
     /// Uses a permit even if there is none, because its user is running already.

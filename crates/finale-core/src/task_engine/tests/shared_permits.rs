@@ -166,7 +166,7 @@ fn all_come_to_their_end(shards: u16, limits: (usize, usize), tasks: &[(usize, b
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(5_000) })]
 
     #[test]
     fn every_task_of_every_shard_comes_to_its_end(
@@ -186,4 +186,16 @@ fn two_shards_that_want_both_permits_from_each_other_do_not_exchange_them_for_ev
         let choices: Vec<_> = (0..7).map(|n| n * (turn + 3)).collect();
         all_come_to_their_end(2, (1, 1), &tasks, &choices);
     }
+}
+
+/// Told twice that there is a permit, a shard that had one asked again, waited for what it did not need, and was told again.
+#[test]
+fn permits_that_nobody_needs_come_to_rest() {
+    let limited = [true, true, true, false, true, true, true, false, true, true].into_iter();
+    let tasks: Vec<_> = [3, 2, 1, 1, 0, 0, 1, 2, 2, 3]
+        .into_iter()
+        .zip(limited)
+        .map(|(shard, limited)| (shard, limited, false))
+        .collect();
+    all_come_to_their_end(3, (2, 2), &tasks, &[998]);
 }
