@@ -137,3 +137,22 @@ fn the_failure_that_decides_the_end_gives_its_slot_to_nobody() {
         .expect_nodes(&["b", "c", "d"], NodeStatus::Skipped)
         .expect_status(ExecutionStatus::Failed);
 }
+
+#[test]
+fn a_handler_that_a_join_has_closed_gives_its_slot_back_once_whatever_it_reports() {
+    // The join goes on after `a`, and closes `b`; all others are waited for behind it.
+    let edges = "s>p p:branch>a p:branch>b p:branch>c p:branch>d p:branch>f a>join b>join join>joined c>joined d>joined \
+                 f>joined joined>e";
+    let chart = || chart(edges).at_once("p", 2).join("join", JoinStrategy::Any, Losers::Cancel);
+    let closed = || Scenario::new(chart()).activate().complete("a", json!(1));
+    let goes_on = |story: Scenario| {
+        let story = story.expect_nodes(&["c", "d"], NodeStatus::Running).expect_node("f", NodeStatus::Ready);
+        let story = story.expect_node("b", NodeStatus::Cancelled).complete("c", json!(1));
+        let _story = story.expect_nodes(&["d", "f"], NodeStatus::Running);
+    };
+    let story = closed().expect_nodes(&["b", "c"], NodeStatus::Running).expect_nodes(&["d", "f"], NodeStatus::Ready);
+    goes_on(story.stopped("b", StopOutcome::Stopped));
+    goes_on(closed().complete("b", json!(1)));
+    goes_on(closed().fail("b", "too late to matter"));
+    goes_on(closed().cancel_task("b", "nobody needs it"));
+}

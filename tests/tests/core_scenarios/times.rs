@@ -75,3 +75,35 @@ fn the_time_in_all_stands_still_while_a_task_is_held_and_a_retry_gives_all_of_it
     let timer = timer(&scenario);
     let _story = scenario.refuses(Input::TimerFired(timer), "nobody waits for this moment").fail_by_hand("a");
 }
+
+#[test]
+fn what_is_said_between_two_attempts_is_said_of_the_last_one_and_that_is_there_once() {
+    let attempts = |scenario: &Scenario| {
+        let node = scenario.node("a");
+        let last = match &node.state {
+            NodeRecordState::Failed { begun, error, .. } => Some((*begun, error.clone())),
+            NodeRecordState::Completed { begun, .. } => Some((*begun, "completed".to_owned())),
+            _ => None,
+        };
+        let last = last.map(|(Begun { attempt, started_at }, what)| (attempt, started_at, what));
+        let earlier = node.earlier.into_iter().map(|one| (Some(one.attempt), one.started_at, one.error));
+        earlier.chain(last).collect::<Vec<_>>()
+    };
+    let waits = |retry: Retry| total(10, retry.backoff(60 * SECOND)).advance(SECOND).fail("a", "no").advance(SECOND);
+    // The story tells the outcome of a handler as if it had begun only then.
+    let begun = total(10, Retry::attempts(9)).record().created_at.after(SECOND);
+    let one = |what: &str| vec![(Some(attempt(1)), begun, what.to_owned())];
+    let late = "timed out: not done within 10s in all";
+    assert_eq!(attempts(&waits(Retry::attempts(9)).advance(8 * SECOND)), one(late));
+    assert_eq!(attempts(&waits(Retry::attempts(9).hold()).advance(8 * SECOND)), one(late));
+    for retry in [Retry::attempts(9), Retry::attempts(1).hold()] {
+        let output = Payload::NULL;
+        assert_eq!(attempts(&waits(retry.clone()).operate("a", OperatorAction::Fail)), one("failed: given up"));
+        assert_eq!(attempts(&waits(retry.clone()).operate("a", OperatorAction::Complete(output))), one("completed"));
+        assert_eq!(attempts(&waits(retry).cancel_task("a", "not needed")), one("cancelled: not needed"));
+    }
+    // What is said of an attempt that is under way adds to those before.
+    let second = total(10, Retry::attempts(9)).fail("a", "no").advance(10 * SECOND);
+    let words: Vec<_> = attempts(&second).into_iter().map(|(attempt, _, what)| (attempt, what)).collect();
+    assert_eq!(words, [(Some(attempt(1)), "failed: no".to_owned()), (Some(attempt(2)), late.to_owned())]);
+}

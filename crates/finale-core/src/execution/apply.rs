@@ -226,6 +226,7 @@ impl Execution {
         // By a clock that was set back meanwhile a handler begins before it was asked for.
         let started = started.max(self.since(key).unwrap_or(started)).min(self.at);
         let ended = ended.max(started).min(self.at);
+        let awaited = attempt;
         let attempt = self.leave_work(definition, key, attempt, sink);
         if sink.watched() {
             let failure = result.as_ref().err().cloned().map(Box::new);
@@ -233,8 +234,11 @@ impl Execution {
             sink.notice(notice, self.path_inside(definition, key));
         }
         if self.is_closed(key) {
-            return self.stopped(definition, key, attempt, StopOutcome::Stopped, sink);
+            return self.cancelled_as(definition, (key, attempt), StopOutcome::Stopped, sink);
         }
+        // Said of an attempt that was over already: it counts instead of what that came to by itself.
+        let before = if attempt == awaited { None } else { self.take_last_attempt(key) };
+        let started = before.map_or(started, |last| last.started);
         match result {
             Ok(output) => {
                 let state = NodeState::Completed { attempt: Some(attempt), started, ended, output };
@@ -310,8 +314,19 @@ impl Execution {
         how: StopOutcome,
         sink: &mut impl EffectSink,
     ) {
-        let since = self.since(key).unwrap_or(self.at);
         self.leave_work(definition, key, attempt, sink);
+        self.cancelled_as(definition, (key, attempt), how, sink);
+    }
+
+    /// Closes work that nobody has in hand any more.
+    fn cancelled_as(
+        &mut self,
+        definition: &Compiled,
+        (key, attempt): (WorkKey, AttemptNo),
+        how: StopOutcome,
+        sink: &mut impl EffectSink,
+    ) {
+        let since = self.since(key).unwrap_or(self.at);
         let state = NodeState::Cancelled { attempt: Some(attempt), since, at: self.at, how };
         self.move_to(definition, key, state, sink);
         self.interrupted_as(key, Interruption::Stopped(how));

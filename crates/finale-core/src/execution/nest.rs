@@ -368,14 +368,15 @@ impl Execution {
         open: &mut Vec<ScopeId>,
         sink: &mut impl EffectSink,
     ) {
-        if self.is_undoing(key) {
+        let is_undoing = self.is_undoing(key);
+        let Some(nest) = self.nests.get_mut(&key) else { return };
+        // What it is in has come to its end: that counts more than what an operator said before.
+        nest.operated = None;
+        if is_undoing {
             // It comes to its end by itself, and nobody needs it any more.
             return self.close_undoing(key);
         }
-        let Some(nest) = self.nests.get_mut(&key) else { return };
         nest.close(compensates);
-        // What it is in has come to its end: that counts more than what an operator said before.
-        nest.operated = None;
         open.extend(nest.all_open());
         if nest.is_over() {
             self.settle_nest(definition, key, sink);

@@ -149,6 +149,7 @@ impl Execution {
         for bound in self.bounds(definition, key) {
             let Some(SplitSlots { splits, freed }) = self.split_slots.as_deref_mut() else { return };
             let Some(slots) = splits.get_mut(&bound.split) else { continue };
+            debug_assert!(slots.taken > 0, "a slot is given back once");
             slots.taken = slots.taken.saturating_sub(1);
             if !slots.queue.is_empty() {
                 freed.push_back(bound.split);

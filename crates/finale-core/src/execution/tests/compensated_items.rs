@@ -1,7 +1,8 @@
 //! What undoes the items of a map whose body is one task.
 
 use super::*;
-use crate::definition::{Call, Inside};
+use crate::definition::{Call, Inside, JoinStrategy, Losers};
+use crate::fact::{Operation, OperatorAction};
 
 fn at_work(run: &Run) -> Vec<String> {
     let path = |dispatch: Dispatch| run.execution.path(&run.definition, dispatch.key).unwrap().to_string();
@@ -68,4 +69,40 @@ fn a_call_that_is_the_body_is_given_the_item_as_before() {
     }
     run.failed("last", "no");
     assert_eq!(at_work(&run), ["book[2]::book@compensate::book"]);
+}
+
+/// The map has booked its first item when an operator fails it, so that this is undone.
+fn failed_by_hand(root: crate::definition::DefinitionBuilder) -> Run {
+    let mut run = Run::activated(compiled(root.build()), "[5,6]");
+    run.done("book[0]::book", "15");
+    let (key, second) = (run.work("book").key, run.work("book[1]::book"));
+    let operation = Operation { key, action: OperatorAction::Fail, by: "jo".into(), reason: "enough".into() };
+    run.tell(Input::Operate(operation));
+    run.stopped(second);
+    assert_eq!(at_work(&run), ["book[0]::book@compensate::book"]);
+    run
+}
+
+#[test]
+fn what_an_operator_failed_is_cancelled_if_what_it_is_in_ends_while_its_items_are_undone() {
+    let book = || Inside::from("work").compensate("undo");
+    let root = Definition::builder("root").map("book", "input", book()).task("other", Task::external());
+    let mut run = failed_by_hand(root);
+    run.tell(Input::Command(Command::Cancel { by: "jo".into() }));
+    run.done("book[0]::book@compensate::book", "null");
+    assert_eq!(run.status_of("book"), NodeStatus::Cancelled);
+    assert_eq!(run.execution.status(), ExecutionStatus::Cancelled);
+    run.check();
+
+    // Also if it is a join that goes on without it: then its failure counts for nothing.
+    let root = Definition::builder("root").map("book", "input", book()).task("other", Task::external());
+    let root = root.join("join", JoinStrategy::Any).after_all(["book", "other"]).losers(Losers::Cancel);
+    let mut run = failed_by_hand(root.task("last", "work").after("join"));
+    let key = run.work("other").key;
+    run.tell(Input::Reported(Report::new(key, Ok(Payload::NULL))));
+    run.done("book[0]::book@compensate::book", "null");
+    assert_eq!(run.status_of("book"), NodeStatus::Cancelled);
+    run.done("last", "1");
+    assert_eq!(run.execution.status(), ExecutionStatus::Completed);
+    run.check();
 }
