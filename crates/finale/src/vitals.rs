@@ -69,7 +69,8 @@ pub struct Health {
 pub struct BlockedShard {
     /// The number of the shard, from 0.
     pub shard: u16,
-    /// The handler that holds the thread.
+    /// The handler that holds the thread; `on_ended` if it is one that is told of ends
+    /// ([`Builder::on_ended`](crate::Builder::on_ended)).
     pub handler: String,
     /// For how long, at least.
     pub since: Duration,
@@ -133,6 +134,8 @@ pub(crate) struct Vitals {
     journal_error: OnceLock<JournalError>,
     /// What the thread of the shard calls just now: changed before and after each call of a handler. 0 if it calls none.
     calling: AtomicU64,
+    /// How often handlers were called that are told of ends.
+    ended_calls: AtomicU64,
     /// What the watch found.
     blocked: Mutex<Option<BlockedShard>>,
     dead: AtomicBool,
@@ -158,6 +161,7 @@ impl Vitals {
             journal_waits_since: AtomicU64::new(0),
             journal_error: OnceLock::new(),
             calling: AtomicU64::new(0),
+            ended_calls: AtomicU64::new(0),
             blocked: Mutex::default(),
             dead: AtomicBool::new(false),
             unwatched: AtomicBool::new(false),
@@ -201,6 +205,15 @@ impl Vitals {
         if self.unwatched.load(Ordering::Relaxed) {
             self.wake_watcher();
         }
+    }
+
+    /// Calls a handler that is told of ends: it holds the thread like any other.
+    pub(crate) fn call_ended<T>(&self, call: impl FnOnce() -> T) -> T {
+        let calls = self.ended_calls.fetch_add(1, Ordering::Relaxed) + 1;
+        self.enter(ON_ENDED, calls);
+        let called = call();
+        self.leave();
+        called
     }
 
     #[cold]
@@ -267,6 +280,12 @@ pub(crate) fn watch(vitals: &[Arc<Vitals>], handlers: Vec<String>) {
         tracing::warn!(target: TARGET, %error, "blocked threads will not be noticed");
     }
 }
+
+/// The number by which handlers that are told of ends are watched. No handler of tasks has it.
+const ON_ENDED: HandlerNo = HandlerNo(u16::MAX - 1);
+
+/// What these handlers are called: they have no names of their own.
+const ON_ENDED_NAME: &str = "on_ended";
 
 /// The shards of a runtime, as they are watched.
 struct Watch {
@@ -358,7 +377,10 @@ impl Vitals {
         };
         let held = since.elapsed();
         let blocks = call != 0 && held >= BLOCKED_MIN;
-        let handler = || handlers.get((call & 0xffff) as usize - 1).cloned().unwrap_or_default();
+        let handler = || match (call & 0xffff) as usize - 1 {
+            number if number == usize::from(ON_ENDED.0) => ON_ENDED_NAME.to_owned(),
+            number => handlers.get(number).cloned().unwrap_or_default(),
+        };
         if blocks && !logged {
             tracing::warn!(
                 target: TARGET,
@@ -422,6 +444,20 @@ mod tests {
         vitals[0].leave();
         assert_eq!(watch.look(), Some(Next::LookAgain));
         assert_eq!(looks_until_it_parks(&mut watch), Some(QUIET_LOOKS_MAX + 1));
+    }
+
+    #[test]
+    fn a_handler_that_is_told_of_an_end_is_watched_like_any_other() {
+        let (vitals, mut watch) = watched(1);
+        vitals[0].call_ended(|| {
+            assert_eq!(looks_until_it_parks(&mut watch), None);
+            std::thread::sleep(BLOCKED_MIN);
+            watch.look();
+            let mut health = Health::well();
+            vitals[0].add_to(&mut health);
+            assert_eq!((&*health.blocked[0].handler, health.is_well()), ("on_ended", false));
+        });
+        assert!(looks_until_it_parks(&mut watch).is_some());
     }
 
     #[test]
