@@ -197,6 +197,37 @@ fn a_log_that_is_cut_off_between_two_commits_does_not_grow_again_and_nothing_mor
 }
 
 #[test]
+fn a_database_that_is_cut_off_under_a_running_owner_is_noticed_and_does_not_grow_again() {
+    for (part, is_busy) in [(5, false), (8, false), (5, true), (8, true)] {
+        let place = Place::new();
+        let journal = place.open();
+        let mut hand = Hand::of(&journal);
+        (1..=40).for_each(|number| hand.begin(number, &[7; 100_000]));
+        hand.settle();
+        let length = || fs::metadata(place.path()).unwrap().len();
+        while length() < 4_000_000 {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        // The log is copied to its end.
+        std::thread::sleep(std::time::Duration::from_millis(700));
+        let cut = length() / 10 * part;
+        fs::File::options().write(true).open(place.path()).unwrap().set_len(cut).unwrap();
+        if is_busy {
+            // So much that the log is copied, which would make the file longer again.
+            for number in 100..400 {
+                if try_begin(&mut *hand.writer, number, &[7; 100_000], Standing::Running).is_err() {
+                    break;
+                }
+            }
+        }
+        let error = hand.ear.wait_for_error();
+        assert!(error.to_string().contains("it was cut off under the running journal"), "{error}");
+        assert_eq!(journal.health(), Err(error));
+        assert_eq!(length(), cut);
+    }
+}
+
+#[test]
 fn a_tool_that_rebuilds_the_database_and_empties_the_log_is_no_harm() {
     let place = Place::new();
     let journal = place.open();

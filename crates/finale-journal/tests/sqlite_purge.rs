@@ -44,6 +44,30 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 #[test]
+fn a_tool_that_makes_the_file_shorter_is_no_harm() {
+    let place = Place::new();
+    let journal = place.open();
+    let mut hand = Hand::of(&journal);
+    (1..=1_000).for_each(|number| whole(&mut hand, number, Completed, &[7; 4_000]));
+    hand.settle();
+    let length = || fs::metadata(place.path()).unwrap().len();
+    until("everything comes into the database", || length() > 4_000_000);
+    assert_eq!(purge(&journal, &hand, &all_but(900)), 100);
+    let tool = Connection::open(place.path()).unwrap();
+    tool.busy_timeout(Duration::from_secs(30)).unwrap();
+    for number in 2_000..2_003 {
+        let before = length();
+        tool.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        assert!(number > 2_000 || length() < before, "{} and {before}", length());
+        // Longer than the files are looked at.
+        std::thread::sleep(Duration::from_millis(700));
+        whole(&mut hand, number, Completed, &[7; 4_000]);
+        hand.settle();
+    }
+    assert_eq!(journal.health(), Ok(()));
+}
+
+#[test]
 fn space_is_given_back_when_nothing_else_is_to_be_done() {
     let place = Place::new();
     let journal = place.open();

@@ -1,21 +1,30 @@
 //! What a handler is told about its task.
 
-use std::any::{Any, TypeId};
-use std::cell::{Cell, OnceCell, RefCell};
+mod blocking;
+mod data;
+mod output;
+mod signs;
+mod task;
+
+pub use blocking::BlockingContext;
+pub(crate) use data::Data;
+pub use data::MissingData;
+pub use output::TaskOutputError;
+pub(crate) use signs::SignOfLife;
+pub(crate) use task::{StopAsked, Suspension, Task};
+
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::task::{Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::task::Poll;
 
-use finale_core::record::{CustomStatus, NodeFailure, TaskProgress};
-use finale_core::{Dispatch, ExecutionId, Payload, TaskId, WorkKey};
-use rustc_hash::FxHashMap;
+use finale_core::record::NodeFailure;
+use finale_core::{ExecutionId, TaskId, WorkKey};
 use serde::de::DeserializeOwned;
-use tokio::sync::Notify;
 
-use crate::actors::board::Board;
+use output::decode_output;
 
 /// What a handler is told about its task; a clone is the same.
 ///
@@ -42,169 +51,6 @@ use crate::actors::board::Board;
 /// ```
 #[derive(Clone)]
 pub struct TaskContext(Rc<Task>);
-
-/// One attempt at one task, shared by its handler and the engine.
-pub(crate) struct Task {
-    board: Rc<Board>,
-    pub(crate) dispatch: Dispatch,
-    stop: Cell<StopAsked>,
-    /// Tells all who wait for it to stop: a handler may have helpers.
-    told: Notify,
-    /// The engine's future of this task, to be polled again when it is to be dropped.
-    engine: RefCell<Option<Waker>>,
-    /// What a blocking handler looks at, once there is one.
-    flag: RefCell<Option<Arc<AtomicBool>>>,
-    suspension: Cell<Suspension>,
-    /// Whether the engine polls it now, and hears afterwards what it says.
-    is_polled: Cell<bool>,
-    /// Whether its handler has ended or was dropped: what is left of it holds no permits, and waits for none.
-    is_over: Cell<bool>,
-    /// How many parts of the handler wait for other executions at once.
-    waits: Cell<u32>,
-    /// What the engine is to hear of the suspension.
-    said: Cell<Option<Suspension>>,
-    /// What the engine is to hear of how far it is, once it says so or may from another thread: most never do.
-    signs: OnceCell<Arc<Signs>>,
-}
-
-/// What a handler says of itself while it works, from whatever thread.
-#[derive(Debug, Default)]
-pub(crate) struct Signs(Mutex<Sign>);
-
-#[derive(Debug, Default)]
-struct Sign {
-    /// Whether it said something that the engine has not heard.
-    is_new: bool,
-    progress: Option<TaskProgress>,
-    custom_status: Option<Box<str>>,
-    /// Lets the engine hear it.
-    engine: Option<Waker>,
-}
-
-/// A handler is alive.
-#[derive(Debug)]
-pub(crate) struct SignOfLife {
-    /// How far it is, if it says so.
-    pub(crate) progress: Option<TaskProgress>,
-    /// What custom status it has set, if it has.
-    pub(crate) custom_status: Option<Box<str>>,
-}
-
-impl Signs {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Sign> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    fn progress(&self, share: f64, text: &str) {
-        let progress = TaskProgress::new(share, text);
-        self.give(|sign| sign.progress = Some(progress));
-    }
-
-    fn set_status(&self, text: &str) {
-        let text = CustomStatus::cut(text).into();
-        self.give(|sign| sign.custom_status = Some(text));
-    }
-
-    fn give(&self, say: impl FnOnce(&mut Sign)) {
-        let mut sign = self.lock();
-        say(&mut sign);
-        let is_first = !std::mem::replace(&mut sign.is_new, true);
-        let engine = sign.engine.clone().filter(|_| is_first);
-        drop(sign);
-        engine.into_iter().for_each(Waker::wake);
-    }
-
-    fn reset(&mut self) {
-        *self.0.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner) = Sign::default();
-    }
-}
-
-/// A part of a handler that waits for another execution.
-struct Waiting<'a>(&'a Task);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        let waits = self.0.waits.get() - 1;
-        self.0.waits.set(waits);
-        if waits == 0 {
-            self.0.suspend(Suspension::Resuming);
-        }
-    }
-}
-
-/// Whether a handler has given back its permits while it waits for another execution.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Suspension {
-    /// It works.
-    #[default]
-    None,
-    /// It waits.
-    Suspended,
-    /// It waits no more, whether what it waited for is there or the wait was dropped: it is not polled until it has its
-    /// permits, or is to stop.
-    Resuming,
-}
-
-/// How far a handler was told to stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum StopAsked {
-    No,
-    /// It may take its grace.
-    Gently,
-    /// It is dropped.
-    Now,
-}
-
-/// Why there is no output of a node; from [`TaskContext::output`]. With `?` the task fails for good: another attempt finds
-/// the same.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TaskOutputError {
-    /// The graph of the task has no such node.
-    #[error("there is no node {0:?} in the graph of this task; what is around that graph comes in by the task's input")]
-    Unknown(String),
-    /// The node has not completed, or is no task.
-    #[error("node {0:?} has no output")]
-    Missing(String),
-    /// The output is of another type.
-    #[error("the output of node {node:?} is not of the expected type: {error}")]
-    Type {
-        /// The node.
-        node: String,
-        /// What does not fit.
-        error: finale_core::PayloadError,
-    },
-}
-
-/// The runtime's builder was given no state of this type; see [`Builder::data`](crate::Builder::data).
-///
-/// ```
-/// # use finale::prelude::*;
-/// async fn count(context: TaskContext) -> Result<u64, TaskError> {
-///     Ok(*context.data::<u64>()?)
-/// }
-///
-/// # #[actix::main]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let runtime = Runtime::builder().shards(Shards::Current).handler("count", count).start()?;
-/// # let work = Workflow::builder("work").task("count", "count").build()?;
-/// # let outcome = runtime.activate(&work, ()).await?.outcome().await?;
-/// let error = outcome.error().map(ToString::to_string).unwrap_or_default();
-/// assert!(error.contains("the handler asks for data that the runtime was not given"));
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the handler asks for data that the runtime was not given: Runtime::builder().data(..) takes it")]
-pub struct MissingData(&'static str);
-
-impl MissingData {
-    /// The type that was asked for, as this compiler writes it. It is not part of the text of the error, which may become
-    /// the reason of a failure and be kept in a journal: other compilers write it otherwise.
-    pub fn type_name(&self) -> &'static str {
-        self.0
-    }
-}
 
 impl TaskContext {
     pub(crate) fn new(task: Rc<Task>) -> Self {
@@ -310,7 +156,7 @@ impl TaskContext {
 
     /// Whether the handler was told to stop. Once it was it stays so.
     pub fn is_cancelled(&self) -> bool {
-        self.0.stop.get() != StopAsked::No
+        self.0.stop_asked() != StopAsked::No
     }
 
     /// Waits until the handler is told to stop; it then has [its grace](crate::Builder::grace) to clean up.
@@ -381,7 +227,7 @@ impl TaskContext {
     /// Says that the handler is alive. Where the task limits how long its handler may
     /// [say nothing](finale_core::definition::Times::heartbeat), that time begins anew.
     pub fn heartbeat(&self) {
-        self.0.signs().give(|_| {});
+        self.0.signs().heartbeat();
     }
 
     /// Sets the custom status of the execution: one line that says to people where it is, like "waiting for the bank". There
@@ -501,320 +347,5 @@ impl TaskContext {
 impl fmt::Debug for TaskContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TaskContext({} attempt {})", self.task_id(), self.attempt())
-    }
-}
-
-impl Task {
-    pub(crate) fn new(board: Rc<Board>, dispatch: Dispatch) -> Self {
-        Self {
-            board,
-            dispatch,
-            stop: Cell::new(StopAsked::No),
-            told: Notify::new(),
-            engine: RefCell::default(),
-            flag: RefCell::default(),
-            suspension: Cell::default(),
-            is_polled: Cell::default(),
-            is_over: Cell::default(),
-            waits: Cell::default(),
-            said: Cell::default(),
-            signs: OnceCell::new(),
-        }
-    }
-
-    /// Makes a task that nobody has any more the task of another attempt.
-    pub(crate) fn reset(&mut self, board: &Rc<Board>, dispatch: Dispatch) {
-        if !Rc::ptr_eq(&self.board, board) {
-            self.board = Rc::clone(board);
-        }
-        self.dispatch = dispatch;
-        self.stop.set(StopAsked::No);
-        self.engine.get_mut().take();
-        self.flag.get_mut().take();
-        self.suspension.set(Suspension::None);
-        self.is_polled.set(false);
-        self.is_over.set(false);
-        self.waits.set(0);
-        self.said.set(None);
-        // The thread of a blocking handler that was given up may still speak of the attempt before.
-        match self.signs.get_mut().map(Arc::get_mut) {
-            Some(Some(signs)) => signs.reset(),
-            _ => drop(self.signs.take()),
-        }
-    }
-
-    pub(crate) fn suspension(&self) -> Suspension {
-        self.suspension.get()
-    }
-
-    /// Gives the permits of the handler back until what this gives is dropped, unless they are given back already.
-    fn begin_to_wait(&self) -> Waiting<'_> {
-        let waits = self.waits.get();
-        self.waits.set(waits + 1);
-        if waits == 0 {
-            let was_held_up = self.is_held_up();
-            self.suspend(Suspension::Suspended);
-            if was_held_up {
-                // Another part of the handler waits now: those that were held up go on meanwhile, as beside any wait.
-                self.told.notify_waiters();
-            }
-        }
-        Waiting(self)
-    }
-
-    /// Says where the handler is with its suspension. The engine hears of it when it has polled the handler; a wait that
-    /// begins or ends elsewhere, in a task that the handler has spawned, has it polled.
-    fn suspend(&self, suspension: Suspension) {
-        self.suspension.set(suspension);
-        self.said.set(Some(suspension));
-        if !self.is_polled.get() {
-            self.wake_engine();
-        }
-    }
-
-    /// Whether the handler has to have its permits before it goes on. One that is to stop has to hear of that.
-    pub(crate) fn is_held_up(&self) -> bool {
-        let works_on = self.stop.get() == StopAsked::No && !self.is_over.get();
-        works_on && self.suspension.get() == Suspension::Resuming
-    }
-
-    /// Polls the handler for the engine, which hears afterwards what it said.
-    pub(crate) fn poll<T>(&self, poll: impl FnOnce() -> T) -> T {
-        self.is_polled.set(true);
-        let polled = poll();
-        self.is_polled.set(false);
-        polled
-    }
-
-    /// The handler has ended or is dropped: what it has spawned and what is still there waits for no permits.
-    pub(crate) fn end(&self) {
-        let was_held_up = self.is_held_up();
-        self.is_over.set(true);
-        if was_held_up {
-            self.told.notify_waiters();
-        }
-    }
-
-    fn wake_engine(&self) {
-        let engine = self.engine.take();
-        engine.into_iter().for_each(Waker::wake);
-    }
-
-    /// What the handler says of itself.
-    fn signs(&self) -> &Arc<Signs> {
-        self.signs.get_or_init(|| {
-            let engine = self.engine.borrow().clone();
-            Arc::new(Signs(Mutex::new(Sign { engine, ..Sign::default() })))
-        })
-    }
-
-    /// What the engine has not heard of how far the handler is; none if the handler said nothing.
-    pub(crate) fn take_sign(&self) -> Option<SignOfLife> {
-        let mut sign = self.signs.get()?.lock();
-        let Sign { is_new, progress, custom_status, .. } = &mut *sign;
-        let said = || SignOfLife { progress: progress.take(), custom_status: custom_status.take() };
-        std::mem::take(is_new).then(said)
-    }
-
-    /// What the engine has not heard of the suspension.
-    pub(crate) fn take_said(&self) -> Option<Suspension> {
-        self.said.take()
-    }
-
-    /// Lets the handler go on: it has its permits again. One that has begun to wait anew gives them back, once the engine
-    /// hears of that.
-    pub(crate) fn resume(&self) {
-        if self.suspension.get() == Suspension::Resuming {
-            self.suspension.set(Suspension::None);
-            self.wake_engine();
-            self.told.notify_waiters();
-        }
-    }
-
-    pub(crate) fn stop_asked(&self) -> StopAsked {
-        self.stop.get()
-    }
-
-    /// Tells the handler to stop, that far.
-    pub(crate) fn ask_to_stop(&self, how: StopAsked) {
-        self.stop.set(how);
-        if let Some(flag) = &*self.flag.borrow() {
-            flag.store(true, Ordering::Relaxed);
-        }
-        // The engine first: what waits for the token is woken by code of the user, which may panic.
-        self.wake_engine();
-        self.told.notify_waiters();
-    }
-
-    pub(crate) fn polled_by(&self, waker: &Waker) {
-        let mut engine = self.engine.borrow_mut();
-        if !engine.as_ref().is_some_and(|known| known.will_wake(waker)) {
-            *engine = Some(waker.clone());
-            if let Some(signs) = self.signs.get() {
-                signs.lock().engine = Some(waker.clone());
-            }
-        }
-    }
-}
-
-/// What a blocking handler is told about its task; see [`Builder::blocking_handler`](crate::Builder::blocking_handler).
-///
-/// It has the same as [`TaskContext`], as it was when the handler began, but can only be asked whether to stop.
-///
-/// ```
-/// # use finale::prelude::*;
-/// fn look(context: BlockingContext, _input: ()) -> Result<(), TaskError> {
-///     assert_eq!((context.node(), context.attempt()), ("look", 1));
-///     assert_eq!(context.output::<String>("wrap")?, "in paper");
-///     assert_eq!(*context.data::<u64>()?, 7);
-///     assert_eq!(context.task_id().execution, context.execution_id());
-///     assert_eq!(context.key(), context.task_id().to_string());
-///     Ok(())
-/// }
-///
-/// # #[actix::main]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # async fn wrap(_context: TaskContext) -> Result<String, TaskError> { Ok("in paper".into()) }
-/// # let builder = Runtime::builder().shards(Shards::Current).data(7_u64).handler("wrap", wrap);
-/// # let runtime = builder.blocking_handler("look", look).start()?;
-/// # let order = Workflow::builder("order").task("wrap", "wrap").task("look", "look").after("wrap").build()?;
-/// # runtime.activate(&order, ()).await?.outcome().await?.output::<()>()?;
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Debug)]
-pub struct BlockingContext {
-    task: TaskId,
-    attempt: u16,
-    node: String,
-    data: Data,
-    outputs: FxHashMap<String, Payload>,
-    failures: Vec<NodeFailure>,
-    cancelled: Arc<AtomicBool>,
-    signs: Arc<Signs>,
-}
-
-impl BlockingContext {
-    /// Names the task; the same over attempts and restarts.
-    pub fn task_id(&self) -> TaskId {
-        self.task
-    }
-
-    /// The execution that the task belongs to.
-    pub fn execution_id(&self) -> ExecutionId {
-        self.task_id().execution
-    }
-
-    /// The key to hand to other services, so that they do only once what is asked of them twice: the
-    /// [task id](Self::task_id) as text, the same over attempts and restarts.
-    pub fn key(&self) -> String {
-        self.task_id().to_string()
-    }
-
-    /// Which attempt this is, counted from 1. It only rises, also over restarts.
-    pub fn attempt(&self) -> u16 {
-        self.attempt
-    }
-
-    /// Id of the node in the definition.
-    pub fn node(&self) -> &str {
-        &self.node
-    }
-
-    /// State of the application that was given to the runtime's [builder](crate::Builder::data).
-    ///
-    /// # Errors
-    /// When none of that type was given; with `?` the task fails for good.
-    pub fn data<T: Send + Sync + 'static>(&self) -> Result<&T, MissingData> {
-        self.data.get()
-    }
-
-    /// The output of a node that was done before this one began, in the same graph, decoded from JSON as that type; see
-    /// [`TaskContext::output`].
-    ///
-    /// # Errors
-    /// When there is no such output, or it is of another type. A node that is not there and one without an output are told
-    /// alike: [`TaskOutputError::Missing`].
-    pub fn output<T: DeserializeOwned>(&self, node: &str) -> Result<T, TaskOutputError> {
-        decode_output(node, self.outputs.get(node))
-    }
-
-    /// The failures that this task handles; see [`TaskContext::failures`].
-    pub fn failures(&self) -> &[NodeFailure] {
-        &self.failures
-    }
-
-    /// Says how far the task is; see [`TaskContext::progress`].
-    pub fn progress(&self, share: f64, text: &str) {
-        self.signs.progress(share, text);
-    }
-
-    /// Says that the handler is alive; see [`TaskContext::heartbeat`].
-    pub fn heartbeat(&self) {
-        self.signs.give(|_| {});
-    }
-
-    /// Sets the custom status of the execution; see [`TaskContext::set_status`].
-    pub fn set_status(&self, text: &str) {
-        self.signs.set_status(text);
-    }
-
-    /// Whether the handler was told to stop; nothing else can stop it, so it should look now and then.
-    ///
-    /// One that does not stop within [its grace](crate::Builder::grace) is recorded as lost, and its thread goes on.
-    ///
-    /// ```
-    /// # use finale::prelude::*;
-    /// use finale::Fate;
-    ///
-    /// fn count(context: BlockingContext, _input: ()) -> Result<u64, TaskError> {
-    ///     for number in 0.. {
-    ///         if context.is_cancelled() {
-    ///             return Err(format!("stopped at {number}"))?;
-    ///         }
-    ///         std::thread::yield_now(); // a small piece of work
-    ///     }
-    ///     Ok(0)
-    /// }
-    ///
-    /// # #[actix::main]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let runtime = Runtime::builder().shards(Shards::Current).blocking_handler("count", count).start()?;
-    /// # let work = Workflow::builder("work").task("count", "count").build()?;
-    /// # let execution = runtime.activate(&work, ()).await?;
-    /// # while execution.snapshot().await?.counts.running == 0 {}
-    /// let receipt = execution.cancel("me").await?;
-    /// assert_eq!(receipt.tasks[0].fate, Fate::Stopped);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed)
-    }
-}
-
-fn decode_output<T: DeserializeOwned>(node: &str, output: Option<&Payload>) -> Result<T, TaskOutputError> {
-    let output = output.ok_or_else(|| TaskOutputError::Missing(node.to_owned()))?;
-    output.decode().map_err(|error| TaskOutputError::Type { node: node.to_owned(), error })
-}
-
-/// The application's state, by type; a clone is the same.
-#[derive(Clone, Default)]
-pub(crate) struct Data(Arc<FxHashMap<TypeId, Arc<dyn Any + Send + Sync>>>);
-
-impl Data {
-    pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
-        Arc::make_mut(&mut self.0).insert(TypeId::of::<T>(), Arc::new(value));
-    }
-
-    fn get<T: Send + Sync + 'static>(&self) -> Result<&T, MissingData> {
-        let value = self.0.get(&TypeId::of::<T>()).and_then(|value| value.downcast_ref());
-        value.ok_or(MissingData(std::any::type_name::<T>()))
-    }
-}
-
-impl fmt::Debug for Data {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Data({} types)", self.0.len())
     }
 }

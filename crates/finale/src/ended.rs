@@ -14,6 +14,7 @@ use futures_util::future::join_all;
 
 use crate::fence::{fenced, fenced_drop};
 use crate::sources::with_sources;
+use crate::vitals::Vitals;
 
 /// An execution that has ended, as handlers are told of it; see [`Builder::on_ended`](crate::Builder::on_ended).
 ///
@@ -29,6 +30,10 @@ pub struct Ended {
     pub business_key: Option<String>,
     /// How it ended, and why: output or error, counts, what decided it.
     pub outcome: Arc<Outcome>,
+    /// What is wrong with the history of the execution, if it rotted before its end was told and cannot be read any more.
+    /// Then only the status and the time in [`outcome`](Self::outcome) are what they were: the output is null, and nothing
+    /// else is known. None if all is well.
+    pub damage: Option<String>,
 }
 
 impl Ended {
@@ -77,44 +82,59 @@ impl EndedHandlers {
     }
 
     /// Tells some of them at the same time; gives those that have not taken it within that time, and why.
-    pub(crate) async fn tell(&self, handlers: &[u16], ended: &Ended, within: Duration) -> Vec<(u16, String)> {
-        let told = handlers.iter().map(async |number| (*number, self.tell_one(*number, ended, within).await));
+    pub(crate) async fn tell(
+        &self,
+        handlers: &[u16],
+        ended: &Ended,
+        within: Duration,
+        vitals: &Vitals,
+    ) -> Vec<(u16, String)> {
+        let told = handlers.iter().map(async |number| (*number, self.tell_one(*number, ended, within, vitals).await));
         let failed = |(number, told): (u16, Result<(), String>)| told.err().map(|reason| (number, reason));
         join_all(told).await.into_iter().filter_map(failed).collect()
     }
 
-    async fn tell_one(&self, number: u16, ended: &Ended, within: Duration) -> Result<(), String> {
+    async fn tell_one(&self, number: u16, ended: &Ended, within: Duration, vitals: &Vitals) -> Result<(), String> {
         let Some(handler) = self.0.get(usize::from(number)) else { return Ok(()) };
-        let taken = fenced(|| handler(ended.clone())).map_err(|panicked| panicked.to_string())?;
-        let taken = tokio::time::timeout(within, Fenced(Some(taken))).await;
+        let taken = vitals.call_ended(|| fenced(|| handler(ended.clone())));
+        let future = Some(taken.map_err(|panicked| panicked.to_string())?);
+        let taken = tokio::time::timeout(within, Fenced { future, vitals }).await;
         taken.unwrap_or_else(|_| Err(format!("it has taken longer than {within:?}")))
     }
 }
 
-/// A future of the user, polled and dropped inside of the fence.
-struct Fenced(Option<Taken>);
+/// A future of the user, polled and dropped inside of the fence, and watched meanwhile.
+struct Fenced<'v> {
+    future: Option<Taken>,
+    vitals: &'v Vitals,
+}
 
-impl Future for Fenced {
+impl Future for Fenced<'_> {
     type Output = Result<(), String>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(future) = &mut self.0 else { return Poll::Pending };
-        let polled = fenced(|| match future.as_mut().poll(context) {
-            Poll::Ready(taken) => Poll::Ready(taken.map_err(|error| with_sources(&*error))),
-            Poll::Pending => Poll::Pending,
-        });
-        let taken = match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(taken)) => taken,
-            Err(panicked) => Err(panicked.to_string()),
-        };
-        fenced_drop(self.0.take());
-        Poll::Ready(taken)
+        let Self { future, vitals } = &mut *self;
+        vitals.call_ended(|| {
+            let Some(polled) = future else { return Poll::Pending };
+            let polled = fenced(|| match polled.as_mut().poll(context) {
+                Poll::Ready(taken) => Poll::Ready(taken.map_err(|error| with_sources(&*error))),
+                Poll::Pending => Poll::Pending,
+            });
+            let taken = match polled {
+                Ok(Poll::Pending) => return Poll::Pending,
+                Ok(Poll::Ready(taken)) => taken,
+                Err(panicked) => Err(panicked.to_string()),
+            };
+            fenced_drop(future.take());
+            Poll::Ready(taken)
+        })
     }
 }
 
-impl Drop for Fenced {
+impl Drop for Fenced<'_> {
     fn drop(&mut self) {
-        fenced_drop(self.0.take());
+        if let Some(future) = self.future.take() {
+            self.vitals.call_ended(|| fenced_drop(future));
+        }
     }
 }

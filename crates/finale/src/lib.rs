@@ -24,6 +24,7 @@ mod faults;
 mod fence;
 mod handle;
 mod handler;
+mod health;
 mod late;
 mod metering;
 mod observe;
@@ -62,6 +63,7 @@ pub use events::{Event, EventKind, EventNumber, Events, Lagged};
 pub use faults::{Faults, Kill};
 pub use handle::{CancelReceipt, CancelledTask, ExecutionHandle, Fate};
 pub use handler::{Handler, NoInput};
+pub use health::{BlockedShard, Health};
 pub use late::LateEvent;
 pub use open_tasks::{OpenTask, TaskPage};
 pub use options::{Keep, Limits, Retention, Shards};
@@ -75,7 +77,6 @@ pub use typed::{
     MappedTolerantly, Source, TaskNode, Tasked, TolerantMapNode, TypedBuilder, ValueNode, VerificationNode, WaitNode,
     Waited,
 };
-pub use vitals::{BlockedShard, Health};
 pub use workflow::{Workflow, WorkflowBuilder};
 
 pub use actix;

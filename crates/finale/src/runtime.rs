@@ -42,10 +42,11 @@ use crate::builder::Builder;
 use crate::declared::Fits;
 use crate::errors::{CommandError, ReportError, TooLong};
 use crate::handler::encode_owned;
+use crate::health::Health;
 use crate::observe;
 use crate::oneshot;
 use crate::options::{Limits, Options};
-use crate::vitals::{Health, Vitals};
+use crate::vitals::Vitals;
 use crate::workflow::Workflow;
 
 /// Runs workflows; a clone is the same runtime, usable from any thread.

@@ -6,119 +6,11 @@ use std::time::Duration;
 
 use finale_core::number::HandlerNo;
 use finale_core::{supervisor, task_engine};
-use finale_journal::{JournalError, Waiting};
+use finale_journal::JournalError;
 use tokio::time::Instant;
 
+use crate::health::{BlockedShard, Health};
 use crate::telemetry::TARGET;
-
-/// How a runtime is doing; from [`Runtime::health`](crate::Runtime::health).
-///
-/// ```
-/// # use finale::prelude::*;
-/// # #[actix::main]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let runtime = Runtime::builder().shards(Shards::Current).start()?;
-/// let health = runtime.health();
-/// assert!(health.is_well() && !health.after_crash);
-/// assert_eq!((health.recovering, health.quarantined), (0, 0));
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Health {
-    /// What the journal failed with, if it has: then nothing goes on until the application is started again. Or what
-    /// was found wrong with it as such, such as a damaged database, although it goes on.
-    pub journal: Result<(), JournalError>,
-    /// How long the oldest thing that was written has waited to become durable, as of the last sweep; none if nothing waits.
-    pub journal_lag: Option<Duration>,
-    /// What the journal waits for, if that is worth saying: a disk that does not answer, or a tool that holds the
-    /// database. It goes on by itself when that is over.
-    pub journal_waiting: Option<Waiting>,
-    /// Whether the runtime before this one did not shut down in order, as the journal says.
-    pub after_crash: bool,
-    /// Executions found in the journal at the start that have not gone on yet.
-    pub recovering: usize,
-    /// Executions that are parked until somebody decides; list them with [`Filter::status`](crate::Filter::status).
-    pub quarantined: usize,
-    /// Executions that have not ended.
-    pub open_executions: usize,
-    /// Activations that wait to begin.
-    pub queued_activations: usize,
-    /// Handlers at work, suspended ones not counted.
-    pub running_tasks: usize,
-    /// Tasks that wait for a place: under [`Limits::running_tasks_max`](crate::Limits::running_tasks_max), or under the
-    /// limit of their handler.
-    pub queued_tasks: usize,
-    /// Handlers that wait for other executions, or for their places after that; see
-    /// [`TaskContext::waiting_for`](crate::TaskContext::waiting_for).
-    pub suspended_tasks: usize,
-    /// Tasks that wait for somebody outside.
-    pub open_tasks: usize,
-    /// Blocking handlers that were given up: each keeps its place until its thread comes back.
-    pub leaked_handlers: usize,
-    /// Shards whose thread is held by a handler that does not give it back.
-    pub blocked: Vec<BlockedShard>,
-    /// Shards that are gone although nobody shut the runtime down, or that have failed again and again.
-    pub dead_shards: Vec<u16>,
-}
-
-/// A shard whose thread is held by a handler: none of its executions goes on meanwhile. See [`Health::blocked`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct BlockedShard {
-    /// The number of the shard, from 0.
-    pub shard: u16,
-    /// The handler that holds the thread.
-    pub handler: String,
-    /// For how long, at least.
-    pub since: Duration,
-}
-
-impl Health {
-    /// That of a runtime in which nothing happens.
-    pub(crate) const fn well() -> Self {
-        Self {
-            journal: Ok(()),
-            journal_lag: None,
-            journal_waiting: None,
-            after_crash: false,
-            recovering: 0,
-            quarantined: 0,
-            open_executions: 0,
-            queued_activations: 0,
-            running_tasks: 0,
-            queued_tasks: 0,
-            suspended_tasks: 0,
-            open_tasks: 0,
-            leaked_handlers: 0,
-            blocked: Vec::new(),
-            dead_shards: Vec::new(),
-        }
-    }
-
-    /// Whether everything goes on as it should; quarantined executions harm only themselves.
-    ///
-    /// It is false when the journal has failed, or takes [`LAG_MAX`](Self::LAG_MAX) or longer, when a handler holds the
-    /// thread of a shard, and when a shard is gone. A failed journal and a shard that is gone are final.
-    ///
-    /// ```
-    /// # use finale::prelude::*;
-    /// # #[actix::main]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let runtime = Runtime::builder().shards(Shards::Current).start()?;
-    /// assert!(runtime.health().is_well());
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn is_well(&self) -> bool {
-        let goes_on = self.blocked.is_empty() && self.dead_shards.is_empty();
-        goes_on && self.journal.is_ok() && self.journal_lag.is_none_or(|lag| lag < Self::LAG_MAX)
-    }
-
-    /// A journal that takes longer than this (10 s) to make something durable is not well: its disk hardly answers.
-    pub const LAG_MAX: Duration = Duration::from_secs(10);
-}
 
 /// What one shard says of itself, to be read on any thread.
 #[derive(Debug)]
@@ -133,6 +25,8 @@ pub(crate) struct Vitals {
     journal_error: OnceLock<JournalError>,
     /// What the thread of the shard calls just now: changed before and after each call of a handler. 0 if it calls none.
     calling: AtomicU64,
+    /// How often handlers were called that are told of ends.
+    ended_calls: AtomicU64,
     /// What the watch found.
     blocked: Mutex<Option<BlockedShard>>,
     dead: AtomicBool,
@@ -158,6 +52,7 @@ impl Vitals {
             journal_waits_since: AtomicU64::new(0),
             journal_error: OnceLock::new(),
             calling: AtomicU64::new(0),
+            ended_calls: AtomicU64::new(0),
             blocked: Mutex::default(),
             dead: AtomicBool::new(false),
             unwatched: AtomicBool::new(false),
@@ -201,6 +96,15 @@ impl Vitals {
         if self.unwatched.load(Ordering::Relaxed) {
             self.wake_watcher();
         }
+    }
+
+    /// Calls a handler that is told of ends: it holds the thread like any other.
+    pub(crate) fn call_ended<T>(&self, call: impl FnOnce() -> T) -> T {
+        let calls = self.ended_calls.fetch_add(1, Ordering::Relaxed) + 1;
+        self.enter(ON_ENDED, calls);
+        let called = call();
+        self.leave();
+        called
     }
 
     #[cold]
@@ -267,6 +171,12 @@ pub(crate) fn watch(vitals: &[Arc<Vitals>], handlers: Vec<String>) {
         tracing::warn!(target: TARGET, %error, "blocked threads will not be noticed");
     }
 }
+
+/// The number by which handlers that are told of ends are watched. No handler of tasks has it.
+const ON_ENDED: HandlerNo = HandlerNo(u16::MAX - 1);
+
+/// What these handlers are called: they have no names of their own.
+const ON_ENDED_NAME: &str = "on_ended";
 
 /// The shards of a runtime, as they are watched.
 struct Watch {
@@ -358,7 +268,10 @@ impl Vitals {
         };
         let held = since.elapsed();
         let blocks = call != 0 && held >= BLOCKED_MIN;
-        let handler = || handlers.get((call & 0xffff) as usize - 1).cloned().unwrap_or_default();
+        let handler = || match (call & 0xffff) as usize - 1 {
+            number if number == usize::from(ON_ENDED.0) => ON_ENDED_NAME.to_owned(),
+            number => handlers.get(number).cloned().unwrap_or_default(),
+        };
         if blocks && !logged {
             tracing::warn!(
                 target: TARGET,
@@ -422,6 +335,20 @@ mod tests {
         vitals[0].leave();
         assert_eq!(watch.look(), Some(Next::LookAgain));
         assert_eq!(looks_until_it_parks(&mut watch), Some(QUIET_LOOKS_MAX + 1));
+    }
+
+    #[test]
+    fn a_handler_that_is_told_of_an_end_is_watched_like_any_other() {
+        let (vitals, mut watch) = watched(1);
+        vitals[0].call_ended(|| {
+            assert_eq!(looks_until_it_parks(&mut watch), None);
+            std::thread::sleep(BLOCKED_MIN);
+            watch.look();
+            let mut health = Health::well();
+            vitals[0].add_to(&mut health);
+            assert_eq!((&*health.blocked[0].handler, health.is_well()), ("on_ended", false));
+        });
+        assert!(looks_until_it_parks(&mut watch).is_some());
     }
 
     #[test]

@@ -88,6 +88,35 @@ async fn what_was_not_told_before_a_kill_is_told_by_the_next_process() {
     runtime.shutdown(Duration::from_secs(10)).await;
 }
 
+/// A handler was down while executions ended, and the disk was not kind to one of them.
+#[actix::test]
+async fn an_end_whose_history_has_rotted_is_told_and_goes_like_the_others() {
+    let journal = HeldJournal::new(Acknowledgement::Immediate);
+    let retention = || Retention::all(Keep::for_ever().at_most(1)).interval(Duration::from_millis(100));
+    let start = |retention| runtime(&journal).done("a").retention(retention);
+    let first = start(Retention::default()).on_ended(refuses).start().unwrap();
+    let flow = workflow("s>a a>e");
+    let rotten = first.activate(&flow, ()).await.unwrap();
+    rotten.outcome().await.unwrap();
+    let (rotten, whole) = (rotten.id(), first.activate(&flow, ()).await.unwrap());
+    whole.outcome().await.unwrap();
+    first.shutdown(Duration::from_secs(10)).await;
+    journal.damage(rotten);
+
+    let notebook = Notebook::default();
+    let second = start(retention()).on_ended(notebook.handler()).start().unwrap();
+    while notebook.told().len() < 2 || journal.summary(rotten).unwrap().is_some() {
+        actix::clock::sleep(Duration::from_millis(10)).await;
+    }
+    let told = notebook.told();
+    let told = told.iter().find(|ended| ended.execution == rotten).unwrap();
+    assert_eq!(told.status(), ExecutionStatus::Completed);
+    assert!(told.damage.is_some() && told.outcome.output::<()>().is_ok(), "{told:?}");
+    assert!(notebook.told().iter().all(|ended| ended.execution == rotten || ended.damage.is_none()));
+    assert_eq!(journal.untold(None, 10), Ok(Vec::new()));
+    second.shutdown(Duration::from_secs(10)).await;
+}
+
 #[actix::test]
 async fn a_crash_before_it_is_durable_that_an_end_was_told_tells_it_again() {
     tokio::time::pause();

@@ -1,6 +1,6 @@
 //! There is one shutdown: all who ask for it join it, and it goes on without them.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -74,4 +74,44 @@ fn the_threads_of_a_runtime_go_on_when_the_system_stops() {
         let report = runtime.shutdown(Duration::from_secs(10)).await;
         assert_eq!((report.unfinished, report.dropped, report.unresponsive), (0, 0, 0));
     });
+}
+
+/// A caller that has a thread of its own and no tokio runtime there.
+#[test]
+fn a_shutdown_can_be_awaited_without_a_tokio_runtime() {
+    for (is_busy, deadline) in [(false, MINUTE), (true, Duration::from_millis(200))] {
+        let system = actix::System::new();
+        let runtime = system.block_on(async move {
+            let runtime = Runtime::builder().shards(Shards::Own(2)).never("a").grace(Duration::ZERO).start().unwrap();
+            if is_busy {
+                runtime.activate(&workflow("s>a a>e"), ()).await.unwrap();
+                while runtime.health().running_tasks == 0 {
+                    actix::clock::sleep(Duration::from_millis(5)).await;
+                }
+            }
+            runtime
+        });
+        let begun = std::time::Instant::now();
+        let report = thread::spawn(move || wait_on_this_thread(runtime.shutdown(deadline))).join().unwrap();
+        assert_eq!((report.dropped, report.unresponsive, report.gone), (usize::from(is_busy), 0, 0), "{report}");
+        assert!(begun.elapsed() < MINUTE / 2, "{report}");
+    }
+}
+
+/// Awaits something with no runtime of any kind.
+fn wait_on_this_thread<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Arc::new(Unpark(thread::current())).into();
+    let mut future = std::pin::pin!(future);
+    loop {
+        if let std::task::Poll::Ready(ready) = future.as_mut().poll(&mut std::task::Context::from_waker(&waker)) {
+            return ready;
+        }
+        thread::park();
+    }
 }

@@ -98,6 +98,14 @@ impl Supervisor {
         }
     }
 
+    /// Of some that have ended everybody was told, durably: what was kept for that may be one too many. One that is too old
+    /// is looked for anyway.
+    pub(super) fn note_told(&mut self, at: Time) {
+        if self.retention.keeps_untold && self.retention.criteria().iter().any(|kept| kept.all_but.is_some()) {
+            self.retention.due_at(at.after(self.retention.retention.interval));
+        }
+    }
+
     /// Looks for what is to be forgotten, if there may be something.
     pub(super) fn purge_if_due(&mut self, at: Time) {
         let is_due = self.retention.wake_at().is_some_and(|due| due <= at);

@@ -311,7 +311,8 @@ impl Supervisor {
     }
 
     /// It is durable that these ends were told.
-    pub(super) fn told_written(&mut self, executions: &[ExecutionId]) {
+    pub(super) fn told_written(&mut self, at: Time, executions: &[ExecutionId]) {
+        self.note_told(at);
         self.telling.writing = false;
         self.telling.settled.extend_from_slice(executions);
         self.telling.let_go();

@@ -57,7 +57,7 @@ impl Supervisor {
             Some(AfterWrite::Reply(request)) => out.reply(Some(request), Answer::Done),
             Some(AfterWrite::WrittenOff(execution)) => self.written_off(at, execution, out),
             Some(AfterWrite::Forgotten(executions)) => self.forgotten(executions, out),
-            Some(AfterWrite::Told(executions)) => self.told_written(&executions),
+            Some(AfterWrite::Told(executions)) => self.told_written(at, &executions),
             None => {}
         }
     }

@@ -230,6 +230,8 @@ macro_rules! __conformance_cases {
                 they_count_among_those_that_are_kept
                 a_purge_that_does_not_ask_forgets_them
                 what_was_told_expires_like_any_other
+                what_many_were_before_expires_and_they_do_when_they_were_told
+                purges_between_all_that_can_happen
                 what_is_forgotten_is_not_told
                 a_forgotten_id_that_begins_again_has_nothing_to_tell
                 any_shard_tells_for_all

@@ -1,5 +1,7 @@
 //! Ends that somebody has still to be told of.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use finale_core::ExecutionId;
 use finale_core::Time;
 use finale_core::fact::Terminal::{self, Cancelled, Completed, Failed};
@@ -7,7 +9,7 @@ use finale_core::fact::Terminal::{self, Cancelled, Completed, Failed};
 use super::Skipped;
 use super::pen::Pen;
 use super::stage::Stage;
-use super::subject::{Step, Subject, id};
+use super::subject::{Stands, Step, Subject, id};
 use crate::{Expired, JournalError, Purge};
 
 type Case = Result<(), Skipped>;
@@ -214,6 +216,94 @@ pub(super) fn what_was_told_expires_like_any_other(stage: &Stage<'_>) {
     told(&mut pen, 1..=2);
     assert_eq!(stage.purge(&KEEPING, 10).executions, ids(1..=2));
     assert_eq!(untold(stage), [id(3)]);
+}
+
+pub(super) fn what_many_were_before_expires_and_they_do_when_they_were_told(stage: &Stage<'_>) {
+    let mut pen = stage.pen();
+    for number in 1..=2_000 {
+        let subject = Subject::new(number).at(Time::from_micros(number as i64));
+        pen.append(&{ if number % 500 == 0 { subject } else { subject.told_of() } }.whole(Completed));
+    }
+    pen.settle();
+    assert_eq!(purged(stage, &KEEPING, 3), ids([500, 1_000, 1_500, 2_000]));
+    assert_eq!(stage.purge(&KEEPING, 10).executions, []);
+    told(&mut pen, [1_999, 3, 777]);
+    assert_eq!(purged(stage, &KEEPING, 10), ids([3, 777, 1_999]));
+    pen.append(&Subject::new(3_000).at(Time::from_micros(1)).whole(Completed));
+    pen.append(&Subject::new(3_001).at(Time::from_micros(4_000)).whole(Completed));
+    told(&mut pen, [2]);
+    assert_eq!(purged(stage, &KEEPING, 1).len(), 3, "also one whose clock was behind");
+    assert_eq!(untold(stage).len(), 1_996 - 4);
+}
+
+/// Purges until nothing is left to forget.
+fn purged(stage: &Stage<'_>, purge: &Purge, limit: usize) -> Vec<ExecutionId> {
+    let mut gone = Vec::new();
+    loop {
+        let purged = stage.purge(purge, limit);
+        gone.extend(purged.executions);
+        if !purged.more {
+            return gone;
+        }
+    }
+}
+
+/// What a purge forgets in the end, of executions with their ends and whether somebody has still to be told.
+fn expired(kept: &mut BTreeMap<(i64, u128), bool>, purge: &Purge) -> BTreeSet<ExecutionId> {
+    let Expired { ended_before, all_but } = purge.completed;
+    let beyond = all_but.map_or(0, |all_but| kept.len().saturating_sub(all_but as usize));
+    let (mut gone, mut place) = (BTreeSet::new(), 0);
+    kept.retain(|(at, number), is_untold| {
+        place += 1;
+        let has_expired = place <= beyond || ended_before.is_some_and(|before| *at < before.as_micros());
+        let goes = has_expired && !(purge.keeps_untold && *is_untold);
+        gone.extend(goes.then(|| id(*number)));
+        !goes
+    });
+    gone
+}
+
+pub(super) fn purges_between_all_that_can_happen(stage: &Stage<'_>) {
+    let mut random = 1_u64;
+    let mut dice = |sides: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % sides
+    };
+    let mut pen = stage.pen();
+    let mut kept = BTreeMap::new();
+    for number in 1..=600_u128 {
+        // Most end later than the ones before.
+        let late = if dice(4) == 0 { dice(300) } else { 0 };
+        let at = (number as i64) * 1_000 - (late as i64) * 1_000 - (number % 999) as i64;
+        let is_untold = dice(3) > 0;
+        let subject = Subject::new(number).at(Time::from_micros(at));
+        let step = { if is_untold { subject.told_of() } else { subject } }.whole(Completed);
+        pen.append(&step);
+        let Stands::Ended { at, .. } = step.standing else { panic!("it has ended") };
+        kept.insert((at.as_micros(), number), is_untold);
+        let chosen = kept.keys().copied().nth(dice(kept.len() as u64) as usize);
+        let Some(chosen) = chosen else { continue };
+        match dice(12) {
+            0..=3 => {
+                pen.told(&[id(chosen.1)]);
+                kept.insert(chosen, false);
+            }
+            4 => {
+                pen.forget(&[id(chosen.1)]);
+                kept.remove(&chosen);
+            }
+            5..=8 => {
+                pen.settle();
+                let all_but = (dice(2) == 0).then(|| dice(kept.len() as u64 + 1));
+                let ended_before = (dice(3) == 0).then(|| Time::from_micros(chosen.0));
+                let keeps_untold = dice(12) > 0;
+                let purge = Purge { keeps_untold, ..Purge::all(Expired { ended_before, all_but }) };
+                let gone: BTreeSet<_> = purged(stage, &purge, dice(9) as usize + 1).into_iter().collect();
+                assert_eq!(gone, expired(&mut kept, &purge), "after {number}: {purge:?}");
+            }
+            _ => {}
+        }
+    }
 }
 
 pub(super) fn what_is_forgotten_is_not_told(stage: &Stage<'_>) {

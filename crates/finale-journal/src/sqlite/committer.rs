@@ -4,7 +4,6 @@
 //! concerned how far it is durable. The first error of a write or a sync is the last: after a sync that failed nobody
 //! knows what is on the disk, so nothing is tried again.
 
-use std::any::Any;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -34,7 +33,7 @@ use super::queue::Taken;
 use super::recent::Recent;
 use super::shared::{Shared, TellsEnd};
 use super::transaction::{Steps, Written};
-use super::trouble::failed;
+use super::trouble::{failed, panicked};
 use super::vacuum::Vacuum;
 use super::watch::{self, FileWatch};
 
@@ -118,12 +117,6 @@ fn run(start: Start) {
         shared.fail(&error);
         shared.queue.wait_for_close();
     }
-}
-
-fn panicked(panic: &(dyn Any + Send)) -> JournalError {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
-    failed(format!("its thread panicked: {text}"))
 }
 
 struct Committer<'c> {
@@ -240,6 +233,7 @@ impl Committer<'_> {
         self.sweeps |= std::mem::take(&mut self.written.leaves);
         if steps.is_empty() && self.vacuum.is_under_way {
             Vacuum::step(self.connection).map_err(failed)?;
+            self.watch.note_shorter(self.connection).map_err(failed)?;
         }
         self.forget(!steps.is_empty()).map_err(failed)?;
         self.seal("")?;
@@ -274,7 +268,7 @@ impl Committer<'_> {
                 continue;
             }
             let Some(purge) = self.purges.front_mut().filter(|purge| !purge.is_over()) else { break };
-            let stepped = purge.step(self.connection, self.steps.recent(), &mut self.written.ended)?;
+            let stepped = purge.step(self.connection, self.steps.for_purge(), &mut self.written.ended)?;
             self.sweeps |= stepped.leaves;
             self.merges |= stepped.needs_merge;
             if stepped.needs_merge {
@@ -317,7 +311,7 @@ impl Committer<'_> {
                     if waited >= self.lock_patience {
                         break Err(failed(format!("another program has held its write lock for {waited:.0?}")));
                     }
-                    if let Err(error) = self.watch.look_if_due() {
+                    if let Err(error) = self.watch.look_if_due(self.connection) {
                         break Err(error);
                     }
                 }
@@ -373,7 +367,7 @@ impl Committer<'_> {
             self.fence.check(self.reached.epoch, self.connection)?;
         }
         self.check_log()?;
-        self.watch.look_if_due()
+        self.watch.look_if_due(self.connection)
     }
 
     /// Whether the log is as long as what was written to it.
@@ -438,8 +432,7 @@ impl Committer<'_> {
             purge.refuse(JournalError::Fenced { epoch: Epoch(found), current: Epoch(next) });
         }
         // Into the database itself, where an owner that came by another name finds it.
-        self.checkpoints.run(&self.shared.counters).map_err(failed)?;
-        self.note_base();
+        self.copy_log()?;
         self.note();
         self.shared.queue.claimed(Epoch(next));
         self.shared.found.clear();
@@ -459,8 +452,9 @@ impl Committer<'_> {
             self.seal(", claimed = 0")?;
             self.note();
             self.shared.activities.begin(Activity::Checkpoint);
+            self.watch.check_database(self.connection)?;
             released.in_one_file = Some(self.checkpoints.finish(&self.shared.counters).map_err(failed)?);
-            self.note_base();
+            self.note_base()?;
             self.shared.activities.end();
         }
         answer(reply, Ok(released));
@@ -482,17 +476,24 @@ impl Committer<'_> {
             faults.checkpoint().map_err(failed)?;
         }
         self.shared.activities.begin(Activity::Checkpoint);
-        self.checkpoints.run(&self.shared.counters).map_err(failed)?;
-        self.note_base();
+        self.copy_log()?;
         self.shared.activities.end();
         Ok(())
     }
 
+    fn copy_log(&mut self) -> Result<(), JournalError> {
+        self.watch.check_database(self.connection)?;
+        self.checkpoints.run(&self.shared.counters).map_err(failed)?;
+        self.note_base()
+    }
+
     /// The log was copied, whole or not.
-    fn note_base(&mut self) {
+    fn note_base(&mut self) -> Result<(), JournalError> {
         if self.checkpoints.is_clean() {
             self.base = self.reached.batch;
+            self.watch.note_whole(self.connection).map_err(failed)?;
         }
+        Ok(())
     }
 
     fn close(&mut self) -> Result<(), JournalError> {
@@ -501,6 +502,7 @@ impl Committer<'_> {
             self.merges = true;
             self.commit_unsynced()?;
         }
+        self.watch.check_database(self.connection)?;
         self.checkpoints.finish(&self.shared.counters).map_err(failed)?;
         checkpoint_on_close(self.connection, true).map_err(failed)
     }

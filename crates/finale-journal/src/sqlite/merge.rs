@@ -11,6 +11,7 @@ use super::batch::Tip;
 use super::chain;
 use super::ended::Ended;
 use super::history::head;
+use super::passed_over::{EndPlace, PassedOver};
 use super::recent::{Entry, Recent};
 use super::summary::{Beginning, StandingRow, bytes};
 
@@ -72,12 +73,21 @@ impl<'c> Merge<'c> {
     }
 
     /// Writes what all batches say; there are none any more afterwards. `place` is that of the newest row of facts.
-    pub(super) fn run(&mut self, recent: &mut Recent, place: &mut i64, ended: &mut Ended) -> rusqlite::Result<()> {
+    pub(super) fn run(
+        &mut self,
+        recent: &mut Recent,
+        passed_over: &mut PassedOver,
+        place: &mut i64,
+        ended: &mut Ended,
+    ) -> rusqlite::Result<()> {
         let mut appends = Vec::new();
         for entry in recent.entries() {
             recent.facts(entry, &mut appends);
             let tip = self.write_facts(entry, &appends, place)?;
             self.write_summary(recent, entry, tip, ended)?;
+            if let (Some(status), Some(at)) = (entry.status(), entry.completed_at()) {
+                passed_over.note_ended(status, EndPlace { completed_at: at.as_micros(), number: entry.number });
+            }
             self.note_head(entry, tip);
         }
         self.write_heads()?;

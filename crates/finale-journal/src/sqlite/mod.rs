@@ -49,6 +49,7 @@ mod merge;
 mod network;
 mod open;
 mod pace;
+mod passed_over;
 mod private;
 mod purge;
 mod queue;

@@ -287,6 +287,11 @@ impl Entry {
         self.stand.map(|(_, stand)| stand.status).or(begun)
     }
 
+    /// When the execution ended, if it has ended in these batches.
+    pub(super) fn completed_at(&self) -> Option<Time> {
+        self.stand.filter(|_| self.has_ended())?.1.completed_at
+    }
+
     /// Whether the execution has ended in these batches.
     pub(super) fn has_ended(&self) -> bool {
         self.status().is_some_and(|status| status >= COMPLETED)

@@ -11,6 +11,7 @@ use super::chain;
 use super::ended::Ended;
 use super::forget;
 use super::merge::Merge;
+use super::passed_over::PassedOver;
 use super::recent::Recent;
 use super::record::Recorder;
 use super::summary::{Beginning, bytes, definition_check};
@@ -35,6 +36,7 @@ pub(super) struct Steps<'c> {
     merge: Merge<'c>,
     recorder: Recorder,
     recent: Recent,
+    passed_over: PassedOver,
 }
 
 /// What a transaction wrote.
@@ -64,12 +66,18 @@ impl<'c> Steps<'c> {
             merge: Merge::new(connection)?,
             recorder: Recorder::default(),
             recent,
+            passed_over: PassedOver::default(),
         })
     }
 
     /// What is not in the tables yet.
     pub(super) const fn recent(&self) -> &Recent {
         &self.recent
+    }
+
+    /// What is not in the tables yet, and what earlier purges have passed over.
+    pub(super) const fn for_purge(&mut self) -> (&Recent, &mut PassedOver) {
+        (&self.recent, &mut self.passed_over)
     }
 
     /// Writes steps, as one row or into the tables.
@@ -98,7 +106,7 @@ impl<'c> Steps<'c> {
             return Ok(());
         }
         written.merged = written.batch;
-        self.merge.run(&mut self.recent, &mut written.place, &mut written.ended)
+        self.merge.run(&mut self.recent, &mut self.passed_over, &mut written.place, &mut written.ended)
     }
 
     fn is_due(&self, written: &Written) -> bool {
@@ -135,9 +143,16 @@ impl<'c> Steps<'c> {
             Change::Forget(executions) => {
                 // Those that ended just now are in the tables then.
                 self.merge(written)?;
+                let before = written.ended;
                 written.leaves |= forget::named(self.connection, executions, &mut written.ended)?;
+                if written.ended != before {
+                    self.passed_over.clear();
+                }
             }
-            Change::Told(executions) => self.recorder.told(executions),
+            Change::Told(executions) => {
+                self.recorder.told(executions);
+                self.passed_over.note_told(executions);
+            }
             Change::Nothing | Change::Claim(_) | Change::Release(..) | Change::Purge(..) | Change::Flush(_) => {}
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! What errors of SQLite mean.
 
+use std::any::Any;
 use std::fmt::Display;
 
 use finale_core::ExecutionId;
@@ -77,4 +78,11 @@ pub(super) fn is_rot(error: &Error) -> bool {
         | Error::InvalidColumnType(..) => true,
         _ => false,
     }
+}
+
+/// The thread of the journal has panicked.
+pub(super) fn panicked(panic: &(dyn Any + Send)) -> JournalError {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+    failed(format!("its thread panicked: {text}"))
 }

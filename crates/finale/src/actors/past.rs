@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use finale_core::fact::{Fact, Facts, Terminal};
+use finale_core::record::{Counts, DecidedBy, End, ExecutionError};
 use finale_core::supervisor::{Criterion, Expired, KeyOwner, ReadWhat, crashes_of, shard_of};
-use finale_core::{DefinitionHash, Epoch, Execution, ExecutionId, ExecutionStatus, Outcome, Time};
+use finale_core::{DefinitionHash, Epoch, Execution, ExecutionId, ExecutionStatus, Outcome, Payload, Time};
 use finale_journal::{Journal, Purge, Summary};
 use rustc_hash::FxHashMap;
 
@@ -190,15 +191,40 @@ fn next_expiry(journal: &dyn Journal, criteria: &[Criterion]) -> Result<Option<T
 /// How an execution ended, for those who are told of it; none if it is forgotten.
 pub(crate) fn find_end(journal: &dyn Journal, execution: ExecutionId) -> Result<Option<Ended>, Box<str>> {
     careful(|| {
-        let outcome = match offline::outcome(journal, execution) {
-            Ok(Some(outcome)) => Arc::new(outcome),
+        let (outcome, damage) = match offline::outcome(journal, execution) {
+            Ok(Some(outcome)) => (Some(outcome), None),
             Ok(None) => return Err("it has not ended".into()),
             Err(ReadError::NotFound(_)) => return Ok(None),
+            // It will never be read, and whoever is told can do something about it.
+            Err(ReadError::Unreadable { problem, .. }) => (None, Some(problem)),
             Err(error) => return Err(words(error)),
         };
         let Some(summary) = journal.summary(execution).map_err(words)? else { return Ok(None) };
+        let outcome = outcome.or_else(|| unread(&summary)).ok_or("its summary does not say how it ended")?;
         let Summary { workflow, business_key, .. } = summary;
-        Ok(Some(Ended { execution, workflow, business_key, outcome }))
+        Ok(Some(Ended { execution, workflow, business_key, outcome: Arc::new(outcome), damage }))
+    })
+}
+
+/// How an execution ended whose history cannot be read, as far as its summary says so.
+fn unread(summary: &Summary) -> Option<Outcome> {
+    let unknown = String::new;
+    let (decided_by, end) = match summary.status {
+        ExecutionStatus::Completed => (DecidedBy::AllSettled, End::Completed { output: Payload::default() }),
+        ExecutionStatus::Cancelled => (DecidedBy::Cancelled { by: unknown() }, End::Cancelled { by: unknown() }),
+        ExecutionStatus::Failed => {
+            let error = ExecutionError::new(summary.error.as_deref().unwrap_or_default(), Vec::new())?;
+            (DecidedBy::Operator { by: unknown() }, End::Failed { error })
+        }
+        _ => return None,
+    };
+    Some(Outcome {
+        completed_at: summary.completed_at?,
+        decided_by,
+        counts: Counts::default(),
+        ending_failures: Vec::new(),
+        ending_failures_more: 0,
+        end,
     })
 }
 

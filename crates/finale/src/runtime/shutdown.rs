@@ -1,13 +1,17 @@
 //! How a runtime ends.
 
 use std::fmt;
+use std::pin::pin;
 use std::time::Duration;
 
-use tokio::time::timeout_at;
+use futures_util::future::select;
+use tokio::runtime::Handle;
+use tokio::time::{Instant, timeout_at};
 
 use super::{Kept, Runtime};
 use crate::actors::start::Ending;
 use crate::actors::way_in::ToShard;
+use crate::oneshot;
 
 /// How much longer than the deadline a shard may take to answer.
 const ANSWER_PATIENCE: Duration = Duration::from_millis(100);
@@ -103,6 +107,8 @@ impl Runtime {
     /// [`Abandoned`](crate::Abandoned). A second shutdown waits for the first one and gives its report. A part of the
     /// runtime that had gone before is in the report: see [`ShutdownReport::gone`].
     ///
+    /// Like every call of a runtime it can be awaited on every thread, with or without a tokio runtime.
+    ///
     /// In a web service it is called when the server has ended, which actix-web sees to on SIGTERM and SIGINT.
     ///
     /// ```
@@ -131,13 +137,35 @@ impl Runtime {
         // A little later than the shards' own deadline, so that they can say what they dropped.
         let patience = deadline.saturating_add(ANSWER_PATIENCE);
         match endings.wait_until(patience) {
-            Some(until) => drop(timeout_at(until, endings.wait()).await),
+            Some(until) => wait_until(until, endings.wait()).await,
             None => endings.wait().await,
         }
         let left = endings.released();
         let in_one_file = left.and_then(|left| left.in_one_file);
         ShutdownReport { in_one_file, journal_left: left.is_some(), ..ShutdownReport::of(&endings.all()) }
     }
+}
+
+/// Waits for something, until then at most. It can be awaited on every thread, with or without a tokio runtime.
+async fn wait_until(until: Instant, wait: impl Future<Output = ()>) {
+    if Handle::try_current().is_ok() {
+        return drop(timeout_at(until, wait).await);
+    }
+    // There is no timer here, so a thread waits instead: for the end of this, or until it is time.
+    let left = until.saturating_duration_since(Instant::now());
+    let (waits, ended) = std::sync::mpsc::channel::<()>();
+    let (over, is_over) = oneshot::channel();
+    let timer = std::thread::Builder::new().name("finale-shutdown".to_owned()).spawn(move || {
+        let _ = ended.recv_timeout(left);
+        // Nobody listens any more if it has ended before.
+        let _ = over.send(());
+    });
+    match timer {
+        Ok(_) => drop(select(pin!(wait), is_over).await),
+        // A machine that has no thread left for this: better late than without a report.
+        Err(_) => wait.await,
+    }
+    drop(waits);
 }
 
 #[cfg(test)]

@@ -76,6 +76,35 @@ fn an_end_is_told_and_noted_when_all_have_taken_it() {
 }
 
 #[test]
+fn it_is_looked_for_what_is_one_too_many_when_an_end_was_told_late() {
+    let interval = 10 * SECOND;
+    for (keep, looks) in [
+        (Keep { age: None, count: Some(1) }, true),
+        // Of these the journal has said when the next one is too old, whether it was told of or not.
+        (Keep { age: Some(SECOND), count: None }, false),
+        (Keep::default(), false),
+    ] {
+        let mut scene = Scene::unstarted(|options| (options.ended_handlers, options.retention.completed) = (1, keep));
+        for Read { number, what } in scene.recover(Vec::new()).reads {
+            scene.tell(match what {
+                ReadWhat::Untold { .. } => Input::UntoldFound { read: number, untold: Ok(Vec::new()) },
+                _ => Input::Expired { read: number, expired: Ok(Expired { executions: Vec::new(), next: None }) },
+            });
+        }
+        let (execution, _) = scene.ended();
+        // It is looked once more after the end, when nobody has taken it.
+        if let [Read { number, .. }] = scene.wake_after(interval).reads[..] {
+            scene.tell(Input::Expired { read: number, expired: Ok(Expired { executions: Vec::new(), next: None }) });
+        }
+        assert_eq!(scene.supervisor.wake_at(), None);
+        let (number, _) = written(&scene.took(execution));
+        scene.tell(Input::Written(number));
+        assert_eq!(scene.supervisor.wake_at(), looks.then(|| scene.now.after(interval)), "{keep:?}");
+        assert_eq!(scene.wake_after(interval).reads.len(), usize::from(looks));
+    }
+}
+
+#[test]
 fn where_nobody_is_told_nothing_is_read_written_or_kept() {
     let mut scene = Scene::unstarted(|_| {});
     assert!(scene.recover(Vec::new()).is_empty());

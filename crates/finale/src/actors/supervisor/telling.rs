@@ -33,12 +33,13 @@ impl Supervisor {
                 workflow: self.shared.definition(definition).stored.workflow.clone(),
                 business_key: business_key.map(Into::into),
                 outcome,
+                damage: None,
             });
             // The end of the shard is reported when nothing is left of it, and this is a part of it.
             let shared = Rc::clone(&self.shared);
             self.telling.0.push(Box::pin(async move {
                 let told = match find(&shared, execution, known).await {
-                    Ok(Some(ended)) => take(shared.ended.tell(&handlers, &ended, within).await),
+                    Ok(Some(ended)) => take(shared.ended.tell(&handlers, &ended, within, &shared.vitals).await),
                     Ok(None) => Err(NotTold::Forgotten),
                     Err(reason) => Err(NotTold::Failed { handlers, reason }),
                 };
