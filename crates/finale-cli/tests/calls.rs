@@ -74,3 +74,32 @@ fn a_file_that_is_not_there_or_defines_another_workflow_is_refused_where_it_is_n
     let file = parts("id: ship\ntasks: {again: {call: order}}\nworkflows: {order: ../order.yaml}\n");
     run(file, &["--simulate"]).refused("circle of files");
 }
+
+const TWICE: &str = "
+id: twice
+tasks:
+  a: {call: part}
+  b: {call: part, after: a}
+workflows:
+  part: {output: 7, tasks: {x: {shell: sleep 0.1}, y: {log: hi, after: x}}}
+";
+
+#[test]
+fn what_is_called_twice_begins_in_the_call_that_it_is_in() {
+    let ended = run(written("twice.yaml", TWICE), &[]).with_code(0);
+    let begun: Vec<_> = ended.stderr.lines().filter_map(|line| line.strip_suffix(": started")).collect();
+    assert_eq!(begun, ["a::x", "a::y", "b::x", "b::y"], "{}", ended.stderr);
+}
+
+#[test]
+fn what_a_scope_gives_is_told_of_the_node_that_opened_it() {
+    let journal = common::Journal::new();
+    ended(journal.command("run").arg(written("twice.yaml", TWICE))).with_code(0);
+    let id = journal.list()[0]["id"].as_str().unwrap().to_owned();
+    let history = journal.ask("history", &[&id]).with_code(0).stdout;
+    assert!(history.contains(" a gives 7") && history.contains(" b gives 7"), "{history}");
+    let history = journal.ask("history", &[&id, "--json"]).with_code(0).record();
+    let facts = history["facts"].as_array().unwrap();
+    let given: Vec<_> = facts.iter().filter(|fact| fact["fact"] == "output_evaluated").collect();
+    assert_eq!(given.iter().map(|fact| fact["node"].as_str().unwrap()).collect::<Vec<_>>(), ["a", "b"]);
+}

@@ -88,3 +88,12 @@ fn what_is_inside_of_a_node_is_named_by_its_path_from_its_beginning() {
     let told = run(file, &[]).with_code(0).stderr;
     assert!(told.contains("\ng::t: started\n") && told.contains("\ng::t: completed in"), "{told}");
 }
+
+#[test]
+fn an_item_that_fails_is_told_with_the_time_that_it_took() {
+    let text = "id: w\ntasks:\n  load: {map: {items: [1], tolerate: 1}, shell: sleep 0.3; exit 1}\n";
+    let told = run(common::written("w.yaml", text), &[]).with_code(0).stderr;
+    let failed = told.lines().find_map(|line| line.strip_prefix("load[0]::load: failed after ")).unwrap();
+    assert!(!failed.starts_with("0s"), "{told}");
+    assert!(failed.ends_with(": exit code 1"), "{told}");
+}

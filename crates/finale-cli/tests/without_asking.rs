@@ -69,6 +69,38 @@ fn an_answer_for_nothing_or_two_answers_are_refused() {
     refused(&["--done", "weigh", "--fail", "weigh"], "\"weigh\" cannot both be done and fail");
 }
 
+const REVIEW: &str = "
+id: w
+nodes: {review: {verification: {rubric: house style, evaluator: the editor}}}
+tasks:
+  publish: {log: published, after: {node: review, on: pass}}
+  rewrite: {log: again, after: {node: review, on: fail}}
+  decide: {log: ask, after: {node: review, on: refer}}
+";
+
+#[test]
+fn a_verification_is_given_its_verdict_in_advance() {
+    let file = || common::written("w.yaml", REVIEW);
+    let ways = ["publish", "rewrite", "decide"];
+    for (verdict, way) in ["pass", "fail", "refer"].into_iter().zip(ways) {
+        for more in [&[][..], &["--yes"], &["--simulate"]] {
+            let done = record(file(), &[&["--done", &format!("review={verdict}")], more].concat(), 0);
+            for other in ways {
+                let expected = if other == way { "completed" } else { "skipped" };
+                assert_eq!(node(&done, other)["status"], expected, "{verdict}, {more:?}: {other}");
+            }
+        }
+    }
+    run(file(), &[])
+        .refused("the verification \"review\" needs somebody outside: say --done review=pass (or fail, or refer)");
+    let refused = |arguments: &[&str], why: &str| run(file(), arguments).refused(why);
+    let verdicts = "--done \"review\": this is a verification, whose verdict is pass, fail or refer";
+    refused(&["--done", "review=done"], &format!("{verdicts}, not \"done\""));
+    refused(&["--done", "review"], verdicts);
+    refused(&["--fail", "review"], "a verification does not fail, it comes to a verdict: say --done review=fail");
+    refused(&["--done", "reveiw=pass"], "there is no such node, did you mean the verification \"review\"?");
+}
+
 #[test]
 fn what_is_resumed_is_answered_too() {
     let journal = Journal::new();

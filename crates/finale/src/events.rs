@@ -7,7 +7,9 @@ use std::time::Duration;
 use finale_core::execution::{Notice, NumberedEvent, Replay};
 use finale_core::fact::{Facts, Position};
 use finale_core::record::{CustomStatus, ItemCounts};
-use finale_core::{AttemptNo, Compiled, Execution, ExecutionId, ExecutionStatus, NodeStatus, Time, WaitingFor};
+use finale_core::{
+    AttemptNo, Compiled, Execution, ExecutionId, ExecutionStatus, NodeStatus, Time, WaitingFor, WorkKey,
+};
 use finale_journal::Journal;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
@@ -83,6 +85,9 @@ pub enum EventKind {
     NodeTransitioned {
         /// Id of the node, or its path if it is in a scope inside.
         node: String,
+        /// Names the work like [`TaskContext::task_id`](crate::TaskContext::task_id) does. It is not serialized.
+        #[serde(skip)]
+        key: WorkKey,
         /// From.
         from: NodeStatus,
         /// To.
@@ -410,7 +415,7 @@ impl Event {
             Notice::Status { from, to } => EventKind::StatusTransitioned { from, to },
             Notice::Node { key, from, to, attempt, waiting_for } => {
                 let attempt = attempt.map_or(0, AttemptNo::get);
-                EventKind::NodeTransitioned { node: id(key.node), from, to, attempt, waiting_for }
+                EventKind::NodeTransitioned { node: id(key.node), key, from, to, attempt, waiting_for }
             }
             Notice::Condition { key, value } => EventKind::ConditionEvaluated { node: id(key.node), value },
             Notice::ExpressionFailed { key, reason } => {

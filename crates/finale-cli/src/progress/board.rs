@@ -93,11 +93,11 @@ impl Board {
         let tally = self.ids.get(&execution).map(|number| &mut self.tallies[*number]);
         match (announced, tally) {
             // Both are displayed after all events before the start of their attempt.
-            (Announced::Begun(begun), Some(tally)) if tally.has_begun(begun.task.key.node, begun.attempt) => {
-                let news = tally.begin(begun.task.key.node, begun.attempt, begun.at);
+            (Announced::Begun(begun), Some(tally)) if tally.has_begun(begun.task.key, begun.attempt) => {
+                let news = tally.begin(begun.task.key, begun.attempt, begun.at);
                 self.untold.extend(news.map(Untold::News));
             }
-            (Announced::Said(said), Some(tally)) if tally.has_begun(said.task.key.node, said.attempt) => {
+            (Announced::Said(said), Some(tally)) if tally.has_begun(said.task.key, said.attempt) => {
                 self.untold.push(Untold::Text(said.text));
             }
             (early, _) => self.early.push(early),

@@ -13,9 +13,9 @@ const BAR: usize = 10;
 /// What was said and still counts.
 #[derive(Debug, Default)]
 pub(super) struct Said {
-    /// By nodes that there are once in an execution.
-    nodes: BTreeMap<NodeIndex, Far>,
-    /// By those in items and rounds, by their paths.
+    /// By the paths of nodes that there are once in an execution.
+    nodes: BTreeMap<String, Far>,
+    /// By the paths of those in items and rounds.
     repeated: BTreeMap<String, Repeated>,
     custom_status: Option<CustomStatus>,
 }
@@ -52,13 +52,13 @@ impl Said {
             EventKind::NodeTransitioned { node, to, .. }
                 if !matches!(to, NodeStatus::Running | NodeStatus::Waiting) =>
             {
-                self.nodes.remove(&position);
+                self.nodes.remove(node);
                 self.repeated.remove(node);
                 return;
             }
             EventKind::Attempted { node, .. } => {
                 // The next attempt begins anew.
-                self.nodes.remove(&position);
+                self.nodes.remove(node);
                 self.repeated.remove(node);
                 return;
             }
@@ -68,12 +68,12 @@ impl Said {
             let since = self.repeated.get(node).map_or(at, |known| known.since);
             self.repeated.insert(node.clone(), Repeated { position, attempt, since, far });
         } else {
-            self.nodes.insert(position, far);
+            self.nodes.insert(node.clone(), far);
         }
     }
 
-    pub(super) fn of(&self, position: NodeIndex) -> Option<&Far> {
-        self.nodes.get(&position)
+    pub(super) fn of(&self, path: &str) -> Option<&Far> {
+        self.nodes.get(path)
     }
 
     pub(super) fn repeated(&self) -> impl Iterator<Item = (&str, &Repeated)> {

@@ -1,12 +1,13 @@
 //! How far an execution has come, told by its events.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 use std::time::Duration;
 
 use finale::{CustomStatus, Event, EventKind, Failure, NodeStatus, Time, WaitingFor, Workflow};
 use finale_core::definition::{NodeKind, title_of};
 use finale_core::path::Instance;
-use finale_core::{Compiled, FailureClass, NodeIndex, NodePath};
+use finale_core::{Compiled, FailureClass, NodeIndex, NodePath, WorkKey};
 
 use super::said::{Far, Repeated, Said};
 
@@ -66,35 +67,53 @@ pub(super) struct Counts {
 #[derive(Debug)]
 pub(super) struct Tally {
     workflow: Workflow,
-    nodes: Vec<Node>,
+    /// What was heard of, by path: calls of one workflow share its nodes. What is in an item or a round is forgotten when
+    /// it is over, because there may be hundreds of thousands of them.
+    nodes: HashMap<Rc<str>, Node>,
+    /// The paths of the same nodes, by what names them for their handlers.
+    paths: HashMap<WorkKey, Rc<str>>,
     counts: Counts,
     /// Those at work, and those that wait, each by when that began.
-    running: BTreeSet<(Time, NodeIndex)>,
+    running: BTreeSet<(Time, Rc<str>)>,
     /// Those whose handler waits for its turn.
-    queued: BTreeSet<(Time, NodeIndex)>,
-    waiting: BTreeSet<(Time, NodeIndex)>,
-    /// The tasks inside of maps and loops of which one has begun.
-    repeated: BTreeSet<NodeIndex>,
-    /// The paths of nodes inside of others, as far as they were heard of: an id alone says too little there.
-    paths: BTreeMap<NodeIndex, String>,
+    queued: BTreeSet<(Time, Rc<str>)>,
+    waiting: BTreeSet<(Time, Rc<str>)>,
+    /// The tasks inside of others of which one has begun: that one was counted in advance.
+    counted: BTreeSet<NodeIndex>,
+    /// What was heard of the last attempts of nodes, until they come to another status.
+    last: HashMap<String, LastAttempt>,
     said: Said,
+}
+
+/// What an attempt came to.
+#[derive(Debug, Default)]
+struct LastAttempt {
+    failure: Option<String>,
+    /// How long it took by the record.
+    took: Option<Duration>,
 }
 
 #[derive(Clone, Debug)]
 struct Node {
-    /// Whether a handler does it, which may have to wait for its turn.
-    by_handler: bool,
+    key: WorkKey,
     status: NodeStatus,
     /// When it came there; of a handler that runs, when that began.
     since: Time,
     /// When it came there by the record.
     recorded: Time,
     attempt: u16,
-    failure: Option<String>,
-    /// How long its last attempt took, once that is over.
-    took: Option<Duration>,
     /// The attempt whose handler has begun, and when; it may be heard of early.
     begun: Option<(u16, Time)>,
+}
+
+/// A change of a node.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Change<'a> {
+    pub(super) node: &'a str,
+    pub(super) key: WorkKey,
+    pub(super) to: NodeStatus,
+    pub(super) attempt: u16,
+    pub(super) at: Time,
 }
 
 /// A node at work, or one that waits.
@@ -113,20 +132,16 @@ impl Tally {
         let in_graphs = compiled.in_graphs();
         let is_counted = |position: &NodeIndex| compiled.is_task(*position) && in_graphs[position.as_usize()];
         let tasks = compiled.all_positions().filter(is_counted).count();
-        let node = |position| {
-            let by_handler = compiled.handler(position).is_some();
-            let (status, since) = (NodeStatus::Pending, Time::default());
-            Node { by_handler, status, since, recorded: since, attempt: 0, failure: None, took: None, begun: None }
-        };
         Self {
             workflow: workflow.clone(),
-            nodes: compiled.all_positions().map(node).collect(),
+            nodes: HashMap::new(),
+            paths: HashMap::new(),
             counts: Counts { tasks, ..Counts::default() },
             running: BTreeSet::new(),
             queued: BTreeSet::new(),
             waiting: BTreeSet::new(),
-            repeated: BTreeSet::new(),
-            paths: BTreeMap::new(),
+            counted: BTreeSet::new(),
+            last: HashMap::new(),
             said: Said::default(),
         }
     }
@@ -139,28 +154,28 @@ impl Tally {
 
     /// The nodes at work, longest first.
     pub(super) fn running(&self) -> impl Iterator<Item = UnderWay<'_>> {
-        self.running.iter().map(|(since, position)| self.under_way(*since, *position))
+        self.running.iter().map(|(since, path)| self.under_way(*since, path))
     }
 
     /// The nodes whose handler waits for its turn, longest first.
     pub(super) fn queued(&self) -> impl Iterator<Item = UnderWay<'_>> {
-        self.queued.iter().map(|(since, position)| self.under_way(*since, *position))
+        self.queued.iter().map(|(since, path)| self.under_way(*since, path))
     }
 
     /// The nodes that wait, longest first.
     pub(super) fn waiting(&self) -> impl Iterator<Item = UnderWay<'_>> {
-        self.waiting.iter().map(|(since, position)| self.under_way(*since, *position))
+        self.waiting.iter().map(|(since, path)| self.under_way(*since, path))
     }
 
     pub(super) fn under_way_count(&self) -> usize {
         self.running.len() + self.queued.len() + self.waiting.len() + self.said.repeated_count()
     }
 
-    fn under_way(&self, since: Time, position: NodeIndex) -> UnderWay<'_> {
-        let node = self.workflow.compiled().node(position);
-        let attempt = self.nodes[position.as_usize()].attempt;
-        let far = self.said.of(position);
-        UnderWay { node: &node.id, title: title(self.workflow.compiled(), position), since, attempt, far }
+    fn under_way<'a>(&'a self, since: Time, path: &'a str) -> UnderWay<'a> {
+        let node = self.nodes.get(path);
+        let title = node.and_then(|node| title(self.workflow.compiled(), node.key.node));
+        let attempt = node.map_or(0, |node| node.attempt);
+        UnderWay { node: path, title, since, attempt, far: self.said.of(path) }
     }
 
     /// The nodes in items and rounds that say how far they are.
@@ -187,24 +202,15 @@ impl Tally {
                 }
             }
             EventKind::ExpressionFailed { node, reason } => self.note(node, reason.clone()),
-            EventKind::NodeTransitioned { node, from, to, attempt, waiting_for, .. } => {
-                let position = self.workflow.compiled().find(node)?;
-                if is_repeated(node) {
-                    let news = self.go_repeated(position, (*from, *to), *attempt, event.at, is_of_end(node));
-                    return news.map(|news| News { node: node.clone(), ..news });
-                }
-                if node.contains("::") {
-                    self.paths.entry(position).or_insert_with(|| node.clone());
-                }
-                let news = self.go(position, *to, *attempt, event.at, is_of_end(node))?;
+            EventKind::NodeTransitioned { node, key, to, attempt, waiting_for, .. } => {
+                let news = self.go(Change { node, key: *key, to: *to, attempt: *attempt, at: event.at })?;
                 let what = match news.what {
                     What::FailedOnce { attempt, reason } if *waiting_for == Some(WaitingFor::Operator) => {
                         What::Held { attempt, reason }
                     }
                     what => what,
                 };
-                // Its path says more than its id.
-                return Some(News { node: node.clone(), what, ..news });
+                return Some(News { what, ..news });
             }
             _ => {}
         }
@@ -223,122 +229,124 @@ impl Tally {
         self.said.hear(kind, at, self.workflow.compiled().find(node), is_repeated(node));
     }
 
-    /// The number of a node.
+    /// What names a node, as one of the definition's own graph.
     #[cfg(test)]
-    pub(super) fn position(&self, node: &str) -> NodeIndex {
-        self.workflow.compiled().find(node).unwrap()
+    pub(super) fn key(&self, node: &str) -> WorkKey {
+        WorkKey::root(self.workflow.compiled().find(node).unwrap())
     }
 
     /// An attempt took that long by the record, which the line of its node says too.
     pub(super) fn note_took(&mut self, node: &str, took: Duration) {
-        if let Some(position) = self.workflow.compiled().find(node) {
-            self.nodes[position.as_usize()].took = Some(took);
-        }
+        self.last.entry(node.to_owned()).or_default().took = Some(took);
     }
 
     pub(super) fn note(&mut self, node: &str, reason: String) {
-        if let Some(position) = self.workflow.compiled().find(node) {
-            self.nodes[position.as_usize()].failure = Some(reason);
-        }
+        self.last.entry(node.to_owned()).or_default().failure = Some(reason);
     }
 
     /// A handler begins.
-    pub(super) fn begin(&mut self, position: NodeIndex, attempt: u16, at: Time) -> Option<News> {
-        let node = &mut self.nodes[position.as_usize()];
+    pub(super) fn begin(&mut self, key: WorkKey, attempt: u16, at: Time) -> Option<News> {
+        let path = Rc::clone(self.paths.get(&key)?);
+        let node = self.nodes.get_mut(&path)?;
         node.begun = Some((attempt, at));
         if node.status != NodeStatus::Running || node.attempt != attempt {
             return None;
         }
         let queued_since = std::mem::replace(&mut node.since, at);
-        self.queued.remove(&(queued_since, position));
-        self.running.insert((at, position));
-        let news = self.news(position, at, What::Started { attempt });
-        let path = self.paths.get(&position);
-        Some(News { node: path.unwrap_or(&news.node).clone(), ..news })
+        if is_repeated(&path) {
+            return None;
+        }
+        self.queued.remove(&(queued_since, Rc::clone(&path)));
+        self.running.insert((at, Rc::clone(&path)));
+        Some(self.news(&path, key, at, What::Started { attempt }))
     }
 
     /// Whether an attempt has begun, as far as was heard.
-    pub(super) fn has_begun(&self, position: NodeIndex, attempt: u16) -> bool {
-        self.nodes[position.as_usize()].attempt >= attempt
+    pub(super) fn has_begun(&self, key: WorkKey, attempt: u16) -> bool {
+        let node = self.paths.get(&key).and_then(|path| self.nodes.get(path));
+        node.is_some_and(|node| node.attempt >= attempt)
     }
 
-    /// Counts the new status of a node inside of a map or a loop, and tells its failure only: nobody reads a line for each of
-    /// a hundred thousand items.
-    pub(super) fn go_repeated(
-        &mut self,
-        position: NodeIndex,
-        (from, to): (NodeStatus, NodeStatus),
-        attempt: u16,
-        at: Time,
-        is_of_end: bool,
-    ) -> Option<News> {
-        let node = &mut self.nodes[position.as_usize()];
-        // What its handler says is shown from now on.
-        node.attempt = node.attempt.max(attempt);
-        let reason = node.failure.take();
-        let is_new = matches!(from, NodeStatus::Pending | NodeStatus::Ready);
-        if self.workflow.compiled().is_task(position) && !is_of_end {
-            // The first one is counted already.
-            let is_another = is_new && !matches!(to, NodeStatus::Pending | NodeStatus::Ready);
-            if is_another && !self.repeated.insert(position) {
-                self.counts.tasks += 1;
-            }
-            self.count(from, |count| count.saturating_sub(1));
-            self.count(to, |count| count + 1);
-        }
-        let failed = || What::Failed { took: Duration::ZERO, reason: reason.unwrap_or_default() };
-        (to == NodeStatus::Failed).then(|| self.news(position, at, failed()))
-    }
-
-    /// A node comes to another status; what the end is made of is told and not counted.
-    pub(super) fn go(
-        &mut self,
-        position: NodeIndex,
-        to: NodeStatus,
-        attempt: u16,
-        at: Time,
-        is_of_end: bool,
-    ) -> Option<News> {
+    /// A node comes to another status; what the end is made of is told and not counted. Of what is in an item or a round only
+    /// a failure is told: nobody reads a line for each of a hundred thousand items.
+    pub(super) fn go(&mut self, change: Change<'_>) -> Option<News> {
+        let Change { node: path, key, to, attempt, at } = change;
         let compiled = self.workflow.compiled();
-        let kind = &compiled.node(position).kind;
-        if !kind.is_work() && !matches!(kind, NodeKind::Verification(_) | NodeKind::Wait(_)) {
+        let last = self.last.remove(path).unwrap_or_default();
+        let kind = &compiled.node(key.node).kind;
+        let is_shown = kind.is_work() || matches!(kind, NodeKind::Verification(_) | NodeKind::Wait(_));
+        if !is_shown && !(is_repeated(path) && to == NodeStatus::Failed) {
             return None;
         }
-        let counted = compiled.is_task(position) && !is_of_end;
-        let known = &mut self.nodes[position.as_usize()];
-        let begun = known.begun.filter(|begun| begun.0 == attempt);
-        let since = match (known.status, to) {
+        let (is_loop, by_handler) = (matches!(kind, NodeKind::Loop(_)), compiled.handler(key.node).is_some());
+        let counted = compiled.is_task(key.node) && !is_of_end(path);
+        let before = self.nodes.get(path).cloned().unwrap_or_else(|| Node::new(key));
+        let begun = before.begun.filter(|begun| begun.0 == attempt);
+        let since = match (before.status, to) {
             // A loop waits for its next round: it takes as long as all its rounds.
-            (NodeStatus::Waiting, NodeStatus::Waiting) if matches!(kind, NodeKind::Loop(_)) => known.since,
+            (NodeStatus::Waiting, NodeStatus::Waiting) if is_loop => before.since,
             (_, NodeStatus::Running) => begun.map_or(at, |(_, began_at)| began_at),
             _ => at,
         };
-        let is_queued = known.by_handler && begun.is_none();
-        let after = Node { status: to, since, recorded: at, attempt, failure: None, took: None, ..*known };
-        let before = std::mem::replace(known, after);
+        let is_queued = by_handler && begun.is_none();
         if counted {
+            self.count_another(path, &before, to);
             self.count(before.status, |count| count.saturating_sub(1));
             self.count(to, |count| count + 1);
         }
+        let after = Node { status: to, since, recorded: at, attempt, ..before };
+        let what = what(&before, &last, to, attempt, at);
+        if is_repeated(path) {
+            self.keep_repeated(path, after);
+            let what = what.filter(|what| matches!(what, What::Failed { .. }))?;
+            return Some(self.news(path, key, at, what));
+        }
+        let path = self.keep(path, after);
         for all in [&mut self.running, &mut self.queued, &mut self.waiting] {
-            all.remove(&(before.since, position));
+            all.remove(&(before.since, Rc::clone(&path)));
         }
         match to {
-            NodeStatus::Running if is_queued => drop(self.queued.insert((since, position))),
-            NodeStatus::Running => drop(self.running.insert((since, position))),
-            NodeStatus::Waiting => drop(self.waiting.insert((since, position))),
+            NodeStatus::Running if is_queued => drop(self.queued.insert((since, Rc::clone(&path)))),
+            NodeStatus::Running => drop(self.running.insert((since, Rc::clone(&path)))),
+            NodeStatus::Waiting => drop(self.waiting.insert((since, Rc::clone(&path)))),
             _ => {}
         }
-        let what = what(&before, to, attempt, at)?;
+        let what = what?;
         // It is said when its turn comes.
         let untimely = is_queued && matches!(what, What::Started { .. });
-        (!untimely).then(|| self.news(position, at, what))
+        (!untimely).then(|| self.news(&path, key, at, what))
     }
 
-    fn news(&self, position: NodeIndex, at: Time, what: What) -> News {
-        let compiled = self.workflow.compiled();
-        let title = title(compiled, position).map(str::to_owned);
-        News { node: compiled.node(position).id.clone(), title, at, what }
+    /// Counts a task in a scope inside that was not counted in advance: there may be many of one node there.
+    fn count_another(&mut self, path: &str, before: &Node, to: NodeStatus) {
+        let has_begun = |status| !matches!(status, NodeStatus::Pending | NodeStatus::Ready);
+        let is_new = !has_begun(before.status) && has_begun(to);
+        // The first one is counted already.
+        if is_new && path.contains("::") && !self.counted.insert(before.key.node) {
+            self.counts.tasks += 1;
+        }
+    }
+
+    fn keep(&mut self, path: &str, node: Node) -> Rc<str> {
+        let path = self.nodes.get_key_value(path).map_or_else(|| path.into(), |(path, _)| Rc::clone(path));
+        self.paths.insert(node.key, Rc::clone(&path));
+        self.nodes.insert(Rc::clone(&path), node);
+        path
+    }
+
+    /// Keeps a node of an item or a round until it is over.
+    fn keep_repeated(&mut self, path: &str, node: Node) {
+        if matches!(node.status, NodeStatus::Pending | NodeStatus::Ready | NodeStatus::Running | NodeStatus::Waiting) {
+            self.keep(path, node);
+        } else {
+            self.paths.remove(&node.key);
+            self.nodes.remove(path);
+        }
+    }
+
+    fn news(&self, path: &str, key: WorkKey, at: Time, what: What) -> News {
+        let title = title(self.workflow.compiled(), key.node).map(str::to_owned);
+        News { node: path.to_owned(), title, at, what }
     }
 
     fn count(&mut self, status: NodeStatus, change: impl Fn(usize) -> usize) {
@@ -358,6 +366,13 @@ impl Tally {
     }
 }
 
+impl Node {
+    fn new(key: WorkKey) -> Self {
+        let (status, since) = (NodeStatus::Pending, Time::default());
+        Self { key, status, since, recorded: since, attempt: 0, begun: None }
+    }
+}
+
 /// Whether a path leads to one of many: through an item of a map, or a round of a loop.
 fn is_repeated(path: &str) -> bool {
     let path = path.parse::<NodePath>().ok();
@@ -372,14 +387,14 @@ fn is_of_end(path: &str) -> bool {
     path.is_some_and(|path| path.within().iter().any(|step| is_of_end(step.instance)))
 }
 
-fn what(before: &Node, to: NodeStatus, attempt: u16, at: Time) -> Option<What> {
-    let took = before.took.unwrap_or_else(|| match before.status {
+fn what(before: &Node, last: &LastAttempt, to: NodeStatus, attempt: u16, at: Time) -> Option<What> {
+    let took = last.took.unwrap_or_else(|| match before.status {
         NodeStatus::Running if to == NodeStatus::Cancelled => at.since(before.recorded),
         NodeStatus::Running | NodeStatus::Waiting => at.since(before.since),
         _ => Duration::ZERO,
     });
     let again = |reason: &String| What::FailedOnce { attempt: before.attempt, reason: reason.clone() };
-    Some(match (to, &before.failure) {
+    Some(match (to, &last.failure) {
         (NodeStatus::Running | NodeStatus::Waiting, Some(reason)) => again(reason),
         (NodeStatus::Running, None) => What::Started { attempt },
         // A loop waits for its next round instead of the one that it waited for.

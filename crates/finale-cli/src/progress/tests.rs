@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use finale::{CustomStatus, EventKind, ItemCounts, NodeStatus, Time, Workflow};
+use finale::{CustomStatus, EventKind, ItemCounts, NodeStatus, Time, WorkKey, Workflow};
 use finale_core::definition::{LoopCondition, Task};
+use finale_core::{NodeIndex, ScopeId};
 
 use super::frame::Frame;
 use super::news::coloured;
-use super::tally::{News, Tally, What};
+use super::tally::{Change, News, Tally, What};
 use crate::look::Look;
 use crate::text::columns;
 
@@ -43,9 +44,20 @@ fn second(second: i64) -> Time {
     Time::from_micros(second * 1_000_000)
 }
 
-/// The task with that number: the start is the first node.
+/// A task of the definition's own graph.
 fn go(tally: &mut Tally, task: &str, to: NodeStatus, at: i64) -> Option<News> {
-    tally.go(tally.position(task), to, 1, second(at), false)
+    let key = tally.key(task);
+    go_in(tally, (task, key), to, at)
+}
+
+/// A task in any scope.
+fn go_in(tally: &mut Tally, (node, key): (&str, WorkKey), to: NodeStatus, at: i64) -> Option<News> {
+    tally.go(Change { node, key, to, attempt: 1, at: second(at) })
+}
+
+/// The key of a task in the scope of that number.
+fn key_in(tally: &Tally, scope: u32, node: &str) -> WorkKey {
+    WorkKey { scope: ScopeId(scope), ..tally.key(node) }
 }
 
 fn frame(tally: Tally, columns: usize, lines: usize) -> String {
@@ -82,7 +94,7 @@ fn a_task_whose_handler_waits_for_its_turn_does_not_run() {
     let mut tally = handled();
     assert_eq!(go(&mut tally, "t0", NodeStatus::Running, 1), None);
     assert_eq!((tally.counts().running, tally.counts().queued), (0, 1));
-    let begun = tally.begin(tally.position("t0"), 1, second(4)).unwrap();
+    let begun = tally.begin(tally.key("t0"), 1, second(4)).unwrap();
     assert_eq!((begun.at, tally.counts().running), (second(4), 1));
     let done = go(&mut tally, "t0", NodeStatus::Completed, 5).unwrap();
     assert_eq!(coloured(&[done], look(false, true), COLUMNS), "✓ t0  1s\n");
@@ -92,7 +104,7 @@ fn a_task_whose_handler_waits_for_its_turn_does_not_run() {
 fn what_a_task_took_is_what_its_record_says() {
     let mut tally = handled();
     go(&mut tally, "t0", NodeStatus::Running, 1);
-    tally.begin(tally.position("t0"), 1, second(4));
+    tally.begin(tally.key("t0"), 1, second(4));
     tally.note_took("t0", Duration::from_millis(3_500));
     let done = go(&mut tally, "t0", NodeStatus::Completed, 5).unwrap();
     assert_eq!(coloured(&[done], look(false, true), COLUMNS), "✓ t0  3.5s\n");
@@ -102,7 +114,7 @@ fn what_a_task_took_is_what_its_record_says() {
 fn what_a_cancelled_task_took_is_what_its_record_says_too() {
     let mut tally = handled();
     go(&mut tally, "t0", NodeStatus::Running, 1);
-    tally.begin(tally.position("t0"), 1, second(4));
+    tally.begin(tally.key("t0"), 1, second(4));
     let cancelled = go(&mut tally, "t0", NodeStatus::Cancelled, 5).unwrap();
     assert_eq!(cancelled.what, What::Cancelled { took: Duration::from_secs(4) });
 }
@@ -110,7 +122,8 @@ fn what_a_cancelled_task_took_is_what_its_record_says_too() {
 #[test]
 fn a_handler_may_be_heard_of_before_its_task_runs() {
     let mut tally = handled();
-    assert_eq!(tally.begin(tally.position("t0"), 1, second(1)), None);
+    assert_eq!(go(&mut tally, "t0", NodeStatus::Ready, 1), None);
+    assert_eq!(tally.begin(tally.key("t0"), 1, second(1)), None);
     assert!(go(&mut tally, "t0", NodeStatus::Running, 2).is_some());
     assert_eq!(tally.counts().running, 1);
 }
@@ -143,16 +156,46 @@ fn the_nodes_that_are_skipped_at_once_share_a_line() {
 #[test]
 fn items_are_counted_one_by_one_and_only_their_failures_are_told() {
     let mut tally = tally(Workflow::builder("w").map("each", "input", "log"));
-    let task = tally.position("each[0]::each");
-    let mut go = |from, to, at| tally.go_repeated(task, (from, to), 1, second(at), false);
-    assert_eq!(go(NodeStatus::Pending, NodeStatus::Running, 1), None);
-    assert_eq!(go(NodeStatus::Pending, NodeStatus::Running, 1), None);
-    assert_eq!(go(NodeStatus::Running, NodeStatus::Completed, 2), None);
-    let failed = go(NodeStatus::Running, NodeStatus::Failed, 3).unwrap();
-    assert_eq!((failed.what, failed.at), (What::Failed { took: Duration::ZERO, reason: String::new() }, second(3)));
+    let first = ("each[0]::each", key_in(&tally, 1, "each[0]::each"));
+    let second = ("each[1]::each", key_in(&tally, 2, "each[1]::each"));
+    assert_eq!(go_in(&mut tally, first, NodeStatus::Running, 1), None);
+    assert!(tally.has_begun(first.1, 1) && !tally.has_begun(second.1, 1), "what its handler says is shown");
+    assert_eq!(go_in(&mut tally, second, NodeStatus::Running, 1), None);
+    assert_eq!(go_in(&mut tally, first, NodeStatus::Completed, 2), None);
+    tally.note_took(second.0, Duration::from_millis(1_500));
+    tally.note(second.0, "exit code 1".to_owned());
+    let failed = go_in(&mut tally, second, NodeStatus::Failed, 3).unwrap();
+    assert_eq!(failed.what, What::Failed { took: Duration::from_millis(1_500), reason: "exit code 1".to_owned() });
+    assert_eq!((failed.node.as_str(), failed.at), (second.0, self::second(3)));
     let counts = tally.counts();
     assert_eq!((counts.tasks, counts.running, counts.completed, counts.failed), (2, 0, 1, 1));
-    assert!(tally.has_begun(task, 1), "what its handler says is shown");
+}
+
+#[test]
+fn an_item_of_which_no_attempt_is_recorded_failed_after_the_time_since_it_began() {
+    let mut tally = tally(Workflow::builder("w").map("each", "input", "log"));
+    let item = ("each[0]::each", key_in(&tally, 1, "each[0]::each"));
+    go_in(&mut tally, item, NodeStatus::Running, 1);
+    let failed = go_in(&mut tally, item, NodeStatus::Failed, 4).unwrap();
+    assert_eq!(failed.what, What::Failed { took: Duration::from_secs(3), reason: String::new() });
+}
+
+#[test]
+fn each_call_of_a_workflow_has_its_own_nodes() {
+    let part = Workflow::builder("part").task("x", "log").build().unwrap();
+    let mut tally = tally(Workflow::builder("w").call("a", &part).call("b", &part));
+    let (a, b) = (("a::x", key_in(&tally, 1, "a::x")), ("b::x", key_in(&tally, 2, "b::x")));
+    assert_eq!(a.1.node, b.1.node, "they share the node");
+    go_in(&mut tally, a, NodeStatus::Running, 1);
+    go_in(&mut tally, b, NodeStatus::Running, 1);
+    assert_eq!(tally.begin(b.1, 1, second(2)).unwrap().node, "b::x");
+    assert_eq!((tally.counts().tasks, tally.counts().running, tally.counts().queued), (2, 1, 1));
+    assert_eq!(go_in(&mut tally, b, NodeStatus::Completed, 3).unwrap().node, "b::x");
+    let begun = tally.begin(a.1, 1, second(4)).unwrap();
+    assert_eq!((begun.node.as_str(), begun.what), ("a::x", What::Started { attempt: 1 }));
+    let done = go_in(&mut tally, a, NodeStatus::Completed, 9).unwrap();
+    assert_eq!(done.what, What::Completed { took: Duration::from_secs(5) });
+    assert_eq!((tally.counts().tasks, tally.counts().completed), (2, 2));
 }
 
 fn progressed(node: &str, share: f64, text: &str) -> EventKind {
@@ -160,14 +203,15 @@ fn progressed(node: &str, share: f64, text: &str) -> EventKind {
 }
 
 fn goes(node: &str, from: NodeStatus, to: NodeStatus) -> EventKind {
-    EventKind::NodeTransitioned { node: node.to_owned(), from, to, attempt: 1, waiting_for: None }
+    let key = WorkKey::root(NodeIndex(0));
+    EventKind::NodeTransitioned { node: node.to_owned(), key, from, to, attempt: 1, waiting_for: None }
 }
 
 #[test]
 fn a_handler_that_says_how_far_it_is_has_a_bar() {
     let mut tally = handled();
-    tally.begin(tally.position("t0"), 1, second(1));
     go(&mut tally, "t0", NodeStatus::Running, 1);
+    tally.begin(tally.key("t0"), 1, second(1));
     tally.hear_said(&progressed("t0", 0.4, "4 of 10 files"), second(2));
     let line = |tally: &Tally| {
         let (look, started, now) = (look(false, true), second(0), second(5));
@@ -186,7 +230,7 @@ fn a_handler_that_says_how_far_it_is_has_a_bar() {
 #[test]
 fn a_map_has_a_bar_and_its_items_say_how_far_they_are() {
     let mut tally = tally(Workflow::builder("w").map("each", "input", "log"));
-    tally.go(tally.position("each"), NodeStatus::Waiting, 0, second(1), false);
+    go(&mut tally, "each", NodeStatus::Waiting, 1);
     let mut items = ItemCounts::default();
     (items.total, items.completed, items.failed, items.open) = (10, 2, 1, 7);
     tally.hear_said(&EventKind::ItemsCounted { node: "each".to_owned(), items }, second(1));

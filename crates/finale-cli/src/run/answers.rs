@@ -1,10 +1,10 @@
-//! What was said in advance: `--done` and `--fail` of tasks, and `--signal`.
+//! What was said in advance: `--done` and `--fail` of tasks, `--done` of verifications, and `--signal`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 use finale::Payload;
-use finale_core::definition::{NodeKind, Signal};
+use finale_core::definition::{Node, NodeKind, Signal, Verdict};
 use finale_core::path::{Instance, NodePath};
 use finale_core::{Compiled, NodeIndex};
 
@@ -16,7 +16,8 @@ const REASON: &str = "made to fail by --fail";
 /// What is said in advance on the command line.
 #[derive(Args, Debug)]
 pub(crate) struct Answered {
-    /// Take a task for done, with that output: JSON if it can be read as such, else text. May be repeated.
+    /// Take a task for done, with that output: JSON if it can be read as such, else text. Of a verification, OUTPUT is its
+    /// verdict: `pass`, `fail` or `refer`. May be repeated.
     #[arg(long = "done", value_name = "NODE[=OUTPUT]")]
     done: Vec<String>,
 
@@ -33,7 +34,7 @@ pub(crate) struct Answered {
 /// What a task comes to.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum InAdvance {
-    /// It is done, with that output.
+    /// It is done, with that output; of a verification that is its verdict.
     Done(Payload),
     /// It fails, for that reason.
     Failed(String),
@@ -112,6 +113,10 @@ pub(crate) enum BadAnswer {
     Unknown { option: &'static str, node: String, nearest: Option<String> },
     #[error("{option} {node:?}: this node is no task, its kind is {kind}{}", hint(.nearest.as_deref()))]
     NotATask { option: &'static str, node: String, kind: &'static str, nearest: Option<String> },
+    #[error("{option} {node:?}: a verification does not fail, it comes to a verdict: say --done {node}=fail")]
+    FailedVerdict { option: &'static str, node: String },
+    #[error("--done {node:?}: this is a verification, whose verdict is pass, fail or refer{}", not_a_verdict(.given))]
+    Verdict { node: String, given: Option<String> },
     #[error("{option} {node:?} is given twice")]
     Twice { option: &'static str, node: String },
     #[error("{node:?} cannot both be done and fail: there is --done and --fail for it")]
@@ -123,7 +128,11 @@ pub(crate) enum BadAnswer {
 }
 
 fn hint(nearest: Option<&str>) -> String {
-    nearest.map_or_else(String::new, |nearest| format!(", did you mean the task {nearest:?}?"))
+    nearest.map_or_else(String::new, |nearest| format!(", did you mean {nearest}?"))
+}
+
+fn not_a_verdict(given: &Option<String>) -> String {
+    given.as_ref().map_or_else(String::new, |given| format!(", not {given}"))
 }
 
 fn signal_hint(nearest: Option<&str>) -> String {
@@ -160,13 +169,21 @@ impl Answered {
         let mut answers = Answers::default();
         for text in &self.done {
             let (task, output) = parts("--done", text, compiled)?;
-            let answer = InAdvance::Done(output.map_or(Payload::NULL, json_or_text));
+            let output = output.map_or(Payload::NULL, json_or_text);
+            if is_verification(&task, compiled) && verdict(&output).is_none() {
+                let given = (!output.is_null()).then(|| format!("{output:?}"));
+                return Err(BadAnswer::Verdict { node: task.to_string(), given });
+            }
+            let answer = InAdvance::Done(output);
             if answers.insert(task.clone(), answer).is_some() {
                 return Err(BadAnswer::Twice { option: "--done", node: task.to_string() });
             }
         }
         for text in &self.failed {
             let (task, reason) = parts("--fail", text, compiled)?;
+            if is_verification(&task, compiled) {
+                return Err(BadAnswer::FailedVerdict { option: "--fail", node: task.to_string() });
+            }
             let reason = reason.filter(|reason| !reason.trim().is_empty()).unwrap_or(REASON);
             match answers.insert(task.clone(), InAdvance::Failed(reason.to_owned())) {
                 None => {}
@@ -202,22 +219,51 @@ fn parts<'t>(
     })
 }
 
-/// The task of that id, or at the end of that path.
+/// The task or verification of that id, or at the end of that path.
 fn task(name: &str, compiled: &[&Compiled]) -> Option<Named> {
-    let has_id = |one: &&Compiled| one.all_positions().any(|at| one.is_task(at) && one.node(at).id == name);
+    let has_id = |one: &&Compiled| one.all_positions().any(|at| is_answered(one.node(at)) && one.node(at).id == name);
     if compiled.iter().any(has_id) {
         return Some(Named::Id(name.to_owned()));
     }
     let path: NodePath = name.parse().ok()?;
-    let has_path = |one: &&Compiled| one.node_at(&path).is_some_and(|at| one.is_task(at));
+    let has_path = |one: &&Compiled| one.node_at(&path).is_some_and(|at| is_answered(one.node(at)));
     compiled.iter().any(has_path).then_some(Named::Path(path))
 }
 
-/// The task whose id is nearest to what was given, if one is near enough to be a slip.
+/// Whether something can be said of a node in advance: of a task, or of a verification that has no verdict yet.
+fn is_answered(node: &Node) -> bool {
+    matches!(&node.kind, NodeKind::Task(_)) || is_to_be_judged(node)
+}
+
+fn is_to_be_judged(node: &Node) -> bool {
+    matches!(&node.kind, NodeKind::Verification(verification) if verification.preset.is_none())
+}
+
+/// Whether a verification is meant, or one of those that are.
+fn is_verification(task: &Named, compiled: &[&Compiled]) -> bool {
+    compiled.iter().any(|one| match task {
+        Named::Id(id) => one.all_positions().any(|at| is_to_be_judged(one.node(at)) && one.node(at).id == *id),
+        Named::Path(path) => one.node_at(path).is_some_and(|at| is_to_be_judged(one.node(at))),
+    })
+}
+
+/// The verdict that the output of a verification is, if it is one.
+pub(crate) fn verdict(output: &Payload) -> Option<Verdict> {
+    match output.decode::<String>().ok()?.as_str() {
+        "pass" => Some(Verdict::Pass),
+        "fail" => Some(Verdict::Fail),
+        "refer" => Some(Verdict::Refer),
+        _ => None,
+    }
+}
+
+/// The task or verification whose id is nearest to what was given, if one is near enough to be a slip; with its kind.
 fn nearest(given: &str, compiled: &[&Compiled]) -> Option<String> {
-    let nodes = compiled.iter().flat_map(|one| one.all_positions().map(|position| one.node(position)));
-    let tasks = nodes.filter(|node| matches!(node.kind, NodeKind::Task(_))).map(|node| node.id.as_str());
-    finale_core::nearest::nearest(given, tasks).map(str::to_owned)
+    let nodes = || compiled.iter().flat_map(|one| one.all_positions().map(|position| one.node(position)));
+    let answered = || nodes().filter(|node| is_answered(node));
+    let nearest = finale_core::nearest::nearest(given, answered().map(|node| node.id.as_str()))?;
+    let kind = answered().find(|node| node.id == nearest).map_or("task", |node| node.kind.name());
+    Some(format!("the {kind} {nearest:?}"))
 }
 
 /// The value that the text is in JSON, else the text itself. Numbers of any length stay as they are.

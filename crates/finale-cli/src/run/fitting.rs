@@ -35,7 +35,8 @@ pub(crate) fn check_answers(
         let of_single = simulation.answers().of_single(&node.id);
         let of_single = of_single.filter(|(path, _)| compiled.node_at(path) == Some(position));
         for (name, answer) in by_id.into_iter().chain(of_single.map(|(path, answer)| (path.to_string(), answer))) {
-            if let InAdvance::Done(output) = answer {
+            // A verdict was looked at when it was read.
+            if let (NodeKind::Task(_), InAdvance::Done(output)) = (&node.kind, answer) {
                 workflow.check_output(position, output).map_err(misfit(format!("--done {name:?}")))?;
             }
         }

@@ -11,7 +11,7 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use serde::Serialize;
 
-use super::answers::InAdvance;
+use super::answers::{InAdvance, verdict};
 use super::ask::{Answer, Lines, Question, Questions};
 use super::error::RunError;
 use super::refusal::Refusal;
@@ -233,7 +233,10 @@ impl<'a> Follower<'a> {
         let node = compiled.node(wanted.position);
         let answer = simulation.answers().of(&path, &node.id);
         Some(match (&node.kind, answer, outside.agreeing()) {
-            (NodeKind::Verification(_), _, Some(by)) => Box::pin(judge(runtime, handle, path, by)),
+            (NodeKind::Verification(_), Some(InAdvance::Done(output)), agreeing) => {
+                Box::pin(judge(runtime, handle, path, verdict(output)?, agreeing.unwrap_or(BY)))
+            }
+            (NodeKind::Verification(_), _, Some(by)) => Box::pin(judge(runtime, handle, path, Verdict::Pass, by)),
             (NodeKind::Wait(_), _, Some(by)) => {
                 Box::pin(async move { Ok(send(handle, compiled, &path, (), by).await?) })
             }
@@ -388,8 +391,14 @@ async fn report(handle: &ExecutionHandle, node: String, report: TaskReport) -> R
     Ok(handle.report(&node, report).await?)
 }
 
-async fn judge(runtime: &Runtime, handle: &ExecutionHandle, node: String, by: &str) -> Result<(), Refusal> {
-    match runtime.give_verdict(handle.id(), &node, Verdict::Pass, by).await {
+async fn judge(
+    runtime: &Runtime,
+    handle: &ExecutionHandle,
+    node: String,
+    verdict: Verdict,
+    by: &str,
+) -> Result<(), Refusal> {
+    match runtime.give_verdict(handle.id(), &node, verdict, by).await {
         // A verification that the end of the execution closed takes no verdict.
         Ok(()) | Err(CommandError::Invalid(_)) => Ok(()),
         Err(error) => Err(error.into()),

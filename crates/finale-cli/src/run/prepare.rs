@@ -141,11 +141,19 @@ impl Willing {
                     Some(signal) => {
                         (format!("the signal {:?} that {:?} waits for", signal.name, node.id), to_send(signal))
                     }
-                    None => (format!("the {} {:?}", node.kind.name(), node.id), format!("--done {}=OUTPUT", node.id)),
+                    None => (format!("the {} {:?}", node.kind.name(), node.id), to_answer(node)),
                 };
                 Err(RunError::NobodyOutside { file: file.to_owned(), what, option })
             }
         }
+    }
+}
+
+/// The option that answers for a task or a verification.
+fn to_answer(node: &Node) -> String {
+    match &node.kind {
+        NodeKind::Verification(_) => format!("--done {}=pass (or fail, or refer)", node.id),
+        _ => format!("--done {}=OUTPUT", node.id),
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     StopOutcome, Timer,
 };
 use crate::compiled::Compiled;
-use crate::definition::Verdict;
+use crate::definition::{NodeKind, Verdict};
 use crate::failure::{Failure, FailureClass};
 use crate::id::{AttemptNo, WorkKey};
 use crate::path::NodePath;
@@ -69,6 +69,9 @@ impl Recorded {
         let about = Described::new(sequence, self.at);
         match &self.fact {
             Fact::Activated(activation) => about.activated(activation),
+            Fact::Decided { key, decision } if is_of_scope(definition, *key, decision) => {
+                about.of_scope((definition, path), *key).given(decision)
+            }
             Fact::Decided { key, decision } => about.of_node((definition, path), *key).decided(decision),
             Fact::Outcome { key, attempt, result, started, ended } => {
                 about.of_attempt((definition, path), *key, *attempt).attempted(result, *started, *ended)
@@ -107,6 +110,12 @@ fn id_and_scope(definition: &Compiled, WorkKey { scope, node }: WorkKey) -> Stri
     if scope.is_root() { name } else { format!("{name} in scope {scope}") }
 }
 
+/// Whether a decision is about what the scope of a node gives: it is recorded at the node that the scope begins with.
+fn is_of_scope(definition: &Compiled, key: WorkKey, decision: &Decision) -> bool {
+    let is_start = || definition.find_node(key.node).is_some_and(|node| matches!(node.kind, NodeKind::Start));
+    matches!(decision, Decision::Output(_)) || is_start()
+}
+
 impl Described {
     fn new(sequence: u64, at: Time) -> Self {
         Self {
@@ -128,6 +137,18 @@ impl Described {
 
     fn of_node(mut self, (definition, path): Names<'_>, key: WorkKey) -> Self {
         let name = path(key).map_or_else(|| id_and_scope(definition, key), |path| path.to_string());
+        self.text = name.clone();
+        self.node = Some(name);
+        self
+    }
+
+    /// It is about the scope that a node is in, which is called like the node that opened it.
+    fn of_scope(mut self, (definition, path): Names<'_>, key: WorkKey) -> Self {
+        if key.scope.is_root() {
+            return self.say(format_args!("the execution"));
+        }
+        let within = path(key).map(|path| path.within().iter().map(ToString::to_string).collect::<Vec<_>>().join("::"));
+        let name = within.unwrap_or_else(|| id_and_scope(definition, key));
         self.text = name.clone();
         self.node = Some(name);
         self
@@ -176,6 +197,16 @@ impl Described {
         if input.is_null() { about } else { about.say(format_args!(", with {input:?}")) }
     }
 
+    /// What a scope gives, or why it gives nothing.
+    fn given(self, decision: &Decision) -> Self {
+        match decision {
+            Decision::Failed(reason) => {
+                self.kind("expression_failed").say(format_args!(": its output could not be evaluated")).failed(reason)
+            }
+            other => self.decided(other),
+        }
+    }
+
     fn decided(mut self, decision: &Decision) -> Self {
         match decision {
             Decision::Branch(value) => self.kind("condition_evaluated").say(format_args!(" went {value}")),
@@ -188,7 +219,7 @@ impl Described {
             }
             Decision::Output(output) => {
                 self.output = Some(output.clone());
-                self.kind("output_evaluated").say(format_args!(": its scope gives {output:?}"))
+                self.kind("output_evaluated").say(format_args!(" gives {output:?}"))
             }
             Decision::TooMany(reason) => {
                 self.kind("items_refused").say(format_args!(" has too many items")).failed(reason)
@@ -406,7 +437,7 @@ mod tests {
             (decided(Decision::Branch(true)), "hello went true"),
             (decided(Decision::Verdict(Verdict::Refer, "me".into())), "hello was given the verdict refer by me"),
             (decided(Decision::Input(Payload::NULL)), "hello is given null"),
-            (decided(Decision::Output(Payload::NULL)), "hello: its scope gives null"),
+            (decided(Decision::Output(Payload::NULL)), "the execution gives null"),
             (decided(Decision::TooMany("3 are more than 2".into())), "hello has too many items: 3 are more than 2"),
             (decided(Decision::Mismatch("it has no x".into())), "hello: it has no x"),
             (Fact::TimerFired(Timer::Round(key, 2)), "hello: round 2 may begin"),
