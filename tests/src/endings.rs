@@ -60,7 +60,7 @@ impl Twin {
         match fact {
             Fact::Outcome { key, attempt, result, .. } => told(self, *key, *attempt, &Told::Outcome(result.clone())),
             Fact::Reported { key, attempt, result, .. } => told(self, *key, *attempt, &Told::Reported(result.clone())),
-            Fact::AttemptStopped { key, attempt, .. } => told(self, *key, *attempt, &Told::Stopped),
+            Fact::AttemptStopped { key, attempt, how } => told(self, *key, *attempt, &Told::Stopped(*how)),
             Fact::Decided { key, decision: Decision::Verdict(verdict, _) } => {
                 told(self, *key, AttemptNo::FIRST, &Told::Judged(*verdict))
             }

@@ -22,7 +22,7 @@ use finale_core::definition::{
     Definition, Delivery, EdgeKind, Node, NodeKind, OnFailure, Siblings, Task, Verdict, Wait, Work,
 };
 use finale_core::execution::{Command, Input, Report};
-use finale_core::fact::Timer;
+use finale_core::fact::{StopOutcome, Timer};
 use finale_core::failure::{Failure, FailureClass};
 use finale_core::{AttemptNo, Epoch, ExecutionStatus, NodeIndex, NodeStatus, Payload, Time, WorkKey};
 use serde_json::Value;
@@ -69,6 +69,8 @@ pub struct Naive {
     spared: Vec<usize>,
     /// The nodes that a join has closed while a handler worked on them.
     closed: Vec<bool>,
+    /// The nodes of which it is known that no handler begins in this life.
+    not_begun: Vec<bool>,
     output: Option<Value>,
     misreading: Option<Misreading>,
     signals: Signals,
@@ -154,6 +156,7 @@ impl Naive {
             caught: Vec::new(),
             spared: Vec::new(),
             closed: vec![false; count],
+            not_begun: vec![false; count],
             output: None,
             misreading: None,
             begins_by_itself: false,
@@ -204,8 +207,8 @@ impl Naive {
 
     /// Over which running node the process crashed most often, and how often.
     pub fn losses(&self) -> u16 {
-        let running = self.places.iter().zip(&self.lost).filter(|(place, _)| **place == Place::Running);
-        running.map(|(_, (_, crashes))| *crashes).max().unwrap_or(0)
+        let at_work = |node: &usize| self.places[*node] == Place::Running && !self.not_begun[*node];
+        (0..self.places.len()).filter(at_work).map(|node| self.lost[node].1).max().unwrap_or(0)
     }
 
     /// Takes in one input; `steps` is what began and was evaluated thereafter.
@@ -225,12 +228,16 @@ impl Naive {
                 self.outcome(node, result);
             }
             Input::Reported(report) => self.reported(report)?,
-            Input::Stopped { dispatch, .. } => {
+            Input::Stopped { dispatch, how } => {
                 let node = self.at_work(dispatch.key, dispatch.attempt, dispatch.epoch)?;
-                if !matches!(self.phase, Phase::Ending { .. }) && !self.closed[node] {
+                if matches!(self.phase, Phase::Ending { .. }) || self.closed[node] {
+                    self.places[node] = Place::Cancelled;
+                } else if *how != StopOutcome::Closed
+                    || self.places[node] != Place::Running
+                    || std::mem::replace(&mut self.not_begun[node], true)
+                {
                     return Err(No::Invalid);
                 }
-                self.places[node] = Place::Cancelled;
             }
             Input::Verdict { key, verdict, .. } => self.verdict(*key, *verdict)?,
             Input::TimerFired(timer) => self.fired(*timer)?,
@@ -330,6 +337,7 @@ impl Naive {
             let once = self.task(node).is_some_and(|task| task.delivery == Delivery::AtMostOnce);
             match (is_running, once) {
                 (false, _) => {}
+                _ if std::mem::take(&mut self.not_begun[node]) && !self.closed[node] => {}
                 _ if std::mem::take(&mut self.closed[node]) => self.places[node] = Place::Cancelled,
                 (true, true) if self.phase == Phase::Running && !self.has_failed_enough() => {
                     self.fail(node);
@@ -586,6 +594,7 @@ impl Naive {
     fn dispatch(&mut self, node: usize) {
         self.note_dispatch(node);
         let is_outside = self.task(node).is_some_and(|task| task.work == Work::External);
+        self.not_begun[node] = false;
         self.places[node] = if is_outside { Place::Asked } else { Place::Running };
     }
 

@@ -128,6 +128,31 @@ fn a_link_that_leads_nowhere_is_found() {
     assert_eq!(twice.into_iter().collect::<Vec<_>>(), ["a-b-c", "other", "other-1"]);
 }
 
+#[test]
+fn every_section_of_a_long_page_stands_in_its_contents() {
+    for path in ["docs/files.md", SEMANTICS] {
+        let page = read(path);
+        let contents: BTreeSet<String> = links(page.split("\n## ").next().unwrap()).into_iter().collect();
+        let is_section = |line: &&str| line.starts_with("## ") || line.starts_with("### ");
+        let sections: Vec<String> = prose(&page).filter(is_section).map(str::to_owned).collect();
+        let in_contents = |section: &&String| anchors(section).iter().any(|it| contents.contains(&format!("#{it}")));
+        let missing: Vec<_> = sections.iter().filter(|section| !in_contents(section)).collect();
+        assert_eq!(missing, Vec::<&String>::new(), "sections of {path} that its contents do not name");
+        assert!(sections.len() > 20, "{path}: {sections:?}");
+    }
+}
+
+#[test]
+fn every_name_that_an_expression_may_see_stands_in_the_table() {
+    let table = table("## Expressions");
+    let names: BTreeSet<&str> = table.rows.iter().flat_map(|row| code(&row[0])).collect();
+    let known = variants("crates/finale-core/src/expression/mod.rs", "Local");
+    assert!(known.len() > 7, "{known:?}");
+    // In definitions `child` only stands as `@child`.
+    let known = known.iter().map(|name| snake(name)).filter(|name| name != "child");
+    assert_eq!(known.filter(|name| !names.contains(name.as_str())).collect::<Vec<_>>(), Vec::<String>::new());
+}
+
 /// An example of a page: what stands between two fences.
 struct Block<'p> {
     /// The number of its first fence, counted from 1.
@@ -546,7 +571,7 @@ fn every_error_at_run_time_is_listed_with_its_code() {
         ("crates/finale/src/errors.rs", "ReportError"),
         ("crates/finale-core/src/payload.rs", "PayloadError"),
         ("crates/finale-core/src/record.rs", "OutputError"),
-        ("crates/finale/src/context.rs", "TaskOutputError"),
+        ("crates/finale/src/context/output.rs", "TaskOutputError"),
         ("crates/finale/src/offline.rs", "ReadError"),
         ("crates/finale-journal/src/error.rs", "JournalError"),
         ("crates/finale-journal/src/error.rs", "OpenProblem"),
@@ -657,7 +682,7 @@ fn every_fixed_limit_of_a_file_is_told() {
 
 #[test]
 fn every_filter_and_test_of_the_language_is_listed() {
-    let source = read("crates/finale-core/src/expression/environment.rs");
+    let source = read("crates/finale-core/src/expression/known.rs");
     let page = read(SEMANTICS);
     let items: Vec<String> = section(&page, "## Expressions").split("\n- ").map(str::to_owned).collect();
     for (constant, item) in [("FILTERS", "Filters, behind `|`:"), ("TESTS", "Tests, behind `is`:")] {

@@ -80,7 +80,7 @@ impl Error for Mistake {
     }
 
     fn missing_field(key: &'static str) -> Self {
-        Self(Fault::new(LoadProblem::MissingKey { key }))
+        Self(Fault::new(LoadProblem::MissingKey { key, instead: None }))
     }
 
     fn duplicate_field(key: &'static str) -> Self {

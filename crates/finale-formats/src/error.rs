@@ -208,6 +208,11 @@ struct FaultDetails {
 }
 
 impl Fault {
+    /// Whether one of these ids is given to two nodes.
+    pub(crate) fn is_repeated_node(&self, ids: &[String]) -> bool {
+        matches!(&self.details.problem, LoadProblem::DuplicateNode { id } if ids.contains(id))
+    }
+
     pub(crate) fn new(problem: LoadProblem) -> Self {
         Self { details: Box::new(FaultDetails { problem, place: None, path_reversed: Vec::new() }) }
     }

@@ -121,7 +121,8 @@ impl<'a> Fields<'a> {
         key: &'static str,
         read: impl FnOnce(&'a Located) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        self.read(key, read)?.ok_or_else(|| Fault::new(LoadProblem::MissingKey { key }).at(self.map.place))
+        self.read(key, read)?
+            .ok_or_else(|| Fault::new(LoadProblem::MissingKey { key, instead: None }).at(self.map.place))
     }
 
     pub(crate) fn text(self, key: &'static str) -> Result<String, Fault> {

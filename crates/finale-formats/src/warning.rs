@@ -37,6 +37,16 @@ pub enum LoadWarning {
         /// What stands between the braces.
         expression: String,
     },
+    /// A retry is bound to a code that is nearly the name of a class of failures.
+    #[error(
+        "`{code}` is no class of failures, so that it means failures with that code; did you mean the class `{class}`?"
+    )]
+    NearlyAClass {
+        /// What is written.
+        code: String,
+        /// The class with nearly that name.
+        class: &'static str,
+    },
     /// A condition of `SynthOrg` has a `=` that compares nothing: it asks for a key that no input has, and is false for
     /// ever.
     #[error("`=` compares nothing, so that this asks for a key called `{condition}`")]
@@ -57,6 +67,7 @@ impl LoadWarning {
             Self::UnquotedTemplate { .. }
             | Self::QuotedTwice { .. }
             | Self::HereDocument { .. }
+            | Self::NearlyAClass { .. }
             | Self::ForeignTemplate { .. } => None,
         }
     }
@@ -69,6 +80,7 @@ impl LoadWarning {
             Self::HereDocument { .. } => "command_here_document",
             Self::UnreadTemplate => "template_unread",
             Self::ForeignTemplate { .. } => "template_foreign",
+            Self::NearlyAClass { .. } => "retry_code_like_class",
             Self::SingleEquals { .. } => "file_single_equals",
         }
     }

@@ -69,6 +69,14 @@ fn templates_that_nobody_reads_are_warned_of() {
 }
 
 #[test]
+fn a_code_that_is_nearly_a_class_of_failures_is_warned_of() {
+    for kind in ["on: timeout", "on: [failed, panic]", "not_on: fail"] {
+        assert_eq!(codes(&format!("retry: {{attempts: 3, {kind}}}")), ["retry_code_like_class"], "{kind}");
+    }
+    assert_eq!(codes("retry: {attempts: 3, on: [timed_out, card_declined]}"), [""; 0]);
+}
+
+#[test]
 fn a_warning_is_shown_where_it_is_about() {
     use finale_formats::diagnostic::{Style, render};
     let text = "id: w\ntasks:\n  t:\n    shell: echo ${{ input.who }}\n";

@@ -55,7 +55,7 @@ fn a_file_says_what_other_tools_say_in_other_words() {
         (
             "tasks: {}\non_failure: tolerate\n",
             &[
-                "unknown answer to a failure `tolerate`, did you mean `{tolerate: N}`?; accepted: `fail_fast`, `wait_all`, `{tolerate: N}`",
+                "unknown answer to a failure `tolerate`, did you mean `{tolerate: N}`?; accepted: `fail_fast`, `wait_all`, `{tolerate: N}`, `{tolerate: {percent: N}}`",
             ],
         ),
         ("tasks: {}\non_failure: {max_failures: 2}\n", &["did you mean `tolerate`?"]),
@@ -93,4 +93,39 @@ fn what_other_tools_answer_to_a_failure_of_a_task_is_told_with_what_to_write() {
     // A node may have such a name.
     let named = "id: w\ntasks: {a: {handler: x, on_failure: abort}, abort: {handler: x}}\n";
     assert!(load(named.as_bytes(), Format::Auto, "f.yaml").is_ok());
+}
+
+#[test]
+fn what_has_another_shape_is_told_by_an_example() {
+    let cases: [(&str, &[&str]); 5] = [
+        ("loop: 3", &["b.loop: expected a map like `{until: output.done, rounds_max: 10}`, found a number"]),
+        ("loop: {rounds_max: 3}", &["the key `until` or `while` is missing"]),
+        ("map: {max_concurrency: 3}", &["the key `items` or `matrix` is missing"]),
+        ("map: {items: [1], tolerate: 10%}", &["a whole number, or a share like `{percent: 10}`"]),
+        ("compensate: undo", &["expected a map that says what is done, like `{shell: ./clean_up}`, found text"]),
+    ];
+    for (text, parts) in cases {
+        told(&format!("id: w\ntasks:\n  a: {{}}\n  b:\n    shell: x\n    {text}\n"), parts);
+    }
+    told("id: w\ntasks: {a: {log: '${{ input.x ? 1 : 2 }}'}}\n", &["write `A if CONDITION else B`"]);
+    told("id: w\ntasks: {a: {}}\nfinally: clean_up\n", &["finally: expected a map that says what is done, like"]);
+    told(
+        "id: w\ntasks: {a: {}, b: {}}\nedges: [a -> b]\n",
+        &["edges[0]: expected a map like `{from: build, to: test}`"],
+    );
+    told("id: w\non_failure: {tolerate: 10%}\ntasks: {a: {}}\n", &["or a share like `{percent: 10}`"]);
+}
+
+#[test]
+fn one_mistake_is_told_once() {
+    for text in [
+        "id: w\nnodes: {a: {delay: 1s}}\ntasks: {a: {log: x}}\n",
+        "id: w\ntasks: {a: {handler: h, input: input.x, with: {b: 1}}}\n",
+        "id: w\ntasks: {a: {shell: y, input: input.x}}\n",
+    ] {
+        assert_eq!(problems(text).len(), 1, "{:?}", problems(text));
+    }
+    let itself = problems("id: w\nsiblings: maybe\ntasks: {a: {log: x, after: a}}\n");
+    assert_eq!(itself.len(), 2, "{itself:?}");
+    assert!(itself[1].contains("an edge leads from \"a\" to itself"), "{itself:?}");
 }

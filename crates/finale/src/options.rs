@@ -153,7 +153,7 @@ impl Limits {
         Self { ended_executions_max, ..self }
     }
 
-    /// Crashes of the process over the same task at work after which its execution is quarantined; default 5.
+    /// Crashes of the process over the same task at work or queued after which its execution is quarantined; default 5.
     ///
     /// An execution that an operator releases gets as many again. Only crashes within
     /// [`crashes_window`](Self::crashes_window) count.

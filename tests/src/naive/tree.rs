@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use finale_core::definition::{Definition, Node, NodeKind, Task, Verdict};
 use finale_core::execution::{Command, Input, Report};
-use finale_core::fact::{Activation, Operation, OperatorAction, Signalled, Timer};
+use finale_core::fact::{Activation, Operation, OperatorAction, Signalled, StopOutcome, Timer};
 use finale_core::failure::Failure;
 use finale_core::{AttemptNo, Dispatch, Epoch, ExecutionStatus, NodeIndex, NodeStatus, Payload, WorkKey};
 
@@ -559,8 +559,8 @@ pub enum Told {
     Outcome(Result<Payload, Failure>),
     /// Somebody outside reports.
     Reported(Result<Payload, Failure>),
-    /// Its handler was stopped.
-    Stopped,
+    /// Its handler was stopped, or has not begun.
+    Stopped(StopOutcome),
     /// It is judged.
     Judged(Verdict),
     /// Somebody outside has not done it in time.
@@ -579,7 +579,7 @@ impl Told {
                 Input::Outcome { dispatch, result, started: Default::default(), ended: Default::default() }
             }
             Self::Reported(result) => Input::Reported(Report::new(dispatch.key, result)),
-            Self::Stopped => Input::Stopped { dispatch, how: finale_core::fact::StopOutcome::Stopped },
+            Self::Stopped(how) => Input::Stopped { dispatch, how },
             Self::Judged(verdict) => Input::Verdict { key: dispatch.key, verdict, by: "a judge".into() },
             Self::TimedOut => Input::TimerFired(Timer::Timeout(dispatch.key, dispatch.attempt)),
             Self::BackoffOver => Input::TimerFired(Timer::Backoff(dispatch.key, dispatch.attempt)),

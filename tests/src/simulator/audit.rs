@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use finale_core::execution::Effect;
-use finale_core::fact::{CustomStatusSet, Fact, Operation, Recorded, Timer};
+use finale_core::fact::{CustomStatusSet, Fact, Operation, Recorded, StopOutcome, Timer};
 use finale_core::{AttemptNo, Dispatch, ExecutionId, ExecutionStatus, NodeStatus, Time, WorkKey};
 
 use super::Violation;
@@ -326,6 +326,8 @@ impl Subject {
         }
         let (key, attempt, result) = match &recorded.fact {
             Fact::Outcome { key, attempt, result, .. } => (*key, *attempt, result.as_ref().ok()),
+            // One that had not begun at a shutdown has its outcome in a later life.
+            Fact::AttemptStopped { how: StopOutcome::Closed, .. } => return None,
             Fact::AttemptStopped { key, attempt, .. } => (*key, *attempt, None),
             Fact::CustomStatusSet(set) => return self.record_status(set),
             Fact::Reported { key, .. } | Fact::Operated(Operation { key, .. }) => {

@@ -4,7 +4,7 @@ use finale::{Builder, CommandError, ExecutionId, ExecutionStatus, Runtime};
 use finale_tests::actor::{Dummies, Gate, settle, workflow};
 use finale_tests::lives::{Diary, End, Lives, Noted, for_each_life, outcome};
 
-const CRASHES: &str = "the process crashed 5 times while the same task was at work";
+const CRASHES: &str = "the process crashed 5 times while the same task was at work or waited for a limit";
 
 /// Handlers that are noted and never done.
 fn deadly(builder: Builder, diary: &Diary) -> Runtime {

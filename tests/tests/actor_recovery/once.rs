@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use finale::{ExecutionStatus, FailureClass};
 use finale_core::definition::OnFailure;
 use finale_tests::actor::{Dummies, Gate, chart, only_failure, settle};
-use finale_tests::lives::{Diary, Noted, for_each_life, for_each_restart, outcome};
+use finale_tests::lives::{Diary, End, Noted, for_each_life, for_each_restart, outcome};
 
 #[actix::test]
 async fn it_fails_as_lost_and_is_not_run_again() {
@@ -69,6 +69,39 @@ async fn what_was_done_once_stays_done() {
         let second = lives.restart(&first, how).await.noted("a b", &diary).start().unwrap();
         assert_eq!(outcome(&second, id).await.status(), ExecutionStatus::Completed);
         assert_eq!(diary.told(), ["a 1", "b 2"]);
+    })
+    .await;
+}
+
+/// All is in order: nothing was dropped, and nothing was at work any more when the runtime was gone.
+#[actix::test]
+async fn what_had_not_begun_when_a_runtime_was_shut_down_begins_in_the_next_one() {
+    for_each_life(async |lives| {
+        let (diary, gate) = (Diary::default(), Gate::closed());
+        let first = lives.next().noted_at("a", &diary, &gate).noted("b", &diary).handler_limit("a", 1).start().unwrap();
+        // The handler of `b` is asked for while the runtime shuts down, and that of the second `a` waits for its limit.
+        let ahead = chart("s>a a>b b>e").at_most_once("b").workflow();
+        let ahead = first.activate(&ahead, ()).await.unwrap();
+        settle().await;
+        let behind = first.activate(&chart("s>a a>e").at_most_once("a").workflow(), ()).await.unwrap();
+        settle().await;
+        let queued = behind.snapshot().await.unwrap().nodes.into_iter().find(|node| node.id == "a").unwrap();
+        assert_eq!(queued.state.status(), finale::NodeStatus::Queued);
+        let opening = gate.clone();
+        actix::spawn(async move {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            opening.open();
+        });
+        let report = first.shutdown(std::time::Duration::from_secs(60)).await;
+        assert!(report.is_orderly(), "{report}");
+        assert_eq!(diary.told(), ["a 1"]);
+        let second = lives.restart(&first, End::Shutdown).await.noted("a b", &diary).start().unwrap();
+        for id in [ahead.id(), behind.id()] {
+            assert_eq!(outcome(&second, id).await.status(), ExecutionStatus::Completed);
+        }
+        let mut told = diary.told();
+        told.sort();
+        assert_eq!(told, ["a 1", "a 1", "b 1"]);
     })
     .await;
 }

@@ -10,7 +10,7 @@ use finale_core::definition::{
     Tolerance, Wait,
 };
 use finale_core::execution::{Command, Effect, Execution, Input, Turn};
-use finale_core::fact::{Activation, Operation, OperatorAction, Signalled, Timer};
+use finale_core::fact::{Activation, Operation, OperatorAction, Signalled, StopOutcome, Timer};
 use finale_core::failure::{Failure, FailureClass};
 use finale_core::path::{Instance, NodePath};
 use finale_core::{Compiled, Dispatch, Epoch, ExecutionId, Payload, Time};
@@ -278,7 +278,7 @@ impl Twins {
         let result = result.map(|json| Payload::from_json(json.as_bytes()).expect("it is JSON"));
         let told = match (self.compiled.is_external(dispatch.key.node), dice.below(5)) {
             (true, _) => Told::Reported(result),
-            (false, 0) => Told::Stopped,
+            (false, 0) => Told::Stopped(StopOutcome::Stopped),
             (false, _) => Told::Outcome(result),
         };
         let dispatch = Dispatch { epoch: Epoch(self.epoch), ..dispatch };

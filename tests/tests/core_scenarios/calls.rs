@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use finale_core::compile::{Registry, compile};
 use finale_core::definition::{Call, Definition, NodeKind, OnFailure, Policy, Siblings};
 use finale_core::execution::{Command, Effect, Execution, Input, Turn};
-use finale_core::fact::{Activation, Facts};
+use finale_core::fact::{Activation, Facts, StopOutcome};
 use finale_core::failure::{Failure, FailureClass};
 use finale_core::{Compiled, Dispatch, Epoch, ExecutionId, NodeStatus, Payload, Time};
 use finale_tests::dice::Dice;
@@ -131,7 +131,7 @@ impl Twins {
                 };
                 let told = match (is_outside, dice.below(4)) {
                     (true, _) => Told::Reported(result),
-                    (false, 0) => Told::Stopped,
+                    (false, 0) => Told::Stopped(StopOutcome::Stopped),
                     (false, _) => Told::Outcome(result),
                 };
                 // One of an earlier life is stale for both; that is tested elsewhere.

@@ -9,7 +9,7 @@ use finale_core::{Compiled, ExecutionId};
 use super::*;
 
 const STALE: &str = "attempt 1 of node 0.1 is not the current one";
-const LOST: &str = r#"task "Do a" (a) lost: the process ended while it was at work; it may have had effects and must not be run again"#;
+const LOST: &str = r#"task "Do a" (a) lost: the process ended after it was handed to its handler; it may have been at work, and must not be run again"#;
 
 fn once(task: &mut finale_core::definition::Task) {
     task.delivery = Delivery::AtMostOnce;
@@ -333,6 +333,55 @@ fn notices_of_a_crash(change: impl FnOnce(&mut finale_core::definition::Task)) -
     turn.take_notices().into_iter().map(|noticed| noticed.notice).collect()
 }
 
+/// What says that the attempt has not begun, and does not before the process is gone.
+fn not_begun(dispatch: Dispatch) -> Input {
+    Input::Stopped { dispatch, how: StopOutcome::Closed }
+}
+
+#[test]
+fn what_had_not_begun_at_a_shutdown_is_begun_by_the_next_process_and_is_no_attempt_more() {
+    for (once_at_most, crashed) in [(false, false), (true, false), (false, true), (true, true)] {
+        let chart = chart("s>a a>b b>e").task("b", |task| {
+            if once_at_most {
+                once(task);
+            }
+        });
+        let scenario = Scenario::new(chart).activate().complete("a", NULL);
+        let first = dispatch(&scenario, "b", 1);
+        let scenario = scenario
+            .refuses(Input::Stopped { dispatch: first, how: StopOutcome::Stopped }, "nobody told it to stop")
+            .tell(not_begun(first))
+            .refuses(not_begun(first), "it is known already that it has not begun")
+            .expect_node("b", NodeStatus::Running);
+        // Nor does a crash after that count against it: it was not at work.
+        assert!(!scenario.driven().execution().may_be_at_work());
+        let scenario = if crashed { scenario.crash() } else { scenario.restart() };
+        assert_eq!(scenario.dispatch("b"), Some(in_life(1, &scenario, "b", 1)));
+        assert!(scenario.driven().execution().may_be_at_work());
+        let scenario =
+            scenario.expect_losses(0).refuses(not_begun(first), "attempt 1 of node 0.2 is not the current one");
+        assert_eq!(scenario.node("b").earlier, []);
+        let _story = scenario.complete("b", NULL).expect_status(ExecutionStatus::Completed);
+    }
+}
+
+#[test]
+fn what_had_not_begun_at_a_shutdown_is_at_work_in_the_next_process() {
+    let scenario = Scenario::new(chart("s>a a>e").task("a", once)).activate();
+    let first = dispatch(&scenario, "a", 1);
+    // That one begins it, and crashes.
+    let _story = scenario.tell(not_begun(first)).restart().crash().expect_error(LOST);
+    // It holds its slot meanwhile, and what ends around it closes it.
+    let edges = "s>p p:branch>a p:branch>b p:branch>c a>join b>join c>join join>e";
+    let behind = || Scenario::new(chart(edges).at_once("p", 1)).activate();
+    let first = dispatch(&behind(), "a", 1);
+    let scenario = behind().tell(not_begun(first)).restart().expect_node("a", NodeStatus::Running);
+    let scenario = scenario.expect_nodes(&["b", "c"], NodeStatus::Ready).complete("a", NULL);
+    let _story = scenario.expect_node("b", NodeStatus::Running).expect_node("c", NodeStatus::Ready);
+    let scenario = behind().tell(not_begun(first)).cancel().restart().expect_status(ExecutionStatus::Cancelled);
+    assert_eq!(scenario.node("a").state.status(), NodeStatus::Cancelled);
+}
+
 #[test]
 fn every_lost_attempt_is_told_of_with_its_outcome() {
     let lost = |failure| Notice::Attempt {
@@ -345,9 +394,10 @@ fn every_lost_attempt_is_told_of_with_its_outcome() {
         let key = WorkKey::root(NodeIndex(1));
         Notice::Node { key, from: NodeStatus::Running, to, attempt: AttemptNo::new(number), waiting_for: None }
     };
-    let failure = Failure::new(FailureClass::Lost, "the process ended while it was at work");
+    let failure = Failure::new(FailureClass::Lost, "the process ended after it was handed to its handler");
     assert_eq!(notices_of_a_crash(|_| {}), [lost(failure), moved(NodeStatus::Running, 2)]);
-    let words = "the process ended while it was at work; it may have had effects and must not be run again";
+    let words =
+        "the process ended after it was handed to its handler; it may have been at work, and must not be run again";
     let failure = Failure::new(FailureClass::Lost, words).permanent();
     assert_eq!(notices_of_a_crash(once)[..2], [lost(failure), moved(NodeStatus::Failed, 1)]);
 }

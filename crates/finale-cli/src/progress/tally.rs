@@ -275,7 +275,8 @@ impl Tally {
         let last = self.last.remove(path).unwrap_or_default();
         let kind = &compiled.node(key.node).kind;
         let is_shown = kind.is_work() || matches!(kind, NodeKind::Verification(_) | NodeKind::Wait(_));
-        if !is_shown && !(is_repeated(path) && to == NodeStatus::Failed) {
+        let is_told = is_shown || (is_repeated(path) && to == NodeStatus::Failed);
+        if !is_told {
             return None;
         }
         let (is_loop, by_handler) = (matches!(kind, NodeKind::Loop(_)), compiled.handler(key.node).is_some());

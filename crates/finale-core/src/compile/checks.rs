@@ -19,9 +19,9 @@ const CYCLE_SHOWN_MAX: usize = 12;
 /// A single task or call has no start and no end: no ways are looked for then.
 pub(super) fn check(definition: &Definition, graph: &Graph, is_single: bool) -> Vec<Problem> {
     let mut problems = Vec::new();
-    check_cycles(definition, graph, &mut problems);
+    let has_cycles = check_cycles(definition, graph, &mut problems);
     if !is_single {
-        let explained = Explained::new(definition, graph, !problems.is_empty());
+        let explained = Explained::new(definition, graph, has_cycles);
         check_ways(definition, graph, &explained, &mut problems);
     }
     check_duplicate_edges(definition, graph, &mut problems);
@@ -90,14 +90,18 @@ fn check_ways(definition: &Definition, graph: &Graph, explained: &Explained, pro
     }
 }
 
-fn check_cycles(definition: &Definition, graph: &Graph, problems: &mut Vec<Problem>) {
+/// Reports the cycles; gives whether there are any. That an edge leads from a node to itself is told where the edges are
+/// looked at.
+fn check_cycles(definition: &Definition, graph: &Graph, problems: &mut Vec<Problem>) -> bool {
     let start = find(definition, &NodeKind::Start).unwrap_or_default();
     let next = |node: u32, n: usize| graph.out.of(node).get(n).map(|edge| edge.target);
-    for cycle in graph::cycles(graph.len(), start, next) {
+    let cycles = graph::cycles(graph.len(), start, next);
+    for cycle in cycles.iter().filter(|cycle| cycle.len() > 1) {
         let nodes: Vec<String> = cycle.iter().map(|&node| definition.nodes[node as usize].id.clone()).collect();
         let message = format!("{} is a cycle", round(&nodes));
         problems.push(Problem { code: Code::CycleDetected, nodes, message, part: None });
     }
+    !cycles.is_empty()
 }
 
 /// A cycle in words: `a -> b -> a`.

@@ -72,7 +72,7 @@ impl Execution {
                 self.outcome(definition, Attempted { key, attempt, result, started, ended, further }, sink);
             }
             Fact::Reported { key, attempt, result, .. } => self.reported(definition, (key, attempt), result, sink),
-            Fact::AttemptStopped { key, attempt, how } => self.stopped(definition, key, attempt, how, sink),
+            Fact::AttemptStopped { key, attempt, how } => self.attempt_stopped(definition, key, attempt, how, sink),
             Fact::TimerFired(timer) => self.fired(definition, timer, sink),
             Fact::Ending(request) => self.end_requested(definition, request, sink),
             Fact::Recovered { epoch, crashed } => self.recovered(definition, epoch, crashed, sink),
@@ -429,8 +429,8 @@ impl Execution {
                 sink.effect(timer);
             }
         } else {
-            let lost = self.state_at(key).lost_attempts();
-            self.move_to(definition, key, NodeState::Running { attempt, since, lost, closed: false }, sink);
+            let (lost, closed, not_begun) = (self.state_at(key).lost_attempts(), false, false);
+            self.move_to(definition, key, NodeState::Running { attempt, since, lost, closed, not_begun }, sink);
             sink.effect(Effect::Run { dispatch, input: self.own_input(key) });
         }
     }

@@ -335,7 +335,7 @@ impl Execution {
         let epoch = self.epoch;
         let Some(scope) = self.scope(id).filter(|scope| !scope.stopping && scope.running > 0) else { return };
         for (node, state) in scope.iter() {
-            if let NodeState::Running { attempt, closed: false, .. } = *state {
+            if let NodeState::Running { attempt, closed: false, not_begun: false, .. } = *state {
                 let dispatch = Dispatch { key: WorkKey { scope: id, node }, attempt, epoch };
                 sink.effect(Effect::Stop { dispatch, then: AfterStop::Finish });
             }
@@ -351,7 +351,7 @@ impl Execution {
         }
         for (node, state) in scope.iter() {
             // What a join has closed was told then.
-            if let NodeState::Running { attempt, closed: false, .. } = *state {
+            if let NodeState::Running { attempt, closed: false, not_begun: false, .. } = *state {
                 let dispatch = Dispatch { key: WorkKey { scope: id, node }, attempt, epoch };
                 sink.effect(Effect::Stop { dispatch, then: AfterStop::Report });
             }

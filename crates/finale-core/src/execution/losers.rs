@@ -41,8 +41,12 @@ impl Execution {
     }
 
     fn stop_loser(&mut self, key: WorkKey, attempt: AttemptNo, sink: &mut impl EffectSink) {
-        if let NodeState::Running { closed, .. } = self.open_scope_mut(key.scope).at_mut(key.node) {
+        if let NodeState::Running { closed, not_begun, .. } = self.open_scope_mut(key.scope).at_mut(key.node) {
             *closed = true;
+            if *not_begun {
+                // There is nothing to stop, and the next life closes it.
+                return;
+            }
         }
         sink.effect(Effect::Stop { dispatch: self.dispatch(key, attempt), then: AfterStop::Report });
     }

@@ -432,7 +432,7 @@ impl Execution {
         for (scope, all) in self.scopes().filter(|(_, all)| all.running > 0) {
             let is_ending = self.is_ending(scope);
             for (node, state) in all.iter() {
-                let NodeState::Running { attempt, closed, .. } = *state else { continue };
+                let NodeState::Running { attempt, closed, not_begun: false, .. } = *state else { continue };
                 let then = match closed || all.stopping {
                     true => AfterStop::Report,
                     false if is_ending => AfterStop::Finish,
@@ -476,7 +476,7 @@ impl Execution {
 
     fn node_under_way(&self, definition: &Compiled, key: WorkKey, state: &NodeState, effects: &mut Vec<Effect>) {
         match *state {
-            NodeState::Running { attempt, .. } => {
+            NodeState::Running { attempt, not_begun: false, .. } => {
                 let dispatch = self.dispatch(key, attempt);
                 effects.push(Effect::Run { dispatch, input: self.own_input(key) });
             }

@@ -18,8 +18,10 @@ pub(crate) enum NodeState {
     /// Reached, and not begun, or its next attempt is not; `shown` once observers were told, which they are only if it stays
     /// so after a fact.
     Ready { shown: bool, attempt: AttemptNo, lost: LostAttempts },
-    /// A handler works on it; `closed` if a join has closed it: it was told to stop, and whatever it reports changes nothing.
-    Running { attempt: AttemptNo, since: Time, lost: LostAttempts, closed: bool },
+    /// A handler works on it, or will as soon as a limit lets it; `closed` if a join has closed it: it was told to stop, and
+    /// whatever it reports changes nothing; `not_begun` once it is known that no handler begins in this life: the runtime
+    /// shuts down, and the next life has to begin it.
+    Running { attempt: AttemptNo, since: Time, lost: LostAttempts, closed: bool, not_begun: bool },
     /// Something else must happen first.
     Waiting(WaitFor),
     /// A control node that was passed, and the way it chose if it had to; `started` is when it began to wait, if it did.

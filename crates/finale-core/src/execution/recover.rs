@@ -9,14 +9,17 @@ use crate::id::{AttemptNo, Epoch, ScopeId, WorkKey};
 use crate::time::Time;
 
 /// Why a lost attempt is not taken up again.
-const NOT_AGAIN: &str = "the process ended while it was at work; it may have had effects and must not be run again";
+const NOT_AGAIN: &str =
+    "the process ended after it was handed to its handler; it may have been at work, and must not be run again";
 
-/// An attempt that a handler worked on when the process ended.
+/// An attempt that was handed to its handler before the process ended.
 #[derive(Clone, Copy)]
 struct LostAttempt {
     key: WorkKey,
     attempt: AttemptNo,
     since: Time,
+    /// Whether the process has said that it did not begin.
+    not_begun: bool,
 }
 
 impl Execution {
@@ -31,11 +34,40 @@ impl Execution {
     /// the execution when this has become too much.
     pub fn losses(&self) -> u16 {
         let crashes = |state: &NodeState| match state {
-            NodeState::Running { lost, .. } => lost.crashes,
+            NodeState::Running { lost, not_begun: false, .. } => lost.crashes,
             _ => 0,
         };
         let all = self.scopes().flat_map(|(_, scope)| scope.iter());
         all.map(|(_, state)| crashes(state)).max().unwrap_or_default()
+    }
+
+    /// Whether a handler may be at work for it: not if the process has said of all of them that they did not begin.
+    pub fn may_be_at_work(&self) -> bool {
+        let mut states = self.scopes().filter(|(_, scope)| scope.running > 0).flat_map(|(_, scope)| scope.iter());
+        states.any(|(_, state)| matches!(state, NodeState::Running { not_begun: false, .. }))
+    }
+
+    /// Whether nobody needs what a handler works on: its scope has come to its end, or a join has closed it.
+    pub(super) fn is_not_wanted(&self, key: WorkKey) -> bool {
+        self.is_ending(key.scope) || self.is_closed(key)
+    }
+
+    /// An attempt is over because nobody needs it, or does not begin in this life because that comes to its end: then the
+    /// next one begins it, be it one that runs at most once.
+    pub(super) fn attempt_stopped(
+        &mut self,
+        definition: &Compiled,
+        key: WorkKey,
+        attempt: AttemptNo,
+        how: StopOutcome,
+        sink: &mut impl EffectSink,
+    ) {
+        if self.is_not_wanted(key) {
+            return self.stopped(definition, key, attempt, how, sink);
+        }
+        if let NodeState::Running { not_begun, .. } = self.open_scope_mut(key.scope).at_mut(key.node) {
+            *not_begun = true;
+        }
     }
 
     /// Takes what handlers worked on out of the hands of the process that is gone.
@@ -43,7 +75,7 @@ impl Execution {
     /// What must not be run again fails, and that can decide the end. Only then is it known what becomes of the rest.
     pub(super) fn recovered(&mut self, definition: &Compiled, epoch: Epoch, crashed: bool, sink: &mut impl EffectSink) {
         self.epoch = epoch;
-        let lost = self.at_work();
+        let lost = self.handed_out();
         self.fail_lost(definition, &lost, sink);
         self.draw_consequences(definition, sink);
         self.judge(definition, sink);
@@ -54,7 +86,7 @@ impl Execution {
 
     /// Fails what must not be run again, until one failure more would change nothing.
     fn fail_lost(&mut self, definition: &Compiled, lost: &[LostAttempt], sink: &mut impl EffectSink) {
-        for &LostAttempt { key, attempt, since } in lost {
+        for &LostAttempt { key, attempt, since, .. } in lost.iter().filter(|lost| !lost.not_begun) {
             let is_decided = |id| {
                 let scope = self.scope(id);
                 !self.goes_on(id) || scope.is_some_and(|scope| self.end_reason(definition, scope).is_some())
@@ -73,41 +105,48 @@ impl Execution {
         }
     }
 
-    /// Runs a lost attempt again, or closes it if the end of its scope is decided.
+    /// Runs a lost attempt again and begins one that has not begun, or closes it if the end of its scope is decided.
     fn take_up(
         &mut self,
         definition: &Compiled,
-        LostAttempt { key, attempt, since }: LostAttempt,
+        LostAttempt { key, attempt, since, not_begun }: LostAttempt,
         crashed: bool,
         sink: &mut impl EffectSink,
     ) {
         // Its scope may have been given back meanwhile.
         let Some(NodeState::Running { .. }) = self.state_of(key) else { return };
+        let is_wanted = self.goes_on(key.scope) && !self.is_closed(key);
+        if not_begun {
+            return match is_wanted {
+                true => self.dispatch_work(definition, key, attempt, sink),
+                false => self.stopped(definition, key, attempt, StopOutcome::Closed, sink),
+            };
+        }
         if let NodeState::Running { lost, .. } = self.open_scope_mut(key.scope).at_mut(key.node) {
             lost.add(crashed);
         }
-        let failure = Failure::new(FailureClass::Lost, "the process ended while it was at work");
+        let failure = Failure::new(FailureClass::Lost, "the process ended after it was handed to its handler");
         if sink.watched() {
             let (failure, took) = (Some(Box::new(failure.clone())), self.at.since(since));
             sink.notice(Notice::Attempt { key, attempt, failure, took }, self.path_inside(definition, key));
         }
-        if !self.goes_on(key.scope) || self.is_closed(key) {
+        if !is_wanted {
             return self.stopped(definition, key, attempt, StopOutcome::Lost, sink);
         }
         self.note_earlier((key, attempt), (since, self.at), failure);
         self.dispatch_work(definition, key, attempt.next(), sink);
     }
 
-    /// What handlers work on, in the order of the scopes and their nodes.
-    fn at_work(&self) -> Vec<LostAttempt> {
-        let mut at_work = Vec::new();
+    /// What was handed to handlers, in the order of the scopes and their nodes.
+    fn handed_out(&self) -> Vec<LostAttempt> {
+        let mut handed_out = Vec::new();
         for (scope, all) in self.scopes().filter(|(_, scope)| scope.running > 0) {
             for (node, state) in all.iter() {
-                if let NodeState::Running { attempt, since, .. } = *state {
-                    at_work.push(LostAttempt { key: WorkKey { scope, node }, attempt, since });
+                if let NodeState::Running { attempt, since, not_begun, .. } = *state {
+                    handed_out.push(LostAttempt { key: WorkKey { scope, node }, attempt, since, not_begun });
                 }
             }
         }
-        at_work
+        handed_out
     }
 }

@@ -9,7 +9,7 @@ use super::scope::Stage;
 use super::{Execution, NodeState, Phase, Refused, waits};
 use crate::compiled::{Compiled, Opening, OpeningKind, Step};
 use crate::expression::moment::moment;
-use crate::fact::{Activation, Decision, EndRequest, Ended, Fact, Timer};
+use crate::fact::{Activation, Decision, EndRequest, Ended, Fact, StopOutcome, Timer};
 use crate::failure::{Failure, FailureClass};
 use crate::id::{AttemptNo, Epoch, WorkKey};
 use crate::payload::Payload;
@@ -28,11 +28,17 @@ impl Execution {
                 let current = self.reportable(definition, *key, result)?;
                 if current == *attempt { Ok(()) } else { Err(Refused::Stale { key: *key, attempt: *attempt }) }
             }
-            Fact::AttemptStopped { key, attempt, .. } => {
+            Fact::AttemptStopped { key, attempt, how } => {
                 self.allows_outcome(*key, *attempt)?;
-                let is_ending = self.is_ending(key.scope) || self.is_closed(*key);
                 // With siblings left to finish nobody told it to, but a handler that was lost is not run again either.
-                if is_ending { Ok(()) } else { Err(Refused::Invalid("nobody told it to stop")) }
+                match how {
+                    _ if self.is_not_wanted(*key) => Ok(()),
+                    StopOutcome::Closed if matches!(self.work(*key)?, NodeState::Running { not_begun: false, .. }) => {
+                        Ok(())
+                    }
+                    StopOutcome::Closed => Err(Refused::Invalid("it is known already that it has not begun")),
+                    _ => Err(Refused::Invalid("nobody told it to stop")),
+                }
             }
             Fact::TimerFired(timer) => self.allows_timer(definition, *timer),
             Fact::Ending(request) => self.allows_end_request(request),

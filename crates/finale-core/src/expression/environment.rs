@@ -8,87 +8,10 @@ use minijinja::{Environment, Error, State, UndefinedBehavior, Value};
 use super::program::Comparison;
 use super::{filters, json, limits, order, quote, texts};
 
-/// The filters; what the engine has beyond them formats pages or grows its input without need.
-pub(super) const FILTERS: [&str; 39] = [
-    "abs",
-    "attr",
-    "bool",
-    "capitalize",
-    "count",
-    "d",
-    "default",
-    "dictsort",
-    "first",
-    "float",
-    "groupby",
-    "int",
-    "items",
-    "join",
-    "last",
-    "length",
-    "lines",
-    "list",
-    "lower",
-    "map",
-    "max",
-    "min",
-    "quote",
-    "reject",
-    "rejectattr",
-    "replace",
-    "reverse",
-    "round",
-    "select",
-    "selectattr",
-    "sort",
-    "split",
-    "string",
-    "sum",
-    "title",
-    "tojson",
-    "trim",
-    "unique",
-    "upper",
-];
+/// What the engine has beyond the filters that are [known](super::known).
 const FILTERS_REMOVED: [&str; 10] =
     ["batch", "chain", "e", "escape", "format", "indent", "pprint", "safe", "slice", "zip"];
-
-/// The tests; `compares`, `truthy` and `printed_as` are what conditions of other formats are translated to.
-pub(super) const TESTS: [&str; 33] = [
-    "boolean",
-    "compares",
-    "defined",
-    "divisibleby",
-    "endingwith",
-    "eq",
-    "equalto",
-    "even",
-    "false",
-    "float",
-    "ge",
-    "greaterthan",
-    "gt",
-    "int",
-    "integer",
-    "iterable",
-    "le",
-    "lessthan",
-    "lower",
-    "lt",
-    "mapping",
-    "ne",
-    "none",
-    "number",
-    "odd",
-    "printed_as",
-    "sequence",
-    "startingwith",
-    "string",
-    "true",
-    "truthy",
-    "undefined",
-    "upper",
-];
+/// What it has beyond the tests.
 const TESTS_REMOVED: [&str; 12] =
     ["!=", "<", "<=", "==", ">", ">=", "escaped", "filter", "in", "safe", "sameas", "test"];
 

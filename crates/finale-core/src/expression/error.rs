@@ -2,6 +2,7 @@
 
 use minijinja::ErrorKind;
 
+use super::known::{FILTERS, TESTS};
 use super::{Local, limits};
 use crate::nearest::nearest;
 
@@ -54,13 +55,13 @@ pub enum ExpressionError {
         known: Vec<Local>,
     },
     /// There is no filter of that name.
-    #[error("there is no filter `{name}`")]
+    #[error("there is no filter `{name}`{}", hint_for_filter(name))]
     UnknownFilter {
         /// The name.
         name: String,
     },
     /// There is no test of that name.
-    #[error("there is no test `{name}`")]
+    #[error("there is no test `{name}`{}", hint_for_test(name))]
     UnknownTest {
         /// The name.
         name: String,
@@ -117,6 +118,31 @@ fn hint_for_part(name: &str) -> String {
         _ => nearest(name, NODE_PARTS),
     };
     meant.map(|part| format!("; did you mean `{part}`?")).unwrap_or_default()
+}
+
+fn hint_for_filter(name: &str) -> String {
+    let meant = match name {
+        // Words of other systems.
+        "upcase" | "uppercase" | "toupper" => Some("upper"),
+        "downcase" | "lowercase" | "tolower" => Some("lower"),
+        "len" | "size" => Some("length"),
+        "strip" => Some("trim"),
+        "json" | "to_json" | "toJSON" => Some("tojson"),
+        _ => nearest(name, FILTERS),
+    };
+    meant.map(|filter| format!("; did you mean `{filter}`?")).unwrap_or_default()
+}
+
+fn hint_for_test(name: &str) -> String {
+    if nearest(name, ["empty"]).is_some() {
+        return "; ask whether `| length == 0`".to_owned();
+    }
+    let meant = match name {
+        // Words of other systems.
+        "null" | "nil" => Some("none"),
+        _ => nearest(name, TESTS),
+    };
+    meant.map(|test| format!("; did you mean `{test}`?")).unwrap_or_default()
 }
 
 fn hint_for_node(nearest: Option<&str>) -> String {

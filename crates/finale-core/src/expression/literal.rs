@@ -36,6 +36,10 @@ pub(super) fn number(written: &str) -> Result<Value, ExpressionError> {
 /// What stands between quotes.
 pub(super) fn text(quoted: &str) -> Result<String, ExpressionError> {
     let is_closed = quoted.len() >= 2 && quoted.ends_with(&quoted[..1]);
-    let text = environment::unquoted(quoted).filter(|_| is_closed);
+    if !is_closed {
+        let (detail, quote) = (format!("syntax error: the text {quoted} is not closed"), &quoted[..1]);
+        return Err(ExpressionError::Syntax { detail: format!("{detail}; write `{quote}` behind it") });
+    }
+    let text = environment::unquoted(quoted);
     text.ok_or_else(|| ExpressionError::Syntax { detail: format!("syntax error: {quoted} is no text") })
 }

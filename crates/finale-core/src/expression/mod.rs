@@ -25,6 +25,7 @@ mod evaluate;
 mod filters;
 mod functions;
 mod json;
+mod known;
 pub mod limits;
 mod literal;
 pub(crate) mod moment;

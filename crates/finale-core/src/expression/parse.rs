@@ -4,7 +4,7 @@ mod cursor;
 
 use minijinja::Value;
 
-use self::cursor::unexpected;
+use self::cursor::{foreign_braces, unexpected};
 use super::error::{ExpressionError, NODE_PARTS};
 use super::limits::DEPTH_MAX;
 use super::literal;
@@ -12,7 +12,7 @@ use super::program::{Calculation, Call, Callee, Comparison, Operands, Program, S
 use super::references::References;
 use super::scan::{Kind, Token};
 use super::scope::Scope;
-use super::{Names, environment};
+use super::{Names, known};
 
 /// Filters whose results are nested deeper than what they are given.
 const NESTING_FILTERS: [&str; 4] = ["dictsort", "groupby", "items", "map"];
@@ -224,7 +224,7 @@ impl<'t, 's> Parser<'t, 's, '_> {
 
     fn filter(&mut self, subject: Span) -> Parsed {
         let name = self.name("the name of a filter")?;
-        let known = environment::FILTERS.iter().find(|filter| **filter == name);
+        let known = known::FILTERS.iter().find(|filter| **filter == name);
         let &filter = known.ok_or_else(|| ExpressionError::UnknownFilter { name: name.to_owned() })?;
         self.nesting += usize::from(NESTING_FILTERS.contains(&filter));
         if self.nesting > DEPTH_MAX {
@@ -249,9 +249,9 @@ impl<'t, 's> Parser<'t, 's, '_> {
         let name = literal::text(token.text)?;
         let is_word = name.starts_with(|c: char| c.is_ascii_alphabetic());
         match filter {
-            "map" if !environment::FILTERS.contains(&&*name) => Err(ExpressionError::UnknownFilter { name }),
+            "map" if !known::FILTERS.contains(&&*name) => Err(ExpressionError::UnknownFilter { name }),
             "map" => Ok(()),
-            _ if is_word && !environment::TESTS.contains(&&*name) => Err(ExpressionError::UnknownTest { name }),
+            _ if is_word && !known::TESTS.contains(&&*name) => Err(ExpressionError::UnknownTest { name }),
             _ => Ok(()),
         }
     }
@@ -259,7 +259,7 @@ impl<'t, 's> Parser<'t, 's, '_> {
     fn test(&mut self, subject: Span) -> Parsed {
         let is_negated = self.take_word("not");
         let name = self.name("the name of a test")?;
-        let known = environment::TESTS.iter().find(|test| **test == name);
+        let known = known::TESTS.iter().find(|test| **test == name);
         let &test = known.ok_or_else(|| ExpressionError::UnknownTest { name: name.to_owned() })?;
         if self.peek().is_some_and(begins_argument) {
             self.signed()?;
@@ -401,6 +401,7 @@ impl<'t, 's> Parser<'t, 's, '_> {
                 let count = self.elements("]", Self::expression)?;
                 self.steps.push(Step::List(count));
             }
+            (Kind::Sign, "{") if self.take_sign("{") => return Err(foreign_braces()),
             (Kind::Sign, "{") => {
                 let count = self.elements("}", |parser| {
                     parser.expression()?;

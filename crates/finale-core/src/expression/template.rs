@@ -58,6 +58,7 @@ fn end_of_expression(text: &str) -> Result<usize, &'static str> {
             close @ (b')' | b']' | b'}') if open.pop() != Some(close) => {
                 return Err("its brackets do not match");
             }
+            b'?' => return Err("`?` means nothing in it: write `A if CONDITION else B`"),
             b',' | b':' if open.is_empty() => return Err("there may be only one expression in it"),
             _ => {}
         }
@@ -85,6 +86,12 @@ mod tests {
         assert_eq!(parts(r#"${{ {"a": {"b": "}}"}} }}"#), Ok(vec![Part::Expression(r#"{"a": {"b": "}}"}}"#)]));
         let joined = [Part::Text("v"), Part::Expression("input.tag"), Part::Expression("1 + 2"), Part::Text("!")];
         assert_eq!(parts("v${{ input.tag }}${{1 + 2}}!"), Ok(joined.to_vec()));
+    }
+
+    #[test]
+    fn a_choice_of_other_languages_is_told_what_it_is_here() {
+        assert!(parts("${{ input.x ? 1 : 2 }}").is_err_and(|why| why.contains("`A if CONDITION else B`")));
+        assert!(parts("${{ input.x == '?' }}").is_ok());
     }
 
     #[test]

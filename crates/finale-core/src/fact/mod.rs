@@ -68,7 +68,9 @@ pub enum Fact {
         /// Who reported; empty if they did not say.
         by: Box<str>,
     },
-    /// An attempt was stopped because the end of the execution was decided.
+    /// An attempt was stopped because the end of the execution was decided, or another branch was enough. One of which nobody
+    /// says so and that is only [`Closed`](StopOutcome::Closed) has not begun, and does not in this life: the next one begins
+    /// it.
     AttemptStopped {
         /// Which work.
         key: WorkKey,
@@ -198,7 +200,7 @@ pub enum Decision {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopOutcome {
-    /// Nobody worked on it: it was only closed.
+    /// Nobody worked on it: it was only closed, or had not begun when the runtime was shut down.
     Closed,
     /// It was told to stop and did.
     Stopped,

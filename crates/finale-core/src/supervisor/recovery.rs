@@ -252,7 +252,9 @@ impl Supervisor {
         let is_run_again = state.status() != ExecutionStatus::Ending || state.runs_ends();
         (self.recovery.crashed && one_too_many && is_run_again && quarantine.is_none()).then(|| {
             let crashes = state.losses().saturating_add(1);
-            let reason = format!("the process crashed {crashes} times while the same task was at work").into();
+            let reason =
+                format!("the process crashed {crashes} times while the same task was at work or waited for a limit")
+                    .into();
             Quarantine { reason, until_released: true }
         })
     }
@@ -264,7 +266,7 @@ impl Supervisor {
     fn is_one_crash_too_many(&self, at: Time, state: &Execution, crashes: &[Time]) -> bool {
         let crashes_max = self.options.crashes_max.max(1);
         let count = state.losses().saturating_add(1);
-        if state.running() == 0 || !count.is_multiple_of(crashes_max) {
+        if !state.may_be_at_work() || !count.is_multiple_of(crashes_max) {
             return false;
         }
         // The newest one is not recorded yet.

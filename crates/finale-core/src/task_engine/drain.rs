@@ -3,6 +3,9 @@
 use super::TaskEngine;
 use super::outbox::{Drained, Outbox};
 use super::timers::Due;
+use crate::fact::StopOutcome;
+use crate::id::Dispatch;
+use crate::number::Slot;
 use crate::time::Time;
 
 /// Progress of a shutdown.
@@ -25,16 +28,26 @@ impl TaskEngine {
     /// Stops all beginnings, because outcomes could not be recorded.
     pub(super) fn journal_has_failed(&mut self, out: &mut Outbox) {
         self.journal_failed = true;
-        self.cancel_all_starts(out);
+        // It could not be recorded that these have not begun.
+        let _not_begun = self.cancel_all_starts(out);
     }
 
-    pub(super) fn drain(&mut self, deadline: Time, out: &mut Outbox) {
+    /// Reports that an attempt does not begin here any more, so that the next process knows that it was not at work.
+    pub(super) fn has_not_begun(&mut self, at: Time, slot: Slot, dispatch: Dispatch, out: &mut Outbox) {
+        if !self.journal_failed {
+            self.stopped(at, slot, dispatch, at, StopOutcome::Closed, out);
+        }
+    }
+
+    pub(super) fn drain(&mut self, at: Time, deadline: Time, out: &mut Outbox) {
         // Later callers join the first shutdown.
         if self.closing != Closing::Open {
             return;
         }
         self.closing = Closing::Draining;
-        self.cancel_all_starts(out);
+        for (slot, dispatch) in self.cancel_all_starts(out) {
+            self.has_not_begun(at, slot, dispatch, out);
+        }
         self.limiter.close(&mut out.permits);
         self.timers.add(deadline, Due::Drain);
         self.look_whether_drained(out);

@@ -19,12 +19,13 @@ use crate::time::Time;
 impl TaskEngine {
     /// Runs the handler of a node, once it has its permits.
     pub(super) fn run(&mut self, at: Time, slot: Slot, dispatch: Dispatch, input: Option<Payload>, out: &mut Outbox) {
-        if self.is_closed() {
-            return;
-        }
+        let is_closed = self.is_closed();
         let Some(entry) = self.slots.get_mut(slot) else { return };
         if self.running.find(slot, &entry.at_work, dispatch).is_some() || self.limiter.waits(slot, dispatch) {
             return;
+        }
+        if is_closed {
+            return self.has_not_begun(at, slot, dispatch, out);
         }
         let definition = entry.registration.as_ref().and_then(|it| self.definitions.get(it.definition.0 as usize));
         let node = definition.and_then(|nodes| nodes.get(dispatch.key.node.as_usize()));

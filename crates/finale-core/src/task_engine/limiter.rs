@@ -246,10 +246,14 @@ impl ConcurrencyLimiter {
         task.is_some_and(|task| task.attempt.dispatch == dispatch)
     }
 
-    /// Removes all waiting tasks.
-    pub(super) fn clear(&mut self) {
-        self.waiting.clear();
+    /// Removes all waiting tasks, and gives them by execution and work key.
+    pub(super) fn take_waiting(&mut self) -> Vec<(Slot, Dispatch)> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let dispatch = |limit: LimitNo, number| Some(self.limits[limit.index()].queue.get(number)?.attempt.dispatch);
+        let all = waiting.into_iter().filter_map(|((slot, _), (limit, number))| Some((slot, dispatch(limit, number)?)));
+        let all = all.collect();
         self.limits.iter_mut().for_each(|limit| limit.queue.clear());
+        all
     }
 
     /// The waiting tasks of an execution, by work key.

@@ -201,7 +201,7 @@ impl TaskEngine {
                 self.limiter.wanted(limit, wanted, !self.is_closed(), &mut out.permits);
             }
             Input::JournalFailed => self.journal_has_failed(out),
-            Input::Drain { deadline } => self.drain(deadline, out),
+            Input::Drain { deadline } => self.drain(at, deadline, out),
             Input::Adopt(adopted) => self.adopt(at, adopted, out),
         }
         self.limiter.pass_on_kept(!self.is_closed(), &mut out.permits);

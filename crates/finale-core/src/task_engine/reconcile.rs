@@ -122,6 +122,8 @@ impl TaskEngine {
             Effect::Run { dispatch, .. } if self.runs_at_most_once(slot, dispatch) => {
                 self.lost(at, slot, dispatch, out);
             }
+            // During a shutdown it does not begin, and nobody knows any more whether it has: the next process decides.
+            Effect::Run { .. } if self.is_closed() => {}
             Effect::Offer { dispatch, .. } if self.is_open(slot, dispatch) => {}
             missing => self.perform_one(at, slot, missing, out),
         }

@@ -60,14 +60,17 @@ impl TaskEngine {
         out.starts[found].take()
     }
 
-    /// Cancels everything that waits to begin.
-    pub(super) fn cancel_all_starts(&mut self, out: &mut Outbox) {
-        // The timers of what waits find nothing any more.
-        self.limiter.clear();
+    /// Cancels everything that waits to begin, and gives it.
+    pub(super) fn cancel_all_starts(&mut self, out: &mut Outbox) -> Vec<(Slot, Dispatch)> {
+        let mut cancelled = Vec::new();
         for start in std::mem::take(&mut out.starts).into_iter().flatten() {
             self.begun(start.attempt.slot);
             self.limiter.give(self.options.own_limit(start.attempt.handler), &mut out.permits);
+            cancelled.push((start.attempt.slot, start.attempt.dispatch));
         }
+        // The timers of what waits find nothing any more.
+        cancelled.extend(self.limiter.take_waiting());
+        cancelled
     }
 
     fn ask_to_stop(&mut self, at: Time, future: FutureNo, out: &mut Outbox) {

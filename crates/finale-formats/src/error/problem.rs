@@ -75,10 +75,12 @@ pub enum LoadProblem {
         instead: Option<String>,
     },
     /// A key is missing.
-    #[error("the key `{key}` is missing")]
+    #[error("the key `{key}`{} is missing", other(*.instead))]
     MissingKey {
         /// The key.
         key: &'static str,
+        /// The key that there may be instead.
+        instead: Option<&'static str>,
     },
     /// A key means nothing here.
     #[error("unknown key `{key}`{}; accepted: {}", hint(.nearest), list(.accepted))]
@@ -329,4 +331,9 @@ pub(crate) fn list(words: &[impl fmt::Display]) -> String {
     }
     let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
     quoted.join(", ")
+}
+
+/// Another key that would do.
+fn other(instead: Option<&str>) -> String {
+    instead.map(|key| format!(" or `{key}`")).unwrap_or_default()
 }

@@ -270,6 +270,7 @@ pub(super) fn list<'a>(value: &'a Located, ends: &Ends<'a>, drawing: &mut Drawin
 }
 
 fn edge<'a>(value: &'a Located, ends: &Ends<'a>, drawing: &mut Drawing, report: &mut Report<'a>) -> Option<()> {
+    section::expect_map(value, "a map like `{from: build, to: test}`", report)?;
     let section = Section::open(value, &EDGE_KEYS, report)?;
     let (from, to) = (section.require("from", report, node), section.require("to", report, node));
     let to = to.filter(|to| report.inside("to", |report| ends.check(to.text, to.place, report)).is_some());

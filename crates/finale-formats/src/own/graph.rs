@@ -76,6 +76,8 @@ fn is_certain(problem: &Problem, are_edges_known: bool, faults: &[Fault]) -> boo
         | Code::VerificationMissingConfig
         | Code::SubworkflowRefMissing
         | Code::SubworkflowVersionUnpinned => false,
+        // Two nodes of one id have two edges where one was meant.
+        Code::DuplicateEdge => !faults.iter().any(|fault| fault.is_repeated_node(&problem.nodes)),
         Code::TaskMissingTitle
         | Code::AtMostOnceRetried
         | Code::AtMostOnceExternal

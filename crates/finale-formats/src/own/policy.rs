@@ -5,7 +5,7 @@ use finale_core::definition::{OnFailure, Siblings};
 use super::report::Report;
 use super::section::{self, Keys, Section};
 use crate::error::LoadProblem;
-use crate::tree::Located;
+use crate::tree::{Located, Tree};
 
 pub(crate) const TOLERATE_KEYS: Keys = Keys {
     accepted: &["tolerate"],
@@ -26,7 +26,7 @@ pub(crate) const SHARE_KEYS: Keys = Keys {
 #[cfg(test)]
 pub(crate) const ON_FAILURE: &[&str] = &["fail_fast", "wait_all"];
 /// What is proposed for a word that is none of them.
-const ON_FAILURE_SHOWN: &[&str] = &["fail_fast", "wait_all", "{tolerate: N}"];
+const ON_FAILURE_SHOWN: &[&str] = &["fail_fast", "wait_all", "{tolerate: N}", "{tolerate: {percent: N}}"];
 pub(crate) const SIBLINGS: &[&str] = &["cancel", "finish"];
 
 pub(super) fn on_failure<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<OnFailure> {
@@ -45,7 +45,10 @@ pub(super) fn tolerated<'a>(value: &'a Located, report: &mut Report<'a>) -> Opti
         u32::try_from(count).ok().map(|count| OnFailure::Tolerate { count })
     };
     if !value.tree.is_map() {
-        return count(value, report);
+        return match value.tree {
+            Tree::Text(_) => report.wrong_type(value, "a whole number, or a share like `{percent: 10}`"),
+            _ => count(value, report),
+        };
     }
     let section = Section::open(value, &SHARE_KEYS, report)?;
     let share = section.read("percent", report, |value, report| {

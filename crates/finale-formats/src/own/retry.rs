@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use finale_core::FailureClass;
 use finale_core::definition::{Backoff, Exhausted, FailureKind, Growth, Retry};
+use finale_core::nearest::nearest;
 
 use super::duration;
 use super::report::Report;
 use super::section::{self, Keys, Section};
 use crate::error::LoadProblem;
 use crate::tree::{Located, Tree};
+use crate::warning::LoadWarning;
 
 pub(crate) const RETRY_KEYS: Keys = Keys {
     accepted: &["attempts", "backoff", "within", "on", "not_on", "exhausted"],
@@ -107,7 +110,15 @@ fn attempts<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<u16> {
 
 /// One class or code of failures, or a list of them.
 fn kinds<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Vec<FailureKind>> {
-    let kind = |value: &'a Located, report: &mut Report<'a>| section::text(value, report).map(FailureKind::from);
+    let kind = |value: &'a Located, report: &mut Report<'a>| {
+        let kind = FailureKind::from(section::text(value, report)?);
+        if let FailureKind::Code(code) = &kind
+            && let Some(class) = nearest(code, FailureClass::ALL.map(FailureClass::name))
+        {
+            report.warn(value.place, LoadWarning::NearlyAClass { code: code.to_string(), class });
+        }
+        Some(kind)
+    };
     let Tree::List(elements) = &value.tree else {
         return kind(value, report).map(|kind| vec![kind]);
     };

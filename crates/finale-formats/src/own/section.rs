@@ -108,9 +108,16 @@ impl<'a> Section<'a> {
         read: impl FnOnce(&'a Located, &mut Report<'a>) -> Option<T>,
     ) -> Option<T> {
         if self.entry(key).is_none() {
-            report.add(self.place, || LoadProblem::MissingKey { key });
+            report.add(self.place, || LoadProblem::MissingKey { key, instead: None });
         }
         self.read(key, report, read)
+    }
+
+    /// Reports that both keys are absent.
+    pub(super) fn require_either(&self, key: &'static str, other: &'static str, report: &mut Report<'a>) {
+        if self.entry(key).is_none() && self.entry(other).is_none() {
+            report.add(self.place, || LoadProblem::MissingKey { key, instead: Some(other) });
+        }
     }
 
     /// Whether a boolean under that key is true; absent it is not.
@@ -125,6 +132,11 @@ pub(super) fn entries<'a>(value: &'a Located, report: &mut Report<'a>) -> Option
         Tree::Map(entries) => Some(entries),
         _ => report.wrong_type(value, "a map"),
     }
+}
+
+/// Reports what is no map; `expected` has an example of one.
+pub(super) fn expect_map<'a>(value: &'a Located, expected: &'static str, report: &mut Report<'a>) -> Option<()> {
+    if value.tree.is_map() { Some(()) } else { report.wrong_type(value, expected) }
 }
 
 /// A text in which no template is read.

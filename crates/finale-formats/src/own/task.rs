@@ -192,9 +192,11 @@ fn read_work<'a>(id: &str, section: &Section<'a>, report: &mut Report<'a>) -> No
 /// What a task does and how it is tried, whatever it is called.
 fn work_of<'a>(section: &Section<'a>, report: &mut Report<'a>) -> Task {
     let (work, with) = work(section, report);
+    // That both are there is reported.
+    let input = section.read("input", report, expression::read).filter(|_| with.is_none());
     Task {
         work,
-        input: section.read("input", report, expression::read),
+        input,
         with,
         input_schema: section.read("input_schema", report, schema::read),
         output_schema: section.read("output_schema", report, schema::read),

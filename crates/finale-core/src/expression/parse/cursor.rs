@@ -83,5 +83,25 @@ pub(super) fn unexpected(token: &Token<'_>, expected: &str) -> ExpressionError {
     if token.is_sign("=") {
         return ExpressionError::SingleEquals;
     }
-    ExpressionError::Syntax { detail: format!("syntax error: unexpected `{}`, expected {expected}", token.text) }
+    let way_out = way_out(token).map(|way| format!("; write {way}")).unwrap_or_default();
+    let detail = format!("syntax error: unexpected `{}`, expected {expected}{way_out}", token.text);
+    ExpressionError::Syntax { detail }
+}
+
+/// What a sign of other languages is here.
+fn way_out(token: &Token<'_>) -> Option<&'static str> {
+    match (token.kind, token.text) {
+        (Kind::Sign, "&") => Some("`and`"),
+        (Kind::Sign, "|") => Some("`or`"),
+        (Kind::Sign, "!") => Some("`not`"),
+        (Kind::Sign, "?") => Some("`A if CONDITION else B`"),
+        _ => None,
+    }
+}
+
+/// Braces around a whole expression, as in other systems: a map cannot be a key of a map.
+pub(super) fn foreign_braces() -> ExpressionError {
+    ExpressionError::Syntax {
+        detail: "syntax error: `{{ }}` means nothing here; write the expression alone".to_owned(),
+    }
 }

@@ -191,12 +191,12 @@ fn no_filter_and_no_test_panics() {
     let world = World::new(json!({"a": [1]}), Vec::new());
     for value in VALUES {
         for arguments in ARGUMENTS {
-            for filter in environment::FILTERS {
+            for filter in known::FILTERS {
                 let _ = compile(&format!("{value} | {filter}{arguments}")).map(|expression| expression.value(&world));
                 let _ =
                     compile(&format!("[{value}] | map('{filter}') | list")).map(|expression| expression.value(&world));
             }
-            for test in environment::TESTS {
+            for test in known::TESTS {
                 let _ = compile(&format!("{value} is {test}{arguments}")).map(|expression| expression.value(&world));
             }
         }

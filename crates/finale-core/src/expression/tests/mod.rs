@@ -327,19 +327,23 @@ fn unknown_names_filters_and_tests_are_refused() {
     assert!(refused("null").contains("`none`"));
     assert!(refused("now()").starts_with("`now` is unknown"));
     assert!(refused("debug()").starts_with("`debug` is unknown"));
-    assert_eq!(refused("input | shout"), "there is no filter `shout`");
+    assert_eq!(refused("input | frobnicate"), "there is no filter `frobnicate`");
     assert_eq!(refused("input is not odd_one"), "there is no test `odd_one`");
+    assert_eq!(refused("input | uper"), "there is no filter `uper`; did you mean `upper`?");
+    assert_eq!(refused("input | upcase"), "there is no filter `upcase`; did you mean `upper`?");
+    assert_eq!(refused("input is defnied"), "there is no test `defnied`; did you mean `defined`?");
+    assert_eq!(refused("input is emtpy"), "there is no test `emtpy`; ask whether `| length == 0`");
     assert!(refused("input +").starts_with("syntax error"), "{}", refused("input +"));
     assert!(refused("").starts_with("syntax error"));
 }
 
 #[test]
 fn every_filter_and_test_on_the_list_exists() {
-    for filter in environment::FILTERS {
+    for filter in known::FILTERS {
         let result = value(&format!("input | {filter}"), &nothing());
         assert!(!format!("{result:?}").contains("unknown filter"), "{filter}");
     }
-    for test in environment::TESTS {
+    for test in known::TESTS {
         let result = value(&format!("input is {test}"), &nothing());
         assert!(!format!("{result:?}").contains("unknown test"), "{test}");
     }
@@ -375,5 +379,19 @@ fn words_of_other_systems_are_told_what_they_are_here() {
     ] {
         let error = refused(source);
         assert!(error.contains(words), "{source}: {error}");
+    }
+}
+
+#[test]
+fn signs_of_other_languages_are_told_what_they_are_here() {
+    for (source, way_out) in [
+        ("input.a && input.b", "unexpected `&`, expected the end of the expression; write `and`"),
+        ("input.a || input.b", "unexpected `|`, expected the name of a filter; write `or`"),
+        ("!input.a", "unexpected `!`, expected an expression; write `not`"),
+        ("input.a ? 1 : 2", "unexpected `?`, expected the end of the expression; write `A if CONDITION else B`"),
+        ("{{ input.a }}", "`{{ }}` means nothing here; write the expression alone"),
+        ("input.a == 'b", "the text 'b is not closed; write `'` behind it"),
+    ] {
+        assert!(refused(source).contains(way_out), "{source}: {}", refused(source));
     }
 }

@@ -1,12 +1,18 @@
 //! At the end handlers at work may finish, and nothing else begins; nor does it after a failed append.
 
 use super::*;
+use crate::fact::StopOutcome;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
 fn drain(shard: &mut Shard) -> Vec<Seen> {
     let deadline = shard.now.after(DEADLINE);
     shard.told(Input::Drain { deadline })
+}
+
+/// It is said of an attempt that it has not begun, so that the next process may begin it whatever it is.
+fn not_begun(scope: u32) -> Seen {
+    Seen::Stopped(slot(0), scoped(scope, PENDING), StopOutcome::Closed)
 }
 
 #[test]
@@ -21,10 +27,10 @@ fn a_shard_without_work_is_drained_at_once() {
 fn handlers_at_work_may_finish_and_are_reported() {
     let mut shard = Shard::new(2);
     shard.perform(slot(0), [run(first(PENDING)), run(scoped(1, PENDING)), run(scoped(2, PENDING))]);
-    assert_eq!(drain(&mut shard), []);
+    assert_eq!(drain(&mut shard), [not_begun(2)]);
     let seen = shard.end(first(PENDING), Ok("1"));
     assert_eq!(seen, [Seen::Completed(slot(0), first(PENDING), "1".to_owned())], "what waited does not begin");
-    assert_eq!(shard.perform(slot(0), [run(scoped(3, PENDING))]), [Seen::Answered(1)]);
+    assert_eq!(shard.perform(slot(0), [run(scoped(3, PENDING))]), [not_begun(3), Seen::Answered(1)]);
     let seen = shard.end(scoped(1, PENDING), Err("no"));
     assert_eq!(seen[0], Seen::Drained(Drained::default()));
     assert!(matches!(seen[1..], [Seen::Failed(..)]));
@@ -86,11 +92,15 @@ fn all_permits_go_back() {
 
 #[test]
 fn what_was_about_to_begin_does_not() {
-    for input in [Input::JournalFailed, Input::Drain { deadline: Time::from_micros(i64::MAX) }] {
+    let drain = Input::Drain { deadline: Time::from_micros(i64::MAX) };
+    // Where nothing can be recorded any more nothing is said of it.
+    for (input, is_told) in [(Input::JournalFailed, false), (drain, true)] {
         let mut shard = Shard::new(2);
         shard.lazy = true;
         shard.perform(slot(0), (0..4).map(|scope| run(scoped(scope, PENDING))));
-        shard.told(input);
+        let seen = shard.told(input);
+        let told: Vec<_> = seen.into_iter().filter(|seen| matches!(seen, Seen::Stopped(..))).collect();
+        assert_eq!(told, (0..4).filter(|_| is_told).map(not_begun).collect::<Vec<_>>());
         shard.lazy = false;
         assert_eq!(began(&shard.told(Input::Wake)), []);
         assert_eq!(shard.engine.counts().running, 0);

@@ -62,6 +62,7 @@ pub(crate) const KEYS: Keys = Keys {
 
 /// Reads a body; `id` is what its only task is called. Where its parts stand is kept until it is taken from the report.
 pub(in crate::own) fn read<'a>(id: &str, value: &'a Located, report: &mut Report<'a>) -> Option<Body> {
+    section::expect_map(value, "a map that says what is done, like `{shell: ./clean_up}`", report)?;
     let section = Section::open_within(value, &KEYS, absent::OF_A_BODY, report)?;
     check_contradictions(&section, report);
     if section.entry("group").is_some() {

@@ -176,9 +176,8 @@ fn map<'a>(id: &str, value: &'a Located, report: &mut Report<'a>) -> Option<Sett
     let matrix = section.read("matrix", report, matrix);
     if section.entry("matrix").is_some() {
         contradiction(&section, "items", "matrix", "both say what it goes over", report);
-    } else {
-        section.require("items", report, |_, _| Some(()));
     }
+    section.require_either("items", "matrix", report);
     let at_once = |value, report: &mut Report<'a>| section::number(value, 1, u64::from(u32::MAX), report);
     let tolerate = section.read("tolerate", report, policy::tolerated).and_then(|tolerated| match tolerated {
         OnFailure::Tolerate { count } => Some(Tolerance::Count(count)),
@@ -256,6 +255,7 @@ impl From<Rounds> for (LoopCondition, u32, Duration) {
 }
 
 fn rounds<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Rounds> {
+    section::expect_map(value, "a map like `{until: output.done, rounds_max: 10}`", report)?;
     let section = Section::open(value, &LOOP_KEYS, report)?;
     let most = |value, report: &mut Report<'a>| section::number(value, 1, u64::from(u32::MAX), report);
     let max = section.require("rounds_max", report, most).and_then(|count| u32::try_from(count).ok());
@@ -263,9 +263,8 @@ fn rounds<'a>(value: &'a Located, report: &mut Report<'a>) -> Option<Rounds> {
     let while_true = section.read("while", report, expression::read).map(LoopCondition::While);
     if section.entry("while").is_some() {
         contradiction(&section, "until", "while", "one of them says when it ends", report);
-    } else {
-        section.require("until", report, |_, _| Some(()));
     }
+    section.require_either("until", "while", report);
     let condition = while_true.or_else(|| section.read("until", report, expression::read).map(LoopCondition::Until))?;
     Some(Rounds { condition, max: max?, delay })
 }
