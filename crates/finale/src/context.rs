@@ -190,7 +190,7 @@ impl TaskContext {
     }
 
     /// Says how far the task is: how much is done, from 0 to 1, and in words, of which the first
-    /// [`TaskProgress::TEXT_BYTES_MAX`] bytes are kept.
+    /// [`TaskProgress::TEXT_BYTES_MAX`](crate::TaskProgress::TEXT_BYTES_MAX) bytes are kept.
     ///
     /// It is seen in [snapshots](crate::ExecutionHandle::snapshot) while the handler is at work, and told to those who listen
     /// to [events](crate::ExecutionHandle::events). It is recorded nowhere: it is gone with the attempt, and with the process. It is a [sign of life](Self::heartbeat) too. It may be called as often as
@@ -232,7 +232,7 @@ impl TaskContext {
 
     /// Sets the custom status of the execution: one line that says to people where it is, like "waiting for the bank". There
     /// is one for each execution, and the last one that any of its handlers has set counts. An empty text takes it back. Of
-    /// a text the first [`CustomStatus::TEXT_BYTES_MAX`] bytes are kept.
+    /// a text the first [`CustomStatus::TEXT_BYTES_MAX`](crate::CustomStatus::TEXT_BYTES_MAX) bytes are kept.
     ///
     /// It is seen at once in [snapshots](crate::ExecutionHandle::snapshot) and by those who listen to
     /// [events](crate::ExecutionHandle::events). It is recorded with whatever the execution records next, at the latest with

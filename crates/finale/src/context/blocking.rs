@@ -14,7 +14,8 @@ use super::signs::Signs;
 
 /// What a blocking handler is told about its task; see [`Builder::blocking_handler`](crate::Builder::blocking_handler).
 ///
-/// It has the same as [`TaskContext`], as it was when the handler began, but can only be asked whether to stop.
+/// It has the same as [`TaskContext`](super::TaskContext), as it was when the handler began, but can only be asked whether to
+/// stop.
 ///
 /// ```
 /// # use finale::prelude::*;
@@ -85,7 +86,7 @@ impl BlockingContext {
     }
 
     /// The output of a node that was done before this one began, in the same graph, decoded from JSON as that type; see
-    /// [`TaskContext::output`].
+    /// [`TaskContext::output`](super::TaskContext::output).
     ///
     /// # Errors
     /// When there is no such output, or it is of another type. A node that is not there and one without an output are told
@@ -94,22 +95,22 @@ impl BlockingContext {
         decode_output(node, self.outputs.get(node))
     }
 
-    /// The failures that this task handles; see [`TaskContext::failures`].
+    /// The failures that this task handles; see [`TaskContext::failures`](super::TaskContext::failures).
     pub fn failures(&self) -> &[NodeFailure] {
         &self.failures
     }
 
-    /// Says how far the task is; see [`TaskContext::progress`].
+    /// Says how far the task is; see [`TaskContext::progress`](super::TaskContext::progress).
     pub fn progress(&self, share: f64, text: &str) {
         self.signs.progress(share, text);
     }
 
-    /// Says that the handler is alive; see [`TaskContext::heartbeat`].
+    /// Says that the handler is alive; see [`TaskContext::heartbeat`](super::TaskContext::heartbeat).
     pub fn heartbeat(&self) {
         self.signs.heartbeat();
     }
 
-    /// Sets the custom status of the execution; see [`TaskContext::set_status`].
+    /// Sets the custom status of the execution; see [`TaskContext::set_status`](super::TaskContext::set_status).
     pub fn set_status(&self, text: &str) {
         self.signs.set_status(text);
     }

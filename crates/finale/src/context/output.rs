@@ -3,7 +3,7 @@
 use finale_core::Payload;
 use serde::de::DeserializeOwned;
 
-/// Why there is no output of a node; from [`TaskContext::output`]. With `?` the task fails for good: another attempt finds
+/// Why there is no output of a node; from [`TaskContext::output`](super::TaskContext::output). With `?` the task fails for good: another attempt finds
 /// the same.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
