@@ -132,7 +132,7 @@ pub enum EventKind {
         failure: Option<finale_core::Failure>,
         /// How long it took: in the record, the time from the node's `started_at` to its `completed_at`. Serialized as whole
         /// microseconds.
-        #[serde(rename = "took_us", serialize_with = "as_micros")]
+        #[serde(rename = "took_us", serialize_with = "crate::health::as_micros")]
         took: Duration,
     },
     /// How many items of a map are where: when it was reached, and whenever an item is over.
@@ -400,10 +400,6 @@ impl Past {
         self.made.reverse();
         Some(())
     }
-}
-
-fn as_micros<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u64(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
 }
 
 impl Event {

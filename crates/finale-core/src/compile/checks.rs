@@ -90,8 +90,7 @@ fn check_ways(definition: &Definition, graph: &Graph, explained: &Explained, pro
     }
 }
 
-/// Reports the cycles; gives whether there are any. That an edge leads from a node to itself is told where the edges are
-/// looked at.
+/// Reports the cycles, and gives whether there are any. An edge from a node to itself is reported by the check of edges.
 fn check_cycles(definition: &Definition, graph: &Graph, problems: &mut Vec<Problem>) -> bool {
     let start = find(definition, &NodeKind::Start).unwrap_or_default();
     let next = |node: u32, n: usize| graph.out.of(node).get(n).map(|edge| edge.target);

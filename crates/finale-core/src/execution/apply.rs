@@ -236,7 +236,7 @@ impl Execution {
         if self.is_closed(key) {
             return self.cancelled_as(definition, (key, attempt), StopOutcome::Stopped, sink);
         }
-        // Said of an attempt that was over already: it counts instead of what that came to by itself.
+        // An operator or a limit settles a node between two attempts: their result stands in place of that of the attempt before.
         let before = if attempt == awaited { None } else { self.take_last_attempt(key) };
         let started = before.map_or(started, |last| last.started);
         match result {
